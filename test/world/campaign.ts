@@ -17,9 +17,11 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
+    dominance: { type: 'boolean', default: false },
   },
 });
 
+const options = { brief: values.brief, dominance: values.dominance };
 let current = 0;
 process.on('unhandledRejection', (error) => {
   console.error(`Seed ${current}: an unhandled rejection: ${error instanceof Error ? error.stack : error}`);
@@ -29,7 +31,7 @@ process.on('unhandledRejection', (error) => {
 
 async function runOne(seed: number): Promise<void> {
   current = seed;
-  const result = await runSimulation(seed, { trace: values.trace, brief: values.brief });
+  const result = await runSimulation(seed, { ...options, trace: values.trace });
   for (const line of result.lines) console.log(line);
   console.log(
     `seed ${seed}: ${result.events} events, trace ${result.hash}, ${result.violations.length} violations`,
@@ -46,7 +48,7 @@ async function runMany(from: number, count: number): Promise<void> {
   const startedAt = performance.now();
   for (let i = 0; i < count; i++) {
     current = from + i;
-    const result = await runSimulation(current, { brief: values.brief });
+    const result = await runSimulation(current, options);
     coverage.add(result.coverage);
     events += result.events;
     if (result.violations.length > 0) {
@@ -56,7 +58,7 @@ async function runMany(from: number, count: number): Promise<void> {
         seedsByViolation.set(kind, [...(seedsByViolation.get(kind) ?? []), current]);
       }
     }
-    if (current % 100 === 0 && (await runSimulation(current, { brief: values.brief })).hash !== result.hash) {
+    if (current % 100 === 0 && (await runSimulation(current, options)).hash !== result.hash) {
       failed++;
       console.error(`Seed ${current} has different traces in two runs`);
     }

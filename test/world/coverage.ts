@@ -1,3 +1,5 @@
+import { habitKinds, type HabitKind } from './dominance/caller-habits.js';
+
 /** Faults that only the bundled server and its registrations can have. */
 export const serverFaults = ['registry-loss', 'registry-cut', 'write-fails', 'takeover', 'redefine'] as const;
 
@@ -106,14 +108,31 @@ export const coverageEvents = [
   'raced',
 ] as const;
 
-export type CoverageEvent = (typeof coverageEvents)[number];
+/** Events of calls that the oracle of C9 follows, and what programs do in them. They must be covered too. */
+export const dominanceEvents = [
+  'plain-answered',
+  'plain-answered-joined',
+  'plain-failed',
+  'plain-failing',
+  'plain-too-late',
+  'plain-unreadable',
+  'nested-in-listener',
+  'nested-in-handler',
+  'nested-in-resolve',
+  'joined',
+  'first-attempt-won',
+] as const;
 
-/** `fault:…` for faults, the event itself otherwise. */
-export type CoverageMark = `fault:${FaultKind}` | CoverageEvent;
+export type CoverageEvent = (typeof coverageEvents)[number] | (typeof dominanceEvents)[number];
+
+/** `fault:…` for faults, `habit:…` for habits of callers and services, the event itself otherwise. */
+export type CoverageMark = `fault:${FaultKind}` | `habit:${HabitKind}` | CoverageEvent;
 
 export const allCoverageMarks: readonly CoverageMark[] = [
   ...faultKinds.map((kind) => `fault:${kind}` as const),
+  ...habitKinds.map((kind) => `habit:${kind}` as const),
   ...coverageEvents,
+  ...dominanceEvents,
 ];
 
 /**

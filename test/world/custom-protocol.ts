@@ -1,4 +1,5 @@
 import type { Endpoint } from 'binding-clerk';
+import type { PlainRequest } from './dominance/plain-request.js';
 import type { CallRecord } from './oracle.js';
 import type { SimulationContext } from './simulation-context.js';
 
@@ -11,6 +12,7 @@ export function exchangeMessage(
   { id, clerk }: CallRecord,
   endpoint: Endpoint,
   signal: AbortSignal,
+  plain: PlainRequest | undefined,
 ): Promise<number> {
   const { runtime, replicas, faults, customCallRuns, log } = simulation;
   // Uses the last address, since the first one may be unreachable.
@@ -19,6 +21,7 @@ export function exchangeMessage(
     signal.addEventListener('abort', () => reject(signal.reason as Error));
     runtime.setTimer(() => {
       if (!replica || replica.impairments.down > 0 || replica.impairments.refusing > 0) {
+        plain?.lost();
         reject(socketError('ECONNREFUSED', 'connect'));
         return;
       }
@@ -31,9 +34,16 @@ export function exchangeMessage(
       }
       if (behavior === 'drop-response') return;
       runtime.setTimer(() => {
-        if (behavior !== 'respond') reject(socketError('ECONNRESET', 'read'));
-        else if (statusCode >= 500) reject(new Error(`The service failed with status ${statusCode}`));
-        else resolve(200);
+        if (behavior !== 'respond') {
+          plain?.lost();
+          reject(socketError('ECONNRESET', 'read'));
+        } else if (statusCode >= 500) {
+          plain?.arrived(statusCode, false);
+          reject(new Error(`The service failed with status ${statusCode}`));
+        } else {
+          plain?.arrived(200, false);
+          resolve(200);
+        }
       }, delayMs + 1);
     }, 1);
   });

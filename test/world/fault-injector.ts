@@ -54,7 +54,14 @@ export class FaultInjector {
     const { random, mark } = this.#options;
     if (this.#delayMs === 0) return 0;
     mark('fault:delay');
+    // Messages of all endpoints are slow, probes included.
+    for (const replica of this.#options.replicas.all) replica.troubledAt = this.#options.runtime.now();
     return random.uniform() * this.#delayMs;
+  }
+
+  /** Longest additional latency of a message, in ms. */
+  get maxMessageDelayMs(): number {
+    return this.#delayMs;
   }
 
   /** How a replica handles a call with a custom protocol. */
@@ -92,6 +99,7 @@ export class FaultInjector {
     const clerk = request.headers['x-call-id']?.split('-')[0] ?? '';
     if (this.#cutOff.has(clerk)) {
       mark('fault:cut-off');
+      replica.troubledAt = this.#options.runtime.now();
       return { behavior: 'hang' };
     }
     if (replica.slowMs > 0) mark('fault:slow-replica');
@@ -110,6 +118,7 @@ export class FaultInjector {
       // Squared: usually rare, at most 62 %.
       if (strength === undefined || !random.chance(0.02 + 0.6 * strength ** 2)) continue;
       mark(`fault:${kind}`);
+      replica.troubledAt = this.#options.runtime.now() + replica.serviceMs;
       return { behavior: fate, ...(fate === 'truncate' ? { bodyDelayMs: random.between(0, 20) } : {}) };
     }
     return {};
@@ -159,8 +168,12 @@ export class FaultInjector {
       ),
     status: () => {
       const status = this.#options.random.one([500, 502, 503, 503, 504, 501, 404]);
+      const exemptsProbes = this.#options.random.chance(0.4);
       return this.#alter(
-        (replica) => (replica.status = status),
+        (replica) => {
+          replica.status = status;
+          replica.exemptsProbes = exemptsProbes;
+        },
         (replica) => (replica.status = undefined),
       );
     },

@@ -1,4 +1,5 @@
 import type { RandomStream } from './random-stream.js';
+import type { Scenario } from './scenario.js';
 import { faultKinds, portFaults, serverFaults, type FaultKind } from './coverage.js';
 
 /**
@@ -25,15 +26,33 @@ const survivableKinds: readonly FaultKind[] = [
   'redefine',
 ];
 
+/** Faults that leave every endpoint healthy. */
+const harmlessKinds: readonly FaultKind[] = [
+  'registry-down',
+  'registry-hang',
+  'registry-slow',
+  'registry-lie',
+  'watch-break',
+  'wall-jump',
+  'caller-abort',
+  'write-fails',
+  'redefine',
+];
+
 /**
  * Draws the faults of a simulation.
  *
  * @param isServed - whether the bundled server is its registry
  */
-export function drawFaultMix(random: RandomStream, gentle: boolean, isServed: boolean): FaultMix {
+export function drawFaultMix(
+  random: RandomStream,
+  { isSurvivable: gentle, isHarmless, server }: Pick<Scenario, 'isSurvivable' | 'isHarmless' | 'server'>,
+): FaultMix {
+  const isServed = server !== undefined;
   const others: readonly FaultKind[] = isServed ? portFaults : serverFaults;
   const kinds = (gentle ? survivableKinds : faultKinds).filter((kind) => !others.includes(kind));
-  const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
+  const drawn = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
+  const chosen = isHarmless ? drawn.filter((kind) => harmlessKinds.includes(kind)) : drawn;
   // Outlier detection needs a high failure rate for a while, so error statuses are at least half strength.
   return new Map(
     chosen.map((kind) => {

@@ -1,6 +1,10 @@
 import type { ClerkError, CallKind } from 'binding-clerk';
 import type { Coverage } from './coverage.js';
+import type { CallManner } from './dominance/caller-habits.js';
 import type { GroundTruth } from './ground-truth.js';
+
+/** How a program makes a call: with a method of a binding, or with `clerk.fetch` or `clerk.dispatcher`. */
+export type CallMethod = 'request' | 'json' | 'call' | 'fetch' | 'dispatch';
 
 /** One call of a client, from start to end. */
 export interface CallRecord {
@@ -8,7 +12,8 @@ export interface CallRecord {
   readonly clerk: string;
   readonly service: string;
   readonly kind: CallKind;
-  readonly method: 'request' | 'json' | 'call';
+  readonly method: CallMethod;
+  readonly manner: Omit<CallManner, 'method'>;
   readonly startedAt: number;
   readonly timeoutMs: number;
   /** Only faults under which it must succeed can happen during the call. */
@@ -25,6 +30,8 @@ export interface CallRecord {
     | undefined;
   /** In order. */
   readonly attempts: AttemptRecord[];
+  /** The connection was lost in the middle of the body of a response. */
+  hasBrokenBody: boolean;
   /** Number of attempts rejected with REFUSED_STREAM. */
   refusedStreams: number;
 }
@@ -220,6 +227,8 @@ export class Oracle {
         continue;
       }
       const { execution, code } = outcome.error as ClerkError;
+      // The `AbortError` of fetch does not say it.
+      if (call.method === 'fetch' && code === 'ABORTED') continue;
       if (execution === 'none' && runs > 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'none', and was executed ${runs} times`);
       if (execution === 'done' && runs === 0)

@@ -27,6 +27,8 @@ const streams = {
   wire: 8,
   services: 9,
   hedges: 10,
+  callers: 11,
+  routes: 12,
   clerk: 100,
 };
 

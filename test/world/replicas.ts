@@ -22,11 +22,24 @@ export interface Replica {
   slowMs: number;
   /** When set, it responds with this status. */
   status: number | undefined;
+  /** Probes do not get that status. */
+  exemptsProbes: boolean;
   /** Value of `Retry-After` with that status, in s. */
   retryAfter: number | undefined;
   /** Number of active faults by kind; it is healthy when all are 0. */
   readonly impairments: Record<'down' | 'refusing' | 'stalled' | 'paused', number>;
+  /** Counts its processes: it changes when one is killed or replaced. */
+  life: number;
+  /** Called once when it is no longer paused. */
+  onResumed: (() => void)[];
+  /** Last instant of a fault of it or of its connections, in ms. */
+  troubledAt: number;
+  /** Whether it has had no fault since an instant: routes, callers and single answers are none. */
+  isHealthySince(at: number): boolean;
 }
+
+/** Observes a request and the reply to it. */
+export type RequestObserver = (replica: Replica, request: MemoryRequest, reply: ServerReply) => void;
 
 /** Overrides the reply to one request; set by the fault injector. */
 export type ReplyRule = (replica: Replica, request: MemoryRequest) => ServerReply;
@@ -35,6 +48,9 @@ export type ReplyRule = (replica: Replica, request: MemoryRequest) => ServerRepl
 export class Replicas {
   readonly all: Replica[] = [];
   replyRule: ReplyRule = () => ({});
+  /** What the route of a request adds to its reply. */
+  routeRule: ReplyRule = () => ({});
+  onRequest: RequestObserver = () => undefined;
   /** Called when a fault of a replica begins or ends. */
   onImpaired: (replica: Replica) => void = () => undefined;
   #made = 0;
@@ -44,6 +60,7 @@ export class Replicas {
     readonly truth: GroundTruth,
     readonly log: (line: string) => void,
     readonly hasDeadFirstAddress: boolean,
+    readonly now: () => number,
   ) {}
 
   /** Starts a server, at a new address unless one is given. */
@@ -55,6 +72,8 @@ export class Replicas {
     const id = options.id ?? host;
     const address = options.address ?? `http://${host}`;
     const server = this.network.server(address);
+    const previous = this.at(address);
+    if (previous !== undefined) previous.life++;
     server.kill();
     server.accept();
     const replica: Replica = {
@@ -69,10 +88,16 @@ export class Replicas {
       serviceMs: options.serviceMs,
       slowMs: 0,
       status: undefined,
+      exemptsProbes: false,
       retryAfter: undefined,
       impairments: { down: 0, refusing: 0, stalled: 0, paused: 0 },
+      life: 0,
+      onResumed: [],
+      // An endpoint may be new at an address that had another one.
+      troubledAt: options.address === undefined ? -Infinity : this.now(),
+      isHealthySince: (at) => isHealthySince(replica, at),
     };
-    server.handler = (request) => this.reply(replica, request);
+    server.handler = (request) => this.#handle(replica, request);
     this.all.push(replica);
     this.log(`start ${id} at ${address}`);
     return replica;
@@ -89,15 +114,24 @@ export class Replicas {
     return this.all.findLast((replica) => replica.address === address);
   }
 
+  #handle(replica: Replica, request: MemoryRequest): ServerReply {
+    const reply = this.reply(replica, request);
+    if (!request.isProbe) this.onRequest(replica, request, reply);
+    return reply;
+  }
+
   reply(replica: Replica, request: MemoryRequest): ServerReply {
     const delayMs = replica.serviceMs + replica.slowMs;
-    const { status, retryAfter } = replica;
+    const { retryAfter } = replica;
+    const status = request.isProbe && replica.exemptsProbes ? undefined : replica.status;
+    if (replica.slowMs > 0 || status !== undefined) replica.troubledAt = this.now() + replica.slowMs;
     const callId = request.headers['x-call-id'] ?? '';
     return {
       delayMs,
       body: JSON.stringify({ id: replica.id, call: callId }),
       ...(status === undefined ? {} : { statusCode: status }),
       ...(retryAfter === undefined ? {} : { headers: { 'retry-after': String(retryAfter) } }),
+      ...(status === undefined ? this.routeRule(replica, request) : {}),
       ...this.replyRule(replica, request),
     };
   }
@@ -105,6 +139,8 @@ export class Replicas {
   /** Begins a fault of a replica. */
   impair(replica: Replica, how: keyof Replica['impairments']): void {
     replica.impairments[how]++;
+    if (how === 'down') replica.life++;
+    replica.troubledAt = this.now();
     this.log(`${how} ${replica.id}`);
     if (how === 'down' && this.at(replica.address) === replica) replica.server.kill();
     this.#apply(replica);
@@ -114,6 +150,7 @@ export class Replicas {
   restore(replica: Replica, how: keyof Replica['impairments']): void {
     if (replica.impairments[how] === 0) return;
     replica.impairments[how]--;
+    replica.troubledAt = this.now();
     this.log(`no longer ${how} ${replica.id}`);
     this.#apply(replica);
   }
@@ -121,6 +158,7 @@ export class Replicas {
   /** Makes all registered replicas healthy. */
   heal(): void {
     for (const replica of this.all) {
+      if (!replica.isHealthySince(Infinity)) replica.troubledAt = this.now();
       replica.slowMs = 0;
       replica.status = replica.retryAfter = undefined;
       const { impairments } = replica;
@@ -133,6 +171,7 @@ export class Replicas {
 
   #apply(replica: Replica): void {
     this.onImpaired(replica);
+    if (replica.impairments.paused === 0) for (const resume of replica.onResumed.splice(0)) resume();
     // Another replica may use its address now.
     if (this.at(replica.address) !== replica) return;
     const { impairments, server } = replica;
@@ -142,6 +181,15 @@ export class Replicas {
     else if (impairments.stalled > 0) server.stall();
     else server.accept();
   }
+}
+
+function isHealthySince(
+  { impairments, leaving, ended, slowMs, status, troubledAt }: Replica,
+  at: number,
+): boolean {
+  const { down, refusing, stalled, paused } = impairments;
+  if (down + refusing + stalled + paused > 0 || leaving || ended) return false;
+  return slowMs === 0 && status === undefined && (troubledAt < at || at === Infinity);
 }
 
 /** The endpoint of a replica as it is registered. */

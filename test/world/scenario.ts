@@ -4,6 +4,8 @@ import type { RandomStream } from './random-stream.js';
 export interface Scenario {
   /** Set when the registry is the bundled server; undefined for the simulated registry. */
   readonly server: ServerScenario | undefined;
+  /** No fault of an endpoint or of the network: only habits of callers and services, and faults of the registry. */
+  readonly isHarmless: boolean;
   /** Only faults under which retryable calls must succeed. */
   readonly isSurvivable: boolean;
   readonly clerks: number;
@@ -38,8 +40,13 @@ export interface ServerScenario {
   readonly guaranteedMs: number;
 }
 
-export function drawScenario(random: RandomStream, ofServer: RandomStream, brief: boolean): Scenario {
-  const whole = drawFullScenario(random, ofServer);
+export function drawScenario(
+  random: RandomStream,
+  ofServer: RandomStream,
+  isHarmless: boolean,
+  brief: boolean,
+): Scenario {
+  const whole = { ...drawFullScenario(random, ofServer), isHarmless };
   if (!brief) return whole;
   return {
     ...whole,
@@ -54,7 +61,7 @@ export function drawScenario(random: RandomStream, ofServer: RandomStream, brief
   };
 }
 
-function drawFullScenario(random: RandomStream, ofServer: RandomStream): Scenario {
+function drawFullScenario(random: RandomStream, ofServer: RandomStream): Omit<Scenario, 'isHarmless'> {
   const gentle = random.chance(0.2);
   const storm = !gentle && random.chance(0.08);
   const count = storm ? 1 : random.one([1, 1, 2, 3]);

@@ -1,30 +1,27 @@
-import {
-  createClerk,
-  type Binding,
-  type BindOptions,
-  type Clerk,
-  type ClerkError,
-  type Endpoint,
-  type CallFunctionContext,
-} from 'binding-clerk';
+import { createClerk, type Binding, type BindOptions, type Clerk, type ClerkError } from 'binding-clerk';
 import { ClerkRuntime } from './clerk-runtime.js';
 import { randomStream, type RandomStream } from './random-stream.js';
 import type { CoverageEvent } from './coverage.js';
+import { CallerAborts } from './dominance/caller-aborts.js';
+import { usualManner, type CallManner } from './dominance/caller-habits.js';
+import { NestedCalls } from './dominance/nested-calls.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
-import { exchangeMessage } from './custom-protocol.js';
 import { observedTransport, type AttemptObserver } from './observed-transport.js';
+import { makeProgramCall } from './program-call.js';
 import { simulatedFactory } from './simulated-factory.js';
 import type { ClientRegistry } from './simulated-registry.js';
 import type { SimulationContext } from './simulation-context.js';
 
-export type PlannedCall = Pick<CallRecord, 'service' | 'kind' | 'method' | 'timeoutMs'> & {
-  /** Abort it after this time, in ms. */
-  readonly abortAfterMs?: number | undefined;
-};
+export type PlannedCall = Pick<CallRecord, 'service' | 'kind' | 'method' | 'timeoutMs'> &
+  Partial<CallManner> & {
+    /** Abort it after this time, in ms. */
+    readonly abortAfterMs?: number | undefined;
+  };
 
 /** A clerk with its bindings, and the calls that it makes. */
 export class SimulatedClient implements AttemptObserver {
   readonly runtime: ClerkRuntime;
+  readonly nested: NestedCalls;
   readonly registry: ClientRegistry;
   readonly clerk: Clerk;
   readonly bindings = new Map<string, Binding>();
@@ -38,6 +35,9 @@ export class SimulatedClient implements AttemptObserver {
   readonly #random: RandomStream;
   /** Time and duration of the last successful lookup, by service. */
   readonly #resolved = new Map<string, { readonly at: number; readonly ms: number }>();
+  /** One headers object for many calls. */
+  readonly #sharedHeaders: Record<string, string> = {};
+  readonly #aborts: CallerAborts;
   #calls = 0;
 
   constructor(
@@ -54,6 +54,13 @@ export class SimulatedClient implements AttemptObserver {
       runtime: this.runtime,
       connections: scenario.connections,
       logger: silentLogger,
+    });
+    this.#aborts = new CallerAborts({ clock: runtime, coverage: simulation.coverage, log: simulation.log });
+    this.nested = new NestedCalls({
+      habits: simulation.habits,
+      names: () => (simulation.healed || this.closed ? [] : [...this.bindings.keys()]),
+      mark: (mark) => simulation.coverage.hit(mark),
+      call: (call) => this.call(call),
     });
     this.#listen();
   }
@@ -91,11 +98,13 @@ export class SimulatedClient implements AttemptObserver {
       service: plan.service,
       kind: plan.kind,
       method: plan.method,
+      manner: { ...usualManner, ...plan },
       startedAt: now,
       timeoutMs: plan.timeoutMs,
       isSurvivable:
         simulation.scenario.isSurvivable &&
         !simulation.healed &&
+        (plan.route ?? usualManner.route) === usualManner.route &&
         plan.service !== simulation.scenario.startable,
       cached: simulation.oracle.hasResolution(this.id, plan.service),
       abortedAt: undefined,
@@ -103,6 +112,7 @@ export class SimulatedClient implements AttemptObserver {
       settledAt: undefined,
       outcome: undefined,
       attempts: [],
+      hasBrokenBody: false,
       refusedStreams: 0,
     };
     if (plan.service === simulation.scenario.link) simulation.coverage.hit('linked-call');
@@ -113,11 +123,23 @@ export class SimulatedClient implements AttemptObserver {
       `${record.id} ${plan.kind} ${plan.method} ${plan.service} within ${plan.timeoutMs.toFixed(0)}`,
     );
     if (this.runtime.wallShifted) simulation.coverage.hit('used-after-wall-jump');
-    const abort = this.#abortLater(record, plan.abortAfterMs);
-    this.#execute(record, abort?.signal).then(
+    const signal = this.#aborts.signalFor(record, plan.abortAfterMs);
+    if (record.manner.headerForm !== 'record') simulation.coverage.hit('habit:caller-reuses-headers');
+    makeProgramCall({
+      simulation,
+      clerk: this.clerk,
+      binding: this.binding(record.service),
+      record,
+      signal,
+      sharedHeaders: this.#sharedHeaders,
+      attemptStarted: (endpoint) => this.attemptStarted(record, endpoint),
+      requestSent: (attempt) => this.requestSent(record, attempt),
+      onHandler: () => this.nested.offer('handler'),
+    }).then(
       (statusCode) => this.#settle(record, { ok: true, statusCode }),
       (error: unknown) => this.#settle(record, { ok: false, error }),
     );
+    this.#aborts.reached(record, 'returned');
     return record;
   }
 
@@ -139,76 +161,7 @@ export class SimulatedClient implements AttemptObserver {
       `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
     );
     simulation.oracle.callSettled(record, outcome, simulation.runtime.now());
-  }
-
-  #abortLater(record: CallRecord, afterMs: number | undefined): AbortController | undefined {
-    if (afterMs === undefined) return undefined;
-    const controller = new AbortController();
-    this.simulation.runtime.setTimer(() => {
-      if (record.settledAt !== undefined) return;
-      record.abortedAt = this.simulation.runtime.now();
-      this.simulation.coverage.hit('fault:caller-abort');
-      this.simulation.log(`${record.id} is aborted`);
-      controller.abort();
-    }, afterMs);
-    return controller;
-  }
-
-  /** Resolves to the status, at the head of a response for `request` and at its end otherwise. */
-  async #execute(record: CallRecord, signal: AbortSignal | undefined): Promise<number> {
-    const { id, kind, method: how, service, timeoutMs } = record;
-    const binding = this.binding(service);
-    const common = { timeoutMs, ...(signal && { signal }) };
-    if (how === 'call') {
-      const activeContexts: CallFunctionContext[] = [];
-      try {
-        const exchange = (endpoint: Endpoint, context: CallFunctionContext) => {
-          activeContexts.push(context);
-          this.requestSent(record, this.attemptStarted(record, endpoint.id));
-          const exchanging = exchangeMessage(this.simulation, record, endpoint, context.signal);
-          return exchanging.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
-        };
-        return await binding.call(exchange, { ...common, kind });
-      } finally {
-        if (activeContexts.some((context) => !context.signal.aborted))
-          this.simulation.oracle.violate(
-            'port',
-            `${id} has ended without aborting the signal of an exchange`,
-          );
-      }
-    }
-    const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
-    const request = {
-      ...common,
-      path: `/x/${id}`,
-      method,
-      headers: { 'X-Call-Id': id },
-      ...(kind === 'idempotent' && { kind }),
-      ...(kind !== 'safe' && { body: 'a body' }),
-    };
-    if (how === 'json') {
-      this.#checkBody(record, await binding.json(request));
-      return 200;
-    }
-    const response = await binding.request(request);
-    void response.body.text().then(
-      (text) => this.#checkBody(record, text === '' ? undefined : JSON.parse(text)),
-      // The connection was reset after the head, so the body rejects.
-      () => this.simulation.log(`${id} did not receive the complete body`),
-    );
-    const last = record.attempts.findLast(({ endpoint }) => endpoint === response.endpoint.id);
-    if (!last)
-      this.simulation.oracle.violate(
-        'C2.1',
-        `${id} reports a response of ${response.endpoint.id}, which received no attempt`,
-      );
-    return response.statusCode;
-  }
-
-  #checkBody(record: CallRecord, body: unknown): void {
-    const { call } = body as { call?: string };
-    if (call !== record.id)
-      this.simulation.oracle.violate('C2.1', `${record.id} received the response of ${String(call)}`);
+    this.#aborts.reached(record, 'ended');
   }
 
   /** An attempt starts. Checks that the endpoint was in a recent lookup result. */
@@ -219,7 +172,12 @@ export class SimulatedClient implements AttemptObserver {
     if (this.closed)
       simulation.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
-    return simulation.oracle.attemptStarted(record, endpoint, now);
+    if (record.attempts.length === 0) simulation.dominance.callStarted(record);
+    else if (record.attempts.some((attempt) => this.outstanding.has(attempt)))
+      simulation.coverage.hit('joined');
+    const attempt = simulation.oracle.attemptStarted(record, endpoint, now);
+    this.#aborts.reached(record, 'dispatched');
+    return attempt;
   }
 
   #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
@@ -239,6 +197,27 @@ export class SimulatedClient implements AttemptObserver {
 
   requestSent(record: CallRecord, attempt: AttemptRecord): void {
     this.simulation.oracle.attemptSent(record, attempt, this.simulation.runtime.now());
+    this.#aborts.reached(record, 'sent');
+  }
+
+  headArrived(record: CallRecord, attempt: AttemptRecord, statusCode: number): void {
+    if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.arrived(statusCode, false);
+    this.#aborts.reached(record, 'answered');
+  }
+
+  responseRefused(record: CallRecord, attempt: AttemptRecord): void {
+    this.simulation.log(`${record.id} gets a response of ${attempt.endpoint} that cannot be parsed`);
+    if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.arrived(0, true);
+  }
+
+  attemptCancelled(record: CallRecord, attempt: AttemptRecord): void {
+    this.simulation.log(`${record.id} × ${attempt.endpoint}`);
+    if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.cancelled();
+  }
+
+  attemptFailed(record: CallRecord, attempt: AttemptRecord, isAfterHead: boolean): void {
+    record.hasBrokenBody ||= isAfterHead;
+    if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.lost();
   }
 
   streamRefused(record: CallRecord, attempt: AttemptRecord): void {
@@ -253,6 +232,7 @@ export class SimulatedClient implements AttemptObserver {
       this.#resolved.set(name, { at: simulation.runtime.now(), ms: durationMs });
       log(`${this.id} resolved ${name}: ${endpoints.join(' ')}`);
       simulation.oracle.resolved(this.id, name, endpoints.length);
+      this.nested.offer('listener');
     });
     clerk.on('stale', ({ name, ageMs }) => {
       log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
@@ -267,6 +247,7 @@ export class SimulatedClient implements AttemptObserver {
     clerk.on('failover', ({ from, to }) => {
       log(`${this.id} fails over from ${from} to ${to}`);
       coverage.hit('failover');
+      this.nested.offer('listener');
     });
     clerk.on('suspect', ({ endpoint, reason }) => {
       log(`${this.id} suspects ${endpoint}: ${reason}`);
@@ -275,11 +256,14 @@ export class SimulatedClient implements AttemptObserver {
     clerk.on('ejected', ({ name, endpoint, reason }) => {
       log(`${this.id} ejects ${endpoint}: ${reason}`);
       coverage.hit(`ejected: ${reason}` as CoverageEvent);
+      simulation.dominance.ejected(this.id, endpoint, reason);
       const { candidates } = this.binding(name).explain();
       if (!candidates.some(({ status }) => status === 'open'))
         simulation.oracle.violate('C2.4', `${this.id} ejected the last endpoint of ${name}: ${endpoint}`);
     });
+    clerk.on('attempt', () => this.nested.offer('listener'));
     clerk.on('picked', ({ name, pickReason }) => {
+      this.nested.offer('listener');
       if (pickReason !== 'hedge') return;
       coverage.hit('hedged');
       if (this.binding(name).explain().policy === 'first-to-respond') coverage.hit('raced');

@@ -1,4 +1,4 @@
-import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
+import type { HealthReport, Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 import type { CoverageMark } from './coverage.js';
@@ -26,6 +26,9 @@ export interface SimulatedRegistryOptions {
   readonly latencyMs: number;
   readonly mark: (mark: CoverageMark) => void;
   readonly violate: (clause: string, what: string) => void;
+  /** The clerk looks a name up. */
+  readonly onResolve: (name: string) => void;
+  readonly onReport: (report: HealthReport) => void;
   /** A watch delivered a snapshot with this many endpoints. */
   readonly onWatchSnapshot: (name: string, count: number) => void;
 }
@@ -66,6 +69,7 @@ export class SimulatedRegistry implements ClientRegistry {
     if (this.closes > 0) violate('port', `${this.clerk} looks up ${name} after it closed the registry`);
     if (this.#pending.has(name)) violate('C1.5', `${this.clerk} looks up ${name} twice concurrently`);
     this.#pending.add(name);
+    this.options.onResolve(name);
     return new Promise<Resolution>((resolve, reject) => {
       const end = (act: () => void) => (): void => {
         this.#pending.delete(name);
@@ -101,6 +105,10 @@ export class SimulatedRegistry implements ClientRegistry {
         );
       });
     });
+  }
+
+  report(report: HealthReport): void {
+    this.options.onReport(report);
   }
 
   close(): void {

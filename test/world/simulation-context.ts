@@ -1,6 +1,8 @@
 import type { FakeRuntime, MemoryNetwork } from 'binding-clerk/testing';
 import type { FaultInjector } from './fault-injector.js';
 import type { Coverage } from './coverage.js';
+import type { CallerHabits } from './dominance/caller-habits.js';
+import type { DominanceOracle } from './dominance/dominance-oracle.js';
 import type { CallRecord, Oracle } from './oracle.js';
 import type { ClerkRuntime } from './clerk-runtime.js';
 import type { ClientRegistry } from './simulated-registry.js';
@@ -22,6 +24,8 @@ export interface SimulationContext {
   readonly replicas: Replicas;
   readonly faults: FaultInjector;
   readonly oracle: Oracle;
+  readonly dominance: DominanceOracle;
+  readonly habits: CallerHabits;
   readonly coverage: Coverage;
   readonly log: (line: string) => void;
   /** All faults have ended. */

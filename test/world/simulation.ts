@@ -4,7 +4,7 @@ import {
   type FakeRuntime,
   type MemoryNetwork,
 } from 'binding-clerk/testing';
-import type { BindOptions } from 'binding-clerk';
+import { drawBindOptions } from './bind-options.js';
 import { randomStream, type RandomStream } from './random-stream.js';
 import { FaultInjector } from './fault-injector.js';
 import { closeAllClients } from './shutdown-check.js';
@@ -22,6 +22,11 @@ import { ServerSimulation } from './server/server-simulation.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { drawFaultMix, type FaultMix } from './fault-mix.js';
 import { GroundTruth } from './ground-truth.js';
+import { CallerHabits } from './dominance/caller-habits.js';
+import { callIdOfPath } from './dominance/call-secrets.js';
+import { DominanceOracle } from './dominance/dominance-oracle.js';
+import { drawRouteReply } from './dominance/route-reply.js';
+import { attemptOfPath } from './observed-transport.js';
 
 export interface SimulationResult {
   readonly seed: number;
@@ -35,12 +40,21 @@ export interface SimulationResult {
   readonly lines: readonly string[];
 }
 
+export interface SimulationOptions {
+  /** Keeps the lines of the trace. */
+  readonly trace?: boolean;
+  /** Runs a short simulation. */
+  readonly brief?: boolean;
+  /** Reports violations of C9. */
+  readonly dominance?: boolean;
+}
+
 /** Runs the simulation of a seed. */
 export async function runSimulation(
   seed: number,
-  options: { readonly trace?: boolean; readonly brief?: boolean } = {},
+  options: SimulationOptions = {},
 ): Promise<SimulationResult> {
-  const simulation = new Simulation(seed, options.trace ?? false, options.brief ?? false);
+  const simulation = new Simulation(seed, options);
   try {
     await simulation.run();
   } catch (error) {
@@ -90,6 +104,8 @@ export class Simulation implements SimulationState {
   readonly scenario: Scenario;
   readonly faultMix: FaultMix;
   readonly faults: FaultInjector;
+  readonly habits: CallerHabits;
+  readonly dominance: DominanceOracle;
   readonly clients: SimulatedClient[] = [];
   readonly calls = new Map<string, CallRecord>();
   /** Executions of custom-protocol calls, by call id. */
@@ -111,9 +127,9 @@ export class Simulation implements SimulationState {
 
   constructor(
     readonly seed: number,
-    trace: boolean,
-    brief: boolean,
+    readonly options: SimulationOptions,
   ) {
+    const { trace = false, brief = false } = options;
     this.runtime = createFakeRuntime({ seed });
     this.trace = new Trace(() => this.runtime.now(), trace);
     this.log = this.trace.log;
@@ -122,11 +138,18 @@ export class Simulation implements SimulationState {
       this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['absent'])].join(' ')}`),
     );
     const random = randomStream(seed, 'shape');
+    const callers = randomStream(seed, 'callers');
     this.#random = random;
-    this.scenario = drawScenario(random, randomStream(seed, 'server', 50), brief);
+    this.scenario = drawScenario(
+      random,
+      randomStream(seed, 'server', 50),
+      callers.chance(brief ? 0.3 : 0.1),
+      brief,
+    );
+    this.habits = new CallerHabits(callers, this.scenario.isHarmless, this.options.dominance === true);
     const { services, startable, link } = this.scenario;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
-    this.faultMix = drawFaultMix(random, this.scenario.isSurvivable, this.scenario.server !== undefined);
+    this.faultMix = drawFaultMix(random, this.scenario);
     this.workload = randomStream(seed, 'load');
     this.#registryRandom = randomStream(seed, 'registry');
     const { latencyMs } = this.scenario;
@@ -138,28 +161,19 @@ export class Simulation implements SimulationState {
     const runs = (callId: string): number =>
       this.network.executions.get(callId) ?? this.customCallRuns.get(callId) ?? 0;
     this.oracle = new Oracle(this.truth, runs, this.coverage, this.log);
-    this.replicas = new Replicas(this.network, this.truth, this.log, this.scenario.hasDeadFirstAddress);
-    this.log(`shape ${JSON.stringify(this.scenario)} faults ${JSON.stringify([...this.faultMix])}`);
+    this.replicas = new Replicas(this.network, this.truth, this.log, this.scenario.hasDeadFirstAddress, () =>
+      this.runtime.now(),
+    );
+    this.dominance = this.#createDominanceOracle();
+    this.log(
+      `shape ${JSON.stringify(this.scenario)} faults ${JSON.stringify([...this.faultMix])} habits ${this.habits.kinds.join(' ')}`,
+    );
     this.server = this.#serve();
     if (this.server === undefined) this.#populate(random);
     for (let i = 0; i < this.scenario.clerks; i++) this.clients.push(new SimulatedClient(this, `c${i}`, i));
     for (const client of this.clients) {
       for (const service of this.names) {
-        const policy = random.one([
-          undefined,
-          'random',
-          'round-robin',
-          'load-aware',
-          'least-pending',
-          'weighted',
-          'primary',
-          'affinity',
-        ] as const);
-        client.bind(service, {
-          ...(policy && { policy }),
-          ...drawHedge(hedges, policy),
-          ...(policy === 'affinity' && { affinity: (path: string) => path }),
-        });
+        client.bind(service, drawBindOptions(random, hedges));
       }
     }
     this.faults = new FaultInjector({
@@ -191,6 +205,8 @@ export class Simulation implements SimulationState {
       mark: (mark) => this.coverage.hit(mark),
       violate: (clause, what) => oracle.violate(clause, what),
       onWatchSnapshot: (name, count) => oracle.resolved(clerk, name, count),
+      onResolve: (name) => this.clients.find(({ id }) => id === clerk)?.nested.offer('resolve', name),
+      onReport: (report) => this.dominance.reported(clerk, report),
     });
   }
 
@@ -247,6 +263,29 @@ export class Simulation implements SimulationState {
     });
   }
 
+  /** The oracle of C9, which sees every request that a server handles. */
+  #createDominanceOracle(): DominanceOracle {
+    const { replicas, runtime, coverage, oracle, habits, log } = this;
+    const random = randomStream(this.seed, 'routes');
+    replicas.routeRule = (replica, request) => drawRouteReply(habits, random, replica, request, coverage);
+    const dominance = new DominanceOracle({
+      clock: runtime,
+      coverage,
+      maxLatencyMs: () => 1.2 * this.scenario.latencyMs + this.faults.maxMessageDelayMs,
+      findReplica: (id) => replicas.all.findLast((replica) => replica.id === id),
+      violate: (clause, what) => {
+        if (this.options.dominance === true) oracle.violate(clause, what);
+      },
+      log,
+    });
+    replicas.onRequest = (replica, request, reply) => {
+      const call = this.calls.get(callIdOfPath(request.path) ?? '');
+      if (call !== undefined)
+        dominance.requestHandled(call, attemptOfPath(request.path), replica, request, reply);
+    };
+    return dominance;
+  }
+
   #portOperations(): PortOperations {
     const { seed, runtime, replicas, truth, registryState, scenario, coverage, log } = this;
     const { services, link } = scenario;
@@ -286,19 +325,4 @@ export class Simulation implements SimulationState {
       this.workload.between(0, scenario.faultPeriodMs),
     );
   }
-}
-
-/** One binding of eight hedges, and one of sixteen uses `first-to-respond`. */
-function drawHedge(hedges: RandomStream, policy: string | undefined): BindOptions {
-  const drawn = hedges.uniform();
-  if (drawn < 1 / 16 && policy !== 'affinity') return { policy: 'first-to-respond' };
-  if (drawn > 3 / 16) return {};
-  return {
-    hedge: hedges.one([
-      true,
-      { afterMs: 5 },
-      { afterMs: 20, budgetRatio: 1 },
-      { afterMs: 0, budgetRatio: 0.3 },
-    ]),
-  };
 }

@@ -12,7 +12,7 @@ export interface SimulationState extends SimulationContext {
 }
 
 /** Draws a call of any kind, with a short or long timeout. */
-export function drawCall({ workload: random, names, faultMix }: SimulationState): PlannedCall {
+export function drawCall({ workload: random, names, faultMix, habits }: SimulationState): PlannedCall {
   const kind: CallKind = random.one(['safe', 'safe', 'idempotent', 'once', 'once']);
   const timeoutMs = random.one([30, 150, 400, 1_000, 2_500, 6_000, 10_000]);
   const aborting = faultMix.get('caller-abort');
@@ -20,7 +20,7 @@ export function drawCall({ workload: random, names, faultMix }: SimulationState)
   return {
     service: random.one(names),
     kind,
-    method: random.one(['request', 'request', 'json', 'call']),
+    ...habits.drawManner(random.one(['request', 'request', 'json', 'call'])),
     timeoutMs,
     abortAfterMs: aborts ? random.between(0, Math.min(timeoutMs, 500)) : undefined,
   };
