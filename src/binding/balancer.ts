@@ -20,6 +20,8 @@ export interface CandidateSet {
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
+  /** Chooses among the endpoints in `eligible` that work; undefined while all of them work, or none. */
+  readonly pickWorking: Picker | undefined;
 }
 
 /**
@@ -100,6 +102,20 @@ export class Balancer {
     );
   }
 
+  /** Picks an endpoint for a first attempt. An endpoint that fails gets only the part of its calls that it answers well. */
+  pickFrom(
+    { pick, pickWorking }: CandidateSet,
+    now: number,
+    affinity: string | undefined,
+  ): ConnectedCandidate | undefined {
+    const chosen = this.pick(pick, now, affinity);
+    return chosen?.isFailing !== true ||
+      pickWorking === undefined ||
+      this.#service.table.takesCall(chosen, now)
+      ? chosen
+      : this.pick(pickWorking, now, affinity);
+  }
+
   /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
     const context = this.#pickContext;
@@ -146,13 +162,13 @@ export class Balancer {
   #buildCandidates(members: readonly ConnectedCandidate[], tlsOnly: boolean): CandidateSet {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
-    const open = matching.filter((candidate) => candidate.status === 'open');
-    const usable = open.length > 0 ? open : matching;
-    // A filter that would leave no endpoint is not applied.
-    const eligible = preferMatching(
-      preferMatching(usable, ({ endpoint }) => endpoint.state === 'up'),
-      ({ endpoint }) => endpoint.weight > 0,
-    );
+    // A filter that would leave no endpoint is not applied. An open endpoint that would be a trial is suspect.
+    const eligible = [
+      ({ status }: ConnectedCandidate) => status === 'open',
+      ({ isTrial }: ConnectedCandidate) => !isTrial,
+      ({ endpoint }: ConnectedCandidate) => endpoint.state === 'up',
+      ({ endpoint }: ConnectedCandidate) => endpoint.weight > 0,
+    ].reduce(preferMatching, matching);
     const outsideSubset = new Set<Candidate>();
     const subsetSize = this.#subsetSize.sizeAt(clerk.clock.now());
     const subset = (candidates: readonly Candidate[]): readonly Candidate[] => {
@@ -161,12 +177,21 @@ export class Balancer {
       for (const candidate of candidates) if (!used.has(candidate)) outsideSubset.add(candidate);
       return chosen;
     };
-    const input: PickerInput = { candidates: eligible, all: matching, locality: clerk.locality };
-    const pick = this.#preparePicker(eligible.length > subsetSize ? { ...input, subset } : input, tlsOnly);
+    const prepare = (candidates: readonly Candidate[]): Picker => {
+      const input: PickerInput = { candidates, all: matching, locality: clerk.locality };
+      return this.#preparePicker(candidates.length > subsetSize ? { ...input, subset } : input, tlsOnly);
+    };
+    const working = eligible.filter(({ isFailing }) => !isFailing);
+    const needsWorking =
+      working.length > 0 &&
+      working.length < eligible.length &&
+      this.#currentPolicy(tlsOnly).avoidsFailing !== false;
+    const pickWorking = needsWorking ? prepare(working) : undefined;
+    const pick = prepare(eligible);
     this.#subsetSize.isLimiting = outsideSubset.size > 0;
     const used =
       outsideSubset.size === 0 ? eligible : eligible.filter((candidate) => !outsideSubset.has(candidate));
-    return { matching, eligible: used, outsideSubset, pick };
+    return { matching, eligible: used, outsideSubset, pick, pickWorking };
   }
 
   /** Doubles the size of the subset from the next call on, unless the size changed less than 1 s ago. */
@@ -235,4 +260,5 @@ const noCandidates: CandidateSet = {
   eligible: [],
   outsideSubset: new Set(),
   pick: () => undefined,
+  pickWorking: undefined,
 };

@@ -55,6 +55,13 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#config.factory ?? this.service.registryFactory;
   }
 
+  pickTrial(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {
+    const { table } = this.service;
+    if (now < table.trialDueAt || !this.service.isFresh(now)) return undefined;
+    const { matching } = this.#balancer.candidates(constraints.tlsOnly);
+    return table.takeTrial(now, (member) => matching.includes(member) && isInScope(member, constraints));
+  }
+
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {
     const { service } = this;
     return service.isFresh(now) ? this.pick(now, constraints) : undefined;
@@ -65,7 +72,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     service.table.callStarted();
     const candidates = this.#balancer.candidates(constraints.tlsOnly);
     const { eligible } = candidates;
-    const chosen = this.#balancer.pick(candidates.pick, now, constraints.affinity);
+    const chosen = this.#balancer.pickFrom(candidates, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
     // The policy picked no endpoint, or one that is backing off after a failed connection.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
@@ -83,7 +90,8 @@ export class ServiceEndpointPicker implements EndpointPicker {
       !tried.has(candidate.endpoint.id) && isInScope(candidate, constraints);
     const untried = matching.filter(isUntried);
     const open = untried.filter((candidate) => candidate.status === 'open');
-    for (const tier of [eligible.filter(isUntried), open, untried]) {
+    const working = eligible.filter((candidate) => isUntried(candidate) && !candidate.isFailing);
+    for (const tier of [working, eligible.filter(isUntried), open, untried]) {
       const ready = tier.filter((candidate) => this.service.table.canDial(candidate, now));
       if (ready.length > 0) {
         const pick = this.#balancer.pickerAmong(matching, ready, constraints.tlsOnly);

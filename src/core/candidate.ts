@@ -51,4 +51,6 @@ export interface ConnectedCandidate extends Candidate, EndpointChannels {
    * another endpoint after 20 ms.
    */
   readonly isTrial: boolean;
+  /** Whether the endpoint fails but may not be ejected, so that it gets only a part of its calls. */
+  readonly isFailing: boolean;
 }

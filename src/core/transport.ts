@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from './address.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
@@ -25,6 +26,8 @@ export interface TransportRequest {
 export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
+  /** The async context of the call, in which a request that was queued is sent. Default: any. */
+  readonly asyncContext?: AsyncResource;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
@@ -69,15 +72,21 @@ export interface Channel {
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Removes a queued request before `onConnect`, and releases its body. The handler is not called again. Without this
-   * method, a cancelled request stays queued until its `onConnect` throws.
+   * Gives up a request before `onConnect`: removes it from the queue, and destroys a socket that is still connecting if
+   * no other request waits for it. The handler is not called again, except for one `onError`. Without this method, a
+   * cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
+  /**
+   * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use. If false,
+   * an unsent request waits for its connection to be established. Default: never.
+   */
+  isQueued?(handler: RequestHandler): boolean;
   /** Establishes a connection without sending a request; rejects when the connection fails. */
   connect(): Promise<void>;
   /**
-   * Probes the endpoint on a separate connection. Rejects when the endpoint cannot be reached, or does not respond
-   * within `timeoutMs`. A probe never keeps the process alive.
+   * Probes the endpoint on a separate connection. Resolves when any response arrives, whatever its status. Rejects when
+   * the endpoint cannot be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
@@ -106,6 +115,8 @@ export interface Channel {
 export interface TransportOptions {
   /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;
+  /** Maximum number of open sockets to all endpoints together, ≥ 1. */
+  readonly maxSockets: number;
   /** Certificates and keys for TLS. */
   readonly tls: TlsOptions;
   /** Options passed on to undici's pools. */

@@ -20,6 +20,11 @@ export interface PickConstraints {
 export interface EndpointPicker {
   /** Name of the load-balancing policy, used as the pick reason in outcomes. */
   readonly policyName: string;
+  /**
+   * Returns an ejected or suspect endpoint that wants a call as its probe; undefined when there is none. Called before
+   * `pickCached`, and only for a call that may be sent twice. The candidate that is returned `isTrial`.
+   */
+  pickTrial(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /** Picks an endpoint from the cached resolution. Returns undefined if `prepare` must be called first. */
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**

@@ -25,9 +25,8 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `request`. A status of 500 or above, except 501, is a server failure. Resolves when a response with any
-   * other status arrives. Rejects on a server failure, when the connection fails, when no response arrives within
-   * `timeoutMs`, and when {@link abortAll} is called.
+   * Sends `request`. Resolves when a response arrives, whatever its status. Rejects when the connection fails, when no
+   * response arrives within `timeoutMs`, and when {@link abortAll} is called.
    */
   probe(
     address: Address,
@@ -63,12 +62,7 @@ export class ProbeClient {
       const handler: RequestHandler = {
         onConnect: () => undefined,
         onHeaders: (statusCode) => {
-          if (statusCode >= 200)
-            settle(
-              statusCode >= 500 && statusCode !== 501
-                ? new Error(`${address.text} responded to a probe with status ${String(statusCode)}`)
-                : undefined,
-            );
+          if (statusCode >= 200) settle();
           return true;
         },
         onData: () => true,

@@ -125,9 +125,8 @@ export class MemoryChannel implements Channel {
           return;
         }
         const handler = partialHandler({
-          onHeaders(statusCode) {
-            const failed = statusCode >= 500 && statusCode !== 501;
-            end(failed ? new Error(`${text} responded with status ${String(statusCode)}`) : undefined);
+          onHeaders() {
+            end();
             return true;
           },
           onError: end,
