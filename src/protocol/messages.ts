@@ -8,6 +8,7 @@
 import type { AddressString } from '../core/address.js';
 import type { Load } from '../core/load-report.js';
 import type { ResolutionStep, ListEntry, HealthReport } from '../core/registry.js';
+import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 
 /** A registered endpoint. */
 export interface EndpointMessage {
@@ -48,8 +49,12 @@ export interface ResolveResponse {
   /** All endpoints of the service. */
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
-  /** Call timeout of the service config, in ms. Absent when the service config has none. */
+  /** Call timeout of the service config, in ms. */
   readonly timeoutMs?: number;
+  /** Attempt timeout of the service config: a number of ms, or bounds. */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  /** Retries of the service config; false: no retry after the request was sent. */
+  readonly retries?: RetryOptions | false;
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
   /**
@@ -121,6 +126,10 @@ export interface DefineRequest extends ChangeScheduling {
   readonly policy?: string | null;
   /** Call timeout, in ms, from 1 ms to 7 days; null for the default of the client. */
   readonly timeoutMs?: number | null;
+  /** Attempt timeout, in ms, or its bounds; null for the default of the client. */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | null;
+  /** Retries; false: no retry after the request was sent; null for the default of the client. */
+  readonly retries?: RetryOptions | false | null;
   /** Time for which a lookup of the entry is guaranteed, in ms, at most 7 days; 0 for no guarantee. Default 5,000. */
   readonly guaranteedMs?: number;
   /** How a launcher starts the service; null when no launcher starts the service. */

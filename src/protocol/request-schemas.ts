@@ -22,6 +22,7 @@ import type {
   WatchRequest,
   WithdrawRequest,
 } from './messages.js';
+import { attemptTimeout, retries } from './retry-schemas.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 
 const string = z.string();
@@ -42,6 +43,8 @@ const serviceFields = {
   name: string,
   policy: z.exactOptional(z.nullable(z.string().check(z.minLength(1), z.maxLength(64)))),
   timeoutMs: z.exactOptional(z.nullable(z.int().check(z.gte(1), z.lte(limits.maxLeaseMs)))),
+  attemptTimeoutMs: z.exactOptional(z.nullable(attemptTimeout)),
+  retries: z.exactOptional(z.nullable(retries)),
   guaranteedMs,
   launch: z.exactOptional(z.nullable(launchRule)),
 };

@@ -5,8 +5,8 @@ import type { EndpointMessage, ResolveResponse } from './messages.js';
 
 /** Converts the response for a service into the form of the registry port. */
 export function decodeResolution(response: ResolveResponse): BoundResolution {
-  const { canonical, endpoints, policy, timeoutMs, path, revision, incarnation } = response;
-  const { guaranteedMs, ttlMs, launchable, healthQueried } = response;
+  const { canonical, endpoints, policy, timeoutMs, attemptTimeoutMs, retries, path } = response;
+  const { revision, incarnation, guaranteedMs, ttlMs, launchable, healthQueried } = response;
   return Object.freeze({
     kind: 'bound',
     endpoints: Object.freeze(endpoints.map(decodeEndpoint)),
@@ -15,6 +15,8 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
     ...(guaranteedMs !== 0 && { guaranteedMs }),
     ...(policy !== null && { policy }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
+    ...(retries !== undefined && { retries }),
     ...(launchable && { startable: true }),
     ...(healthQueried !== undefined && { healthQueried }),
   });

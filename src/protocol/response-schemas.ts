@@ -21,6 +21,7 @@ import type {
   WhoisResponse,
   EndpointMessage,
 } from './messages.js';
+import { attemptTimeout, retries } from './retry-schemas.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 
 const string = z.string();
@@ -65,6 +66,8 @@ export const resolveResponse = z.object({
   endpoints: z.array(endpointMessage),
   policy: z.nullable(string),
   timeoutMs: z.exactOptional(ms),
+  attemptTimeoutMs: z.exactOptional(attemptTimeout),
+  retries: z.exactOptional(retries),
   launchable: z.boolean(),
   healthQueried: z.exactOptional(z.array(string)),
   ...position,

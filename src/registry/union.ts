@@ -19,7 +19,7 @@ import type { StaticAddresses } from './static-registry.js';
  * set of endpoints would be incomplete. The clerk then continues with the previous result.
  *
  * When several registries have an instance, the registration with the highest epoch is used. The result has the
- * shortest `ttlMs` of all registries. `policy` and `timeoutMs` each come from the first registry that sets the field.
+ * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the field.
  * Links are not merged. If the first registry that has the name has a link, the link is the result; links in later
  * registries are ignored.
  *
@@ -70,6 +70,9 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
+/** Fields of the service config. */
+const configKeys = ['policy', 'timeoutMs', 'attemptTimeoutMs', 'retries'] as const;
+
 /**
  * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when the part does
  * not have the name.
@@ -86,16 +89,19 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
     name,
     bound.flatMap((resolution) => resolution.endpoints),
   );
-  const policy = bound.find((resolution) => resolution.policy !== undefined)?.policy;
-  const timeoutMs = bound.find((resolution) => resolution.timeoutMs !== undefined)?.timeoutMs;
+  const config = Object.fromEntries(
+    configKeys.flatMap((key) => {
+      const value = bound.find((resolution) => resolution[key] !== undefined)?.[key];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  ) as Pick<BoundResolution, (typeof configKeys)[number]>;
   const doubted = [...new Set(bound.flatMap((resolution) => resolution.healthQueried ?? []))];
   const { canonical, path } = first;
   return {
     kind: 'bound',
     endpoints,
     ttlMs,
-    ...(policy !== undefined && { policy }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...config,
     ...(doubted.length > 0 && { healthQueried: doubted }),
     ...(canonical !== undefined && { canonical }),
     ...(path !== undefined && { path }),

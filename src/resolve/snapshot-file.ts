@@ -30,16 +30,22 @@ const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
 const formatVersion = 1;
 
+/** Fields of a result that the file contains. */
+const storedKeys = [
+  'name',
+  'canonical',
+  'policy',
+  'timeoutMs',
+  'attemptTimeoutMs',
+  'retries',
+  'revision',
+  'incarnation',
+  'requestedWallAt',
+] as const;
+
 /** The entry of one name in the file. */
-interface SnapshotEntry {
-  readonly name: string;
-  readonly canonical: string;
+interface SnapshotEntry extends Pick<ResolvedService, (typeof storedKeys)[number]> {
   readonly endpoints: readonly object[];
-  readonly policy: string | undefined;
-  readonly timeoutMs?: number;
-  readonly revision: string;
-  readonly incarnation: string;
-  readonly requestedWallAt: number;
 }
 
 /**
@@ -179,17 +185,11 @@ export class SnapshotFile {
 }
 
 function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
-  const { name, canonical, endpoints, policy, timeoutMs, revision, incarnation, requestedWallAt } = resolved;
-  return {
-    name,
-    canonical,
-    endpoints: endpoints.map(toEndpointRecord),
-    policy,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    revision,
-    incarnation,
-    requestedWallAt,
-  };
+  const fields = Object.fromEntries(storedKeys.map((key) => [key, resolved[key]])) as Omit<
+    SnapshotEntry,
+    'endpoints'
+  >;
+  return { ...fields, endpoints: resolved.endpoints.map(toEndpointRecord) };
 }
 
 /** Returns an endpoint in the form that `toEndpoint` accepts: with `addresses` and without `address`. */

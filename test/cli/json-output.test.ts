@@ -98,6 +98,36 @@ orders-22  draining  http://127.0.0.1:3001  2.1.0    h1    0       3      10 s
 `);
 });
 
+test.each([
+  [{ attemptTimeoutMs: 200, retries: false as const }, 'attempt timeout 200 ms, retries off'],
+  [
+    { attemptTimeoutMs: { min: 50, max: 500 }, retries: { max: 2, statuses: [502, 503] } },
+    'attempt timeout 50 ms to 500 ms, retries max=2,statuses=502/503',
+  ],
+  [
+    { attemptTimeoutMs: { min: 50 }, retries: { budget: { ratio: 0.2, minPerSecond: 5 } } },
+    'attempt timeout at least 50 ms, retries ratio=0.2,per-second=5',
+  ],
+  [{ attemptTimeoutMs: { max: 500 } }, 'attempt timeout at most 500 ms, guaranteed'],
+])('resolve prints the retry settings %j of a service', async (settings, text) => {
+  const { url } = await startFakeRegistry({ resolve: { ...resolved, ...settings } });
+  expect((await runCli(['resolve', '/old'], { registry: url })).out).toContain(text);
+  const { out } = await runCli(['resolve', '/old', '--json'], { registry: url });
+  expect(JSON.parse(out)).toMatchObject(settings);
+});
+
+test.each([
+  '--attempt-timeout 0',
+  '--attempt-timeout ..',
+  '--attempt-timeout 5-6',
+  '--retries max',
+  '--retries max=1,max=2',
+  '--retries statuses=5xx',
+  '--retries unknown=1',
+])('define rejects %s', async (options) => {
+  expect(await runCli(['define', '/a', ...options.split(' ')])).toMatchObject({ code: 2, out: '' });
+});
+
 test('resolve prints suspect endpoints and those that were reported unreachable', async () => {
   const suspect = { ...endpoint, id: 'orders-2', state: 'suspect' };
   const { url } = await startFakeRegistry({
@@ -221,6 +251,10 @@ test('commands send exactly the given options', async () => {
     'define /a --policy random --guarantee 0 --launch m --param x=1 --param y=a=b --when-expired',
     'define /a --no-policy --no-launch --no-call-timeout',
     'define /a --call-timeout 2000',
+    'define /a --attempt-timeout 200 --retries off',
+    'define /a --attempt-timeout 50..500 --retries max=2,statuses=502/503,ratio=0.2,per-second=5',
+    'define /a --attempt-timeout ..500 --retries per-second=0.5',
+    'define /a --no-attempt-timeout --retries default',
     'link /a /#d1/b --guarantee 60000',
     'mv /a /b/c',
     'rm /a',
@@ -247,6 +281,22 @@ test('commands send exactly the given options', async () => {
     ['GET', '/v1/resolve', ''],
     ['POST', '/v1/define', { name: '/a', policy: null, timeoutMs: null, launch: null }],
     ['POST', '/v1/define', { name: '/a', timeoutMs: 2_000 }],
+    ['POST', '/v1/define', { name: '/a', attemptTimeoutMs: 200, retries: false }],
+    [
+      'POST',
+      '/v1/define',
+      {
+        name: '/a',
+        attemptTimeoutMs: { min: 50, max: 500 },
+        retries: { max: 2, statuses: [502, 503], budget: { ratio: 0.2, minPerSecond: 5 } },
+      },
+    ],
+    [
+      'POST',
+      '/v1/define',
+      { name: '/a', attemptTimeoutMs: { max: 500 }, retries: { budget: { minPerSecond: 0.5 } } },
+    ],
+    ['POST', '/v1/define', { name: '/a', attemptTimeoutMs: null, retries: null }],
     ['POST', '/v1/link', { name: '/a', target: '/#d1/b', guaranteedMs: 60_000 }],
     ['POST', '/v1/move', { from: '/a', to: '/b/c' }],
     ['POST', '/v1/remove', { name: '/a' }],

@@ -62,13 +62,20 @@ test('the shortest ttlMs counts, also that of an absent name', async () => {
   expect(await ttlOf(registryOf({ kind: 'absent', ttlMs: 50 }), registryOf({ kind: 'absent' }))).toBe(50);
 });
 
-test('the first policy and timeout count, revisions are dropped', async () => {
+test('each field of the service config comes from the first registry that sets it, revisions are dropped', async () => {
   const merged = await lookup(
     union(
       registryOf({ kind: 'bound', endpoints: [], revision: '7' }),
       registryOf({ kind: 'bound', endpoints: [], revision: '3', policy: 'round-robin' }),
-      registryOf({ kind: 'bound', endpoints: [], timeoutMs: 700 }),
-      registryOf({ kind: 'bound', endpoints: [], policy: 'random', timeoutMs: 900 }),
+      registryOf({ kind: 'bound', endpoints: [], timeoutMs: 700, retries: false }),
+      registryOf({
+        kind: 'bound',
+        endpoints: [],
+        policy: 'random',
+        timeoutMs: 900,
+        attemptTimeoutMs: 50,
+        retries: {},
+      }),
     ),
     '/x',
   );
@@ -78,6 +85,8 @@ test('the first policy and timeout count, revisions are dropped', async () => {
     ttlMs: 5_000,
     policy: 'round-robin',
     timeoutMs: 700,
+    attemptTimeoutMs: 50,
+    retries: false,
   });
 });
 

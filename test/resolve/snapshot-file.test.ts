@@ -61,6 +61,21 @@ test('results are read back by the next program, as expired', async () => {
   ]);
 });
 
+test('the service config is read back', async () => {
+  const { clock, open } = disk();
+  const snapshot = open();
+  const config = {
+    policy: 'random',
+    timeoutMs: 900,
+    attemptTimeoutMs: { min: 50, max: undefined },
+    retries: { max: 1, statuses: [503], budget: { ratio: 0.2, minPerSecond: undefined } },
+  };
+  snapshot.record({ ...resolvedService(clock, { name: '/x' }), ...config });
+  snapshot.record({ ...resolvedService(clock, { name: '/y' }), retries: false });
+  await snapshot.close();
+  expect(open().load()).toMatchObject([config, { retries: false }]);
+});
+
 test('changes are written together after 1 s, unchanged results after 60 s', async () => {
   const { clock, state, open } = disk();
   const snapshot = open();

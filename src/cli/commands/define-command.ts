@@ -1,16 +1,20 @@
 import { ClerkError } from '../../core/errors.js';
+import type { AttemptTimeoutOptions, RetryOptions } from '../../core/retry-options.js';
 import type { DefineRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { resolveResponse } from '../../protocol/response-schemas.js';
 import { submitChange } from '../submit-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { keyValueOption, integerOption } from '../option-parsers.js';
+import { attemptTimeoutOption, retriesOption } from '../retry-option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
 
 interface Options {
   readonly policy?: string | false;
   readonly callTimeout?: number | false;
+  readonly attemptTimeout?: number | AttemptTimeoutOptions | false;
+  readonly retries?: RetryOptions | false | 'default';
   readonly guarantee?: number;
   readonly launch?: string | false;
   readonly param?: Readonly<Record<string, string>>;
@@ -30,6 +34,17 @@ export const addDefineCommand = defineCommand({
       .option('--call-timeout <ms>', 'default timeout of a call, in ms', integerOption)
       .option('--no-call-timeout', "use each client's default timeout")
       .option(
+        '--attempt-timeout <ms>',
+        'time without a response after which a call may try another endpoint too, in ms, or bounds such as 50..500',
+        attemptTimeoutOption,
+      )
+      .option('--no-attempt-timeout', "use each client's attempt timeout")
+      .option(
+        '--retries <settings>',
+        'limits of retries, separated by commas: max=N per call, statuses=502/503, ratio=N of all calls, per-second=N beside the ratio; off: no retries; default: as each client chooses',
+        retriesOption,
+      )
+      .option(
         '--guarantee <ms>',
         'how long clients may rely on these settings, in ms; 0: no guarantee',
         integerOption,
@@ -41,6 +56,7 @@ export const addDefineCommand = defineCommand({
   examples: [
     ['clerk define /shop/orders --policy load-aware', 'balance by load'],
     ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
+    ['clerk define /shop/orders --retries max=1,statuses=503', 'retry once, after a 503 only'],
     ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
     ['clerk define /shop/orders --launch orders', 'start the service on demand'],
     ['clerk define /shop/orders --no-launch', 'do not start the service any more'],
@@ -49,7 +65,7 @@ export const addDefineCommand = defineCommand({
 });
 
 async function define(context: CommandContext, text: string, options: Options): Promise<void> {
-  const { policy, callTimeout, guarantee, launch, param, whenExpired } = options;
+  const { policy, callTimeout, attemptTimeout, retries, guarantee, launch, param, whenExpired } = options;
   const name = parseNameArgument(text);
   if (param !== undefined && typeof launch !== 'string')
     throw new ClerkError('CONFIG_INVALID', 'Option --param requires --launch with the name of a manifest');
@@ -57,6 +73,10 @@ async function define(context: CommandContext, text: string, options: Options): 
     name,
     ...(policy !== undefined && { policy: policy === false ? null : policy }),
     ...(callTimeout !== undefined && { timeoutMs: callTimeout === false ? null : callTimeout }),
+    ...(attemptTimeout !== undefined && {
+      attemptTimeoutMs: attemptTimeout === false ? null : attemptTimeout,
+    }),
+    ...(retries !== undefined && { retries: retries === 'default' ? null : retries }),
     ...(guarantee !== undefined && { guaranteedMs: guarantee }),
     ...(launch === false && { launch: null }),
     ...(typeof launch === 'string' && {

@@ -6,6 +6,7 @@ import { printEndpoints } from '../print-endpoints.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { formatDuration } from '../format.js';
+import { formatAttemptTimeout, formatRetries } from '../retry-option-parsers.js';
 
 /**
  * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and for how long the registry
@@ -28,11 +29,14 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const response = await client.get(paths.resolve, resolveResponse, { name: parseNameArgument(name) });
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
-  const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = response;
+  const { canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
+  const { revision, guaranteedMs } = response;
   // `stale` is always false, because the registry has only just sent the result.
   const tail = {
     policy,
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
+    ...(retries !== undefined && { retries }),
     revision,
     guaranteedMs,
     ageMs,
@@ -42,25 +46,16 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
 }
 
 async function print(stdout: Output, response: ResolveResponse, ageMs: number): Promise<void> {
-  const {
-    name,
-    canonical,
-    kind,
-    path,
-    endpoints,
-    policy,
-    timeoutMs,
-    revision,
-    guaranteedMs,
-    launchable,
-    healthQueried = [],
-  } = response;
+  const { name, canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
+  const { revision, guaranteedMs, launchable, healthQueried = [] } = response;
   const links = path.filter((step) => step.kind === 'link').map((step) => step.name);
   const hops = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];
   await stdout.line(styled('strong', hops.join(' → ')), '  ', styled('faint', kind));
   const facts = [
     ...(policy === null ? [] : [`policy ${policy}`]),
     ...(timeoutMs === undefined ? [] : [`call timeout ${formatDuration(timeoutMs)}`]),
+    ...(attemptTimeoutMs === undefined ? [] : [`attempt timeout ${formatAttemptTimeout(attemptTimeoutMs)}`]),
+    ...(retries === undefined ? [] : [`retries ${formatRetries(retries)}`]),
     ...(launchable ? ['started on demand'] : []),
     `guaranteed for ${formatDuration(guaranteedMs)}`,
     `revision ${revision}`,
