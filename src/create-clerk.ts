@@ -26,6 +26,7 @@ import { clerkDispatcher } from './transport/dispatcher.js';
 import { httpConnection } from './registry-client/http-connection.js';
 import { undici } from './transport/load-undici.js';
 import { fetchOver } from './transport/undici-fetch.js';
+import { maxOpenFiles } from './runtime/max-open-files.js';
 import { defaultTransport } from './transport/default-transport.js';
 import { HealthReporter } from './health/health-reporter.js';
 
@@ -100,7 +101,13 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     clock,
     timerWheel: new TimerWheel(clock),
     transport: openTransport(
-      { connections: config.connections, tls: config.tls, undici: config.undici },
+      {
+        connections: config.connections,
+        maxSockets:
+          config.maxSockets ?? Math.max(1, Math.floor((config.runtime.maxOpenFiles ?? maxOpenFiles)() / 2)),
+        tls: config.tls,
+        undici: config.undici,
+      },
       clock,
     ),
     registry,

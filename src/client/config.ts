@@ -18,6 +18,8 @@ export interface ClerkConfig {
   readonly root: string;
   readonly tls: TlsOptions;
   readonly connections: number;
+  /** Undefined: derived from the maximum number of open files. */
+  readonly maxSockets: number | undefined;
   readonly maxPending: number;
   readonly host: string | undefined;
   readonly zone: string | undefined;
@@ -56,6 +58,7 @@ const clerkKeys = Object.keys({
   root: true,
   tls: true,
   connections: true,
+  maxSockets: true,
   maxPending: true,
   host: true,
   zone: true,
@@ -121,6 +124,10 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
         : parseName(options.root),
     tls: options.tls ?? {},
     connections: checkInteger(given.connections ?? defaults.connections, 1, 10_000, 'connections'),
+    maxSockets:
+      given.maxSockets === undefined
+        ? undefined
+        : checkInteger(given.maxSockets, 1, 1_000_000, 'maxSockets'),
     maxPending: checkInteger(given.maxPending ?? defaults.maxPending, 1, 1_000_000, 'maxPending'),
     host: checkString(given.host, 'host'),
     zone: checkString(given.zone, 'zone'),

@@ -35,6 +35,12 @@ export interface ClerkOptions {
   /** Maximum number of connections per endpoint, 1 … 10,000; as many again for calls of kind `once`. Default 64. */
   readonly connections?: number;
   /**
+   * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. A call that finds no free connection and
+   * no room for another socket waits until a connection closes. Health probes and registries do not count. Default:
+   * half of the files that the process may have open.
+   */
+  readonly maxSockets?: number;
+  /**
    * Maximum number of calls of one binding that wait to be sent, 1 … 1,000,000. A further call fails at once with
    * `LIMIT_EXCEEDED`. Default 1,024.
    */
