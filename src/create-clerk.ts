@@ -104,7 +104,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       {
         connections: config.connections,
         maxSockets:
-          config.maxSockets ?? Math.max(1, Math.floor((config.runtime.maxOpenFiles ?? maxOpenFiles)() / 2)),
+          config.maxSockets ?? Math.max(1, Math.floor((config.runtime.maxOpenFiles?.() ?? maxOpenFiles()) / 2)),
         tls: config.tls,
         undici: config.undici,
       },
