@@ -9,68 +9,48 @@ import { TimerQueue, type QueuedTimer } from './timer-queue.js';
 export interface FakeRuntimeOptions {
   /** Seed of all random numbers: an integer from 0 to 2^53 − 1. */
   readonly seed: number;
-  /** Initial value of `now()`, in ms; ≥ 1. Default 1. */
+  /** Initial `now()`, in ms; ≥ 1. Default 1. */
   readonly startAt?: number;
-  /** Initial value of `wallNow()`, in ms since 1970. Default 1,800,000,000,000 (January 2027). */
+  /** Initial `wallNow()`, in ms since 1970. Default 1,800,000,000,000 (January 2027). */
   readonly wallStartAt?: number;
   /** Value of `hostname()`. Default `fake-host`. */
   readonly hostname?: string;
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances automatically while a timer that is not unref'd is pending. If so, a test can simply await
-   * a call. Default false: time advances only when a method of {@link FakeRuntime} is called.
+   * Whether time advances while a timer that is not unref'd is pending, so that a test can await a call. Default false.
    */
   readonly autoAdvance?: boolean;
 }
 
 /**
- * A runtime in virtual time. The clock advances only when a test calls a method such as `advance` or when the option
- * `autoAdvance` is set. The clock jumps from timer to timer. Random numbers come from a seed. Two runs of the same
- * program with the same seed do the same things in the same order.
- *
- * Before the next timer runs, all promise jobs and `process.nextTick` callbacks run, including those that other jobs
- * and callbacks have added. Virtual time does not wait for the real timers and sockets of a program.
+ * A runtime in virtual time, whose clock jumps from timer to timer. Two runs of a program with the same seed do the
+ * same things in the same order. Before each timer, all promise jobs and `process.nextTick` callbacks run. Virtual time
+ * does not wait for real timers and sockets.
  */
 export interface FakeRuntime extends Runtime {
-  /**
-   * Creates the transport of each clerk that uses this runtime. A clerk uses the function that is set when the clerk
-   * is created.
-   */
+  /** Creates the transport of each clerk that is created afterwards. */
   transport: TransportFactory;
   /** Number of pending timers. */
   readonly pendingTimers: number;
-  /**
-   * Number of pending timers that are not unref'd: `setRef(false)` was not called, so the timer would keep a process
-   * alive.
-   */
+  /** Number of pending timers that are not unref'd and so would keep a process alive. */
   readonly refTimers: number;
   /**
-   * Advances the clock and runs the due timers in order. The returned promise must be awaited before the next call.
+   * Advances the clock by `ms`, finite, ≥ 0, and runs the due timers in order. Must be awaited before the next call.
    *
-   * @param ms - time to advance by, in ms; finite, ≥ 0. With 0, the timers that are due now run.
    * @throws the error that a timer callback throws; the clock then stops at the time of that timer
    */
   advance(ms: number): Promise<void>;
   /**
-   * Advances the clock until only unref'd timers, or none, are pending.
+   * Advances the clock until no timer is pending that is not unref'd.
    *
-   * @param limitMs - maximum virtual time to advance by, in ms. Default 3,600,000 (one hour).
-   * @throws Error when `limitMs` have passed and a timer that is not unref'd is still pending
+   * @param limitMs - default 3,600,000 (one hour)
+   * @throws Error when such a timer is still pending after `limitMs` of virtual time
    */
   runUntilIdle(limitMs?: number): Promise<void>;
-  /**
-   * Advances the clock without running timers, like a blocked event loop. A timer whose time has passed meanwhile
-   * runs late, during the next `advance`. Such timers run in order.
-   *
-   * @param ms - time to advance by, in ms; finite, ≥ 0
-   */
+  /** Advances the clock by `ms`, finite, ≥ 0, without running timers, like a blocked event loop. */
   stall(ms: number): void;
-  /**
-   * Shifts the wall clock, as an operator or a time server may do. The monotonic clock does not change.
-   *
-   * @param ms - time to shift by, in ms; finite, may be negative
-   */
+  /** Shifts the wall clock by `ms`, finite, possibly negative. The monotonic clock does not change. */
   shiftWallClock(ms: number): void;
 }
 
@@ -107,9 +87,7 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.random = seededRandom(options.seed);
     this.#now = options.startAt ?? 1;
     // Time 0 is excluded, since lru-cache never expires an entry created at 0.
-    if (!(this.#now >= 1 && this.#now < Infinity)) {
-      throw new RangeError(`startAt must be a finite number of ms ≥ 1; got ${String(this.#now)}`);
-    }
+    checkMs('startAt', this.#now, 1);
     this.#wallOffset = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
     this.#hostname = options.hostname ?? 'fake-host';
     this.#autoAdvance = options.autoAdvance ?? false;
@@ -148,7 +126,7 @@ class VirtualTimeRuntime implements FakeRuntime {
       count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
-      // A delay that is negative or not a number counts as 0.
+      // NaN counts as 0.
       at: this.#now + (delayMs > 0 ? delayMs : 0),
       sequence: ++this.#sequence,
       cancelled: false,
@@ -176,30 +154,26 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Timers that are already due now run before the callback, since timers with equal times run in the order of creation.
+    // Timers that are already due run first, since timers with equal times run in the order of creation.
     this.setTimer(callback, 0);
   }
 
-  advance(ms: number): Promise<void> {
-    if (!(ms >= 0 && ms < Infinity)) {
-      return Promise.reject(new RangeError(`ms of advance() must be finite and ≥ 0; got ${String(ms)}`));
-    }
-    return this.#runUntil(this.#now + ms, () => true);
+  async advance(ms: number): Promise<void> {
+    checkMs('ms of advance()', ms, 0);
+    await this.#runUntil(this.#now + ms, () => true);
   }
 
   async runUntilIdle(limitMs = 3_600_000): Promise<void> {
     const until = this.#now + limitMs;
     await this.#runUntil(until, () => this.#refCount > 0);
-    if (this.#refCount === 0) return;
-    const timers = `${String(this.#refCount)} timers are still pending`;
-    throw new Error(
-      `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref repeating timers`,
-    );
+    if (this.#refCount > 0)
+      throw new Error(
+        `${String(this.#refCount)} timers are still pending after ${String(limitMs)} ms of virtual time; cancel or unref repeating timers`,
+      );
   }
 
   stall(ms: number): void {
-    if (!(ms >= 0 && ms < Infinity))
-      throw new RangeError(`ms of stall() must be finite and ≥ 0; got ${String(ms)}`);
+    checkMs('ms of stall()', ms, 0);
     this.#now += ms;
   }
 
@@ -209,10 +183,7 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.#wallOffset += ms;
   }
 
-  /**
-   * Runs all timers that are due at `until` or earlier, then sets the clock to `until`. Ends before the next timer
-   * when `shouldContinue` returns false; the clock then keeps the time of the last timer.
-   */
+  /** Runs the timers until `until`, then sets the clock to `until`. Stops early when `shouldContinue` returns false. */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
     if (this.#advancing)
       throw new Error(
@@ -221,13 +192,8 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.#advancing = true;
     try {
       await settleMicrotasks();
-      for (;;) {
-        if (!shouldContinue()) return;
-        const next = this.#queue.peek();
-        if (next === undefined || next.at > until) break;
-        await this.#fireNext();
-      }
-      this.#now = Math.max(this.#now, until);
+      while ((this.#queue.peek()?.at ?? Infinity) <= until && shouldContinue()) await this.#fireNext();
+      if (shouldContinue()) this.#now = Math.max(this.#now, until);
     } finally {
       this.#advancing = false;
       this.#startAutoAdvance();
@@ -241,10 +207,6 @@ class VirtualTimeRuntime implements FakeRuntime {
     await settleMicrotasks();
   }
 
-  /**
-   * With `autoAdvance`, starts to advance time if a timer that is not unref'd is pending. Does nothing while time
-   * already advances.
-   */
   #startAutoAdvance(): void {
     if (!this.#autoAdvance || this.#advancing || this.#autoAdvancing || this.#refCount === 0) return;
     this.#autoAdvancing = true;
@@ -254,13 +216,17 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // A call of `advance` or `runUntilIdle` ends this loop by setting `#advancing`. When that call is done, the
-      // loop starts again.
+      // A call of `advance` or `runUntilIdle` ends this loop; the loop starts again when that call is done.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;
     }
   }
+}
+
+function checkMs(what: string, ms: number, min: number): void {
+  if (!(ms >= min && ms < Infinity))
+    throw new RangeError(`${what} must be finite and ≥ ${String(min)}; got ${String(ms)}`);
 }
 
 const noTransport: TransportFactory = () => ({

@@ -1,7 +1,4 @@
-/**
- * The test kit: virtual time, a network in memory with servers that fail on demand, and conformance suites. There are
- * suites for registries, transports, policies and idempotency stores.
- */
+/** The test kit: virtual time, a network in memory with servers that fail on demand, and conformance suites. */
 
 // Memory cluster and fake runtime, for tests of programs that use a clerk
 export {

@@ -1,11 +1,9 @@
 /**
- * Creates a random number generator. The same seed gives the same numbers on every machine and Node version. The
- * algorithm is sfc32 ("small fast counter") of PractRand, with 128 bits of state. The first 15 numbers are discarded.
+ * Creates a generator of numbers uniform in [0, 1), the same on every machine and Node version. The algorithm is sfc32
+ * of PractRand.
  *
  * @param seed - an integer from 0 to 2^53 − 1
- * @param stream - an integer from 0 to 2^32 − 1. Generators with the same seed and different values of `stream`
- * return unrelated numbers. Default 0.
- * @returns a function that returns numbers uniform in [0, 1)
+ * @param stream - an integer from 0 to 2^32 − 1. Different streams of one seed are unrelated. Default 0.
  * @throws RangeError when the seed is out of range.
  * @see {@link https://pracrand.sourceforge.net/RNG_engines.txt | PractRand, RNG engines}
  */

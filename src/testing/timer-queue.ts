@@ -1,4 +1,3 @@
-/** A timer in a {@link TimerQueue}. */
 export interface QueuedTimer {
   readonly at: number;
   readonly sequence: number;
@@ -7,9 +6,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer is removed when
- * the timer reaches the top. All cancelled timers are removed when more than 64 timers and more than half of the
- * timers in the heap are cancelled.
+ * Binary heap of timers, ordered by time, then by sequence number. Cancelled timers are removed at the top, or together
+ * when more than 64 and more than half of all timers are cancelled.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
@@ -38,7 +36,7 @@ export class TimerQueue {
     }
   }
 
-  /** Returns the next timer without removing that timer. */
+  /** Returns the next timer, which stays in the queue. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -49,7 +47,7 @@ export class TimerQueue {
     return first;
   }
 
-  /** Removes the next timer and returns that timer. */
+  /** Removes the next timer. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

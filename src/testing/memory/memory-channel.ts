@@ -11,37 +11,32 @@ import { lowerCaseHeaders } from './request-headers.js';
 
 /** Options of {@link MemoryChannel}. */
 export interface MemoryChannelOptions {
-  /** Instance id of the endpoint. Each {@link MemoryAttempt} of this channel contains the id. */
+  /** Instance id of the endpoint. */
   readonly endpoint: string;
   readonly addresses: readonly Address[];
   readonly connections: number;
   readonly clock: Clock;
-  /** Name of the header with the call id, in lower case. */
+  /** In lower case. */
   readonly callIdHeader: string;
   /**
-   * Opens a connection to an address. `ref`: whether the pending connection keeps the process alive. `done` is called
-   * once, but never before `dial` returns. If the server neither accepts nor refuses the connection, `done` is not
-   * called.
+   * Opens a connection. `ref`: whether the pending connection keeps the process alive. `done` is called at most once,
+   * and never before `dial` returns.
    */
   dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
-  /** Called at the start of each attempt to send a request. */
   onAttempt(attempt: MemoryAttempt): void;
 }
 
 const keepAliveMs = 4_000;
 const freshMs = 1_000;
 
-/**
- * The channel to one endpoint of a memory network. Has connection pools and several addresses like the channel over
- * HTTP.
- */
+/** The channel to one endpoint of a memory network, with pools and several addresses like the channel over HTTP. */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
   /** Pools that finish their requests and get no new requests. */
   readonly #retired = new Set<MemoryPool>();
   /** Functions that end the probes in flight with an error. */
   readonly #probes = new Set<(error: Error) => void>();
-  /** Addresses to which a connection has failed. The set is emptied after a successful connection or probe. */
+  /** Addresses that have failed since the last successful connection or probe. */
   readonly #failed = new Set<Address>();
   #index = 0;
   #shared: MemoryPool | undefined;
@@ -82,8 +77,7 @@ export class MemoryChannel implements Channel {
   }
 
   async probe(timeoutMs: number): Promise<void> {
-    // All addresses are probed at the same time. The first address that responds becomes the address that requests
-    // use.
+    // The first address that responds becomes the address that requests use.
     const index = await Promise.any(
       this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs).then(() => i)),
     );
@@ -117,9 +111,7 @@ export class MemoryChannel implements Channel {
           end(result);
           return;
         }
-        hangUp = () => {
-          result.close();
-        };
+        hangUp = () => result.close();
         if (isSettled) {
           hangUp();
           return;
@@ -153,7 +145,7 @@ export class MemoryChannel implements Channel {
   nextAddress(from: Address): boolean {
     const { addresses } = this.#options;
     this.#failed.add(from);
-    // The current address has not failed: another request has already switched the channel to this address.
+    // Another request has already switched to the current address.
     if (!this.#failed.has(this.address)) return addresses.length > 1;
     const next = addresses.findIndex((address) => !this.#failed.has(address));
     this.#index = Math.max(0, next);
@@ -216,7 +208,6 @@ export class MemoryChannel implements Channel {
   }
 }
 
-/** Returns a request handler with the given callbacks. All other callbacks of the handler do nothing. */
 function partialHandler(callbacks: Partial<RequestHandler>): RequestHandler {
   return {
     onConnect: () => undefined,

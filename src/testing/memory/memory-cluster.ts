@@ -4,15 +4,12 @@ import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
 
-/**
- * The instances of each service, by the name of the service. An instance is an instance id, or an object with the id
- * and further fields of the endpoint. Each id must be unique in the cluster.
- */
+/** The instances of each service, by name: ids that are unique in the cluster, or objects with further fields. */
 export type MemoryServices = Readonly<Record<string, readonly (string | MemoryInstance)[]>>;
 
 /** An endpoint of a memory cluster. The address of the endpoint is `http://<id>`. */
 export type MemoryInstance = Omit<EndpointInit, 'address' | 'addresses' | 'id'> & {
-  /** Instance id in the form of a host name: letters, digits, `.`, `_` and `-`. */
+  /** Instance id of letters, digits, `.`, `_` and `-`. */
   readonly id: string;
 };
 
@@ -24,36 +21,32 @@ export interface MemoryClusterOptions {
   readonly latencyMs?: number;
   /** Options of the clerk besides `registry` and `runtime`. */
   readonly clerk?: Omit<ClerkOptions, 'registry' | 'runtime'>;
-  /**
-   * Whether time advances automatically while a call is waiting. Default true. @see {@link
-   * FakeRuntimeOptions.autoAdvance}
-   */
+  /** See {@link FakeRuntimeOptions.autoAdvance}. Default true. */
   readonly autoAdvance?: boolean;
 }
 
-/** Controls the servers of a memory cluster. A method with an `id` throws a RangeError when no instance has that id. */
+/** Controls the servers of a memory cluster, see {@link MemoryServer}. Throws a RangeError when an id is unknown. */
 export interface MemoryCluster {
-  /** Makes the server refuse new connections; established connections continue. */
+  /** Refuses new connections. */
   refuse(id: string): void;
-  /** Makes the server neither accept nor refuse new connections, so that connecting hangs. */
+  /** Neither accepts nor refuses new connections. */
   stall(id: string): void;
-  /** Makes the server accept connections again; also restarts a killed server. */
+  /** Accepts connections again; also restarts a killed server. */
   accept(id: string): void;
-  /** Makes the server accept connections but handle no request, like a process after SIGSTOP. */
+  /** Handles no request, like a process after SIGSTOP. */
   pause(id: string): void;
-  /** Ends a pause. The server then handles all requests that have arrived. */
+  /** Ends a pause. */
   resume(id: string): void;
-  /** Makes the server reset all connections and refuse new connections, as after SIGKILL. */
+  /** Resets all connections and refuses new connections, as after SIGKILL. */
   kill(id: string): void;
-  /** Makes the server respond with this status, or as this handler decides for each request. */
+  /** Responds with this status, or as this handler decides for each request. */
   respond(id: string, reply: number | ServerHandler): void;
-  /** Delays each response of the server by `delayMs`, in ms. */
+  /** Delays each response, in ms. */
   delay(id: string, delayMs: number): void;
-  /** Returns the number of requests that the server has received, not counting health probes. */
+  /** Number of requests received, not counting health probes. */
   requests(id: string): number;
   /**
-   * Returns all attempts to send a request so far, in order of their start, such as `a:refused b:200`. The text
-   * before the colon is the instance id; the text after the colon is `result` of `MemoryAttempt`.
+   * All attempts so far, in order of their start, as instance id and `result` of `MemoryAttempt`: `a:refused b:200`.
    */
   trace(): string;
 }
@@ -70,8 +63,7 @@ export interface MemoryWorld {
 
 /**
  * Creates a clerk and its servers in memory and in virtual time, to test how a program behaves when servers fail.
- * Initially, every server responds to every request with status 200 and `{"endpoint":"<id>"}`. Time advances
- * automatically while a call is waiting, so a slow server costs no real time. The same seed gives the same trace.
+ * Initially, every server responds with status 200 and `{"endpoint":"<id>"}`. The same seed gives the same trace.
  *
  * @example
  * ```ts

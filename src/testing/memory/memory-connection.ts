@@ -1,14 +1,11 @@
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Calls `arrive` after the one-way latency of the network. */
+/** Calls `arrive` after the one-way latency. */
 export type Deliver = (arrive: () => void) => void;
 
-/** The client's end of a connection to a memory server. A connection carries one request at a time. */
+/** The client's end of a connection, which carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
-  /**
-   * Whether the client may still use the connection: the client has neither closed the connection nor noticed a
-   * reset.
-   */
+  /** False once the client has closed the connection or noticed a reset. */
   isOpen = true;
   /** When the connection last became idle, in ms on the monotonic clock. */
   idleSince = 0;
@@ -25,7 +22,6 @@ export class MemoryConnection implements ServerConnection {
     server.connected(this);
   }
 
-  /** Sends a request to the server. */
   write(delivery: DeliveredRequest): void {
     this.deliver(() => {
       // A request that was written before the client closed the connection still arrives.
@@ -33,13 +29,10 @@ export class MemoryConnection implements ServerConnection {
     });
   }
 
-  /** Closes the connection from the client's end. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.deliver(() => {
-      this.server.disconnected(this);
-    });
+    this.deliver(() => this.server.disconnected(this));
   }
 
   /** Resets the connection from the server's end. The client notices the reset after the latency. */

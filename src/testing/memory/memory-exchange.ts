@@ -3,16 +3,16 @@ import type { MemoryConnection } from './memory-connection.js';
 import { connectionReset, streamRefused } from './socket-errors.js';
 import type { MemoryRequest, ServerReply } from './memory-request.js';
 
-/** One attempt to send a request, as observed by the client. */
+/** One attempt to send a request, as the client observes it. */
 export interface MemoryAttempt {
   /** Instance id of the endpoint. */
   readonly endpoint: string;
   /** Address that the attempt used. */
   readonly address: string;
-  /** Value of the header with the call id; undefined when the request has no such header. */
+  /** Call id of the request; undefined when it has none. */
   readonly callId: string | undefined;
   /**
-   * The status of the response if the response was complete. Otherwise one of these values:
+   * The status of a complete response, or one of these values:
    *
    * - `connecting`: no connection is established yet
    * - `refused`: the server refused the connection
@@ -25,11 +25,7 @@ export interface MemoryAttempt {
   result: string;
 }
 
-/**
- * One request on a memory connection. The callbacks of the handler are called in the order that {@link
- * RequestHandler} states. An exception that the handler throws aborts the request. No callback is called after
- * `onError` or `onComplete`.
- */
+/** One request on a memory connection. An exception that the handler throws aborts the request. */
 export class MemoryExchange {
   #isEnded = false;
   #flowing = true;
@@ -45,21 +41,15 @@ export class MemoryExchange {
     readonly onEnd: () => void,
   ) {}
 
-  /** Sends the request. */
   start(): void {
     const { handler, connection } = this;
     connection.exchange = this;
     try {
-      handler.onConnect((reason) => {
-        this.abort(reason ?? new Error('The request was aborted'));
-      });
+      handler.onConnect((reason) => this.abort(reason ?? new Error('The request was aborted')));
     } catch (error) {
       if (this.#isEnded) return;
       // No byte was written, so the connection stays usable.
-      this.#record('unsent');
-      this.#end();
-      handler.onError(error as Error);
-      this.onEnd();
+      this.#endUsable('unsent', () => handler.onError(error as Error));
       return;
     }
     if (this.#isEnded) return;
@@ -68,16 +58,8 @@ export class MemoryExchange {
       request: this.request,
       callId: this.callId,
       connection,
-      respond: (treatment, broken) => {
-        connection.deliver(() => {
-          this.#deliverHead(treatment, broken);
-        });
-      },
-      refuseStream: () => {
-        connection.deliver(() => {
-          this.#refuseStream();
-        });
-      },
+      respond: (reply, isTruncated) => connection.deliver(() => this.#deliverHead(reply, isTruncated)),
+      refuseStream: () => connection.deliver(() => this.#refuseStream()),
     });
     handler.onRequestSent?.();
   }
@@ -89,7 +71,6 @@ export class MemoryExchange {
     this.#fail(reason);
   }
 
-  /** Called when the server has reset the connection. */
   onConnectionLost(error: Error): void {
     if (this.#isEnded) return;
     this.#record('reset');
@@ -97,11 +78,7 @@ export class MemoryExchange {
   }
 
   #refuseStream(): void {
-    if (this.#isEnded) return;
-    this.#record('stream-refused');
-    this.#end();
-    this.handler.onError(streamRefused());
-    this.onEnd();
+    if (!this.#isEnded) this.#endUsable('stream-refused', () => this.handler.onError(streamRefused()));
   }
 
   #deliverHead(reply: ServerReply, isTruncated: boolean): void {
@@ -121,10 +98,7 @@ export class MemoryExchange {
       .map((text) => Buffer.from(text, 'latin1'));
     this.#callHandler(() => {
       handler.onResponseStarted?.();
-      const resume = (): void => {
-        this.#resume();
-      };
-      this.#flowing = handler.onHeaders(statusCode, raw, resume, '');
+      this.#flowing = handler.onHeaders(statusCode, raw, () => this.#resume(), '');
     });
     const deliverRest = (): void => {
       this.#whenFlowing(() => {
@@ -148,17 +122,11 @@ export class MemoryExchange {
         this.#fail(connectionReset());
         return;
       }
-      this.#record(String(statusCode));
-      this.#end();
-      handler.onComplete([]);
-      this.onEnd();
+      this.#endUsable(String(statusCode), () => handler.onComplete([]));
     });
   }
 
-  /**
-   * Runs a step of the response now, or, if the handler has paused the response, when the handler resumes the
-   * response. When the request ends first, the step does not run.
-   */
+  /** Runs a step of the response now, or when the handler resumes the response. */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();
@@ -178,6 +146,14 @@ export class MemoryExchange {
     } catch (error) {
       this.abort(error as Error);
     }
+  }
+
+  /** Ends the request. The connection stays usable. */
+  #endUsable(result: string, notify: () => void): void {
+    this.#record(result);
+    this.#end();
+    notify();
+    this.onEnd();
   }
 
   #fail(error: Error): void {

@@ -9,32 +9,26 @@ import { InMemoryServer } from './memory-server.js';
 
 /** Options of {@link createMemoryNetwork}. */
 export interface MemoryNetworkOptions {
-  /**
-   * One-way latency of a message, in ms, ≥ 0. A function returns the latency of one message; its argument is the
-   * address of the server that receives or sends the message. Default 0.5.
-   */
+  /** One-way latency of a message to or from the server at an address, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number | ((address: string) => number);
-  /** Name of the request header that contains the call id. Default `x-call-id`. */
+  /** Request header with the call id. Default `x-call-id`. */
   readonly callIdHeader?: string;
 }
 
 /**
- * A network in memory: servers by address, and a transport that reaches the servers in virtual time. The transport
- * passes `transportSuite`.
+ * Servers in memory, and a transport that reaches the servers in virtual time. The transport passes `transportSuite`.
  */
 export interface MemoryNetwork {
-  /** Creates transports to the servers of this network, for the option `transport` of a runtime. */
+  /** For the option `transport` of a runtime. */
   readonly transport: TransportFactory;
-  /** All attempts so far to send a request, in order of their start. The array grows with each attempt. */
+  /** All attempts so far, in order of their start. The array grows with each attempt. */
   readonly attempts: readonly MemoryAttempt[];
-  /** For each call id, how often requests with that call id were executed, on all servers together. */
+  /** Number of executions by call id, on all servers together. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * Returns the server at an address. The first call for an address creates the server. Before that call, the address
-   * refuses connections.
+   * Returns the server at an address. The first call creates the server; before, the address refuses connections.
    *
-   * @param handler - decides how a server that this call creates handles each request. Default: the server executes
-   * each request and responds with status 200.
+   * @param handler - of a server that this call creates. Default: responds with status 200.
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }
@@ -57,22 +51,16 @@ export function createMemoryNetwork(clock: Clock, options: MemoryNetworkOptions 
   const attempts: MemoryAttempt[] = [];
   const executions = new Map<string, number>();
 
-  const deliverTo =
-    (address: string, ref: boolean): Deliver =>
-    (arrive) => {
+  function dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void {
+    const deliver: Deliver = (arrive) => {
       const delayMs = typeof latencyMs === 'number' ? latencyMs : latencyMs(address);
       clock.setTimer(arrive, delayMs).setRef(ref);
     };
-
-  function dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void {
-    const deliver = deliverTo(address, ref);
     deliver(() => {
       const server = servers.get(address);
       const onDecision = (accepted: boolean): void => {
         const connection = accepted && server ? new MemoryConnection(server, deliver) : undefined;
-        deliver(() => {
-          done(connection?.isOpen === true ? connection : connectionRefused(address));
-        });
+        deliver(() => done(connection?.isOpen === true ? connection : connectionRefused(address)));
       };
       if (server) server.dial(onDecision);
       else onDecision(false);

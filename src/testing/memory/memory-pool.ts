@@ -3,36 +3,24 @@ import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
 import type { MemoryRequest } from './memory-request.js';
 
-/** A request that waits for a connection. */
 export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /**
-   * Record of the attempt, which the pool updates; undefined when the channel only connects and the program has made
-   * no request.
-   */
+  /** Undefined when the channel only connects. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
 /** Options of {@link MemoryPool}. */
 export interface MemoryPoolOptions {
-  /** Maximum number of connections. */
   readonly connections: number;
-  /** Idle time after which a connection is not used again, in ms. */
   readonly keepAliveMs: number;
   readonly now: () => number;
-  /**
-   * Opens a connection. `done` is called once with a connection or an error, but never before `dial` returns. If the
-   * server neither accepts nor refuses the connection, `done` is not called.
-   */
+  /** Opens a connection. `done` is called at most once, and never before `dial` returns. */
   readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
 }
 
-/**
- * The connections to one address, with the limits and keep-alive of a real pool. A request uses an idle connection, if
- * any. Otherwise the pool opens a connection, unless the maximum is reached; then the request is queued.
- */
+/** The connections to one address, with the limits, the queue and the keep-alive of a real pool. */
 export class MemoryPool {
   readonly #options: MemoryPoolOptions;
   readonly #idle: MemoryConnection[] = [];
@@ -48,13 +36,12 @@ export class MemoryPool {
     this.#options = options;
   }
 
-  /** Sends a request now, or when a connection is free. */
   enqueue(pending: MemoryPoolRequest): void {
     this.#queue.push(pending);
     this.#dispatchQueued();
   }
 
-  /** Closes the idle connections. The other connections close when no request needs a connection any more. */
+  /** Closes the idle connections at once, and the others when no request needs them. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
@@ -68,7 +55,6 @@ export class MemoryPool {
     return this.#drained;
   }
 
-  /** Fails all requests with an error. */
   destroy(error: Error): void {
     this.retire();
     const queued = [...this.#queue.splice(0), ...this.#dialing];
@@ -131,7 +117,7 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** Called when a connection has no request. The connection may already be closed. */
+  /** Called when a connection has no request; it may already be closed. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

@@ -2,23 +2,20 @@
 export interface MemoryRequest {
   /** Address of the server. */
   readonly address: string;
-  /** Path and query of the request. */
+  /** Path and query. */
   readonly path: string;
   /** HTTP method, in upper case. */
   readonly method: string;
-  /**
-   * Headers, with names in lower case. If several headers have the same name, only the last of these headers is
-   * included.
-   */
+  /** Headers, with names in lower case. Of several headers with one name, only the last is included. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Request body as the caller passed the body. */
+  /** Body as the caller passed it. */
   readonly body: unknown;
   /** Whether the request is a health probe. A probe is never executed. */
   readonly isProbe: boolean;
 }
 
 /**
- * What a server does with a request. Executing a request means counting its call id.
+ * What a server does with a request. An executed request is counted by its call id.
  *
  * - `respond` executes the request and responds
  * - `hang` neither executes the request nor responds, as if the request was lost
@@ -41,16 +38,13 @@ export interface ServerReply {
   readonly bodyDelayMs?: number;
   /** Status of the response. Default 200. */
   readonly statusCode?: number;
-  /**
-   * Response headers in addition to the default `content-type` and `content-length`, which can be overridden.
-   * Default: none.
-   */
+  /** Response headers, merged over the default `content-type` and `content-length`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Response body. Default: empty. */
   readonly body?: string | Buffer;
 }
 
-/** Decides how a request is handled. Called once per request, when the server receives the request. */
+/** Decides how a request is handled. Called once per request, on its arrival. */
 export type ServerHandler = (request: MemoryRequest) => ServerReply;
 
 /** A server in memory, which accepts connections initially. */
@@ -65,7 +59,7 @@ export interface MemoryServer {
   refuse(): void;
   /** Neither accepts nor refuses new connections, so that connecting hangs; established connections continue. */
   stall(): void;
-  /** Accepts new connections, and also the connections that wait because of `stall`. Also restarts a killed server. */
+  /** Accepts new connections, and those that wait because of `stall`. Also restarts a killed server. */
   accept(): void;
   /** Accepts connections but handles no request, like a process after SIGSTOP. */
   pause(): void;
@@ -73,6 +67,6 @@ export interface MemoryServer {
   resume(): void;
   /** Resets all connections, drops all requests and refuses new connections, as after SIGKILL. */
   kill(): void;
-  /** Returns how often this server has executed requests with a call id, including executions before a kill. */
+  /** Returns how often this server has executed requests with a call id. */
   executions(callId: string): number;
 }

@@ -3,13 +3,8 @@ import { connectionReset } from './socket-errors.js';
 import type { MemoryServer, ServerHandler } from './memory-request.js';
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Called when a connection is accepted or refused. */
 type DialCallback = (accepted: boolean) => void;
 
-/**
- * A server in memory that fails on demand. The handler decides what the server does with each complete request. The
- * server counts executions by call id.
- */
 export class InMemoryServer implements MemoryServer, ServerSide {
   requests = 0;
   handler: ServerHandler;
@@ -19,10 +14,7 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /**
-   * Number of times that the server was killed. An action that was scheduled before a kill does not run after that
-   * kill.
-   */
+  /** Grows with each kill, so that an action scheduled before does not run. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];
@@ -82,26 +74,20 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     return this.#executions.get(callId) ?? 0;
   }
 
-  /**
-   * Called when a client connects. The callback is called once: at once, or, while the server stalls, when the server
-   * accepts or refuses connections again.
-   */
+  /** Called when a client connects. While the server stalls, the callback waits. */
   dial(callback: DialCallback): void {
     this.#dials.push(callback);
     this.#settleDials();
   }
 
-  /** Called when a connection is established. */
   connected(connection: ServerConnection): void {
     this.#connections.add(connection);
   }
 
-  /** Called when a connection is closed. */
   disconnected(connection: ServerConnection): void {
     this.#connections.delete(connection);
   }
 
-  /** Called when a request has arrived. */
   receive(delivered: DeliveredRequest): void {
     if (this.#paused) {
       this.#unread.push(delivered);
@@ -123,10 +109,6 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     });
   }
 
-  /**
-   * Runs an action after a delay, unless the server is killed first. While the server is paused, the action waits for
-   * the end of the pause.
-   */
   schedule(delayMs: number, action: () => void): void {
     const incarnation = this.#incarnation;
     const due = (): void => {

@@ -1,9 +1,5 @@
 /**
- * Converts request headers from any form that undici accepts to a record.
- *
- * @param headers - a flat list of names and values, an iterable of pairs, or a record
- * @returns a record with names in lower case. If several headers have the same name, only the last of these headers
- * is included. A value that is a list becomes one string, with commas between the items.
+ * Converts headers in any form that undici accepts to a record with names in lower case. The last value of a name wins.
  */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;

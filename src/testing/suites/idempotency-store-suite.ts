@@ -10,9 +10,8 @@ import type { SuiteCase } from './suite-case.js';
 /** A place where stores keep their records, such as a folder or a database. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store at this location. The cases for durable stores close the store and call `open` again; the new store
-   * must have the records of the closed store. The cases for stores with a `scope` call `open` again while the first
-   * store is open.
+   * Opens a store at this location. For a durable store, called again after `close`; the new store must have the
+   * records of the closed store. For a store with a `scope`, called again while the first store is open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
@@ -23,7 +22,6 @@ export interface IdempotencyStoreSuiteOptions {
   readonly create: () => IdempotencyStoreLocation | Promise<IdempotencyStoreLocation>;
 }
 
-/** Returns a call record whose id and fingerprint are derived from `number`. */
 function call(number: number, overrides: Partial<CallRecord> = {}): CallRecord {
   const createdAt = overrides.createdAt ?? 1_800_000_000_000 + number;
   return {
@@ -47,18 +45,14 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /**
-   * Stores for which the case runs; the case passes for all other stores without a check. `outlives`: durable stores.
-   * `scope`: stores that have a `scope`.
-   */
-  readonly requires?: 'outlives' | 'scope';
+  /** The case passes without a check for stores that are not durable, or have no `scope`. */
+  readonly requires?: 'durable' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
  * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id
- * as `new` exactly once, even after the record of the id has expired. The suite also checks that a record is kept
- * until its expiry.
+ * as `new` exactly once, even after expiry, and that a record is kept until then.
  *
  * @example
  * ```ts
@@ -74,7 +68,7 @@ export function idempotencyStoreSuite({ create }: IdempotencyStoreSuiteOptions):
       const location = await create();
       const store = await location.open();
       try {
-        if (requires === 'outlives' && !store.isDurable) return;
+        if (requires === 'durable' && !store.isDurable) return;
         if (requires === 'scope' && store.scope === undefined) return;
         await run(store, location);
       } finally {
@@ -88,13 +82,13 @@ const cases: readonly StoreCase[] = [
   {
     name: 'an id is new once and then running, with the fingerprint and owner of the first call',
     run: async (store) => {
-      assert.equal((await store.begin(call(1))).state, 'new');
+      await assertState(store, call(1), 'new');
       assert.deepEqual(await store.begin(call(1, { fingerprint: 'another', owner: 'suite-2 life-2' })), {
         state: 'running',
         fingerprint: 'fingerprint 1',
         owner: 'suite-1 life-1',
       });
-      assert.equal((await store.begin(call(2))).state, 'new');
+      await assertState(store, call(2), 'new');
     },
   },
   {
@@ -102,7 +96,7 @@ const cases: readonly StoreCase[] = [
     run: async (store) => {
       const numbers = Array.from({ length: 200 }, (_, i) => i % 10);
       const found = await Promise.all(numbers.map((number) => store.begin(call(number))));
-      assert.equal(found.filter(({ state }) => state === 'new').length, 10);
+      assert.equal(countNew(found), 10);
       assert.equal(found.filter(({ state }) => state === 'running').length, 190);
     },
   },
@@ -114,13 +108,13 @@ const cases: readonly StoreCase[] = [
         // overlap in every way.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
-        if (state === 'new') await store.end(call(number).id, { state: 'done', response });
+        if (state === 'new') await finish(store, call(number));
         return state;
       };
       for (const number of [1, 2, 3, 4]) {
         const begins = Array.from({ length: 32 }, (_, i) => states(number, i % 8));
         assert.equal((await Promise.all(begins)).filter((state) => state === 'new').length, 1);
-        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, response);
+        await assertDone(store, call(number), response);
       }
     },
   },
@@ -128,17 +122,17 @@ const cases: readonly StoreCase[] = [
     name: 'works after open, after a repeated open, and without it',
     run: async (store) => {
       await Promise.all([store.open?.(), store.open?.()]);
-      assert.equal((await store.begin(call(1))).state, 'new');
+      await assertState(store, call(1), 'new');
       await store.open?.();
-      assert.equal((await store.begin(call(1))).state, 'running');
+      await assertState(store, call(1), 'running');
     },
   },
   {
     name: 'a response is returned unchanged, any number of times',
     run: async (store) => {
       await store.begin(call(1));
-      await store.end(call(1).id, { state: 'done', response });
-      for (let i = 0; i < 3; i++) assertDone(await store.begin(call(1)), 'fingerprint 1', response);
+      await finish(store, call(1));
+      for (let i = 0; i < 3; i++) await assertDone(store, call(1), response);
     },
   },
   {
@@ -149,20 +143,20 @@ const cases: readonly StoreCase[] = [
       await store.begin(call(2));
       await store.end(call(1).id, { state: 'done', response: empty });
       await store.end(call(2).id, { state: 'done', response: undefined });
-      assertDone(await store.begin(call(1)), 'fingerprint 1', empty);
-      assertDone(await store.begin(call(2)), 'fingerprint 2', undefined);
+      await assertDone(store, call(1), empty);
+      await assertDone(store, call(2), undefined);
     },
   },
   {
     name: 'a response replaces interrupted, and nothing replaces a response',
     run: async (store) => {
       await store.begin(call(1));
-      await store.end(call(1).id, { state: 'interrupted' });
+      await interrupt(store, call(1));
       assert.deepEqual(await store.begin(call(1)), { state: 'interrupted', fingerprint: 'fingerprint 1' });
-      await store.end(call(1).id, { state: 'done', response });
-      assertDone(await store.begin(call(1)), 'fingerprint 1', response);
-      await store.end(call(1).id, { state: 'interrupted' });
-      assertDone(await store.begin(call(1)), 'fingerprint 1', response);
+      await finish(store, call(1));
+      await assertDone(store, call(1), response);
+      await interrupt(store, call(1));
+      await assertDone(store, call(1), response);
     },
   },
   {
@@ -176,7 +170,7 @@ const cases: readonly StoreCase[] = [
       ] as const) {
         await store.begin(call(number));
         await Promise.all(ends.map((how) => store.end(call(number).id, how)));
-        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, response);
+        await assertDone(store, call(number), response);
       }
     },
   },
@@ -189,8 +183,8 @@ const cases: readonly StoreCase[] = [
       const meanwhile = [1, 2, 3].map(() => store.begin(call(1)));
       await withdrawn;
       const found = await Promise.all([...before, ...meanwhile, store.begin(call(1))]);
-      assert.equal(found.filter(({ state }) => state === 'new').length, 1);
-      assert.equal((await store.begin(call(1))).state, 'running');
+      assert.equal(countNew(found), 1);
+      await assertState(store, call(1), 'running');
     },
   },
   {
@@ -198,7 +192,7 @@ const cases: readonly StoreCase[] = [
     run: async (store) => {
       await store.begin(call(1));
       await store.withdraw(call(1).id);
-      assert.equal((await store.begin(call(1, { fingerprint: 'another' }))).state, 'new');
+      await assertState(store, call(1, { fingerprint: 'another' }), 'new');
     },
   },
   {
@@ -206,38 +200,36 @@ const cases: readonly StoreCase[] = [
     run: async (store) => {
       const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
       for (let number = 1; number <= 6; number++) await store.begin(born(number));
-      await store.end(born(1).id, { state: 'done', response });
-      await store.end(born(2).id, { state: 'interrupted' });
-      await store.end(born(5).id, { state: 'done', response });
+      await finish(store, born(1));
+      await interrupt(store, born(2));
+      await finish(store, born(5));
       await store.expire(born(4).createdAt);
-      for (const number of [1, 2, 3])
-        assert.equal((await store.begin(born(number))).state, 'expired', String(number));
-      assert.equal((await store.begin(born(4))).state, 'running');
-      assertDone(await store.begin(born(5)), 'fingerprint 5', response);
-      // The store has never seen calls 7 and 8. Call 7 was created before the expiry instant, so its record may have
-      // been removed, and the call must count as expired.
-      assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'expired');
-      assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
+      for (const number of [1, 2, 3]) await assertState(store, born(number), 'expired');
+      await assertState(store, born(4), 'running');
+      await assertDone(store, born(5), response);
+      // The store has never seen call 7, but the record may have been removed by `expire`.
+      await assertState(store, call(7, { createdAt: born(3).createdAt }), 'expired');
+      await assertState(store, call(8, { createdAt: born(4).createdAt }), 'new');
     },
   },
   {
     name: 'expiring up to an earlier instant restores nothing, and expiring an empty store affects no newer id',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
-      assert.equal((await store.begin(call(1))).state, 'new');
+      await assertState(store, call(1), 'new');
       await store.expire(call(1).createdAt + 1);
       await store.expire(0);
-      assert.equal((await store.begin(call(1))).state, 'expired');
+      await assertState(store, call(1), 'expired');
     },
   },
   {
     name: 'end does not restore an expired call',
     run: async (store) => {
       await store.begin(call(1));
-      const ends = [store.expire(call(1).createdAt + 1), store.end(call(1).id, { state: 'done', response })];
+      const ends = [store.expire(call(1).createdAt + 1), finish(store, call(1))];
       await Promise.all(ends);
-      await store.end(call(1).id, { state: 'done', response });
-      assert.equal((await store.begin(call(1))).state, 'expired');
+      await finish(store, call(1));
+      await assertState(store, call(1), 'expired');
     },
   },
   {
@@ -246,7 +238,7 @@ const cases: readonly StoreCase[] = [
       for (const number of [1, 3]) await store.begin(call(number));
       const [first] = await Promise.all([store.begin(call(2)), store.expire(call(4).createdAt)]);
       assert.ok(first.state === 'new' || first.state === 'expired', first.state);
-      if (first.state === 'new') await store.end(call(2).id, { state: 'done', response });
+      if (first.state === 'new') await finish(store, call(2));
       const { state } = await store.begin(call(2));
       assert.ok(state === 'expired' || (state === 'done' && first.state === 'new'), state);
     },
@@ -259,7 +251,7 @@ const cases: readonly StoreCase[] = [
       await store.end(call(1).id, { state: 'done', response: { ...response, body: Uint8Array.from(body) } });
       const first = await store.begin(call(1));
       if (first.state === 'done') Reflect.set(first, 'response', undefined);
-      assertDone(await store.begin(call(1)), 'fingerprint 1', { ...response, body });
+      await assertDone(store, call(1), { ...response, body });
     },
   },
   {
@@ -269,30 +261,30 @@ const cases: readonly StoreCase[] = [
       await store.begin(call(1));
       await store.close();
       await assert.rejects(store.begin(call(2)));
-      await assert.rejects(store.end(call(1).id, { state: 'interrupted' }));
+      await assert.rejects(interrupt(store, call(1)));
     },
   },
   {
     name: 'running, ended and expired calls are so after a reopen',
-    requires: 'outlives',
+    requires: 'durable',
     run: async (store, location) => {
       for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));
       await store.expire(call(2).createdAt);
-      await store.end(call(2).id, { state: 'done', response });
-      await store.end(call(3).id, { state: 'interrupted' });
+      await finish(store, call(2));
+      await interrupt(store, call(3));
       await store.withdraw(call(5).id);
       await store.close?.();
       const next = await location.open();
       try {
-        assert.equal((await next.begin(call(1))).state, 'expired');
-        assertDone(await next.begin(call(2)), 'fingerprint 2', response);
-        assert.equal((await next.begin(call(3))).state, 'interrupted');
+        await assertState(next, call(1), 'expired');
+        await assertDone(next, call(2), response);
+        await assertState(next, call(3), 'interrupted');
         assert.deepEqual(await next.begin(call(4, { owner: 'suite-1 life-2' })), {
           state: 'running',
           fingerprint: 'fingerprint 4',
           owner: 'suite-1 life-1',
         });
-        assert.equal((await next.begin(call(5))).state, 'new');
+        await assertState(next, call(5), 'new');
       } finally {
         await next.close?.();
       }
@@ -306,11 +298,11 @@ const cases: readonly StoreCase[] = [
       try {
         assert.equal(other.scope, store.scope);
         const found = await Promise.all([store, other, store, other].map((either) => either.begin(call(1))));
-        assert.equal(found.filter(({ state }) => state === 'new').length, 1);
-        await store.end(call(1).id, { state: 'done', response });
-        assertDone(await other.begin(call(1)), 'fingerprint 1', response);
+        assert.equal(countNew(found), 1);
+        await finish(store, call(1));
+        await assertDone(other, call(1), response);
         await other.expire(call(1).createdAt + 1);
-        assert.equal((await store.begin(call(1))).state, 'expired');
+        await assertState(store, call(1), 'expired');
       } finally {
         await other.close?.();
       }
@@ -318,13 +310,38 @@ const cases: readonly StoreCase[] = [
   },
 ];
 
-function assertDone(found: CallLookup, fingerprint: string, expected: StoredResponse | undefined): void {
+function finish(store: IdempotencyStore, { id }: CallRecord): Promise<void> {
+  return store.end(id, { state: 'done', response });
+}
+
+function interrupt(store: IdempotencyStore, { id }: CallRecord): Promise<void> {
+  return store.end(id, { state: 'interrupted' });
+}
+
+function countNew(lookups: readonly CallLookup[]): number {
+  return lookups.filter(({ state }) => state === 'new').length;
+}
+
+async function assertState(
+  store: IdempotencyStore,
+  record: CallRecord,
+  expected: CallLookup['state'],
+): Promise<void> {
+  assert.equal((await store.begin(record)).state, expected, `state of ${record.id}`);
+}
+
+async function assertDone(
+  store: IdempotencyStore,
+  record: CallRecord,
+  expected: StoredResponse | undefined,
+): Promise<void> {
+  const found = await store.begin(record);
   if (found.state !== 'done') assert.fail(`the state is ${found.state}; expected done`);
-  assert.equal(found.fingerprint, fingerprint);
+  assert.equal(found.fingerprint, record.fingerprint);
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** Returns a response whose body is a list of numbers, so that a Buffer equals any other byte array. */
-function comparable(response: StoredResponse | undefined): unknown {
-  return response && { status: response.status, headers: response.headers, body: [...response.body] };
+/** The body becomes a list of numbers, so that a Buffer equals any other byte array. */
+function comparable(found: StoredResponse | undefined): unknown {
+  return found && { status: found.status, headers: found.headers, body: [...found.body] };
 }

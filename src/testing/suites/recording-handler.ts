@@ -1,7 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { RequestHandler } from '../../core/transport.js';
 
-/** Options of {@link RecordingHandler}. */
 export interface RecordingOptions {
   readonly throwInConnect?: Error;
   readonly abortInConnect?: Error;
@@ -9,15 +8,9 @@ export interface RecordingOptions {
   readonly pauseInHeaders?: boolean;
 }
 
-/**
- * A request handler that records the calls of its methods. Throws an AssertionError when a method is called after
- * `onComplete` or `onError`.
- */
+/** Records the calls of its methods. Throws an AssertionError after `onComplete` or `onError`. */
 export class RecordingHandler implements RequestHandler {
-  /**
-   * Names of the called methods, in order; `onHeaders` is followed by the status. Consecutive calls of `onData` are
-   * recorded once.
-   */
+  /** Called methods, such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
   readonly calls: string[] = [];
   /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;

@@ -5,26 +5,17 @@ import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 /** The endpoints of each service, by name. A list may be empty. */
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/**
- * A registry, and functions that change the contents of the registry directly, without the methods of the registry
- * port.
- */
+/** A registry, and functions that change its contents directly. */
 export interface RegistryUnderTest {
   /** The registry under test. */
   readonly registry: Registry;
-  /**
-   * Sets the endpoints of a service. Resolves when the change was requested; the registry may return the old
-   * endpoints for some time after.
-   */
+  /** Sets the endpoints of a service. The registry may return the old endpoints for some time after. */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
-  /**
-   * Removes a service. Resolves when the removal was requested; the registry may return the service for some time
-   * after.
-   */
+  /** Removes a service. The registry may return the service for some time after. */
   readonly remove?: (name: string) => Promise<void> | void;
   /** Makes the backend of the registry fail (true) or work again (false). */
   readonly fail?: (failing: boolean) => Promise<void> | void;
-  /** Releases all resources at the end of a case. Default: the `close` method of the registry, if any. */
+  /** Releases all resources. Default: the `close` method of the registry, if any. */
   readonly close?: () => Promise<void> | void;
 }
 
@@ -35,14 +26,11 @@ export type RegistryCapability = 'list' | 'search' | 'watch' | 'put' | 'remove' 
 export interface RegistrySuiteOptions {
   /** Creates a registry with exactly the given services. Called once per case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
-  /**
-   * Capabilities that the registry lacks; the cases for these capabilities are skipped. If a capability is missing and
-   * not in this list, its cases fail. Default: none.
-   */
+  /** Capabilities that the registry lacks, whose cases are skipped. Default: none. */
   readonly without?: readonly RegistryCapability[];
   /**
-   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`. A registry in virtual
-   * time needs `advance` of its runtime. Default: runs promise jobs and does not wait in real time.
+   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`; a registry in virtual
+   * time needs `advance` of its runtime. Default: runs promise jobs only.
    */
   readonly wait?: (ms: number) => Promise<unknown>;
 }
@@ -72,17 +60,15 @@ export const sampleContents: RegistryContents = {
   '/other/stock': [{ id: 'stock-1', address: 'https://stock.example:8443', weight: 0 }],
 };
 
-/** One case of the suite, with the capabilities that the case requires. */
 export interface RegistryCase {
   readonly name: string;
-  readonly requires: readonly RegistryCapability[];
+  readonly requires?: readonly RegistryCapability[];
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** Maximum time in which a promise must settle or a change must become visible, in ms. */
+/** Time in which a promise must settle or a change must become visible, in ms. */
 const settleLimitMs = 1_000;
 
-/** Calls the registry under test and waits for the results. */
 export class RegistryHarness {
   readonly #subject: RegistryUnderTest;
   readonly #wait: (ms: number) => Promise<unknown>;
@@ -96,7 +82,7 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** Returns an optional method of the registry. Fails when the registry does not have the method. */
+  /** Returns an optional method of the registry. Fails when there is none. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
@@ -106,9 +92,7 @@ export class RegistryHarness {
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /**
-   * Returns an optional function from the result of `create()`. Fails when the result does not contain the function.
-   */
+  /** Returns an optional function from the result of `create()`. Fails when there is none. */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
@@ -124,7 +108,7 @@ export class RegistryHarness {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<Resolution> {
     const { registry } = this;
-    // If `resolve` throws synchronously, the exception becomes a rejection, as in a clerk.
+    // A synchronous exception becomes a rejection, as in a clerk.
     const requested = Promise.resolve().then(() =>
       registry.resolve(name, { signal, suspects: new Set(suspects) }),
     );
@@ -138,6 +122,15 @@ export class RegistryHarness {
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
+  /** Asserts that a name resolves to exactly these endpoints, in any order. Default: the initial endpoints. */
+  async assertBound(name: string, expected = sampleContents[name] ?? []): Promise<void> {
+    assertBound(name, await this.resolve(name), expected);
+  }
+
+  async assertAbsent(name: string): Promise<void> {
+    assertAbsent(name, await this.resolve(name));
+  }
+
   /** Waits for a promise; fails when the promise does not settle within {@link settleLimitMs}. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
@@ -148,10 +141,7 @@ export class RegistryHarness {
     return Promise.race([promise, late]);
   }
 
-  /**
-   * Repeats an assertion until the assertion holds. If the assertion still fails after {@link settleLimitMs}, rejects
-   * with its error.
-   */
+  /** Repeats an assertion until it holds, at most for {@link settleLimitMs}. */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -164,7 +154,7 @@ export class RegistryHarness {
     await assertion();
   }
 
-  /** Waits for a time in which an event that must not occur would be noticed. */
+  /** Waits long enough to notice an event that must not occur. */
   async quietPeriod(): Promise<void> {
     await this.#wait(100);
   }
@@ -174,12 +164,11 @@ export class RegistryHarness {
   }
 }
 
-/** Lets promise jobs run, including jobs that are added meanwhile, without waiting in real time. */
+/** Runs promise jobs, including jobs that are added meanwhile. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }
 
-/** Asserts that a resolution is `bound` with exactly these endpoints, in any order. */
 export function assertBound(
   name: string,
   resolution: Resolution | undefined,
@@ -192,8 +181,7 @@ export function assertBound(
   assertTimes(name, resolution);
 }
 
-/** Asserts that a resolution is `absent`. */
-export function assertAbsent(name: string, resolution: Resolution): void {
+function assertAbsent(name: string, resolution: Resolution): void {
   assert.equal(resolution.kind, 'absent', `${name} is ${resolution.kind}`);
   assertTimes(name, resolution);
 }
@@ -206,7 +194,7 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Converts a snapshot to a map without the names whose resolution is `absent`. */
+/** Returns a snapshot as a map without the absent names. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);

@@ -2,16 +2,15 @@ import { strict as assert } from 'node:assert';
 import { parseAddress } from '../../core/address.js';
 import { toEndpoint } from '../../core/endpoint.js';
 import type { Channel, Transport } from '../../core/transport.js';
-import { RecordingHandler } from './recording-handler.js';
+import { RecordingHandler, type RecordingOptions } from './recording-handler.js';
 import type { SuiteCase } from './suite-case.js';
 
 /**
  * Behavior of a server of the suite.
  *
- * - `responds`: the server responds with the body `hello` and with the status in the last segment of the path
- * (`/status/503`). Without a status in the path, the status is 200.
- * - `hangs`: the server reads requests and does not respond.
- * - `refuses`: the server refuses connections.
+ * - `responds`: responds with the body `hello`, and with the status in a path such as `/status/503`, else 200
+ * - `hangs`: reads requests and does not respond
+ * - `refuses`: refuses connections
  */
 export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 
@@ -19,7 +18,7 @@ export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 export interface SuiteEndpoint {
   /** Address of the server. */
   readonly address: string;
-  /** Returns the paths of the requests that the server has received so far. Paths of probes may be included. */
+  /** Returns the paths of the requests received so far. Paths of probes may be included. */
   paths(): readonly string[];
   /** Resolves when the server has received `count` requests. */
   whenRead(count: number): Promise<void>;
@@ -35,13 +34,10 @@ export interface TransportSuiteOptions {
   start(behaviour: SuiteBehavior): Promise<SuiteEndpoint>;
 }
 
-const get = (path: string) => ({ path, method: 'GET' });
-
 /**
- * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler`
- * callbacks, that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter.
- *
- * @see [C3.3](../../../docs/guarantees.md#c3-3)
+ * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler` callbacks,
+ * that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter. @see
+ * [C3.3](../../../docs/guarantees.md#c3-3)
  */
 export function transportSuite(options: TransportSuiteOptions): readonly SuiteCase[] {
   const suiteCase = (
@@ -52,35 +48,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
 
   return [
     suiteCase('reports a response in the documented order', ['responds'], async (channel, endpoint) => {
-      const handler = new RecordingHandler();
-      channel.dispatch(get('/status/404'), handler, false);
-      await handler.ended;
+      const handler = await request(channel, { path: '/status/404' });
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 404', 'onData', 'onComplete']);
       assert.equal(handler.body, 'hello');
       assert.deepEqual(endpoint.paths(), ['/status/404']);
     }),
     suiteCase('reports a refused connection without onConnect', ['refuses'], async (channel) => {
-      for (const cautious of [false, true]) {
-        const handler = new RecordingHandler();
-        channel.dispatch(get('/'), handler, cautious);
-        await handler.ended;
-        assert.deepEqual(handler.calls, ['onError']);
-      }
+      for (const freshOnly of [false, true])
+        assert.deepEqual((await request(channel, { freshOnly })).calls, ['onError']);
     }),
     suiteCase('sends nothing when onConnect throws', ['responds'], async (channel, endpoint) => {
-      for (const cautious of [false, true]) {
-        const reason = new Error('Aborted by the suite');
-        const unwanted = new RecordingHandler({ throwInConnect: reason });
-        channel.dispatch(get('/unwanted'), unwanted, cautious);
-        await unwanted.ended;
-        assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
-        assert.equal(unwanted.error, reason);
+      for (const freshOnly of [false, true]) {
+        const unwanted = await request(channel, { path: '/unwanted', freshOnly, throwInConnect: aborted });
+        assertAborted(unwanted, ['onConnect']);
         // The connection must still be usable. If the bytes of `/unwanted` had been written, the server would have
         // read `/unwanted` before `/wanted`.
-        const wanted = new RecordingHandler();
-        channel.dispatch(get('/wanted'), wanted, cautious);
-        await wanted.ended;
-        assert.deepEqual(wanted.calls.at(-1), 'onComplete');
+        assertComplete(await request(channel, { path: '/wanted', freshOnly }));
       }
       assert.deepEqual(endpoint.paths(), ['/wanted', '/wanted']);
     }),
@@ -88,43 +71,27 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       'sends nothing when the request is aborted in onConnect',
       ['responds'],
       async (channel, endpoint) => {
-        const reason = new Error('Aborted by the suite');
-        const unwanted = new RecordingHandler({ abortInConnect: reason });
-        channel.dispatch(get('/unwanted'), unwanted, false);
-        await unwanted.ended;
-        assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
-        assert.equal(unwanted.error, reason);
-        const wanted = new RecordingHandler();
-        channel.dispatch(get('/wanted'), wanted, false);
-        await wanted.ended;
+        assertAborted(await request(channel, { path: '/unwanted', abortInConnect: aborted }), ['onConnect']);
+        assertComplete(await request(channel, { path: '/wanted' }));
         assert.deepEqual(endpoint.paths(), ['/wanted']);
       },
     ),
     suiteCase('reports an abort once', ['hangs'], async (channel, endpoint) => {
-      const handler = new RecordingHandler();
-      channel.dispatch(get('/'), handler, false);
+      const handler = dispatch(channel);
       await endpoint.whenRead(1);
-      const reason = new Error('Aborted by the suite');
-      handler.abort(reason);
+      handler.abort(aborted);
       handler.abort(new Error('A second time'));
       await handler.ended;
-      assert.deepEqual(handler.calls, ['onConnect', 'onError']);
-      assert.equal(handler.error, reason);
+      assertAborted(handler, ['onConnect']);
     }),
     suiteCase('calls nothing but onError after an abort in onHeaders', ['responds'], async (channel) => {
-      const reason = new Error('Aborted by the suite');
-      const handler = new RecordingHandler({ abortInHeaders: reason });
-      channel.dispatch(get('/'), handler, false);
-      await handler.ended;
-      await completeRequest(channel);
-      assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200', 'onError']);
-      assert.equal(handler.error, reason);
+      const handler = await request(channel, { abortInHeaders: aborted });
+      assertComplete(await request(channel));
+      assertAborted(handler, ['onConnect', 'onHeaders 200']);
     }),
     suiteCase('pauses the body until the handler resumes the body', ['responds'], async (channel) => {
-      const handler = new RecordingHandler({ pauseInHeaders: true });
-      channel.dispatch(get('/'), handler, false);
-      await handler.headReceived;
-      await completeRequest(channel);
+      const handler = await pausedRequest(channel);
+      assertComplete(await request(channel));
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200']);
       handler.resume();
       await handler.ended;
@@ -132,15 +99,14 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     }),
     suiteCase('connects without sending a request', ['responds'], async (channel, endpoint) => {
       await channel.connect();
-      await completeRequest(channel);
+      // When the response arrives, the server has also received everything that was sent before.
+      assertComplete(await request(channel));
       assert.deepEqual(endpoint.paths(), ['/']);
     }),
     suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
-    suiteCase('resolves a probe when the server responds', ['responds'], async (channel) => {
-      await channel.probe(1_000);
-    }),
+    suiteCase('resolves a probe when the server responds', ['responds'], (channel) => channel.probe(1_000)),
     suiteCase('rejects a probe when the server does not respond in time', ['hangs'], async (channel) => {
       await assert.rejects(channel.probe(50));
     }),
@@ -151,22 +117,20 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       'uses new connections after a reset and finishes the requests in flight',
       ['responds'],
       async (channel) => {
-        const before = new RecordingHandler({ pauseInHeaders: true });
-        channel.dispatch(get('/'), before, false);
-        await before.headReceived;
+        const before = await pausedRequest(channel);
         channel.resetConnections();
-        await completeRequest(channel);
+        assertComplete(await request(channel));
         before.resume();
         await before.ended;
         assert.equal(before.body, 'hello');
       },
     ),
     suiteCase('switches to the next address', ['refuses', 'responds'], async (channel) => {
-      const first = channel.address.text;
+      const { address } = channel;
       await assert.rejects(channel.connect());
-      assert.equal(channel.nextAddress(channel.address), true);
-      assert.notEqual(channel.address.text, first);
-      await completeRequest(channel);
+      assert.equal(channel.nextAddress(address), true);
+      assert.notEqual(channel.address.text, address.text);
+      assertComplete(await request(channel));
     }),
     suiteCase(
       'switches once for all requests that failed at an address',
@@ -177,24 +141,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         const next = channel.address.text;
         assert.equal(channel.nextAddress(address), true);
         assert.equal(channel.address.text, next);
-        await completeRequest(channel);
+        assertComplete(await request(channel));
       },
     ),
     suiteCase('has no next address when all have failed', ['refuses', 'refuses'], async (channel) => {
       const first = channel.address.text;
-      await assert.rejects(channel.connect());
-      assert.equal(channel.nextAddress(channel.address), true);
-      await assert.rejects(channel.connect());
-      assert.equal(channel.nextAddress(channel.address), false);
+      for (const hasNext of [true, false]) {
+        await assert.rejects(channel.connect());
+        assert.equal(channel.nextAddress(channel.address), hasNext);
+      }
       assert.equal(channel.address.text, first);
     }),
     suiteCase('has no next address when the endpoint has only one address', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),
     suiteCase('closes after the requests in flight', ['responds'], async (channel) => {
-      const handler = new RecordingHandler({ pauseInHeaders: true });
-      channel.dispatch(get('/'), handler, false);
-      await handler.headReceived;
+      const handler = await pausedRequest(channel);
       let closed = false;
       const closing = channel.close().then(() => {
         closed = true;
@@ -202,24 +164,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.equal(closed, false);
       handler.resume();
       await handler.ended;
-      assert.equal(handler.calls.at(-1), 'onComplete');
+      assertComplete(handler);
       await closing;
-      await assertRefused(channel);
+      assert.deepEqual((await request(channel)).calls, ['onError']);
     }),
     suiteCase(
       'fails the requests in flight when the channel is destroyed',
       ['hangs'],
       async (channel, endpoint) => {
-        const handlers = [new RecordingHandler(), new RecordingHandler()];
-        channel.dispatch(get('/'), handlers[0] as RecordingHandler, false);
-        channel.dispatch(get('/'), handlers[1] as RecordingHandler, true);
+        const handlers = [dispatch(channel), dispatch(channel, { freshOnly: true })];
         await endpoint.whenRead(2);
         await channel.destroy(new Error('Destroyed'));
         for (const handler of handlers) {
           await handler.ended;
           assert.deepEqual(handler.calls, ['onConnect', 'onError']);
         }
-        await assertRefused(channel);
+        assert.deepEqual((await request(channel)).calls, ['onError']);
       },
     ),
   ];
@@ -242,20 +202,41 @@ async function withChannel(
   }
 }
 
-/**
- * Sends a request and waits for its response. The server has then also received everything that the channel sent
- * before this request.
- */
-async function completeRequest(channel: Channel): Promise<void> {
-  const handler = new RecordingHandler();
-  channel.dispatch(get('/'), handler, false);
-  await handler.ended;
-  assert.equal(handler.calls.at(-1), 'onComplete');
+interface SuiteRequest extends RecordingOptions {
+  readonly path?: string;
+  readonly freshOnly?: boolean;
 }
 
-async function assertRefused(channel: Channel): Promise<void> {
-  const late = new RecordingHandler();
-  channel.dispatch(get('/late'), late, false);
-  await late.ended;
-  assert.deepEqual(late.calls, ['onError']);
+function dispatch(
+  channel: Channel,
+  { path = '/', freshOnly = false, ...options }: SuiteRequest = {},
+): RecordingHandler {
+  const handler = new RecordingHandler(options);
+  channel.dispatch({ path, method: 'GET' }, handler, freshOnly);
+  return handler;
+}
+
+/** Sends a request and waits for its end. */
+async function request(channel: Channel, options?: SuiteRequest): Promise<RecordingHandler> {
+  const handler = dispatch(channel, options);
+  await handler.ended;
+  return handler;
+}
+
+/** Sends a request and waits for the head of its response. The body is paused. */
+async function pausedRequest(channel: Channel): Promise<RecordingHandler> {
+  const handler = dispatch(channel, { pauseInHeaders: true });
+  await handler.headReceived;
+  return handler;
+}
+
+function assertComplete({ calls }: RecordingHandler): void {
+  assert.equal(calls.at(-1), 'onComplete');
+}
+
+const aborted = new Error('Aborted by the suite');
+
+function assertAborted({ calls, error }: RecordingHandler, before: readonly string[]): void {
+  assert.deepEqual(calls, [...before, 'onError']);
+  assert.equal(error, aborted);
 }
