@@ -138,9 +138,7 @@ test('an error in a timer ends the advance at that time', async () => {
 
 test('invalid options and concurrent advances are errors', async () => {
   expect(() => createFakeRuntime({ seed: -1 })).toThrow('seed must be an integer');
-  expect(() => createFakeRuntime({ seed: 1, startAt: 0 })).toThrow(
-    'startAt must be finite and ≥ 1; got 0',
-  );
+  expect(() => createFakeRuntime({ seed: 1, startAt: 0 })).toThrow('startAt must be finite and ≥ 1; got 0');
   const runtime = createFakeRuntime({ seed: 1 });
   await expect(runtime.advance(-1)).rejects.toThrow('ms of advance() must be finite and ≥ 0');
   const first = runtime.advance(1);
