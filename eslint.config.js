@@ -20,10 +20,7 @@ const exceptions = [
   { files: ['src/runtime/**'], allowed: Object.keys(effects) },
   { files: ['src/transport/**'], allowed: ['sockets', 'undici'] },
   { files: ['src/server/http/**'], allowed: ['sockets'] },
-  {
-    files: ['src/server/store/leveldb-store.ts', 'src/server/launcher/manifest-files.ts'],
-    allowed: ['files'],
-  },
+  { files: ['src/server/launcher/manifest-files.ts'], allowed: ['files'] },
   { files: ['src/cli/registry-client.ts'], allowed: ['sockets'] },
   { files: ['src/cli/read-input.ts'], allowed: ['files'] },
 ];

@@ -1,39 +1,39 @@
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
-import { quote } from '../core/describe-value.js';
 
 /**
  * Creates a folder that only this user can access, and the missing parent folders. When the folder already exists,
  * checks the owner of the folder and removes the access of other users.
  *
- * @param what - the subject of error messages
+ * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when the folder is a
  * symbolic link, belongs to another user, or is writable by other users.
  * @see [A23](../../docs/guarantees.md#a23)
  */
-export async function privateFolder(folder: string, what: string): Promise<void> {
+export async function privateFolder(folder: string, subject: string): Promise<void> {
   try {
     await makeFolder(folder);
   } catch (error) {
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      `${what} ${quote(folder)} cannot be created: ${errorMessage(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new ClerkError('CONFIG_INVALID', `${subject} cannot be created: ${errorMessage(error)}`, {
+      cause: error,
+    });
   }
   const reject = (problem: string): never => {
-    throw new ClerkError('FORBIDDEN', `${what} ${quote(folder)} ${problem}`);
+    throw new ClerkError('FORBIDDEN', `${subject} ${problem}`);
   };
   const found = await lstat(folder);
   if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder that the link points to');
   // On Windows, folders have no numeric owner and no mode to check.
   if (process.getuid === undefined) return;
-  if (found.uid !== process.getuid()) reject('must belong to the current user; use another folder');
+  if (found.uid !== process.getuid())
+    reject(
+      `must be owned by user ${process.getuid()}, who runs this process; got user ${found.uid}; use another folder`,
+    );
   if ((found.mode & 0o022) !== 0)
-    reject('must not be writable by other users; check the contents of the folder, then run chmod 700');
+    reject(
+      'must not be writable by other users; check the contents of the folder, then run chmod 700 on the folder',
+    );
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 

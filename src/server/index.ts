@@ -1,5 +1,6 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
+import { privateFolder } from '../runtime/private-folder.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
 import { systemProcesses } from '../runtime/system-processes.js';
@@ -37,6 +38,8 @@ export interface Server extends AsyncDisposable {
    */
   close(): Promise<void>;
 }
+
+const leveldbHost = { load: () => import('classic-level'), prepareFolder: privateFolder };
 
 /**
  * Starts a bundled registry server.
@@ -77,7 +80,11 @@ async function openServer(
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
-  const store = instrumentStore(data === undefined ? memoryStore() : leveldbStore(data), runtime, metrics);
+  const store = instrumentStore(
+    data === undefined ? memoryStore() : leveldbStore(data, leveldbHost),
+    runtime,
+    metrics,
+  );
   closers.push(() => store.close());
   const names = await openNameServer(store, runtime, {
     version: packageVersion(),

@@ -52,7 +52,7 @@ test('--json prints the address as JSON; a second server on the same data or por
   expect(folder).toMatchObject({
     code: 5,
     stdout: '',
-    stderr: expect.stringContaining(`'${data}' is in use by another server`),
+    stderr: expect.stringContaining(`'${data}' is in use by another process`),
   });
   expect(taken).toMatchObject({
     code: 1,

@@ -93,7 +93,7 @@ test('a second server on a data folder is rejected until the first one is closed
   const first = await startServer({ port: 0, data });
   await expect(startServer({ port: 0, data })).rejects.toMatchObject({
     code: 'FORBIDDEN',
-    message: expect.stringContaining('in use by another server') as string,
+    message: expect.stringContaining('in use by another process') as string,
   });
   expect((await post(first.url, '/v1/register', endpoint)).status).toBe(200);
   await first.close();

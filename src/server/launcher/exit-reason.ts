@@ -3,18 +3,15 @@ import type { ProcessExit } from '../../core/processes.js';
 const maxLines = 20;
 const maxCharacters = 2_000;
 
-/**
- * Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when neither the exit code
- * nor the signal is known.
- */
+/** `exited with code 3`, `was killed by SIGKILL`, or `ended` when neither is known. */
 export function describeExit({ code, signal }: ProcessExit): string {
   if (signal !== null) return `was killed by ${signal}`;
-  return code === null ? 'ended' : `exited with code ${String(code)}`;
+  return code === null ? 'ended' : `exited with code ${code}`;
 }
 
 /**
- * Formats the end of a program's log as the end of an error message: at most 20 lines and 2,000 characters, without
- * control characters. Empty when the log has no text.
+ * Formats the end of a log as the end of an error message: up to 20 lines and 2,000 characters, without control
+ * characters.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

@@ -1,18 +1,15 @@
-/** Owner and permissions of a file or folder. */
 export interface FileFacts {
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'other';
-  /** User id of the owner. */
   readonly owner: number;
   /** Permission bits, as in the `mode` of `stat`. */
   readonly mode: number;
 }
 
 /**
- * Checks whether only root and the user who runs the server can change a file.
+ * Returns why a user other than root and the user of the server could change a file; undefined when none could.
  *
  * @param serverUid - user id of the server; undefined on a host without user ids
- * @returns why another user could change the file; undefined when no other user could
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export function trustProblem(
@@ -21,9 +18,8 @@ export function trustProblem(
 ): string | undefined {
   if (serverUid === undefined) return undefined;
   if (owner !== 0 && owner !== serverUid)
-    return `${path} must be owned by root or by user ${String(serverUid)}, who runs the server; got user ${String(owner)}`;
-  // A folder with the sticky bit, such as `/tmp`, may be writable by all users, because users can replace only their
-  // own files in such a folder.
+    return `${path} must be owned by root or by user ${serverUid}, who runs the server; got user ${owner}`;
+  // In a folder with the sticky bit, such as `/tmp`, users can replace only their own files.
   if (kind === 'folder' && (mode & 0o1000) !== 0) return undefined;
   if ((mode & 0o022) === 0) return undefined;
   const writer = (mode & 0o002) !== 0 ? 'all users' : 'the group of the file';
@@ -31,10 +27,9 @@ export function trustProblem(
 }
 
 /**
- * Checks whether a program may be run.
+ * Returns why a program must not be run; undefined when the program may be run.
  *
  * @param facts - facts of the program, then of each folder above the program
- * @returns why the program must not be run; undefined when the program may be run
  */
 export function programProblem(
   facts: readonly FileFacts[],

@@ -2,74 +2,55 @@ import { withTimeout, type Timer } from '../../core/clock.js';
 import { errorMessage } from '../../core/errors.js';
 import type { ProcessExit } from '../../core/processes.js';
 import type { LaunchRecord } from '../ports.js';
-import { adoptedProcess, type ProcessHandle } from './process-handle.js';
+import type { ProcessHandle } from './process-handle.js';
 import { stopProcesses, instanceMarker, withdrawEndpoint } from './stop-processes.js';
 import { describeExit, describeLogTail } from './exit-reason.js';
-import { currentRecord, recordProcess } from './process-record.js';
+import { currentRecord } from './process-record.js';
+import { findLaunched } from './recover-launch.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/**
- * A service whose process exits within this time, in ms, after the registration counts as failed for the start backoff.
- */
+/** A service whose process exits within this time, in ms, after the registration counts as failed. */
 const stableAfterMs = 10_000;
 /** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
 const drainTimeoutMs = 6_500;
 /** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
 const stopTimeoutMs = 2_000;
-/**
- * Time, in ms, between SIGTERM and SIGKILL for the children of a process that has exited. The time is short because the
- * next start of the service waits until these children have ended.
- */
+/** The same for the children of a process that has exited, in ms. The next start of the service waits for them. */
 const orphanTimeoutMs = 500;
-/**
- * Longest time, in ms, that the stop of a service waits until its endpoint is recorded as draining. SIGTERM is sent
- * after this wait.
- */
+/** Longest wait, in ms, until the endpoint is recorded as draining and SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
 
-/**
- * How a start ended: `up` when the service registered, `failed` when the start failed, `stopped` when the start was
- * stopped on request.
- */
-export type LaunchResult =
+/** How a start ended: the service registered, the start failed, or the start was stopped on request. */
+type LaunchResult =
   { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
 
-/** Arguments of {@link Launch}. */
-export interface LaunchInit {
+interface LaunchInit {
   readonly record: LaunchRecord;
   readonly handle: ProcessHandle;
-  /** Whether the service has already registered. */
+  /** Whether the service has registered. */
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
-  /** Returns when the service was last used, in ms on the monotonic clock. */
+  /** When the service was last used, in ms on the monotonic clock. */
   readonly lastUsedAt: () => number;
-  /** Called with the reason when the start has failed, before {@link Launch.result} resolves. */
+  /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
-  /**
-   * Called when the process exits on its own after its registration. `wasStable` is true when at least 10 s passed
-   * between registration and exit.
-   */
+  /** Called when the process of a registered service exits on its own; `wasStable`: at least 10 s after registration. */
   readonly onExit: (reason: string, wasStable: boolean) => void;
-  /** Called when all processes have ended and the launch record is removed. */
+  /** Called when all processes have ended and the record is removed. */
   readonly onDone: () => void;
 }
 
 /**
- * One launch of a service, from the start of its process until all of its processes have ended. At the end, three steps
- * happen in this order: the endpoint is withdrawn, the process group is stopped, and the launch record is removed.
- *
- * The record is removed last, so that the next server can find the processes if this server is killed between these
- * steps.
+ * One launch of a service, until all of its processes have ended. At the end, first the endpoint is withdrawn, then the
+ * process group is stopped, then the launch record is removed: by the record, the next server finds the processes.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
   readonly #init: LaunchInit;
-  /** Resolves once the start has succeeded, failed or been stopped. Never rejects. */
+  /** Never rejects. */
   readonly result: Promise<LaunchResult>;
-  /**
-   * Resolves when all processes have ended and the launch record is removed, or after {@link detach}. Never rejects.
-   */
+  /** Resolves when all processes have ended and the record is removed, or after {@link detach}. Never rejects. */
   readonly done: Promise<void>;
   #handle: ProcessHandle;
   #state: 'starting' | 'up' | 'stopping' | 'done';
@@ -100,7 +81,7 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** Handles a registration of the instance. A registration counts only if the ticket of the launch was redeemed. */
+  /** A registration counts only if the ticket of the launch was redeemed. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -115,7 +96,7 @@ export class Launch implements PendingRegistration {
     await withdrawEndpoint(this.#context, this.record, true);
   }
 
-  /** Fails a start that is in progress, and stops its process. Does nothing once the service has registered. */
+  /** Fails a start in progress, and stops its process. Does nothing once the service has registered. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -123,7 +104,7 @@ export class Launch implements PendingRegistration {
     void this.#stopProcesses(stopTimeoutMs);
   }
 
-  /** Stops the service. The promise resolves when {@link done} resolves. */
+  /** Resolves when {@link done} resolves. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
     if (this.#state === 'up') void this.#drain();
@@ -131,7 +112,7 @@ export class Launch implements PendingRegistration {
     return this.done;
   }
 
-  /** Stops supervising the launch. A running process continues. A process that is being stopped is killed. */
+  /** Ends the supervision. A running process continues; a process that is being stopped is killed. */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
     this.#timer?.cancel();
@@ -163,9 +144,7 @@ export class Launch implements PendingRegistration {
         return;
       }
       const { name, instance } = this.record;
-      this.#context.logger.info(
-        `Stopping ${name} (${instance}), which was not used for ${String(idleStopMs)} ms`,
-      );
+      this.#context.logger.info(`Stopping ${name} (${instance}), which was not used for ${idleStopMs} ms`);
       void this.stop('the service was idle');
     };
     this.#setTimer(idleStopMs, checkIdle);
@@ -187,8 +166,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The withdrawal of the endpoint begins before the children of the process are stopped, so that clients soon stop
-    // choosing the endpoint. The withdrawal is not awaited, because the stop of the children must not be delayed.
+    // Clients soon stop choosing the endpoint. The withdrawal is not awaited, so that the children are stopped at once.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -248,26 +226,19 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /**
-   * Searches for the process of a recovered launch whose service has registered before its process was found. If no
-   * process is found, the supervision of the launch ends.
-   */
+  /** Finds the process of a recovered launch that has registered. Without a process, the supervision ends. */
   async #findProcess(): Promise<void> {
-    const { processes, runtime, logger } = this.#context;
+    const { logger } = this.#context;
     const { name, instance } = this.record;
-    const pid = await processes.findGroupLeader(instanceMarker(this.record)).catch(() => undefined);
-    const identity = pid === undefined ? undefined : processes.identityOf(pid);
+    const handle = await findLaunched(this.#context, this.record).catch(() => undefined);
     if (this.isStopping) return;
-    if (pid === undefined || identity === undefined) {
+    if (handle === undefined) {
       logger.info(
         `Service ${name} (${instance}) is registered, but its process was not found; the server no longer supervises this instance`,
       );
       return this.#removeRecord();
     }
-    this.#handle = adoptedProcess(processes, runtime, pid, identity);
+    this.#handle = handle;
     this.#watchExit();
-    await recordProcess(this.#context, this.record, pid, identity).catch((error: unknown) =>
-      logger.warn(`Could not record the process of ${name} (${instance}): ${errorMessage(error)}`),
-    );
   }
 }

@@ -1,48 +1,26 @@
 import { ClerkError } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
-import type { Processes } from '../../core/processes.js';
 import type { LaunchResponse, LaunchRequest, StopResponse, StopRequest } from '../../protocol/messages.js';
-import type { Launcher, ServerRuntime } from '../ports.js';
+import type { Launcher } from '../ports.js';
 import { ServiceSupervisor } from './service-supervisor.js';
-import type { Manifest } from './manifest.js';
 import { programChangeReason } from './manifest-files.js';
-import type { LauncherNameService, LauncherContext } from './launcher-context.js';
+import type { LauncherContext } from './launcher-context.js';
 import { InstanceLimit } from './instance-limit.js';
 
-/** Options of {@link openLauncher}. */
-export interface LauncherOptions {
-  readonly names: LauncherNameService;
-  readonly processes: Processes;
-  readonly runtime: ServerRuntime;
-  /** Manifests by name, from `readManifests`. */
-  readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Returns the URLs of the registry for a started service. Called at each start. */
-  readonly registryUrls: () => readonly string[];
-  readonly logger: Logger;
-  /**
-   * Private folder for the output of programs. The output of the last two starts of each service name is kept, one file
-   * per start. Default: output is discarded.
-   */
+/** Options of {@link openLauncher}. The idle time of a service counts from its last lookup or launch request. */
+export interface LauncherOptions extends Pick<
+  LauncherContext,
+  'names' | 'processes' | 'runtime' | 'manifests' | 'registryUrls' | 'logger'
+> {
+  /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
   readonly logs?: string | undefined;
-  /**
-   * Returns when a canonical name was last looked up, in ms on the monotonic clock of `runtime`; undefined for never.
-   * The idle time of a service (`idleStopMs`) counts from the last lookup or launch request of the service. Without
-   * this function, only launch requests count.
-   *
-   * A client with a watch does not repeat the lookup of a watched name. A service with `idleStopMs` can therefore be
-   * stopped while clients still call the service. The next call of such a client starts the service again.
-   */
-  readonly lastUsedAt?: (name: string) => number | undefined;
-  /**
-   * Returns why the program of a manifest must not be run any more; undefined when the program may be run. Default:
-   * `programChangeReason`, which checks the files again.
-   */
-  readonly programChangeReason?: (manifest: Manifest) => Promise<string | undefined>;
+  /** Default: only launch requests count. Clients with a watch do not repeat lookups, so their calls do not count. */
+  readonly lastUsedAt?: LauncherContext['lastUsedAt'];
+  /** Default: checks the files again. */
+  readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
 
 /**
- * Opens the launcher of this host. The launcher starts and stops services, and continues to supervise the launches that
- * an earlier server has recorded. Started services keep running when the launcher is closed.
+ * Opens the launcher of this host, which continues to supervise the launches that an earlier server has recorded.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -68,7 +46,7 @@ class HostLauncher implements Launcher {
 
   constructor(context: LauncherContext) {
     this.#context = context;
-    // The launch is found by instance id, because the service may have moved to another name since its start.
+    // By instance id, because the service may have moved to another name since its start.
     this.#unsubscribe = context.names.onRegistered((_name, instance) =>
       context.pendingRegistrations.get(instance)?.onRegistered(),
     );
@@ -141,10 +119,7 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /**
-   * Returns all supervisors of a service. A service that was started and then moved also has a supervisor under the
-   * earlier name.
-   */
+  /** All supervisors of a service. A service that was started and then moved has one under the earlier name too. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {

@@ -1,12 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { ClerkError } from '../../core/errors.js';
 
-/**
- * Parses a manifest as YAML 1.2 and returns its top-level value.
- *
- * @param file - name of the file, for error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML or has a duplicate key
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key */
 export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
   const document = parseDocument(text, {
@@ -27,13 +22,13 @@ export function parseManifestDocument(file: string, text: string): ManifestField
   return new ManifestField(file, lines, '', document.contents ?? undefined, 1);
 }
 
-/** One value of a manifest and its line. The message of an error names the file, the line and the field. */
+/** One value of a manifest. Errors name the file, the line and the field. */
 export class ManifestField {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number of the value, from 1. For a missing field, the line number of the map that lacks the field. */
+  /** Line number, from 1; of a missing field, that of the map that lacks the field. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -44,17 +39,11 @@ export class ManifestField {
     this.line = node?.range ? lines.linePos(node.range[0]).line : line;
   }
 
-  /**
-   * Rejects the value.
-   *
-   * @param problem - end of the error message, after the file, the line and the field
-   * @throws {@link ClerkError} `CONFIG_INVALID` always
-   */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line, the field and `problem` */
   fail(problem: string): never {
     throw fieldError(this.#file, this.line, this.#path, problem);
   }
 
-  /** Whether the manifest does not have this field. */
   get isMissing(): boolean {
     return this.#node === undefined;
   }
@@ -82,28 +71,28 @@ export class ManifestField {
     return value;
   }
 
-  /** Returns the value, which must be an integer from `min` to `max`; `fallback` when the field is missing. */
+  /** An integer from `min` to `max`; `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
     if (this.isMissing) return fallback;
     const value = this.number();
     if (!Number.isInteger(value) || value < min || value > max)
-      this.fail(`must be an integer from ${String(min)} to ${String(max)}; got ${String(value)}`);
+      this.fail(`must be an integer from ${min} to ${max}; got ${value}`);
     return value;
   }
 
-  /** Returns the items of a list. A missing field is an empty list. */
+  /** A missing field is an empty list. */
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
     if (!isSeq<Node>(node)) return this.fail(`must be a list; got ${describeNode(node)}`);
     if (node.items.length > maxItems)
-      this.fail(`must have at most ${String(maxItems)} items; got ${String(node.items.length)}`);
-    return node.items.map((item, index) => this.#child(`${this.#path}[${String(index)}]`, item));
+      this.fail(`must have at most ${maxItems} items; got ${node.items.length}`);
+    return node.items.map((item, index) => this.#child(`${this.#path}[${index}]`, item));
   }
 
-  /** Returns the entries of a map by key. A missing field is an empty map. */
+  /** A missing field is an empty map. */
   entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
@@ -121,10 +110,7 @@ export class ManifestField {
     return entries;
   }
 
-  /**
-   * Returns the fields of a map for all `keys`. Rejects a map with any other key. For a key that the map lacks,
-   * `isMissing` of the returned field is true.
-   */
+  /** Returns a field for each of `keys`, also for a missing one. Rejects any other key. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)
@@ -154,6 +140,6 @@ function describeNode(node: Node): string {
 }
 
 function fieldError(file: string, line: number, field: string, problem: string): ClerkError {
-  const where = `${file}, line ${String(line)}`;
+  const where = `${file}, line ${line}`;
   return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'the manifest' : field} ${problem}`);
 }

@@ -8,12 +8,10 @@ import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 const maxManifestBytes = 64 * 1024;
 
 /**
- * Reads every `NAME.yaml` of a folder and checks the programs that the manifests name. Manifests and programs that
- * another user can change are rejected.
+ * Reads every `NAME.yaml` of a folder. Manifests and programs that another user can change are rejected.
  *
  * @returns the manifests by name
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file or folder and, for an invalid field, the line
- *   and the field
+ * @throws {@link ClerkError} `CONFIG_INVALID` with the file or folder and, for an invalid field, the line and the field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
@@ -30,12 +28,7 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
   return manifests;
 }
 
-/**
- * Checks before a start whether the program of a manifest may still be run. The program may have changed since the
- * server started.
- *
- * @returns why the program must not be run any more; undefined when the program may be run
- */
+/** Returns why a program must not be run any more; it may have changed since the server started. */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
@@ -61,13 +54,11 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The server checks and reads the same open file, so replacing the file at the path after the check has no effect.
+    // Check and read concern the same open file, even if the file at the path is replaced.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
-      throw configError(
-        `Manifest ${path} must be at most ${String(maxManifestBytes)} bytes; got ${String(facts.size)}`,
-      );
+      throw configError(`Manifest ${path} must be at most ${maxManifestBytes} bytes; got ${facts.size}`);
     await checkTrusted(path, { path, kind: 'file', owner: facts.uid, mode: facts.mode });
     return await file.readFile('utf8');
   } finally {
@@ -81,7 +72,7 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
     throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
-/** Adds the facts of this host to a parsed manifest: the real path of the program and the user ids. */
+/** Adds the facts of this host: the real path of the program and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
@@ -102,7 +93,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // A server that is not root already runs as the user of the manifest; `runAsProblem` has rejected any other user.
+  // Other users than the user of a server without root were rejected.
   return ownUid === 0 ? ids : undefined;
 }
 
@@ -111,10 +102,10 @@ function manifestError(
   field: keyof ParsedManifest['fieldLines'],
   problem: string,
 ): ClerkError {
-  return configError(`${file}, line ${String(fieldLines[field])}: ${field} ${problem}`);
+  return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
 }
 
-/** Returns the facts of a file and of every folder above the file. */
+/** Facts of a file and of every folder above the file. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));
@@ -132,5 +123,5 @@ function effectiveUid(): number | undefined {
 }
 
 function configError(message: string, cause?: unknown): ClerkError {
-  return new ClerkError('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
+  return new ClerkError('CONFIG_INVALID', message, { cause });
 }

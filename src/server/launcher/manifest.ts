@@ -3,59 +3,44 @@ import { parseGlob, type Glob } from '../../core/glob.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/** A parsed and validated manifest. {@link Manifest} adds what depends on this host. */
+/** A parsed and validated manifest, without what depends on this host. */
 export interface ParsedManifest {
-  /** Name of the file, for error messages. */
   readonly file: string;
-  /** Glob for the service names that may be started with this manifest. */
+  /** The service names that may be started with this manifest. */
   readonly service: Glob;
   /** Absolute path of the program, as written in the manifest. */
   readonly exec: string;
   readonly args: readonly string[];
   readonly params: ReadonlyMap<string, ManifestParameter>;
-  /** Names of the environment variables that the server passes to the program. */
+  /** Environment variables that the server passes to the program. */
   readonly env: readonly string[];
-  /** Working folder of the program. Default `/`. */
+  /** Working folder. Default `/`. */
   readonly cwd: string;
-  /** Name or id of the user that the program runs as; undefined for the user who runs the server. */
+  /** Name or id of a user; undefined for the user who runs the server. */
   readonly user: string | number | undefined;
-  /**
-   * Maximum number of running instances of this manifest over all service names, 1 to 1,000. Default 1, or 16 when
-   * `service` has wildcards.
-   */
+  /** Running instances over all service names, 1 to 1,000. Default 1, or 16 when `service` has wildcards. */
   readonly maxInstances: number;
-  /** Longest time from the start of the process to its registration, in ms; 100 to 600,000. Default 10,000. */
+  /** Longest time from the start to the registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
-  /**
-   * The service is stopped after this time, in ms, without a lookup or launch request; at least 1,000. Undefined: the
-   * service is never stopped because of idleness.
-   */
+  /** Time without a lookup or launch request, in ms, after which the service is stopped; ≥ 1,000. Default: never. */
   readonly idleStopMs: number | undefined;
-  /** Line numbers, for error messages, of the fields that are checked against this host. */
+  /** Lines of the fields that are checked against this host, for error messages. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /**
- * A manifest: a program that the operator of a host allows the launcher to start, and how the program is started. A
- * launch rule only names a manifest and gives values for its parameters; the manifest determines everything else.
+ * A program that the operator of a host allows the launcher to start. A launch rule only names a manifest and gives
+ * values for its parameters; the manifest determines everything else.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /**
-   * Real path of the program, without symbolic links, as found when the server started. A start is rejected if `exec`
-   * no longer leads to this path.
-   */
+  /** Real path of the program when the server started. A start is rejected if `exec` leads elsewhere. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/**
- * Parses and validates a manifest.
- *
- * @param file - name of the file, for error messages
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file, the line and the field
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field */
 export function parseManifest(file: string, text: string): ParsedManifest {
   const top = parseManifestDocument(file, text).fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
@@ -142,8 +127,7 @@ function parameterField(name: string, field: ManifestField): ManifestParameter {
   for (const text of [pattern, choices])
     if (!text.isMissing) text.fail(`is not allowed with type ${typeName}`);
   const [minValue, maxValue] = [numberBound(min, typeName, -Infinity), numberBound(max, typeName, Infinity)];
-  if (minValue > maxValue)
-    min.fail(`must not be above max; got ${String(minValue)} and max ${String(maxValue)}`);
+  if (minValue > maxValue) min.fail(`must not be above max; got ${minValue} and max ${maxValue}`);
   return { type: typeName, min: minValue, max: maxValue };
 }
 
@@ -159,13 +143,12 @@ function enumField(field: ManifestField): ReadonlySet<string> {
   return choices.length === 0 ? field.fail('must have at least one item') : new Set(choices);
 }
 
-/** Returns the pattern of a string parameter, anchored so that the pattern must match the whole value. */
+/** Returns a pattern that must match the whole value. */
 function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // The pattern is first compiled without the added group `(?:…)`. A pattern with an unmatched parenthesis, such as
-    // `a)|(b`, is rejected there instead of closing the group.
+    // A pattern with an unmatched parenthesis, such as `a)|(b`, is rejected alone; inside `(?:…)` it would be valid.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {
@@ -173,11 +156,7 @@ function patternField(field: ManifestField): RegExp {
   }
 }
 
-/**
- * Derives the name of a manifest from its file name.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))

@@ -1,23 +1,19 @@
 import { ClerkError } from '../../core/errors.js';
-import { quote } from '../../core/describe-value.js';
+import { describeValue, quote } from '../../core/describe-value.js';
 
-/**
- * Maximum length of a parameter value, in characters. The limit bounds the time to match a value against a pattern of a
- * manifest.
- */
+/** Maximum length of a value, in characters. Bounds the time to match a value against a pattern. */
 export const maxValueLength = 256;
 
-/** Type and constraints of a parameter, as declared in a manifest. */
+/** Type and constraints of a parameter in a manifest. */
 export type ManifestParameter =
   | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };
 
-/** Returns the names in the `${name}` placeholders of an argument, in order. */
-export function placeholders(template: string): readonly string[] {
+function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** Returns what is wrong with the placeholders of an argument; undefined when all placeholders are valid. */
+/** Returns what is wrong with the placeholders `${name}` of an argument; undefined when all are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
     return "has an unclosed '${'; write a placeholder as ${param}";
@@ -28,13 +24,11 @@ export function templateProblem(template: string, parameterNames: ReadonlySet<st
 }
 
 /**
- * Fills the placeholders in the arguments of a manifest. Each argument stays one argument, and no shell is involved.
- * Only the parameter values come from the launch rule; all other text comes from the manifest.
+ * Fills the placeholders in arguments that {@link templateProblem} has checked. Each argument stays one argument, and no
+ * shell is involved. Only the parameter values come from the launch rule.
  *
- * @param args - arguments that {@link templateProblem} has checked
- * @param parameters - all parameters that the manifest declares
  * @param values - exactly one value for each parameter
- * @throws {@link ClerkError} `START_FAILED`; the message names the parameter
+ * @throws {@link ClerkError} `START_FAILED` with the name of the parameter
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export function fillTemplates(
@@ -73,10 +67,7 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
   if (parameter.type === 'string') {
     if (typeof value !== 'string') throw parameterError(name, `must be a string; got a ${typeof value}`);
     if (value.length > maxValueLength)
-      throw parameterError(
-        name,
-        `must be at most ${String(maxValueLength)} characters; got ${String(value.length)}`,
-      );
+      throw parameterError(name, `must be at most ${maxValueLength} characters; got ${value.length}`);
     if (value.includes('\0')) throw parameterError(name, 'must not contain the character \\u0000');
     const { allowed } = parameter;
     if (allowed instanceof RegExp ? !allowed.test(value) : allowed?.has(value) === false)
@@ -85,22 +76,13 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
   }
   const number = parseNumber(value);
   if (number === undefined || (parameter.type === 'integer' && !Number.isSafeInteger(number)))
-    throw parameterError(
-      name,
-      `must be of type ${parameter.type}; got ${typeof value === 'number' ? String(value) : quote(value)}`,
-    );
+    throw parameterError(name, `must be of type ${parameter.type}; got ${describeValue(value)}`);
   if (number < parameter.min || number > parameter.max)
-    throw parameterError(
-      name,
-      `must be from ${String(parameter.min)} to ${String(parameter.max)}; got ${String(number)}`,
-    );
+    throw parameterError(name, `must be from ${parameter.min} to ${parameter.max}; got ${number}`);
   return String(number);
 }
 
-/**
- * Returns the number for a finite number, or for the canonical string form of a finite number, such as `'8080'`.
- * Undefined for any other value.
- */
+/** Accepts a finite number and its canonical string form, such as `'8080'`. */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;

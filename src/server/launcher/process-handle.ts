@@ -1,37 +1,27 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/**
- * Interval, in ms, between two checks whether an adopted process still runs. The host reports only the exit of child
- * processes, and an adopted process is not a child of this server.
- */
+/** Interval of checks whether an adopted process runs, in ms. The host reports only the exit of child processes. */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch, which this launcher or an earlier launcher has started. */
+/** The process of a launch of this or an earlier launcher. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
-  /**
-   * Id of the process group that the process leads; undefined while no process is known, or when another group may have
-   * the id by now.
-   */
+  /** Process group that the process leads; undefined when no process is known or another group may have the id. */
   readonly processGroup: number | undefined;
-  /**
-   * Whether the process has certainly ended; false when that is unknown. The method asks the host, so the result can be
-   * true before {@link exited} resolves.
-   */
+  /** Whether the process has certainly ended, possibly before {@link exited} resolves. */
   hasExited(): boolean;
-  /** Resolves when the process has ended. Never rejects. Never resolves after {@link release}. */
+  /** Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
-  /** Returns the end of the log of the process. */
+  /** Returns the end of the log. */
   logTail(): Promise<string>;
-  /** Stops observing the process. */
   release(): void;
 }
 
-/** Creates the handle of a process that this launcher has started. */
+/** A process that this launcher has started. */
 export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): ProcessHandle {
   const { pid, exited, identity } = spawned;
   let released = false;
@@ -45,7 +35,7 @@ export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): P
   };
 }
 
-/** Creates the handle of a running process that an earlier launcher has started. */
+/** A running process that an earlier launcher has started. */
 export function adoptedProcess(
   processes: Processes,
   clock: Clock,
@@ -74,10 +64,7 @@ export function adoptedProcess(
   };
 }
 
-/**
- * Handle of a process that ended while no launcher ran. Another process may have the process id by now, so the handle
- * has no process id.
- */
+/** A process that ended while no launcher ran. Another process may have its process id by now. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -87,7 +74,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** Handle of a launch whose process was not found. The process may never have been started. */
+/** A process that was not found and may never have been started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

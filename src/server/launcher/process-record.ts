@@ -1,10 +1,7 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/**
- * Returns the stored record of a launch, which may be newer than `launch`; undefined when the stored record was
- * removed.
- */
+/** Returns the stored record, which may be newer than `launch`; undefined when it was removed. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -14,10 +11,7 @@ export function currentRecord(
     .find(({ name, instance }) => name === launch.name && instance === launch.instance);
 }
 
-/**
- * Records the process of a launch, so that the next server on this host can find the process. Changes that were stored
- * after `launch` was read, such as a redeemed ticket, are kept.
- */
+/** Records the process of a launch for the next server. Later changes of the record, such as a redeemed ticket, stay. */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,

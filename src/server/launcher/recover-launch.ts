@@ -12,14 +12,13 @@ import type { LauncherContext } from './launcher-context.js';
  * - `unconfirmed`: no process was found, but the service may still register until `readyMs` has passed.
  * - `unidentifiable`: the launch may have a process, but this host cannot tell which process.
  */
-export type RecoveredLaunch =
+type RecoveredLaunch =
   | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a launch that an earlier server on this host has recorded. A process is identified by its
- * process id and its start time. If the record has no process id, the process is found by the environment marker of the
- * launch.
+ * Finds the process of a recorded launch, by process id and start time, or without a process id by the environment
+ * marker of the launch.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */
@@ -34,14 +33,24 @@ export async function recoverLaunch(
       return { kind: 'exited', handle: exitedProcess };
     return { kind: 'running', handle: adoptedProcess(processes, runtime, record.pid, record.startTicks) };
   }
+  const handle = await findLaunched(context, record);
+  if (handle !== undefined) return { kind: 'running', handle };
+  return record.redeemed ? { kind: 'unidentifiable' } : { kind: 'unconfirmed', handle: unknownProcess };
+}
+
+/** Finds the process of a launch by its environment marker, and records the process. */
+export async function findLaunched(
+  context: LauncherContext,
+  record: LaunchRecord,
+): Promise<ProcessHandle | undefined> {
+  const { processes, runtime, logger } = context;
   const pid = await processes.findGroupLeader(instanceMarker(record));
   const identity = pid === undefined ? undefined : processes.identityOf(pid);
-  if (pid === undefined || identity === undefined)
-    return record.redeemed ? { kind: 'unidentifiable' } : { kind: 'unconfirmed', handle: unknownProcess };
+  if (pid === undefined || identity === undefined) return undefined;
   await recordProcess(context, record, pid, identity).catch((error: unknown) =>
-    context.logger.warn(
+    logger.warn(
       `Could not record the process of ${record.name} (${record.instance}): ${errorMessage(error)}`,
     ),
   );
-  return { kind: 'running', handle: adoptedProcess(processes, runtime, pid, identity) };
+  return adoptedProcess(processes, runtime, pid, identity);
 }

@@ -1,17 +1,12 @@
 import { quote } from '../../core/describe-value.js';
 
-/** User id and primary group id of a user of this host. */
-export interface UserIds {
+interface UserIds {
   readonly uid: number;
   readonly gid: number;
 }
 
 /**
- * Finds the user that a manifest names.
- *
- * @param user - a user name or a user id; a user id that is not in `passwd` gets a group id with the same number
- * @param passwd - content of `/etc/passwd`
- * @returns the ids of the user; undefined when `user` is a name that is not in `passwd`
+ * Finds a user by name or id in the text of `/etc/passwd`. An id that is not there gets the same number as group id.
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -23,13 +18,7 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
   return typeof user === 'number' ? { uid: user, gid: user } : undefined;
 }
 
-/**
- * Checks whether the server can start programs as a user. Only root can change the user of a program.
- *
- * @param ids - result of {@link findUser}
- * @param serverUid - user id of the server; undefined on a host without user ids
- * @returns why the server cannot start programs as the user; undefined when the server can start programs as the user
- */
+/** Returns why the server cannot start programs as a user. Only root can change the user of a program. */
 export function runAsProblem(
   user: string | number,
   ids: UserIds | undefined,

@@ -10,27 +10,22 @@ import { fillTemplates } from './parameters.js';
 import { recoverLaunch } from './recover-launch.js';
 import { recordProcess } from './process-record.js';
 import type { LauncherContext } from './launcher-context.js';
-import { createTicketPair, spawnService } from './spawn-service.js';
+import { spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/**
- * Time, in ms, within which the service of a recovered launch must register if the manifest of the launch no longer
- * exists.
- */
+/** Time, in ms, within which a recovered launch must register if its manifest no longer exists. */
 const defaultReadyMs = 10_000;
 
-/** One attempt to start the service. */
 interface StartAttempt {
-  /** The error that callers get because the attempt was cancelled; undefined if the attempt was not cancelled. */
+  /** Error for the callers of a cancelled attempt. */
   cancellation: ClerkError | undefined;
-  /** The launch of the attempt; undefined until the process is started. */
+  /** Undefined until the process is started. */
   launch: Launch | undefined;
 }
 
 /**
- * Starts and stops one service. At most one start is in progress; concurrent callers share the start and its result. A
- * start first waits until every earlier launch has registered or failed, and until the processes of stopping launches
- * have ended.
+ * Starts and stops one service. Concurrent callers share one start. A start first waits until every earlier launch has
+ * registered or failed, and until the processes of stopping launches have ended.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -45,8 +40,7 @@ export class ServiceSupervisor {
   #lastLaunchAt = -Infinity;
 
   /**
-   * @param name - canonical name of the service
-   * @param onIdle - called when the supervisor has no state left, so the launcher can drop the supervisor
+   * @param onIdle - called when the supervisor has no state left
    */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
@@ -54,12 +48,11 @@ export class ServiceSupervisor {
     this.#onIdle = onIdle;
   }
 
-  /** Calls `onIdle` if there is no launch, no start in progress and no failure that the start backoff counts. */
   removeIfIdle(): void {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether the service has an endpoint that is not draining. */
+  /** Whether an endpoint is not draining. */
   hasCallableEndpoint(): boolean {
     try {
       return this.#context.names.resolve(this.name).endpoints.some(({ state }) => state !== 'draining');
@@ -69,17 +62,15 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Starts the service unless the service has a callable endpoint. Waits until the service has registered.
+   * Starts the service unless it has a callable endpoint, and waits until it has registered.
    *
-   * @returns whether this call started the service; false when the service was already callable, or when the call only
-   *   waited for a start of another call
+   * @returns whether this call started the service
    * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`,
    *   `CLERK_CLOSED`
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice that a process has exited before this server is notified. The endpoint of such a process is
-    // withdrawn here, so that the service does not count as callable.
+    // A caller can notice an exit before this server, so the endpoint of an exited process is withdrawn first.
     for (const launch of this.#launches) await launch.withdrawIfExited();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
@@ -88,11 +79,7 @@ export class ServiceSupervisor {
     return isFirst && started;
   }
 
-  /**
-   * Stops all launches, and a start that is in progress.
-   *
-   * @returns the number of launches that were stopped
-   */
+  /** Stops all launches, and a start in progress. Returns the number of stopped launches. */
   async stop(reason: string): Promise<number> {
     const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
     if (attempt)
@@ -107,12 +94,11 @@ export class ServiceSupervisor {
     return stopping.size;
   }
 
-  /** Forgets earlier failures, so the next start has no backoff. */
   resetBackoff(): void {
     this.#backoff.reset();
   }
 
-  /** Continues to supervise a launch that an earlier server has recorded. */
+  /** Supervises a launch of an earlier server. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
     if (recovered.kind === 'unidentifiable')
@@ -132,9 +118,7 @@ export class ServiceSupervisor {
     );
   }
 
-  /**
-   * Stops supervising all launches. Running processes continue. Callers that wait for a start get the error `reason`.
-   */
+  /** Ends the supervision. Running processes continue. Callers that wait for a start get the error `reason`. */
   detach(reason: ClerkError): void {
     if (this.#attempt) this.#attempt.cancellation = reason;
     for (const launch of this.#launches) launch.detach(reason.message);
@@ -171,10 +155,7 @@ export class ServiceSupervisor {
     throw this.#startError(result.reason);
   }
 
-  /**
-   * Counts one more instance of a manifest. If `maxInstances` instances are running already, first stops all launches
-   * of this service, none of which has a callable endpoint.
-   */
+  /** Counts one more instance. At the limit, first stops all launches of this service, none of which is callable. */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
@@ -182,9 +163,8 @@ export class ServiceSupervisor {
       [...this.#launches].map((launch) => launch.stop('the service had no callable endpoint')),
     );
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    const limit = String(manifest.maxInstances);
     throw this.#startError(
-      `manifest ${name} has reached its limit of ${limit} running instances; stop an instance, or raise maxInstances in the manifest`,
+      `manifest ${name} has reached its limit of ${manifest.maxInstances} running instances; stop an instance, or raise maxInstances in the manifest`,
     );
   }
 
@@ -196,7 +176,7 @@ export class ServiceSupervisor {
   ): Promise<Launch> {
     const { names, runtime } = this.#context;
     this.#throwIfCancelled(attempt);
-    const tickets = createTicketPair(this.#context);
+    const tickets = { ticket: runtime.randomHex(32), registryKey: runtime.randomHex(32) };
     const record = await names.launches.recordIntent({
       name: this.name,
       manifest: manifestName,

@@ -1,40 +1,35 @@
 import type { Clock } from '../../core/clock.js';
 import { ClerkError } from '../../core/errors.js';
 
-/** Maximum number of callers that wait for one start. */
 export const maxWaiters = 1_024;
 
-/** Limits for how long one caller waits. */
 export interface WaitOptions {
   readonly clock: Clock;
-  /** Longest wait, in ms; undefined for no limit. */
+  /** In ms; undefined for no limit. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * One start for which several callers wait. Each caller has its own time limit and signal. A caller that stops waiting
- * does not affect the start or the other callers.
+ * One start for which several callers wait, each with its own time limit and signal. A caller that stops waiting affects
+ * neither the start nor other callers.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export class SharedStart<T> {
   readonly #name: string;
   readonly #outcome: Promise<T>;
-  /** Resolves when the start has ended, whether the start succeeded or failed. */
+  /** Resolves when the start has succeeded or failed. */
   readonly settled: Promise<void>;
   #cancel!: (reason: Error) => void;
   #waiters = 0;
 
-  /**
-   * @param name - name of the service, for error messages
-   * @param promise - result of the start
-   */
+  /** @param name - name of the service, for error messages */
   constructor(name: string, promise: Promise<T>) {
     this.#name = name;
     const cancelled = new Promise<never>((_, reject) => (this.#cancel = reject));
     this.#outcome = Promise.race([promise, cancelled]);
-    // Without this handler, a failed start for which no caller waits would be an unhandled rejection.
+    // A failed start for which no caller waits must not be an unhandled rejection.
     this.#outcome.catch(() => undefined);
     this.settled = promise.then(
       () => undefined,
@@ -42,20 +37,17 @@ export class SharedStart<T> {
     );
   }
 
-  /** Rejects the promises of all waiting callers with `reason`. The start itself continues. */
+  /** Rejects all waiting callers. The start itself continues. */
   cancel(reason: Error): void {
     this.#cancel(reason);
   }
 
-  /**
-   * Waits for the start. Rejects with the error of a failed start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or
-   * `ABORTED`.
-   */
+  /** Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `At most ${String(maxWaiters)} callers can wait for the start of ${this.#name}; retry later`,
+        `At most ${maxWaiters} callers can wait for the start of ${this.#name}; retry later`,
       );
     this.#waiters++;
     let cleanUp = (): void => undefined;

@@ -7,36 +7,26 @@ import { instanceMarker } from './stop-processes.js';
 
 const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
-/**
- * Secrets of one launch. The service proves its identity with `ticket`, and the registry proves its identity with
- * `registryKey`.
- */
-export interface TicketPair {
+/** Secrets of one launch: by `ticket` the service proves its identity, by `registryKey` the registry. */
+interface LaunchSecrets {
   readonly ticket: string;
   readonly registryKey: string;
 }
 
-/** Creates two secrets of 32 random bytes each. */
-export function createTicketPair({ runtime }: Pick<LauncherContext, 'runtime'>): TicketPair {
-  return { ticket: runtime.randomHex(32), registryKey: runtime.randomHex(32) };
-}
-
 /**
- * Starts the process of a recorded launch. The command line has the arguments of the manifest, then the name of the
- * service. The process receives the handshake as one line on standard input. Of the environment variables of the
- * server, the process gets only the variables that the manifest lists.
+ * Starts the process of a recorded launch. The arguments are those of the manifest, then the name of the service. The
+ * process gets the handshake as one line on standard input, and only the environment variables that the manifest lists.
  *
- * @param args - arguments of the manifest, with all placeholders filled
  * @throws the error of the host when the program cannot be started
- * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9)
- * @see [A20](../../../docs/guarantees.md#a20)
+ * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9),
+ *   [A20](../../../docs/guarantees.md#a20)
  */
 export function spawnService(
   context: LauncherContext,
   manifest: Manifest,
   args: readonly string[],
   record: LaunchRecord,
-  { ticket, registryKey }: TicketPair,
+  { ticket, registryKey }: LaunchSecrets,
 ): Promise<SpawnedProcess> {
   const { name, instance, epoch } = record;
   const handshake: LaunchHandshake = {
@@ -56,7 +46,7 @@ export function spawnService(
     cwd: manifest.cwd,
     ...(manifest.runAs && { user: manifest.runAs }),
     stdin: `${JSON.stringify(handshake)}\n`,
-    // Each `/` of the name becomes a dot. Names contain no dots, so two names never share a log file.
+    // Names contain no dots, so two names never share a log file.
     logFile: context.logs && `${context.logs}/${name.slice(1).replaceAll('/', '.')}.log`,
   });
 }

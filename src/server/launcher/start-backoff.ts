@@ -15,36 +15,27 @@ export class StartBackoff {
   #backoffSteps = 0;
   #lastReason = '';
 
-  /** Records that the program was started and did not register. */
   onStartFailed(now: number, reason: string): void {
     this.#backoffSteps++;
     this.#record(now, reason);
   }
 
-  /**
-   * Records that the program exited soon after its registration. The exit causes no backoff if no failure was recorded
-   * since the last reset.
-   */
+  /** Records an exit soon after registration. The first failure since the last reset causes no backoff. */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);
   }
 
-  /** Forgets all failures. */
   reset(): void {
     this.#failedAt.length = 0;
     this.#failureCount = this.#backoffSteps = 0;
   }
 
-  /** Whether no failure was recorded since the last reset. */
   get isEmpty(): boolean {
     return this.#failureCount === 0;
   }
 
-  /**
-   * Returns the reason of the last failure and the remaining backoff, in ms. Returns undefined when the service may be
-   * started now.
-   */
+  /** Reason of the last failure and remaining backoff, in ms; undefined when the service may be started. */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

@@ -6,18 +6,16 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** Returns the environment variable, as `NAME=value`, by which all processes of a launch are found. */
+/** The environment variable, as `NAME=value`, by which all processes of a launch are found. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
 
 /**
- * Ends all processes of a process group, and all processes outside the group that have `envMarker` in their
- * environment. Sends SIGTERM first, and SIGKILL after `graceMs`.
+ * Ends all processes of a group, and all other processes that have `envMarker` in their environment. Sends SIGTERM, and
+ * SIGKILL after `graceMs`. Returns whether all these processes have ended.
  *
- * @returns whether all these processes have ended
- * @see [T7](../../../docs/background.md#t7)
- * @see [C6.3](../../../docs/guarantees.md#c6-3)
+ * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export async function stopProcesses(
   { processes, runtime }: Pick<LauncherContext, 'processes' | 'runtime'>,
@@ -40,12 +38,7 @@ export async function stopProcesses(
   return !(await processes.isAlive(processGroup, envMarker));
 }
 
-/**
- * Withdraws the endpoint that a launch has registered, if the endpoint exists. Never rejects, because an endpoint that
- * cannot be withdrawn expires with its lease.
- *
- * @param immediately - whether the endpoint is removed at once; otherwise the endpoint first drains
- */
+/** Never rejects: an endpoint that cannot be withdrawn expires. Without `immediately`, the endpoint first drains. */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,
   { name, instance }: LaunchRecord,

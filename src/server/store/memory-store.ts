@@ -2,12 +2,10 @@ import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
 /**
- * A store in memory, for tests and embedded servers. Written records are kept only if `records` is given. The name
- * server reads a store only once, when the name server is opened. A store that no second server loads therefore needs
- * no records.
+ * A store in memory, for tests and embedded servers. A store that no second server loads needs no records, since a name
+ * server reads its store only once.
  *
- * @param records - map in which the store keeps the records; another store with the same map loads these records.
- *   Default none: written records are discarded.
+ * @param records - records to load and to keep for another store. Default: written records are discarded.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

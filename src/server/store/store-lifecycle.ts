@@ -1,12 +1,12 @@
 import { ClerkError } from '../../core/errors.js';
 
-/** Enforces the order of calls to a store: one load, then one write at a time, then the close. */
+/** Enforces the order of calls: one load, then one write at a time, then the close. */
 export class StoreLifecycle {
   readonly #subject: string;
   #state: 'new' | 'loaded' | 'closed' = 'new';
   #isWriting = false;
 
-  /** @param subject - name of the store, with which every error message begins */
+  /** @param subject - name of the store, for error messages */
   constructor(subject: string) {
     this.#subject = subject;
   }
@@ -23,9 +23,8 @@ export class StoreLifecycle {
   }
 
   /**
-   * Marks the beginning of a write.
+   * Returns a function to be called when the write has ended.
    *
-   * @returns a function that the store calls when the write has ended
    * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED`
    */
   beginWrite(): () => void {
@@ -41,11 +40,7 @@ export class StoreLifecycle {
     return () => (this.#isWriting = false);
   }
 
-  /**
-   * Closes the store.
-   *
-   * @returns whether this call closed the store; false when the store was closed already
-   */
+  /** Returns whether this call closed the store. */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
     this.#state = 'closed';

@@ -13,12 +13,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClassicLevel as Level } from 'classic-level';
 import { expect, test } from 'vitest';
+import type { LeveldbHost } from '../../../src/core/open-leveldb.js';
 import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
+import { leveldbHost } from './leveldb-host.js';
 import { temporaryPath } from '../temporary-path.js';
 
 test('creates the folder readable by its owner only', async () => {
   const folder = temporaryPath('deep/data');
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   expect(existsSync(folder)).toBe(false);
   await store.load();
   expect(statSync(folder).mode & 0o777).toBe(0o700);
@@ -29,14 +31,14 @@ test('closes a folder that others can read, and rejects one that they can write'
   const folder = temporaryPath('data');
   mkdirSync(folder);
   chmodSync(folder, 0o755);
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   await store.load();
   expect(statSync(folder).mode & 0o777).toBe(0o700);
   await store.close();
 
   for (const mode of [0o720, 0o702, 0o777]) {
     chmodSync(folder, mode);
-    await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+    await expect(leveldbStore(folder, leveldbHost).load()).rejects.toMatchObject({
       code: 'FORBIDDEN',
       message: expect.stringContaining('chmod 700') as string,
     });
@@ -47,9 +49,13 @@ test('rejects a symbolic link and a file', async () => {
   const folder = temporaryPath('data');
   mkdirSync(folder, { mode: 0o700 });
   symlinkSync(folder, `${folder}-link`);
-  await expect(leveldbStore(`${folder}-link`).load()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  await expect(leveldbStore(`${folder}-link`, leveldbHost).load()).rejects.toMatchObject({
+    code: 'FORBIDDEN',
+  });
   writeFileSync(`${folder}-file`, '');
-  await expect(leveldbStore(`${folder}-file`).load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(leveldbStore(`${folder}-file`, leveldbHost).load()).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  });
 });
 
 test.skipIf(process.getuid?.() !== 0)('rejects a folder of another user', async () => {
@@ -57,7 +63,7 @@ test.skipIf(process.getuid?.() !== 0)('rejects a folder of another user', async 
   mkdirSync(folder, { mode: 0o700 });
   const { chownSync } = await import('node:fs');
   chownSync(folder, 12_345, 12_345);
-  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+  await expect(leveldbStore(folder, leveldbHost).load()).rejects.toMatchObject({
     code: 'FORBIDDEN',
     message: expect.stringContaining('got user 12345') as string,
   });
@@ -65,23 +71,24 @@ test.skipIf(process.getuid?.() !== 0)('rejects a folder of another user', async 
 
 test('rejects a second store on an open folder; the first keeps working', async () => {
   const folder = temporaryPath('data');
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   await store.load();
-  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+  await expect(leveldbStore(folder, leveldbHost).load()).rejects.toMatchObject({
     code: 'FORBIDDEN',
-    message: expect.stringContaining(`'${folder}' is in use by another server`) as string,
+    message: expect.stringContaining(`'${folder}' is in use by another process`) as string,
   });
   await store.write([{ key: 'a', value: '1' }]);
   await store.close();
-  const next = leveldbStore(folder);
+  const next = leveldbStore(folder, leveldbHost);
   expect([...(await next.load())]).toEqual([['a', '1']]);
   await next.close();
 });
 
 test('without the package the error says what to install', async () => {
-  const store = leveldbStore(temporaryPath('data'), () =>
-    Promise.reject(new Error("Cannot find package 'classic-level'")),
-  );
+  const store = leveldbStore(temporaryPath('data'), {
+    ...leveldbHost,
+    load: () => Promise.reject(new Error("Cannot find package 'classic-level'")),
+  });
   await expect(store.load()).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('npm install classic-level') as string,
@@ -102,7 +109,10 @@ test('each write is synced before it resolves', async () => {
       return batch;
     }
   }
-  const store = leveldbStore(temporaryPath('data'), async () => ({ ClassicLevel: RecordingLevel }));
+  const store = leveldbStore(temporaryPath('data'), {
+    ...leveldbHost,
+    load: async () => ({ ClassicLevel: RecordingLevel }),
+  });
   await store.load();
   await store.write([{ key: 'a', value: '1' }]);
   await store.write([{ key: 'a', value: undefined }]);
@@ -121,10 +131,8 @@ test('after a failed write all later writes fail', async () => {
       return batch;
     }
   }
-  const module = { ClassicLevel: FullDisk } as unknown as Awaited<
-    ReturnType<NonNullable<Parameters<typeof leveldbStore>[1]>>
-  >;
-  const store = leveldbStore(folder, async () => module);
+  const module = { ClassicLevel: FullDisk } as unknown as Awaited<ReturnType<LeveldbHost['load']>>;
+  const store = leveldbStore(folder, { ...leveldbHost, load: async () => module });
   await store.load();
   await store.write([{ key: 'a', value: '1' }]);
   isFull = true;
@@ -137,7 +145,7 @@ test('after a failed write all later writes fail', async () => {
     code: 'REGISTRY_UNREACHABLE',
   });
   await store.close();
-  const next = leveldbStore(folder);
+  const next = leveldbStore(folder, leveldbHost);
   expect([...(await next.load())]).toEqual([['a', '1']]);
   await next.close();
 });
@@ -150,7 +158,7 @@ const files = (folder: string, ending: string): string[] =>
 test('a damaged record is found and named', async () => {
   const folder = temporaryPath('data');
   const { ClassicLevel } = await import('classic-level');
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   await store.load();
   await store.write([
     { key: 'service:/shop/orders', value: 'original' },
@@ -162,7 +170,7 @@ test('a damaged record is found and named', async () => {
   const text = (await level.get('service:/shop/orders')) as string;
   await level.put('service:/shop/orders', text.replace('original', 'modified'));
   await level.close();
-  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+  await expect(leveldbStore(folder, leveldbHost).load()).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
     message: expect.stringContaining("damaged record 'service:/shop/orders'") as string,
   });
@@ -178,14 +186,14 @@ test('a removed, added or replaced record is found', async () => {
     (level: Level) => level.del('\0census'),
   ]) {
     const folder = temporaryPath('data');
-    const store = leveldbStore(folder);
+    const store = leveldbStore(folder, leveldbHost);
     await store.load();
     await store.write([{ key: 'a', value: '1' }]);
     await store.close();
     const level = new ClassicLevel(folder);
     await tamper(level);
     await level.close();
-    await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+    await expect(leveldbStore(folder, leveldbHost).load()).rejects.toMatchObject({
       code: 'REGISTRY_INVALID',
       message: expect.stringContaining('has lost records') as string,
     });
@@ -194,7 +202,7 @@ test('a removed, added or replaced record is found', async () => {
 
 test('a flipped bit in the log is found, or loses only the records after it', async () => {
   const folder = temporaryPath('data');
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   await store.load();
   const writes = 300;
   const value = 'v'.repeat(500);
@@ -215,7 +223,7 @@ test('a flipped bit in the log is found, or loses only the records after it', as
     const damaged = Buffer.from(original);
     damaged[at] = (damaged[at] as number) ^ (1 << (round % 8));
     writeFileSync(join(copy, (log as string).slice(folder.length + 1)), damaged);
-    const next = leveldbStore(copy);
+    const next = leveldbStore(copy, leveldbHost);
     try {
       const records = await next.load();
       // The remaining records are a prefix of the writes, unchanged.
@@ -254,7 +262,7 @@ test('a killed writer loses no acknowledged write and leaves no partial write', 
     expect(last).toBeGreaterThan(acknowledged);
     acknowledged = last;
 
-    const store = leveldbStore(folder);
+    const store = leveldbStore(folder, leveldbHost);
     const records = await store.load();
     await store.close();
     const written = Number(records.get('left'));
@@ -267,9 +275,11 @@ test('a killed writer loses no acknowledged write and leaves no partial write', 
 });
 
 test('rejects a folder that cannot be created, even where mkdir reports ENOENT', async () => {
-  await expect(leveldbStore('/proc/clerk/data').load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(leveldbStore('/proc/clerk/data', leveldbHost).load()).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  });
   const folder = temporaryPath('deep/er/data');
-  const store = leveldbStore(folder);
+  const store = leveldbStore(folder, leveldbHost);
   await store.load();
   await store.close();
 });

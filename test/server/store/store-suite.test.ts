@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
 import { memoryStore } from '../../../src/server/store/memory-store.js';
+import { leveldbHost } from './leveldb-host.js';
 import { storeSuite, type StoreLocation } from './store-suite.js';
 import { temporaryPath } from '../temporary-path.js';
 
@@ -11,7 +12,7 @@ const locations: Record<string, () => StoreLocation> = {
   },
   leveldb: () => {
     const folder = temporaryPath('data');
-    return { open: () => leveldbStore(folder) };
+    return { open: () => leveldbStore(folder, leveldbHost) };
   },
 };
 

@@ -5,7 +5,8 @@ import type {
   CallLookup,
 } from '../../../core/idempotency-store.js';
 import { ClerkError, isClerkError } from '../../../core/errors.js';
-import { openLevelDb, type OpenLevelDb, type LevelDbOptions } from './leveldb-open.js';
+import type { LeveldbHost } from '../../../core/open-leveldb.js';
+import { openLevelDb, type OpenLevelDb } from './leveldb-open.js';
 import { beginChange, endChange, deleteChange } from './leveldb-changes.js';
 import {
   responseKey,
@@ -36,13 +37,13 @@ interface OpenStore extends OpenLevelDb {
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
-  readonly #options: LevelDbOptions;
+  readonly #options: LeveldbHost;
   #opening: Promise<OpenStore> | undefined;
   #expiredBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  constructor(path: string, options: LevelDbOptions) {
+  constructor(path: string, options: LeveldbHost) {
     this.#path = path;
     this.#options = options;
   }

@@ -2,6 +2,7 @@ import type { ClassicLevel } from 'classic-level';
 import { ClerkError, errorMessage } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
 import { verifyChecksum } from '../../../core/checksum.js';
+import { openLeveldb, type LeveldbHost } from '../../../core/open-leveldb.js';
 import {
   callsEnd,
   addToTally,
@@ -10,18 +11,6 @@ import {
   decodeCall,
   type RecordTally,
 } from './leveldb-records.js';
-
-/** External functions that {@link openLevelDb} uses. */
-export interface LevelDbOptions {
-  /** Imports the optional package `classic-level`. */
-  readonly load: () => Promise<{ readonly ClassicLevel: new (folder: string) => ClassicLevel }>;
-  /**
-   * Creates a folder that only this user can access, or checks the access rights of an existing folder.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID`, `FORBIDDEN` when the folder is not safe
-   */
-  readonly prepareFolder: (folder: string, description: string) => Promise<void>;
-}
 
 /** An open folder and the tally of its records. */
 export interface OpenLevelDb {
@@ -35,31 +24,10 @@ export interface OpenLevelDb {
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is damaged or cannot be opened
  * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns it
  */
-export async function openLevelDb(
-  path: string,
-  { load, prepareFolder }: LevelDbOptions,
-): Promise<OpenLevelDb> {
-  const { ClassicLevel } = await load().catch((error: unknown) => {
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      "diskCalls() needs the package 'classic-level'; install it with npm install classic-level",
-      { cause: error },
-    );
-  });
-  await prepareFolder(path, 'Folder of diskCalls()');
-  const level = new ClassicLevel(path);
-  try {
-    await level.open();
-  } catch (error) {
-    const cause = (error as { cause?: unknown }).cause ?? error;
-    if ((cause as { code?: unknown }).code !== 'LEVEL_LOCKED')
-      throw damagedError(path, `cannot be opened: ${errorMessage(cause)}`, cause);
-    throw new ClerkError(
-      'FORBIDDEN',
-      `Folder ${quote(path)} of diskCalls() is in use by another process; use one folder per process`,
-      { cause },
-    );
-  }
+export async function openLevelDb(path: string, host: LeveldbHost): Promise<OpenLevelDb> {
+  const level = await openLeveldb(path, subjectOf(path), host, (problem, cause) =>
+    damagedError(path, problem, cause),
+  );
   try {
     return { level, tally: await verifyTally(level, path) };
   } catch (error) {
@@ -89,14 +57,18 @@ async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTal
   if (tally.calls === counted.calls && tally.sum === counted.sum) return tally;
   throw damagedError(
     path,
-    `has lost or damaged records: it contains ${String(counted.calls)} of ${String(tally.calls)} records`,
+    `has lost or damaged records: it contains ${counted.calls} of ${tally.calls} records`,
   );
 }
 
 function damagedError(path: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `Folder ${quote(path)} of diskCalls() ${problem}; calls recorded there could run twice. Use an empty folder only when no retry of such a call can arrive`,
-    cause === undefined ? {} : { cause },
+    `${subjectOf(path)} ${problem}; calls recorded there could run twice. Use an empty folder only when no retry of such a call can arrive`,
+    { cause },
   );
+}
+
+function subjectOf(path: string): string {
+  return `Folder ${quote(path)} of diskCalls()`;
 }
