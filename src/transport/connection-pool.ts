@@ -1,6 +1,9 @@
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
+import { PooledConnection, type ConnectionListener } from './pooled-connection.js';
+import type { SharedOrigin } from './shared-origin.js';
+import type { LimitedPool, SocketLimit } from './socket-limit.js';
 import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
 /** Options of {@link ConnectionPool}. */
@@ -12,79 +15,118 @@ export interface ConnectionPoolOptions {
   /** Maximum age of a connection that gets new requests, in ms; 0: no maximum. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Creates the undici client of a new connection. The client connects when the client gets its first request. */
-  readonly createClient: () => Client;
-}
-
-interface PooledConnection {
-  readonly client: Client;
-  /**
-   * Whether the connection is in `#free`. Stays true when the connection is removed from `#free` because of its age.
-   */
-  isFree: boolean;
-  /** Time on the monotonic clock at which the client connected, in ms; 0 before the client has connected. */
-  connectedAt: number;
+  /** Limits the sockets of all pools together. */
+  readonly sockets: SocketLimit;
+  /** The URL of all clients of the pool. */
+  readonly origin: SharedOrigin;
+  /** Creates the undici client of a new connection, which connects when it gets its first request. */
+  readonly createClient: (listener: ConnectionListener) => Client;
 }
 
 /**
- * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding
- * a free connection takes constant time. Queued requests are sent in order and can be cancelled. When undici rejects
- * a request as invalid, the connection stays usable.
+ * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
+ * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. A socket
+ * that is still connecting is destroyed when no request waits for it any more.
  *
- * Used instead of undici's `Pool` for two reasons. `Pool` scans all its clients for each request. `Pool` also stops
- * using a client once that client has rejected a request.
+ * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
+ * rejected a request.
  */
-export class ConnectionPool {
+export class ConnectionPool implements LimitedPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
   /**
-   * Connections that can take another request. The connection that became free last is used first, so that
-   * connections beyond the number needed stay idle and close.
+   * Connections that can take another request. The connection that became free last is used first, so that connections
+   * beyond the number needed stay idle and close.
    */
   readonly #free: PooledConnection[] = [];
-  /**
-   * Clients that get no new requests because their connections are older than `ttlMs`. Each client closes after its
-   * last request.
-   */
+  /** Connections without a socket and without requests. */
+  readonly #closed: PooledConnection[] = [];
+  /** Clients that get no new requests, and close after their last request. */
   readonly #draining = new Set<Client>();
-  /** Requests that wait for a connection. The queue is empty while a connection is free. */
+  /** Requests that wait for a free connection. The queue is empty while a connection is free. */
   readonly #queue = new WaitQueue();
-  #closed: Promise<void> | undefined;
+  /** The connection of each request that waits for its socket to connect. */
+  readonly #dialing = new Map<RequestHandler, PooledConnection>();
+  #closing: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options;
-  }
-
-  /** Sends a request, or queues the request when no connection is free. Never throws. */
-  dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
-    const connection = this.#acquire();
-    if (connection === undefined) this.#queue.enqueue(request, handler);
-    else if (this.#send(connection, request, handler)) this.#release(connection);
+    options.sockets.add(this);
   }
 
   /**
-   * Removes the request with this handler from the queue. The handler is not called again.
+   * Sends a request, or queues the request when no connection is free. Never throws.
    *
-   * @returns whether the queue contained the request
+   * @param origin - the origin of the request, which undici publishes on its diagnostics channels
+   */
+  dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler, origin: string): void {
+    const connection = this.#acquire();
+    if (connection === undefined) this.#queue.enqueue({ request, handler, origin });
+    else if (this.#send(connection, request, handler, origin)) this.#release(connection);
+  }
+
+  /** Whether the request with this handler waits for a free connection. */
+  isQueued(handler: RequestHandler): boolean {
+    return this.#queue.has(handler);
+  }
+
+  /**
+   * Gives up a request that was not sent. A queued request leaves the queue. If no other request waits for the same
+   * socket to connect, the socket is destroyed, and `onError` of the handler is called.
+   *
+   * @returns whether the request waited in this pool
    */
   cancel(handler: RequestHandler): boolean {
-    const wasQueued = this.#queue.cancel(handler);
-    if (wasQueued && this.#queue.isEmpty) this.#onQueueEmpty?.();
-    return wasQueued;
+    if (this.#queue.cancel(handler)) {
+      if (this.#queue.isEmpty) this.#onQueueEmpty?.();
+      return true;
+    }
+    const connection = this.#dialing.get(handler);
+    if (connection === undefined) return false;
+    this.#dialing.delete(handler);
+    connection.waiting.delete(handler);
+    if (connection.waiting.size === 0)
+      connection.stopDial(new Error('The request that waited for the connection was cancelled'));
+    return true;
   }
 
   /** Waits until all requests, including queued requests, have ended; then closes the connections. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** Fails all unfinished requests with `error` and closes the connections. */
   async destroy(error: Error): Promise<void> {
     for (let next = this.#queue.dequeue(); next; next = this.#queue.dequeue()) next.handler.onError(error);
     this.#onQueueEmpty?.();
-    await Promise.all(this.#clients().map((client) => client.destroy(error)));
+    const destroyed = this.#clients().map((client) => client.destroy(error));
+    for (const connection of this.#connections) connection.stopDial(error);
+    await Promise.all(destroyed);
+    this.#options.sockets.remove(this);
+  }
+
+  closeIdle(): boolean {
+    const connection = this.#free.find(({ isEmpty }) => isEmpty);
+    if (connection) this.#drain(connection);
+    return connection !== undefined;
+  }
+
+  onRoom(): void {
+    while (!this.#queue.isEmpty) {
+      const connection = this.#acquire();
+      if (connection === undefined) return;
+      if (this.#sendNext(connection)) this.#release(connection);
+    }
+  }
+
+  sweep(): void {
+    // undici itself closes idle HTTP/1.1 connections.
+    for (const connection of this.#free.filter(({ isHttp2, isEmpty }) => isHttp2 && isEmpty)) {
+      if (connection.usage === 'idle') this.#drain(connection);
+      else connection.usage = 'idle';
+    }
   }
 
   async #close(): Promise<void> {
@@ -92,6 +134,7 @@ export class ConnectionPool {
     // undici rejects `close()` of a destroyed client, which has no requests left to wait for.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
+    this.#options.sockets.remove(this);
   }
 
   #clients(): Client[] {
@@ -99,40 +142,81 @@ export class ConnectionPool {
   }
 
   #acquire(): PooledConnection | undefined {
-    const { ttlMs, connections } = this.#options;
+    const { ttlMs } = this.#options;
     for (let connection = this.#free.pop(); connection !== undefined; connection = this.#free.pop()) {
       if (ttlMs === 0 || !this.#isExpired(connection)) {
-        connection.isFree = false;
+        connection.usage = 'busy';
         return connection;
       }
       this.#drain(connection);
     }
-    return this.#connections.length < connections ? this.#open() : undefined;
+    return this.#open();
   }
 
-  #drain(connection: PooledConnection): void {
-    const { client } = connection;
-    // `isFree` of this connection stays true, so `#release` ignores the connection from now on.
-    this.#connections = this.#connections.filter((other) => other !== connection);
-    this.#draining.add(client);
-    void client.close().then(() => this.#draining.delete(client));
-  }
-
-  #isExpired({ connectedAt }: PooledConnection): boolean {
+  #isExpired({ isOpen, connectedAt }: PooledConnection): boolean {
     const { ttlMs, clock } = this.#options;
-    return connectedAt > 0 && clock.now() - connectedAt > ttlMs;
+    return isOpen && clock.now() - connectedAt > ttlMs;
   }
 
-  #open(): PooledConnection {
-    const connection: PooledConnection = {
-      client: this.#options.createClient(),
-      isFree: false,
-      connectedAt: 0,
-    };
-    connection.client.on('drain', () => this.#release(connection));
-    connection.client.on('connect', () => (connection.connectedAt = this.#options.clock.now()));
+  /** Returns a connection whose socket is to be opened by the next request; undefined when a limit is reached. */
+  #open(): PooledConnection | undefined {
+    const { connections, sockets } = this.#options;
+    if (this.#closed.length === 0 && this.#connections.length >= connections) return undefined;
+    if (!sockets.tryOpen(this)) return undefined;
+    const connection = this.#closed.pop() ?? this.#create();
+    connection.usage = 'busy';
+    connection.isCounted = true;
+    return connection;
+  }
+
+  #create(): PooledConnection {
+    const { createClient, clock, sockets } = this.#options;
+    const connection = new PooledConnection(createClient, () => {
+      connection.connectedAt = clock.now();
+      // undici has replaced a lost socket on its own.
+      if (!connection.isCounted) sockets.reopened();
+      connection.isCounted = true;
+      this.#endDial(connection);
+    });
+    connection.client
+      .on('drain', () => this.#release(connection))
+      .on('disconnect', () => this.#onClosed(connection))
+      .on('connectionError', () => this.#onClosed(connection));
     this.#connections.push(connection);
     return connection;
+  }
+
+  /** Called when the socket of a connection was closed or could not be connected. */
+  #onClosed(connection: PooledConnection): void {
+    connection.isOpen = false;
+    this.#endDial(connection);
+    const { lastHandler } = connection;
+    // undici connects again for a request that it has not written yet.
+    if (lastHandler && !connection.isEmpty) this.#startDial(connection, lastHandler);
+    else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
+      connection.usage = 'free';
+      this.#closed.push(connection);
+    }
+    this.#uncount(connection);
+  }
+
+  #uncount(connection: PooledConnection): void {
+    if (!connection.isCounted) return;
+    connection.isCounted = false;
+    const { sockets } = this.#options;
+    const { releasedSocket } = connection;
+    if (releasedSocket) releasedSocket.once('close', () => sockets.closed());
+    else sockets.closed();
+  }
+
+  #startDial(connection: PooledConnection, handler: RequestHandler): void {
+    connection.waiting.add(handler);
+    this.#dialing.set(handler, connection);
+  }
+
+  #endDial({ waiting }: PooledConnection): void {
+    for (const handler of waiting) this.#dialing.delete(handler);
+    waiting.clear();
   }
 
   /**
@@ -141,35 +225,83 @@ export class ConnectionPool {
    * @returns whether the connection can take another request now. After false, the client emits 'drain' as soon as
    * the connection can take another request.
    */
-  #send({ client }: PooledConnection, request: Dispatcher.DispatchOptions, handler: RequestHandler): boolean {
+  #send(
+    connection: PooledConnection,
+    request: Dispatcher.DispatchOptions,
+    handler: RequestHandler,
+    origin: string,
+  ): boolean {
+    const { client } = connection;
+    connection.lastHandler = handler;
+    if (!connection.isOpen) this.#startDial(connection, handler);
+    this.#options.origin.origin = origin;
     if (client.dispatch(request, handler)) return true;
     // When undici rejects a request as invalid, `dispatch` also returns false, but no 'drain' follows. The connection
     // can then take another request at once.
     return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
   }
 
+  /** Sends the first queued request on a connection, in the async context of its call. Returns as `#send` does. */
+  #sendNext(connection: PooledConnection): boolean {
+    const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
+    const send = (): boolean =>
+      this.#send(
+        connection,
+        (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions,
+        handler,
+        origin,
+      );
+    return handler.asyncContext === undefined ? send() : handler.asyncContext.runInAsyncScope(send);
+  }
+
   /**
-   * Sends queued requests on the connection until the connection can take no more. When the queue is empty, adds the
-   * connection to `#free`.
+   * Sends queued requests on the connection until the connection can take no more. When the queue is empty, the
+   * connection becomes free.
    */
   #release(connection: PooledConnection): void {
-    while (!connection.isFree) {
-      const next = this.#queue.dequeue();
-      if (next === undefined) {
-        connection.isFree = true;
+    while (connection.usage === 'busy') {
+      if (!connection.isOpen && connection.isEmpty) {
+        connection.usage = 'free';
+        this.#closed.push(connection);
+        this.#endDial(connection);
+        this.#uncount(connection);
+        this.onRoom();
+        this.#onIdle();
+      } else if (this.#queue.isEmpty) {
+        connection.usage = 'free';
         this.#free.push(connection);
-        this.#onQueueEmpty?.();
-      } else if (!this.#send(connection, requestAfterWait(next), next.handler)) {
+        this.#onIdle();
+        this.#makeRoom(connection);
+      } else if (!this.#sendNext(connection)) {
         return;
       }
     }
   }
+
+  #onIdle(): void {
+    if (this.#queue.isEmpty) this.#onQueueEmpty?.();
+  }
+
+  /** Closes a connection that has just become free, if another pool waits for a socket. */
+  #makeRoom(connection: PooledConnection): void {
+    const { sockets } = this.#options;
+    if (!sockets.isWanted || !connection.isEmpty) return;
+    sockets.closing();
+    this.#drain(connection);
+  }
+
+  /** Takes a free connection out of use. */
+  #drain(connection: PooledConnection): void {
+    const { client } = connection;
+    remove(this.#free, connection);
+    this.#connections = this.#connections.filter((other) => other !== connection);
+    this.#draining.add(client);
+    void client.close().then(() => this.#draining.delete(client));
+  }
 }
 
-/**
- * Calls the handler's `onDequeue`, which may replace the request when the request leaves the queue. Returns the
- * replacement, or else the original request.
- */
-function requestAfterWait({ request, handler }: QueuedRequest): Dispatcher.DispatchOptions {
-  return (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
+function remove<T>(list: T[], item: T): boolean {
+  const index = list.lastIndexOf(item);
+  if (index >= 0) list.splice(index, 1);
+  return index >= 0;
 }

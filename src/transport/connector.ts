@@ -2,28 +2,18 @@ import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import type { TransportOptions } from '../core/transport.js';
 import { undici, type Undici } from './load-undici.js';
+import type { ConnectionListener } from './pooled-connection.js';
 
 /** A function that opens the sockets of an undici client. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/**
- * Type of a connector as undici implements connectors: a connector returns the socket. undici's declaration has no
- * result.
- */
+/** A connector as undici implements it: it returns the socket, which undici's declaration lacks. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a connector that always dials `address`, whatever origin undici passes to the connector. With TLS, the
- * certificate must be valid for the host name in `address`.
- *
- * @param onDial - called with each socket when the socket starts to connect
- * @param onConnected - called with each socket when the socket has connected
+ * Creates a function that always dials `address`, whatever origin undici passes to it. With TLS, the certificate must be
+ * valid for the host name in `address`.
  */
-export function createConnector(
-  address: Address,
-  { tls, undici: undiciOptions }: TransportOptions,
-  onDial: (socket: Socket | undefined) => void,
-  onConnected: (socket: Socket) => void,
-): Connector {
+export function createDial(address: Address, { tls, undici: undiciOptions }: TransportOptions): Dial {
   const connectOption = undiciOptions.connect as object | Connector | undefined;
   const dial =
     typeof connectOption === 'function'
@@ -45,14 +35,18 @@ export function createConnector(
     protocol: address.protocol === 'https' ? 'https:' : 'http:',
     servername: isIpLiteral(hostname) ? '' : hostname,
   };
+  return (requested, callback) => dial({ ...requested, ...target }, callback);
+}
+
+/** Creates the connector of one client: dials, and reports the sockets to `listener`. */
+export function createConnector(dial: Dial, listener: ConnectionListener): Connector {
   return (requested, callback) => {
-    onDial(
-      dial({ ...requested, ...target }, (...result) => {
-        const [error, socket] = result;
-        if (error === null) onConnected(socket);
-        callback(...result);
-      }),
-    );
+    const socket = dial(requested, (...result) => {
+      const [error, connected] = result;
+      if (error === null) listener.onConnected(connected);
+      callback(...result);
+    });
+    listener.onDial(socket);
   };
 }
 

@@ -1,6 +1,7 @@
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { TransportFactory, TransportOptions } from '../core/transport.js';
-import { httpChannel } from './http-channel.js';
+import { HttpChannel } from './http-channel.js';
+import { HttpPools } from './http-pools.js';
 import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
@@ -12,10 +13,13 @@ import { undici } from './load-undici.js';
  */
 export const defaultTransport: TransportFactory = (options, clock) => {
   checkUndiciOptions(options);
+  const pools = new HttpPools(options, clock);
   return {
-    open(_endpoint, addresses, authority) {
+    open(endpoint, addresses, authority) {
       const http = addresses.filter((address) => address.protocol !== 'tcp');
-      return http.length > 0 ? httpChannel(http, authority, options, clock) : tcpChannel(addresses, clock);
+      return http.length > 0
+        ? new HttpChannel(endpoint, http, authority, pools, options, clock)
+        : tcpChannel(addresses, clock);
     },
   };
 };

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type {
   Channel,
@@ -9,55 +10,49 @@ import type {
   TransportOptions,
   TransportRequest,
 } from '../core/transport.js';
-import { createConnector } from './connector.js';
+import { addHeaders } from '../protocol/call-headers.js';
 import { fromBuiltinBody } from './builtin-undici.js';
-import { ConnectionPool } from './connection-pool.js';
+import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
 import { ProbeClient } from './probe.js';
-import { watchLiveness } from './h2-liveness.js';
-import { undici } from './load-undici.js';
 
 /**
- * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix sockets. The
- * channel has two connection pools, `#shared` and `#fresh`. Calls that must run at most once use `#fresh`, whose
- * connections are new or were idle for less than 1,000 ms. A server is unlikely to close such a connection while the
- * request is on its way.
- *
- * undici gets the logical host of the service as origin and derives the `Host` header from that origin. The connector
- * ignores the origin: the connector dials the endpoint's address and checks the certificate for the host name of that
- * address.
+ * The channel of one name to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix
+ * sockets. Calls that must run at most once use connections that are new or were idle for less than 1,000 ms. A server
+ * is unlikely to close such a connection while the request is on its way.
  */
-export function httpChannel(
-  addresses: readonly Address[],
-  authority: string,
-  options: TransportOptions,
-  clock: Clock,
-): Channel {
-  return new HttpChannel(addresses, authority, options, clock);
-}
-
-class HttpChannel implements Channel {
+export class HttpChannel implements Channel, PoolUser {
+  readonly #endpoint: Endpoint;
   readonly #addresses: readonly Address[];
   readonly #authority: string;
-  readonly #options: TransportOptions;
-  readonly #clock: Clock;
+  readonly #pools: HttpPools;
   readonly #probeClient: ProbeClient;
-  /** Pools that get no new requests and close after their last request. */
-  readonly #retiredPools = new Set<ConnectionPool>();
+  /** Pools that the channel no longer uses for new requests, but that may hold earlier ones. */
+  readonly #formerPools = new Set<SharedPool>();
   /** Addresses to which a connection has failed. The set is emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
   /** Whether all addresses have failed. */
   #exhausted = false;
   #closed = false;
-  #shared: ConnectionPool | undefined;
-  #fresh: ConnectionPool | undefined;
+  #shared: SharedPool | undefined;
+  #fresh: SharedPool | undefined;
+  /** The origin of requests to the current address. */
+  #origin: string;
 
-  constructor(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock) {
+  constructor(
+    endpoint: Endpoint,
+    addresses: readonly Address[],
+    authority: string,
+    pools: HttpPools,
+    options: TransportOptions,
+    clock: Clock,
+  ) {
+    this.#endpoint = endpoint;
     this.#addresses = addresses;
     this.#authority = authority;
-    this.#options = options;
-    this.#clock = clock;
+    this.#pools = pools;
     this.#probeClient = new ProbeClient(clock, options);
+    this.#origin = originOf(this.address, authority);
   }
 
   get address(): Address {
@@ -70,28 +65,21 @@ class HttpChannel implements Channel {
       return;
     }
     // After all addresses have failed, the next request starts again with the first address.
-    if (this.#exhausted) this.#resetFailedAddresses();
+    if (this.#exhausted) this.onConnected();
     try {
-      const pool = freshOnly
-        ? (this.#fresh ??= this.#createPool(true))
-        : (this.#shared ??= this.#createPool(false));
-      const { address } = this;
-      // undici derives the TLS server name of a request from the `Host` header, and reconnects when the connection
-      // has another server name. Because the server name is set here, a request with its own `Host` header causes no
-      // reconnect.
-      const addressed =
-        address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
-      const body = fromBuiltinBody(addressed.body);
-      const sent = body === addressed.body ? addressed : { ...addressed, body };
-      pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler);
+      const { pool, authority } = this.#poolFor(freshOnly);
+      pool.dispatch(this.#toDispatchOptions(request, authority), handler, this.#origin);
     } catch (error) {
       handler.onError(error as Error);
     }
   }
 
   cancelQueued(handler: RequestHandler): void {
-    if (this.#fresh?.cancel(handler) || this.#shared?.cancel(handler)) return;
-    for (const pool of this.#retiredPools) if (pool.cancel(handler)) return;
+    for (const { pool } of this.#usedPools()) if (pool.cancel(handler)) return;
+  }
+
+  isQueued(handler: RequestHandler): boolean {
+    return this.#usedPools().some(({ pool }) => pool.isQueued(handler));
   }
 
   connect(): Promise<void> {
@@ -116,15 +104,13 @@ class HttpChannel implements Channel {
 
   async probe(timeoutMs: number, request?: ProbeRequest): Promise<void> {
     const probes = this.#addresses.map(async (address, index) => {
-      await this.#probeClient.probe(address, this.#originOf(address), timeoutMs, request);
+      await this.#probeClient.probe(address, originOf(address, this.#authority), timeoutMs, request);
       return index;
     });
     // The first address that responds becomes the address that requests use.
     const index = await Promise.any(probes);
-    this.#resetFailedAddresses();
-    if (index === this.#addressIndex) return;
-    this.#addressIndex = index;
-    this.resetConnections();
+    this.onConnected();
+    if (index !== this.#addressIndex) this.#useAddress(index);
   }
 
   wasNotProcessed(error: Error): boolean {
@@ -133,8 +119,8 @@ class HttpChannel implements Channel {
   }
 
   resetConnections(): void {
-    for (const pool of [this.#shared, this.#fresh]) if (pool) this.#retirePool(pool);
-    this.#shared = this.#fresh = undefined;
+    for (const shared of [this.#shared, this.#fresh]) if (shared) this.#pools.retire(shared);
+    this.#leavePools();
   }
 
   nextAddress(from: Address): boolean {
@@ -143,83 +129,76 @@ class HttpChannel implements Channel {
     // The current address has not failed: another request has already switched the channel to this address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
-    this.#addressIndex = Math.max(0, next);
-    this.resetConnections();
+    this.#useAddress(Math.max(0, next));
     return next >= 0;
+  }
+
+  /** Makes the failed addresses usable again. Called when a connection has succeeded, or when all addresses failed. */
+  onConnected(): void {
+    this.#failedAddresses.clear();
+    this.#exhausted = false;
   }
 
   async close(): Promise<void> {
     this.#close(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
-    await Promise.all([...this.#retiredPools].map((pool) => pool.close()));
+    await Promise.all([...this.#formerPools].map((shared) => this.#pools.release(shared, this)));
   }
 
+  /** Also fails the requests of other names in the same pools: a clerk destroys all its channels together. */
   async destroy(error: Error): Promise<void> {
     this.#close(error);
-    await Promise.all([...this.#retiredPools].map((pool) => pool.destroy(error)));
+    await Promise.all([...this.#formerPools].map(({ pool }) => pool.destroy(error)));
   }
 
   #close(error: Error): void {
     this.#closed = true;
     this.#probeClient.abortAll(error);
-    this.resetConnections();
+    this.#leavePools();
   }
 
-  /**
-   * Makes the failed addresses usable again. Called when a connection or probe has succeeded, or when all addresses
-   * have failed.
-   */
-  #resetFailedAddresses(): void {
-    this.#failedAddresses.clear();
-    this.#exhausted = false;
+  #usedPools(): SharedPool[] {
+    return [this.#fresh, this.#shared, ...this.#formerPools].filter((shared) => shared !== undefined);
   }
 
-  /** Excludes a pool from new requests. Called when the peer of one of the pool's connections has become silent. */
-  #dropPool(pool: ConnectionPool): void {
-    if (this.#shared === pool) this.#shared = undefined;
-    else if (this.#fresh === pool) this.#fresh = undefined;
-    else return;
-    this.#retirePool(pool);
+  #poolFor(freshOnly: boolean): SharedPool {
+    const current = freshOnly ? this.#fresh : this.#shared;
+    if (current?.isRetired === false) return current;
+    if (current) this.#leave(current);
+    const next = this.#pools.acquire(this.#endpoint.id, this.address, this.#authority, freshOnly, this);
+    if (freshOnly) this.#fresh = next;
+    else this.#shared = next;
+    return next;
   }
 
-  #retirePool(pool: ConnectionPool): void {
-    this.#retiredPools.add(pool);
-    void pool.close().then(() => this.#retiredPools.delete(pool));
+  #useAddress(index: number): void {
+    this.#addressIndex = index;
+    this.#origin = originOf(this.address, this.#authority);
+    this.#leavePools();
   }
 
-  #originOf(address: Address): string {
-    return `${address.protocol === 'https' ? 'https' : 'http'}://${this.#authority}`;
+  #leavePools(): void {
+    for (const shared of [this.#shared, this.#fresh]) if (shared) this.#leave(shared);
+    this.#shared = this.#fresh = undefined;
   }
 
-  #createPool(freshOnly: boolean): ConnectionPool {
+  #leave(shared: SharedPool): void {
+    for (const former of this.#formerPools) if (former.isClosed) this.#formerPools.delete(former);
+    this.#formerPools.add(shared);
+    void this.#pools.release(shared, this);
+  }
+
+  /** Adds what the connections of a shared pool do not know: the name, unless the pool was created for it. */
+  #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;
-    const { connections, undici: undiciOptions } = this.#options;
-    const origin = this.#originOf(address);
-    const options = {
-      // 0 turns off undici's headers timeout, because every attempt has its own timeout. The program's `undici`
-      // options can override `headersTimeout` and `pingInterval`.
-      headersTimeout: 0,
-      pingInterval: 1_000,
-      ...undiciOptions,
-      // undici looks for idle connections every 500 ms. With a keep-alive timeout of 500 ms, an idle connection
-      // therefore closes within 1,000 ms.
-      ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
-      connect: createConnector(
-        address,
-        this.#options,
-        () => undefined,
-        (socket) => {
-          this.#resetFailedAddresses();
-          watchLiveness(socket, this.#clock, options.pingInterval, () => this.#dropPool(pool));
-        },
-      ),
-    };
-    const pool = new ConnectionPool({
-      connections,
-      pipelining: freshOnly ? 1 : Math.max(1, (undiciOptions.pipelining as number | undefined) ?? 1),
-      ttlMs: (undiciOptions.clientTtl as number | undefined) ?? 0,
-      clock: this.#clock,
-      createClient: () => new (undici().Client)(origin, options),
-    });
-    return pool;
+    let sent = request;
+    if (poolAuthority !== this.#authority) sent = addHeaders(sent, [['host', this.#authority]]);
+    // undici derives the TLS server name of a request from the `Host` header, and reconnects when the connection has
+    // another server name. Because the server name is set here, a request with its own `Host` header causes no
+    // reconnect.
+    if (address.protocol === 'https')
+      sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
+    const body = fromBuiltinBody(sent.body);
+    if (body !== sent.body) sent = { ...sent, body };
+    return sent as unknown as Dispatcher.DispatchOptions;
   }
 }

@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net';
 import type { Client } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { ProbeRequest, TransportOptions, RequestHandler } from '../core/transport.js';
-import { createConnector } from './connector.js';
+import { createConnector, createDial } from './connector.js';
 import { undici } from './load-undici.js';
 
 const headers = { 'user-agent': 'binding-clerk (probe)' };
@@ -25,8 +26,9 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `request`. Resolves when a response arrives, whatever its status. Rejects when the connection fails, when no
-   * response arrives within `timeoutMs`, and when {@link abortAll} is called.
+   * Sends `request`. Resolves when the first byte of a response arrives, whatever its status, even if the response is
+   * invalid. Rejects when the connection fails, when no response arrives within `timeoutMs`, and when {@link abortAll}
+   * is called.
    */
   probe(
     address: Address,
@@ -35,13 +37,12 @@ export class ProbeClient {
     { method, path }: ProbeRequest = defaultProbe,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
+      let connecting: Socket | undefined;
       const client: Client = new (undici().Client)(origin, {
-        connect: createConnector(
-          address,
-          this.#options,
-          (socket) => socket?.unref(),
-          () => undefined,
-        ),
+        connect: createConnector(createDial(address, this.#options), {
+          onDial: (socket) => (connecting = socket?.unref()),
+          onConnected: () => (connecting = undefined),
+        }),
         headersTimeout: 0,
         bodyTimeout: 0,
       });
@@ -51,6 +52,8 @@ export class ProbeClient {
         if (error) reject(error);
         else resolve();
         void client.destroy();
+        // undici does not destroy a socket that is still connecting.
+        connecting?.destroy();
       };
       const timer = this.#clock.setTimer(() => {
         settle(
@@ -61,10 +64,8 @@ export class ProbeClient {
       this.#pending.add(settle);
       const handler: RequestHandler = {
         onConnect: () => undefined,
-        onHeaders: (statusCode) => {
-          if (statusCode >= 200) settle();
-          return true;
-        },
+        onResponseStarted: settle,
+        onHeaders: () => true,
         onData: () => true,
         onComplete: () => undefined,
         onUpgrade: () => undefined,

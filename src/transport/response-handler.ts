@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Endpoint } from '../core/endpoint.js';
+import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
 import { ResponseBody } from './response-body.js';
 import type { Dispatcher } from 'undici';
@@ -121,21 +122,8 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
       this.#removeAbortListener?.();
       this.#reject(error);
     }
-    const requestBody = this.#context.body;
-    if (isStream(requestBody)) {
-      requestBody.on('error', () => undefined);
-      requestBody.destroy(error);
-    }
+    releaseBody(this.#context.body, error);
   }
-}
-
-interface StreamLike {
-  on(event: 'error', listener: () => void): unknown;
-  destroy(error: Error): unknown;
-}
-
-function isStream(body: unknown): body is StreamLike {
-  return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
 }
 
 function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {

@@ -4,7 +4,7 @@ import { undici } from './load-undici.js';
 
 /** `fetch` of the installed undici. The arguments may contain a Request or FormData of Node's built-in undici. */
 export function fetchOver(
-  dispatcher: Dispatcher,
+  dispatcher: Pick<Dispatcher, 'dispatch'>,
   input: unknown,
   init: object | undefined,
 ): Promise<Response> {

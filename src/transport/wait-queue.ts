@@ -4,6 +4,7 @@ import type { RequestHandler } from '../core/transport.js';
 export interface QueuedRequest {
   readonly request: Dispatcher.DispatchOptions;
   readonly handler: RequestHandler;
+  readonly origin: string;
 }
 
 interface QueueNode extends QueuedRequest {
@@ -21,8 +22,12 @@ export class WaitQueue {
     return this.#first === undefined;
   }
 
-  enqueue(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
-    const node: QueueNode = { request, handler, previous: this.#last, next: undefined };
+  has(handler: RequestHandler): boolean {
+    return this.#nodes.has(handler);
+  }
+
+  enqueue({ request, handler, origin }: QueuedRequest): void {
+    const node: QueueNode = { request, handler, origin, previous: this.#last, next: undefined };
     if (node.previous) node.previous.next = node;
     else this.#first = node;
     this.#last = node;

@@ -1,11 +1,15 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { parseAddress } from '../../src/core/address.js';
 import type { RequestHandler } from '../../src/core/transport.js';
 import { settleMicrotasks } from '../../src/runtime/settle-microtasks.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { ConnectionPool, type ConnectionPoolOptions } from '../../src/transport/connection-pool.js';
+import { createConnector, createDial } from '../../src/transport/connector.js';
 import { undici } from '../../src/transport/load-undici.js';
+import { SharedOrigin } from '../../src/transport/shared-origin.js';
+import { SocketLimit } from '../../src/transport/socket-limit.js';
 
 const open = new Set<Server>();
 afterEach(() => {
@@ -28,13 +32,21 @@ async function poolTo(more: Partial<ConnectionPoolOptions> = {}) {
   server.on('connection', () => connections++);
   open.add(server);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const dial = createDial(parseAddress(address), { connections: 0, maxSockets: 0, tls: {}, undici: {} });
+  const origin = new SharedOrigin(address);
   const pool = new ConnectionPool({
     connections: 2,
     pipelining: 1,
     ttlMs: 0,
     clock: systemClock,
-    createClient: () => new (undici().Client)(origin, { pipelining: more.pipelining ?? 1 }),
+    sockets: new SocketLimit(1_000),
+    origin,
+    createClient: (listener) =>
+      new (undici().Client)(origin, {
+        pipelining: more.pipelining ?? 1,
+        connect: createConnector(dial, listener),
+      }),
     ...more,
   });
   return {
@@ -85,7 +97,7 @@ function send(
         resolve((error as NodeJS.ErrnoException).code ?? error.message);
       },
     };
-    pool.dispatch({ path, method: 'GET', headers }, handler);
+    pool.dispatch({ path, method: 'GET', headers }, handler, 'http://orders.shop.clerk');
   });
 }
 
@@ -190,7 +202,9 @@ test('a cancelled request is not sent and its handler not called; the others kee
   const first = send(pool, '/0');
   await waitForRequests(1);
   const waiting = Array.from({ length: 8 }, recordingHandler);
-  waiting.forEach((handler, i) => pool.dispatch({ path: `/${i + 1}`, method: 'GET' }, handler));
+  waiting.forEach((handler, i) =>
+    pool.dispatch({ path: `/${i + 1}`, method: 'GET' }, handler, 'http://orders.shop.clerk'),
+  );
 
   for (const index of [3, 0, 7, 4]) expect(pool.cancel(waiting[index] as RequestHandler)).toBe(true);
   expect(pool.cancel(waiting[3] as RequestHandler)).toBe(false);
@@ -214,7 +228,7 @@ test('the queue may be emptied by cancelling while the pool closes or is destroy
   const sent = send(pool, '/0');
   await waitForRequests(1);
   const [alone, leaver, left] = [recordingHandler(), recordingHandler(), recordingHandler()];
-  pool.dispatch({ path: '/1', method: 'GET' }, alone);
+  pool.dispatch({ path: '/1', method: 'GET' }, alone, 'http://orders.shop.clerk');
   const closing = pool.close();
   pool.cancel(alone);
   respondNext();
@@ -233,8 +247,8 @@ test('the queue may be emptied by cancelling while the pool closes or is destroy
       others.pool.cancel(left);
     },
   };
-  others.pool.dispatch({ path: '/1', method: 'GET' }, both);
-  others.pool.dispatch({ path: '/2', method: 'GET' }, left);
+  others.pool.dispatch({ path: '/1', method: 'GET' }, both, 'http://orders.shop.clerk');
+  others.pool.dispatch({ path: '/2', method: 'GET' }, left, 'http://orders.shop.clerk');
   await others.pool.destroy(new Error('over'));
   expect([leaver.events, left.events]).toEqual([['over'], []]);
 });

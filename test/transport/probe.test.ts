@@ -20,7 +20,7 @@ afterEach(() => {
 test.each(['close', 'destroy'] as const)('a pending probe ends with %s', async (end) => {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  const transport = defaultTransport({ connections: 1, tls: {}, undici: {} }, systemClock);
+  const transport = defaultTransport({ connections: 1, maxSockets: 1_000, tls: {}, undici: {} }, systemClock);
   const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
   const accepted = new Promise<Socket>((resolve) => void server.once('accepted', resolve));
 

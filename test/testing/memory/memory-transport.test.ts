@@ -11,7 +11,8 @@ const runtime = createFakeRuntime({ seed: 1 });
 const network = createMemoryNetwork(runtime);
 let started = 0;
 
-const create = (): Transport => network.transport({ connections: 4, tls: {}, undici: {} }, runtime);
+const create = (): Transport =>
+  network.transport({ connections: 4, maxSockets: 1_000, tls: {}, undici: {} }, runtime);
 
 const options: TransportSuiteOptions = {
   create,

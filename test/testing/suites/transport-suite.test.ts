@@ -49,6 +49,7 @@ async function listening(server: Server, refuses: boolean): Promise<number> {
   return port;
 }
 
-const create = () => defaultTransport({ connections: 4, tls: {}, undici: {} }, systemClock);
+const create = () =>
+  defaultTransport({ connections: 4, maxSockets: 1_000, tls: {}, undici: {} }, systemClock);
 
 for (const { name, run } of transportSuite({ create, start })) test(`real sockets: ${name}`, run);

@@ -1,0 +1,143 @@
+import type { Address } from '../core/address.js';
+import type { Clock, Timer } from '../core/clock.js';
+import type { TransportOptions } from '../core/transport.js';
+import { ConnectionPool } from './connection-pool.js';
+import { createConnector, createDial } from './connector.js';
+import { watchLiveness } from './h2-liveness.js';
+import { undici } from './load-undici.js';
+import { SharedOrigin } from './shared-origin.js';
+import { SocketLimit } from './socket-limit.js';
+
+/** Time without requests after which an HTTP/2 connection closes, in ms: at least this long, at most twice as long. */
+const h2IdleMs = 30_000;
+
+/** A user of a pool. */
+export interface PoolUser {
+  /** Called each time the pool has established a connection. */
+  onConnected(): void;
+}
+
+/** The connections to one address of one instance. */
+export interface SharedPool {
+  readonly pool: ConnectionPool;
+  /** Name that first used the pool: undici sends it as the `Host` header of requests without such a header. */
+  readonly authority: string;
+  /** Whether the pool gets no new requests, and closes after its last request. */
+  isRetired: boolean;
+  isClosed: boolean;
+  readonly users: Set<PoolUser>;
+}
+
+/**
+ * The connection pools of a clerk. All names with the same instance at the same address share their connections, since
+ * the TLS settings of a clerk are the same for all names.
+ */
+export class HttpPools {
+  readonly #options: TransportOptions;
+  readonly #clock: Clock;
+  readonly #sockets: SocketLimit;
+  readonly #pools = new Map<string, SharedPool>();
+  #sweepTimer: Timer | undefined;
+
+  constructor(options: TransportOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#sockets = new SocketLimit(options.maxSockets);
+  }
+
+  /**
+   * Returns the pool for an address of an instance. `release` must follow.
+   *
+   * @param freshOnly - whether the connections of the pool close after 500 to 1,000 ms without a request
+   */
+  acquire(
+    instance: string,
+    address: Address,
+    authority: string,
+    freshOnly: boolean,
+    user: PoolUser,
+  ): SharedPool {
+    const key = `${freshOnly ? 'fresh' : 'shared'} ${address.text} ${instance}`;
+    let shared = this.#pools.get(key);
+    if (shared === undefined) {
+      shared = this.#create(address, authority, freshOnly);
+      this.#pools.set(key, shared);
+      this.#scheduleSweep();
+    }
+    shared.users.add(user);
+    return shared;
+  }
+
+  /** Called when a user stops using a pool. The last user retires the pool; resolves when the pool is closed. */
+  async release(shared: SharedPool, user: PoolUser): Promise<void> {
+    shared.users.delete(user);
+    if (shared.users.size === 0) this.retire(shared);
+    if (shared.isRetired) await shared.pool.close();
+  }
+
+  /** Closes the idle connections of a pool at once, and the others after their requests. */
+  retire(shared: SharedPool): void {
+    if (shared.isRetired) return;
+    shared.isRetired = true;
+    for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
+    if (this.#pools.size === 0) this.#sweepTimer?.cancel();
+    void shared.pool.close().then(() => (shared.isClosed = true));
+  }
+
+  #create(address: Address, authority: string, freshOnly: boolean): SharedPool {
+    const { connections, undici: undiciOptions } = this.#options;
+    const origin = new SharedOrigin(originOf(address, authority));
+    const dial = createDial(address, this.#options);
+    const options = {
+      // 0 turns off undici's headers timeout, because every attempt has its own timeout. The program's `undici`
+      // options can override `headersTimeout` and `pingInterval`.
+      headersTimeout: 0,
+      pingInterval: 1_000,
+      ...undiciOptions,
+      // undici looks for idle connections every 500 ms. With a keep-alive timeout of 500 ms, an idle connection
+      // therefore closes within 1,000 ms.
+      ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
+    };
+    const pool = new ConnectionPool({
+      connections,
+      pipelining: freshOnly ? 1 : Math.max(1, (undiciOptions.pipelining as number | undefined) ?? 1),
+      ttlMs: (undiciOptions.clientTtl as number | undefined) ?? 0,
+      clock: this.#clock,
+      sockets: this.#sockets,
+      origin,
+      createClient: (listener) =>
+        new (undici().Client)(origin, {
+          ...options,
+          connect: createConnector(dial, {
+            onDial: (socket) => listener.onDial(socket),
+            onConnected: (socket) => {
+              listener.onConnected(socket);
+              for (const user of shared.users) user.onConnected();
+              watchLiveness(socket, this.#clock, options.pingInterval, () => this.retire(shared));
+            },
+          }),
+        }),
+    });
+    const shared: SharedPool = { pool, authority, isRetired: false, isClosed: false, users: new Set() };
+    return shared;
+  }
+
+  #scheduleSweep(): void {
+    const { allowH2, connect } = this.#options.undici;
+    if (allowH2 !== true && typeof connect !== 'function') return;
+    this.#sweepTimer?.cancel();
+    this.#sweepTimer = this.#clock.setTimer(
+      () => {
+        for (const { pool } of this.#pools.values()) pool.sweep();
+        if (this.#pools.size > 0) this.#scheduleSweep();
+      },
+      (this.#options.undici.keepAliveTimeout as number | undefined) ?? h2IdleMs,
+    );
+    this.#sweepTimer.setRef(false);
+  }
+}
+
+/** The origin that undici gets for requests of a name to an address. */
+export function originOf({ protocol }: Address, authority: string): string {
+  return `${protocol === 'https' ? 'https' : 'http'}://${authority}`;
+}

@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Client } from 'undici';
+import type { RequestHandler } from '../core/transport.js';
+
+/** Called by the connector of a connection's client. */
+export interface ConnectionListener {
+  /** A socket starts to connect. */
+  onDial(socket: Socket | undefined): void;
+  /** The socket has connected. */
+  onConnected(socket: Socket): void;
+}
+
+/** One connection of a pool: an undici client, and its socket while there is one. */
+export class PooledConnection implements ConnectionListener {
+  readonly client: Client;
+  /** `idle`: free, and without a request since the last sweep of the pool. */
+  usage: 'busy' | 'free' | 'idle' = 'busy';
+  /** Whether a socket is connected. */
+  isOpen = false;
+  /** Whether the connection counts as an open socket in the `SocketLimit`. */
+  isCounted = false;
+  isHttp2 = false;
+  /** Time on the monotonic clock at which the socket connected, in ms. */
+  connectedAt = 0;
+  /** Handler of the last request that was passed to the client. */
+  lastHandler: RequestHandler | undefined;
+  /** Handlers of the requests that wait for the socket to connect. */
+  readonly waiting = new Set<RequestHandler>();
+  #socket: Socket | undefined;
+  readonly #onConnected: (connection: PooledConnection) => void;
+
+  /** @param onConnected - called each time a socket has connected */
+  constructor(
+    createClient: (listener: ConnectionListener) => Client,
+    onConnected: (connection: PooledConnection) => void,
+  ) {
+    this.#onConnected = onConnected;
+    this.client = createClient(this);
+  }
+
+  /** Whether the client has no request. */
+  get isEmpty(): boolean {
+    return this.client.stats.size === 0;
+  }
+
+  /** A socket that the client no longer uses but that is open, as after a protocol upgrade. */
+  get releasedSocket(): Socket | undefined {
+    return this.#socket?.destroyed === false ? this.#socket : undefined;
+  }
+
+  onDial(socket: Socket | undefined): void {
+    this.#socket = socket;
+  }
+
+  onConnected(socket: Socket): void {
+    this.#socket = socket;
+    this.isOpen = true;
+    this.isHttp2 = (socket as Partial<TLSSocket>).alpnProtocol === 'h2';
+    this.#onConnected(this);
+  }
+
+  /** Stops connecting. undici then fails the requests that wait for the socket. */
+  stopDial(reason: Error): void {
+    if (!this.isOpen) this.#socket?.destroy(reason);
+  }
+}
