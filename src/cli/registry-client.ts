@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini';
 import type { Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import { ClerkError } from '../core/errors.js';
 import { paths } from '../protocol/paths.js';
 import { exportResponse, importResponse } from '../protocol/response-schemas.js';
@@ -38,12 +39,8 @@ export class RegistryClient {
     query?: RegistryRequest['query'],
     maxResponseBytes?: number,
   ): Promise<T> {
-    const request: RegistryRequest = {
-      path,
-      headersTimeoutMs: this.#timeoutMs,
-      ...(query !== undefined && { query }),
-      ...(maxResponseBytes !== undefined && { maxResponseBytes }),
-    };
+    const headersTimeoutMs = this.#timeoutMs;
+    const request: RegistryRequest = definedFields({ path, headersTimeoutMs, query, maxResponseBytes });
     return this.#withTimeout((signal) =>
       this.#client.request(request, { signal, hedged: true, parse: parser(path, schema) }),
     );

@@ -1,5 +1,6 @@
 import type { AddressString } from '../core/address.js';
-import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.js';
+import { definedFields } from '../core/defined-fields.js';
+import { toEndpoint, type EndpointInit } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
@@ -135,19 +136,10 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
         'CONFIG_INVALID',
         `Instance ids of ${name} must be unique; got ${quote(endpoint.id)} twice; remove one of the two endpoints, or change its id`,
       );
-    byId.set(endpoint.id, toEndpointInit(endpoint));
+    const { address: _first, ...init } = endpoint;
+    byId.set(endpoint.id, Object.freeze(definedFields(init)));
   }
   return Object.freeze([...byId.values()]);
-}
-
-/** Returns an endpoint without the fields that are undefined. */
-function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpoint): EndpointInit {
-  return Object.freeze({
-    ...rest,
-    ...(host !== undefined && { host }),
-    ...(zone !== undefined && { zone }),
-    ...(version !== undefined && { version }),
-  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { definedFields } from '../core/defined-fields.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { BoundResolution, ListEntry, Registry, Resolution, SearchEntry } from '../core/registry.js';
@@ -70,9 +71,6 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/** Fields of the service config. */
-const configKeys = ['policy', 'timeoutMs', 'attemptTimeoutMs', 'retries'] as const;
-
 /**
  * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when the part does
  * not have the name.
@@ -89,23 +87,22 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
     name,
     bound.flatMap((resolution) => resolution.endpoints),
   );
-  const config = Object.fromEntries(
-    configKeys.flatMap((key) => {
-      const value = bound.find((resolution) => resolution[key] !== undefined)?.[key];
-      return value === undefined ? [] : [[key, value]];
-    }),
-  ) as Pick<BoundResolution, (typeof configKeys)[number]>;
+  /** The value of the first part that sets the field. */
+  const valueOf = <Key extends keyof BoundResolution>(key: Key): BoundResolution[Key] | undefined =>
+    bound.find((resolution) => resolution[key] !== undefined)?.[key];
   const doubted = [...new Set(bound.flatMap((resolution) => resolution.healthQueried ?? []))];
-  const { canonical, path } = first;
-  return {
+  return definedFields({
     kind: 'bound',
     endpoints,
     ttlMs,
-    ...config,
-    ...(doubted.length > 0 && { healthQueried: doubted }),
-    ...(canonical !== undefined && { canonical }),
-    ...(path !== undefined && { path }),
-  };
+    policy: valueOf('policy'),
+    timeoutMs: valueOf('timeoutMs'),
+    attemptTimeoutMs: valueOf('attemptTimeoutMs'),
+    retries: valueOf('retries'),
+    healthQueried: doubted.length > 0 ? doubted : undefined,
+    canonical: first.canonical,
+    path: first.path,
+  });
 }
 
 /** Returns one endpoint per instance id: the endpoint with the highest epoch. */

@@ -1,3 +1,4 @@
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
 import { paths } from '../../protocol/paths.js';
@@ -62,7 +63,7 @@ async function advertise(
   context: CommandContext,
   text: string,
   address: readonly string[],
-  { lease, attribute, ...rest }: Options,
+  options: Options,
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
@@ -70,22 +71,18 @@ async function advertise(
   await client.get(paths.status, statusResponse);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
-  const { version, weight, zone, host, id } = rest;
-  const advertiseOptions: AdvertiseOptions = {
+  const { version, weight, zone, host, id, lease, attribute } = options;
+  const advertiseOptions: AdvertiseOptions = definedFields({
     name,
     address,
     registry: registries,
     drainOnSignal: false,
     logger: stderrLogger(stderr),
     signal,
-    ...(version !== undefined && { version }),
-    ...(weight !== undefined && { weight }),
-    ...(zone !== undefined && { zone }),
-    ...(host !== undefined && { host }),
-    ...(id !== undefined && { id }),
-    ...(lease !== undefined && { leaseMs: lease }),
-    ...(attribute !== undefined && { attributes: attribute }),
-  };
+    ...{ version, weight, zone, host, id },
+    leaseMs: lease,
+    attributes: attribute,
+  });
   let advertisement: Advertisement;
   try {
     advertisement = await startAdvertising(advertiseOptions);

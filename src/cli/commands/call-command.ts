@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
@@ -112,12 +113,12 @@ async function buildRequest(io: Io, path: string, options: Options): Promise<Req
   const hasType = header.some(([key]) => key.toLowerCase() === 'content-type');
   const headers = header.flat();
   if (body !== undefined && !hasType && isJson(body)) headers.push('content-type', 'application/json');
-  return {
+  return definedFields({
     path,
     method: (method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase(),
-    headers: headers,
-    ...(body !== undefined && { body }),
-  };
+    headers,
+    body,
+  });
 }
 
 function isJson(body: Buffer): boolean {

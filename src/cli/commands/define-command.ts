@@ -1,3 +1,4 @@
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../core/retry-options.js';
 import type { DefineRequest } from '../../protocol/messages.js';
@@ -69,24 +70,25 @@ async function define(context: CommandContext, text: string, options: Options): 
   const name = parseNameArgument(text);
   if (param !== undefined && typeof launch !== 'string')
     throw new ClerkError('CONFIG_INVALID', 'Option --param requires --launch with the name of a manifest');
-  const request: DefineRequest = {
+  const request: DefineRequest = definedFields({
     name,
-    ...(policy !== undefined && { policy: policy === false ? null : policy }),
-    ...(callTimeout !== undefined && { timeoutMs: callTimeout === false ? null : callTimeout }),
-    ...(attemptTimeout !== undefined && {
-      attemptTimeoutMs: attemptTimeout === false ? null : attemptTimeout,
-    }),
-    ...(retries !== undefined && { retries: retries === 'default' ? null : retries }),
-    ...(guarantee !== undefined && { guaranteedMs: guarantee }),
-    ...(launch === false && { launch: null }),
-    ...(typeof launch === 'string' && {
-      launch: { manifest: launch, ...(param !== undefined && { params: param }) },
-    }),
-    ...(whenExpired && { whenExpired }),
-  };
+    policy: nullIfFalse(policy),
+    timeoutMs: nullIfFalse(callTimeout),
+    attemptTimeoutMs: nullIfFalse(attemptTimeout),
+    retries: retries === 'default' ? null : retries,
+    guaranteedMs: guarantee,
+    launch:
+      typeof launch === 'string' ? definedFields({ manifest: launch, params: param }) : nullIfFalse(launch),
+    whenExpired,
+  });
   const scheduled = `${name} is frozen and will change`;
   await submitChange(context, paths.define, request, { name }, `Defined ${name}`, scheduled);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
+}
+
+/** The value of a `--no-…` option is false; the protocol has null in its place. */
+function nullIfFalse<T>(value: T | false): T | null {
+  return value === false ? null : value;
 }
 
 /** A missing manifest is not an error, because the operator may add the manifest later. */

@@ -1,3 +1,4 @@
+import { definedFields } from '../../core/defined-fields.js';
 import type { LinkRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { submitChange } from '../submit-change.js';
@@ -35,12 +36,7 @@ async function link(context: CommandContext, from: string, to: string, options: 
   const { guarantee, whenExpired } = options;
   const name = parseNameArgument(from);
   const target = parseNameArgument(to, 'Target');
-  const request: LinkRequest = {
-    name,
-    target,
-    ...(guarantee !== undefined && { guaranteedMs: guarantee }),
-    ...(whenExpired && { whenExpired }),
-  };
+  const request: LinkRequest = definedFields({ name, target, guaranteedMs: guarantee, whenExpired });
   await submitChange(
     context,
     paths.link,

@@ -1,3 +1,4 @@
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { ListEntry } from '../../core/registry.js';
 import { paths } from '../../protocol/paths.js';
@@ -28,7 +29,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text = '/*
   let firstIncarnation: string | undefined;
   let total = 0;
   do {
-    const query = { glob: glob.text, ...(after !== undefined && { after }) };
+    const query = definedFields({ glob: glob.text, after });
     const { entries, next, incarnation } = await client.get(paths.list, listResponse, query);
     firstIncarnation ??= incarnation;
     // A page without entries, or with an unchanged position, would make this loop endless.

@@ -32,17 +32,9 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const { canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
   const { revision, guaranteedMs } = response;
   // `stale` is always false, because the registry has only just sent the result.
-  const tail = {
-    policy,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
-    ...(retries !== undefined && { retries }),
-    revision,
-    guaranteedMs,
-    ageMs,
-    stale: false,
-  };
-  return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...tail });
+  const config = { policy, timeoutMs, attemptTimeoutMs, retries };
+  const validity = { revision, guaranteedMs, ageMs, stale: false };
+  return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });
 }
 
 async function print(stdout: Output, response: ResolveResponse, ageMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { definedFields } from '../../core/defined-fields.js';
 import type { RemoveRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { submitChange } from '../submit-change.js';
@@ -35,12 +36,7 @@ export const addRmCommand = defineCommand({
 async function remove(context: CommandContext, text: string, options: Options): Promise<void> {
   const name = parseNameArgument(text);
   const { recursive, whenExpired, force } = options;
-  const request: RemoveRequest = {
-    name,
-    ...(recursive && { recursive }),
-    ...(whenExpired && { whenExpired }),
-    ...(force && { force }),
-  };
+  const request: RemoveRequest = definedFields({ name, recursive, whenExpired, force });
   const scheduled = `${name} is frozen and will be removed`;
   await submitChange(context, paths.remove, request, { name }, `Removed ${name}`, scheduled);
 }

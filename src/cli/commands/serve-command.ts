@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { isLocal, parseAddress } from '../../core/address.js';
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
 import { defaultRegistryUrl, limits } from '../../protocol/limits.js';
 import { sanitizeLine } from '../sanitize.js';
@@ -68,14 +69,10 @@ async function serve({
     );
   // The server is imported here, because printing the help loads this file and must not load the server.
   const { startServer } = await import('../../server/index.js');
-  const server = await startServer({
-    port,
-    ...(host !== undefined && { host }),
-    ...(data !== undefined && { data }),
-    ...(manifests !== undefined && { manifests }),
-    allowedHosts: allowHost,
-    logger: { debug: () => undefined, info: log, warn: log, error: log },
-  }).catch((error: unknown) => {
+  const logger = { debug: () => undefined, info: log, warn: log, error: log };
+  const server = await startServer(
+    definedFields({ port, host, data, manifests, allowedHosts: allowHost, logger }),
+  ).catch((error: unknown) => {
     // The command line is already validated. Any error except `FORBIDDEN` becomes `START_FAILED`, because a code such
     // as `CONFIG_INVALID` would mean that the command line is invalid.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;

@@ -2,6 +2,7 @@
  * Checks the shape of the server's responses. A response of the wrong shape is `REGISTRY_INVALID`, so that the request
  * is sent to the next server. The resolver validates all fields later.
  */
+import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
 import { describeValue } from '../../core/describe-value.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
@@ -38,12 +39,14 @@ export function absentResolution({
   readonly revision: string;
   readonly incarnation: string;
 }): AbsentResolution {
-  return Object.freeze({
-    kind: 'absent',
-    ttlMs: absentTtlMs,
-    ...(revision !== '' && { revision }),
-    ...(incarnation !== '' && { incarnation }),
-  });
+  return Object.freeze(
+    definedFields({
+      kind: 'absent',
+      ttlMs: absentTtlMs,
+      revision: revision || undefined,
+      incarnation: incarnation || undefined,
+    }),
+  );
 }
 
 /** Parses the entry of a name in a watch event. */
@@ -51,7 +54,7 @@ export function parseWatchEntry(entry: unknown, connection: RegistryConnection):
   const raw = expectObject(entry, connection) as unknown as WatchEntry;
   if (raw.kind !== 'link') return toResolution(raw, connection);
   const { target, guaranteedMs } = raw;
-  return Object.freeze({ kind: 'link', target, ...(guaranteedMs !== 0 && { guaranteedMs }) });
+  return Object.freeze(definedFields({ kind: 'link', target, guaranteedMs: guaranteedMs || undefined }));
 }
 
 /** A directory becomes absent, since a directory cannot be called. */
