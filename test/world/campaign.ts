@@ -4,11 +4,11 @@
  *   npx tsx test/world/campaign.ts --seeds 100000 --from 1     many, with a line per 1,000
  *   npx tsx test/world/campaign.ts --seed 1234 --trace         one, with its trace
  *
- * With `--brief`: short simulations, ten in the time of a full one.
+ * With `--brief`: short simulations, ten in the time of a full one. With `--steady`: simulations with calls at a steady rate.
  */
 import { parseArgs } from 'node:util';
 import { allCoverageMarks, Coverage } from './coverage.js';
-import { describeViolations, runSimulation } from './simulation.js';
+import { describeViolations, runSimulation, type SimulationOptions } from './simulation.js';
 
 const { values } = parseArgs({
   options: {
@@ -17,11 +17,13 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
+    steady: { type: 'boolean', default: false },
     dominance: { type: 'boolean', default: false },
   },
 });
 
-const options = { brief: values.brief, dominance: values.dominance };
+const form = values.steady ? 'steady' : values.brief ? 'brief' : 'full';
+const options: SimulationOptions = { form, dominance: values.dominance };
 let current = 0;
 process.on('unhandledRejection', (error) => {
   console.error(`Seed ${current}: an unhandled rejection: ${error instanceof Error ? error.stack : error}`);
@@ -54,7 +56,7 @@ async function runMany(from: number, count: number): Promise<void> {
     if (result.violations.length > 0) {
       failed++;
       if (failed <= 20) console.error(describeViolations(result));
-      for (const kind of new Set(result.violations.map((violation) => violation.split(':')[0] ?? ''))) {
+      for (const kind of new Set(result.violations.map(kindOf))) {
         seedsByViolation.set(kind, [...(seedsByViolation.get(kind) ?? []), current]);
       }
     }
@@ -74,6 +76,15 @@ async function runMany(from: number, count: number): Promise<void> {
   for (const mark of allCoverageMarks)
     console.log(`${String(coverage.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
   process.exitCode = failed > 0 ? 1 : 0;
+}
+
+/** A violation without the ids and numbers of its seed. */
+function kindOf(violation: string): string {
+  return violation
+    .split('\n', 1)[0]!
+    .replaceAll(/\b(?:[cw]-?[a-z0-9]*-[0-9]+|c[0-9]+|[0-9a-f-]{36})\b/g, '…')
+    .replaceAll(/(?<!^C[0-9.]*)[0-9]+(?:\.[0-9]+)?/g, '#')
+    .slice(0, 160);
 }
 
 if (values.seed !== undefined) await runOne(Number(values.seed));

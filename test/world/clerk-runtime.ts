@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Runtime, Timer, TransportFactory } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
@@ -45,10 +46,14 @@ export class ClerkRuntime implements Runtime {
     };
     this.pendingCount++;
     this.refCount++;
-    const timer = this.runtime.setTimer(() => {
-      end();
-      callback();
-    }, delayMs);
+    // Like a timer of Node, it runs in the async context that set it.
+    const timer = this.runtime.setTimer(
+      AsyncResource.bind(() => {
+        end();
+        callback();
+      }),
+      delayMs,
+    );
     return {
       cancel: () => {
         end();

@@ -1,4 +1,5 @@
 import { habitKinds, type HabitKind } from './dominance/caller-habits.js';
+import { incidentKinds, type IncidentKind } from './steady/incident.js';
 
 /** Faults that only the bundled server and its registrations can have. */
 export const serverFaults = ['registry-loss', 'registry-cut', 'write-fails', 'takeover', 'redefine'] as const;
@@ -126,11 +127,13 @@ export const dominanceEvents = [
 export type CoverageEvent = (typeof coverageEvents)[number] | (typeof dominanceEvents)[number];
 
 /** `fault:…` for faults, `habit:…` for habits of callers and services, the event itself otherwise. */
-export type CoverageMark = `fault:${FaultKind}` | `habit:${HabitKind}` | CoverageEvent;
+export type CoverageMark =
+  `fault:${FaultKind}` | `habit:${HabitKind}` | `incident:${IncidentKind}` | CoverageEvent;
 
 export const allCoverageMarks: readonly CoverageMark[] = [
   ...faultKinds.map((kind) => `fault:${kind}` as const),
   ...habitKinds.map((kind) => `habit:${kind}` as const),
+  ...incidentKinds.map((kind) => `incident:${kind}` as const),
   ...coverageEvents,
   ...dominanceEvents,
 ];

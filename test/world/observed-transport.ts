@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Channel, TransportFactory, RequestHandler, TransportRequest } from 'binding-clerk/extend';
 import { callIdOfPath } from './dominance/call-secrets.js';
 import { refusalOf, type RefusedResponse } from './dominance/refused-response.js';
@@ -35,6 +36,8 @@ export function observedTransport(factory: TransportFactory, observer: AttemptOb
       open(endpoint, addresses, authority) {
         const channel = inner.open(endpoint, addresses, authority);
         const handlers = new WeakMap<RequestHandler, ObservingHandler>();
+        // A socket calls its handlers in the async context of the call that opened it.
+        let socketContext: AsyncContext | undefined;
         return {
           get address() {
             return channel.address;
@@ -51,7 +54,14 @@ export function observedTransport(factory: TransportFactory, observer: AttemptOb
             if (channel.address !== addresses[0]) observer.usesSecondAddress();
             const number = record.attempts.length;
             const attempt = observer.attemptStarted(record, endpoint.id);
-            const observing = new ObservingHandler(handler, channel, observer, record, attempt);
+            const observing = new ObservingHandler(
+              handler,
+              channel,
+              observer,
+              record,
+              attempt,
+              (socketContext ??= AsyncLocalStorage.snapshot()),
+            );
             handlers.set(handler, observing);
             channel.dispatch(numbered(request, number), observing, freshOnly);
           },
@@ -84,6 +94,9 @@ export function attemptOfPath(path: string): number {
   return Number(path.slice(path.lastIndexOf('~') + 1));
 }
 
+/** Runs a function in an async context. */
+type AsyncContext = <R>(run: () => R) => R;
+
 /** Passes all calls on, and reports what happens to the attempt. */
 class ObservingHandler implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
@@ -98,6 +111,7 @@ class ObservingHandler implements RequestHandler {
     readonly observer: AttemptObserver,
     readonly record: CallRecord,
     readonly attempt: AttemptRecord,
+    readonly socketContext: AsyncContext,
   ) {
     observer.outstanding.add(attempt);
   }
@@ -133,7 +147,7 @@ class ObservingHandler implements RequestHandler {
     this.#refusal = refusal;
     this.#hasHead = true;
     this.observer.headArrived(this.record, this.attempt, statusCode);
-    return this.inner.onHeaders(...head);
+    return this.socketContext(() => this.inner.onHeaders(...head));
   }
 
   onData(chunk: Buffer): boolean {
@@ -142,14 +156,14 @@ class ObservingHandler implements RequestHandler {
 
   onComplete(trailers: string[] | null): void {
     this.#ended();
-    if (this.#refusal === undefined) this.inner.onComplete(trailers);
+    if (this.#refusal === undefined) this.socketContext(() => this.inner.onComplete(trailers));
     else this.#fail(this.#refusal.createError());
   }
 
   onError(error: Error): void {
     this.#ended();
     if (this.#isCancelled) this.inner.onError(error);
-    else this.#fail(error);
+    else this.socketContext(() => this.#fail(error));
   }
 
   onUpgrade(...upgrade: Parameters<RequestHandler['onUpgrade']>): void {

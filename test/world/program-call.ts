@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import type { Binding, CallFunctionContext, Clerk, Endpoint } from 'binding-clerk';
 import { exchangeMessage } from './custom-protocol.js';
@@ -21,8 +22,15 @@ export interface ProgramCallOptions {
   onHandler(): void;
 }
 
-/** Makes a call. Resolves to the status: at the head of a response for `request`, `fetch` and `dispatch`, at its end otherwise. */
-export async function makeProgramCall(options: ProgramCallOptions): Promise<number> {
+/** The async context of each call: its id. */
+const callContext = new AsyncLocalStorage<string>();
+
+/** Makes a call in an async context of its own. Resolves to the status: at the head of a response for `request`, `fetch` and `dispatch`, at its end otherwise. */
+export function makeProgramCall(options: ProgramCallOptions): Promise<number> {
+  return callContext.run(options.record.id, () => makeCall(options));
+}
+
+async function makeCall(options: ProgramCallOptions): Promise<number> {
   const { simulation, binding, record, signal, sharedHeaders } = options;
   const { id, kind, manner, method: how, timeoutMs } = record;
   if (how === 'call') return callInCustomProtocol(options);
@@ -137,14 +145,17 @@ async function callInCustomProtocol(options: ProgramCallOptions): Promise<number
   const { id, kind, timeoutMs } = record;
   const activeContexts: CallFunctionContext[] = [];
   try {
-    const exchange = (endpoint: Endpoint, context: CallFunctionContext): Promise<number> => {
-      activeContexts.push(context);
+    const exchange = (endpoint: Endpoint, callFunctionContext: CallFunctionContext): Promise<number> => {
+      activeContexts.push(callFunctionContext);
       const isFirst = record.attempts.length === 0;
       options.requestSent(options.attemptStarted(endpoint.id));
+      const context = callContext.getStore();
+      if (context !== id)
+        simulation.oracle.violate('C9.3', `${id} runs in the async context of ${String(context)}`);
       options.onHandler();
       const plain = isFirst ? simulation.dominance.plainOf(record) : undefined;
-      const exchanging = exchangeMessage(simulation, record, endpoint, context.signal, plain);
-      return exchanging.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
+      const exchanging = exchangeMessage(simulation, record, endpoint, callFunctionContext.signal, plain);
+      return exchanging.finally(() => activeContexts.splice(activeContexts.indexOf(callFunctionContext), 1));
     };
     return await binding.call(exchange, { timeoutMs, ...(signal && { signal }), kind });
   } finally {

@@ -40,17 +40,21 @@ export interface ServerScenario {
   readonly guaranteedMs: number;
 }
 
+/** Length of a simulation: with all faults and convergence, a few seconds, or with calls at a steady rate. */
+export type SimulationForm = 'full' | 'brief' | 'steady';
+
 export function drawScenario(
   random: RandomStream,
   ofServer: RandomStream,
   isHarmless: boolean,
-  brief: boolean,
+  form: SimulationForm,
 ): Scenario {
   const whole = { ...drawFullScenario(random, ofServer), isHarmless };
-  if (!brief) return whole;
+  if (form === 'full') return whole;
+  if (form === 'steady') return steadyScenario(whole);
   return {
     ...whole,
-    isShort: brief,
+    isShort: true,
     server: undefined,
     clerks: 1,
     services: ['/w/s0'],
@@ -58,6 +62,28 @@ export function drawScenario(
     storm: false,
     faultPeriodMs: random.between(1_000, 4_000),
     calls: random.int(10, 30),
+  };
+}
+
+/** One clerk and one service. Its endpoints, faults and calls are those of the incident. */
+function steadyScenario(whole: Scenario): Scenario {
+  return {
+    ...whole,
+    isShort: true,
+    isHarmless: true,
+    isSurvivable: false,
+    server: undefined,
+    clerks: 1,
+    services: ['/w/s0'],
+    startable: undefined,
+    link: undefined,
+    hasDeadFirstAddress: false,
+    ttlMs: undefined,
+    connections: 64,
+    latencyMs: whole.latencyMs / 5,
+    storm: false,
+    faultPeriodMs: 0,
+    calls: 0,
   };
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { CoverageEvent } from './coverage.js';
 import { testSeeds } from './seed-tests.js';
 
-const { coverage, assertComplete } = testSeeds(18_000, 1_000, { brief: true });
+const { coverage, assertComplete } = testSeeds(18_000, 1_000, { form: 'brief' });
 
 /** What short simulations must cover. */
 const wanted: readonly CoverageEvent[] = [

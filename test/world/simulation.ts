@@ -19,10 +19,12 @@ import { SimulatedRegistry, type ClientRegistry, type RegistryState } from './si
 import { checkBudgetRefills, checkConvergence } from './convergence-check.js';
 import { endpointOf, Replicas } from './replicas.js';
 import { ServerSimulation } from './server/server-simulation.js';
-import { drawScenario, type Scenario } from './scenario.js';
+import { drawScenario, type Scenario, type SimulationForm } from './scenario.js';
+import { drawIncident, type Incident } from './steady/incident.js';
+import { runSteadily } from './steady/steady-run.js';
 import { drawFaultMix, type FaultMix } from './fault-mix.js';
 import { GroundTruth } from './ground-truth.js';
-import { CallerHabits } from './dominance/caller-habits.js';
+import { CallerHabits, drawHabits } from './dominance/caller-habits.js';
 import { callIdOfPath } from './dominance/call-secrets.js';
 import { DominanceOracle } from './dominance/dominance-oracle.js';
 import { drawRouteReply } from './dominance/route-reply.js';
@@ -30,7 +32,7 @@ import { attemptOfPath } from './observed-transport.js';
 
 export interface SimulationResult {
   readonly seed: number;
-  readonly isShort: boolean;
+  readonly form: SimulationForm;
   readonly violations: readonly string[];
   readonly coverage: Coverage;
   /** Hash of the trace; the same for every run of a seed. */
@@ -43,8 +45,8 @@ export interface SimulationResult {
 export interface SimulationOptions {
   /** Keeps the lines of the trace. */
   readonly trace?: boolean;
-  /** Runs a short simulation. */
-  readonly brief?: boolean;
+  /** Default: full. */
+  readonly form?: SimulationForm;
   /** Reports violations of C9. */
   readonly dominance?: boolean;
 }
@@ -66,7 +68,7 @@ export async function runSimulation(
   const { oracle, coverage, trace } = simulation;
   return {
     seed,
-    isShort: options.brief ?? false,
+    form: options.form ?? 'full',
     violations: oracle.violations,
     coverage,
     hash: trace.hash,
@@ -76,11 +78,11 @@ export async function runSimulation(
 }
 
 /** The violations of a seed, and the command that reproduces them. */
-export function describeViolations({ seed, isShort, violations }: SimulationResult): string {
+export function describeViolations({ seed, form, violations }: SimulationResult): string {
   const shown = violations.slice(0, 5).map((violation) => `  ${violation}`);
   const more = violations.length > 5 ? [`  and ${violations.length - 5} more`] : [];
   return [
-    `Seed ${seed}: npx tsx test/world/campaign.ts ${isShort ? '--brief ' : ''}--seed ${seed} --trace`,
+    `Seed ${seed}: npx tsx test/world/campaign.ts ${form === 'full' ? '' : `--${form} `}--seed ${seed} --trace`,
     ...shown,
     ...more,
   ].join('\n');
@@ -104,6 +106,8 @@ export class Simulation implements SimulationState {
   readonly scenario: Scenario;
   readonly faultMix: FaultMix;
   readonly faults: FaultInjector;
+  /** Set in steady simulations. */
+  readonly incident: Incident | undefined;
   readonly habits: CallerHabits;
   readonly dominance: DominanceOracle;
   readonly clients: SimulatedClient[] = [];
@@ -129,7 +133,7 @@ export class Simulation implements SimulationState {
     readonly seed: number,
     readonly options: SimulationOptions,
   ) {
-    const { trace = false, brief = false } = options;
+    const { trace = false, form = 'full' } = options;
     this.runtime = createFakeRuntime({ seed });
     this.trace = new Trace(() => this.runtime.now(), trace);
     this.log = this.trace.log;
@@ -143,13 +147,15 @@ export class Simulation implements SimulationState {
     this.scenario = drawScenario(
       random,
       randomStream(seed, 'server', 50),
-      callers.chance(brief ? 0.3 : 0.1),
-      brief,
+      callers.chance(form === 'full' ? 0.1 : 0.3),
+      form,
     );
-    this.habits = new CallerHabits(callers, this.scenario.isHarmless, this.options.dominance === true);
+    this.incident = form === 'steady' ? drawIncident(callers) : undefined;
+    const habits = this.options.dominance === true ? drawHabits(callers, this.scenario.isHarmless) : [];
+    this.habits = new CallerHabits(callers, this.incident?.habits ?? habits);
     const { services, startable, link } = this.scenario;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
-    this.faultMix = drawFaultMix(random, this.scenario);
+    this.faultMix = this.incident === undefined ? drawFaultMix(random, this.scenario) : new Map();
     this.workload = randomStream(seed, 'load');
     this.#registryRandom = randomStream(seed, 'registry');
     const { latencyMs } = this.scenario;
@@ -225,6 +231,7 @@ export class Simulation implements SimulationState {
   async run(): Promise<void> {
     const { runtime, scenario, faults } = this;
     await this.server?.begin(() => this.#populate(this.#random));
+    if (this.incident !== undefined) await runSteadily(this, this.incident);
     faults.begin();
     for (let i = 0; i < scenario.calls; i++)
       scheduleCall(this, this.workload.between(0, scenario.faultPeriodMs), drawCall(this));
@@ -234,7 +241,7 @@ export class Simulation implements SimulationState {
     faults.heal();
     this.healed = true;
     for (const { registry } of this.clients) registry.healed();
-    await checkConvergence(this);
+    if (this.incident === undefined) await checkConvergence(this);
     await checkBudgetRefills(this);
     await closeAllClients(this);
     this.oracle.checkExecutions();
@@ -298,10 +305,12 @@ export class Simulation implements SimulationState {
     const { isSurvivable, services, startable, link } = this.scenario;
     const serviceMs = random.between(0.5, 20);
     for (const service of services) {
-      const count = isSurvivable ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]);
+      const count =
+        this.incident?.endpoints ??
+        (isSurvivable ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]));
       const replicas = Array.from({ length: count }, (_, i) =>
         (this.server?.services ?? this.replicas).start(service, {
-          serviceMs: serviceMs * random.between(0.8, 1.5),
+          serviceMs: serviceMs * (this.incident === undefined ? random.between(0.8, 1.5) : 1),
           isProtected: isSurvivable && i === 0,
         }),
       );

@@ -42,18 +42,25 @@ export const usualManner: Omit<CallManner, 'method'> = {
   sendsStream: false,
 };
 
-/** Draws the habits of a simulation. Independent of its faults, so that each can occur without the other. */
+/**
+ * Draws the habits of a simulation. Independent of its faults, so that each can occur without the other.
+ *
+ * @param isHarmless - whether the simulation has no fault of an endpoint; it then has a habit at least
+ */
+export function drawHabits(random: RandomStream, isHarmless: boolean): HabitKind[] {
+  return random.some(habitKinds, random.int(isHarmless ? 1 : 0, 4));
+}
+
+/** The habits of one simulation. */
 export class CallerHabits {
   readonly #strengths = new Map<HabitKind, number>();
   readonly routes: readonly Route[];
 
   constructor(
     readonly random: RandomStream,
-    isHarmless: boolean,
-    isEnabled: boolean,
+    kinds: readonly HabitKind[],
   ) {
-    const count = isEnabled ? random.int(isHarmless ? 1 : 0, 4) : 0;
-    for (const kind of random.some(habitKinds, count)) this.#strengths.set(kind, random.uniform());
+    for (const kind of kinds) this.#strengths.set(kind, random.uniform());
     this.routes = [...this.#strengths.keys()]
       .filter((kind) => kind.startsWith('route-'))
       .map((kind) => drawRoute(kind.slice('route-'.length) as RouteKind, random));

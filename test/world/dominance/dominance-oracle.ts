@@ -119,7 +119,12 @@ export class DominanceOracle {
       clock.setTimer(() => this.#checkUnreadable(call, result.at), marginMs + 0.001);
       return;
     }
-    if (result.statusCode === 429 || result.statusCode >= 500) return coverage.hit('plain-failing');
+    if (result.statusCode === 429 || result.statusCode >= 500) {
+      coverage.hit('plain-failing');
+      const restMs = call.startedAt + call.timeoutMs - result.at;
+      clock.setTimer(() => this.#checkAnswered(call, result), restMs + marginMs + 0.001);
+      return;
+    }
     coverage.hit(call.attempts.length > 1 ? 'plain-answered-joined' : 'plain-answered');
     const { statusCode, isComplete } = result;
     if (call.method === 'json' && !isComplete) return;
@@ -144,6 +149,15 @@ export class DominanceOracle {
       );
   }
 
+  /** A call may wait for a better answer than a failing one, but must not end without an answer because of that. */
+  #checkAnswered(call: CallRecord, { at, statusCode }: PlainResult & { readonly statusCode: number }): void {
+    const { id, outcome } = call;
+    if (this.#isExempt(call, Infinity) || outcome === undefined || outcome.ok) return;
+    if ((outcome.error as ClerkError).code === 'BAD_STATUS') return;
+    const answer = `a plain request gets ${statusCode} after ${(at - call.startedAt).toFixed(1)} ms`;
+    this.#options.violate('C9.1', `${id} ${describe(outcome)}, and ${answer}`);
+  }
+
   /** A response that the parser refuses is an answer: it ends a call with one attempt, is not retried, and has its own code. */
   #checkUnreadable(call: CallRecord, at: number): void {
     const { id, outcome, attempts } = call;
@@ -164,7 +178,7 @@ export class DominanceOracle {
 
   #isExempt({ abortedAt, destroyedAt, hasBrokenBody }: CallRecord, at: number): boolean {
     const endedAt = Math.min(abortedAt ?? Infinity, destroyedAt ?? Infinity);
-    return endedAt <= at + marginMs || hasBrokenBody;
+    return endedAt < Infinity && endedAt <= at + marginMs ? true : hasBrokenBody;
   }
 }
 
