@@ -49,6 +49,13 @@ export class ResponseBody extends Readable {
   #isComplete = false;
   #isUsed = false;
   #pendingRead: PendingRead | undefined = undefined;
+  /** Whether the stream is read beside `#pendingRead`, so that both get all chunks. */
+  #isShared = false;
+  /**
+   * Chunks that a read of the whole body has taken, until the stream ends in the next tick. A program that reads the
+   * stream too gets them.
+   */
+  #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';
   #webStream: ReadableStream | undefined = undefined;
 
@@ -67,6 +74,7 @@ export class ResponseBody extends Readable {
     this.#receivedBytes += chunk.length;
     if (this.#buffered === undefined) return this.push(chunk);
     this.#buffered.push(chunk);
+    if (this.#isShared) return this.push(chunk);
     return this.#pendingRead !== undefined || this.#receivedBytes < this.readableHighWaterMark;
   }
 
@@ -150,7 +158,7 @@ export class ResponseBody extends Readable {
     if (this.closed) return Promise.resolve();
     const maxBytes = Number.isFinite(limit) && limit > 0 ? limit : defaultDumpBytes;
     if (this.#buffered !== undefined && this.#isComplete && this.#receivedBytes <= maxBytes) {
-      this.#markConsumed();
+      this.#markConsumed([]);
       return new Promise((resolve) => this.on('close', resolve));
     }
     return new Promise((resolve, reject) => {
@@ -180,11 +188,17 @@ export class ResponseBody extends Readable {
 
   override _read(): void {
     const buffered = this.#buffered;
-    if (buffered !== undefined) {
-      // A pending read of the whole body, such as `text()`, gets all chunks, so no chunk is passed to the stream.
-      if (this.#pendingRead) return;
+    if (this.#consumed) {
+      if (this.listenerCount('data') + this.listenerCount('readable') > 0)
+        for (const chunk of this.#consumed) this.push(chunk);
+      this.#consumed = undefined;
+      this.push(null);
+      return;
+    }
+    if (buffered !== undefined && !this.#isShared) {
       this.#isUsed = true;
-      this.#buffered = undefined;
+      if (this.#pendingRead) this.#isShared = true;
+      else this.#buffered = undefined;
       for (const chunk of buffered) this.push(chunk);
       if (this.#isComplete) this.push(null);
     }
@@ -231,17 +245,20 @@ export class ResponseBody extends Readable {
 
   #settleRead(pending: PendingRead): void {
     const chunks = this.#buffered ?? [];
-    this.#markConsumed();
+    this.#markConsumed(chunks);
     pending.resolve(chunks);
   }
 
   /** Ends the stream after a read of the whole body, as if the stream had been read. */
-  #markConsumed(): void {
+  #markConsumed(chunks: readonly Buffer[]): void {
     this.#isUsed = true;
     this.#buffered = undefined;
     this.#pendingRead = undefined;
-    this.push(null);
-    this.resume();
+    if (this.#isShared) this.push(null);
+    else {
+      this.#consumed = chunks;
+      this.resume();
+    }
   }
 
   #decode(chunks: readonly Buffer[]): string {

@@ -1,7 +1,9 @@
 /** Response bodies behave like undici's: each case runs over an undici Pool and over a binding, and both must agree. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { finished, pipeline } from 'node:stream/promises';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Pool } from 'undici';
 import type { ClerkResponse } from 'binding-clerk';
@@ -100,6 +102,19 @@ async function all(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of stream) pieces.push(piece);
   return Buffer.concat(pieces).toString('hex');
+}
+
+/** The text of a stream, read with 'data' listeners. */
+async function collect(stream: Readable): Promise<string> {
+  const pieces: Buffer[] = [];
+  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  await once(stream, 'end');
+  return digest(Buffer.concat(pieces));
+}
+
+/** A short form of a body, so that a failure does not print all of it. */
+function digest(body: Buffer | string): string {
+  return `${String(Buffer.byteLength(body))} bytes, ${createHash('sha256').update(body).digest('hex')}`;
 }
 
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
@@ -352,6 +367,103 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
       return [read, body.errored];
     },
   ],
+  ...['/small', '/pieces', '/large', '/empty'].flatMap((path): [string, (ask: Ask) => Promise<unknown>][] => [
+    [
+      `text() beside 'data' listeners, ${path}`,
+      async (ask) => {
+        const { body } = await ask(path);
+        const read = body.text();
+        const streamed = collect(body);
+        return [digest(await read), await streamed];
+      },
+    ],
+    [
+      `'data' listeners beside text(), ${path}`,
+      async (ask) => {
+        const { body } = await ask(path);
+        const streamed = collect(body);
+        return [digest(await body.text()), await streamed];
+      },
+    ],
+    [
+      `json() beside pipe(), ${path}`,
+      async (ask) => {
+        const { body } = await ask(path);
+        const sink = new PassThrough();
+        body.pipe(sink);
+        body.on('error', () => sink.end());
+        const read = resultOf(body.json());
+        return [await collect(sink), await read];
+      },
+    ],
+    [
+      `text() beside a 'readable' listener, ${path}`,
+      async (ask) => {
+        const { body } = await ask(path);
+        body.on('readable', () => void body.read());
+        return digest(await body.text());
+      },
+    ],
+  ]),
+  [
+    "text() after the first 'data'",
+    async (ask) => {
+      const { body } = await ask('/pieces');
+      const streamed = collect(body);
+      await once(body, 'data');
+      return [await resultOf(body.text()), await streamed];
+    },
+  ],
+  [
+    "a cut body with text() beside 'data' listeners",
+    async (ask) => {
+      const { body } = await ask('/cut');
+      let bytes = 0;
+      body.on('error', () => undefined).on('data', (piece: Buffer) => (bytes += piece.length));
+      return [await resultOf(body.text()), bytes];
+    },
+  ],
+  [
+    'destroy() in the tick of the response, with a listener added later',
+    async (ask) => {
+      const { body } = await ask('/endless');
+      body.destroy();
+      await Promise.resolve();
+      const error = await new Promise<NodeJS.ErrnoException>((resolve) => body.once('error', resolve));
+      return [error.code, body.destroyed];
+    },
+  ],
+  [
+    'destroy() with an error, then text() in the same tick',
+    async (ask) => {
+      const { body } = await ask('/gated');
+      body.on('error', () => undefined);
+      body.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }));
+      return resultOf(body.text());
+    },
+  ],
+  [
+    'text(), then destroy() in the same tick',
+    async (ask) => {
+      const { body } = await ask('/gated');
+      body.on('error', () => undefined);
+      const read = resultOf(body.text());
+      body.destroy();
+      return read;
+    },
+  ],
+  [
+    "destroy() beside a 'data' listener",
+    async (ask) => {
+      const { body } = await ask('/endless');
+      const events: string[] = [];
+      for (const event of ['end', 'close', 'error']) body.on(event, () => events.push(event));
+      body.once('data', () => body.destroy());
+      await once(body, 'close').catch(() => undefined);
+      await later();
+      return [events, await resultOf(body.text())];
+    },
+  ],
   [
     'HEAD',
     async (ask) => {
@@ -412,6 +524,17 @@ test('a body can be read once: the second read fails', async () => {
   letGo();
   expect(await first).toBe(text);
 });
+
+test.each(['/small', '/pieces', '/large'])(
+  'text() beside for await gives both the whole body, %s',
+  async (path) => {
+    const { ours } = await poolAndBinding();
+    const { body } = await ours(path);
+    const [read, streamed] = await Promise.all([body.text(), all(body)]);
+    expect(digest(Buffer.from(streamed, 'hex'))).toBe(digest(read));
+    expect(read).toBe(path === '/large' ? large.toString() : text);
+  },
+);
 
 test('an unread body stops the connection', async () => {
   const { ours } = await poolAndBinding();
