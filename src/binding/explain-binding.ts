@@ -24,6 +24,8 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
       reason: policyNote === undefined ? reason : `${policyNote}, ${reason}`,
     });
   }
+  const timeoutMs = config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs);
+  const retryConfig = context.retryConfig(undefined);
   const explanation: Explanation = {
     name: config.name,
     canonical: resolution?.canonical,
@@ -44,8 +46,10 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     guaranteedMs: resolution?.ttlMs,
     stale: resolution?.stale ?? false,
     retriesLeft: context.budget.available(now),
-    timeoutMs: config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs),
-    attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
+    timeoutMs,
+    attemptTimeoutMs: context.timeouts
+      .forRoute('GET', '')
+      .timeoutMs(now, retryConfig.attemptTimeout, timeoutMs),
   };
   const text = (): string => formatExplanation(explanation);
   // Not enumerable, so that copies, comparisons and JSON contain data only.

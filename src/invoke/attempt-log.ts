@@ -17,15 +17,15 @@ export interface AttemptRecord {
   readonly stage: Stage;
 }
 
-/** The facts of a call that its attempt log needs. */
-export interface AttemptLogOptions {
+/** The facts of a call that its attempt log and its errors need. */
+export interface CallInfo {
   readonly kind: CallKind;
   readonly startedAt: number;
   /**
    * Deadline of the call, on the clock's scale. May change until the first attempt: a lookup may return a service
    * config that sets the call timeout.
    */
-  deadlineAt: number;
+  readonly deadlineAt: number;
 }
 
 /** The outcomes of a call's attempts so far, and whether any of these attempts may have been executed. */
@@ -35,7 +35,7 @@ export class AttemptLog {
 
   constructor(
     readonly context: CallContext,
-    readonly options: AttemptLogOptions,
+    readonly call: CallInfo,
   ) {}
 
   /**

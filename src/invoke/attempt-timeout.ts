@@ -1,84 +1,99 @@
 import { LatencyHistogram } from './latency-histogram.js';
+import type { AttemptTimeoutBounds } from './retry-settings.js';
 
+/** Attempt timeout of a route class with fewer than 10 recorded latencies, in ms. */
 const initialTimeoutMs = 250;
-const minTimeoutMs = 25;
 const maxTimeoutMs = 1_000;
-/** If 99 % of the latencies are below this value, in ms, the computed timeout is at most `minTimeoutMs`. */
+/** Number of latencies after which the attempt timeout may exceed 1,000 ms. */
+const samplesForLongTimeout = 20;
+/** If 99 % of the latencies are below this value, in ms, the computed timeout is at most 25 ms. */
 const fastMs = 4;
+const fastTimeoutMs = 25;
 const samplesPerUpdate = 32;
-const maxMethods = 32;
+const maxClasses = 256;
 
 /**
- * The attempt timeouts of one service, by HTTP method. Each of the first 32 methods has its own timeout. All further
- * methods share one timeout.
+ * The attempt timeouts of one service, by HTTP method and route class. The first 256 pairs have a timeout each. All
+ * further pairs share one timeout.
  */
 export class AttemptTimeouts {
-  readonly #byMethod = new Map<string, AttemptTimeout>();
-  // Caches the last result of `forMethod`, since most applications use the same method for most calls.
+  readonly #byMethod = new Map<string, Map<string, AttemptTimeout>>();
+  readonly #shared = new AttemptTimeout();
+  #size = 0;
+  // Caches the last result, since most applications call the same route many times in a row.
   #lastMethod = '';
+  #lastRoute = '';
   #lastTimeout: AttemptTimeout | undefined;
 
-  /** Returns the attempt timeout that applies to `method`. */
-  forMethod(method: string): AttemptTimeout {
-    if (this.#lastTimeout !== undefined && method === this.#lastMethod) return this.#lastTimeout;
-    let timeout = this.#byMethod.get(method);
-    if (timeout === undefined) {
-      const key = this.#byMethod.size < maxMethods ? method : '*';
-      timeout = this.#byMethod.get(key) ?? new AttemptTimeout();
-      this.#byMethod.set(key, timeout);
-    }
+  /** Returns the attempt timeout of requests with `method` to the class `route`. */
+  forRoute(method: string, route: string): AttemptTimeout {
+    if (this.#lastTimeout !== undefined && route === this.#lastRoute && method === this.#lastMethod)
+      return this.#lastTimeout;
+    const timeout = this.#find(method, route);
     this.#lastMethod = method;
+    this.#lastRoute = route;
     this.#lastTimeout = timeout;
     return timeout;
   }
 
-  /**
-   * Timeout of health probes, in ms: the longest attempt timeout of all methods, but at least 250. The minimum leaves
-   * time to establish a connection, which latencies measured on open connections do not include.
-   */
-  get maxMs(): number {
-    let max = initialTimeoutMs;
-    for (const { timeoutMs } of this.#byMethod.values()) max = Math.max(max, timeoutMs);
-    return max;
+  #find(method: string, route: string): AttemptTimeout {
+    let byRoute = this.#byMethod.get(method);
+    let timeout = byRoute?.get(route);
+    if (timeout !== undefined) return timeout;
+    if (this.#size >= maxClasses) return this.#shared;
+    if (byRoute === undefined) this.#byMethod.set(method, (byRoute = new Map<string, AttemptTimeout>()));
+    byRoute.set(route, (timeout = new AttemptTimeout()));
+    this.#size++;
+    return timeout;
   }
 }
 
 /**
- * The attempt timeout of one HTTP method: how long an attempt may take before another endpoint is tried. The timeout is
- * computed from the recorded latencies of the method. A short timeout detects hung endpoints of a fast service early. A
- * long timeout avoids needless retries of a slow service.
+ * The attempt timeout of one route class: how long an attempt may take before a second attempt joins it. Computed from
+ * the latencies of responses only, so that hung endpoints do not raise it. A short timeout detects hung endpoints of a
+ * fast route early. A long timeout avoids needless attempts on a slow route.
+ *
+ * @see [C2.1](../../docs/guarantees.md#c2-1)
  */
 export class AttemptTimeout {
-  /**
-   * The timeout as of the last update, in ms: 3 × the 99th percentile of the latencies + 10, limited to 25 … 1,000. The
-   * timeout is 250 while fewer than 10 latencies are recorded.
-   *
-   * @see [C2.1](../../docs/guarantees.md#c2-1)
-   */
-  timeoutMs = initialTimeoutMs;
   readonly #latencies = new LatencyHistogram();
+  /** 3 × the 99th percentile + 10, in ms; undefined while fewer than 10 latencies are recorded. */
+  #computedMs: number | undefined;
+  #samples = 0;
   #samplesSinceUpdate = 0;
+  /** Median latency, in ms, ≥ 4; undefined while fewer than 10 latencies are recorded. */
+  medianMs: number | undefined = undefined;
 
-  /** Returns the timeout that applies at `now`, in ms; 250 if all recorded latencies have expired. */
-  timeoutAt(now: number): number {
-    return this.#latencies.isExpired(now) ? initialTimeoutMs : this.timeoutMs;
+  /**
+   * Returns the timeout at `now`, in ms: 250 if all recorded latencies have expired, otherwise the computed timeout
+   * within 25 … 1,000. Once 20 latencies are recorded, the timeout may rise to half of `callMs`, the time of the call.
+   */
+  timeoutMs(now: number, { minMs, maxMs }: AttemptTimeoutBounds, callMs: number): number {
+    let ms = this.#computedMs;
+    if (ms === undefined || this.#latencies.isExpired(now)) ms = initialTimeoutMs;
+    if (maxMs !== undefined) ms = Math.min(ms, maxMs);
+    else if (ms > maxTimeoutMs)
+      ms =
+        this.#samples < samplesForLongTimeout
+          ? maxTimeoutMs
+          : Math.min(ms, Math.max(maxTimeoutMs, callMs / 2));
+    return ms < minMs ? minMs : ms;
   }
 
-  /**
-   * Records the time from the start of an attempt to the response headers, or until the attempt was abandoned without a
-   * response. A failure without a response, such as a refused connection, must not be recorded: its duration says
-   * nothing about response times.
-   */
+  /** Records the latency of a response: the time from the end of the request to the response headers, in ms. */
   record(latencyMs: number, now: number): void {
+    this.#samples++;
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
-    // The timeout is at its minimum, and all latencies since the last update were below `fastMs`. An update would not
-    // change the timeout.
-    if (latencyMs < fastMs && this.timeoutMs === minTimeoutMs && this.#samplesSinceUpdate === 0) return;
+    const computedMs = this.#computedMs;
+    // All latencies since the last update were below `fastMs`. An update would not change the timeout.
     if (
-      ++this.#samplesSinceUpdate >= samplesPerUpdate ||
-      this.timeoutMs === initialTimeoutMs ||
-      latencyMs >= this.timeoutMs
+      latencyMs < fastMs &&
+      computedMs !== undefined &&
+      computedMs <= fastTimeoutMs &&
+      this.#samplesSinceUpdate === 0
     )
+      return;
+    if (++this.#samplesSinceUpdate >= samplesPerUpdate || computedMs === undefined || latencyMs >= computedMs)
       this.#update();
   }
 
@@ -93,7 +108,7 @@ export class AttemptTimeout {
   #update(): void {
     this.#samplesSinceUpdate = 0;
     const p99Ms = this.#latencies.edgeMs(0.01);
-    this.timeoutMs =
-      p99Ms === undefined ? initialTimeoutMs : Math.min(maxTimeoutMs, Math.max(minTimeoutMs, 3 * p99Ms + 10));
+    this.#computedMs = p99Ms === undefined ? undefined : 3 * p99Ms + 10;
+    this.medianMs = this.#latencies.edgeMs(0.5);
   }
 }

@@ -36,10 +36,11 @@ export interface AttemptHandler {
   onUpgrade(attempt: Attempt, statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
   onError(attempt: Attempt, error: Error): void;
   onBodySent(chunkSize: number, totalBytesSent: number): void;
-  onRequestSent(): void;
+  onRequestSent(attempt: Attempt): void;
 }
 
-class AbandonedError extends Error {
+/** Thrown in `onConnect` of a request that must not be written. */
+export class AbandonedError extends Error {
   override readonly name = 'Abandoned';
   readonly code = 'ABANDONED';
 }
@@ -65,6 +66,12 @@ export class Attempt implements RequestHandler {
    * closes.
    */
   ended = false;
+  /** Whether the outcome of the attempt was recorded. */
+  isRecorded = false;
+  /** Whether the attempt has passed its attempt timeout. */
+  isLate = false;
+  /** When the attempt timeout began: at the last byte of the request, before that at the start of the attempt. */
+  sentAt: number;
   /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
   /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
@@ -82,6 +89,8 @@ export class Attempt implements RequestHandler {
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
+    /** When the call looks at the attempt again; `Infinity` if only the deadline of the call limits the attempt. */
+    public checkAt: number,
     /** Whether undici may send the request again on a new connection after the first connection broke. */
     readonly allowsResend: boolean,
     /**
@@ -91,13 +100,19 @@ export class Attempt implements RequestHandler {
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
+    this.sentAt = startedAt;
+  }
+
+  /** Whether the request body is still being written. */
+  get isUploading(): boolean {
+    return false;
   }
 
   /**
    * Returns a new attempt at the same endpoint, with the same number, for the address that the channel uses now. The
    * new attempt takes over the reserved retry.
    */
-  redial(now: number): Attempt {
+  redial(now: number, checkAt: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;
     const AttemptClass = this.constructor as typeof Attempt;
@@ -108,6 +123,7 @@ export class Attempt implements RequestHandler {
       number,
       pickReason,
       now,
+      checkAt,
       allowsResend,
       hasReservedRetry,
     );
@@ -175,15 +191,22 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that reports upload progress. {@link Attempt} lacks these methods, so undici makes no progress calls for
- * attempts that do not need them.
+ * An attempt that follows its upload. {@link Attempt} lacks these methods, so undici makes no progress calls for attempts
+ * that do not need them.
  */
 export class UploadTrackingAttempt extends Attempt {
+  #isSent = false;
+
+  override get isUploading(): boolean {
+    return this.stage === 'sent' && !this.#isSent;
+  }
+
   onBodySent(chunkSize: number, totalBytesSent: number): void {
     if (!this.abandoned) this.handler.onBodySent(chunkSize, totalBytesSent);
   }
 
   onRequestSent(): void {
-    if (!this.abandoned) this.handler.onRequestSent();
+    this.#isSent = true;
+    if (!this.abandoned) this.handler.onRequestSent(this);
   }
 }

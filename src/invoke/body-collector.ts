@@ -1,6 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ClerkError } from '../core/errors.js';
-import type { WholeBodyHandler } from './http-call-port.js';
+import type { RequestHandler } from '../core/transport.js';
+
+/**
+ * A handler that buffers the whole response body. If the body is truncated, the call can be retried, and the response
+ * of the retry replaces the truncated response.
+ */
+export interface WholeBodyHandler extends RequestHandler {
+  /** Discards everything received so far, because another response follows. */
+  restart(): void;
+}
 
 const maxQuotedCharacters = 4_096;
 

@@ -8,7 +8,7 @@ import { hasCode } from './classify-error.js';
 
 /** `DEADLINE_EXCEEDED`: the deadline of the call has passed. */
 export function deadlineError(log: AttemptLog): ClerkError {
-  const { startedAt, deadlineAt } = log.options;
+  const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
   return lastAttemptError(
     log,
@@ -22,7 +22,7 @@ export function deadlineError(log: AttemptLog): ClerkError {
 /** `OUTCOME_UNKNOWN`: the request was sent, the response was lost, and the request must not be sent again. */
 export function outcomeUnknownError(log: AttemptLog): ClerkError {
   const reason =
-    log.options.kind === 'once'
+    log.call.kind === 'once'
       ? "its kind is 'once'; set kind: 'idempotent' if running the call twice does no harm"
       : 'its request body can be read only once';
   return lastAttemptError(
@@ -51,10 +51,10 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
  */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
-  const ms = Math.round(clock.now() - log.options.startedAt);
+  const ms = Math.round(clock.now() - log.call.startedAt);
   return lastAttemptError(
     log,
-    log.options.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
+    log.call.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
     `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`,
   );
 }
@@ -65,6 +65,15 @@ export function budgetError(log: AttemptLog): ClerkError {
     log,
     'BUDGET_EXHAUSTED',
     `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the retry budget of the service is used up: too many calls to the service failed in the last 10 s`,
+  );
+}
+
+/** `OUTCOME_UNKNOWN`: the request was sent, the response was lost, and retries are switched off. */
+export function retriesOffError(log: AttemptLog): ClerkError {
+  return lastAttemptError(
+    log,
+    'OUTCOME_UNKNOWN',
+    `Call to ${log.context.name} was sent and failed (${lastCode(log)}); the call was not retried because its option retries is false`,
   );
 }
 

@@ -1,83 +1,82 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
+import { isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
-import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
+import { CallIdentity, idempotencyScopeOf, parseExecutionHeaders } from './at-most-once.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
-import { Attempt, UploadTrackingAttempt } from './attempt.js';
+import { AbandonedError, Attempt, UploadTrackingAttempt, type AttemptHandler } from './attempt.js';
+import type { WholeBodyHandler } from './body-collector.js';
 import { tooManyPendingError, type CallContext } from './call-context.js';
+import { propagatesDeadline, type CallDeadline } from './call-deadline.js';
+import type { CallAction, CallFacts, FailureCause, Settlement } from './call-decision.js';
+import { callbackError, requestBodyError, truncatedError } from './call-errors.js';
+import { classifyError, codeOf, isFailureStatus, wrapCallerError } from './classify-error.js';
+import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
-import { isFailureStatus } from './classify-error.js';
-import { effectiveTimeoutMs, propagatesDeadline, type CallDeadline } from './call-deadline.js';
-import { Failover } from './failover.js';
-import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
-import { isRetryableStatus } from './retry-rules.js';
-import type { TimerEntry } from './timer-wheel.js';
+import { FailoverCall } from './failover-call.js';
+import { isBodyError, isReplayable } from './request-body.js';
+import { retryAfterMs } from './retry-after.js';
 
 /**
  * One HTTP call. Delivers exactly one response, or one error, to the caller's handler. If no response has arrived by
  * the deadline of the call, delivers an error.
  *
- * This class is the fast path: the first attempt goes straight to the transport. A {@link Failover} handles waiting,
- * failures and timeouts, and is created only when needed.
+ * The first attempt goes straight to the transport. What {@link FailoverCall} adds costs nothing until that attempt has
+ * failed or is late.
  */
-export class HttpCall implements FailoverHost {
-  expiresAt = 0;
-  previous: TimerEntry | undefined = undefined;
-  next: TimerEntry | undefined = undefined;
-
-  attemptCount = 0;
-  attempt: Attempt | undefined = undefined;
-  hasDeliveredHeaders = false;
-  settled = false;
-  readonly readsWholeBody: boolean;
-  readonly attemptTimeout: AttemptTimeout;
-  readonly startedAt: number;
-  deadlineAt: number;
+export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
+  protected readonly attemptTimeout: AttemptTimeout;
+  readonly #readsWholeBody: boolean;
+  #hasDeliveredHeaders = false;
   /** Whether {@link CallContext.pendingCalls} includes this call, because no attempt of the call was sent yet. */
   #isPending = true;
-  #failover: Failover | undefined = undefined;
   #identity: CallIdentity | undefined = undefined;
+  #deferred: DeferredResponse | undefined = undefined;
+  /** Error of a joined attempt whose response could not be parsed. */
+  #deferredError: Error | undefined = undefined;
+  /** Whether an attempt of this call was already rejected as not processed (HTTP/2 REFUSED_STREAM). */
+  #wasNotProcessed = false;
+  /** Whether the call has already moved once without use of the retry budget. */
+  #hasMovedFree = false;
+  /** Reason with which the caller aborted the call while a deferred response was being delivered. */
+  #cancelReason: Error | undefined = undefined;
 
   /**
-   * @param deadline - limits the time to the response headers or, for a {@link WholeBodyHandler}, to the end of the
-   * body
+   * @param deadline - limits the time to the response headers or, for a {@link WholeBodyHandler}, to the end of the body
    * @param asyncContext - the async context of the caller, in which everything except the fast path runs
    */
   constructor(
-    readonly context: CallContext,
-    readonly picker: EndpointPicker,
+    context: CallContext,
+    picker: EndpointPicker,
     readonly request: TransportRequest,
     readonly handler: RequestHandler,
-    readonly kind: CallKind,
-    readonly constraints: PickConstraints,
-    readonly deadline: CallDeadline,
-    readonly asyncContext: AsyncResource,
+    kind: CallKind,
+    constraints: PickConstraints,
+    deadline: CallDeadline,
+    asyncContext: AsyncResource,
   ) {
-    this.readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
-    this.startedAt = context.clock.now();
-    // Rounded to an integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not
-    // grow when one service passes the deadline on to the next.
-    this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
-    this.attemptTimeout = context.timeouts.forMethod(request.method);
+    super(context, picker, kind, constraints, deadline, asyncContext);
+    this.#readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
+    const { method, path } = request;
+    this.attemptTimeout = context.timeouts.forRoute(method, context.routeOf(method, path));
   }
 
-  /** Whether the caller's handler listens for upload progress. */
-  get #tracksUpload(): boolean {
-    return this.handler.onRequestSent !== undefined || this.handler.onBodySent !== undefined;
+  get isReplayable(): boolean {
+    return isReplayable(this.request.body);
   }
 
-  /** Endpoint of the attempt in flight, otherwise of the last attempt; undefined before the first attempt. */
+  /** Endpoint of the newest attempt or, once a response is accepted, of that response. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
 
   /** Starts the call. Errors are passed to `onError` of the handler, not thrown. */
   start(): void {
-    const { context, startedAt } = this;
+    const { context, startedAt, picker } = this;
     try {
       context.startCall();
     } catch (error) {
@@ -95,90 +94,87 @@ export class HttpCall implements FailoverHost {
     try {
       this.handler.onConnect((reason) => this.#cancel(reason));
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(error);
     }
     if (this.settled) return;
     let candidate: ConnectedCandidate | undefined;
     try {
-      candidate = this.picker.pickCached(startedAt, this.constraints);
+      candidate = picker.pickCached(startedAt, this.constraints);
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(error);
       return;
     }
     if (candidate === undefined) {
-      this.#getFailover().resolveThenSend();
+      context.wheel.set(this, this.deadlineAt);
+      this.asyncContext.runInAsyncScope(() => void this.#resolveThenSend());
       return;
     }
-    context.budget.deposit(startedAt);
-    this.send(candidate, this.picker.policyName, startedAt, false);
+    this.budget.deposit(startedAt);
+    this.send(candidate, picker.policyName, startedAt, false);
   }
 
-  send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void {
-    const { context, kind } = this;
-    // The load-balancing policy is application code and may have aborted the call while picking `candidate`.
+  protected send(
+    candidate: ConnectedCandidate,
+    pickReason: string,
+    now: number,
+    hasReservedRetry: boolean,
+  ): void {
+    const { context, kind, handler, request } = this;
     if (this.settled) {
-      if (hasReservedRetry) context.budget.refund();
+      if (hasReservedRetry) this.budget.refund();
       return;
     }
-    const channel = this.constraints.tlsOnly
-      ? (candidate.tlsChannel ?? candidate.channel)
-      : candidate.channel;
     const number = ++this.attemptCount;
-    const attempt = new (this.#tracksUpload ? UploadTrackingAttempt : Attempt)(
+    const timeoutMs = this.timeoutMs(candidate, now);
+    const tracksUpload =
+      handler.onRequestSent !== undefined ||
+      handler.onBodySent !== undefined ||
+      (kind !== 'once' && request.body !== undefined && request.body !== null);
+    const attempt = new (tracksUpload ? UploadTrackingAttempt : Attempt)(
       this,
       candidate,
-      channel,
+      this.constraints.tlsOnly ? (candidate.tlsChannel ?? candidate.channel) : candidate.channel,
       number,
       pickReason,
       now,
+      Math.ceil(now + timeoutMs),
       kind !== 'once',
       hasReservedRetry,
     );
-    this.attempt = attempt;
     context.health.attemptStarted(candidate);
-    const timeoutAt = Math.ceil(now + this.attemptTimeout.timeoutAt(now));
-    context.wheel.set(this, timeoutAt < this.deadlineAt ? timeoutAt : this.deadlineAt);
+    this.track(attempt);
+    if (this.hasFailover) this.arm(now);
+    else context.wheel.set(this, attempt.checkAt < this.deadlineAt ? attempt.checkAt : this.deadlineAt);
     if (context.reporter.hasListeners('picked')) this.#reportPick(attempt);
-    channel.dispatch(this.buildRequest(attempt, now), attempt, kind === 'once');
-    attempt.accepted = true;
+    this.#dispatch(attempt, now);
     if (context.hedging !== undefined && number === 1 && kind !== 'once')
-      this.#getFailover().startHedging(context.hedging, now);
-  }
-
-  buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
-    const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
-    const scope = this.kind === 'once' ? idempotencyScopeOf(endpoint) : undefined;
-    if (number === 1 && !sendsTimeout && scope === undefined) return this.request;
-    const pairs: HeaderPairs[number][] = [];
-    if (sendsTimeout)
-      pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
-    if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
-    if (scope !== undefined) {
-      this.#identity ??= new CallIdentity(this.context.clock);
-      pairs.push(
-        ...this.#identity.headersFor(endpoint, number > 1 && this.#getFailover().execution !== 'none'),
-      );
-    }
-    return addHeaders(this.request, pairs);
+      this.startHedging(context.hedging, now);
   }
 
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest {
-    const { headers } = this.buildRequest(attempt, this.context.clock.now());
+    const { headers } = this.#buildRequest(attempt, this.context.clock.now());
     return { ...request, headers };
   }
 
   onConnect(attempt: Attempt): void {
+    const { context } = this;
     if (this.#isPending) {
       this.#isPending = false;
-      this.context.pendingCalls--;
+      context.pendingCalls--;
     }
+    if (attempt.accepted) attempt.sentAt = context.clock.now();
     if (attempt.hasReservedRetry) {
       attempt.hasReservedRetry = false;
-      this.context.budget.spent(this.context.clock.now());
+      this.budget.spent(context.clock.now());
+    } else if (this.isRacing) {
+      this.#payForSecondRequest(attempt);
     }
     // From now on a 'once' call may have been executed, so no other attempt may replace this attempt. The attempt
     // timeout no longer applies, only the deadline of the call.
-    if (!attempt.allowsResend) this.context.wheel.set(this, this.deadlineAt);
+    if (!attempt.allowsResend) {
+      attempt.checkAt = Infinity;
+      context.wheel.set(this, this.deadlineAt);
+    }
   }
 
   onInformation(
@@ -188,6 +184,7 @@ export class HttpCall implements FailoverHost {
     resume: () => void,
     statusText: string,
   ): boolean {
+    attempt.sentAt = this.context.clock.now();
     try {
       return this.handler.onHeaders(statusCode, headers, resume, statusText);
     } catch (error) {
@@ -202,36 +199,35 @@ export class HttpCall implements FailoverHost {
     resume: () => void,
     statusText: string,
   ): boolean {
-    const { context } = this;
-    const now = context.clock.now();
-    const { startedAt } = attempt;
-    const { stalls } = context.wheel;
-    const latencyMs =
-      now - startedAt - (stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0);
-    attempt.stage = 'answered';
-    attempt.statusCode = statusCode;
-    attempt.latencyMs = latencyMs;
-    this.attemptTimeout.record(latencyMs, now);
-    if (isFailureStatus(statusCode))
-      context.health.attemptFailed(attempt.candidate, 'status', startedAt, now);
-    else context.health.responseReceived(attempt.candidate, latencyMs, now);
-    const load = orcaFromHeaders(headers);
-    if (load !== undefined) context.health.loadReported(attempt.candidate, load, now);
-    if (
-      isRetryableStatus(statusCode) &&
-      this.#getFailover().deferIfRetryable(attempt, headers, statusText, now)
-    )
-      return true;
-    if (
-      statusCode >= 400 &&
-      this.kind === 'once' &&
-      this.#getFailover().handleAtMostOnceStatus(attempt, headers, statusText, now)
-    )
-      return true;
-    this.#failover?.settleWinner(attempt, now);
-    this.#deliverHeaders();
-    if (this.readsWholeBody) context.wheel.set(this, this.deadlineAt);
-    else context.wheel.clear(this);
+    const now = this.context.clock.now();
+    this.#learnFrom(attempt, statusCode, headers, now);
+    if (this.isRacing || (statusCode >= 400 && this.#mayReplace(statusCode))) {
+      const actions = this.decide(
+        {
+          type: 'response',
+          attempt: this.factsOf(attempt),
+          statusCode,
+          retryAfterMs: retryAfterMs(headers, this.context.clock.wallNow()),
+          execution: parseExecutionHeaders(headers, attempt.address),
+        },
+        now,
+      );
+      const [first] = actions;
+      if (first?.do !== 'settle' || first.with !== 'response')
+        return this.#setAside(
+          attempt,
+          actions,
+          now,
+          () =>
+            new DeferredResponse(attempt, statusCode, headers, resume, statusText, () =>
+              this.endAttempt(attempt),
+            ),
+        );
+    }
+    this.accept(attempt, now);
+    this.#hasDeliveredHeaders = true;
+    if (this.#readsWholeBody) this.context.wheel.set(this, this.deadlineAt);
+    else this.context.wheel.clear(this);
     try {
       return this.handler.onHeaders(statusCode, headers, resume, statusText);
     } catch (error) {
@@ -263,16 +259,15 @@ export class HttpCall implements FailoverHost {
     socket: unknown,
   ): void {
     const { context } = this;
+    const { candidate } = attempt;
     const now = context.clock.now();
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = now - attempt.startedAt;
-    // An upgrade opens a connection, so its latency does not compare with the latencies of requests.
-    context.health.responseReceived(attempt.candidate, undefined, now);
-    context.wheel.clear(this);
-    this.#deliverHeaders();
+    context.health.responseReceived(candidate, undefined, now);
+    this.accept(attempt, now);
+    this.#hasDeliveredHeaders = true;
     // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
-    const { candidate } = attempt;
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
     if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
@@ -285,85 +280,302 @@ export class HttpCall implements FailoverHost {
     this.handler.onBodySent?.(chunkSize, totalBytesSent);
   }
 
-  onRequestSent(): void {
+  onRequestSent(attempt: Attempt): void {
+    attempt.sentAt = this.context.clock.now();
     this.handler.onRequestSent?.();
   }
 
   onError(attempt: Attempt, error: Error): void {
-    if (!this.settled) this.#getFailover().onAttemptFailed(attempt, error);
+    if (this.settled) return;
+    const { context, failover } = this;
+    const { candidate, startedAt } = attempt;
+    const now = context.clock.now();
+    const durationMs = now - startedAt;
+    if (isBodyError(this.request.body, error)) {
+      this.#endFailed(attempt, 'ignored', error, durationMs);
+      this.fail(requestBodyError(failover.retry, error));
+      return;
+    }
+    const isRemoved = isRemovedError(attempt, error);
+    const { endsCall, evidence, isGoAway } = isRemoved ? {} : classifyError(error, attempt);
+    if (evidence !== undefined && evidence !== 'responded') {
+      if (this.#failsUnsent(attempt, error) && this.redial(attempt, now)) return;
+      const isUnsent = attempt.stage === 'waiting';
+      context.health.attemptFailed(candidate, isUnsent ? 'refused' : evidence, startedAt, now);
+    } else if (evidence === 'responded') {
+      context.health.responseReceived(candidate, undefined, now);
+    }
+    // A repeatable call leaves an endpoint that closes its connections gracefully without use of the retry budget.
+    failover.retry.isNextFree = isGoAway === true && !this.#hasMovedFree;
+    this.#hasMovedFree ||= failover.retry.isNextFree;
+    const isFailure = evidence !== undefined && evidence !== 'responded';
+    this.#endFailed(attempt, isFailure ? 'failure' : 'ignored', error, durationMs);
+    const cause = causeOf(isRemoved, endsCall);
+    const callError =
+      endsCall === undefined ? error : wrapCallerError(endsCall, context.name, error, failover.retry);
+    const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
+    if (actions[0]?.do === 'defer') this.#deferredError = callError;
+    this.carryOut(actions, now, undefined, callError);
   }
 
-  /** Called by the timer wheel when an attempt times out or the deadline passes. */
-  expire(now: number): void {
-    if (!this.settled) this.#getFailover().expire(now);
+  protected get isUpgrade(): boolean {
+    return Boolean((this.request as { readonly upgrade?: unknown }).upgrade);
   }
 
-  /** Called when the clerk is destroyed. */
-  abort(error: Error): void {
-    if (!this.settled) this.#getFailover().abort(error);
+  protected get isStreaming(): boolean {
+    return this.#hasDeliveredHeaders && !this.#readsWholeBody;
   }
 
-  endAttempt(attempt: Attempt): void {
-    if (attempt.ended) return;
-    attempt.ended = true;
-    if (attempt.hasReservedRetry) this.context.budget.refund();
-    attempt.hasReservedRetry = false;
-    this.context.health.attemptEnded(attempt.candidate, attempt.stage === 'answered');
+  protected get deferred(): CallFacts['deferred'] {
+    const deferred = this.#validDeferred;
+    if (deferred !== undefined && this.retries?.statuses.has(deferred.statusCode) === true)
+      return 'retryable';
+    return deferred !== undefined || this.#deferredError !== undefined ? 'final' : 'none';
   }
 
-  updateDeadline(): void {
-    this.deadlineAt = Math.floor(
-      this.startedAt + effectiveTimeoutMs(this.deadline, this.context.serviceTimeoutMs),
+  protected redial(attempt: Attempt, now: number): boolean {
+    if (!attempt.channel.nextAddress(attempt.address)) return false;
+    attempt.abandon(new Error('No connection to this address within the attempt timeout'));
+    const next = attempt.redial(now, Math.ceil(now + this.timeoutMs(attempt.candidate, now)));
+    this.replace(attempt, next);
+    this.arm(now);
+    this.#dispatch(next, now);
+    return true;
+  }
+
+  protected abandon(attempt: Attempt, reason: unknown): void {
+    attempt.abandon(reason instanceof Error ? reason : new Error('The call was aborted'));
+  }
+
+  protected reportError(error: unknown): void {
+    this.handler.onError(error as Error);
+  }
+
+  protected override settleWith(end: Settlement, error: Error | undefined): void {
+    if (end === 'truncated' && error !== undefined)
+      this.fail(truncatedError(this.failover.retry, codeOf(error), error));
+    else super.settleWith(end, error);
+  }
+
+  protected settleDeferred(): boolean {
+    const deferred = this.#validDeferred;
+    if (deferred === undefined) {
+      if (this.#deferredError !== undefined) this.fail(this.#deferredError);
+      return this.#deferredError !== undefined;
+    }
+    this.#deferred = undefined;
+    // The handler may have received part of another response, which must be discarded.
+    this.restartResponse();
+    const { attempt } = deferred;
+    this.accept(attempt, this.context.clock.now());
+    attempt.handler = this;
+    this.#hasDeliveredHeaders = true;
+    if (this.#readsWholeBody) this.context.wheel.set(this, this.deadlineAt);
+    else this.context.wheel.clear(this);
+    if (deferred.isComplete) this.finish();
+    deferred.deliver(this.handler, () => this.#cancelReason);
+    return true;
+  }
+
+  protected override restartResponse(): void {
+    this.#hasDeliveredHeaders = false;
+    if (this.#readsWholeBody) (this.handler as WholeBodyHandler).restart();
+  }
+
+  protected override onSettled(): void {
+    if (this.#isPending) {
+      this.#isPending = false;
+      this.context.pendingCalls--;
+    }
+    this.#deferred?.discard();
+    this.#deferred = undefined;
+  }
+
+  async #resolveThenSend(): Promise<void> {
+    try {
+      const candidate = await this.prepareEndpoint();
+      if (candidate === undefined) return;
+      const now = this.context.clock.now();
+      this.budget.deposit(now);
+      this.send(candidate, this.picker.policyName, now, false);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #dispatch(attempt: Attempt, now: number): void {
+    attempt.channel.dispatch(this.#buildRequest(attempt, now), attempt, this.kind === 'once');
+    attempt.accepted = true;
+  }
+
+  /** Returns the request with the added headers: time left, attempt number, and the identity of a 'once' call. */
+  #buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
+    const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
+    const scope = this.kind === 'once' ? idempotencyScopeOf(endpoint) : undefined;
+    if (number === 1 && !sendsTimeout && scope === undefined) return this.request;
+    const pairs: HeaderPairs[number][] = [];
+    if (sendsTimeout)
+      pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
+    if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
+    if (scope !== undefined) {
+      this.#identity ??= new CallIdentity(this.context.clock);
+      const mayHaveRun = number > 1 && this.failover.retry.execution !== 'none';
+      pairs.push(...this.#identity.headersFor(endpoint, mayHaveRun));
+    }
+    return addHeaders(this.request, pairs);
+  }
+
+  /** Passes latency, status and load of a response to health and to the attempt timeout. */
+  #learnFrom(attempt: Attempt, statusCode: number, headers: Buffer[], now: number): void {
+    const { health, wheel } = this.context;
+    const { startedAt, sentAt, candidate } = attempt;
+    const { stalls } = wheel;
+    const stalledMs = stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0;
+    const latencyMs = now - startedAt - stalledMs;
+    attempt.stage = 'answered';
+    attempt.statusCode = statusCode;
+    attempt.latencyMs = latencyMs;
+    this.attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
+    if (isFailureStatus(statusCode)) health.attemptFailed(candidate, 'status', startedAt, now);
+    else health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
+    const load = orcaFromHeaders(headers);
+    if (load !== undefined) health.loadReported(candidate, load, now);
+  }
+
+  /** Whether a retry may get a better response than one with this status. */
+  #mayReplace(statusCode: number): boolean {
+    return this.kind === 'once' || this.retries?.statuses.has(statusCode) === true;
+  }
+
+  /** Defers or drops a response that is not delivered now, and carries out what else was decided. */
+  #setAside(
+    attempt: Attempt,
+    actions: readonly CallAction[],
+    now: number,
+    createDeferred: () => DeferredResponse,
+  ): boolean {
+    const { statusCode, latencyMs } = attempt;
+    const { retry } = this.failover;
+    this.untrack(attempt);
+    if (this.attempt === attempt) this.attempt = undefined;
+    const isDeferred = actions[0]?.do === 'defer';
+    const isFailure = isFailureStatus(statusCode);
+    // The service states that a 'once' call was not executed, so the call counts as not sent.
+    if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
+    this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
+    retry.requiresBudget = true;
+    if (isDeferred && this.#isBetter(statusCode)) {
+      this.#deferred?.discard();
+      this.#deferred = createDeferred();
+    } else {
+      this.endAttempt(attempt);
+      attempt.abandon(new Error('The response was dropped'));
+    }
+    this.carryOut(actions, now);
+    return true;
+  }
+
+  /** Whether a response with this status is kept in place of the deferred response: unless it alone may be retried. */
+  #isBetter(statusCode: number): boolean {
+    const { statuses } = this.retries ?? {};
+    return (
+      this.#deferred === undefined ||
+      statuses?.has(statusCode) !== true ||
+      statuses.has(this.#deferred.statusCode)
     );
   }
 
-  fail(error: Error): void {
-    if (this.settled) return;
-    this.finish();
-    this.handler.onError(error);
+  /**
+   * The deferred response, if it can be delivered. The deferred response to a 'once' call states that the call was not
+   * executed. This is wrong if the endpoint of another attempt may have executed the call since.
+   */
+  get #validDeferred(): DeferredResponse | undefined {
+    const deferred = this.#deferred;
+    if (deferred === undefined || deferred.isBroken) return undefined;
+    return this.kind === 'once' && this.failover.retry.execution !== 'none' ? undefined : deferred;
   }
 
-  finish(): void {
-    this.settled = true;
-    const { context } = this;
-    context.wheel.clear(this);
-    if (this.#isPending) {
-      this.#isPending = false;
-      context.pendingCalls--;
+  /**
+   * Of several attempts that reserved no retry because none of them was sent, the second one that is about to be sent
+   * needs a retry of the budget. Without one, it is not sent.
+   */
+  #payForSecondRequest(attempt: Attempt): void {
+    const { context, failover } = this;
+    const isSecond = failover.inFlight.some((other) => other !== attempt && other.stage !== 'waiting');
+    if (!isSecond || attempt.stage !== 'sent') return;
+    const now = context.clock.now();
+    if (failover.retry.tryReserve(now)) this.budget.spent(now);
+    else {
+      attempt.stage = 'waiting';
+      throw new AbandonedError('The retry budget allows no second request');
     }
-    this.#failover?.finish();
-    context.finishCall();
+  }
+
+  /** Whether the failure proves that no byte of the request was processed. Then the stage of the attempt is `waiting`. */
+  #failsUnsent(attempt: Attempt, error: Error): boolean {
+    // REFUSED_STREAM proves that the request was not processed, so the retry is free. This applies once per call, since
+    // a server that refuses every stream would otherwise cause endless free retries.
+    if (
+      attempt.stage === 'sent' &&
+      !this.#wasNotProcessed &&
+      attempt.channel.wasNotProcessed?.(error) === true
+    ) {
+      this.#wasNotProcessed = true;
+      attempt.stage = 'waiting';
+    }
+    return attempt.stage === 'waiting' && !this.#wasNotProcessed;
+  }
+
+  #endFailed(attempt: Attempt, verdict: 'failure' | 'ignored', error: Error, durationMs: number): void {
+    this.record(attempt, verdict, codeOf(error), durationMs, error);
+    this.endAttempt(attempt);
+    this.untrack(attempt);
   }
 
   /** Called when the caller, or undici's handler for the caller, aborts the call. */
   #cancel(reason: Error | undefined): void {
-    if (!this.settled) this.#getFailover().cancel(reason);
-    else this.#failover?.cancel(reason);
+    if (this.settled) {
+      this.#cancelReason ??= reason ?? this.abortedError(reason);
+      return;
+    }
+    this.endEarly(reason, () => this.abortedError(reason));
   }
 
-  /** Ends the call because a callback of the caller's handler threw. */
+  /** Ends the call because a callback of the caller's handler threw. The error does not count against the endpoint. */
   #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
-    this.#getFailover().onCallbackError(attempt, error as Error);
+    if (this.settled) return true;
+    const { retry } = this.failover;
+    const cause = error as Error;
+    if (!attempt.ended)
+      this.#endFailed(attempt, 'ignored', cause, this.context.clock.now() - attempt.startedAt);
+    attempt.abandon(cause);
+    this.fail(this.isStreaming ? cause : callbackError(retry, cause));
     return true;
-  }
-
-  #deliverHeaders(): void {
-    this.hasDeliveredHeaders = true;
-    this.#failover?.onHeadersDelivered();
   }
 
   #succeed(attempt: Attempt): void {
     this.endAttempt(attempt);
-    if (this.context.reporter.hasListeners('attempt')) this.#getFailover().recordSuccess(attempt);
+    if (this.context.reporter.hasListeners('attempt')) {
+      const verdict = isFailureStatus(attempt.statusCode) ? 'failure' : 'success';
+      this.record(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
+    }
     this.finish();
-  }
-
-  #getFailover(): Failover {
-    return (this.#failover ??= new Failover(this));
   }
 
   #reportPick({ candidate, pickReason, number }: Attempt): void {
     const { name, reporter } = this.context;
     reporter.emit('picked', { name, endpoint: candidate.endpoint.id, pickReason, attempt: number });
   }
+}
+
+/** Whether the channel was closed before the request was sent, or the request was not worth a second retry. */
+function isRemovedError({ stage }: Attempt, error: Error): boolean {
+  const isClosed = isClerkError(error) && error.code === 'CLERK_CLOSED';
+  return (stage === 'waiting' && isClosed) || error instanceof AbandonedError;
+}
+
+function causeOf(isRemoved: boolean, endsCall: ClerkErrorCode | undefined): FailureCause {
+  if (isRemoved) return 'removed';
+  if (endsCall === undefined) return 'network';
+  return endsCall === 'RESPONSE_INVALID' ? 'invalid-response' : 'caller';
 }

@@ -24,9 +24,13 @@ export interface RetryBudget {
 const slotMs = 1_000;
 // A window of 10 s that begins in the middle of a slot extends over eleven slots of 1 s.
 const slotCount = 11;
+const windowMs = 10_000;
 
 /**
  * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
+ * Half of them, at least one, may be used at once. The other half becomes available evenly over the 10 s, so that a used-up budget
+ * refills steadily.
+ *
  * First attempts and retries are counted in slots of 1 s. So that the limit holds in any 10 s, first attempts count for
  * 10 slots but retries for 11 slots.
  *
@@ -44,6 +48,9 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
+  // Retries that count against the half that may be used at once. Falls evenly with time.
+  let burst = 0;
+  let burstAt = 0;
 
   function advance(now: number): number {
     const tick = Math.floor(now / slotMs);
@@ -63,10 +70,17 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   }
 
   /** Does not count the first attempts of the oldest slot, since these attempts may be older than 10 s. */
+  const allowed = (now: number): number => {
+    const oldest = firsts[(advance(now) + 1) % slotCount] as number;
+    return ratio * (firstSum - oldest) + reserve;
+  };
+
   const available = (now: number): number => {
-    const slot = advance(now);
-    const oldest = firsts[(slot + 1) % slotCount] as number;
-    return Math.floor(ratio * (firstSum - oldest) + reserve - retrySum - reserved);
+    const total = allowed(now);
+    burst = Math.max(0, burst - ((total / 2) * (now - burstAt)) / windowMs);
+    burstAt = now;
+    const atOnce = Math.max(total / 2, Math.min(total, 1));
+    return Math.floor(Math.min(total - retrySum, atOnce - burst) - reserved + rounding);
   };
 
   return {
@@ -84,6 +98,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
       const slot = advance(now);
       retries[slot] = (retries[slot] as number) + 1;
       retrySum++;
+      burst++;
       reserved--;
     },
     refund() {
@@ -92,3 +107,6 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     available,
   };
 }
+
+/** Outweighs the rounding errors of the refill, which would otherwise hold back the last retry. */
+const rounding = 1e-9;

@@ -29,12 +29,14 @@ export function retryability(
   return (kind !== 'once' || isStored) && isReplayable ? 'budget' : 'never';
 }
 
+/** Maximum number of attempts of one call that are in flight at a time. */
+export const maxInFlight = 3;
+
 /**
- * Maximum number of attempts of one call.
- *
- * @see [C2.1](../../docs/guarantees.md#c2-1)
+ * Maximum number of attempts after the first of a call whose retries are switched off. Each of them requires that no
+ * byte of the request was written before.
  */
-export const maxAttempts = 5;
+export const maxMoves = 4;
 
 /**
  * Minimum time until the deadline for starting another attempt, in ms. A call whose timeout is shorter still makes its
@@ -43,11 +45,3 @@ export const maxAttempts = 5;
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export const minAttemptMs = 10;
-
-/**
- * Whether a call that receives this status is retried at another endpoint or after a wait, provided that the call may
- * be retried.
- */
-export function isRetryableStatus(statusCode: number): boolean {
-  return statusCode === 429 || statusCode === 502 || statusCode === 503 || statusCode === 504;
-}

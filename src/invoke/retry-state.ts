@@ -1,8 +1,8 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
-import { isClerkError } from '../core/errors.js';
+import { isClerkError, type ClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { idempotencyScopeOf } from './at-most-once.js';
-import { AttemptLog, type AttemptLogOptions, type AttemptRecord } from './attempt-log.js';
+import { AttemptLog, type AttemptRecord, type CallInfo } from './attempt-log.js';
 import type { CallContext } from './call-context.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import {
@@ -11,23 +11,29 @@ import {
   exhaustedError,
   nestedRetryError,
   outcomeUnknownError,
+  retriesOffError,
   withCallDetails,
 } from './call-errors.js';
 import { isTooShort } from './call-deadline.js';
-import { maxAttempts, minAttemptMs, retryability } from './retry-rules.js';
+import type { RetryBudget } from './retry-budget.js';
+import { maxMoves, minAttemptMs, retryability } from './retry-rules.js';
+import type { RetrySettings } from './retry-settings.js';
 
 /** The facts of a call that its retries depend on. */
-export interface RetryStateOptions extends AttemptLogOptions {
+export interface RetriedCall extends CallInfo {
   readonly constraints: PickConstraints;
   /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
-  /** Whether the call may be retried after its request was sent, provided that the kind of the call allows a retry. */
-  readonly allowsRetries: boolean;
+  /** Undefined if the call must not be retried after its request was sent. */
+  readonly retries: RetrySettings | undefined;
+  readonly budget: RetryBudget;
+  /** Whether the inbound request being served is itself a retry. */
+  readonly isNestedRetry: boolean;
 }
 
 /**
- * Decides whether a call is retried, and at which endpoint. Tracks the tried endpoints, the outcomes of their attempts,
- * and the retry that is reserved in the retry budget. Used by HTTP calls and custom calls.
+ * Finds the endpoint of the next attempt of a call. Tracks the tried endpoints, the outcomes of their attempts, and the
+ * retry that is reserved in the retry budget.
  */
 export class RetryState extends AttemptLog {
   /** Whether the call has ended with a result or an error. A settled call starts no further attempt. */
@@ -39,6 +45,10 @@ export class RetryState extends AttemptLog {
    * attempt need not wait.
    */
   retryDelayMs: number | undefined;
+  /** Whether the next attempt needs a retry of the budget although no attempt was executed: a response was received. */
+  requiresBudget = false;
+  /** Whether the next attempt needs no retry of the budget: the endpoint closes its connections gracefully. */
+  isNextFree = false;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
@@ -56,9 +66,9 @@ export class RetryState extends AttemptLog {
   constructor(
     context: CallContext,
     readonly picker: EndpointPicker,
-    override readonly options: RetryStateOptions,
+    override readonly call: RetriedCall,
   ) {
-    super(context, options);
+    super(context, call);
   }
 
   /** Ids of the endpoints that the next attempt must avoid, because an attempt there has ended. */
@@ -75,24 +85,10 @@ export class RetryState extends AttemptLog {
   ): Outcome {
     this.#tried.add(attempt.candidate.endpoint.id);
     this.#lastStage = attempt.stage;
-    if (attempt.stage !== 'waiting' && this.options.kind === 'once')
+    if (attempt.stage !== 'waiting' && this.call.kind === 'once')
       this.#idempotencyScope = idempotencyScopeOf(attempt.candidate.endpoint);
     this.#lastStartedAt = this.context.clock.now() - durationMs;
     return super.record(attempt, verdict, code, durationMs, error);
-  }
-
-  /**
-   * Whether an attempt at `candidate` that has reached `stage` may be abandoned for an attempt at another endpoint. If
-   * so, reserves a retry in the budget unless the retry is free.
-   */
-  canFailOver(stage: Stage, candidate: ConnectedCandidate, now: number): boolean {
-    const { kind, isReplayable, deadlineAt, constraints } = this.options;
-    const retry = retryability(kind, stage, isReplayable);
-    if (retry === 'never' || this.outcomes.length + 1 >= maxAttempts || deadlineAt - now < minAttemptMs)
-      return false;
-    if (!this.picker.hasAlternative(constraints, new Set([...this.#tried, candidate.endpoint.id])))
-      return false;
-    return this.#reserveRetry(stage !== 'waiting', now);
   }
 
   /**
@@ -101,61 +97,23 @@ export class RetryState extends AttemptLog {
    * @see [C2.2](../../docs/guarantees.md#c2-2)
    */
   isTooLate(now: number): boolean {
-    const { startedAt, deadlineAt } = this.options;
+    const { startedAt, deadlineAt } = this.call;
     return isTooShort(deadlineAt - now, now - startedAt);
   }
 
-  /**
-   * Returns when to check again whether an attempt that has exceeded its attempt timeout may be abandoned. By then
-   * another endpoint may be available, or the budget may have refilled. If the attempt may never be abandoned, returns
-   * the deadline of the call.
-   */
-  recheckAt(stage: Stage, now: number): number {
-    const { kind, isReplayable, deadlineAt } = this.options;
-    return retryability(kind, stage, isReplayable) === 'never'
-      ? deadlineAt
-      : Math.min(deadlineAt, now + recheckIntervalMs);
+  /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
+  get hasIdempotencyScope(): boolean {
+    return this.#idempotencyScope !== undefined;
   }
 
-  /**
-   * Whether the call may be retried after a delay of `waitMs`, which the response requested (`Retry-After`). If so,
-   * reserves the retry in the budget.
-   */
-  canWait(stage: Stage, waitMs: number, now: number): boolean {
-    const { kind, isReplayable, deadlineAt } = this.options;
-    if (retryability(kind, stage, isReplayable) !== 'budget' || this.outcomes.length + 1 >= maxAttempts)
-      return false;
-    if (deadlineAt - now - waitMs < minAttemptMs || !this.#reserveRetry(true, now)) return false;
-    this.retryDelayMs = waitMs;
-    return true;
+  /** Whether a retry is reserved, or could be reserved now. */
+  hasBudget(now: number): boolean {
+    return this.#hasReservedRetry || this.#available(now) >= 1;
   }
 
-  /**
-   * Whether the call may be retried after a response that states that the call was not executed (`clerk-not-executed`).
-   * If so, reserves the retry in the budget.
-   *
-   * @see [C3.5](../../docs/guarantees.md#c3-5)
-   */
-  canRetryUnexecuted(now: number): boolean {
-    const { isReplayable, deadlineAt } = this.options;
-    if (!isReplayable || this.outcomes.length + 1 >= maxAttempts || deadlineAt - now < minAttemptMs)
-      return false;
-    return this.#reserveRetry(true, now);
-  }
-
-  /**
-   * Whether a call may be sent again after `waitMs` to fetch its response, because the service reports that an earlier
-   * attempt is still running. If so, reserves the retry in the budget.
-   */
-  canPollRunning(waitMs: number, now: number): boolean {
-    if (
-      this.#idempotencyScope === undefined ||
-      !this.canRetryUnexecuted(now) ||
-      this.options.deadlineAt - now - waitMs < minAttemptMs
-    )
-      return false;
-    this.retryDelayMs = waitMs;
-    return true;
+  /** Reserves a retry for a joined attempt. If true is returned, the caller must call `spent` or `refund` of the budget. */
+  tryReserve(now: number): boolean {
+    return this.#available(now) >= 1 && this.call.budget.tryWithdraw(now);
   }
 
   /**
@@ -166,15 +124,15 @@ export class RetryState extends AttemptLog {
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
     const { context, picker } = this;
-    const { kind, isReplayable, deadlineAt } = this.options;
+    const { kind, isReplayable, deadlineAt } = this.call;
     const requiredScope = this.#idempotencyScope;
     const retry = retryability(kind, this.#lastStage, isReplayable, requiredScope !== undefined);
     if (retry === 'never' || (kind === 'once' && this.execution !== 'none' && requiredScope === undefined))
       throw outcomeUnknownError(this);
     const constraints =
       requiredScope === undefined
-        ? this.options.constraints
-        : { ...this.options.constraints, idempotencyScope: requiredScope };
+        ? this.call.constraints
+        : { ...this.call.constraints, idempotencyScope: requiredScope };
     const { retryDelayMs } = this;
     if (retryDelayMs !== undefined) {
       this.retryDelayMs = undefined;
@@ -191,11 +149,10 @@ export class RetryState extends AttemptLog {
       const now = context.clock.now();
       this.assertActive();
       if (deadlineAt - now < minAttemptMs) throw deadlineError(this);
-      if (this.outcomes.length >= maxAttempts) throw exhaustedError(this);
+      if (this.outcomes.length > (this.call.retries?.max ?? maxMoves)) throw exhaustedError(this);
       const candidate = picker.pickAlternative(now, constraints, this.#tried);
       if (candidate && context.health.canDial(candidate, now)) {
-        if (!this.#reserveRetry(false, now))
-          throw this.options.allowsRetries ? budgetError(this) : nestedRetryError(this);
+        if (!this.#reserveRetry(now)) throw this.#refusedRetryError();
         return candidate;
       }
       if (candidate) {
@@ -246,7 +203,7 @@ export class RetryState extends AttemptLog {
   finish(): void {
     this.settled = true;
     this.#cancelWait?.();
-    if (this.takeReservedRetry()) this.context.budget.refund();
+    if (this.takeReservedRetry()) this.call.budget.refund();
   }
 
   #wait(ms: number): Promise<void> {
@@ -254,20 +211,29 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Reserves one retry in the budget if any attempt of the call may have been executed. Otherwise the retry is free,
-   * and nothing is reserved.
+   * Reserves one retry in the budget if an attempt of the call may have been executed or was answered. Otherwise the
+   * retry is free, and nothing is reserved.
    *
-   * @param mayHaveRun - whether the attempt in flight may have been executed
-   * @returns false if the budget or `allowsRetries` forbids the retry
+   * @returns false if the budget or the settings of the call forbid the retry
    */
-  #reserveRetry(mayHaveRun: boolean, now: number): boolean {
-    if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
-    const { budget } = this.context;
-    const { canStart } = this.picker;
-    // Starting the service also needs a retry of the budget, so retries of calls must leave `reservedForStarts`.
-    const leavesStartReserve = !canStart || budget.available(now) > reservedForStarts;
-    this.#hasReservedRetry = this.options.allowsRetries && leavesStartReserve && budget.tryWithdraw(now);
+  #reserveRetry(now: number): boolean {
+    if (this.#hasReservedRetry || (this.execution === 'none' && !this.requiresBudget)) return true;
+    if (this.isNextFree && this.call.retries !== undefined) {
+      this.isNextFree = false;
+      return true;
+    }
+    this.#hasReservedRetry = this.call.retries !== undefined && this.tryReserve(now);
     return this.#hasReservedRetry;
+  }
+
+  /** Starting the service also needs a retry of the budget, so retries of calls must leave `reservedForStarts`. */
+  #available(now: number): number {
+    return this.call.budget.available(now) - (this.picker.canStart ? reservedForStarts : 0);
+  }
+
+  #refusedRetryError(): ClerkError {
+    if (this.call.retries !== undefined) return budgetError(this);
+    return this.call.isNestedRetry ? nestedRetryError(this) : retriesOffError(this);
   }
 
   /**
@@ -299,12 +265,6 @@ export class RetryState extends AttemptLog {
 
 /** Number of retries in the budget that must be left for starts of the service, if the service can be started. */
 const reservedForStarts = 1;
-
-/**
- * Interval for checking whether an attempt that has exceeded its attempt timeout may be abandoned for another endpoint,
- * in ms.
- */
-const recheckIntervalMs = 100;
 
 /** Longest time for which a retry waits for the end of a connection backoff, in ms. */
 export const maxDialWaitMs = 250;

@@ -1,0 +1,265 @@
+/** The decisions of a call: what follows an event, as a pure function of the facts of the call. */
+import type { CallKind } from '../core/idempotency.js';
+import type { Execution } from '../core/errors.js';
+import type { Stage } from '../core/outcome.js';
+import type { ExecutionHeaders } from './at-most-once.js';
+import { maxInFlight, maxMoves, minAttemptMs, retryability } from './retry-rules.js';
+import type { RetrySettings } from './retry-settings.js';
+
+/** What a decision needs to know of an attempt in flight. */
+export interface AttemptFacts {
+  /** Number of the attempt within its call; the first attempt is 1. */
+  readonly number: number;
+  readonly stage: Stage;
+  /** Whether the attempt has passed its attempt timeout. */
+  readonly isLate: boolean;
+  /** Whether the attempt waits for a free connection, because all connections to the endpoint are in use. */
+  readonly isQueued: boolean;
+}
+
+/** What a decision needs to know of a call. */
+export interface CallFacts {
+  readonly kind: CallKind;
+  /** Whether the request body can be sent twice. */
+  readonly isReplayable: boolean;
+  /** Undefined if the call is neither retried after its request was sent nor joined. */
+  readonly retries: RetrySettings | undefined;
+  /** Whether the request upgrades the connection. Such a call is not joined: a lost upgrade would stay open unused. */
+  readonly isUpgrade: boolean;
+  /** Number of attempts started so far. */
+  readonly attemptCount: number;
+  /** Attempts without a response, oldest first. */
+  readonly inFlight: readonly AttemptFacts[];
+  /** Whether any ended attempt may have been executed. */
+  readonly execution: Execution;
+  /** Whether a retry of a 'once' call would meet the idempotency store that knows the call. */
+  readonly hasIdempotencyScope: boolean;
+  /** Whether there is an open endpoint at which no attempt was made. */
+  readonly hasAlternative: boolean;
+  /** Whether the retry budget allows a retry. */
+  readonly hasBudget: boolean;
+  /** Time until the deadline, in ms. */
+  readonly leftMs: number;
+  /** `final`: a deferred response or error that no retry would replace. `retryable`: one that a retry may replace. */
+  readonly deferred: 'none' | 'retryable' | 'final';
+  /** Whether the caller has received the headers of a response, so that no other response can replace it. */
+  readonly isStreaming: boolean;
+}
+
+/**
+ * Why an attempt failed.
+ *
+ * - `network` the connection failed
+ * - `removed` the endpoint was removed before the request was sent
+ * - `invalid-response` the endpoint sent a response that cannot be parsed
+ * - `caller` the request is invalid, or the caller has set the limit that was exceeded
+ */
+export type FailureCause = 'network' | 'removed' | 'invalid-response' | 'caller';
+
+/** What happened to a call. */
+export type CallEvent =
+  /** The attempt has passed its attempt timeout. */
+  | { readonly type: 'late'; readonly attempt: AttemptFacts }
+  /** The delay of the hedging policy has passed. */
+  | { readonly type: 'hedge-due' }
+  /** The headers of a response have arrived. */
+  | {
+      readonly type: 'response';
+      readonly attempt: AttemptFacts;
+      readonly statusCode: number;
+      readonly retryAfterMs: number | undefined;
+      readonly execution: ExecutionHeaders;
+    }
+  | { readonly type: 'failure'; readonly attempt: AttemptFacts; readonly cause: FailureCause }
+  | { readonly type: 'deadline' };
+
+/** How a call ends. */
+export type Settlement =
+  /** With the response that has just arrived. */
+  | 'response'
+  /** With the deferred response or error. */
+  | 'deferred'
+  /** With the error of the attempt. */
+  | 'error'
+  /** With `DEADLINE_EXCEEDED`. */
+  | 'deadline'
+  /** With `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
+  | 'unknown'
+  /** With `OUTCOME_UNKNOWN`: the body of a response that the caller reads has broken off. */
+  | 'truncated';
+
+/** What the call does next. */
+export type CallAction =
+  /** Reports to health that the attempt is late. The attempt goes on. */
+  | { readonly do: 'suspect' }
+  /** Waits for the attempts in flight; looks again after `recheckMs`, if given. */
+  | { readonly do: 'wait'; readonly recheckMs?: number }
+  /** Starts one more attempt beside those in flight, in place of attempt number `replaces`, if given. */
+  | { readonly do: 'join'; readonly replaces?: number }
+  /** Starts the next attempt after `afterMs`. An attempt that is still in flight is abandoned; it was not sent yet. */
+  | { readonly do: 'send'; readonly afterMs?: number }
+  /** Keeps the response, or the error of an invalid response, for the case that no attempt gets a better one. */
+  | { readonly do: 'defer' }
+  /** Discards the response. */
+  | { readonly do: 'drop' }
+  | { readonly do: 'settle'; readonly with: Settlement };
+
+/**
+ * Decides what a call does after `event`. The actions are carried out in order.
+ *
+ * @see [C2.1](../../docs/guarantees.md#c2-1)
+ * @see [C9.1](../../docs/guarantees.md#c9-1)
+ */
+export function decide(call: CallFacts, event: CallEvent): readonly CallAction[] {
+  switch (event.type) {
+    case 'late':
+      return afterTimeout(call, event.attempt);
+    case 'hedge-due':
+      return [canJoin(call) ? join(call) : wait];
+    case 'response':
+      return call.kind === 'once'
+        ? afterOnceResponse(call, event.execution, event.retryAfterMs)
+        : afterResponse(call, event.attempt, event.statusCode, event.retryAfterMs);
+    case 'failure':
+      return afterFailure(call, event.attempt, event.cause);
+    case 'deadline':
+      return [settle(call.deferred === 'none' ? 'deadline' : 'deferred')];
+  }
+}
+
+/** Time after which a call looks again whether a late attempt can be joined, in ms. */
+const recheckMs = 100;
+
+const wait: CallAction = { do: 'wait' };
+const recheck: CallAction = { do: 'wait', recheckMs };
+const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
+
+function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
+  // Another endpoint would have a queue too.
+  if (attempt.isQueued) return [recheck];
+  const isUnsent = attempt.stage === 'waiting';
+  if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
+    // A request that may be sent only once moves, as long as no byte of it was written.
+    const canMove = hasTime(call) && call.hasAlternative && !hasUsedAttempts(call);
+    return [{ do: 'suspect' }, canMove ? { do: 'send' } : recheck];
+  }
+  if (call.kind === 'once') return [wait];
+  if (!call.isReplayable || call.retries === undefined) return [{ do: 'suspect' }, wait];
+  return [{ do: 'suspect' }, ...(canJoin(call) ? [join(call), recheck] : [recheck])];
+}
+
+function afterResponse(
+  call: CallFacts,
+  attempt: AttemptFacts,
+  statusCode: number,
+  retryAfterMs: number | undefined,
+): readonly CallAction[] {
+  const isRetryable = call.retries?.statuses.has(statusCode) === true;
+  const others = call.inFlight.filter(({ number }) => number !== attempt.number);
+  // An error response of a joined attempt must not win against an earlier attempt, which may succeed.
+  const isAccepted =
+    statusCode < 400 || (!isRetryable && !others.some(({ number }) => number < attempt.number));
+  if (isAccepted) return [settle('response')];
+  if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
+  if (!isRetryable) return [settle('response')];
+  if (canRetry(call)) {
+    if (statusCode !== 429 && call.hasAlternative) return [{ do: 'defer' }, { do: 'send' }];
+    const mayWait = statusCode === 429 || statusCode === 503;
+    if (mayWait && retryAfterMs !== undefined && call.leftMs - retryAfterMs >= minAttemptMs)
+      return [{ do: 'defer' }, { do: 'send', afterMs: retryAfterMs }];
+  }
+  return [settle(call.deferred === 'final' ? 'deferred' : 'response')];
+}
+
+/**
+ * A service that rejects a retry may still have executed an earlier attempt. A response that rejects a retry is
+ * therefore not delivered if an earlier attempt may have been executed.
+ *
+ * @see [C3.2](../../docs/guarantees.md#c3-2)
+ * @see [C3.5](../../docs/guarantees.md#c3-5)
+ * @see [C3.6](../../docs/guarantees.md#c3-6)
+ */
+function afterOnceResponse(
+  call: CallFacts,
+  { isNotExecuted, status }: ExecutionHeaders,
+  retryAfterMs: number | undefined,
+): readonly CallAction[] {
+  const canSendAgain = call.isReplayable && canRetry(call);
+  if (call.execution === 'none')
+    return isNotExecuted && canSendAgain ? [{ do: 'defer' }, { do: 'send' }] : [settle('response')];
+  if (!isNotExecuted && (status === undefined || status === 'replayed')) return [settle('response')];
+  const afterMs = retryAfterMs ?? runningPollMs;
+  const canPoll =
+    status === 'running' && call.hasIdempotencyScope && canSendAgain && call.leftMs - afterMs >= minAttemptMs;
+  return [{ do: 'drop' }, canPoll ? { do: 'send', afterMs } : settle('unknown')];
+}
+
+/** Delay before the response of a running call is requested again, if the service states none, in ms. */
+const runningPollMs = 1_000;
+
+function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
+  if (cause === 'caller') return [settle('error')];
+  const others = call.inFlight.filter(({ number }) => number !== attempt.number);
+  if (cause === 'invalid-response') {
+    const isJoined = others.some(({ number }) => number < attempt.number);
+    return isJoined ? [{ do: 'defer' }, continueWith(call, others)] : [settle('error')];
+  }
+  if (others.length > 0) return [continueWith(call, others)];
+  if (call.isStreaming) return [settle('truncated')];
+  if (call.deferred === 'final') return [settle('deferred')];
+  const { kind, isReplayable, hasIdempotencyScope } = call;
+  const retry = retryability(kind, attempt.stage, isReplayable, hasIdempotencyScope);
+  return [retry === 'never' ? settle('unknown') : { do: 'send' }];
+}
+
+/** Waits for the attempts left. If all of them are late, one more attempt joins them. */
+function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
+  const rest = { ...call, inFlight: others };
+  return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;
+}
+
+/** The first attempt is never replaced: only a joined attempt that is late makes room for another one. */
+function join({ inFlight }: CallFacts): CallAction {
+  return inFlight.length < maxInFlight
+    ? { do: 'join' }
+    : { do: 'join', replaces: replaceable(inFlight)?.number ?? 0 };
+}
+
+function replaceable(inFlight: readonly AttemptFacts[]): AttemptFacts | undefined {
+  return inFlight.find(({ isLate }, index) => index > 0 && isLate);
+}
+
+function canJoin(call: CallFacts): boolean {
+  const { kind, isReplayable, isUpgrade, inFlight, hasAlternative, hasBudget } = call;
+  const isUnsent = inFlight.every(({ stage }) => stage === 'waiting');
+  return (
+    kind !== 'once' &&
+    isReplayable &&
+    !isUpgrade &&
+    hasTime(call) &&
+    call.retries !== undefined &&
+    !hasUsedAttempts(call) &&
+    hasAlternative &&
+    (hasBudget || isUnsent) &&
+    (inFlight.length < maxInFlight || replaceable(inFlight) !== undefined)
+  );
+}
+
+/** Whether a call that has received a response may be sent again. */
+function canRetry(call: CallFacts): boolean {
+  return (
+    call.isReplayable &&
+    call.retries !== undefined &&
+    !hasUsedAttempts(call) &&
+    hasTime(call) &&
+    call.hasBudget
+  );
+}
+
+function hasTime({ leftMs }: CallFacts): boolean {
+  return leftMs >= minAttemptMs;
+}
+
+function hasUsedAttempts({ retries, attemptCount }: CallFacts): boolean {
+  return attemptCount > (retries?.max ?? maxMoves);
+}
