@@ -1,49 +1,35 @@
 /**
- * Headers that clients add to calls and services add to responses. Clients and services must work without these
- * headers, since the other side may be a program without this library.
+ * Headers that clients add to calls and services add to responses. Either side must work without these headers, since
+ * the other side may not use this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
 /** Request headers, in lower case. */
 export const callHeaders = Object.freeze({
-  /**
-   * Header with the time from the sending of the request to the deadline, in whole ms, ≥ 1. @see
-   * [C2.2](../../docs/guarantees.md#c2-2)
-   */
+  /** Time from the sending of the request to the deadline, in whole ms, ≥ 1. @see [C2.2](../../docs/guarantees.md#c2-2) */
   timeoutMs: 'clerk-timeout-ms',
-  /**
-   * Header with the number of the attempt within the call, from the second attempt on. @see
-   * [C4.3](../../docs/guarantees.md#c4-3)
-   */
+  /** Number of the attempt within the call, from the second attempt on. @see [C4.3](../../docs/guarantees.md#c4-3) */
   attemptCount: 'clerk-attempt-count',
-  /**
-   * Header with the idempotency key of an at-most-once call, in the form of {@link callIdPattern}. All attempts of a
-   * call have the same key.
-   *
-   * @see [C3.6](../../docs/guarantees.md#c3-6)
-   */
+  /** Idempotency key: one {@link callIdPattern} for all attempts of a call. @see [C3.6](../../docs/guarantees.md#c3-6) */
   callId: 'clerk-call-id',
   /**
-   * Standard header for an idempotency key. Services read this header when {@link callHeaders.callId} is missing.
-   * Values that do not match {@link callIdPattern} are ignored.
+   * Standard header for an idempotency key, read when {@link callHeaders.callId} is missing. Values that do not match
+   * {@link callIdPattern} are ignored.
    *
    * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
    */
   idempotencyKey: 'idempotency-key',
-  /**
-   * Header with the instance that the call is intended for: `<instance id> <epoch>`. @see
-   * [C3.7](../../docs/guarantees.md#c3-7)
-   */
+  /** Instance that must run the call: `<instance id> <epoch>`. @see [C3.7](../../docs/guarantees.md#c3-7) */
   instance: 'clerk-instance',
 } as const);
 
 /** Response headers, in lower case. */
 export const responseHeaders = Object.freeze({
-  /** Header with the value `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
+  /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
-  /** Header with the {@link IdempotencyStatus} of an at-most-once call. */
+  /** An {@link IdempotencyStatus}. */
   idempotency: 'clerk-idempotency',
-  /** Header with the load of the service as ORCA text: `TEXT application_utilization=0.4, rps_fractional=120`. */
+  /** Load of the service as an ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',
 } as const);
 
@@ -51,7 +37,7 @@ export const responseHeaders = Object.freeze({
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
- * Why a service does not run an at-most-once call now.
+ * Why a service does not run a call with an idempotency key.
  *
  * - `replayed` the call ran before, and this response is the stored response
  * - `running` the call is running; retry later
@@ -63,26 +49,20 @@ export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
 
 /**
- * Name of the endpoint attribute of a service that runs calls at most once. The attribute's value is the scope of the
- * call records: the instance id, or the name of a store that several instances share.
+ * Endpoint attribute of a service that runs calls at most once. Its value is the scope of the call records: the instance
+ * id, or the name of a store that several instances share.
  */
 export const atMostOnceAttribute = 'at-most-once';
 
 /** Headers as pairs of a lower-case name and a value. */
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
-/**
- * Returns a copy of a request with headers added. A header that the application has set is kept. The passed request is
- * not changed, since the other attempts of a call send the same request with other headers.
- */
+/** Returns a copy of a request with headers added. A header that the application has set is kept. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
-/**
- * Adds the headers that `headers` does not contain yet. `headers` is a flat list of names and values in turn, an
- * iterable of pairs, or a record. The result is a flat list or a record.
- */
+/** `headers` is a flat list of names and values, an iterable of pairs, or a record. The result is a list or a record. */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
   if (Array.isArray(headers)) {

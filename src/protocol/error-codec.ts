@@ -18,12 +18,12 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   DEADLINE_EXCEEDED: 504,
 });
 
-/** Returns the HTTP status of an error code; 500 for a code without a status of its own. */
+/** Returns the HTTP status of an error code. Default 500. */
 export function httpStatusOf(code: ClerkErrorCode): number {
   return statuses[code] ?? 500;
 }
 
-/** Returns the JSON form of an error, without the cause of the error. */
+/** Returns the JSON form of an error, without its cause. */
 export function encodeError(error: ClerkError): ErrorEnvelope {
   return {
     error: {
@@ -35,9 +35,9 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 }
 
 /**
- * Converts an HTTP error response of a registry to an error.
+ * Converts an error response to an error.
  *
- * @param body - the parsed body: an {@link ErrorEnvelope}, or any other value when the server is not a registry
+ * @param body - the parsed body; any value, since the server may not be a registry
  * @param requestName - the request, as the subject of the message
  */
 export function decodeError(status: number, body: unknown, requestName: string): ClerkError {

@@ -1,18 +1,16 @@
 /** Port to hash functions and random bytes. */
 export interface Hashing {
-  /** Returns the SHA-256 of a string in UTF-8, in hexadecimal. */
+  /** SHA-256 of the text in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /** Whether two strings are equal. The time of the comparison does not depend on the position of a difference. */
+  /** Compares in a time that does not depend on the position of a difference. */
   timingSafeEqual(a: string, b: string): boolean;
-  /** Returns random bytes, in hexadecimal. */
+  /** Random bytes in hexadecimal. */
   randomHex(bytes: number): string;
 }
 
 /**
- * Returns the proof by which a registry shows a launched service that the registry belongs to the service's launcher.
- * Launcher, registry and service share two one-time secrets of 32 random bytes: the ticket and `registryKey`. The
- * service presents the ticket; only a holder of `registryKey` can compute the proof. The registry stores only the hash
- * of the ticket.
+ * Returns the proof that a registry belongs to the launcher of a service. Launcher, registry and service share two
+ * one-time secrets of 32 random bytes: the ticket, which the service presents, and `registryKey`.
  *
  * @see [T9](../../docs/background.md#t9)
  */

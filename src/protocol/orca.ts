@@ -1,27 +1,21 @@
 /**
- * Load reports in response headers: the `TEXT` and `JSON` forms of ORCA. Unreadable and out-of-range values are
- * ignored. The parsers do not throw for any header.
+ * Load reports in response headers: the text and JSON forms of ORCA. Unreadable and out-of-range values are ignored. The
+ * parsers never throw.
  *
- * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}; Envoy's ORCA
- * parser
+ * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}
+ * @see {@link https://github.com/envoyproxy/envoy/blob/main/source/common/orca/orca_parser.cc | Envoy's ORCA parser}
  */
 import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-/**
- * Character codes of the first letter of `name`, in lower and upper case. Most other header names of the same length
- * begin with another letter. A comparison of length and first letter thus avoids most comparisons of whole names.
- */
+// Length and first letter differ for most other headers, whose whole names are then not compared.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/**
- * Maximum length of a load header, in bytes. A longer header is ignored: such a header contains many named metrics,
- * which the clerk does not use.
- */
+/** Maximum length of a load header, in bytes. Only headers with many named metrics are longer; they are ignored. */
 const maxBytes = 2_048;
 
-/** Returns a load in the text form of ORCA. Rates that round to 0 are left out, since 0 means unknown. */
+/** Formats a load as text. Rates that round to 0 are left out, since 0 means unknown. */
 export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Load): string {
   let text = `TEXT application_utilization=${rounded(utilization, 1_000)}`;
   if (callsPerSecond >= 0.05) text += `, rps_fractional=${rounded(callsPerSecond, 10)}`;
@@ -29,10 +23,7 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/**
- * Returns a value as text, rounded to a multiple of 1 / `parts`. For values in the ranges of a load, the text never has
- * an exponent.
- */
+/** Rounds a value to a multiple of 1 / `parts`. For values in the ranges of a load, the text never has an exponent. */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
@@ -53,11 +44,15 @@ export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   return undefined;
 }
 
-/** Returns the load in the value of a load header; undefined when the value has no valid load. */
+/**
+ * Returns the load in the value of a load header; undefined when the value has no valid load. Without a prefix `TEXT` or
+ * `JSON`, a value that begins with `{` is JSON, and any other value is text.
+ */
 export function parseOrca(value: string): Load | undefined {
-  const form = value.slice(0, 5);
-  if (form === 'TEXT ') return loadFromMetrics(parsePairs(value.slice(5)));
-  return form === 'JSON ' ? loadFromMetrics(parseJsonFields(value.slice(5))) : undefined;
+  const prefix = value.slice(0, 5);
+  const report = prefix === 'TEXT ' || prefix === 'JSON ' ? value.slice(5) : value;
+  const isJson = prefix === 'JSON ' || (prefix !== 'TEXT ' && report.trimStart().startsWith('{'));
+  return loadFromMetrics(isJson ? parseJsonFields(report) : parsePairs(report));
 }
 
 type Metrics = ReadonlyMap<string, unknown>;
@@ -65,7 +60,8 @@ type Metrics = ReadonlyMap<string, unknown>;
 function parsePairs(text: string): Metrics {
   const metrics = new Map<string, unknown>();
   for (const pair of text.split(',')) {
-    const at = pair.indexOf('=');
+    // Older servers separate the name from the value with a colon.
+    const at = pair.search(/[=:]/);
     const digits = pair.slice(at + 1).trim();
     if (at > 0 && decimal.test(digits)) metrics.set(pair.slice(0, at).trim(), Number(digits));
   }
@@ -83,10 +79,7 @@ function parseJsonFields(text: string): Metrics {
   }
 }
 
-/**
- * ORCA senders write 0 for an unknown value. An application utilization of 0 is therefore used only when there is no
- * CPU utilization.
- */
+/** Senders write 0 for an unknown value, so the CPU utilization is preferred to an application utilization of 0. */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
   const cpu = firstValid(metrics, isUtilization, 'cpu_utilization', 'cpuUtilization');
@@ -99,7 +92,6 @@ function loadFromMetrics(metrics: Metrics): Load | undefined {
   };
 }
 
-/** Returns the value of the first of `keys` that has a valid value; undefined when no key has one. */
 function firstValid(
   metrics: Metrics,
   isValid: (value: unknown) => value is number,

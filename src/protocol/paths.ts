@@ -1,49 +1,45 @@
-/**
- * Paths of the registry's HTTP interface, version 1. Every state change is a POST with a JSON body.
- *
- * @see [A25](../../docs/guarantees.md#a25)
- */
+/** Paths of the registry's HTTP interface. Every change is a POST. @see [A25](../../docs/guarantees.md#a25) */
 export const paths = Object.freeze({
   health: '/healthz',
   metrics: '/metrics',
   openapi: '/v1/openapi.json',
-  /** GET with the query `?name=`. Response: {@link ResolveResponse}. */
+  /** GET `?name=`; response {@link ResolveResponse}. */
   resolve: '/v1/resolve',
-  /** GET with the query `?glob=&after=`. Response: {@link ListResponse}. */
+  /** GET `?glob=&after=`; response {@link ListResponse}. */
   list: '/v1/list',
-  /** GET with the query `?glob=` and attributes. Response: {@link SearchResponse}. */
+  /** GET `?glob=` and attributes; response {@link SearchResponse}. */
   search: '/v1/search',
-  /** GET with the query `?address=`. Response: {@link WhoisResponse}. */
+  /** GET `?address=`; response {@link WhoisResponse}. */
   whois: '/v1/whois',
   /** GET. Response: {@link StatusResponse}. */
   status: '/v1/status',
-  /** POST. Body: {@link DefineRequest}. Response: {@link ChangeResponse}. */
+  /** POST {@link DefineRequest}; response {@link ChangeResponse}. */
   define: '/v1/define',
-  /** POST. Body: {@link LinkRequest}. Response: {@link ChangeResponse}. */
+  /** POST {@link LinkRequest}; response {@link ChangeResponse}. */
   link: '/v1/link',
-  /** POST. Body: {@link DirectoryRequest}. Response: {@link DirectoryResponse}. */
+  /** POST {@link DirectoryRequest}; response {@link DirectoryResponse}. */
   directory: '/v1/directory',
-  /** POST. Body: {@link MoveRequest}. Response: {@link ChangeResponse}. */
+  /** POST {@link MoveRequest}; response {@link ChangeResponse}. */
   move: '/v1/move',
-  /** POST. Body: {@link RemoveRequest}. Response: {@link ChangeResponse}. */
+  /** POST {@link RemoveRequest}; response {@link ChangeResponse}. */
   remove: '/v1/remove',
-  /** POST. Body: {@link RegisterRequest}. Response: {@link RegisterResponse}. */
+  /** POST {@link RegisterRequest}; response {@link RegisterResponse}. */
   register: '/v1/register',
-  /** POST. Body: {@link RenewRequest}. Response: {@link RenewResponse}. */
+  /** POST {@link RenewRequest}; response {@link RenewResponse}. */
   renew: '/v1/renew',
   /** POST. Body: {@link ReportRequest}. Response: an empty object. */
   report: '/v1/report',
-  /** POST. Body: {@link WithdrawRequest}. Response: {@link ChangeResponse}. */
+  /** POST {@link WithdrawRequest}; response {@link ChangeResponse}. */
   withdraw: '/v1/withdraw',
   /** POST. Body: {@link WatchRequest}. Response: an event stream of {@link WatchEvent}. */
   watch: '/v1/watch',
   /** POST. Body: {@link WatchEditRequest}. Response: an empty object. */
   watchEdit: '/v1/watch/edit',
-  /** POST. Body: {@link LaunchRequest}. Response: {@link LaunchResponse}. */
+  /** POST {@link LaunchRequest}; response {@link LaunchResponse}. */
   launch: '/v1/launch',
-  /** POST. Body: {@link StopRequest}. Response: {@link StopResponse}. */
+  /** POST {@link StopRequest}; response {@link StopResponse}. */
   stop: '/v1/stop',
-  /** POST. Body: {@link StopRequest}. Response: {@link LaunchResponse}. */
+  /** POST {@link StopRequest}; response {@link LaunchResponse}. */
   reset: '/v1/reset',
   /** GET. Response: one {@link ExportLine} per line. */
   export: '/v1/export',

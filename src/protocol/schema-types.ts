@@ -1,9 +1,6 @@
 import type * as z from 'zod/mini';
 
-/**
- * Removes `readonly` from a type and flattens its intersections. Types that differ only in these describe the same
- * JSON.
- */
+/** Removes `readonly` and flattens intersections: types that differ only in these describe the same JSON. */
 type Mutable<T> = T extends readonly (infer Item)[]
   ? Mutable<Item>[]
   : T extends object
@@ -13,7 +10,7 @@ type Mutable<T> = T extends readonly (infer Item)[]
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the compiler compares two generic functions by their conditional types
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** `true` when the output type of a schema equals the interface, including the optional keys. */
+/** `true` when the output type of a schema equals the interface. */
 export type SchemaMatches<Schema extends z.core.$ZodType, Interface> = Equal<
   Mutable<z.core.output<Schema>>,
   Mutable<Interface>
@@ -21,6 +18,4 @@ export type SchemaMatches<Schema extends z.core.$ZodType, Interface> = Equal<
 
 /** A call compiles only when all elements of the type argument are `true`. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the type argument is the assertion
-export function assertAllTrue<_Checks extends readonly true[]>(): void {
-  // Empty: the compiler checks the type arguments.
-}
+export function assertAllTrue<_Checks extends readonly true[]>(): void {}

@@ -16,6 +16,10 @@ test.each([
   ['JSON {"application_utilization":0.4,"rps_fractional":120,"eps":2}', 0.4, 120, 2],
   ['JSON {"applicationUtilization":0.4,"rpsFractional":120,"utilization":{"queue":1}}', 0.4, 120, 0],
   ['JSON {"cpu_utilization":0.5}', 0.5, 0, 0],
+  ['application_utilization=0.4, rps_fractional=120, eps=2', 0.4, 120, 2],
+  ['cpu_utilization:0.3,mem_utilization:0.8', 0.3, 0, 0],
+  ['{"application_utilization":0.4,"rps_fractional":120,"eps":2}', 0.4, 120, 2],
+  [' {"cpu_utilization":0.5}', 0.5, 0, 0],
 ])('%s', (value, utilization, callsPerSecond, errorsPerSecond) => {
   expect(parseOrca(value)).toEqual({ utilization, callsPerSecond, errorsPerSecond });
 });
@@ -36,7 +40,15 @@ describe('ignores unreadable and out-of-range headers', () => {
     'TEXT application_utilization=101',
     'TEXT rps_fractional=100',
     'text application_utilization=0.4',
-    'application_utilization=0.4',
+    'TEXT {"application_utilization":0.4}',
+    'JSON application_utilization=0.4',
+    '{',
+    '{}',
+    '{"application_utilization":0.4',
+    '[{"application_utilization":0.4}]',
+    'application_utilization',
+    '=',
+    ':',
     'BIN CgkJmpmZmZmZ2T8=',
     'JSON',
     'JSON null',
@@ -69,8 +81,8 @@ describe('ignores unreadable and out-of-range headers', () => {
     let accepted = 0;
     fc.assert(
       fc.property(fc.oneof(forms, fc.string()), (value) => {
-        const text = value.startsWith('TEXT') ? value : `TEXT application_utilization=0.5,${value}`;
-        for (const one of [value, text]) {
+        const text = `application_utilization=0.5,${value}`;
+        for (const one of [value, text, `TEXT ${text}`, `{"cpu_utilization":0.5,"eps":${value}}`]) {
           const load = orcaFromHeaders([Buffer.from('endpoint-load-metrics'), Buffer.from(one, 'latin1')]);
           if (load === undefined) continue;
           accepted++;
