@@ -48,7 +48,7 @@ export class DialBackoff {
   /** Called when a dial timed out. Not counted if the endpoint has answered since, or if the dial had little time. */
   onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);
-    if (member.lastHeardAt < startedAt && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
+    if (member.lastHeardAt <= startedAt && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
       this.#backOff(member, now);
   }
 

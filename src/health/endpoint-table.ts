@@ -195,7 +195,7 @@ export class EndpointTable implements Health {
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void {
     const member = asMember(candidate);
     // An endpoint that has answered something since the attempt was sent is slow, not silent.
-    if (!member.isListed || member.lastHeardAt >= sentAt) return;
+    if (!member.isListed || member.lastHeardAt > sentAt) return;
     // An attempt sent before the last reset used the connections from before the reset, and says nothing about the new
     // ones.
     if (sentAt >= member.lastReconnectAt) {
@@ -218,7 +218,7 @@ export class EndpointTable implements Health {
       case 'connect-timeout':
         member.observeAtLeast(now - startedAt, now);
         this.#dials.onConnectTimeout(member, startedAt, now);
-        if (member.lastHeardAt < startedAt) this.#suspect(member, 'timeout', startedAt, now);
+        if (member.lastHeardAt <= startedAt) this.#suspect(member, 'timeout', startedAt, now);
         return;
       case 'reset':
         this.#dials.onEnded(member, startedAt);

@@ -1,8 +1,10 @@
 import type { Clock, Timer } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 import {
+  comparedRate,
   exceedsFailureThreshold,
   isOutlier,
+  minConsecutiveFailures,
   successRateStats,
   type SuccessRateStats,
 } from './outlier-detection.js';
@@ -14,13 +16,19 @@ const maxStayMs = 30_000;
 const forgiveMs = 60_000;
 /** Number of good answers after a return until a single bad answer no longer ejects. */
 const probationAnswers = 5;
+/** Success rate of the best other endpoint from which a single bad answer ejects after a return. */
+const minProbationRate = 0.95;
 /** Weight of one answer in the share of good answers that a failing endpoint has achieved. */
 const answerWeight = 0.2;
 /** Achieved share from which an endpoint no longer fails, and below which it counts as 0. */
 const recoveredShare = 0.9;
 const minShare = 0.05;
-/** How long computed {@link SuccessRateStats} are reused, in ms. */
-const rateStatsLifetimeMs = 1_000;
+/**
+ * How long the success rates of the other endpoints are reused, in ms: until an endpoint seems to fail, and then. With
+ * many members, computing them for each failed call would be too expensive.
+ */
+const maxStatsAgeMs = 1_000;
+const minStatsAgeMs = 50;
 
 /** Options of {@link FailingEndpoints}. */
 export interface FailingEndpointsOptions {
@@ -38,7 +46,7 @@ export interface FailingEndpointsOptions {
  * Judges endpoints by the statuses of their answers.
  *
  * An endpoint whose answers fail too often is ejected for 1 s, and returns without a probe. After its return, one bad
- * answer ejects it again until it has given 5 good answers. The time doubles with each ejection up to 30 s, and is 1 s
+ * answer ejects it again until it has given 5 good answers, unless the other endpoints fail as often. The time doubles with each ejection up to 30 s, and is 1 s
  * again after 60 s without one.
  *
  * An endpoint that fails but may not be ejected, because half of the endpoints are, gets the part of its calls that it
@@ -51,7 +59,9 @@ export class FailingEndpoints {
   readonly #options: FailingEndpointsOptions;
   readonly #returns = new Map<EndpointState, Timer>();
   #stats: SuccessRateStats = successRateStats([]);
-  #statsAt = -Infinity;
+  /** The two open members with the highest success rates that can be compared, best first. */
+  #best: { readonly member: EndpointState; readonly rate: number }[] = [];
+  #comparedAt = -Infinity;
 
   constructor(options: FailingEndpointsOptions) {
     this.#options = options;
@@ -59,9 +69,10 @@ export class FailingEndpoints {
 
   /** Called when an attempt that started at `startedAt` ended with a failing answer, or lost its connection. */
   onFailure(member: EndpointState, startedAt: number, now: number): void {
+    // An attempt from before or during an ejection says nothing about the time after it.
+    if (member.status === 'closed' || startedAt < member.returnedAt) return;
     member.successRate.count(false, now);
     member.consecutiveFailures++;
-    if (member.status === 'closed') return;
     if (member.isFailing) {
       this.#updateAchieved(member, 0);
       // An attempt that started before the endpoint began to fail, or before its last retry, adds nothing new.
@@ -69,15 +80,15 @@ export class FailingEndpoints {
       if (this.#options.eject(member, now)) this.#onEjected(member, now);
       return;
     }
-    const isFirstAfterReturn = member.goodAnswersNeeded > 0 && startedAt >= member.returnedAt;
-    const { total, successRate } = member.successRate.at(now);
-    const stats = this.#currentStats(now);
-    const isPersistent = exceedsFailureThreshold(member.consecutiveFailures, total, successRate, stats);
-    if (!isFirstAfterReturn && !isPersistent && !isOutlier(total, successRate, stats)) return;
+    if (!this.#failsTooOften(member, maxStatsAgeMs, now) || !this.#failsTooOften(member, minStatsAgeMs, now))
+      return;
     this.#prolong(member, now);
     if (this.#options.eject(member, now)) this.#onEjected(member, now);
     else if (this.#options.members().length > 1) {
-      member.achieved = isFirstAfterReturn || member.consecutiveFailures >= 5 ? 0 : successRate;
+      member.achieved =
+        member.goodAnswersNeeded > 0 || member.consecutiveFailures >= minConsecutiveFailures
+          ? 0
+          : member.successRate.at(now).successRate;
       member.isFailing = true;
       member.isWatched = true;
       this.#options.onChange();
@@ -157,16 +168,33 @@ export class FailingEndpoints {
     member.achieved = 1;
   }
 
-  /**
-   * Returns the success rates of the open members, computed at most 1 s ago. With many members, computing them for each
-   * failed call would be too expensive.
-   */
-  #currentStats(now: number): SuccessRateStats {
-    if (now - this.#statsAt >= rateStatsLifetimeMs) {
-      this.#statsAt = now;
-      const open = this.#options.members().filter(({ status }) => status === 'open');
-      this.#stats = successRateStats(open.map(({ successRate }) => successRate.at(now)));
-    }
-    return this.#stats;
+  #failsTooOften(member: EndpointState, maxAgeMs: number, now: number): boolean {
+    const { consecutiveFailures, goodAnswersNeeded } = member;
+    const { total, successRate } = member.successRate.at(now);
+    if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
+    const [best, second] = this.#best;
+    // Without other endpoints to compare with, the best one is assumed to work.
+    const bestRate = (best?.member === member ? second : best)?.rate ?? 1;
+    return (
+      (goodAnswersNeeded > 0 && bestRate >= minProbationRate) ||
+      exceedsFailureThreshold(consecutiveFailures, total, successRate, bestRate) ||
+      isOutlier(total, successRate, this.#stats)
+    );
+  }
+
+  /** Computes the success rates of the open members, and the best two. */
+  #compare(now: number): void {
+    this.#comparedAt = now;
+    this.#best = [];
+    const rates = this.#options.members().flatMap((member) => {
+      if (member.status === 'closed') return [];
+      const counted = member.successRate.at(now);
+      const rate = comparedRate(counted);
+      const [first, second] = this.#best;
+      if (rate > (first?.rate ?? 0)) this.#best = first ? [{ member, rate }, first] : [{ member, rate }];
+      else if (rate > (second?.rate ?? 0) && first) this.#best = [first, { member, rate }];
+      return [counted];
+    });
+    this.#stats = successRateStats(rates);
   }
 }

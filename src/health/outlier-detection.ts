@@ -20,16 +20,17 @@ export interface SuccessRateStats {
   readonly mean: number;
   /** Population standard deviation of the success rates of these endpoints. */
   readonly standardDeviation: number;
-  /** Highest success rate of the endpoints with 10 attempts or more; 1 when there is none. */
-  readonly best: number;
 }
 
-const minConsecutiveFailures = 5;
+/** Failures in a row that eject an endpoint, while the best endpoint never fails. */
+export const minConsecutiveFailures = 5;
+/** Probability of a run of failures at the best endpoint up to which the same run ejects another endpoint. */
+const maxRunProbability = 1e-6;
 /** Attempts in the last 30 s from which a success rate below 0.8 is a failure. */
 const minWindowResponses = 20;
 const minSuccessRatio = 0.8;
-/** Attempts in the last 30 s from which another endpoint is compared with this endpoint. */
-const minComparedResponses = 10;
+/** Attempts in the last 30 s from which an endpoint is compared with others by {@link comparedRate}. */
+const minComparedResponses = 5;
 /** Attempts in the last 30 s from which the success rate of an endpoint can be an outlier. */
 const minResponses = 100;
 /**
@@ -45,22 +46,31 @@ const minRateGap = 0.05;
  * Whether the failures of an endpoint suffice to eject it: 5 failures in a row, or a success rate below 0.8 over 20 or
  * more attempts. Both are relative to the best endpoint, so that a route that fails everywhere ejects no endpoint:
  *
- * - When the best endpoint fails too, a run must be so long that it has that endpoint once in 1,000 runs.
- * - The success rate must be below 0.8 × the best rate by 2.5 standard deviations of the best rate over these attempts.
+ * - When the best endpoint fails too, a run must be so long that it has a probability below 10^-6 there.
+ * - The success rate must be below 0.8 × the best rate by more than chance explains.
  *
  * @param total - number of attempts at the endpoint in the last 30 s
  * @param successRate - success rate of these attempts, 0 … 1
+ * @param best - highest {@link comparedRate} of the other endpoints, 0 … 1
  */
 export function exceedsFailureThreshold(
   consecutiveFailures: number,
   total: number,
   successRate: number,
-  { best }: Pick<SuccessRateStats, 'best'>,
+  best: number,
 ): boolean {
   const runProbability = (1 - best) ** consecutiveFailures;
-  if (consecutiveFailures >= minConsecutiveFailures && runProbability <= 0.001) return true;
+  if (consecutiveFailures >= minConsecutiveFailures && runProbability <= maxRunProbability) return true;
   if (total < minWindowResponses) return false;
-  return successRate < minSuccessRatio * best - 2.5 * Math.sqrt((best * (1 - best)) / total);
+  return successRate < minSuccessRatio * best - chanceOf(best, total);
+}
+
+/**
+ * Returns the success rate of an endpoint with which others are compared; 0 for fewer than 5 attempts. Counts one more
+ * success, so that a few early failures do not make an endpoint look bad.
+ */
+export function comparedRate({ total, successRate }: { total: number; successRate: number }): number {
+  return total < minComparedResponses ? 0 : (successRate * total + 1) / (total + 1);
 }
 
 /** Computes the distribution of success rates. */
@@ -70,23 +80,21 @@ export function successRateStats(
   let hosts = 0;
   let sum = 0;
   let squares = 0;
-  let best = -1;
   for (const { total, successRate } of rates) {
-    if (total >= minComparedResponses) best = Math.max(best, successRate);
     if (total < minResponses) continue;
     hosts++;
     sum += successRate;
     squares += successRate * successRate;
   }
-  if (best < 0) best = 1;
-  if (hosts === 0) return { hosts, mean: 1, standardDeviation: 0, best };
+  if (hosts === 0) return { hosts, mean: 1, standardDeviation: 0 };
   const mean = sum / hosts;
-  return { hosts, mean, standardDeviation: Math.sqrt(Math.max(0, squares / hosts - mean * mean)), best };
+  return { hosts, mean, standardDeviation: Math.sqrt(Math.max(0, squares / hosts - mean * mean)) };
 }
 
 /**
  * Whether an endpoint's success rate is an outlier: below the mean by more than 1.9 standard deviations and by more
- * than 0.05. Needs 5 endpoints with 100 attempts each. Envoy and gRPC have the same rule without the minimum of 0.05.
+ * than 0.05 and more than chance explains. Needs 5 endpoints with 100 attempts each. Envoy and gRPC have the same rule
+ * without the last two conditions.
  *
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000
@@ -98,5 +106,13 @@ export function isOutlier(
   { hosts, mean, standardDeviation }: SuccessRateStats,
 ): boolean {
   if (total < minResponses || hosts < minHosts) return false;
-  return successRate < mean - Math.max(standardDeviationFactor * standardDeviation, minRateGap);
+  return (
+    successRate <
+    mean - Math.max(standardDeviationFactor * standardDeviation, minRateGap, chanceOf(mean, total))
+  );
+}
+
+/** Returns how far a rate over `total` attempts may be from `rate` by chance: four standard deviations. */
+function chanceOf(rate: number, total: number): number {
+  return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

@@ -67,9 +67,13 @@ export class Prober {
       return;
     const { clock } = this.#options;
     const now = clock.now();
+    const { status, unhealthySince, recentEjections, lastProbeAt } = member;
+    const isFirst = lastProbeAt < unhealthySince;
     const delayMs = Math.max(
-      probeDelayMs(member, now, clock.random()),
-      member.lastProbeAt + minProbeIntervalMs * (1 + 0.2 * clock.random()) - now,
+      status === 'open' && isFirst
+        ? 0
+        : probeDelayMs(now - unhealthySince, recentEjections, isFirst, clock.random()),
+      lastProbeAt + minProbeIntervalMs * (1 + 0.2 * clock.random()) - now,
     );
     if (delayMs <= 0) this.#probe(member);
     else
@@ -127,27 +131,17 @@ export class Prober {
 }
 
 /**
- * Returns the delay before the next probe, in ms. 0 for the first probe of a suspect endpoint. For an ejected endpoint a
- * tenth of the outage, at least 500 ms and at most 4 s, with up to 20 % less by jitter; the first probe follows after 200
- * to 250 ms. The minimum doubles with each recent ejection after the first, up to 3 s.
+ * Returns the delay before a probe of an ejected endpoint, in ms: a tenth of `outageMs`, at least 500 ms and at most 4 s,
+ * with up to 20 % less by jitter. The first probe follows after 200 to 250 ms. Both minima double with each recent
+ * ejection after the first, up to 4 s.
  *
+ * @param outageMs - time since the endpoint became unhealthy
+ * @param ejections - number of recent ejections, including the current one
+ * @param isFirst - whether the endpoint was not probed in this outage yet
  * @param random - random number, uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
-export function probeDelayMs(
-  {
-    status,
-    unhealthySince,
-    recentEjections,
-    lastProbeAt,
-  }: Pick<EndpointState, 'status' | 'unhealthySince' | 'recentEjections' | 'lastProbeAt'>,
-  now: number,
-  random: number,
-): number {
-  const isFirst = lastProbeAt < unhealthySince;
-  if (status === 'open' && isFirst) return 0;
-  const base = isFirst ? firstProbeDelayMs : minProbeIntervalMs;
-  const minMs = Math.min(3_000, base * 2 ** Math.max(recentEjections - 1, 0));
-  const meanMs = Math.min(maxProbeIntervalMs, Math.max(minMs, (now - unhealthySince) / 10));
-  return meanMs * (0.8 + 0.2 * random);
+export function probeDelayMs(outageMs: number, ejections: number, isFirst: boolean, random: number): number {
+  const minMs = (isFirst ? firstProbeDelayMs : minProbeIntervalMs) * 2 ** Math.max(ejections - 1, 0);
+  return Math.min(maxProbeIntervalMs, Math.max(minMs, outageMs / 10)) * (0.8 + 0.2 * random);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { utilizationPenalty } from '../../src/health/endpoint-state.js';
+import { utilizationPenalty } from '../../src/health/endpoint-load.js';
 import { TableHarness } from './table-harness.js';
 
 const load = (utilization: number) => ({ utilization, callsPerSecond: 0, errorsPerSecond: 0 });
@@ -80,7 +80,7 @@ test('reports from before a recovery are dropped, later ones are kept', async ()
   const harness = new TableHarness(['a', 'b']);
   const member = harness.member('a');
   harness.table.loadReported(member, load(1), harness.now);
-  await harness.fail('a', 'reset');
+  await harness.fail('a', 'refused');
   expect(member.loadReport).toBeDefined();
   await harness.respond('a');
   expect(member.loadReport).toBeUndefined();

@@ -22,15 +22,15 @@ test.each(spec.mayEject)(
 
 test.each(spec.exceedsFailureThreshold)(
   '$why ($consecutiveFailures failures in a row, success rate $successRate over $total)',
-  ({ consecutiveFailures, total, successRate, expect: expected }) => {
-    expect(exceedsFailureThreshold(consecutiveFailures, total, successRate)).toBe(expected);
+  ({ consecutiveFailures, total, successRate, best, expect: expected }) => {
+    expect(exceedsFailureThreshold(consecutiveFailures, total, successRate, best)).toBe(expected);
   },
 );
 
 test.each(spec.probeDelayMs)(
   'probe delay after an outage of $outageMs ms, ejection $ejections: $why',
-  ({ outageMs, ejections, random, expect: expected }) => {
-    expect(probeDelayMs(outageMs, ejections, random)).toBeCloseTo(expected, 9);
+  ({ outageMs, ejections, isFirst, random, expect: expected }) => {
+    expect(probeDelayMs(outageMs, ejections, isFirst, random)).toBeCloseTo(expected, 9);
   },
 );
 
@@ -57,7 +57,7 @@ test.each(spec.panic)(
   '$ejected of $members ejected, one $removed endpoint removed: $why',
   async ({ members, ejected, removed, expect: expected }) => {
     const harness = new TableHarness(ids(members));
-    for (const id of ids(ejected)) await harness.fail(id, 'reset');
+    for (const id of ids(ejected)) await harness.fail(id, 'refused');
     expect(harness.ejected).toEqual(ids(ejected));
     const removedId = removed === 'ejected' ? 'e0' : `e${String(members - 1)}`;
     harness.update(...ids(members).filter((id) => id !== removedId));

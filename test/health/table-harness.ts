@@ -1,6 +1,7 @@
 /** An endpoint table on a fake clock. Its events and callbacks are recorded. */
 import type { EndpointInit } from '../../src/core/endpoint.js';
 import type { Evidence } from '../../src/core/health.js';
+import type { ProbeRequest } from '../../src/core/transport.js';
 import type { EndpointState } from '../../src/health/endpoint-state.js';
 import { EndpointTable } from '../../src/health/endpoint-table.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
@@ -10,7 +11,10 @@ import { endpoint, FakeChannel } from '../support/endpoints.js';
 export class TableHarness {
   readonly runtime;
   readonly recorder = new EventRecorder();
-  readonly suspects: string[] = [];
+  /** Endpoints that were found unreachable, in order. */
+  readonly unreachable: string[] = [];
+  /** The request of a probe; false switches probes off. */
+  probe: ProbeRequest | false | undefined = undefined;
   changes = 0;
   readonly table: EndpointTable;
 
@@ -21,8 +25,8 @@ export class TableHarness {
       clock: this.runtime,
       reporter: this.recorder,
       openChannels: (one) => ({ channel: new FakeChannel(one), tlsChannel: undefined }),
-      probeTimeoutMs: () => 250,
-      onSuspect: (id) => this.suspects.push(id),
+      probeRequest: () => this.probe,
+      onUnreachable: (id) => this.unreachable.push(id),
       onChange: () => this.changes++,
     });
     this.update(...ids);
@@ -56,12 +60,24 @@ export class TableHarness {
     return this.table.members.filter(({ status }) => status === 'closed').map((one) => one.endpoint.id);
   }
 
+  /** Ids of the endpoints that are suspect. */
+  get suspects(): string[] {
+    return this.table.members.filter(({ isSuspect }) => isSuspect).map((one) => one.endpoint.id);
+  }
+
   /** One call of the service, which fails after some time. */
   async fail(id: string, evidence: Evidence, tookMs = 0): Promise<void> {
     const [member, startedAt] = this.#startAttempt(id);
     if (tookMs > 0) await this.runtime.advance(tookMs);
     this.table.attemptFailed(member, evidence, startedAt, this.now);
-    this.table.attemptEnded(member);
+    this.table.attemptEnded(member, evidence === 'status');
+  }
+
+  /** One call of the service, which is late after some time, and stays unanswered. */
+  async late(id: string, tookMs = 250): Promise<void> {
+    const [member, startedAt] = this.#startAttempt(id);
+    await this.runtime.advance(tookMs);
+    this.table.attemptLate(member, startedAt, this.now);
   }
 
   /** One call of the service, which gets a response after some time. */
@@ -69,22 +85,23 @@ export class TableHarness {
     const [member, startedAt] = this.#startAttempt(id);
     await this.runtime.advance(tookMs);
     this.table.responseReceived(member, this.now - startedAt, this.now);
-    this.table.attemptEnded(member);
+    this.table.attemptEnded(member, true);
   }
 
   /** Starts a call; returns the functions that end it. */
-  call(id: string): { fail(evidence: Evidence): void; respond(): void; abort(): void } {
+  call(id: string): { fail(evidence: Evidence): void; late(): void; respond(): void; abort(): void } {
     const [member, startedAt] = this.#startAttempt(id);
     return {
       fail: (evidence) => {
         this.table.attemptFailed(member, evidence, startedAt, this.now);
-        this.table.attemptEnded(member);
+        this.table.attemptEnded(member, evidence === 'status');
       },
+      late: () => this.table.attemptLate(member, startedAt, this.now),
       respond: () => {
         this.table.responseReceived(member, this.now - startedAt, this.now);
-        this.table.attemptEnded(member);
+        this.table.attemptEnded(member, true);
       },
-      abort: () => this.table.attemptEnded(member),
+      abort: () => this.table.attemptEnded(member, false),
     };
   }
 

@@ -1,6 +1,6 @@
 import { parseAddress } from '../../src/core/address.js';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../src/core/endpoint.js';
-import type { Channel } from '../../src/core/transport.js';
+import type { Channel, ProbeRequest } from '../../src/core/transport.js';
 
 export function endpoint(id: string, overrides: EndpointInit = {}): Endpoint {
   return toEndpoint(
@@ -13,7 +13,12 @@ export function endpoint(id: string, overrides: EndpointInit = {}): Endpoint {
 export class FakeChannel implements Channel {
   readonly address;
   /** Probes in order; the test settles each one. */
-  readonly probes: { readonly timeoutMs: number; succeed(): void; fail(): void }[] = [];
+  readonly probes: {
+    readonly timeoutMs: number;
+    readonly request: ProbeRequest | undefined;
+    succeed(): void;
+    fail(): void;
+  }[] = [];
   resets = 0;
   closed = false;
 
@@ -21,10 +26,11 @@ export class FakeChannel implements Channel {
     this.address = parseAddress(address);
   }
 
-  probe(limitMs: number): Promise<void> {
+  probe(limitMs: number, request?: ProbeRequest): Promise<void> {
     return new Promise((resolve, reject) => {
       this.probes.push({
         timeoutMs: limitMs,
+        request,
         succeed: resolve,
         fail: () => reject(new Error('no response')),
       });

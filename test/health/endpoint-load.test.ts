@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EndpointState } from '../../src/health/endpoint-state.js';
+import { SuccessRate } from '../../src/health/success-rate.js';
 import { endpoint, FakeChannel } from '../support/endpoints.js';
 
 function member(): EndpointState {
@@ -114,39 +115,38 @@ test('load is finite and grows with calls in flight, after any measurements', ()
 });
 
 test('responses count for 25 to 30 s', () => {
-  const one = member();
+  const one = new SuccessRate();
   one.count(true, 2_000);
   for (let i = 0; i < 3; i++) one.count(false, 3_000);
-  expect(one.rate(3_000)).toEqual({ total: 4, successRate: 0.25 });
+  expect(one.at(3_000)).toEqual({ total: 4, successRate: 0.25 });
   one.count(true, 29_999);
-  expect(one.rate(29_999)).toEqual({ total: 5, successRate: 0.4 });
+  expect(one.at(29_999)).toEqual({ total: 5, successRate: 0.4 });
   one.count(true, 30_000);
-  expect(one.rate(30_000)).toEqual({ total: 2, successRate: 1 });
+  expect(one.at(30_000)).toEqual({ total: 2, successRate: 1 });
   one.count(false, 3_000_000);
-  expect(one.rate(3_000_000)).toEqual({ total: 1, successRate: 0 });
+  expect(one.at(3_000_000)).toEqual({ total: 1, successRate: 0 });
 });
 
 test('the success rate without responses is 1', () => {
-  expect(member().rate(1_000)).toEqual({ total: 0, successRate: 1 });
+  expect(new SuccessRate().at(1_000)).toEqual({ total: 0, successRate: 1 });
 });
 
 test('recover clears failures and sets the given latency', () => {
   const one = member();
   one.observe(5_000, 1_000);
   one.penalize(1_000);
-  one.count(false, 1_000);
+  one.successRate.count(false, 1_000);
   one.consecutiveDialFailures = 3;
   one.nextDialAt = 9_000;
   one.consecutiveFailures = 4;
   one.unhealthySince = 1_000;
   one.recover(20, 2_000);
   expect(one.load(2_000)).toBe(20);
-  expect(one.rate(2_000)).toEqual({ total: 0, successRate: 1 });
+  expect(one.successRate.at(2_000)).toEqual({ total: 0, successRate: 1 });
   expect(one).toMatchObject({
     consecutiveDialFailures: 0,
     nextDialAt: 0,
     consecutiveFailures: 0,
     unhealthySince: 0,
-    lastHeardAt: 2_000,
   });
 });
