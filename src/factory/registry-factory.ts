@@ -2,10 +2,7 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import type { Registry } from '../core/registry.js';
 
-/**
- * Returns a factory that starts services through the registry; undefined when the registry has no `start` method. The
- * factory rejects with `START_FAILED`. If the registry fails with another error, that error is the cause.
- */
+/** Returns a factory that starts services through the registry. The factory rejects with `START_FAILED`. */
 export function registryFactory(registry: Registry): Factory | undefined {
   if (registry.start === undefined) return undefined;
   const start = registry.start.bind(registry);

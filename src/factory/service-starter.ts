@@ -4,24 +4,16 @@ import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
 
-/** Time, in ms, within which a factory must resolve. */
 const startTimeoutMs = 60_000;
-/** Backoff after the first failed start, in ms; doubles with each further failure. */
 const baseBackoffMs = 1_000;
-/** Longest backoff after a failed start, in ms. */
 const maxBackoffMs = 30_000;
-/** Time, in ms, for which a failed start counts towards `maxFailuresInWindow`. */
 const failureWindowMs = 60_000;
-/**
- * Maximum number of failed starts in any 60 s (`failureWindowMs`). After that number, starts are refused until the
- * oldest of these failures is 60 s old.
- */
 const maxFailuresInWindow = 3;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start; if the start fails, all these callers
- * receive the same error. After a failed start, the service cannot be started for 1 s. This backoff doubles with each
- * further failure, up to 30 s. At most 3 starts within 60 s may fail.
+ * Starts one service through its factory. Concurrent callers share one start and its error. After a failed start, the
+ * service cannot be started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures within
+ * 60 s, starts are refused until the oldest of them is 60 s old.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -35,13 +27,11 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** Time before which the registry would refuse to start the service, in ms on the monotonic clock. */
+  /** Before this time the registry would refuse a start, in ms on the monotonic clock. */
   #notBefore = 0;
 
   /**
-   * @param name - name of the service
-   * @param signal - signal that aborts when the clerk is destroyed, or when the clerk was closed and its last call has
-   *   ended
+   * @param signal - aborts when the clerk is destroyed, or was closed and its last call has ended
    * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
   constructor(
@@ -71,15 +61,12 @@ export class ServiceStarter {
     return this.#inFlight;
   }
 
-  /**
-   * Records that an endpoint of the last start has responded. Failed starts before that start no longer count towards
-   * the backoff.
-   */
+  /** Records that an endpoint of the last start has responded. Earlier failures no longer count. */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records that no endpoint of the last start has ever responded. That start then counts as failed. */
+  /** Records that no endpoint of the last start has ever responded: the start has failed. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
@@ -100,7 +87,6 @@ export class ServiceStarter {
         { cause: this.#lastFailure.cause },
       );
     }
-    // This error is not recorded as a failed start, because the factory was not called.
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
@@ -121,8 +107,7 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // A `START_FAILED` error comes from the registry and is thrown unchanged. If the error has `remainingMs`, the
-      // registry refused the start as too early. Such a refusal does not count as a failed start.
+      // With `remainingMs`, the registry refused the start as too early. A refusal is not a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)
@@ -148,7 +133,6 @@ export class ServiceStarter {
     return error;
   }
 
-  /** Returns the earliest time of the next start, in ms on the monotonic clock. */
   #nextStartAt(): number {
     const last = this.#failureTimes.at(-1);
     if (last === undefined) return this.#notBefore;
@@ -174,7 +158,6 @@ export class ServiceStarter {
         () => fail(new Error(`the factory did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
         startTimeoutMs,
       );
-      // The timer does not keep the process alive, because the calls that wait for the start already do so.
       timer.setRef(false);
       this.#signal.addEventListener('abort', onClosed);
       Promise.resolve()

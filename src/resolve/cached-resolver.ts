@@ -11,14 +11,12 @@ export interface CachedResolverOptions {
   readonly maxNames: number;
 }
 
-/** Minimum interval, in ms, between two lookups of the same name that are forced by failed calls. */
+/** Shortest interval, in ms, between two lookups of one name that failed calls force. */
 const minForcedIntervalMs = 100;
 
 /**
- * Caches each lookup result until the `ttlMs` of the result has passed. A cached result may be outdated, because the
- * registry is not asked again before the `ttlMs` has passed. A caller whose call shows that the result is outdated
- * forces a new lookup with `refresh`. Concurrent lookups of one name share one request. This request continues even if
- * a caller stops waiting for the result. Errors are not cached.
+ * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`. Concurrent
+ * lookups of one name share one request, which continues when a caller stops waiting. Errors are not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -35,7 +33,7 @@ export class CachedResolver implements Resolver {
     this.#cache = createResolutionCache(options.clock, options.maxNames);
   }
 
-  /** Returns the cached result of a name without a lookup; undefined when no unexpired result is cached. */
+  /** Returns the unexpired cached result of a name. */
   peek(name: string): ResolvedService | undefined {
     return this.#cache.get(name);
   }
@@ -49,11 +47,10 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up even if its cached result has not expired. If a lookup of the name is already in flight, returns
-   * the result of that lookup.
+   * Looks a name up even if its cached result has not expired. Joins a lookup in flight.
    *
-   * @param suspects - ids of the instances at which calls have just failed; empty when the refresh has another reason.
-   * With suspects, a cached result is returned if the last lookup of the name with suspects was less than 100 ms ago.
+   * @param suspects - ids of the instances at which calls have just failed. With suspects, a cached result is returned
+   * if the last lookup of the name with suspects was less than 100 ms ago.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -66,18 +63,16 @@ export class CachedResolver implements Resolver {
     return this.#lookup(name, { suspects });
   }
 
-  /** Stores a result that came from elsewhere: a watch or a snapshot file. */
+  /** Stores a result of a watch or a snapshot file. */
   put(resolved: ResolvedService): void {
     this.#cache.set(resolved);
   }
 
-  /** Removes the cached result of a name. */
   forget(name: string): void {
     this.#cache.delete(name);
     this.#lastForcedAt.delete(name);
   }
 
-  /** Number of cached names. */
   get size(): number {
     return this.#cache.size;
   }
@@ -98,8 +93,7 @@ export class CachedResolver implements Resolver {
       lookup = this.#inner.resolve(name, context).then(
         (resolved) => {
           this.#inFlight.delete(name);
-          // When the registry did not respond, the inner resolver returns a stale result or the cached object itself.
-          // Neither is a new result.
+          // When the registry did not respond, the result is stale or the cached object itself.
           const isNew = !resolved.stale && resolved !== this.#cache.get(name);
           this.#cache.set(resolved);
           if (isNew && reporter.hasListeners('resolved'))

@@ -13,11 +13,11 @@ export interface LastKnownGoodOptions {
   readonly retry: RetryLoop;
   /** How long a result may be used after its expiry, in ms. */
   readonly maxStaleMs: number;
-  /** Called with the result when a background retry of a failed lookup succeeded. */
+  /** Called when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
-  /** Called with each accepted result: a result that is not older than the last known result of its name. */
+  /** Called with each result that is not older than the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
-  /** Whether the program has a binding of this name. Results of bound names are never evicted. */
+  /** Whether the program has a binding of this name. Its result is never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
@@ -28,27 +28,19 @@ const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than
- * `staleTtlMs`: while a stale result is cached, requests are answered from the cache and do not reach this class.
+ * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than `staleTtlMs`,
+ * during which the cache answers requests.
  */
 const retryWhileWantedMs = 10_000;
-/**
- * Maximum number of last results that are kept for existing names. The same maximum applies separately to absent names.
- * @see [C8.3](../../docs/guarantees.md#c8-3)
- */
+/** Maximum number of existing names, and of absent names. @see [C8.3](../../docs/guarantees.md#c8-3) */
 const maxNames = 10_000;
 
 /**
- * Keeps the last result of each name and returns that result while the registry is down, hangs, or sends invalid or
- * outdated responses. Once a lookup of a name has failed, calls use the last result at once instead of waiting for
- * another lookup. The failed lookup is retried in the background with exponential backoff. The retries end when a
- * lookup succeeds or when no caller has requested the name for 10 s.
+ * Returns the last result of a name while the registry is down, hangs, or sends invalid or outdated responses. A failed
+ * lookup is retried in the background with exponential backoff, while calls use the last result at once.
  *
- * A result that is used after its `ttlMs` has passed, because the registry failed or did not respond within 100 ms, is
- * flagged `stale`. A result whose `ttlMs` has not passed is never flagged, whatever the state of the registry.
- *
- * A valid response without endpoints is accepted, and is used for its own `ttlMs`. An error is never turned into an
- * empty result: if no endpoints of the name are known, the lookup rejects with the error.
+ * A result that is used after its `ttlMs`, because the registry failed or did not respond within 100 ms, is flagged
+ * `stale`. A valid response without endpoints is a result. If no endpoints of a name are known, a failed lookup rejects.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4),
  * [C1.6](../../docs/guarantees.md#c1-6)
@@ -59,10 +51,7 @@ export class LastKnownGood implements Resolver {
   readonly #lastGood: LruMap<ResolvedService>;
   /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /**
-   * Last results of absent names. Kept in a separate map, so that lookups of many absent names do not evict results of
-   * present names.
-   */
+  /** Last results of absent names. Lookups of many absent names thus evict no result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   /** Names whose last lookup failed and is retried in the background. */
   readonly #failing = new Map<string, { error: ClerkError; lastWantedAt: number }>();
@@ -108,14 +97,14 @@ export class LastKnownGood implements Resolver {
         : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error });
       this.#retryInBackground(name, reason, lookup);
       const latest = this.#lastUsable(name);
-      // A newer result that a watch delivered during the lookup is better than the fallback.
+      // A watch may have delivered a newer result during the lookup.
       return latest !== undefined && latest !== good ? latest : this.#fallback(good, reason);
     }
   }
 
   /**
-   * Stores a result of a lookup, a watch or the snapshot file, unless the last known result of the name is newer. Also
-   * ignores a result without endpoints from a registry that restarted without data and is still being rebuilt.
+   * Stores a result of a lookup, a watch or the snapshot file. Ignores a result that is older than the last known one,
+   * and a result without endpoints of a registry that is being rebuilt.
    *
    * @returns whether the result was stored
    */
@@ -133,14 +122,13 @@ export class LastKnownGood implements Resolver {
     return true;
   }
 
-  /** Removes the last result of a name. */
   forget(name: string): void {
     this.#lastGood.delete(name);
     this.#evictedButBound.delete(name);
     this.#lastAbsent.delete(name);
   }
 
-  /** Ends all background retries. From then on a failed lookup rejects instead of returning the previous result. */
+  /** Ends all background retries. From then on a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
     this.#failing.clear();
@@ -151,10 +139,7 @@ export class LastKnownGood implements Resolver {
     this.#backoffTimers.clear();
   }
 
-  /**
-   * Looks up a name of which no endpoints are known. Resolves to the result of the lookup or of a watch, whichever
-   * arrives first.
-   */
+  /** Looks up a name without known endpoints. Resolves to the first result of the lookup or of a watch. */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -184,7 +169,7 @@ export class LastKnownGood implements Resolver {
     const resolved = await this.#inner.resolve(name, context);
     if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
-    // If a watch delivered a newer result during the lookup, the outdated response is not an error of the registry.
+    // A watch has delivered a newer result during the lookup.
     if (known && known.requestedAt > resolved.requestedAt) return known;
     if (known !== undefined && known.incarnation !== resolved.incarnation)
       throw new ClerkError(
@@ -197,7 +182,7 @@ export class LastKnownGood implements Resolver {
     );
   }
 
-  /** Waits for `ms` or until {@link LastKnownGood.stop} is called. Does not keep the process alive. */
+  /** Waits for `ms` or until {@link LastKnownGood.stop} is called. */
   #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {
@@ -209,10 +194,7 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /**
-   * Returns the last result of a name; undefined when there is none, or when the last result expired more than
-   * `maxStaleMs` ago.
-   */
+  /** Returns the last result of a name, unless it expired more than `maxStaleMs` ago. */
   #lastKnown(name: string): ResolvedService | undefined {
     const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
@@ -225,13 +207,12 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** Returns the last result of a name; undefined when there is none, or when the last result has no endpoints. */
+  /** Returns the last result of a name, unless it has no endpoints. */
   #lastUsable(name: string): ResolvedService | undefined {
     const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
-  /** Adds to the message of a lookup error that the name was absent or had no endpoints when last looked up. */
   #withLastKnown(name: string, error: ClerkError): ClerkError {
     const known = this.#lastKnown(name);
     if (known === undefined || this.#stopped) return error;
@@ -240,16 +221,11 @@ export class LastKnownGood implements Resolver {
     return new ClerkError(
       error.code,
       `${error.message}; when last looked up ${String(agoMs)} ms ago, ${name} ${state}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 
-  /**
-   * Returns `good`, the last result of a name, in place of the result of a failed lookup. If `good` has expired,
-   * returns a copy that is flagged stale.
-   */
+  /** Returns `good` in place of the result of a failed lookup; a copy that is flagged stale if `good` has expired. */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
@@ -266,8 +242,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Retries a failed lookup until a retry succeeds. Gives up when the name has not been requested for 10 s, or when no
-   * last result with endpoints is left.
+   * Retries a failed lookup. Gives up when the name has not been requested for 10 s, or when no result with endpoints is
+   * left.
    */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
@@ -278,8 +254,7 @@ export class LastKnownGood implements Resolver {
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // The wait is random between half of the backoff and the full backoff, so that clerks that lost the registry at
-        // the same time retry at different times.
+        // Random between half of the backoff and the full backoff, so that clerks retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);
@@ -301,10 +276,9 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` is older than `known`. A lower revision is older. If one of the two revisions is not numeric, the
- * request times are compared instead. A result whose incarnation or canonical name differs from `known` never counts as
- * older, because the two revisions cannot be compared. Example: after a link has changed, the result has the revision
- * of the new target, which may be lower.
+ * Whether `resolved` has a lower revision than `known`. Without two numeric revisions, the request times are compared.
+ * Revisions of two incarnations, or of two canonical names, are not comparable: a changed link may lead to a target with
+ * a lower revision.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */

@@ -3,10 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/**
- * Returns the options that limit the number of entries of an lru-cache. The option `max` is not used, because with
- * `max` lru-cache allocates memory for all entries at once.
- */
+/** Limits the number of entries. With the option `max`, lru-cache would allocate memory for all entries at once. */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
@@ -14,18 +11,15 @@ const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () 
 
 /** Lookup results by name. Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
-  /** Returns the result of a name; undefined when no unexpired result is stored. */
+  /** Returns the unexpired result of a name. */
   get(name: string): ResolvedService | undefined;
-  /**
-   * Stores a result until `ttlMs` have passed since `requestedAt`. If the result has expired already, removes the entry
-   * of its name instead.
-   */
+  /** Stores a result. If the result has expired already, removes the entry of its name. */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
 }
 
-/** Creates a cache of at most `maxNames` results. When the cache is full, the least recently used result is evicted. */
+/** Creates a cache of at most `maxNames` results. A full cache evicts the least recently used result. */
 export function createResolutionCache(clock: Clock, maxNames: number): ResolutionCache {
   const cache = new LRUCache<string, ResolvedService>({
     ...entryLimit(maxNames),
@@ -36,7 +30,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   return {
     get(name) {
       const resolved = cache.get(name);
-      // lru-cache has checked the expiry on the monotonic clock only; the wall clock is checked here.
+      // lru-cache checks the monotonic clock only.
       return resolved &&
         (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
         ? resolved
@@ -44,11 +38,9 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
     },
     set(resolved) {
       const { name, ttlMs, requestedAt } = resolved;
-      // For lru-cache a `ttl` of 0 means that the entry never expires. A `ttlMs` of 0 means that the result has expired
-      // already, and is handled by the last branch.
+      // For lru-cache, a `ttl` of 0 means that the entry never expires.
       if (ttlMs === Infinity) cache.set(name, resolved, { ttl: 0 });
-      // At the exact time of expiry lru-cache still returns the entry. With a `ttl` smaller by one epsilon, the entry
-      // has expired at that time.
+      // lru-cache still returns an entry at the exact time of its expiry, so `ttl` is smaller by one epsilon.
       else if (clock.now() - requestedAt < ttlMs)
         cache.set(name, resolved, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
       else cache.delete(name);
@@ -60,7 +52,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   };
 }
 
-/** A map with a maximum number of entries. When the map is full, the least recently used entry is evicted. */
+/** A map that evicts the least recently used entry when it is full. */
 export interface LruMap<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;
@@ -68,11 +60,7 @@ export interface LruMap<V> {
   values(): Iterable<V>;
 }
 
-/**
- * Creates an {@link LruMap}.
- *
- * @param onEvicted - called with each evicted value; not called for a deleted or replaced value
- */
+/** @param onEvicted - called with each evicted value; not called for a deleted or replaced value */
 export function createLruMap<V extends object>(maxEntries: number, onEvicted: (value: V) => void): LruMap<V> {
   const cache = new LRUCache<string, V>({
     ...entryLimit(maxEntries),

@@ -1,7 +1,8 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import { describeValue, quote } from '../core/describe-value.js';
-import { toEndpoint, type Endpoint } from '../core/endpoint.js';
-import type { AgedLoad, LoadInit } from '../core/load-report.js';
+import { definedFields } from '../core/defined-fields.js';
+import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.js';
+import type { AgedLoad } from '../core/load-report.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { ResolutionStep } from '../core/registry.js';
@@ -35,138 +36,110 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
   if (typeof resolution !== 'object' || resolution === null)
     throw invalidResolutionError(name, `the response must be an object; got ${describeValue(resolution)}`);
   const raw = resolution as RawObject;
-  const revision = parseStringField(raw, 'revision', name);
-  const incarnation = parseStringField(raw, 'incarnation', name);
+  const common = {
+    endpoints: [],
+    policy: undefined,
+    path: [],
+    revision: parseStringField(raw, 'revision', name),
+    incarnation: parseStringField(raw, 'incarnation', name),
+  };
   switch (raw.kind) {
     case 'absent': {
       const ttlMs = Math.min(maxNegativeTtlMs, parseMsField(raw, 'ttlMs', name) ?? defaultNegativeTtlMs);
-      return {
-        kind: 'absent',
-        canonical: name,
-        endpoints: [],
-        policy: undefined,
-        path: [],
-        revision,
-        incarnation,
-        ttlMs,
-      };
+      return { ...common, kind: 'absent', canonical: name, ttlMs };
     }
     case 'link': {
-      const target = parseNameField(raw.target, name, 'target');
-      const guaranteedMs = Math.min(
+      const canonical = parseNameField(raw.target, name, 'target');
+      const ttlMs = Math.min(
         parseMsField(raw, 'ttlMs', name) ?? defaultTtlMs,
         parseMsField(raw, 'guaranteedMs', name) ?? Infinity,
       );
       return {
+        ...common,
         kind: 'link',
-        canonical: target,
-        endpoints: [],
-        policy: undefined,
-        path: [{ name, kind: 'link', guaranteedMs }],
-        revision,
-        incarnation,
-        ttlMs: guaranteedMs,
-      };
-    }
-    case 'bound': {
-      const endpoints = parseEndpoints(raw.endpoints, name);
-      const guaranteedMs = parseMsField(raw, 'guaranteedMs', name);
-      const statedTtlMs = Math.min(
-        parseMsField(raw, 'ttlMs', name) ?? (guaranteedMs === undefined ? defaultTtlMs : Infinity),
-        guaranteedMs ?? Infinity,
-      );
-      // An empty list of endpoints is cached for 1 s or less.
-      const ttlMs = endpoints.length === 0 ? Math.min(statedTtlMs, defaultNegativeTtlMs) : statedTtlMs;
-      const canonical =
-        raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name');
-      return {
-        kind: 'bound',
         canonical,
-        endpoints,
-        policy: parseStringField(raw, 'policy', name) || undefined,
-        path: parsePath(raw.path, name, ttlMs),
-        revision,
-        incarnation,
+        path: [{ name, kind: 'link', guaranteedMs: ttlMs }],
         ttlMs,
-        ...parseTimeout(raw, name),
-        ...parseRetryOverrides(raw, name),
-        ...(raw.startable === true && { startable: true }),
-        ...parseHealthQueried(raw.healthQueried, name),
-        ...longestLease(raw.endpoints as readonly unknown[]),
-        ...parseLoads(raw.endpoints as readonly unknown[], endpoints),
       };
     }
+    case 'bound':
+      return { ...common, kind: 'bound', ...parseBound(raw, name) };
     default:
       throw invalidResolutionError(name, `kind must be 'bound', 'link' or 'absent'; got ${quote(raw.kind)}`);
   }
 }
 
-/**
- * Returns `{ timeoutMs }` with the call timeout of the service config, or `{}` when the response has no call timeout.
- */
-function parseTimeout(raw: RawObject, name: string): Pick<ResolvedService, 'timeoutMs'> {
+function parseBound(
+  raw: RawObject,
+  name: string,
+): Omit<ParsedResolution, 'kind' | 'revision' | 'incarnation'> {
+  const endpoints = parseEndpoints(raw.endpoints, name);
+  const inits = raw.endpoints as readonly EndpointInit[];
+  const guaranteedMs = parseMsField(raw, 'guaranteedMs', name);
+  const statedTtlMs = Math.min(
+    parseMsField(raw, 'ttlMs', name) ?? (guaranteedMs === undefined ? defaultTtlMs : Infinity),
+    guaranteedMs ?? Infinity,
+  );
+  const ttlMs = endpoints.length === 0 ? Math.min(statedTtlMs, defaultNegativeTtlMs) : statedTtlMs;
+  const createError = (problem: string): ClerkError => invalidResolutionError(name, problem);
+  return {
+    canonical: raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name'),
+    endpoints,
+    policy: parseStringField(raw, 'policy', name) || undefined,
+    path: parsePath(raw.path, name, ttlMs),
+    ttlMs,
+    ...definedFields({
+      timeoutMs: parseTimeout(raw, name),
+      attemptTimeoutMs: checkAttemptTimeout(raw.attemptTimeoutMs, createError),
+      retries: checkRetries(raw.retries, createError),
+      startable: raw.startable === true || undefined,
+      healthQueried: parseHealthQueried(raw.healthQueried, name),
+      leaseMs: longestLease(inits),
+      loads: parseLoads(inits, endpoints),
+    }),
+  };
+}
+
+function parseTimeout(raw: RawObject, name: string): number | undefined {
   const timeoutMs = parseMsField(raw, 'timeoutMs', name);
-  if (timeoutMs === undefined) return {};
-  if (timeoutMs === 0 || timeoutMs > maxTimeoutMs)
+  if (timeoutMs === 0 || (timeoutMs !== undefined && timeoutMs > maxTimeoutMs))
     throw invalidResolutionError(
       name,
       `timeoutMs must be above 0 and at most ${String(maxTimeoutMs)}; got ${String(timeoutMs)}`,
     );
-  return { timeoutMs };
+  return timeoutMs;
 }
 
-/** Returns the retry settings of the service config, without the settings that the response lacks. */
-function parseRetryOverrides(
-  raw: RawObject,
-  name: string,
-): Pick<ResolvedService, 'attemptTimeoutMs' | 'retries'> {
-  const createError = (problem: string): ClerkError => invalidResolutionError(name, problem);
-  const attemptTimeoutMs = checkAttemptTimeout(raw.attemptTimeoutMs, createError);
-  const retries = checkRetries(raw.retries, createError);
-  return {
-    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
-    ...(retries !== undefined && { retries }),
-  };
-}
-
-function parseHealthQueried(value: unknown, name: string): Pick<ResolvedService, 'healthQueried'> {
-  if (value === undefined) return {};
+function parseHealthQueried(value: unknown, name: string): readonly string[] | undefined {
+  if (value === undefined) return undefined;
   if (!Array.isArray(value) || !value.every((id) => typeof id === 'string'))
     throw invalidResolutionError(
       name,
       `healthQueried must be a list of instance ids; got ${describeValue(value)}`,
     );
-  return value.length === 0 ? {} : { healthQueried: Object.freeze([...value]) };
+  return value.length === 0 ? undefined : Object.freeze([...value]);
 }
 
-/**
- * Returns `{ leaseMs }` with the longest lease of the endpoints, or `{}` when no endpoint has a lease. `endpoints` must
- * be validated already.
- */
-function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'leaseMs'> {
-  let leaseMs = 0;
-  for (const endpoint of endpoints)
-    leaseMs = Math.max(leaseMs, (endpoint as { readonly leaseMs?: number }).leaseMs ?? 0);
-  return leaseMs > 0 ? { leaseMs } : {};
+function longestLease(endpoints: readonly EndpointInit[]): number | undefined {
+  let longestMs = 0;
+  for (const { leaseMs = 0 } of endpoints) longestMs = Math.max(longestMs, leaseMs);
+  return longestMs || undefined;
 }
 
-/**
- * Returns `{ loads }` with the load reports by instance id, or `{}` when no endpoint has a load report. `raw` is the
- * list from which `endpoints` was parsed, in the same order.
- */
+/** Returns the load reports by instance id. `raw` is the list from which `endpoints` was parsed, in the same order. */
 function parseLoads(
-  raw: readonly unknown[],
+  raw: readonly EndpointInit[],
   endpoints: readonly Endpoint[],
-): { readonly loads?: ReadonlyMap<string, AgedLoad> } {
+): ReadonlyMap<string, AgedLoad> | undefined {
   let loads: Map<string, AgedLoad> | undefined;
   for (const [i, { id }] of endpoints.entries()) {
-    const { load } = raw[i] as { readonly load?: LoadInit & { readonly ageMs?: number } };
+    const load = raw[i]?.load;
     if (load === undefined) continue;
     const { utilization, callsPerSecond = 0, errorsPerSecond = 0, ageMs = 0 } = load;
     loads ??= new Map();
     loads.set(id, { utilization, callsPerSecond, errorsPerSecond, ageMs });
   }
-  return loads === undefined ? {} : { loads };
+  return loads;
 }
 
 function parseEndpoints(list: unknown, name: string): readonly Endpoint[] {

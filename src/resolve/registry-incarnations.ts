@@ -1,16 +1,13 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Longest time for which a restarted registry counts as being rebuilt, in ms, even if the leases are longer. */
 const maxRebuildMs = 300_000;
-/** Maximum number of incarnations that are remembered. A forgotten incarnation counts as new when it appears again. */
+/** A forgotten incarnation counts as new when it appears again. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data and is still being rebuilt: some instances have not registered
- * again yet. A rebuild starts with the first result of the new incarnation. The rebuild lasts as long as the longest
- * lease of the last known endpoints, but 5 min at most. During the rebuild, results without endpoints are rejected and
- * the previous results stay in use.
+ * Recognizes a registry that restarted without data, in which some instances have not registered again yet. A rebuild
+ * lasts from the first result of the new incarnation for the longest lease of the last known endpoints, at most 5 min.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -22,9 +19,7 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /**
-   * Whether `resolved` may have no endpoints only because the new incarnation of the registry is still being rebuilt.
-   */
+  /** Whether `resolved` may have no endpoints only because the registry is being rebuilt. */
   isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
     const { incarnation } = resolved;
     if (incarnation === '') return false;

@@ -13,18 +13,13 @@ export interface SnapshotFileOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Maximum age of an entry by the wall clock, in ms. Older entries are ignored. */
+  /** Older entries by the wall clock are ignored, in ms. */
   readonly maxStaleMs: number;
 }
 
-/**
- * Delay between a changed result and the write of the file, in ms. All changes during the delay are written together.
- */
+/** Delay between a changed result and the write of the file, in ms. */
 const changeWriteDelayMs = 1_000;
-/**
- * Delay, in ms, between a result that differs from the previous result only in its request time, and the write of the
- * file.
- */
+/** The same delay for a result of which only the request time has changed, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
@@ -43,16 +38,13 @@ const storedKeys = [
   'requestedWallAt',
 ] as const;
 
-/** The entry of one name in the file. */
 interface SnapshotEntry extends Pick<ResolvedService, (typeof storedKeys)[number]> {
   readonly endpoints: readonly object[];
 }
 
 /**
- * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. A result
- * read from the file counts as expired, so the result is used only while the registry does not respond. A result older
- * than `maxStaleMs` by the wall clock is not used. A file that is damaged or writable by other users is ignored, and a
- * warning is logged.
+ * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results from
+ * the file count as expired. A file that is damaged or writable by other users is ignored with a warning.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -69,10 +61,7 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /**
-   * Returns the results in the file; all these results count as expired. Must be called once, before the first call of
-   * `record`. Never throws.
-   */
+  /** Returns the results in the file. Must be called once, before the first call of `record`. Never throws. */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
@@ -95,7 +84,7 @@ export class SnapshotFile {
     }
   }
 
-  /** Records a result and schedules a write of the file. A result of kind `absent` removes the entry of its name. */
+  /** Records a result and schedules a write. A result of kind `absent` removes the entry of its name. */
   record(resolved: ResolvedService): void {
     const previous = this.#services.get(resolved.name);
     this.#services.delete(resolved.name);
@@ -158,19 +147,12 @@ export class SnapshotFile {
     this.#writing = undefined;
   }
 
-  /**
-   * Converts an entry to a result.
-   *
-   * @returns the result; undefined when the entry is too old or from the future
-   * @throws when the entry is malformed
-   */
+  /** Returns undefined when the entry is too old or from the future. Throws when the entry is malformed. */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
     if (!isName(name) || typeof requestedWallAt !== 'number')
       throw new Error('each entry must have a valid name and a number requestedWallAt');
     const ageMs = clock.wallNow() - requestedWallAt;
-    // A negative age means that the wall clock is wrong now or was wrong when the entry was written. The entry is then
-    // ignored.
     if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
     const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
     return Object.freeze({
@@ -192,14 +174,12 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
   return { ...fields, endpoints: resolved.endpoints.map(toEndpointRecord) };
 }
 
-/** Returns an endpoint in the form that `toEndpoint` accepts: with `addresses` and without `address`. */
+/** `toEndpoint` accepts either `addresses` or `address`. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/**
- * Returns all stored fields of a result except the request time, as JSON. Used to detect whether a result has changed.
- */
+/** All stored fields except the request time. */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

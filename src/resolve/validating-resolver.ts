@@ -2,17 +2,13 @@ import type { ResolvedService, Resolver } from '../core/resolution-result.js';
 import { withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { ResolutionStep, Registry, Resolution } from '../core/registry.js';
+import { limits } from '../protocol/limits.js';
 import { parseResolution, invalidResolutionError, type ParsedResolution } from './parse-resolution.js';
-
-const maxLinks = 16;
 
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /**
-   * Timeout, in ms, of a whole lookup, including the lookups of names to which a link leads. Requests are shared between
-   * lookups, so each request has this timeout too.
-   */
+  /** Timeout of a lookup with all its links, and of each request, in ms. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
@@ -20,19 +16,17 @@ export interface ValidatingResolverOptions {
 
 /**
  * Creates a resolver that queries `registry`, validates each response and follows links. The `ttlMs` of a result is the
- * shortest `ttlMs` of all names on the path from the requested name to the service. A lookup rejects when the registry
- * fails, times out or sends an invalid response. A failed lookup never resolves to an empty list of endpoints.
+ * shortest of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response;
+ * it never becomes an empty list of endpoints.
  *
- * Concurrent lookups that reach the same name share one request. The age of the result counts from the time of this
- * request, which may be before the start of a lookup that shares the request. If such a result has expired on arrival,
- * the lookup requests the name again.
+ * Concurrent lookups that reach the same name share one request. The age of the result counts from this request. If the
+ * result has expired on arrival, a lookup that joined the request requests the name again.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {
   const { clock } = options;
   const pendingLookups = new Map<string, PendingLookup>();
-  /** Sends a request for one name, or joins the request in flight for that name. */
   const lookupOnce = (name: string, suspects: ReadonlySet<string>): PendingLookup => {
     let lookup = pendingLookups.get(name);
     if (lookup === undefined) {
@@ -49,28 +43,22 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /**
-   * Looks up `name` and follows links until a name is not a link. Sends no further requests once the lookup has timed
-   * out.
-   */
+  /** Sends no further requests once the lookup has timed out. */
   const followLinks = async (
     name: string,
     suspects: ReadonlySet<string>,
     progress: LookupProgress,
   ): Promise<ResolvedService> => {
     const startedAt = clock.now();
-    // The age of the result counts from the oldest request of this lookup.
     let requestedAt = startedAt;
     let requestedWallAt = clock.wallNow();
     const path: ResolutionStep[] = [];
     let canonical = name;
     let minTtlMs = Infinity;
-    for (let hops = 0; hops <= maxLinks; hops++) {
+    for (let hops = 0; hops <= limits.maxLinks; hops++) {
       progress.currentName = canonical;
       let lookup = lookupOnce(canonical, suspects);
       let result = await lookup.result;
-      // Another lookup sent the request before this lookup started, and the result has expired. The name is requested
-      // again.
       if (lookup.requestedAt < startedAt && hasExpired(lookup, result.ttlMs) && !progress.isAbandoned) {
         lookup = lookupOnce(canonical, suspects);
         result = await lookup.result;
@@ -102,7 +90,10 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
         );
       if (progress.isAbandoned) break;
     }
-    throw invalidResolutionError(name, `the name must lead to a service within ${String(maxLinks)} links`);
+    throw invalidResolutionError(
+      name,
+      `the name must lead to a service within ${String(limits.maxLinks)} links`,
+    );
   };
   return {
     resolve(name, { suspects }) {
@@ -133,7 +124,7 @@ interface PendingLookup {
   readonly result: Promise<ParsedResolution>;
 }
 
-/** Parses a response. Any error, even one thrown by a getter of the response, becomes a `REGISTRY_INVALID` error. */
+/** Any error, even of a getter of the response, becomes `REGISTRY_INVALID`. */
 function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   try {
     return parseResolution(resolution, name);
@@ -142,7 +133,6 @@ function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   }
 }
 
-/** Sends one request to the registry and waits for the response until the timeout. */
 async function queryRegistry(
   registry: Registry,
   name: string,
