@@ -1,6 +1,7 @@
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
+import { isObserved } from './observed-requests.js';
 import { PooledConnection, type ConnectionListener } from './pooled-connection.js';
 import type { SharedOrigin } from './shared-origin.js';
 import type { LimitedPool, SocketLimit } from './socket-limit.js';
@@ -179,11 +180,19 @@ export class ConnectionPool implements LimitedPool {
       this.#endDial(connection);
     });
     connection.client
-      .on('drain', () => this.#release(connection))
+      .on('drain', () => this.#onDrain(connection))
       .on('disconnect', () => this.#onClosed(connection))
       .on('connectionError', () => this.#onClosed(connection));
     this.#connections.push(connection);
     return connection;
+  }
+
+  /** Called when the connection can take a request. */
+  #onDrain(connection: PooledConnection): void {
+    const next = this.#queue.first;
+    // undici writes a request that it gets during this event after the event, outside the async context of its call.
+    if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
+    else this.#release(connection);
   }
 
   /** Called when the socket of a connection was closed or could not be connected. */
@@ -241,17 +250,14 @@ export class ConnectionPool implements LimitedPool {
     return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
   }
 
-  /** Sends the first queued request on a connection, in the async context of its call. Returns as `#send` does. */
+  /** Sends the first queued request on a connection. Returns as `#send` does. */
   #sendNext(connection: PooledConnection): boolean {
     const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
-    const send = (): boolean =>
-      this.#send(
-        connection,
-        (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions,
-        handler,
-        origin,
-      );
-    return handler.asyncContext === undefined ? send() : handler.asyncContext.runInAsyncScope(send);
+    const updated = (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
+    // A connection that is not open calls the `connect` function of the program.
+    if (handler.asyncContext && (!connection.isOpen || isObserved(request.body)))
+      return handler.asyncContext.runInAsyncScope(() => this.#send(connection, updated, handler, origin));
+    return this.#send(connection, updated, handler, origin);
   }
 
   /**

@@ -18,6 +18,10 @@ export class WaitQueue {
   #last: QueueNode | undefined;
   readonly #nodes = new Map<RequestHandler, QueueNode>();
 
+  get first(): QueuedRequest | undefined {
+    return this.#first;
+  }
+
   get isEmpty(): boolean {
     return this.#first === undefined;
   }
