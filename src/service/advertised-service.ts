@@ -6,16 +6,15 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import type { LaunchHandshake, RegisterResponse, RegisterRequest } from '../protocol/messages.js';
 import { launchProof, type Hashing } from '../protocol/launch-proof.js';
 import { isUnavailable } from '../registry-client/failover-client.js';
-import type { Advertisement, AdvertisementState } from './advertisement.js';
+import type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
 import { LeaseTimer } from './lease-timer.js';
 import type { InFlightRequests } from './in-flight-requests.js';
-import { AdvertisementEmitter, type AdvertisementEvents } from './advertisement-events.js';
+import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
 import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { withdraw } from './withdraw.js';
 
-/** Options of {@link AdvertisedService}. */
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
   readonly hashing: Hashing;
@@ -25,32 +24,25 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** Body of the registration request. Epoch and ticket are added when the request is sent. */
+  /** Body of the registration request. Epoch and ticket are added when it is sent. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id at random. No other instance then has the same id. */
+  /** Whether this process generated the instance id, so that no other instance has it. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
-  /** Called once, when the advertisement has ended for any reason. */
+  /** Called once, when the advertisement has ended. */
   readonly onEnded: () => void;
 }
 
-/**
- * Maximum random delay before the first retry of a registration, in ms. The maximum doubles with each further failed
- * attempt, up to `maxBackoffMs`.
- */
+/** Maximum random delay before the first retry of a registration, in ms. Doubles with each retry. */
 const initialBackoffMs = 500;
-/**
- * Maximum random delay before any retry of a registration, in ms. A delay that the registry asks for is added to the
- * random delay, and is limited to the same maximum.
- */
+/** Maximum random delay before a retry, and maximum of the delay that the registry asks for in addition, in ms. */
 const maxBackoffMs = 5_000;
 
 /**
- * One advertised service of this process, from its first registration to the end of its advertisement. The service
- * treats its lease as expired slightly before the registry does. The service then sends its registration again until
- * the registry accepts or refuses the registration. The advertisement ends early when a newer registration with the
- * same instance id replaces the registration, or when the registry refuses the service.
+ * One advertised service, from its first registration to the end of its advertisement. The service treats its lease as
+ * expired slightly before the registry does, and then registers again. The advertisement ends early when a newer
+ * registration of the instance replaces this one, or when the registry refuses the service.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -62,7 +54,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #epoch: number | undefined;
   #leaseMs: number;
   #ticket: string | undefined;
-  /** Whether a registration with the ticket got no response. The registry may then have accepted the ticket. */
+  /** Whether a registration with the ticket got no response, and the registry may have accepted the ticket. */
   #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
@@ -133,7 +125,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Registers the service for the first time. Rejects when the registry refuses the service or `signal` aborts. */
+  /** Rejects when the registry refuses the service or `signal` aborts. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -183,9 +175,9 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Registers the service. Retries until the registry accepts or refuses the registration.
+   * Retries until the registry accepts or refuses the registration.
    *
-   * @param recovered - whether the service was registered before and has lost its lease
+   * @param recovered - whether the service has lost its lease
    */
   async #register(recovered: boolean): Promise<void> {
     const { clock, retry, renewer } = this.#options;
@@ -201,8 +193,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // A registry that becomes available again should soon get the registration. The random delay is therefore at
-        // most a third of the lease, or 500 ms for leases below 1,500 ms.
+        // At most a third of the lease, or 500 ms for leases below 1,500 ms, so that a registry that is available again
+        // soon gets the registration.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -240,8 +232,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // A previous attempt, whose response was lost, has used the ticket. The next attempt sends no ticket; the epoch
-      // that came with the ticket is still valid.
+      // An earlier attempt, whose response was lost, has used the ticket. The epoch that came with it is still valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -252,20 +243,14 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // No other process uses the generated id, so no newer registration caused the refusal. The registry has forgotten
-      // this instance during a long absence, so the next attempt asks for a new epoch.
+      // No other process has the generated id, so the registry has forgotten this instance during a long absence.
       this.#epoch = undefined;
       return true;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
 
-  /**
-   * Throws unless the response proves that its sender is the registry that launched this service. Checks nothing if the
-   * registration contained no ticket.
-   *
-   * @see [T9](../../docs/background.md#t9)
-   */
+  /** Throws unless the response to a ticket proves that its sender launched this service. @see [T9](../../docs/background.md#t9) */
   #verifyProof({ proof, epoch }: RegisterResponse): void {
     const { hashing, handshake } = this.#options;
     if (handshake === undefined || this.#ticket === undefined) return;
@@ -285,8 +270,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, all services register again. Each service first waits for a random time, so that
-    // the registrations do not all arrive at once.
+    // After a restart of the registry, the services do not all register at once.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -340,7 +324,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** Sets the state, stops the renewals of the lease and aborts a registration that is in progress. */
+  /** Also aborts a registration that is in progress. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -348,10 +332,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} has ended`));
   }
 
-  /**
-   * Withdraws the registration. Resolves with the time, in ms, for which clients with a cached lookup may still call
-   * this endpoint.
-   */
+  /** Resolves with the time, in ms, for which clients with a cached lookup may still call this endpoint. */
   #withdraw(immediately: boolean): Promise<number> {
     if (this.#epoch === undefined) return Promise.resolve(0);
     const { name, id, epoch } = this;
@@ -359,7 +340,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 }
 
-/** Waits until the promise settles, but no longer than `timeoutMs`. Keeps the process alive while waiting. */
+/** Waits for a promise, up to `timeoutMs`. Keeps the process alive. */
 async function waitAtMost(clock: Clock, timeoutMs: number, promise: Promise<void>): Promise<void> {
   if (timeoutMs <= 0) return;
   const keepAlive = clock.setTimer(() => undefined, timeoutMs);

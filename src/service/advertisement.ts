@@ -1,41 +1,63 @@
 import type { LoadInit } from '../core/load-report.js';
-import type { AdvertisementEvents } from './advertisement-events.js';
-
+/** Events of an advertisement, each with one payload. */
+export interface AdvertisementEvents {
+  /** The registry has registered the service. */
+  readonly registered: Pick<Advertisement, 'name' | 'id' | 'epoch'> & {
+    /** Whether the service has lost a lease before. */
+    readonly recovered: boolean;
+  };
+  /** The lease may have expired. Work that only the holder of the lease may do must stop. The service registers again. */
+  readonly lost: Pick<Advertisement, 'name' | 'id'> & {
+    /** The cause, for people. */
+    readonly reason: string;
+  };
+  /**
+   * The advertisement has ended: a newer registration of the instance has replaced this one, or the registry refuses the
+   * service.
+   */
+  readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
+    /** The cause, for people. */
+    readonly reason: string;
+  };
+  /**
+   * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
+   * late. Clients use a suspect endpoint only when there is no other. Each renewal claims that the endpoint is healthy.
+   * If the registry accepts the claim, the reports are discarded; the next claim is accepted only after a longer
+   * interval.
+   */
+  readonly suspected: Pick<Advertisement, 'name' | 'id'>;
+  /** The registry removed the suspect flag. */
+  readonly cleared: Pick<Advertisement, 'name' | 'id'>;
+  /** The service has drained: the registration is withdrawn, and no request is in flight or `drainMs` has passed. */
+  readonly drained: Pick<Advertisement, 'name' | 'id'>;
+}
 /**
  * State of an advertisement:
  *
- * - `registering`: the registry has not yet accepted the registration
+ * - `registering`: the registry has not accepted the registration
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
- * - `fenced`: the advertisement has ended, because a newer registration of the same instance replaced this one, or
- *   because the registry refuses the service
- * - `draining`: the service is withdrawn, but still serves clients with a cached lookup
- * - `closed`: the advertisement has ended by `drain()` or `close()`
+ * - `fenced`: ended by a newer registration of the instance, or because the registry refuses the service
+ * - `draining`: withdrawn, but still serving clients with a cached lookup
+ * - `closed`: ended by `drain()` or `close()`
  */
 export type AdvertisementState = 'registering' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
 
-/**
- * An advertised service. Created by {@link advertise}. Keeps the process alive only while the service drains or
- * closes.
- */
+/** An advertised service. Keeps the process alive only while the service drains or closes. */
 export interface Advertisement extends AsyncDisposable {
   /** Absolute name of the service. */
   readonly name: string;
   /** Instance id. */
   readonly id: string;
-  /**
-   * Epoch (fencing number) of the registration.
-   *
-   * @see [C5.6](../../docs/guarantees.md#c5-6)
-   */
+  /** Epoch (fencing number) of the registration. @see [C5.6](../../docs/guarantees.md#c5-6) */
   readonly epoch: number;
   /** Addresses of the service, best first. */
   readonly addresses: readonly string[];
-  /** Addresses of the registry. A clerk of the same program can look up other services at these addresses. */
+  /** Addresses of the registry, at which a clerk of the program can look up other services. */
   readonly registry: readonly string[];
-  /** Current state. */
+  /** The state now. */
   readonly state: AdvertisementState;
-  /** Calls `listener` at each event of the given kind. Errors that the listener throws are logged. */
+  /** Calls `listener` at each event. Errors that the listener throws are logged. */
   on<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
@@ -46,24 +68,19 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service. The reported load replaces the measured load. The load is sent with lease renewals
-   * and with responses of the server, on each connection with at most one response per 250 ms. A report is valid until
-   * the next report, but no longer than 180,000 ms. Without a valid report, the measured load is sent, if the load is
-   * measured. Rates that the report omits are measured. Has no effect once the advertisement has ended.
+   * Reports the load of the service, in place of the measured load, with lease renewals and with at most one response
+   * per 250 ms on each connection. A report is valid until the next report, for up to 180,000 ms. Omitted rates are
+   * measured. Has no effect once the advertisement has ended.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   reportLoad(load: LoadInit): void;
   /**
    * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends the
-   * advertisement. Clients that watch the name are notified of the withdrawal at once. Usually takes 5,000 to 6,000 ms;
-   * requests in flight can extend the wait up to `drainMs`. Does not close the server. Never rejects. Further calls
-   * return the same promise.
+   * advertisement. Clients that watch the name know at once. Usually takes 5,000 to 6,000 ms, with requests in flight up
+   * to `drainMs`. Does not close the server. Never rejects. Further calls return the same promise.
    */
   drain(): Promise<void>;
-  /**
-   * Withdraws the service without waiting for clients, then ends the advertisement. Never rejects. Further calls return
-   * the same promise.
-   */
+  /** Ends the advertisement without waiting for clients. Never rejects. Further calls return the same promise. */
   close(): Promise<void>;
 }

@@ -1,5 +1,4 @@
 import { ClerkError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
@@ -7,7 +6,7 @@ import type { Advertisement } from './advertisement.js';
 import { InFlightRequests } from './in-flight-requests.js';
 import { LaunchContext } from './launch-context.js';
 import { attachOrcaHeaders } from './orca-headers.js';
-import { advertiseAborted, addressesOf, isServer, type ServerLike } from './server-addresses.js';
+import { advertiseAborted, addressesOf, isServer } from './server-addresses.js';
 import { EventLoopMeter } from './event-loop-meter.js';
 import { LeaseRenewer } from './lease-renewer.js';
 import {
@@ -19,19 +18,16 @@ import {
 import { LoadReporter } from './load-reporter.js';
 import { propagateDeadlines } from './deadline-propagation.js';
 import { AdvertisedService } from './advertised-service.js';
-import type { ServiceRuntime } from './service-runtime.js';
+import { processLogger, type ServiceRuntime } from './service-runtime.js';
 import { SigtermDrain } from './sigterm-drain.js';
 
-/**
- * Advertises the services of one process. Each registration combines the options of the program, the launch handshake,
- * and the name and addresses of the host.
- */
+/** Advertises the services of one process. */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
   readonly #sigtermDrain: SigtermDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** Lease renewers by registry addresses. `users` is the number of services that share the renewer. */
+  /** By registry addresses. `users` is the number of services that share the renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -41,7 +37,6 @@ export class Advertiser {
     this.#eventLoopMeter = new EventLoopMeter(runtime.clock, runtime.eventLoopActiveMs);
   }
 
-  /** Implements {@link advertise}. */
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
     // The timer keeps the process alive while the registration waits for the registry.
@@ -69,23 +64,24 @@ export class Advertiser {
     const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // The guard must know the id before the service registers, because requests for this instance may arrive before the
-    // registry's response.
+    // Requests for this instance may arrive before the response of the registry.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
-    const load = this.#createLoadReporter(server, inFlight, config);
-    const detachHeaders = server === undefined ? undefined : attachOrcaHeaders(server, load);
-    let onEnded = (): void => {
-      detachHeaders?.();
-      load.close();
-      releaseRenewer();
-    };
+    const load = new LoadReporter({
+      clock,
+      meter: this.#eventLoopMeter,
+      inFlight,
+      hasServer: server !== undefined,
+      measuresLoad: config.measureLoad,
+    });
+    const closers = [releaseRenewer, () => load.close()];
+    if (server !== undefined) closers.push(attachOrcaHeaders(server, load));
     const service = new AdvertisedService({
       clock,
       hashing,
       retry,
-      logger: config.logger ?? this.#defaultLogger(),
+      logger: config.logger ?? processLogger(this.#runtime.process),
       renewer,
       registry,
       inFlight,
@@ -107,36 +103,15 @@ export class Advertiser {
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,
-      onEnded: () => onEnded(),
+      onEnded: () => {
+        for (const close of closers) close();
+      },
     });
     if (idempotencyGuard)
       service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
     await service.start(signal);
-    if (config.drainOnSignal) {
-      const cancelDrain = this.#sigtermDrain.add(service, config.exitAfterDrain);
-      const onEndedBefore = onEnded;
-      onEnded = () => {
-        cancelDrain();
-        onEndedBefore();
-      };
-    }
+    if (config.drainOnSignal) closers.push(this.#sigtermDrain.add(service, config.exitAfterDrain));
     return service;
-  }
-
-  #createLoadReporter(
-    server: ServerLike | undefined,
-    inFlight: InFlightRequests,
-    config: AdvertiseConfig,
-  ): LoadReporter {
-    const { clock } = this.#runtime;
-    const hasServer = server !== undefined;
-    return new LoadReporter({
-      clock,
-      meter: this.#eventLoopMeter,
-      inFlight,
-      hasServer,
-      measuresLoad: config.measureLoad,
-    });
   }
 
   #registryUrls(config: AdvertiseConfig, handshake: LaunchHandshake | undefined): readonly string[] {
@@ -148,10 +123,7 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /**
-   * Returns the renewer for the registry addresses, and a function that releases the renewer. The last release closes
-   * the renewer.
-   */
+  /** Returns a renewer and the function that releases it. The last release closes the renewer. */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);
@@ -170,12 +142,6 @@ export class Advertiser {
         void acquired.renewer.close();
       },
     ];
-  }
-
-  #defaultLogger(): Logger {
-    const silent = (): void => undefined;
-    const warn = (message: string): void => this.#runtime.process.warn(message);
-    return { debug: silent, info: silent, warn, error: warn };
   }
 }
 

@@ -3,19 +3,15 @@ import { runInbound, type InboundRequest } from '../core/inbound-request.js';
 import { responseHeaders, callHeaders } from '../protocol/call-headers.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** A Node server, which emits all its events by the method `emit`. */
 interface EmittingServer {
   emit: (this: unknown, event: string, ...details: unknown[]) => boolean;
 }
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/**
- * The members of a response or HTTP/2 stream that show when the response closed and whether the response is complete.
- */
+/** Shows when a response or HTTP/2 stream has closed, and whether the response is complete. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
-  /** Whether the handler has written the whole response. */
   readonly writableEnded?: boolean;
 }
 
@@ -31,10 +27,9 @@ interface Http2Stream extends ClosingResponse {
 const patchedServers = new WeakSet<object>();
 
 /**
- * Enforces the deadlines of the requests that arrive at one server. A request whose deadline has passed gets status
- * 504, and its handler does not run. Calls that a handler makes while serving a request inherit the deadline of that
- * request. If the request is itself a retry, the calls of its handler are not retried. Requests without deadline and
- * attempt headers pass unchanged. Invoking this function again for the same server has no effect.
+ * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504,
+ * and its handler does not run. The calls of a handler inherit the deadline of its request, and are not retried if the
+ * request is itself a retry. A second invocation for the same server has no effect.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -45,14 +40,13 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // A server with HTTP/2 emits an HTTP/2 request as 'stream' first, and an HTTP/1.1 request only as 'request'. Both
-  // events are therefore intercepted.
+  // A server with HTTP/2 emits 'stream' first for an HTTP/2 request, and only 'request' for an HTTP/1.1 request.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);
     const [first, second] = details as [unknown, unknown];
     const isStream = event === 'stream';
-    // The deadline of an HTTP/2 request was already checked at the 'stream' event of the request.
+    // The 'stream' event of an HTTP/2 request was already checked.
     const wasSeenAsStream =
       !isStream && (first as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
     const headers = isStream ? (second as Headers) : (first as { readonly headers?: Headers }).headers;
@@ -65,14 +59,13 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // If the client disconnects before the response is complete, the handler may still run. The request then stays
-    // unfinished, so the deadline still limits the calls of the handler.
+    // After a disconnect the handler may still run, so the deadline still limits its calls.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
-/** Reads timeout and attempt number from the headers; undefined when neither header is valid. */
+/** Undefined when neither the timeout nor the attempt header is valid. */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
   const attempt = parseCount(headers[callHeaders.attemptCount]);
@@ -105,9 +98,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests that are handled in one turn of the event loop get the same time:
- * when the first request of that turn was handled. The time that a request waits for the handlers of other requests
- * therefore counts against the deadline of the request.
+ * Clock for the arrival of requests: all requests of one turn of the event loop arrive when the first is handled. The
+ * wait of a request for the handlers of other requests then counts against its deadline.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -2,11 +2,11 @@ import type { Clock, Timer } from '../core/clock.js';
 
 /** Interval between two samples of the event loop, in ms. */
 export const sampleIntervalMs = 250;
-/** Number of sampling intervals over which the utilization is computed: 2,000 ms in total. */
+/** Sampling intervals over which the utilization is computed: 2,000 ms in total. */
 const windowSamples = 8;
-/** Normal delay of a timer on an idle event loop, in ms. This delay does not count as load. */
+/** Delay of a timer on an idle event loop, in ms, which is not load. */
 const idleTimerDelayMs = 2;
-/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. Shorter delays add proportionally less. */
+/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -16,9 +16,8 @@ interface Sample {
 }
 
 /**
- * Measures the utilization of this thread's event loop, every 250 ms while there are subscribers. The utilization is
- * the share of time in which the event loop was active, plus a term for the delay of the sampling timer. The term shows
- * overload, because the active share cannot exceed 1. The sampling timer does not keep the process alive.
+ * Measures the utilization of this thread's event loop every 250 ms while there are subscribers. A term for the delay of
+ * the sampling timer shows overload, because the active share of time cannot exceed 1. Does not keep the process alive.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */
@@ -29,17 +28,13 @@ export class EventLoopMeter {
   #samples: Sample[] = [];
   #timer: Timer | undefined;
 
-  /** @param busyMs - returns the total active time of this thread's event loop so far, in ms */
+  /** @param busyMs - total active time of this thread's event loop so far, in ms */
   constructor(clock: Clock, busyMs: () => number) {
     this.#clock = clock;
     this.#busyMs = busyMs;
   }
 
-  /**
-   * Calls `listener` after each sample, with the time of the sample.
-   *
-   * @returns a function that ends the subscription
-   */
+  /** Calls `listener` with the time of each sample. Returns a function that ends the subscription. */
   subscribe(listener: (now: number) => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined) this.#start();
@@ -51,10 +46,7 @@ export class EventLoopMeter {
     };
   }
 
-  /**
-   * Utilization during the last 2,000 ms: the share of time in which the event loop was active, plus the mean delay of
-   * the sampling timer divided by 100 ms. Undefined before the second sample.
-   */
+  /** Active share of the last 2,000 ms, plus the mean timer delay divided by 100 ms. Undefined before the second sample. */
   get utilization(): number | undefined {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);

@@ -7,23 +7,19 @@ interface ClosingResponse {
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/**
- * Counts the requests at a server: requests in flight, ended requests and failed requests. At a server with HTTP/2,
- * only HTTP/2 requests are counted. Does not change the requests.
- */
+/** Counts the requests at a server. At a server with HTTP/2, only HTTP/2 requests are counted. */
 export class InFlightRequests {
-  /** Number of requests that have ended. */
+  /** Ended requests. */
   finished = 0;
-  /** Number of ended requests whose response was a server failure (5xx except 501). */
+  /** Ended requests with a server failure (5xx except 501). */
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
 
-  /** @param server - a server of `node:http`, `node:https` or `node:http2`; with undefined, nothing is counted */
+  /** @param server - with undefined, nothing is counted */
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
-    // A server with HTTP/2 emits 'stream' for every HTTP/2 request, but 'request' only if the program listens for
-    // 'request'.
+    // A server with HTTP/2 emits 'request' only if the program listens for 'request'.
     if (isHttp2(server)) server.on('stream', (stream) => this.#track(stream as ClosingResponse));
     else server.on('request', (_request, response) => this.#track(response as ClosingResponse));
   }

@@ -1,6 +1,4 @@
-/**
- * `binding-clerk/service`: the functions for programs that offer services, with the real clock, process and network.
- */
+/** `binding-clerk/service`: for programs that offer services. */
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
 import { retryLoop } from '../invoke/p-retry-loop.js';
@@ -23,6 +21,7 @@ import {
 } from './at-most-once/wrap-handler.js';
 import type { AtMostOnceOptions } from './at-most-once/options.js';
 import type { AdvertiseOptions } from './options.js';
+import { processLogger } from './service-runtime.js';
 
 export type {
   CallRecord,
@@ -43,8 +42,7 @@ export { ClerkError, isClerkError } from '../core/errors.js';
 export type { ClerkErrorCode, ClerkErrorDetails, Execution } from '../core/errors.js';
 export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { LoadInit } from '../core/load-report.js';
-export type { Advertisement, AdvertisementState } from './advertisement.js';
-export type { AdvertisementEvents } from './advertisement-events.js';
+export type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
 export type { ServerOrAddress, ServerLike } from './server-addresses.js';
 export type { AdvertiseOptions } from './options.js';
 
@@ -60,9 +58,8 @@ const advertiser = new Advertiser({
 
 /**
  * Registers this process as a service and renews its lease until the process ends. While the registry is unreachable,
- * the registration is retried and one warning is logged. After a lost lease, the service registers again until the
- * registry accepts the registration. A launched service gets its name, registry and ticket from the launcher.
- *
+ * the registration is retried and one warning is logged. After a lost lease, the service registers again. A launched
+ * service gets its name, registry and ticket from the launcher.
  * At SIGTERM the service drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A
  * program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.
  *
@@ -73,50 +70,43 @@ const advertiser = new Advertiser({
  * ```
  * @returns the advertisement, once the registry has stored the registration durably
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
- * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process does not have the launched
- * name
- * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service or did not launch
- * the service
+ * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
+ * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
+ * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses or did not launch the service
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
   return advertiser.advertise(options);
 }
 
-const silent = (): void => undefined;
-const warn = (message: string): void => currentProcess.warn(message);
-
 const wrapHandlerOptions: WrapHandlerOptions = {
   clock: systemClock,
   digest: hashParts,
-  logger: { debug: silent, info: silent, warn, error: warn },
+  logger: processLogger(currentProcess),
   incarnation: systemHashing.randomHex(16),
 };
 
 /**
  * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
  * however often clients send the request. The key and a fingerprint of the request are stored before the handler
- * runs. The fingerprint covers method, target, content-type and body. In the following cases the handler does not run,
- * and the response header `clerk-idempotency` states the case:
+ * however often clients send the request. The key and a fingerprint of method, target, content-type and body are stored
+ * before the handler runs. In the following cases the handler does not run, and the response header
+ * `clerk-idempotency` states the case:
  *
- * - `replayed`: the response is the stored response of an earlier request with this key
- * - `running`: 409, an earlier request with this key is still running
  * - `unknown`: 409, an earlier request with this key ended, and no response is stored
  * - `mismatch`: 422, an earlier request with this key has another fingerprint
  * - `expired`: 410, the key was created more than `windowMs` ago, or more than 300,000 ms in the future
  * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
  *
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
- * pass unchanged. `Idempotency-Key` counts as a key only when its value has the form of `clerk-call-id`. A request
- * with any other value goes to the handler as a request without a key.
+ * pass unchanged. `Idempotency-Key` counts as a key only in the form of `clerk-call-id`.
  *
- * The request body is buffered before the handler runs; the handler reads the body as usual. The response is sent
- * while the handler writes the response. The stored response has no trailers.
+ * The request body is buffered before the handler runs. The response is sent while the handler writes it, and stored
+ * without trailers.
  *
- * If the store is durable and the process dies while a request runs, a retry gets `unknown`. A store in memory does not
- * contain the requests of an earlier process. A request is therefore rejected if its header `clerk-instance` contains
- * an epoch of an earlier process. A request without that header is rejected if its key was created before this process
- * started.
+ * If a durable store has recorded a request of a process that died, a retry gets `unknown`. A store in memory lacks the
+ * requests of earlier processes, so a request is rejected if `clerk-instance` names an epoch of an earlier process, or,
+ * without that header, if its key was created before this process started.
  *
  * @example
  * ```ts
@@ -126,8 +116,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * ```
  * @typeParam H - type of the handler
  * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) =>
- * Response`; the handler gets further arguments unchanged
- * @returns a handler that is called with the same arguments
+ * Response`; further arguments are passed on
+ * @returns a handler with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),
  * [C3.7](../../docs/guarantees.md#c3-7)
@@ -150,15 +140,13 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request is
- * synced to disk before the request runs. The response is synced to disk soon after the response was sent. Requires the
- * package `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the
- * service is advertised or at the first request. A missing folder is created.
+ * Stores idempotency records in a folder, so that they survive restarts and crashes. A record is synced to disk before
+ * its request runs, a response soon after it was sent. Requires the package `classic-level`. Only one user and one
+ * process at a time may use the folder, which is opened when the service is advertised or at the first request.
  *
- * The store belongs to one instance, so the service must be advertised with an `id` that stays the same after a
- * restart. With another `id`, retries are rejected as `elsewhere`. Opening the folder reads all records, at about
- * 300,000 records per second, and detects damaged or missing records. After a failed write, no request with a key runs
- * until the process restarts.
+ * The service must be advertised with an `id` that stays the same after a restart; with another `id`, retries are
+ * rejected as `elsewhere`. Opening the folder reads all records, at about 300,000 records per second, and detects
+ * damaged or missing records. After a failed write, no request with a key runs until the process restarts.
  *
  * @param folder - path of the folder, relative to the working directory
  */

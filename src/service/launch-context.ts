@@ -5,8 +5,8 @@ import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Holds the launch handshake: the name, ticket and registry that a launcher wrote to standard input in one line. The
- * first advertisement of the process must have the launched name, and sends the ticket. A ticket can be used only once.
+ * Holds the launch handshake that a launcher wrote to standard input in one line. The first advertisement of the process
+ * must have the launched name, and sends the ticket, which can be used only once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -19,19 +19,14 @@ export class LaunchContext {
     this.#process = process;
   }
 
-  /**
-   * Reads the handshake; undefined when no launcher started this process.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the handshake is invalid
-   */
+  /** Undefined when no launcher started this process. @throws {@link ClerkError} `CONFIG_INVALID` */
   handshake(): Promise<LaunchHandshake | undefined> {
     this.#handshake ??= this.#read();
     return this.#handshake;
   }
 
   /**
-   * Returns the handshake for the first advertisement of the process; undefined for each further advertisement, which
-   * may have any name.
+   * Returns the handshake for the first advertisement; undefined for each further one, which may have any name.
    *
    * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the launched name
    */
@@ -70,12 +65,7 @@ function parseHandshake(text: string): LaunchHandshake {
   return raw as LaunchHandshake;
 }
 
-/**
- * Creates the error of an invalid handshake. The message does not quote the line from the launcher, because the line
- * contains secrets.
- *
- * @see [C8.4](../../docs/guarantees.md#c8-4)
- */
+/** The message does not quote the line, which contains secrets. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function handshakeError(why: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',

@@ -21,44 +21,33 @@ export interface RenewedLease {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** Whether the registry flagged the endpoint as suspect. If so, each renewal claims that the endpoint is healthy. */
+  /** Whether the registry flagged the endpoint as suspect. Each renewal then claims that the endpoint is healthy. */
   readonly isSuspect: boolean;
-  /** Load that the renewal carries; undefined when the load is unknown. */
   readonly load: Load | undefined;
   /**
-   * Called when the registry has responded to a renewal. The status is `lost` if the registry has no such registration,
-   * and `fenced` if a newer registration of the same instance replaced this registration.
+   * Called with the response to a renewal: `lost` if the registry has no such registration, `fenced` if a newer
+   * registration of the instance replaced this one.
    *
-   * @param sentAt - when the renewal was sent, on the monotonic clock
-   * @param isSuspect - whether the registry flags the endpoint as suspect
+   * @param sentAt - on the monotonic clock
    */
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  /** Called when a renewal got no valid response. */
+  /** Called without a valid response to a renewal. */
   onRenewalFailed(error: unknown): void;
 }
 
-/**
- * Fraction of the lease duration after which a lease is renewed. Each interval is randomly changed by up to
- * `jitterShare`, as a fraction of the interval.
- */
+/** Share of the lease after which it is renewed, and random change of that interval. */
 const renewAfterShare = 1 / 3;
 const jitterShare = 0.1;
-/**
- * Maximum delay of the next renewal after the registry has newly flagged an endpoint as suspect, in ms. That renewal
- * claims that the endpoint is healthy.
- */
+/** Maximum delay of the renewal that claims that a newly suspect endpoint is healthy, in ms. */
 const suspectReplyMs = 1_000;
-/** Mean delay between a failed renewal and its retry, as a fraction of the lease duration. */
+/** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/**
- * Maximum number of renewals in one request. A request has room for 512 bytes per renewal: enough for a name of 247
- * bytes and an id of 128 bytes.
- */
+/** Maximum number of renewals in one request: 512 bytes each suffice for a name of 247 bytes and an id of 128 bytes. */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
- * Renews the leases of all services of a process at one registry. Each lease is renewed when a third of its duration
- * has passed. Renewals that are due at about the same time share one request. Does not keep the process alive.
+ * Renews the leases of all services of a process at one registry, each after a third of its duration. Renewals that are
+ * due at about the same time share one request. Does not keep the process alive.
  *
  * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -68,7 +57,6 @@ export class LeaseRenewer {
   readonly #dueAt = new Map<RenewedLease, number>();
   readonly #neverAborted = new AbortController().signal;
   #timer: Timer | undefined;
-  #timerAt = Infinity;
 
   constructor(connections: readonly RegistryConnection[], clock: Clock) {
     this.#client = new FailoverClient(connections, clock);
@@ -89,17 +77,13 @@ export class LeaseRenewer {
     );
   }
 
-  /** Starts renewing a lease. */
   add(lease: RenewedLease): void {
     this.#schedule(lease, lease.leaseMs * renewAfterShare);
   }
 
-  /** Stops renewing a lease. */
   remove(lease: RenewedLease): void {
     this.#dueAt.delete(lease);
-    if (this.#dueAt.size > 0) return;
-    this.#timer?.cancel();
-    this.#timerAt = Infinity;
+    this.#arm();
   }
 
   close(): Promise<void> {
@@ -112,30 +96,25 @@ export class LeaseRenewer {
     const clock = this.#clock;
     const at = clock.now() + afterMs * (1 - jitterShare + 2 * jitterShare * clock.random());
     this.#dueAt.set(lease, at);
-    if (at >= this.#timerAt) return;
-    this.#timerAt = at;
+    this.#arm();
+  }
+  /** Sets the timer to the first due lease. */
+  #arm(): void {
     this.#timer?.cancel();
-    this.#timer = clock.setTimer(() => this.#tick(), at - clock.now());
+    const at = Math.min(...this.#dueAt.values());
+    if (at === Infinity) return;
+    this.#timer = this.#clock.setTimer(() => this.#tick(), Math.max(0, at - this.#clock.now()));
     this.#timer.setRef(false);
   }
 
   #tick(): void {
     const now = this.#clock.now();
-    this.#timerAt = Infinity;
-    // Leases that are due within a ninth of their duration are renewed now too. Leases with the same duration then stay
-    // due at about the same time, and share one request.
+    // Leases that are due within a ninth of their duration are renewed too, so that they stay due at the same time.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
       void this.#renew(due.slice(i, i + maxBatchSize).map(([lease]) => lease));
-    const [next, at] = [...this.#dueAt].reduce<readonly [RenewedLease | undefined, number]>(
-      (first, each) => (each[1] < first[1] ? each : first),
-      [undefined, Infinity],
-    );
-    if (next === undefined) return;
-    this.#timerAt = at;
-    this.#timer = this.#clock.setTimer(() => this.#tick(), Math.max(0, at - now));
-    this.#timer.setRef(false);
+    this.#arm();
   }
 
   async #renew(leases: readonly RenewedLease[]): Promise<void> {
@@ -162,8 +141,7 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // The delay of the retry is about a twelfth to a quarter of the lease. A longer delay could exceed the rest of
-        // the lease. A much shorter delay would overload a registry that has just restarted.
+        // The retry must come within the rest of the lease, but not overload a registry that has just restarted.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);
@@ -182,8 +160,7 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // A slow request must not be sent to a second registry server as well. A registration at the second server
-        // would fence the registration at the first server.
+        // A registration at a second registry server would fence the registration at the first.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)

@@ -1,16 +1,11 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/**
- * Safety margin, as a fraction of the granted lease. For the service, the lease ends earlier than granted by this
- * margin.
- */
+/** By this share of the granted lease, the lease ends earlier for the service. */
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired. For the service, the lease starts when the renewal is sent and
- * is 10 % shorter than granted. For the service, the lease therefore expires before the registry removes the
- * registration. The lease has expired as soon as the monotonic clock or the wall clock shows the expiry. Does not keep
- * the process alive.
+ * Determines when a service treats its lease as expired: 10 % earlier than granted, from the sending of the renewal, and
+ * by the monotonic clock or the wall clock. The registry removes the registration later. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -28,11 +23,7 @@ export class LeaseTimer {
     this.#onLost = onLost;
   }
 
-  /**
-   * Starts the lease or extends the current lease.
-   *
-   * @param sentAt - when the registration or renewal was sent, on the monotonic clock
-   */
+  /** @param sentAt - when the registration or renewal was sent, on the monotonic clock */
   renew(sentAt: number, leaseMs: number): void {
     const clock = this.#clock;
     const now = clock.now();
@@ -44,10 +35,7 @@ export class LeaseTimer {
     this.#timer.setRef(false);
   }
 
-  /**
-   * Whether the lease has expired by the monotonic clock or by the wall clock. The wall clock is needed because the
-   * monotonic clock may stand still while the machine sleeps.
-   */
+  /** The wall clock is needed because the monotonic clock may stand still while the machine sleeps. */
   get isExpired(): boolean {
     const clock = this.#clock;
     return (
@@ -56,7 +44,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Cancels the timer, so that `onLost` is not called before the next {@link renew}. */
+  /** Cancels `onLost` until the next {@link renew}. */
   stop(): void {
     this.#timer?.cancel();
   }

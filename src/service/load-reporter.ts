@@ -6,23 +6,22 @@ import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
 /**
- * Time for which a load report of the program is valid, in ms.
+ * Validity of a load report, in ms.
  *
  * @see https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight
  * expiration)
  */
 const reportTtlMs = 180_000;
-/** Number of sampling intervals over which rates are computed: 2,000 ms in total. */
+/** Sampling intervals over which rates are computed: 2,000 ms in total. */
 const windowSamples = 8;
 
-/** Options of {@link LoadReporter}. */
 export interface LoadReporterOptions {
   readonly clock: Clock;
   readonly meter: EventLoopMeter;
   readonly inFlight: InFlightRequests;
-  /** Whether the service has a server in this process, whose responses carry the load. */
+  /** Whether the service has a server in this process. */
   readonly hasServer: boolean;
-  /** Whether the load is measured while there is no valid report of the program. */
+  /** Whether the load is measured without a valid report. */
   readonly measuresLoad: boolean;
 }
 
@@ -32,16 +31,11 @@ interface Counts {
   readonly failed: number;
 }
 
-/**
- * Load of one advertised service. While a report of the program is valid, the load is the reported load. Otherwise, the
- * load is the measured load. Without a server in this process, no load is measured.
- */
+/** Load of one advertised service: the valid report of the program, or else the measured load of the server. */
 export class LoadReporter {
-  /**
-   * Value of the load header in responses; undefined while the load is unknown. Updated at each sample, every 250 ms.
-   */
+  /** Value of the load header; undefined while the load is unknown. Updated every 250 ms. */
   headerValue: string | undefined = undefined;
-  /** Number of updates of the header value so far. */
+  /** Number of updates of the header value. */
   version = 0;
   readonly #options: LoadReporterOptions;
   #reported: (LoadInit & { readonly expiresAt: number }) | undefined;
@@ -54,11 +48,7 @@ export class LoadReporter {
     if (options.hasServer && options.measuresLoad) this.#startMeasuring();
   }
 
-  /**
-   * Stores a load report of the program.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
-   */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range */
   report(load: LoadInit): void {
     const problem = loadError(load) ?? unknownKeyError(load);
     if (problem !== undefined)
@@ -71,13 +61,13 @@ export class LoadReporter {
       expiresAt: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;
-    // If the header already has a value and samples are being taken, the next sample puts the report into the header.
+    // The next sample puts the report into the header.
     if (this.#unsubscribe !== undefined && this.headerValue !== undefined) return;
     this.#startMeasuring();
     this.#updateHeader();
   }
 
-  /** Current load; undefined while the load is unknown. */
+  /** Undefined while the load is unknown. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =
@@ -92,7 +82,6 @@ export class LoadReporter {
     };
   }
 
-  /** Stops measuring and reporting. */
   close(): void {
     this.#isClosed = true;
     this.#stopMeasuring();
@@ -106,8 +95,7 @@ export class LoadReporter {
       this.#counts.push(this.#countsAt(now));
       if (this.#counts.length > windowSamples + 1) this.#counts.shift();
       this.#updateHeader();
-      // The last report has expired, and the program disabled measuring. There is no load to send until the next
-      // report.
+      // The last report has expired, and nothing is measured until the next report.
       if (this.headerValue === undefined && !this.#options.measuresLoad) this.#stopMeasuring();
     });
   }

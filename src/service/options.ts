@@ -13,68 +13,46 @@ export interface AdvertiseOptions {
   /** Absolute name of the service. Required unless a launcher started this process. */
   readonly name?: string;
   /**
-   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, or 1 to 16 addresses, best first.
-   * If a server is not listening yet, `advertise` waits until the server listens. Addresses are
-   * `http(s)://host:port`, `tcp://host:port` or `unix:/path`.
+   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, which may begin to listen later, or 1
+   * to 16 addresses, best first: `http(s)://host:port`, `tcp://host:port` or `unix:/path`.
    */
   readonly address: ServerOrAddress;
   /** Semver version of the service. Default: none. */
   readonly version?: string;
-  /**
-   * One or more registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else
-   * `http://127.0.0.1:4711`.
-   */
+  /** Registry addresses. Default: those of the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
   readonly registry?: string | readonly string[];
-  /**
-   * Lease duration, in ms: 1,000 to 604,800,000 (7 d). The lease is renewed when a third of the duration has passed.
-   * Default 10,000.
-   */
+  /** Lease duration, in ms: 1,000 to 604,800,000 (7 d). Renewed after a third. Default 10,000. */
   readonly leaseMs?: number;
-  /**
-   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only when there is no other endpoint. Default
-   * 1.
-   */
+  /** Relative share of the calls, ≥ 0. With weight 0, used only when there is no other endpoint. Default 1. */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
   readonly zone?: string;
   /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /**
-   * Host of the service. The policy `local-first` compares the hosts of client and service. Default: this machine's
-   * host name.
-   */
+  /** Host of the service, for the policy `local-first`. Default: this machine's host name. */
   readonly host?: string;
   /**
-   * Instance id: 1 to 128 printable characters that no other instance has ever used. Default: the id from the
-   * launcher, else a random id.
+   * Instance id: 1 to 128 printable characters, never used by another instance. Default: the id from the launcher, else
+   * a random id.
    */
   readonly id?: string;
   /**
-   * The handler that `atMostOnce` returned, if the server uses such a handler. Clients then see the attribute
-   * `at-most-once`. The handler gets the instance id and epoch, and rejects requests that are meant for other
-   * instances. Advertising fails if the handler's store cannot be opened. Default: none.
+   * The handler that `atMostOnce` returned, if the server uses one. Clients then see the attribute `at-most-once`. The
+   * handler rejects requests for other instances. Advertising fails if its store cannot be opened. Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether the service drains at SIGTERM. The process then ends by SIGTERM when all its services have drained. A
-   * program that listens for SIGTERM too must end the process itself. Default true.
+   * Whether the service drains at SIGTERM. The process then ends by SIGTERM when all its services have drained, unless
+   * the program listens for SIGTERM too. Default true.
    */
   readonly drainOnSignal?: boolean;
-  /**
-   * Whether the process exits with code 0 after draining at SIGTERM, even if the program listens for SIGTERM. Default
-   * false.
-   */
+  /** Whether the process exits with code 0 after draining at SIGTERM. Default false. */
   readonly exitAfterDrain?: boolean;
-  /**
-   * Maximum duration of draining, in ms, > 0. Requests that are still in flight after this time are not aborted.
-   * Default 25,000.
-   */
+  /** Maximum duration of draining, in ms, > 0. Later requests in flight are not aborted. Default 25,000. */
   readonly drainMs?: number;
   /**
-   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The load
-   * consists of the event-loop utilization of this thread and the server's requests and failures per second. The load
-   * is sent with the server's responses and with lease renewals. Has no effect when `address` is not a server.
-   * Default true.
+   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}: event-loop
+   * utilization of this thread, requests and failures per second. Needs a server as `address`. Default true.
    */
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
@@ -84,25 +62,7 @@ export interface AdvertiseOptions {
 }
 
 /** Validated options with defaults applied. */
-export interface AdvertiseConfig {
-  readonly name: string | undefined;
-  readonly serverOrAddress: ServerOrAddress;
-  readonly version: string | null;
-  readonly registry: readonly string[] | undefined;
-  readonly leaseMs: number;
-  readonly weight: number;
-  readonly zone: string | null;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly host: string | undefined;
-  readonly id: string | undefined;
-  readonly idempotencyGuard: IdempotencyGuard | undefined;
-  readonly drainOnSignal: boolean;
-  readonly exitAfterDrain: boolean;
-  readonly drainMs: number;
-  readonly measureLoad: boolean;
-  readonly logger: Logger | undefined;
-  readonly signal: AbortSignal | undefined;
-}
+export type AdvertiseConfig = ReturnType<typeof toAdvertiseConfig>;
 
 const keys = Object.keys({
   name: true,
@@ -124,12 +84,8 @@ const keys = Object.keys({
   signal: true,
 } satisfies Record<keyof AdvertiseOptions, true>);
 
-/**
- * Checks the options before any request is sent.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` when an option is invalid
- */
-export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
+/** @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` when an option is invalid */
+export function toAdvertiseConfig(options: AdvertiseOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null)
     throw advertiseError("needs an options object such as { name: '/shop/orders', address: server }");
@@ -140,8 +96,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // Building an endpoint checks the options. A server may not have an address yet, so a placeholder is used as its
-  // address.
+  // Building an endpoint checks the options. A server may not have an address yet.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -183,8 +138,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
 }
 
 /**
- * Returns the registry addresses in `given`: one address, a list, or a comma-separated string.
- *
+ * @param given - one address, a list, or a comma-separated string
  * @param source - where `given` comes from, for the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when `given` contains no address
  */
@@ -211,7 +165,7 @@ function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): Idemp
 
 function checkMs(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw advertiseError(`needs a ${key} from ${String(min)} to ${String(max)} ms; got ${String(value)}`);
+    throw advertiseError(`needs a ${key} from ${min} to ${max} ms; got ${String(value)}`);
   return value;
 }
 

@@ -4,7 +4,7 @@ import type { LoadReporter } from './load-reporter.js';
 
 type Listener = (...args: unknown[]) => void;
 
-/** A server, with two members of Node's event emitters that {@link ServerLike} does not require. */
+/** With two members of Node's event emitters that {@link ServerLike} does not require. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -22,16 +22,15 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each load sample is sent once per connection, with the next response.
- * On each connection, at most four responses per second therefore carry the load. A load header that the handler sets
- * is not overwritten.
+ * Adds the load of a service to response headers. Each load sample is sent once per connection: with at most four
+ * responses per second. A load header of the handler is not overwritten.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers
  */
 export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () => void {
   const emitter: Emitter = server;
-  /** By connection, the version of the load that was last sent on the connection. */
+  /** Last sent version of the load, by connection. */
   const sentVersions = new WeakMap<object, number>();
   const onRequest: Listener = (request, response) => {
     const { headerValue, version } = load;
@@ -40,7 +39,7 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     if (connection === undefined || sentVersions.get(connection) === version) return;
     if (setLoadHeader(response as Outgoing, headerValue)) sentVersions.set(connection, version);
   };
-  // The listener must run before the program's handler, because the handler may send the response headers at once.
+  // The program's handler may send the response headers at once, so this listener must be first.
   const listen = (): unknown =>
     emitter.prependListener?.('request', onRequest) ?? emitter.on('request', onRequest);
   const onNewListener: Listener = (event) => {
@@ -48,9 +47,8 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     emitter.off('newListener', onNewListener);
     listen();
   };
-  // An HTTP/2 server with a 'request' listener emits 'request' for each stream. A program that handles only 'stream'
-  // events must not get 'request' events too. The listener is therefore added only when the program adds its own
-  // 'request' listener.
+  // A 'request' listener makes an HTTP/2 server emit 'request' for each stream. A program that handles only 'stream'
+  // must not get these events, so the listener waits for the program's own 'request' listener.
   if (isHttp2(server) && emitter.listenerCount?.('request') === 0) emitter.on('newListener', onNewListener);
   else listen();
   return () => {
@@ -63,10 +61,7 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/**
- * Sets the load header, unless the headers were sent or the handler has set a load header. Returns whether the header
- * was set.
- */
+/** Returns whether the header was set. Headers that were sent, and a load header of the handler, stay. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

@@ -24,10 +24,8 @@ export interface ServerLike {
 /** A server, an address, or a list of addresses. */
 export type ServerOrAddress = ServerLike | AddressString | URL | readonly (AddressString | URL)[];
 
-/** Maximum number of addresses of an endpoint. */
 const maxAddresses = 16;
 
-/** Returns whether the value is a server rather than an address. */
 export function isServer(value: unknown): value is ServerLike {
   return (
     typeof value === 'object' &&
@@ -37,22 +35,18 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/**
- * Returns whether a server supports HTTP/2 and therefore emits 'stream' events. For a request on an HTTP/1.1
- * connection, such a server emits only 'request'.
- */
+/** Whether a server emits 'stream' for HTTP/2 requests. Such a server emits only 'request' for HTTP/1.1 requests. */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
 /**
- * Returns the addresses of the given server, or the given addresses, best first. Waits until the server listens. For a
- * server that is bound to all addresses of the host, returns the reachable addresses of the host and then the loopback
- * address.
+ * Returns the addresses of a server, which may begin to listen later, or the given addresses, best first. A server that
+ * is bound to all addresses has the reachable addresses of the host, then the loopback address.
  *
  * @param hostAddresses - returns the addresses of this host that other hosts can reach
- * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server cannot listen
- * @throws {@link ClerkError} `ABORTED` when `signal` aborts
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server cannot listen; `ABORTED` when
+ *   `signal` aborts
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
  */
 export async function addressesOf(
@@ -67,7 +61,7 @@ export async function addressesOf(
     if (addresses.length === 0 || addresses.length > maxAddresses)
       throw new ClerkError(
         'CONFIG_INVALID',
-        `advertise() needs 1 to ${String(maxAddresses)} addresses; got ${String(addresses.length)}`,
+        `advertise() needs 1 to ${maxAddresses} addresses; got ${addresses.length}`,
       );
     return addresses.map((one) => parseAddress(one).text);
   }
@@ -78,13 +72,13 @@ export async function addressesOf(
       'CONFIG_INVALID',
       'The server given to advertise() is closed; pass a server that listens or will listen',
     );
-  // Every TLS server of Node has the method `setSecureContext`, also with HTTP/2.
+  // Every TLS server of Node has this method, also with HTTP/2.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';
   if (typeof bound === 'string') return [parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text];
   const scheme = secure ? 'https' : 'http';
   const texts = hostsOf(bound.address, hostAddresses).map(
-    (host) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`,
+    (host) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
   );
   return texts.map((text) => parseAddress(text).text);
 }
@@ -130,7 +124,6 @@ function waitUntilListening(server: ServerLike, signal: AbortSignal | undefined)
   });
 }
 
-/** Creates the error of a registration that the caller aborted. */
 export function advertiseAborted(signal: AbortSignal): ClerkError {
   return new ClerkError('ABORTED', 'advertise() was aborted by its caller', { cause: signal.reason });
 }

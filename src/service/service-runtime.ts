@@ -1,49 +1,39 @@
 import type { Clock } from '../core/clock.js';
+import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
-/** The members of the current process that advertised services use. */
+/** What advertised services use of their process. */
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /**
-   * Reads the first line of standard input. Resolves with an empty string when standard input is empty. Called at most
-   * once.
-   */
+  /** Resolves with the first line of standard input; empty when there is none. Called at most once. */
   readFirstLine(): Promise<string>;
-  /**
-   * Calls `callback` at the first SIGTERM. The first SIGTERM then does not end the process.
-   *
-   * @returns a function that removes the callback
-   */
+  /** Calls `callback` at the first SIGTERM, which then does not end the process. Returns a function that removes it. */
   onSigterm(callback: () => void): () => void;
-  /**
-   * Ends the process by SIGTERM, as if `onSigterm` had not been called. Has no effect if the program has its own
-   * SIGTERM listener.
-   */
+  /** Ends the process by SIGTERM, unless the program has its own SIGTERM listener. */
   exitBySigterm(): void;
   exit(code: number): void;
-  /** Prints a warning for operators. Called when the program has set no logger. */
+  /** Prints a warning for operators. */
   warn(message: string): void;
 }
 
-/**
- * The external functions that advertised services need: clock, hashing, process and network. Tests inject a runtime
- * with virtual time and in-memory connections.
- */
+/** External functions of advertised services. */
 export interface ServiceRuntime {
   readonly clock: Clock;
   readonly hashing: Hashing;
   readonly retry: RetryLoop;
   readonly process: ProcessPort;
-  /**
-   * Opens a connection to one registry server.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
-   */
+  /** Connects to one registry server. @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid */
   readonly connect: (url: string) => RegistryConnection;
-  /** Returns the total active time of this thread's event loop, in ms. */
+  /** Total active time of this thread's event loop, in ms. */
   readonly eventLoopActiveMs: () => number;
-  /** Returns the addresses of this host that other hosts can reach, IPv4 first. IPv6 addresses have no brackets. */
+  /** Addresses of this host that other hosts can reach, IPv4 first, IPv6 without brackets. */
   readonly hostAddresses: () => readonly string[];
+}
+
+/** The logger of programs that set none: prints warnings and errors for operators. */
+export function processLogger({ warn }: Pick<ProcessPort, 'warn'>): Logger {
+  const ignore = (): void => undefined;
+  return { debug: ignore, info: ignore, warn, error: warn };
 }

@@ -2,9 +2,8 @@ import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements of a process at SIGTERM, then ends the process by SIGTERM. A program that has its own
- * SIGTERM listener must end the process itself, unless `exitAfterDrain` is set. A second SIGTERM ends the process at
- * once.
+ * Drains all advertisements at the first SIGTERM, then ends the process by SIGTERM. A program with its own SIGTERM
+ * listener must end the process itself, unless `exitAfterDrain` is set. A second SIGTERM ends the process at once.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */
@@ -17,12 +16,7 @@ export class SigtermDrain {
     this.#process = process;
   }
 
-  /**
-   * Adds an advertisement, which is drained at SIGTERM.
-   *
-   * @param exitAfterDrain - whether the process exits with code 0 once all added advertisements have drained
-   * @returns a function that removes the advertisement
-   */
+  /** Returns a function that removes the advertisement. @param exitAfterDrain - whether the process exits with code 0 */
   add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
     this.#removeListener ??= this.#process.onSigterm(() => void this.#drainAll());

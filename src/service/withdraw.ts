@@ -7,7 +7,6 @@ import type { WithdrawRequest } from '../protocol/messages.js';
 import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 
-/** Objects that {@link withdraw} uses. */
 export interface WithdrawOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;
@@ -15,22 +14,21 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** Maximum total time of all attempts to withdraw a registration, in ms. */
+/** Maximum total time of all attempts, in ms. */
 const timeoutMs = 3_000;
 
 /**
- * Withdraws a registration. Retries for up to 3,000 ms and keeps the process alive during that time. Never rejects: a
- * registration that cannot be withdrawn ends when its lease expires.
- *
- * @returns the time, in ms, for which clients with a cached lookup may still call the endpoint
+ * Withdraws a registration, with retries that keep the process alive. Never rejects: a registration that cannot be
+ * withdrawn ends with its lease. Resolves with the time, in ms, for which clients with a cached lookup may still call.
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,
   request: WithdrawRequest,
 ): Promise<number> {
-  const { signal, abort } = createAbort();
+  const controller = new AbortController();
+  const { signal } = controller;
   const timer = clock.setTimer(
-    () => abort(new Error(`no response within ${String(timeoutMs)} ms`)),
+    () => controller.abort(new Error(`no response within ${timeoutMs} ms`)),
     timeoutMs,
   );
   try {
@@ -53,9 +51,4 @@ export async function withdraw(
   } finally {
     timer.cancel();
   }
-}
-
-function createAbort(): { readonly signal: AbortSignal; readonly abort: (reason: Error) => void } {
-  const controller = new AbortController();
-  return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
 }

@@ -24,7 +24,7 @@ export class Histogram {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
       count += this.#counts[at] as number;
-      return `${name}_bucket{le="${String(bound)}"} ${count}`;
+      return `${name}_bucket{le="${bound}"} ${count}`;
     });
     count += this.#counts[bucketBounds.length] as number;
     return [

@@ -67,7 +67,7 @@ export class SharedStart<T> {
           reject(
             new ClerkError(
               'DEADLINE_EXCEEDED',
-              `${this.#name} did not start within ${String(waitMs)} ms; the start continues, so retry to wait longer`,
+              `${this.#name} did not start within ${waitMs} ms; the start continues, so retry to wait longer`,
             ),
           );
         const timer = waitMs === undefined ? undefined : clock.setTimer(timedOut, waitMs);

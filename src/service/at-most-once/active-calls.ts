@@ -2,26 +2,22 @@ import type { IdempotencyStore } from '../../core/idempotency-store.js';
 
 interface ActiveCall {
   readonly createdAt: number;
-  /** Number of store lookups that have no result yet. */
+  /** Store lookups without a result. */
   lookups: number;
   executions: number;
-  /**
-   * Whether an execution of the call has started since this entry was added. A pending store lookup may therefore have
-   * started while the call was running.
-   */
+  /** Whether an execution has started since this entry was added, perhaps during a pending lookup. */
   hasRun: boolean;
 }
 
 /**
- * The calls that this process is looking up in the store or running. A call stays active until its end is stored, or
- * the write of its end has failed. If the store reports a call of this process as running but the call is not active,
- * then the call does not run. Either the write of its end failed, or the write of its start took effect although the
- * write was reported as failed.
+ * The calls that this process is looking up in the store or running, until their end is stored or could not be stored. A
+ * call of this process that the store reports as running, but that is not active, does not run: the write of its end
+ * failed, or the write of its start took effect although it was reported as failed.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** Records the start of a store lookup. {@link lookupFinished} must follow. */
+  /** {@link lookupFinished} must follow. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -29,9 +25,7 @@ export class ActiveCalls {
   }
 
   /**
-   * Records that a store lookup has a result or has failed.
-   *
-   * @param isNew - whether the call is new and runs from now on; if so, {@link executionEnded} must follow
+   * @param isNew - whether the call runs from now on; {@link executionEnded} must then follow
    * @returns whether another request was looking up or running the same call during this lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
@@ -47,7 +41,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Records that an execution has ended. Called after the write of its end has succeeded or failed. */
+  /** Called after the write of the end has succeeded or failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -55,10 +49,7 @@ export class ActiveCalls {
     this.#removeIfIdle(id, active);
   }
 
-  /**
-   * Forgets the executions of calls created before `createdBefore`, so that executions that never end do not
-   * accumulate. Further requests with the keys of these calls are rejected by age.
-   */
+  /** Forgets executions that never end. Requests with keys created before `createdBefore` are rejected by age. */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
       if (active.createdAt >= createdBefore) continue;
@@ -74,7 +65,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** Returns the active calls of a store. All handlers of this process that use the store share these active calls. */
+/** Handlers that use the same store share its active calls. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

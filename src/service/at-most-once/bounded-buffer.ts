@@ -1,4 +1,4 @@
-/** Collects the bytes of a body. Drops all bytes when the body has more than `maxBytes` bytes. */
+/** Collects the bytes of a body, unless the body has more than `maxBytes` bytes. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
@@ -8,19 +8,18 @@ export class BoundedBuffer {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether the body has more than `maxBytes` bytes. */
   get isExceeded(): boolean {
     return this.#size > this.#maxBytes;
   }
 
-  /** Appends a copy of the bytes, because the caller may reuse the memory. */
+  /** Copies the bytes, because the caller may reuse the memory. */
   append(bytes: Uint8Array): void {
     this.#size += bytes.byteLength;
     if (this.isExceeded) this.#chunks = [];
     else this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** Returns all bytes; undefined when the body has more than `maxBytes` bytes. */
+  /** Undefined when the body has more than `maxBytes` bytes. */
   toBytes(): Uint8Array | undefined {
     return this.isExceeded ? undefined : Buffer.concat(this.#chunks);
   }

@@ -1,36 +1,30 @@
 import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
-/** A complete request body. The caller must call either {@link restore} or {@link discard}. */
+/** A complete request body. Either {@link restore} or {@link discard} must be called. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Puts the body back into the request, so that the handler can read the body. */
+  /** Puts the body back, so that the handler can read it. */
   restore(): void;
-  /** Drops the body, when the handler will not run. */
+  /** Drops the body of a handler that will not run. */
   discard(): void;
 }
 
 /**
- * Why a request body could not be buffered:
- *
- * - `aborted`: the client closed the connection before the body was complete
- * - `too-large`: the body exceeds the limit; the rest of the body is discarded
- * - `already-read`: another reader has started to read the body
+ * Why a request body could not be buffered: the client closed the connection, the body exceeds the limit, or another
+ * reader has started to read the body.
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/**
- * Maximum number of bytes that are read and discarded after a body has reached its size limit. The connection is then
- * closed.
- */
+/** Bytes above the size limit of a body that are read and discarded before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if the
- * body had just arrived, so the handler can read the body in any way. Chunks that arrive before the body is complete
- * are held outside the request, so the state of the request does not change. Never rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if it had
+ * just arrived. Until the body is complete, its chunks are held outside the request, whose state does not change. Never
+ * rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -47,18 +41,17 @@ export async function bufferBody(
   return new Promise((resolve) => new BodyBuffering(request, maxBytes, clock, resolve).start());
 }
 
-/** Returns whether the request may have a body, judged by its headers. */
+/** Whether the request may have a body, by its headers. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Returns whether the request has received its complete body. */
 function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a body that has fully arrived, and puts the body back before the request can emit 'end'. */
+/** Reads a complete body and puts it back before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -67,7 +60,6 @@ function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFa
   return { bytes, restore: noop, discard: noop };
 }
 
-/** Buffers a body that is still arriving. */
 class BodyBuffering {
   readonly #request: NodeRequest;
   readonly #maxBytes: number;
@@ -101,7 +93,7 @@ class BodyBuffering {
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', this.#onClose);
-    // Makes Node transfer the body from the connection. `read(0)` itself takes no data from the request.
+    // Makes Node transfer the body from the connection, without taking data from the request.
     request.read(0);
   }
 
@@ -111,16 +103,14 @@ class BodyBuffering {
     this.#size += chunk.byteLength;
     if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
     else this.#settle('too-large');
-    // The connection is not closed right at the limit. A client that is still sending the body can therefore receive
-    // the response 413.
+    // A client that is still sending the body can receive the response 413 before the connection is closed.
     if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
   }
 
   #onEnd(): void {
     if (this.#state === 'failed') this.#discard();
     if (this.#state !== 'reading') return;
-    // An HTTP/2 client that aborts a request may end its stream and then reset the stream. The body is complete only if
-    // no reset follows the end.
+    // An HTTP/2 client that aborts may end its stream and then reset it. The body is complete only without a reset.
     if (this.#request.stream === undefined) this.#finish();
     else this.#clock.afterPendingIo(() => this.#finish());
   }

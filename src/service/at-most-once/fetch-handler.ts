@@ -10,8 +10,6 @@ import { BoundedBuffer } from './bounded-buffer.js';
 /**
  * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
  *
- * @param handle - calls the handler
- * @returns the response of the handler, or the response that rejects the request
  * @throws what the handler throws
  */
 export async function handleFetchCall(
@@ -46,7 +44,7 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy of the request body, so that the handler can still read the original. */
+/** The handler can still read the original body. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
@@ -64,7 +62,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The transfer from the client stops only when both the copy and the original body are cancelled.
+      // The transfer from the client stops only when both the copy and the original are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';
@@ -74,7 +72,6 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
   }
 }
 
-/** Converts a stored response to a `Response`. */
 export function toFetchResponse({ status, headers, body }: StoredResponse): Response {
   const list = new Headers();
   for (const [name, value] of headers) list.append(name, value);

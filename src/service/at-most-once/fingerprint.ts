@@ -1,25 +1,17 @@
-/** Parts of a request that must be the same in all retries of the request. */
+/** Parts of a request that must be the same in all retries. */
 export interface FingerprintInput {
   readonly method: string;
-  /** Path and query as the client sent them. */
+  /** Path and query as sent. */
   readonly target: string;
-  /** Value of the content-type header; empty without that header. */
+  /** Empty without the header. */
   readonly contentType: string;
   readonly body: Uint8Array;
 }
 
-/**
- * Computes the SHA-256 hash of several parts, in hexadecimal. The length of each part is hashed before the part. Moving
- * bytes from one part to the next therefore changes the hash.
- */
+/** SHA-256 of several parts in hexadecimal. Each part is preceded by its length, so bytes cannot move between parts. */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
-/**
- * Returns the fingerprint of a request. Two requests have the same fingerprint only if their method, target,
- * content-type and body are the same, as in a request and its retries.
- *
- * @see [C3.6](../../../docs/guarantees.md#c3-6)
- */
+/** The fingerprint is the same only for the same method, target, content-type and body. @see [C3.6](../../../docs/guarantees.md#c3-6) */
 export function fingerprintOf(
   digest: Digest,
   { method, target, contentType, body }: FingerprintInput,

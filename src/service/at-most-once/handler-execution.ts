@@ -3,9 +3,8 @@ import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * One execution of a handler, from its stored start to its stored end. Writes to the store are made one after the
- * other. A failed write is logged. A failed write does not affect the response to the client, which does not wait for
- * the write.
+ * One execution of a handler. Writes to the store are made one after the other. A failed write is logged, and does not
+ * affect the response to the client, which does not wait for the write.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -16,10 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /**
-   * @param onEnded - called once, when the first attempt to store the end, or to withdraw the call, has succeeded or
-   * failed
-   */
+  /** @param onEnded - called once, when the first attempt to store the end or to withdraw has succeeded or failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;
@@ -27,21 +23,17 @@ export class HandlerExecution {
     this.#onEnded = onEnded;
   }
 
-  /**
-   * Stores that the handler has responded. A second call has no effect.
-   *
-   * @param response - the response to store; undefined when the response is too large to store
-   */
+  /** A second call has no effect. @param response - undefined when the response is too large to store */
   complete(response: StoredResponse | undefined): void {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** Stores that the handler has not responded and probably will not. {@link complete} may still follow. */
+  /** Stores that the handler probably will not respond. {@link complete} may still follow. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }
 
-  /** Removes the call from the store, because the client closed the connection before the handler was called. */
+  /** Removes a call whose client closed the connection before the handler was called. */
   async withdraw(): Promise<void> {
     try {
       await this.#store.withdraw(this.#id);

@@ -10,31 +10,29 @@ import { InstanceEpochs, parseTargetInstance } from './instance-epochs.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** Options of {@link IdempotencyGuard}. */
 export interface IdempotencyGuardOptions {
   readonly clock: Clock;
   readonly digest: Digest;
   readonly logger: Logger;
   readonly store: IdempotencyStore;
   readonly windowMs: number;
-  /** Id of this run of the process; no other run has the same id. */
+  /** Id of this run of the process. */
   readonly incarnation: string;
 }
 
-/** An idempotency key that passed the checks of its form, its age and the target instance of its request. */
+/** An idempotency key of valid form, age and target instance. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
 }
 
-/** Minimum and maximum interval between two removals of expired calls, in ms. The interval depends on `windowMs`. */
+/** Interval between two removals of expired calls, in ms: a hundredth of `windowMs`, within these bounds. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key, and
- * only after the key was stored. The guard itself reads no request and sends no response, so the same guard serves Node
- * handlers and fetch-style handlers.
+ * Decides for each request with an idempotency key whether the handler runs: at most once per key, after the key was
+ * stored. Serves both Node handlers and fetch-style handlers.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  * [C3.7](../../../docs/guarantees.md#c3-7)
@@ -59,46 +57,36 @@ export class IdempotencyGuard {
     return this.#options.store.scope;
   }
 
-  /** Opens the store. Rejects with the error of the store. */
   async open(): Promise<void> {
     await this.#options.store.open?.();
   }
 
-  /**
-   * Checks the key and the target instance in the headers of a request.
-   *
-   * @returns the key if its call may run, otherwise the response that rejects the request
-   */
-  validateKey(id: string, instance: string | undefined): ValidKey | { readonly rejection: StoredResponse } {
+  /** Checks the headers of a request. Returns the key if its call may run, otherwise the response that rejects it. */
+  validateKey(id: string, instance: string | undefined): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
-    if (digits === undefined) return { rejection: rejections.malformedKey() };
+    if (digits === undefined) return rejections.malformedKey();
     const createdAt = Number(digits);
     const target = instance === undefined ? undefined : parseTargetInstance(instance);
-    if (instance !== undefined && target === undefined) return { rejection: rejections.malformedInstance() };
+    if (instance !== undefined && target === undefined) return rejections.malformedInstance();
 
     const age = this.#retention.classify(createdAt);
-    if (age !== 'valid')
-      return { rejection: age === 'expired' ? rejections.keyExpired() : rejections.keyFromFuture() };
+    if (age !== 'valid') return age === 'expired' ? rejections.keyExpired() : rejections.keyFromFuture();
 
     const { isDurable, scope } = this.#options.store;
     if (scope !== undefined) return { id, createdAt };
     const location = target && this.instanceEpochs.locate(target);
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
-      return { rejection: rejections.otherInstance() };
+      return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // This store is not durable. A call that was created before this store may have run in an earlier process, whose
-    // records are lost. Such a call is rejected. A target with epoch 0 had no earlier process.
+    // A call from before this store, which is not durable, may have run in an earlier process. A target with epoch 0
+    // had no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
-      ? { rejection: rejections.keyExpired() }
+      ? rejections.keyExpired()
       : { id, createdAt };
   }
 
-  /**
-   * Stores the call, unless the store already has the call. Never rejects.
-   *
-   * @returns an execution if the call is new, otherwise the response to send
-   */
+  /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
   async begin(
     { id, createdAt }: ValidKey,
     request: FingerprintInput,
@@ -127,15 +115,13 @@ export class IdempotencyGuard {
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
   }
 
-  /** Instance id and incarnation of this process. */
   get #owner(): string {
     return `${this.instanceEpochs.id} ${this.#options.incarnation}`;
   }
 
   /**
-   * Returns whether a call that is stored as running certainly no longer runs. This cannot be known for calls of other
-   * instances that share the store. Any other call no longer runs, unless this process started the call and the call is
-   * active.
+   * Whether a call that is stored as running certainly no longer runs. That is unknown for other instances that share the
+   * store. Any other call runs only if this process started it and it is active.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;

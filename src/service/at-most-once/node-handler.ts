@@ -8,7 +8,7 @@ import { recordNodeResponse } from './record-node-response.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** Maximum sizes of request and response bodies, in bytes. */
+/** In bytes. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
@@ -17,7 +17,6 @@ export interface BodyLimits {
 /**
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
- * @param handle - calls the handler
  * @returns the awaited result of the handler; undefined when the handler did not run
  * @throws what the handler throws
  */
@@ -58,7 +57,7 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler and stores whether and how the handler responded. */
+/** Runs the handler and stores how the handler responded. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -71,9 +70,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // After the client has closed the connection, a handler that has started its response or whose promise has settled
-  // may never end the response. The call is therefore stored as interrupted. If the handler still ends the response,
-  // the response is stored instead.
+  // After the client has closed the connection, a handler that has begun its response or settled may never end the
+  // response. If the handler still ends it, the response is stored instead.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -81,7 +79,7 @@ async function runHandler(
     isClosed = true;
     checkInterrupted();
   });
-  // After the response, a request body that the handler did not read is discarded, as in Node.
+  // As in Node, a body that the handler did not read is discarded after the response.
   response.once('finish', () => {
     if (!request.readableDidRead && request.readableFlowing === null) request.resume();
   });
@@ -98,16 +96,13 @@ async function runHandler(
   }
 }
 
-/** Returns the response to a request whose body could not be buffered. */
+/** The response to a request whose body could not be buffered. */
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/**
- * Sends a complete response. Headers that were set on `response` before are kept, except headers that the sent response
- * replaces.
- */
+/** Sends a response. Headers that were set on `response` before stay, unless the sent response replaces them. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

@@ -5,16 +5,15 @@ import type { HeaderValue } from './stored-headers.js';
 export interface NodeRequest extends Readable {
   readonly method?: string;
   readonly url?: string;
-  /** Original value of `url`. Set by routers that change `url`. */
+  /** Value of `url` before routers changed it. */
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** For HTTP/1.1: whether the complete request was read from the connection. */
+  /** HTTP/1.1: whether the complete request was read. */
   readonly complete?: boolean;
-  /** Stream of the request; HTTP/2 only. */
+  /** HTTP/2 only. */
   readonly stream?: NodeStream;
 }
 
-/** An HTTP/2 stream. */
 export interface NodeStream {
   readonly endAfterHeaders: boolean;
   readonly readableEnded: boolean;
@@ -24,7 +23,7 @@ export interface NodeStream {
   destroy(): unknown;
 }
 
-/** A response, with the methods that change what the client receives. */
+/** The methods of a response that change what the client receives. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -40,7 +39,7 @@ export interface NodeResponse {
   once(event: string, listener: () => void): unknown;
 }
 
-/** Returns whether the client has closed the connection, so that no response can be sent. */
+/** Whether the client has closed the connection. */
 export function isClientGone(request: NodeRequest, response: NodeResponse): boolean {
   return (
     response.destroyed === true ||

@@ -7,31 +7,16 @@ export interface AtMostOnceOptions {
   /** Where calls are stored. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Time for which a call is stored, counted from the creation of its key, in ms: 1,000 to 2,592,000,000 (30 d).
-   * Older keys are rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
+   * Time for which a call is stored, from the creation of its key, in ms: 1,000 to 2,592,000,000 (30 d). Older keys are
+   * rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
    */
   readonly windowMs?: number;
-  /**
-   * Maximum size of a request body, in bytes, ≥ 0. The body is buffered before the handler runs. Requests with a
-   * larger body get 413. Default 1,048,576.
-   */
+  /** Maximum size of a request body, in bytes, ≥ 0. Larger ones get 413. Default 1,048,576. */
   readonly maxBodyBytes?: number;
-  /**
-   * Maximum size of a stored response body, in bytes, ≥ 0. A larger response is sent but not stored, so retries get
-   * 409. Default 1,048,576.
-   */
+  /** Maximum size of a stored response body, in bytes, ≥ 0. Retries for a larger one get 409. Default 1,048,576. */
   readonly maxResponseBytes?: number;
   /** Receives warnings and errors of the store, which cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
-}
-
-/** Validated options with defaults applied. */
-export interface AtMostOnceConfig {
-  readonly store: IdempotencyStore | undefined;
-  readonly windowMs: number;
-  readonly maxBodyBytes: number;
-  readonly maxResponseBytes: number;
-  readonly logger: Logger | undefined;
 }
 
 const keys = Object.keys({
@@ -43,12 +28,8 @@ const keys = Object.keys({
 } satisfies Record<keyof AtMostOnceOptions, true>);
 const mebibyte = 1024 * 1024;
 
-/**
- * Checks the options.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
- */
-export function toAtMostOnceConfig(options: AtMostOnceOptions): AtMostOnceConfig {
+/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid */
+export function toAtMostOnceConfig(options: AtMostOnceOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null) throw atMostOnceError('needs an options object');
   for (const key of Object.keys(value))
@@ -78,7 +59,7 @@ function checkStore(store: unknown): void {
 
 function checkNumber(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw atMostOnceError(`needs a ${key} from ${String(min)} to ${String(max)}; got ${String(value)}`);
+    throw atMostOnceError(`needs a ${key} from ${min} to ${max}; got ${String(value)}`);
   return value;
 }
 

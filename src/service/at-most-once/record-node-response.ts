@@ -3,9 +3,8 @@ import { StoredHeaders, type HeaderValue } from './stored-headers.js';
 import type { NodeResponse } from './node-types.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Progress of a response that is recorded. */
 export interface ResponseRecording {
-  /** Whether status and headers of the response are fixed. */
+  /** Whether status and headers are fixed. */
   readonly hasStarted: boolean;
   /** Whether the handler has ended the response. */
   readonly hasEnded: boolean;
@@ -15,8 +14,7 @@ export interface ResponseRecording {
  * Records what a handler writes to a Node response, even after the client has closed the connection. The response
  * behaves as without the recording.
  *
- * @param onEnd - called once, when the handler has ended the response, with the recorded response, or with undefined if
- * the body has more than `maxBytes` bytes
+ * @param onEnd - called once, when the handler has ended the response; with undefined for a body above `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -24,20 +22,15 @@ export function recordNodeResponse(
   onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // Node drops the headers of an HTTP/2 response when the client closes the connection. A separate copy of the headers
-  // is therefore recorded.
+  // Node drops the headers of an HTTP/2 response when the client closes the connection, so a copy is recorded.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
   let hasEnded = false;
-  // Groups of methods with a call in progress. Node's `end` may call `write`, and `appendHeader` may call `setHeader`.
-  // Only the outer call must be recorded.
+  // Node's `end` may call `write`, and `appendHeader` may call `setHeader`. Only the outer call is recorded.
   const entered = new Set<string>();
 
-  /**
-   * Replaces a method of the response. `onCall` gets the arguments of each call that did not throw, until the response
-   * has ended. Calls that Node makes inside a call of the same group are not reported.
-   */
+  /** Replaces a method. `onCall` gets the arguments of each outer call that did not throw, until the response has ended. */
   const intercept = (
     group: 'headers' | 'head' | 'body',
     method: keyof NodeResponse,

@@ -1,9 +1,6 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/**
- * Names of headers that are not stored, because such a header applies to one connection (RFC 9110, section 7.6.1) or
- * to one point in time.
- */
+/** Headers that apply to one connection (RFC 9110, section 7.6.1) or one point in time. */
 const notStored = new Set([
   'connection',
   'keep-alive',
@@ -23,10 +20,7 @@ const notStored = new Set([
 /** A header value as programs pass it to Node. */
 export type HeaderValue = string | number | readonly string[] | undefined;
 
-/**
- * Collects the headers of a response that is to be stored. The methods `set`, `append` and `remove` correspond to the
- * header methods of a Node response.
- */
+/** The headers of a response that is to be stored, with methods like those of a Node response. */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
 
@@ -44,10 +38,7 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /**
-   * Sets headers; the new values replace the current values of the same headers. Accepts the forms that `writeHead`
-   * accepts: an object, a flat list, or a list of pairs.
-   */
+  /** Replaces headers. Accepts the forms of `writeHead`: an object, a flat list, or a list of pairs. */
   assign(headers: unknown): void {
     if (typeof headers !== 'object' || headers === null) return;
     const pairs = toPairs(headers);
@@ -55,10 +46,7 @@ export class StoredHeaders {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /**
-   * Returns the headers to store: without the headers in `notStored`, the headers that `connection` lists, and HTTP/2
-   * pseudo-headers.
-   */
+  /** Leaves out headers in `notStored` and those that `connection` lists, and HTTP/2 pseudo-headers. */
   entries(): readonly (readonly [string, string])[] {
     const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>

@@ -17,15 +17,12 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 /** A fetch-style handler. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
-/**
- * Type of a wrapped handler: the type of the handler, except that a wrapped fetch-style handler always returns a
- * promise.
- */
+/** Type of a wrapped handler. A wrapped fetch-style handler always returns a promise. */
 export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) => Response | Promise<Response>
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** External functions, default logger and process incarnation for {@link wrapHandler}. */
+/** What {@link wrapHandler} needs of the process. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;
@@ -37,14 +34,13 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** Returns the guard of a wrapped handler; undefined for any other function. */
+/** Undefined for a function that {@link wrapHandler} did not return. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
 
 /**
- * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is a Node handler or
- * fetch-style. A request without an idempotency key goes to the handler unchanged.
+ * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is fetch-style.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the handler or an option is invalid
  */
@@ -72,51 +68,44 @@ export function wrapHandler(
     if (id === undefined) return handle();
     const key = guard.validateKey(id, instance);
     if (isFetch) {
-      if ('rejection' in key) return Promise.resolve(toFetchResponse(key.rejection));
+      if ('status' in key) return Promise.resolve(toFetchResponse(key));
       return handleFetchCall(guard, key, args[0] as Request, config, runtime.clock, handle);
     }
     const [request, response] = args as [NodeRequest, NodeResponse];
-    if (!('rejection' in key))
+    if (!('status' in key))
       return handleNodeCall(guard, key, [request, response], config, runtime.clock, handle);
-    sendResponse(response, key.rejection);
+    sendResponse(response, key);
     return undefined;
   }
   guards.set(wrapped, guard);
   return wrapped;
 }
 
-function joinValues(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'object' ? value.join(', ') : value;
-}
-
-interface CallHeaders {
+function readCallHeaders([request, response]: readonly unknown[]): {
   readonly isFetch: boolean;
   readonly id: string | undefined;
   readonly instance: string | undefined;
-}
-
-function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
+} {
   const headers = (request as { readonly headers?: unknown } | null | undefined)?.headers;
-  if (typeof headers === 'object' && headers !== null) {
-    if (typeof (headers as Headers).get === 'function') {
-      const get = (name: string): string | undefined => (headers as Headers).get(name) ?? undefined;
-      return { isFetch: true, id: readKey(get), instance: get(callHeaders.instance) };
-    }
-    if (typeof (response as NodeResponse | null | undefined)?.setHeader === 'function') {
-      const get = (name: string): string | undefined => joinValues((headers as NodeRequest['headers'])[name]);
-      return { isFetch: false, id: readKey(get), instance: get(callHeaders.instance) };
-    }
-  }
-  throw new ClerkError(
-    'CONFIG_INVALID',
-    'A handler wrapped by atMostOnce() must be called with a Node request and response, or with a Request; got neither',
-  );
+  const isFetch = typeof (headers as Partial<Headers> | null | undefined)?.get === 'function';
+  const isNode =
+    typeof headers === 'object' &&
+    headers !== null &&
+    typeof (response as NodeResponse | null | undefined)?.setHeader === 'function';
+  if (!isFetch && !isNode)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'A handler wrapped by atMostOnce() must be called with a Node request and response, or with a Request; got neither',
+    );
+  const get = (name: string): string | undefined => {
+    if (isFetch) return (headers as Headers).get(name) ?? undefined;
+    const value = (headers as NodeRequest['headers'])[name];
+    return typeof value === 'object' ? value.join(', ') : value;
+  };
+  return { isFetch, id: readKey(get), instance: get(callHeaders.instance) };
 }
 
-/**
- * Reads the idempotency key from `clerk-call-id`, else from `Idempotency-Key`. An `Idempotency-Key` that does not have
- * the form of a `clerk-call-id` does not count, so the handler can use such a header for itself.
- */
+/** An `Idempotency-Key` without the form of a `clerk-call-id` does not count, so that the handler can use it. */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);
   if (id !== undefined) return id;

@@ -4,46 +4,35 @@ import { quote } from '../../../core/describe-value.js';
 import { withChecksum } from '../../../core/checksum.js';
 import { addToTally, tallyKey, removeFromTally, type RecordTally } from './leveldb-records.js';
 
-/** The new values of a call's record and of its response. */
 export interface KeyUpdate {
-  /** New value of the record; undefined deletes the record. */
+  /** Undefined deletes the record. */
   readonly text: string | undefined;
-  /** New value of the response; a `text` of undefined deletes the response. Absent if the response does not change. */
+  /** Absent if the response does not change; a `text` of undefined deletes it. */
   readonly response?: { readonly key: string; readonly text: string | undefined };
 }
 
-/** A change of one record. */
 export interface KeyChange {
   readonly key: string;
   /**
-   * Computes the update from the record that is current when the change is written. A record that the caller read
-   * before may be outdated by then. Returns undefined to leave the record unchanged. Called at most once. Must not
-   * throw, because other changes are part of the same write.
+   * Computes the update from the current record, which may have changed since the caller read it. Returns undefined to
+   * leave the record unchanged. Called at most once. Must not throw, because other changes are part of the same write.
    */
   readonly update: (current: string | undefined) => KeyUpdate | undefined;
 }
 
-/** Changes that are written together: all of them or none. */
-export interface ChangeSet {
-  readonly changes: readonly KeyChange[];
-  readonly expiredBefore?: number;
-}
-
-/**
- * The records before the changes of a {@link ChangeSet}, in the order of the changes; undefined for a missing record.
- */
-export type PreviousValues = readonly (string | undefined)[];
+/** The records before changes, in the order of the changes; undefined for a missing record. */
+type PreviousValues = readonly (string | undefined)[];
 
 interface PendingWrite {
-  readonly changeSet: ChangeSet;
+  readonly changes: readonly KeyChange[];
+  readonly expiredBefore: number;
   readonly resolve: (before: PreviousValues) => void;
   readonly reject: (error: ClerkError) => void;
 }
 
 /**
- * Writes changes to LevelDB, one synced write after the other. Changes that are requested during a write share the
- * next write. After a failed write no further write is made, because the changes of the failed write may or may not
- * be on disk.
+ * Writes changes to LevelDB, one synced write after the other, which the changes requested during a write share. After a
+ * failed write, whose changes may or may not be on disk, no further write is made.
  */
 export class GroupCommit {
   readonly #level: ClassicLevel;
@@ -52,7 +41,7 @@ export class GroupCommit {
   #pending: PendingWrite[] = [];
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
-  /** Keys of the records that the latest write has added. */
+  /** Records that the latest write has added. */
   readonly #added = new Set<string>();
 
   constructor(level: ClassicLevel, folder: string, tally: RecordTally) {
@@ -62,37 +51,35 @@ export class GroupCommit {
   }
 
   /**
-   * Writes changes. Resolves when the changes are on disk.
+   * Writes changes together: all of them or none. Resolves when they are on disk, with the records before the changes.
    *
-   * @returns the records before the changes
    * @throws {@link ClerkError} `CLERK_CLOSED` when the changes are not, or may not be, on disk
    */
-  write(changeSet: ChangeSet): Promise<PreviousValues> {
+  write(changes: readonly KeyChange[], expiredBefore = 0): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ changeSet, resolve, reject });
+      this.#pending.push({ changes, expiredBefore, resolve, reject });
       this.#flushing ??= this.#flush();
     });
   }
 
-  /** Throws the error of the failed write if that write added `key`, because the record may not be on disk. */
+  /** Throws the error of a failed write that added `key`, because the record may not be on disk. */
   assertDurable(key: string): void {
     if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }
 
-  /** Resolves when no write is in progress. */
   async whenIdle(): Promise<void> {
     await this.#flushing;
   }
 
   async #flush(): Promise<void> {
-    // Waits for one microtask, so that changes that are requested at the same time share the first write.
+    // Changes that are requested at the same time share the first write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0);
       try {
         if (this.#failure !== undefined) throw this.#failure;
-        const before = await this.#write(group.map(({ changeSet }) => changeSet));
+        const before = await this.#write(group);
         group.forEach(({ resolve }, i) => resolve(before[i] as PreviousValues));
       } catch (error) {
         this.#failure ??= new ClerkError(
@@ -106,11 +93,12 @@ export class GroupCommit {
     this.#flushing = undefined;
   }
 
-  async #write(changeSets: readonly ChangeSet[]): Promise<readonly PreviousValues[]> {
+  async #write(writes: readonly PendingWrite[]): Promise<readonly PreviousValues[]> {
     this.#added.clear();
-    const values = await this.#readCurrent(
-      changeSets.flatMap(({ changes }) => changes.map(({ key }) => key)),
-    );
+    // The records stay current until the write, because there is no other writer.
+    const keys = writes.flatMap(({ changes }) => changes.map(({ key }) => key));
+    const found = await this.#level.getMany(keys);
+    const values = new Map(keys.map((key, i) => [key, found[i]]));
     const batch = this.#level.batch();
     let tally = this.#tally;
     const change = ({ key, update }: KeyChange): string | undefined => {
@@ -126,11 +114,8 @@ export class GroupCommit {
       if (response !== undefined) putOrDelete(batch, response.key, response.text);
       return before;
     };
-    const before = changeSets.map(({ changes }) => changes.map(change));
-    const expiredBefore = Math.max(
-      tally.expiredBefore,
-      ...changeSets.map((changeSet) => changeSet.expiredBefore ?? 0),
-    );
+    const before = writes.map(({ changes }) => changes.map(change));
+    const expiredBefore = Math.max(tally.expiredBefore, ...writes.map((write) => write.expiredBefore));
     if (batch.length === 0 && expiredBefore === tally.expiredBefore) {
       await batch.close();
       return before;
@@ -140,14 +125,6 @@ export class GroupCommit {
     await batch.write({ sync: true });
     this.#tally = tally;
     return before;
-  }
-
-  /**
-   * Reads the current records of the keys. The records stay current until the write, because there is no other writer.
-   */
-  async #readCurrent(keys: readonly string[]): Promise<Map<string, string | undefined>> {
-    const found = await this.#level.getMany([...keys]);
-    return new Map(keys.map((key, i) => [key, found[i]]));
   }
 }
 

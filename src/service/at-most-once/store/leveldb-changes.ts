@@ -1,22 +1,15 @@
-/**
- * Changes of one call's record. A record is added as `running`, then may change to `interrupted` and to `done`, and is
- * deleted in the end. A `done` record does not change. Each change is computed from the record that is current when the
- * change is written.
- */
+/** Changes of one call's record: first `running`, then perhaps `interrupted`, then `done`, which does not change. */
 import type { CallRecord, CallResult } from '../../../core/idempotency-store.js';
 import { responseKey, decodeCall, encodeResponse, encodeCall } from './leveldb-records.js';
 import type { KeyChange } from './group-commit.js';
 
-/** Creates the change that adds a record for a running call. Has no effect if the call already has a record. */
+/** Adds a record for a running call, unless the call already has a record. */
 export function beginChange(key: string, { fingerprint, owner }: CallRecord): KeyChange {
   const text = encodeCall(key, { state: 'running', fingerprint, owner });
   return { key, update: (current) => (current === undefined ? { text } : undefined) };
 }
 
-/**
- * Creates the change that stores the end of a call. Has no effect if the record is missing, damaged, or already
- * `done`.
- */
+/** Stores the end of a call, unless the record is missing, damaged, or already `done`. */
 export function endChange(key: string, result: CallResult): KeyChange {
   const response = result.state === 'done' ? result.response : undefined;
   const responseAt = responseKey(key);
@@ -36,7 +29,7 @@ export function endChange(key: string, result: CallResult): KeyChange {
   };
 }
 
-/** Creates the change that deletes a record and its response. */
+/** Deletes a record and its response. */
 export function deleteChange(key: string): KeyChange {
   return { key, update: () => ({ text: undefined, response: { key: responseKey(key), text: undefined } }) };
 }

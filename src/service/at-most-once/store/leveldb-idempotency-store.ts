@@ -24,15 +24,13 @@ import { GroupCommit } from './group-commit.js';
 /** Maximum number of expired calls that are removed in one write. */
 const expiryBatchSize = 1_000;
 
-/** An open folder and its writer. */
 interface OpenStore extends OpenLevelDb {
   readonly commit: GroupCommit;
 }
 
 /**
- * An idempotency store in a folder, by LevelDB. The record of a call is on disk before the call runs. The response is
- * written soon after the response was sent. Only one process at a time uses the folder. A call that an earlier process
- * stored as running was interrupted when that process ended.
+ * An idempotency store in a LevelDB folder. The record of a call is on disk before the call runs; its response soon
+ * after it was sent. Calls that an earlier process stored as running were interrupted.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -58,10 +56,8 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
     if (createdAt < this.#expiredBefore) return { state: 'expired' };
-    // If the record exists, nothing is written. If the record is missing, another request may add the record before the
-    // write, so the write checks again.
-    const [before] =
-      existing === undefined ? await commit.write({ changes: [beginChange(key, call)] }) : [existing];
+    // Another request may add a missing record before the write, so the write checks again.
+    const [before] = existing === undefined ? await commit.write([beginChange(key, call)]) : [existing];
     if (before === undefined) return { state: 'new' };
     commit.assertDurable(key);
     return this.#toLookup(key, before);
@@ -70,13 +66,13 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
   async end(id: string, result: CallResult): Promise<void> {
     const { commit } = await this.#open();
     const key = callKey(id, createdAtOf(id));
-    const [before] = await commit.write({ changes: [endChange(key, result)] });
+    const [before] = await commit.write([endChange(key, result)]);
     if (before !== undefined) this.#decode(key, before);
   }
 
   async withdraw(id: string): Promise<void> {
     const { commit } = await this.#open();
-    await commit.write({ changes: [deleteChange(callKey(id, createdAtOf(id)))] });
+    await commit.write([deleteChange(callKey(id, createdAtOf(id)))]);
   }
 
   expire(createdBefore: number): Promise<void> {
@@ -103,8 +99,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
         return { level, tally, commit: new GroupCommit(level, this.#path, tally) };
       },
       (error: unknown) => {
-        // A folder that another process was using may be free later, so the next call opens the folder again. Any other
-        // error is kept, because a damaged folder stays damaged.
+        // A folder that another process was using may be free later. A damaged folder stays damaged.
         if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
         throw error;
       },
@@ -134,11 +129,10 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
       const [batch, last] = [keys, keys.at(-1)];
       if (last === undefined) return;
       keys = [];
-      // The keys of this batch must be rejected before their records are removed. Otherwise, a retry could run a
-      // removed call again.
+      // The keys must be rejected before their records are removed, or a retry could run a removed call again.
       const expiredBefore = createdAtOfKey(last) + 1;
       this.#expiredBefore = Math.max(this.#expiredBefore, expiredBefore);
-      await commit.write({ changes: batch.map(deleteChange), expiredBefore });
+      await commit.write(batch.map(deleteChange), expiredBefore);
     };
     for await (const key of level.keys({ gte: callsStart, lt: callsCreatedFrom(createdBefore) })) {
       keys.push(key);
@@ -148,7 +142,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
   }
 }
 
-/** Returns the creation time of a call, which is the first part of its id. */
+/** The first part of an id is the creation time of the call. */
 function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

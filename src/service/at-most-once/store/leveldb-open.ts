@@ -12,7 +12,6 @@ import {
   type RecordTally,
 } from './leveldb-records.js';
 
-/** An open folder and the tally of its records. */
 export interface OpenLevelDb {
   readonly level: ClassicLevel;
   readonly tally: RecordTally;
@@ -36,7 +35,7 @@ export async function openLevelDb(path: string, host: LeveldbHost): Promise<Open
   }
 }
 
-/** Returns the stored tally. Throws when the records do not match the tally, or a record is damaged. */
+/** Throws when the records do not match the tally, or a record is damaged. */
 async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTally> {
   let counted: RecordTally = { calls: 0, sum: 0, expiredBefore: 0 };
   let stored: string | undefined;

@@ -1,7 +1,6 @@
 /**
- * Keys and values in the folder of `diskCalls`. The record of a call is small and has a checksum. A tally holds the
- * number of records and the sum of their checksums, so that missing records are detected. The response of a call has a
- * separate key and is not part of the tally. A damaged response counts as not stored.
+ * Keys and values in the folder of `diskCalls`. A tally, with the number of call records and the sum of their checksums,
+ * detects missing records. The response of a call has its own key and no tally; a damaged response counts as not stored.
  */
 import type { CallLookup, StoredResponse } from '../../../core/idempotency-store.js';
 import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/checksum.js';
@@ -12,38 +11,25 @@ export type StoredCall =
   | { readonly state: 'interrupted'; readonly fingerprint: string }
   | { readonly state: 'done'; readonly fingerprint: string; readonly hasResponse: boolean };
 
-/**
- * Range of the keys of all records: from `callsStart`, and before `callsEnd`. The keys are sorted by the creation time
- * of the calls.
- */
+/** Range of the record keys, sorted by creation time: from `callsStart`, before `callsEnd`. */
 export const [callsStart, callsEnd] = ['call/', 'call0'] as const;
-/** Key of the {@link RecordTally} of the folder. */
 export const tallyKey = 'tally';
 
-/** Returns the first key of calls created at `createdAt` or later. */
+/** First key of the calls created at `createdAt` or later. */
 export function callsCreatedFrom(createdAt: number): string {
   return callsStart + String(Math.max(0, createdAt)).padStart(14, '0');
 }
 
-/** Returns the key of a call's record. */
 export function callKey(id: string, createdAt: number): string {
   return `${callsCreatedFrom(createdAt)}/${id}`;
 }
 
-/**
- * Returns the key of a call's response.
- *
- * @param key - key of the call's record
- */
+/** @param key - key of the call's record */
 export function responseKey(key: string): string {
   return `response/${key.slice(callsStart.length)}`;
 }
 
-/**
- * Returns the creation time of a call.
- *
- * @param key - key of the call's record
- */
+/** @param key - key of the call's record */
 export function createdAtOfKey(key: string): number {
   return Number(key.slice(callsStart.length, callsStart.length + 14));
 }
@@ -52,7 +38,7 @@ export function encodeCall(key: string, record: StoredCall): string {
   return withChecksum(key, JSON.stringify(record));
 }
 
-/** Decodes a record; undefined when the record is damaged. */
+/** Undefined when the record is damaged. */
 export function decodeCall(key: string, text: string): StoredCall | undefined {
   const value = verifyChecksum(key, text);
   return value === undefined ? undefined : (JSON.parse(value) as StoredCall);
@@ -63,7 +49,7 @@ export function encodeResponse(key: string, { status, headers, body }: StoredRes
   return withChecksum(key, JSON.stringify({ status, headers, base64 }));
 }
 
-/** Decodes a response; undefined when the response is missing or damaged. */
+/** Undefined when the response is missing or damaged. */
 export function decodeResponse(key: string, text: string | undefined): StoredResponse | undefined {
   const value = text === undefined ? undefined : verifyChecksum(key, text);
   if (value === undefined) return undefined;
@@ -77,24 +63,19 @@ export function toCallLookup(record: StoredCall, response: StoredResponse | unde
     : record;
 }
 
-/**
- * Number of all records and the sum of their checksums, by which missing records are detected, and the time before
- * which calls have expired.
- */
+/** Detects missing records, and keeps the time before which calls have expired. */
 export interface RecordTally {
   readonly calls: number;
-  /** Sum of the checksums of all records, modulo 2^32. */
+  /** Checksums of all records, modulo 2^32. */
   readonly sum: number;
-  /** Time in ms since 1970; calls created before that time are rejected. */
+  /** Calls created before this time, in ms since 1970, are rejected. */
   readonly expiredBefore: number;
 }
 
-/** Returns the tally after a record was added. */
 export function addToTally(tally: RecordTally, key: string, text: string): RecordTally {
   return { ...tally, calls: tally.calls + 1, sum: (tally.sum + recordChecksum(key, text)) >>> 0 };
 }
 
-/** Returns the tally after a record was removed. */
 export function removeFromTally(tally: RecordTally, key: string, text: string): RecordTally {
   return { ...tally, calls: tally.calls - 1, sum: (tally.sum - recordChecksum(key, text)) >>> 0 };
 }

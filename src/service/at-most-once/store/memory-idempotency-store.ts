@@ -22,9 +22,8 @@ export interface MemoryCallsOptions {
 }
 
 /**
- * Stores idempotency records in memory. The records are lost when the process ends, so requests that were meant for an
- * earlier process of the instance are rejected. When the store is full, new calls are rejected; no record is removed
- * before its call has expired.
+ * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because its
+ * records are lost. When the store is full, new calls are rejected; no record is removed before its call has expired.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -34,9 +33,9 @@ export function memoryCalls(options: MemoryCallsOptions = {}): IdempotencyStore 
   if (key !== undefined)
     throw memoryCallsError(`got the unknown option '${key}'; known options are maxCalls, maxBytes`);
   if (!Number.isInteger(maxCalls) || maxCalls < 1 || maxCalls > 10_000_000)
-    throw memoryCallsError(`needs an integer maxCalls from 1 to 10000000; got ${String(maxCalls)}`);
+    throw memoryCallsError(`needs an integer maxCalls from 1 to 10000000; got ${maxCalls}`);
   if (typeof maxBytes !== 'number' || !(maxBytes >= 0))
-    throw memoryCallsError(`needs a number maxBytes ≥ 0; got ${String(maxBytes)}`);
+    throw memoryCallsError(`needs a number maxBytes ≥ 0; got ${maxBytes}`);
   return new MemoryCalls(maxCalls, maxBytes);
 }
 
@@ -50,10 +49,10 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Sizes of the stored responses in bytes, by id, oldest first. */
+  /** Bytes of the stored responses, by id, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
-  /** Time in ms since 1970; calls created before that time are rejected. */
+  /** Calls created before this time, in ms since 1970, are rejected. */
   #expiredBefore = -Infinity;
   #isClosed = false;
 
@@ -71,7 +70,7 @@ class MemoryCalls implements IdempotencyStore {
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `The store has reached its maximum of ${String(this.#maxCalls)} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
+        `The store has reached its maximum of ${this.#maxCalls} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });
     return { state: 'new' };
@@ -109,10 +108,7 @@ class MemoryCalls implements IdempotencyStore {
     this.#sizes.clear();
   }
 
-  /**
-   * Stores the response if its size is at most `maxBytes`. Drops the oldest responses to make room. Returns the stored
-   * response; undefined when no response is stored.
-   */
+  /** Drops the oldest responses to make room. Returns undefined for a response above `maxBytes`. */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
     const size = responseBytes(response);

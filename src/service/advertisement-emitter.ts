@@ -1,0 +1,54 @@
+import { ClerkError, errorMessage } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { AdvertisementEvents } from './advertisement.js';
+
+const eventNames: readonly (keyof AdvertisementEvents)[] = [
+  'registered',
+  'lost',
+  'fenced',
+  'suspected',
+  'cleared',
+  'drained',
+];
+
+type Listener = (payload: never) => void;
+
+/** Emits the events of one advertisement. An error of a listener is logged and affects nothing else. */
+export class AdvertisementEmitter {
+  readonly #logger: Logger;
+  readonly #byEvent = new Map<string, Set<Listener>>(eventNames.map((name) => [name, new Set()]));
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when `event` is not the name of an event */
+  on(event: keyof AdvertisementEvents, listener: Listener): void {
+    this.#of(event).add(listener);
+  }
+
+  off(event: keyof AdvertisementEvents, listener: Listener): void {
+    this.#of(event).delete(listener);
+  }
+
+  emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
+    for (const listener of [...this.#of(event)]) {
+      try {
+        (listener as (payload: AdvertisementEvents[E]) => void)(payload);
+      } catch (error) {
+        this.#logger.error(
+          `A listener for the event '${event}' of an advertisement threw: ${errorMessage(error)}`,
+        );
+      }
+    }
+  }
+
+  #of(event: string): Set<Listener> {
+    const listeners = this.#byEvent.get(event);
+    if (listeners) return listeners;
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `The event must be one of ${eventNames.join(', ')}; got '${event}'`,
+    );
+  }
+}
