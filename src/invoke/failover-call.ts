@@ -56,6 +56,8 @@ class FailoverState<A> {
   /** When the hedging policy starts a second attempt; `Infinity` if it does not. */
   hedgeAt = Infinity;
   isRefreshing = false;
+  /** Whether a late attempt was joined by another one at the same endpoint. */
+  hasRepeated = false;
 
   constructor(
     readonly retry: RetryState,
@@ -406,10 +408,22 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       inFlight: inFlight.map((attempt) => this.factsOf(attempt)),
       execution: retry.execution,
       hasIdempotencyScope: retry.hasIdempotencyScope,
-      hasAlternative: this.picker.hasAlternative(this.constraints, this.#tried()),
+      hasAlternative:
+        this.picker.hasAlternative(this.constraints, this.#tried()) || this.#repeatable() !== undefined,
       hasBudget: retry.hasBudget(now),
       leftMs: this.deadlineAt - now,
     };
+  }
+
+  /**
+   * The endpoint of a late attempt at which one more attempt may be made, since every other endpoint has failed. The
+   * connection of the late attempt may be broken.
+   */
+  #repeatable(): ConnectedCandidate | undefined {
+    const { inFlight, retry, hasRepeated } = this.failover;
+    const [only] = inFlight;
+    const isAlone = inFlight.length === 1 && retry.outcomes.length > 0 && !hasRepeated;
+    return isAlone && only?.isLate === true && only.stage === 'sent' ? only.candidate : undefined;
   }
 
   /** Ids of the endpoints at which an attempt was made. */
@@ -486,12 +500,16 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       this.#refreshThenRecheck();
       return;
     }
-    const candidate = picker.pickAlternative(now, constraints, this.#tried());
+    const tried = this.#tried();
+    const candidate = picker.hasAlternative(constraints, tried)
+      ? picker.pickAlternative(now, constraints, tried)
+      : this.#repeatable();
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
     const isHedge = state.inFlight.every(({ isLate }) => !isLate);
     // An attempt beside unsent attempts reserves no retry. Whichever request is written second does so at that time.
     const needsRetry = state.inFlight.some(({ stage }) => stage !== 'waiting') || isHedge;
     if (needsRetry && !(isHedge ? context.hedging?.tryReserve(now) : state.retry.tryReserve(now))) return;
+    state.hasRepeated ||= tried.has(candidate.endpoint.id);
     const replaced = state.inFlight.find(({ number }) => number === replaces);
     if (replaced !== undefined) {
       this.#cancelAttempt(replaced, 'ATTEMPT_TIMEOUT', now);

@@ -312,7 +312,12 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     this.#endFailed(attempt, isFailure ? 'failure' : 'ignored', error, durationMs);
     const cause = causeOf(isRemoved, endsCall);
     const callError =
-      endsCall === undefined ? error : wrapCallerError(endsCall, context.name, error, failover.retry);
+      endsCall === undefined
+        ? error
+        : wrapCallerError(endsCall, context.name, error, {
+            execution: attempt.stage === 'answered' ? 'done' : failover.retry.execution,
+            outcomes: failover.retry.outcomes,
+          });
     const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
     if (actions[0]?.do === 'defer') this.#deferredError = callError;
     this.carryOut(actions, now, undefined, callError);

@@ -48,9 +48,11 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Retries that count against the half that may be used at once. Falls evenly with time.
+  // Retries that count against the half that may be used at once. Falls evenly with time, and in proportion to the
+  // allowed number: otherwise a service whose load falls would get no retry for much longer than 10 s.
   let burst = 0;
   let burstAt = 0;
+  let lastTotal = 0;
 
   function advance(now: number): number {
     const tick = Math.floor(now / slotMs);
@@ -77,6 +79,8 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
 
   const available = (now: number): number => {
     const total = allowed(now);
+    if (total < lastTotal) burst *= total / lastTotal;
+    lastTotal = total;
     burst = Math.max(0, burst - ((total / 2) * (now - burstAt)) / windowMs);
     burstAt = now;
     const atOnce = Math.max(total / 2, Math.min(total, 1));

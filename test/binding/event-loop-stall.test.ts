@@ -69,7 +69,7 @@ test('a hanging server still times out, later by the duration of the stall', asy
   expect(ejected).toEqual([]);
   await runtime.advance(100);
   expect(await call).toEqual({ endpoint: 'b' });
-  expect(outcomes.map(({ code }) => code)).toEqual(['ATTEMPT_TIMEOUT', '200']);
+  expect(outcomes.map(({ code }) => code)).toEqual(['SUPERSEDED', '200']);
   expect(ejected).toEqual(['a']);
 });
 

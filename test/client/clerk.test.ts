@@ -343,12 +343,12 @@ test('a clerk is an async disposable', async () => {
 test('a fetch that may be retried is retried with its body', async () => {
   const bodies: unknown[] = [];
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
-  cluster.respond('a', ({ body }) => {
-    bodies.push(body);
+  cluster.respond('a', ({ method, body }) => {
+    if (method === 'PUT') bodies.push(body);
     return { behavior: 'reset-after' };
   });
-  cluster.respond('b', ({ body }) => {
-    bodies.push(body);
+  cluster.respond('b', ({ method, body }) => {
+    if (method === 'PUT') bodies.push(body);
     return { statusCode: 200 };
   });
   for (let i = 0; i < 3; i++) {

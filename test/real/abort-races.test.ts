@@ -14,7 +14,7 @@ describe('two hedged attempts', () => {
     onTestFinished(() => unresponsive.close());
     const other = await webServer((_request, response) => void response.end('a'));
     const half = await webServer((_request, response) => {
-      void sleep(290).then(() => {
+      void sleep(450).then(() => {
         response.writeHead(200);
         response.write('half of b;');
       });

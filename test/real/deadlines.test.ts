@@ -302,7 +302,7 @@ describe('in the response body', () => {
     const { body } = await orders.request({ path: '/orders', timeoutMs: 5_000 });
     const error = await clerkErrorOf(body.text());
 
-    expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'done']);
+    expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'done']);
     expect((error.cause as { code: string }).code).toBe('UND_ERR_BODY_TIMEOUT');
   });
 

@@ -102,13 +102,14 @@ describe('a deferred response', () => {
     }
   });
 
-  test('of more than 64 KiB is not buffered, and the call fails', async () => {
-    const first = await respondsWith([503, 'x'.repeat(70_000)]);
+  test('of more than 64 KiB is paused, and delivered in full if no other endpoint does better', async () => {
+    const text = Array.from({ length: 100_000 }, (_, i) => String(i)).join(' ');
+    const first = await respondsWith([503, text]);
     const { orders } = testClerk([first.address, await unusedAddress()]);
 
-    const error = await clerkErrorOf(orders.request({ path: '/orders' }));
+    const { statusCode, body } = await orders.request({ path: '/orders' });
 
-    expect([error.code, error.execution]).toEqual(['ENDPOINTS_EXHAUSTED', 'unknown']);
+    expect([statusCode, await body.text()]).toEqual([503, text]);
     expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
   });
 });
@@ -132,12 +133,15 @@ describe('a deferred response that never ends', () => {
     await clerk.close();
   });
 
-  test('is not awaited beyond the deadline when no other endpoint is reachable', async () => {
+  test('is delivered as a stream, but ends json() at the deadline, when no other endpoint is reachable', async () => {
     const first = await endless();
     const { orders, clerk } = testClerk([first.address, await unusedAddress()]);
 
-    const error = await clerkErrorOf(orders.request({ path: '/orders', timeoutMs: 300 }));
-    expect(error.execution).toBe('unknown');
+    const { statusCode, body } = await orders.request({ path: '/orders', timeoutMs: 300 });
+    expect(statusCode).toBe(503);
+    body.on('error', () => undefined).destroy();
+    const error = await clerkErrorOf(orders.json('/orders', { timeoutMs: 300 }));
+    expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
     await clerk.close();
   });
 });
