@@ -1,7 +1,7 @@
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
-import { isObserved } from './observed-requests.js';
+import { hasSubscribers, isObserved } from './observed-requests.js';
 import { PooledConnection, type ConnectionListener } from './pooled-connection.js';
 import type { SharedOrigin } from './shared-origin.js';
 import type { LimitedPool, SocketLimit } from './socket-limit.js';
@@ -171,9 +171,10 @@ export class ConnectionPool implements LimitedPool {
   }
 
   #create(): PooledConnection {
-    const { createClient, clock, sockets } = this.#options;
+    const { createClient, clock, sockets, pipelining } = this.#options;
     const connection = new PooledConnection(createClient, () => {
       connection.connectedAt = clock.now();
+      if (hasSubscribers() && pipelining === 1) connection.bindEvents();
       // undici has replaced a lost socket on its own.
       if (!connection.isCounted) sockets.reopened();
       connection.isCounted = true;
@@ -241,13 +242,15 @@ export class ConnectionPool implements LimitedPool {
     origin: string,
   ): boolean {
     const { client } = connection;
+    const { origin: url, pipelining } = this.#options;
     connection.lastHandler = handler;
     if (!connection.isOpen) this.#startDial(connection, handler);
-    this.#options.origin.origin = origin;
+    if (hasSubscribers() && pipelining === 1) connection.bindEvents();
+    url.origin = origin;
     if (client.dispatch(request, handler)) return true;
     // When undici rejects a request as invalid, `dispatch` also returns false, but no 'drain' follows. The connection
     // can then take another request at once.
-    return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
+    return handler.hasFailed ?? client.stats.size < pipelining;
   }
 
   /** Sends the first queued request on a connection. Returns as `#send` does. */
@@ -268,6 +271,7 @@ export class ConnectionPool implements LimitedPool {
     while (connection.usage === 'busy') {
       if (!connection.isOpen && connection.isEmpty) {
         connection.usage = 'free';
+        connection.lastHandler = undefined;
         this.#closed.push(connection);
         this.#endDial(connection);
         this.#uncount(connection);
@@ -275,6 +279,7 @@ export class ConnectionPool implements LimitedPool {
         this.#onIdle();
       } else if (this.#queue.isEmpty) {
         connection.usage = 'free';
+        connection.lastHandler = undefined;
         this.#free.push(connection);
         this.#onIdle();
         this.#makeRoom(connection);

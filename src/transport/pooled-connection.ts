@@ -23,7 +23,7 @@ export class PooledConnection implements ConnectionListener {
   isHttp2 = false;
   /** Time on the monotonic clock at which the socket connected, in ms. */
   connectedAt = 0;
-  /** Handler of the last request that was passed to the client. */
+  /** Handler of the last request that was passed to the client; undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
   /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
@@ -58,6 +58,20 @@ export class PooledConnection implements ConnectionListener {
     this.isOpen = true;
     this.isHttp2 = (socket as Partial<TLSSocket>).alpnProtocol === 'h2';
     this.#onConnected(this);
+  }
+
+  /**
+   * Makes the events of the socket, in which undici publishes the response, run in the async context of the last
+   * request. Otherwise they run in the context of the request for which the socket was opened.
+   */
+  bindEvents(): void {
+    const socket = this.#socket;
+    if (socket === undefined || Object.hasOwn(socket, 'emit')) return;
+    const emit = socket.emit.bind(socket) as (...args: unknown[]) => boolean;
+    socket.emit = (...args: unknown[]) => {
+      const scope = this.lastHandler?.asyncContext;
+      return scope ? scope.runInAsyncScope(emit, undefined, ...args) : emit(...args);
+    };
   }
 
   /** Stops connecting. undici then fails the requests that wait for the socket. */

@@ -175,7 +175,13 @@ test('a request that waits for a connection is sent in the async context of its 
   const channel = startTransport({ connections: 1 })(server.address, 'orders');
   const storage = new AsyncLocalStorage<string>();
   const seen: string[] = [];
-  const channels = ['undici:request:create', 'undici:client:sendHeaders', 'undici:request:bodySent'];
+  const channels = [
+    'undici:request:create',
+    'undici:client:sendHeaders',
+    'undici:request:bodySent',
+    'undici:request:headers',
+    'undici:request:trailers',
+  ];
   for (const name of channels) {
     const onMessage = (message: unknown): void => {
       const { path } = (message as { request: { path: string } }).request;
