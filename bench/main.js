@@ -22,8 +22,11 @@ import * as p14 from './rows/p14.js';
 import * as p15 from './rows/p15.js';
 import * as p16 from './rows/p16.js';
 import * as p17 from './rows/p17.js';
+import * as p18 from './rows/p18.js';
+import * as p19 from './rows/p19.js';
 import * as p1b from './rows/p1b.js';
 import * as p2 from './rows/p2.js';
+import * as p20 from './rows/p20.js';
 import * as p3 from './rows/p3.js';
 import * as p4 from './rows/p4.js';
 import * as p5 from './rows/p5.js';
@@ -33,7 +36,30 @@ import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
 import * as storm from './rows/storm.js';
 
-const rows = [p1, p1b, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, storm];
+const rows = [
+  p1,
+  p1b,
+  p2,
+  p3,
+  p4,
+  p5,
+  p6,
+  p7,
+  p8,
+  p9,
+  p10,
+  p11,
+  p12,
+  p13,
+  p14,
+  p15,
+  p16,
+  p17,
+  p18,
+  p19,
+  p20,
+  storm,
+];
 
 const { values } = parseArgs({
   options: {
@@ -75,7 +101,7 @@ const context = new Context({ quick: values.quick, seed: Number(values.seed), su
 const startedAt = performance.now();
 const [loadBefore] = loadavg();
 const seconds = () => (performance.now() - startedAt) / 1_000;
-const limitSeconds = values.quick ? 480 : 2_100;
+const limitSeconds = values.quick ? 720 : 3_000;
 const timeLimit = new Promise((_, reject) => {
   setTimeout(
     () => reject(new Error(`The run must end within ${limitSeconds} s`)),

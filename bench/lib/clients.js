@@ -1,20 +1,22 @@
 /**
  * Every measured client, ours and the peers. A client is created for the origins of the replicas. Its `call` makes one
- * call and consumes the response; in rows with faults it returns the replica that responded. All clients keep up to 64
- * connections per server, the clerk's default.
+ * call and consumes the response. In rows with faults, `call` requests a report when `isReport` is true and else an
+ * order, and returns the replica that responded. All clients keep up to 64 connections per server, the clerk's default.
  */
 import { p2c } from '../peers/p2c.js';
 import { subjectUrl, undici } from './subject.js';
 
 /**
  * @typedef {object} Client
- * @property {() => Promise<unknown>} call
+ * @property {(isReport?: boolean) => Promise<unknown>} call
  * @property {() => Promise<unknown>} close
+ * @property {() => number} [ejections] - how often a server was taken out of use so far, for clients that do so
  */
 
 const { Agent, BalancedPool, Pool, interceptors } = undici;
 const path = '/orders/7';
 const get = { path, method: 'GET' };
+const report = { path: '/reports/7', method: 'GET' };
 const name = '/shop/orders';
 const logical = `http://orders.shop.clerk${path}`;
 const connections = 64;
@@ -41,10 +43,10 @@ const retryInterceptor = interceptors.retry({
 const limits = { connections, headersTimeout: 1_000, connectTimeout: 1_000 };
 
 /** @param {string | undefined} subject */
-async function createClerk(subject, origins) {
+async function createClerk(subject, origins, policy = undefined) {
   const library = await import(subjectUrl(subject));
   const clerk = library.createClerk({ registry: { [name]: origins } });
-  return { clerk, binding: clerk.bind(name), close: () => clerk.close() };
+  return { clerk, binding: clerk.bind(name, { policy }), close: () => clerk.close() };
 }
 
 /** Consumes the response of undici's `request` as text. */
@@ -60,11 +62,25 @@ async function readReplica({ statusCode, body }) {
   return value.replica;
 }
 
+/** The `call` of a client that sends each request through the dispatcher that `next` returns. */
+const readFrom = (next) => (isReport) =>
+  next()
+    .request(isReport ? report : get)
+    .then(readReplica);
+
 /** Consumes the response of fetch as text. */
 async function readFetchedText(response) {
   if (response.status !== 200) throw new Error(`Status ${response.status}`);
   return response.text();
 }
+
+/** The clerk with a policy, for rows with faults. */
+const faultClerk = (policy) => async (origins, subject) => {
+  const { clerk, binding, close } = await createClerk(subject, origins, policy);
+  let ejections = 0;
+  clerk.on('ejected', () => ejections++);
+  return { call: readFrom(() => binding), close, ejections: () => ejections };
+};
 
 const replicaOf = (value) => value.replica;
 const firstPool = (origins) => new Pool(origins[0], { connections });
@@ -150,33 +166,33 @@ export const clients = {
   },
 
   // for rows with faults: each returns the replica that responded
-  'fault-clerk': async (origins, subject) => {
-    const { binding, close } = await createClerk(subject, origins);
-    return { call: () => binding.request(get).then(readReplica), close };
-  },
+  'fault-clerk': faultClerk(undefined),
+  'fault-clerk-round-robin': faultClerk('round-robin'),
   'fault-p2c': (origins) => {
     const peer = p2c(undici, origins);
-    return { call: () => peer.request(get).then(readReplica), close: peer.close };
+    return { ...peer, call: readFrom(() => peer) };
   },
   'fault-balanced': (origins) => {
     const pool = new BalancedPool(origins, limits);
-    return { call: () => pool.request(get).then(readReplica), close: () => pool.close() };
+    return { call: readFrom(() => pool), close: () => pool.close() };
   },
   'fault-balanced-retry': (origins) => {
     const pool = new BalancedPool(origins, limits).compose(retryInterceptor);
-    return { call: () => pool.request(get).then(readReplica), close: () => pool.close() };
+    return { call: readFrom(() => pool), close: () => pool.close() };
   },
   'fault-round-robin': (origins) => {
     const pools = origins.map((origin) => new Pool(origin, limits));
     let next = 0;
-    const call = () => pools[next++ % pools.length].request(get).then(readReplica);
-    return { call, close: () => Promise.all(pools.map((pool) => pool.close())) };
+    return {
+      call: readFrom(() => pools[next++ % pools.length]),
+      close: () => Promise.all(pools.map((pool) => pool.close())),
+    };
   },
   // imported on use, so that the processes of other clients do not load them
   'fault-cockatiel': async (origins) => {
     const { cockatiel } = await import('../peers/cockatiel.js');
     const peer = cockatiel(undici, origins, connections);
-    return { call: () => peer.request(get, readReplica), close: peer.close };
+    return { ...peer, call: (isReport) => peer.request(isReport ? report : get, readReplica) };
   },
   'fault-grpc': async (addresses) => (await import('../peers/grpc.js')).grpc(addresses),
   'fault-moleculer': async (urls) => (await import('../peers/moleculer.js')).moleculer(urls),
@@ -219,6 +235,7 @@ export const clientTitles = {
   'node-fetch-agent': 'built-in fetch, plain Agent',
   'node-fetch-clerk-dispatcher': 'built-in fetch, clerk.dispatcher',
   'fault-clerk': 'binding-clerk',
+  'fault-clerk-round-robin': 'binding-clerk, round-robin',
   'fault-p2c': 'hand-written P2C + retry loop',
   'fault-balanced': 'BalancedPool',
   'fault-balanced-retry': 'BalancedPool + retry interceptor',

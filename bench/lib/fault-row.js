@@ -3,6 +3,7 @@ import { median } from './statistics.js';
 import { latencyPlot } from './timeline-plot.js';
 import { faultImpact, faultTrials, rate } from './fault-trial.js';
 import { isOurs, clientTitles } from './clients.js';
+import { compareClients } from './compare-clients.js';
 
 const round = (/** @type {number} */ ms) => (ms < 100 ? ms.toFixed(1) : ms.toFixed(0));
 
@@ -24,39 +25,28 @@ export async function faultRow(context, { fault, plot, title, slowGoal, longestG
       maxMs: Math.max(...each.map(({ longestMs }) => longestMs)),
     };
   });
-  const ours = /** @type {typeof impacts[number]} */ (impacts.find(({ client }) => isOurs(client)));
-  const listPeers = (/** @type {(one: typeof ours) => string} */ show) =>
-    impacts
-      .filter((one) => one !== ours)
-      .map((one) => `${clientTitles[one.client]} ${show(one)}`)
-      .join('; ');
+  const { ours, verdict } = compareClients(impacts);
   const count = ours.each.length;
   const trialCount = count === 1 ? 'one trial' : `${count} trials`;
   const verdicts = [
-    {
-      what: `failed calls, ${trialCount} at ${rate}/s`,
-      goal: '0',
-      ours: String(ours.failed),
-      peers: listPeers(({ failed }) => String(failed)),
-      ratio: '',
-      reached: ours.failed === 0,
-    },
-    {
-      what: 'longest call, median of trials (maximum)',
-      goal: `≤ ${longestGoal} ms`,
-      ours: `${round(ours.longestMs)} ms (${round(ours.maxMs)})`,
-      peers: listPeers(({ longestMs }) => `${round(longestMs)} ms`),
-      ratio: '',
-      reached: ours.longestMs <= longestGoal,
-    },
-    {
-      what: 'calls slower than 50 ms, median of trials',
-      goal: slowGoal === undefined ? '' : `≤ ${slowGoal}`,
-      ours: String(ours.slow),
-      peers: listPeers(({ slow }) => String(slow)),
-      ratio: '',
-      reached: slowGoal === undefined ? undefined : ours.slow <= slowGoal,
-    },
+    verdict(
+      `failed calls, ${trialCount} at ${rate}/s`,
+      '0',
+      ({ failed }) => String(failed),
+      ours.failed === 0,
+    ),
+    verdict(
+      'longest call, median of trials (maximum)',
+      `≤ ${longestGoal} ms`,
+      ({ longestMs, maxMs }) => `${round(longestMs)} ms (${round(maxMs)})`,
+      ours.longestMs <= longestGoal,
+    ),
+    verdict(
+      'calls slower than 50 ms, median of trials',
+      slowGoal === undefined ? '' : `≤ ${slowGoal}`,
+      ({ slow }) => String(slow),
+      slowGoal === undefined ? undefined : ours.slow <= slowGoal,
+    ),
   ];
   const runs = impacts.map(({ client, each: [first] }) => {
     const { at, ms, failure } = all[client][0].calls;

@@ -1,7 +1,7 @@
 /**
  * Measures the calls of one client while a replica misbehaves. Three replicas, each in a process of its own, respond after
  * 1 to 5 ms; the client calls at a fixed rate. One replica is killed and started again, or stopped and continued. It is
- * the one that received the most requests until then, so that a fault never hits an idle replica.
+ * the one that received the most requests since the fault before, so that a fault never hits an idle replica.
  */
 import { Child } from './child-process.js';
 import { now, sleep } from './clock.js';
@@ -44,7 +44,7 @@ export const faultTrials = (context, fault) =>
     const results = Object.fromEntries(clients.map((client) => [client, []]));
     for (let repeat = 0; repeat < (context.quick ? 1 : 2); repeat++) {
       for (const client of clients) {
-        results[client].push(await runTrial(context, fault, client));
+        results[client].push(...(await runFaults(context, { fault, client })));
         context.log(`${fault}, ${client}, trial ${repeat + 1}`);
       }
     }
@@ -52,56 +52,78 @@ export const faultTrials = (context, fault) =>
   });
 
 /**
- * @param {import('./context.js').Context} context
- * @param {Fault} fault
- * @param {string} client
- * @returns {Promise<Trial>}
+ * @typedef {object} FaultPlan
+ * @property {Fault} fault
+ * @property {string} client
+ * @property {number} [callRate] - calls per second. Default {@link rate}.
+ * @property {number} [count] - number of faults, one after the other. Default 1.
+ * @property {[number, number, number]} [spans] - before, during and after each fault, in ms
+ * @property {Partial<import('./replica.js').ReplicaInit>} [replica] - of all replicas, besides the latency
  */
-async function runTrial(context, fault, client) {
-  const [before, during, after] = context.quick ? [1_000, 1_500, 3_000] : [2_000, 3_000, 5_000];
+
+/**
+ * Measures one client in one or more faults.
+ *
+ * @param {import('./context.js').Context} context
+ * @param {FaultPlan} plan
+ * @returns {Promise<Trial[]>} one per fault
+ */
+export async function runFaults(context, { fault, client, callRate = rate, count = 1, spans, replica }) {
+  const [before, during, after] = spans ?? (context.quick ? [1_000, 1_500, 3_000] : [2_000, 3_000, 5_000]);
   const protocol = protocolOf(client);
+  const start = (name, port) =>
+    context.startReplicas([{ ...latency, ...replica, replica: name, port }], protocol);
   const servers = [];
   const driver = new Child('processes/client-driver.js');
   try {
-    for (const replica of names)
-      servers.push(await context.startReplicas([{ replica, ...latency }], protocol));
+    for (const name of names) servers.push(await start(name));
     const origins = servers.map(({ origins: [origin] }) => origin);
     await driver.call('prepare', { client, origins, subject: context.subject });
     await driver.call('closed', { calls: 600, concurrency: 3 });
     const startAt = now() + 100;
-    const calling = driver.call('open', { rate, seconds: (before + during + after) / 1_000, startAt });
+    const seconds = (count * (before + during + after)) / 1_000;
+    const calling = driver.call('open', { rate: callRate, seconds, startAt });
     calling.catch(() => undefined);
 
-    await sleep(startAt + before - 50 - now());
-    const counts = await Promise.all(servers.map(({ child }) => child.call('count')));
-    const sent = names.map((replica, i) => counts[i][replica]);
-    const victimIndex = sent.indexOf(Math.max(...sent));
-    const victim = names[victimIndex];
-    const { child, ports } = servers[victimIndex];
-    await sleep(startAt + before - now());
-    const faultAt = now();
-    if (fault === 'kill') await child.end();
-    else child.process.kill('SIGSTOP');
+    const faults = [];
+    let previous = names.map(() => 0);
+    for (let i = 0; i < count; i++) {
+      const beginAt = startAt + i * (before + during + after) + before;
+      await sleep(beginAt - 50 - now());
+      const counts = await Promise.all(servers.map(({ child }) => child.call('count')));
+      const received = names.map((name, at) => counts[at][name]);
+      const sent = received.map((total, at) => total - previous[at]);
+      previous = received;
+      const victim = sent.indexOf(Math.max(...sent));
+      const { child, ports } = servers[victim];
+      await sleep(beginAt - now());
+      const faultAt = now();
+      if (fault === 'kill') await child.end();
+      else child.process.kill('SIGSTOP');
 
-    await sleep(faultAt + during - now());
-    if (fault === 'kill')
-      servers[victimIndex] = await context.startReplicas(
-        [{ replica: victim, port: ports[0], ...latency }],
-        protocol,
-      );
-    else child.process.kill('SIGCONT');
-    const healedAt = now();
+      await sleep(faultAt + during - now());
+      if (fault === 'kill') {
+        servers[victim] = await start(names[victim], ports[0]);
+        previous[victim] = 0;
+      } else child.process.kill('SIGCONT');
+      faults.push({ victim: names[victim], faultAt, healedAt: now() - faultAt });
+    }
 
-    const { due, ms, replica, failure } = await calling;
-    return {
+    const { due, ms, replica: responders, failure } = await calling;
+    return faults.map(({ victim, faultAt, healedAt }) => ({
       fault,
       client,
       victim,
-      healedAt: healedAt - faultAt,
+      healedAt,
       fromMs: -before,
       toMs: during + after,
-      calls: { at: Array.from(due, (at) => at - faultAt), ms: Array.from(ms), replica, failure },
-    };
+      calls: {
+        at: Array.from(due, (at) => at - faultAt),
+        ms: Array.from(ms),
+        replica: responders,
+        failure,
+      },
+    }));
   } finally {
     await Promise.all([driver, ...servers.map(({ child }) => child)].map((child) => child.end()));
   }

@@ -21,13 +21,15 @@ import {
  * @param {number} connections
  */
 export function cockatiel({ Pool }, origins, connections) {
-  const servers = origins.map((origin) => ({
-    pool: new Pool(origin, { connections }),
-    policy: wrap(
-      circuitBreaker(handleAll, { halfOpenAfter: 2_000, breaker: new ConsecutiveBreaker(3) }),
-      timeout(1_000, TimeoutStrategy.Cooperative),
-    ),
-  }));
+  let ejections = 0;
+  const servers = origins.map((origin) => {
+    const breaker = circuitBreaker(handleAll, { halfOpenAfter: 2_000, breaker: new ConsecutiveBreaker(3) });
+    breaker.onBreak(() => ejections++);
+    return {
+      pool: new Pool(origin, { connections }),
+      policy: wrap(breaker, timeout(1_000, TimeoutStrategy.Cooperative)),
+    };
+  });
   const retryPolicy = retry(handleAll, {
     maxAttempts: 3,
     backoff: new DelegateBackoff(({ attempt, result }) =>
@@ -46,5 +48,6 @@ export function cockatiel({ Pool }, origins, connections) {
       const { pool, policy } = servers[next++ % servers.length];
       return policy.execute(async ({ signal }) => read(await pool.request({ ...options, signal })));
     });
-  return { request, close: () => Promise.all(servers.map(({ pool }) => pool.close())) };
+  const close = () => Promise.all(servers.map(({ pool }) => pool.close()));
+  return { request, close, ejections: () => ejections };
 }

@@ -39,9 +39,9 @@ export async function grpc(addresses) {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
   });
-  const { path, requestSerialize, responseDeserialize } = service.get;
-  const call = () =>
+  const call = (isReport = false) =>
     new Promise((resolve, reject) => {
+      const { path, requestSerialize, responseDeserialize } = isReport ? service.report : service.get;
       client.makeUnaryRequest(
         path,
         requestSerialize,

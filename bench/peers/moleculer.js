@@ -40,7 +40,11 @@ export async function moleculer(urls) {
     tx.sendGossipRequest();
     await sleep(50);
   }
-  const call = () =>
-    broker.call('orders.get', { order: 7 }).then((/** @type {any} */ { replica }) => replica);
-  return { call, close: () => broker.stop() };
+  let ejections = 0;
+  broker.localBus.on('$circuit-breaker.opened', () => ejections++);
+  const call = (isReport = false) =>
+    broker
+      .call(isReport ? 'orders.report' : 'orders.get', { order: 7 })
+      .then((/** @type {any} */ { replica }) => replica);
+  return { call, close: () => broker.stop(), ejections: () => ejections };
 }

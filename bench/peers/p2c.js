@@ -1,7 +1,7 @@
 /**
  * What a careful team writes by hand: power of two choices by peak-EWMA latency over undici Pools, a backoff for failed
- * servers, and a retry loop that prefers another server. Its timeout is the `headersTimeout` of the pools, which costs
- * nothing per call.
+ * servers, and a retry loop that prefers another server. A status of 500 or above is a failure. Its timeout is the
+ * `headersTimeout` of the pools, which costs nothing per call.
  */
 const decayMs = 10_000;
 const backoffMs = 2_000;
@@ -37,6 +37,7 @@ export function p2c({ Pool }, origins) {
     if (a === excluded) return b;
     return b === excluded || score(a, now) <= score(b, now) ? a : b;
   };
+  let ejections = 0;
   const request = async (options) => {
     for (let attempt = 1, failed; ; attempt++) {
       const startedAt = performance.now();
@@ -44,17 +45,23 @@ export function p2c({ Pool }, origins) {
       node.pending++;
       try {
         const response = await node.pool.request(options);
+        if (response.statusCode >= 500 && attempt < maxAttempts) {
+          await response.body.dump();
+          throw new Error(`Status ${response.statusCode}`);
+        }
         const endedAt = performance.now();
         observe(node, endedAt - startedAt, endedAt);
         return response;
       } catch (error) {
         if (attempt === maxAttempts) throw error;
         failed = node;
+        ejections++;
         node.backoffUntil = performance.now() + backoffMs;
       } finally {
         node.pending--;
       }
     }
   };
-  return { request, pick, nodes, close: () => Promise.all(nodes.map(({ pool }) => pool.close())) };
+  const close = () => Promise.all(nodes.map(({ pool }) => pool.close()));
+  return { request, pick, nodes, close, ejections: () => ejections };
 }

@@ -19,6 +19,7 @@ handleTasks({
   closed: (input) => closedLoop(client, input),
   comparePair,
   open: openLoop,
+  ejections: () => client.ejections?.(),
   profile,
 });
 
@@ -127,23 +128,24 @@ const packagePath = (url) =>
  * Calls at a fixed rate, independent of responses. A latency counts from when the call was due, so a blocked caller cannot
  * hide the delay of later calls. A call that has not settled `limitMs` after it was due counts as failed.
  *
- * @param {{ rate: number, seconds: number, limitMs?: number, startAt: number }} input - `startAt` is an instant of `now()`
- * @returns {Promise<{ due: Float64Array, ms: Float64Array, replica: string[], failure: string[] }>}
+ * @param {{ rate: number, seconds: number, limitMs?: number, startAt: number, reportEvery?: number }} input - `startAt` is an instant of `now()`; one of `reportEvery` calls requests a report
+ * @returns {Promise<import('../lib/open-load.js').OpenLoadCalls>}
  */
-async function openLoop({ rate, seconds, limitMs = 10_000, startAt }) {
+async function openLoop({ rate, seconds, limitMs = 10_000, startAt, reportEvery = Infinity }) {
   const total = Math.round(rate * seconds);
   const gapMs = 1_000 / rate;
   const due = Float64Array.from({ length: total }, (_, i) => startAt + i * gapMs);
   const ms = new Float64Array(total).fill(limitMs);
   const replica = new Array(total).fill('');
   const failure = new Array(total).fill('timeout');
+  const isReport = Array.from(due, (_, i) => (i + 1) % reportEvery === 0);
   let started = 0;
   let settled = 0;
   const start = async (i) => {
     let responder = '';
     let error = '';
     try {
-      responder = /** @type {string} */ (await client.call());
+      responder = /** @type {string} */ (await client.call(isReport[i]));
     } catch (reason) {
       const { code, message } = /** @type {any} */ (reason);
       error = String(code ?? message);
@@ -162,5 +164,5 @@ async function openLoop({ rate, seconds, limitMs = 10_000, startAt }) {
   }
   const end = now() + limitMs;
   while (settled < total && now() < end) await sleep(10);
-  return { due, ms, replica, failure };
+  return { due, ms, replica, failure, isReport };
 }

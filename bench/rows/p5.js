@@ -10,6 +10,5 @@ export const run = (context) =>
     id,
     replicas: 3,
     seconds: { quick: [2, 4], full: [8, 20] },
-    extraClients: ['fault-balanced-retry', 'fault-round-robin'],
     goals: { times: 1.3, slowShare: 0.002, largestShare: 0.6 },
   });
