@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from '../core/address.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
@@ -8,6 +9,8 @@ import type { Channel, RequestHandler, TransportRequest } from '../core/transpor
  * an additional first argument.
  */
 export interface AttemptHandler {
+  /** The async context of the call. */
+  readonly asyncContext?: AsyncResource;
   /**
    * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time left
    * until the deadline.
@@ -101,6 +104,10 @@ export class Attempt implements RequestHandler {
   ) {
     this.address = channel.address;
     this.sentAt = startedAt;
+  }
+
+  get asyncContext(): AsyncResource | undefined {
+    return this.handler.asyncContext;
   }
 
   /** Whether the request body is still being written. */

@@ -60,14 +60,6 @@ export interface CallContext {
   finishCall(): void;
 }
 
-/**
- * Whether an unsent attempt at `candidate` is queued because all connections are in use. If false, the attempt waits
- * for a new connection to be established.
- */
-export function isQueued(candidate: ConnectedCandidate, { connections }: CallContext): boolean {
-  return candidate.pending > connections;
-}
-
 /** Creates the error of a call that exceeds `maxPending`. */
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(

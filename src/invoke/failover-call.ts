@@ -5,7 +5,7 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Verdict } from '../core/outcome.js';
 import type { AttemptRecord } from './attempt-log.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
-import { isQueued, type CallContext } from './call-context.js';
+import type { CallContext } from './call-context.js';
 import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
 import {
   decide,
@@ -104,7 +104,7 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
     readonly kind: CallKind,
     readonly constraints: PickConstraints,
     readonly deadline: CallDeadline,
-    protected readonly asyncContext: AsyncResource,
+    readonly asyncContext: AsyncResource,
   ) {
     this.startedAt = context.clock.now();
     this.config = context.retryConfig(deadline.overrides);
@@ -260,8 +260,14 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
     return decide(this.#facts(now), event);
   }
 
-  protected factsOf({ number, stage, isLate, candidate }: A): AttemptFacts {
-    return { number, stage, isLate, isQueued: stage === 'waiting' && isQueued(candidate, this.context) };
+  protected factsOf(attempt: A): AttemptFacts {
+    const { number, stage, isLate } = attempt;
+    return { number, stage, isLate, isQueued: this.isQueued(attempt) };
+  }
+
+  /** Whether an attempt waits because all connections are in use, and not because its own connection is slow. */
+  protected isQueued({ stage, candidate }: A): boolean {
+    return stage === 'waiting' && candidate.pending > this.context.connections;
   }
 
   /**
@@ -457,19 +463,14 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       attempt.checkAt = dueAt;
       return;
     }
-    if (
-      attempt.stage === 'waiting' &&
-      !isQueued(attempt.candidate, this.context) &&
-      this.redial(attempt, now)
-    )
-      return;
+    if (attempt.stage === 'waiting' && !this.isQueued(attempt) && this.redial(attempt, now)) return;
     this.carryOut(this.decide({ type: 'late', attempt: this.factsOf(attempt) }, now), now, attempt);
   }
 
   /** Whether an attempt has passed its attempt timeout. A stall of this process extends the attempt timeout. */
   #isOverdue(attempt: A, now: number): boolean {
     const { candidate, sentAt, stage, isUploading } = attempt;
-    if (stage === 'answered' || isUploading || isQueued(candidate, this.context)) return false;
+    if (stage === 'answered' || isUploading || this.isQueued(attempt)) return false;
     const timeoutMs = this.timeoutMs(candidate, now);
     return now >= sentAt + timeoutMs && this.context.wheel.stalls.graceUntil(sentAt, timeoutMs, now) === 0;
   }

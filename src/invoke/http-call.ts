@@ -323,6 +323,11 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     this.carryOut(actions, now, undefined, callError);
   }
 
+  protected override isQueued(attempt: Attempt): boolean {
+    const { channel, stage } = attempt;
+    return channel.isQueued ? stage === 'waiting' && channel.isQueued(attempt) : super.isQueued(attempt);
+  }
+
   protected get isUpgrade(): boolean {
     return Boolean((this.request as { readonly upgrade?: unknown }).upgrade);
   }
@@ -344,7 +349,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     const next = attempt.redial(now, Math.ceil(now + this.timeoutMs(attempt.candidate, now)));
     this.replace(attempt, next);
     this.arm(now);
-    this.#dispatch(next, now);
+    this.asyncContext.runInAsyncScope(() => this.#dispatch(next, now));
     return true;
   }
 
