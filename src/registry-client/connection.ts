@@ -19,35 +19,29 @@ export interface RegistryRequest {
   readonly isChange?: boolean;
 }
 
-/** A response with any status. */
 export interface RegistryResponse {
   readonly status: number;
   /** The parsed body; an array for lines of JSON; undefined when the body is not JSON. */
   readonly body: unknown;
-  /** Value of the response header `clerk-revision`; empty when the header is missing. */
+  /** Response header `clerk-revision`; empty when it is missing. */
   readonly revision: string;
-  /** Value of the response header `clerk-incarnation`; empty when the header is missing. */
+  /** Response header `clerk-incarnation`; empty when it is missing. */
   readonly incarnation: string;
 }
 
-/** One server-sent event. */
 export interface StreamEvent {
   readonly type: string;
   readonly id: string;
-  /** Data of the event, parsed as JSON. */
+  /** Parsed JSON. */
   readonly data: unknown;
 }
 
-/** Callbacks of an event stream. */
 export interface StreamListener {
   /** Called when bytes have arrived, also for bytes that are not an event. */
   onActivity(): void;
   /** Called for each event, in order; never after `onEnd`. */
   onEvent(event: StreamEvent): void;
-  /**
-   * Called once, when the stream has ended or could not be opened. Never called before `stream` has returned, nor after
-   * the stream was stopped.
-   */
+  /** Called once, when the stream has ended or could not be opened; never before `stream` has returned or after a stop. */
   onEnd(error: ClerkError): void;
 }
 

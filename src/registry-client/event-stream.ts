@@ -12,13 +12,11 @@ import {
   type ResponseHead,
 } from './json-response.js';
 
-/** Options of {@link EventStream}. */
 export interface EventStreamOptions {
   readonly url: string;
   readonly clock: Clock;
   /** Timeout from the call of `start` to the response headers, in ms. */
   readonly startTimeoutMs: number;
-  /** Creates the error for a failed connection. */
   readonly connectionError: (error: unknown) => ClerkError;
 }
 
@@ -69,7 +67,7 @@ export class EventStream implements RequestHandler {
     this.#client.dispatch(request, this);
   }
 
-  /** Ends the stream without calling the listener. */
+  /** The listener is not called again. */
   stop(): void {
     this.#isStopped = true;
     this.#closeConnection();

@@ -2,26 +2,21 @@ import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest } from './connection.js';
 
-/** Time without a response after which a hedged request is also sent to the next server, in ms. */
+/** Delay before a hedged request is also sent to the next server, in ms. */
 const hedgeDelayMs = 500;
 
 /** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
-  /**
-   * Whether the request is also sent to the next server when there is no response after 500 ms. Only for requests that
-   * change nothing.
-   */
+  /** Whether the request is also sent to the next server after 500 ms; only for requests that change nothing. */
   readonly hedged: boolean;
-  /** Parses the response. When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
+  /** When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
 /**
- * Client of several equivalent registry servers. The server that responded last is tried first. A server that refuses
- * connections is skipped at once. A server that does not respond delays a hedged request by at most 500 ms. The next
- * server is tried when there is no response, an invalid response, or a response that the server is unavailable. Any
- * other error response is the result.
+ * Client of several equivalent registry servers, beginning with the server that responded last. The next server is tried
+ * after no response, an invalid response, or the response that a server is unavailable. Any other error is the result.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
@@ -34,7 +29,7 @@ export class FailoverClient {
     this.#clock = clock;
   }
 
-  /** The connections to all servers, beginning with the server that responded last. */
+  /** Beginning with the server that responded last. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
@@ -45,11 +40,10 @@ export class FailoverClient {
   }
 
   /**
-   * Sends a request to one server after the other, until a server responds.
+   * Sends a request that may be repeated, until a server responds. Resolves to the result of `parse`.
    *
-   * @returns the result of `parse`
    * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
-   * sent a valid response.
+   * sent a valid response
    */
   request<T>(request: RegistryRequest, options: FailoverOptions<T>): Promise<T> {
     return new Promise((resolve, reject) =>
@@ -90,7 +84,6 @@ export class FailoverClient {
   }
 }
 
-/** One request, with its attempts at the servers. */
 class FailoverRequest<T> {
   readonly #connections: readonly RegistryConnection[];
   readonly #controller = new AbortController();
@@ -188,7 +181,6 @@ export function isUnavailable(error: unknown): boolean {
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
   if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  // A server that responds `CLERK_CLOSED` counts as unreachable, so only `REGISTRY_INVALID` counts as invalid.
   const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
   return new ClerkError(
     isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',

@@ -8,12 +8,10 @@ import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
 import { originOf, unrefConnector, type UndiciModule } from './unref-connector.js';
 
-/** Options of {@link httpConnection}. */
 export interface HttpConnectionOptions {
   readonly clock: Clock;
-  /** TLS options for `https:`. */
   readonly tls: TlsOptions;
-  /** Returns the undici module; called when the first request or stream starts. */
+  /** Called when the first request or stream starts. */
   readonly undici: () => UndiciModule;
 }
 
@@ -109,7 +107,6 @@ class HttpConnection implements RegistryConnection {
   }
 }
 
-/** One request and its response. */
 class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;

@@ -3,18 +3,16 @@ import type { Address } from '../core/address.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
 
-/** Type of the undici module, which the entry points pass in. */
 export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
-/** Actual type of undici's connectors, which return the socket. The declared type has no return value. */
+/** undici's connectors return the socket, unlike their declared type. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
  * Creates a connector whose sockets never keep the process alive.
  *
- * @param timeoutMs - timeout of the connection including the TLS handshake, in ms; undici's timers are accurate to
- * about 500 ms
+ * @param timeoutMs - timeout of the connection with its TLS handshake, in ms, accurate to about 500 ms
  */
 export function unrefConnector(
   undici: UndiciModule,
@@ -32,8 +30,7 @@ export function unrefConnector(
     const socket = dial(options, callback);
     if (socket === undefined) return;
     socket.unref();
-    // undici calls `ref` on an idle socket before each request. The call must have no effect, since the socket would
-    // keep the process alive.
+    // undici calls `ref` before each request.
     socket.ref = () => socket;
   };
 }

@@ -1,25 +1,16 @@
 /**
- * Helpers of composite registries (`firstOf`, `union`, `mount`). The registries that a composite registry queries are
- * called its parts. An operation over all parts rejects when one part rejects. `list`, `search` and `watch` exist only
- * if all parts have the method, so that a partial list is never returned.
+ * Helpers of composite registries. The registries that a composite registry queries are its parts. `list`, `search` and
+ * `watch` exist only if all parts have the method, so that a partial list is never returned.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/**
- * Lifetime of an absent name, in ms, when the registry sent no `ttlMs`. Also limits the lifetime of a result that was
- * found although a part failed or was slow.
- */
+/** Lifetime of an absent name without `ttlMs`, and of a name in a part that failed or was slow, in ms. */
 export const defaultAbsentTtlMs = 1_000;
 
-/**
- * Converts the arguments of `firstOf` or `union` into the parts of the composite registry.
- *
- * @param functionName - name of the called function, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */
 export function toRegistries(
   given: readonly (Registry | StaticAddresses)[],
   functionName: string,
@@ -29,11 +20,7 @@ export function toRegistries(
   return Object.freeze(given.map((one) => toRegistry(one)));
 }
 
-/**
- * Looks up a name in one part.
- *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a `kind`
- */
+/** @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a `kind` */
 export async function resolveFrom(
   part: Registry,
   name: string,
@@ -55,7 +42,7 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the result of `select` for every part; undefined when `select` returns undefined for at least one part. */
+/** Returns the result of `select` for every part; undefined when one result is undefined. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -65,11 +52,9 @@ export function fromAll<T>(
 }
 
 /**
- * Returns the `watch` of a composite registry; an empty object when a part has no `watch`. The watch reports its first
- * snapshot when every part has reported a snapshot, and another snapshot after each change in a part.
+ * Returns the `watch` of a composite registry. Its first snapshot follows when every part has reported a snapshot.
  *
- * @param merge - merges the resolutions of one name. `resolutions` has one element per part, in the order of `parts`;
- * an element is undefined when the part does not have the name. Called only for names that at least one part has.
+ * @param merge - merges the resolutions of a name, one per part; undefined for a part that does not have the name
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -116,37 +101,33 @@ export function mergedWatch(
   };
 }
 
-/**
- * Returns the `report` of a composite registry, which forwards each report to all parts that have `report`. A part that
- * does not know a reported endpoint ignores the report.
- */
+/** Returns the `report` of a composite registry. A part ignores reports about endpoints that it does not have. */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
-  const reporting = [...new Set(parts)].filter((part) => part.report !== undefined);
-  if (reporting.length === 0) return {};
+  if (parts.every((part) => part.report === undefined)) return {};
   return {
-    async report(report, context) {
-      const results = await Promise.allSettled(reporting.map(async (part) => part.report?.(report, context)));
-      const failed = results.find((result) => result.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-    },
+    report: (report, context) => forEach(new Set(parts), (part) => part.report?.(report, context)),
   };
 }
 
-/** Returns entries sorted by name. */
 export function sortByName<T extends { readonly name: string }>(entries: Iterable<T>): T[] {
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Returns a snapshot as a map, without absent names. */
+/** Returns a snapshot without absent names. */
 export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
 }
 
-/** Closes each part once, even if another part fails to close. Rejects with the first failure. */
-export async function closeAll(parts: readonly Registry[]): Promise<void> {
-  const closed = await Promise.allSettled([...new Set(parts)].map(async (part) => part.close?.()));
-  const failed = closed.find((result) => result.status === 'rejected');
+/** Closes all parts. */
+export function closeAll(parts: readonly Registry[]): Promise<void> {
+  return forEach(new Set(parts), (part) => part.close?.());
+}
+
+/** Runs an action for each part, even if the action fails for another part. Rejects with the first failure. */
+async function forEach(parts: Iterable<Registry>, action: (part: Registry) => unknown): Promise<void> {
+  const results = await Promise.allSettled([...parts].map(async (part) => action(part)));
+  const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

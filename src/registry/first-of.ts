@@ -16,15 +16,12 @@ import type { StaticAddresses } from './static-registry.js';
 /**
  * A registry that queries several registries in order of precedence. The result for a name comes from the first
  * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
- * has the name. If no registry has the name and a registry failed, the lookup rejects with the failure: a failure never
- * becomes `absent`.
- *
- * A registry of higher precedence that does not have the name may get the name later. So the `ttlMs` of a result is at
- * most the `ttlMs` with which each such registry reported the name as absent.
+ * has the name. If no registry has the name and a registry failed, the lookup rejects with the failure. The `ttlMs` of a
+ * result is at most that of the absent results of earlier registries.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also needs `list` in all registries. A
- * name in one registry hides the same name in all registries of lower precedence. In a search this also holds if no
- * endpoint of the hiding registry matches. A service is started by the registry that the lookup result comes from.
+ * name in one registry hides the same name in later registries, even in a search that matches no endpoint of the first.
+ * A service is started by the registry that the lookup result comes from.
  *
  * @param registries - registry ports or static addresses, at least one, highest precedence first. Closing the returned
  * registry closes these registries.
@@ -84,17 +81,14 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
   };
 }
 
-/**
- * Limits the `ttlMs` of a resolution to the shortest `ttlMs` in `earlier`. `earlier` has the results of the parts of
- * higher precedence, which failed or do not have the name.
- */
+/** Limits `ttlMs` to the shortest in `earlier`: the results of earlier parts, which failed or lack the name. */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
     earlier.length === 0
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // Revisions of different parts must not be compared. So the incarnation gets the index of the part as a prefix.
+  // The prefix prevents a comparison of revisions of two parts.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -104,8 +98,7 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
 
 /** Returns each name once, with the entry of the first part that has the name. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
-  // The entry of the first part must win. A Map keeps the last entry per key, so the lists of the parts are added in
-  // reverse order.
+  // In reverse order, since a Map keeps the last entry per key.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );

@@ -2,16 +2,15 @@ import { matches, parseGlob } from '../core/glob.js';
 import { isName, parseName } from '../core/name.js';
 import type { Registry, Resolution } from '../core/registry.js';
 import { resolveFrom, toMap } from './composite.js';
-import { toRegistry, type StaticAddresses } from './static-registry.js';
+import { toRegistry, watchUnchanging, type StaticAddresses } from './static-registry.js';
 
 /**
  * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is looked
  * up as `/default/web`. Names outside the prefix and the prefix itself are absent. Example: `firstOf(mount('/k8s', k),
  * rest)` looks up names below `/k8s` in `k` first, and all other names in `rest` only.
  *
- * Names in results, such as link targets and path steps, get the prefix. A name of the mounted registry is absent if
- * the name with the prefix is invalid, because it is too long or contains a directory identifier. `list`, `search`,
- * `watch` and `start` exist if the mounted registry has the method.
+ * Names in results get the prefix. A name that the prefix makes invalid is absent. `list`, `search`, `watch` and `start`
+ * exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
  * @param registry - a registry port or static addresses, with names without the prefix. Closing the returned registry
@@ -24,7 +23,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** Adds the prefix to entries of the mounted registry, and keeps the entries that match the glob. */
+  /** Adds the prefix, and keeps the entries that match the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -60,7 +59,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
     ...(watch && {
       watch(glob, onSnapshot, onError) {
         const innerGlob = toInnerGlob(prefix, glob);
-        if (innerGlob === undefined) return emptyWatch(onSnapshot);
+        if (innerGlob === undefined) return watchUnchanging(new Map(), onSnapshot);
         return watch(
           innerGlob,
           (snapshot) => {
@@ -78,9 +77,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
         );
       },
     }),
-    ...(start && {
-      start: (name, context) => start(name.slice(prefix.length), context),
-    }),
+    ...(start && { start: (name, context) => start(name.slice(prefix.length), context) }),
     ...(report && {
       report({ clerk, reports }, context) {
         const innerReports = reports
@@ -105,10 +102,9 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Translates `glob`, which matches names with the prefix, into a glob for names of the mounted registry, which lack the
- * prefix. The translated glob may match too many names, but never too few. Returns undefined when `glob` matches no
- * name below the prefix. Returns `/**` when `glob` has several translations, because a `**` may match parts of the
- * prefix and also names below the prefix.
+ * Translates a glob into a glob for names without the prefix, which may match too many names, but never too few.
+ * Undefined when `glob` matches no name below the prefix. `/**` when `glob` has several translations, because a `**` may
+ * match parts of the prefix and also names below the prefix.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
@@ -121,18 +117,4 @@ function toInnerGlob(prefix: string, glob: string): string | undefined {
     if (rest.length > 0) innerGlobs.add(`/${rest.join('/')}`);
   }
   return innerGlobs.size > 1 ? '/**' : [...innerGlobs][0];
-}
-
-/**
- * Starts a watch for a glob that matches no name below the prefix: the watch reports one empty snapshot. Returns a
- * function that stops the watch.
- */
-function emptyWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
-  let stopped = false;
-  queueMicrotask(() => {
-    if (!stopped) onSnapshot(new Map());
-  });
-  return () => {
-    stopped = true;
-  };
 }

@@ -2,15 +2,14 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** Time, in ms, after which a part that has not responded counts as slow and the next part is queried as well. */
+/** Time, in ms, after which a part without a response counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Time, in ms, during which lookups do not wait for a part after the part was slow. */
+/** Time, in ms, during which lookups do not wait for a part that was slow. */
 const slowPartMs = 5_000;
 
 /**
- * The resolution of the chosen part, and in `earlier` the resolutions of all parts before the chosen part. When the
- * name is absent, `earlier` has the resolutions of all parts. An element of `earlier` is undefined when the part failed
- * or was slow.
+ * The resolution of the chosen part, and of all parts before it. When the name is absent, `earlier` has the resolutions
+ * of all parts. An element of `earlier` is undefined when the part failed or was slow.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -21,12 +20,12 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 
 /**
  * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
- * queried concurrently. The result comes from the first part in order that has the name, and requests still in flight
- * are aborted. For 5 s after a part was slow, lookups query the part and the next part at the same time.
+ * queried concurrently; at once in the 5 s after a part was slow. The result comes from the first part in order that has
+ * the name. Requests still in flight are then aborted.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
-  /** Per part, the time until which lookups do not wait for the part, in ms on the clock of the caller. */
+  /** Per part, the time until which lookups do not wait for the part. */
   readonly #slowUntil: number[];
 
   constructor(parts: readonly Registry[]) {
@@ -34,12 +33,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /**
-   * Resolves to the resolution of the first part that has the name, or of the last part when all parts respond
-   * `absent`. Waits for slow parts when no other part has the name.
-   *
-   * @throws the failure of the first failed part, when no part has the name
-   */
+  /** Rejects with the failure of the first failed part, when no part has the name. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();
@@ -86,7 +80,6 @@ export class OrderedLookup {
     }
   }
 
-  /** Marks a part as slow after `hedgeDelayMs`; at once if the part was slow in the last 5 s. */
   #startHedgeTimer(i: number, clock: Clock, slow: Set<number>, timers: Timer[], onSlow: () => void): void {
     if (clock.now() < (this.#slowUntil[i] ?? 0)) {
       slow.add(i);
@@ -101,7 +94,7 @@ export class OrderedLookup {
     timers.push(timer);
   }
 
-  /** Returns the result of the lookup; undefined while the result is not known yet. */
+  /** Returns undefined while the result is not known yet. */
   #decide(
     results: readonly (PartResult | undefined)[],
     slow: ReadonlySet<number>,

@@ -4,10 +4,10 @@ import { toEndpoint, type EndpointInit } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
-import type { AbsentResolution, BoundResolution, Registry } from '../core/registry.js';
+import type { AbsentResolution, BoundResolution, Registry, Snapshot } from '../core/registry.js';
 import { describeValue, quote } from '../core/describe-value.js';
 
-/** An endpoint of a static registry: an address, or an object with an address and further fields. */
+/** An endpoint of a static registry. */
 export type StaticEntry = AddressString | URL | EndpointInit;
 
 /**
@@ -16,7 +16,7 @@ export type StaticEntry = AddressString | URL | EndpointInit;
  */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-/** Whether an object is a registry port, which has a `resolve` method. Any other object counts as static addresses. */
+/** Any object without a `resolve` method counts as static addresses. */
 export function isRegistry(value: Registry | StaticAddresses): value is Registry {
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
@@ -37,8 +37,8 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
 }
 
 /**
- * A registry of static addresses. The addresses are validated and copied once; later changes of the object have no
- * effect. Results of listed names never expire. Names that are not keys of the object are `absent`.
+ * A registry of static addresses, which are validated and copied once. Results of listed names never expire. Names that
+ * are not keys of the object are `absent`.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or
@@ -67,20 +67,21 @@ export function staticRegistry(addresses: StaticAddresses): Registry {
         }))
         .filter(({ endpoints }) => endpoints.length > 0);
     },
-    watch(glob, onSnapshot) {
-      const snapshot = new Map(matching(glob));
-      let stopped = false;
-      queueMicrotask(() => {
-        if (!stopped) onSnapshot(snapshot);
-      });
-      return () => {
-        stopped = true;
-      };
-    },
+    watch: (glob, onSnapshot) => watchUnchanging(new Map(matching(glob)), onSnapshot),
   };
 }
 
-/** A resolution whose endpoints are all objects, never address strings. */
+/** A watch with a single snapshot. Returns a function that stops the watch. */
+export function watchUnchanging(snapshot: Snapshot, onSnapshot: (snapshot: Snapshot) => void): () => void {
+  let stopped = false;
+  queueMicrotask(() => {
+    if (!stopped) onSnapshot(snapshot);
+  });
+  return () => {
+    stopped = true;
+  };
+}
+
 interface StaticResolution extends BoundResolution {
   readonly endpoints: readonly EndpointInit[];
 }
@@ -88,8 +89,7 @@ interface StaticResolution extends BoundResolution {
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * Whether an endpoint has all values of a search filter. The keys `zone`, `host`, `version` and `id` stand for fields
- * of the endpoint, all other keys for its attributes.
+ * The filter keys `zone`, `host`, `version` and `id` stand for fields of the endpoint, all other keys for attributes.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */
@@ -103,7 +103,7 @@ function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, s
   });
 }
 
-/** Validates static addresses. Returns one resolution per name, in alphabetical order of the names. */
+/** Returns one resolution per name, in alphabetical order. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(
@@ -142,10 +142,7 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
   return Object.freeze([...byId.values()]);
 }
 
-/**
- * Whether an object was created by an object literal, in this or another realm. Other objects are rejected, because
- * their entries may not be properties, as in a Map.
- */
+/** Whether an object was created by an object literal, in this or another realm. */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

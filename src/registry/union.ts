@@ -16,13 +16,12 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, because the
- * set of endpoints would be incomplete. The clerk then continues with the previous result.
+ * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, and the clerk
+ * continues with the previous result.
  *
  * When several registries have an instance, the registration with the highest epoch is used. The result has the
  * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the field.
- * Links are not merged. If the first registry that has the name has a link, the link is the result; links in later
- * registries are ignored.
+ * If the first registry that has the name has a link, the link is the result; links in later registries are ignored.
  *
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because revisions
  * of different registries cannot be compared.
@@ -45,8 +44,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // Several registries may count the same instances, so counts of two registries cannot be added. An entry of
-          // several registries has no counts.
+          // Several registries may count the same instances, so their counts are left out.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -71,10 +69,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/**
- * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when the part does
- * not have the name.
- */
+/** Merges the resolutions of one name, one per part. In a watch, `found` is undefined for a part without the name. */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
@@ -87,7 +82,6 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
     name,
     bound.flatMap((resolution) => resolution.endpoints),
   );
-  /** The value of the first part that sets the field. */
   const valueOf = <Key extends keyof BoundResolution>(key: Key): BoundResolution[Key] | undefined =>
     bound.find((resolution) => resolution[key] !== undefined)?.[key];
   const doubted = [...new Set(bound.flatMap((resolution) => resolution.healthQueried ?? []))];
@@ -105,7 +99,6 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   });
 }
 
-/** Returns one endpoint per instance id: the endpoint with the highest epoch. */
 function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],

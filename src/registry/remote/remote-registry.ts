@@ -23,7 +23,7 @@ export interface RemoteRegistryOptions {
   readonly urls: readonly string[];
   readonly clock: Clock;
   readonly retry: RetryLoop;
-  /** Creates the connection to one server. @throws {@link ClerkError} `CONFIG_INVALID` when the address is invalid */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the address is invalid */
   readonly connect: (url: string) => RegistryConnection;
 }
 
@@ -38,8 +38,8 @@ const maxStartMs = 60_000;
 const startPollMs = 5_000;
 
 /**
- * Creates a registry port that queries one bundled registry server, or several equivalent servers. Works while at least
- * one of the servers responds; each result comes from one server. All watches of a clerk share one event stream.
+ * Creates a registry port over one bundled registry server, or several equivalent servers. Each result comes from one
+ * server. All watches of a clerk share one event stream.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */

@@ -8,23 +8,16 @@ import { WatchStream } from './watch-stream.js';
 
 /** Delay between adding the first watch and opening the stream, in ms. */
 const openDelayMs = 20;
-/**
- * Upper bound, in ms, of the random wait after a failure during the first round, in which each server is tried once.
- * The random wait is uniform between 0 and the upper bound (full jitter).
- */
+/** Bound of the wait after a failure while each server is tried once, in ms. Waits have full jitter. */
 const firstBackoffMs = 500;
-/**
- * Upper bound, in ms, of the random wait after a failure during the second round over all servers. The bound doubles
- * with each further round, up to `maxBackoffMs`.
- */
+/** The same bound for the second round over all servers; doubles with each further round. */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn until one server
- * opens a new stream, with exponential backoff and jitter. If possible, the new stream resumes where the broken stream
- * ended; otherwise the new stream begins with new snapshots. Until the new snapshots are complete, the previous
- * snapshots stay valid. A snapshot never mixes data of two servers. The stream never keeps the process alive.
+ * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with exponential
+ * backoff and jitter. A new stream resumes where the broken stream ended, or begins with new snapshots. Until those are
+ * complete, the previous snapshots stay valid. A snapshot never mixes data of two servers.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -34,15 +27,12 @@ export class SharedWatch {
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Position at which the last stream ended and from which the next stream resumes. */
+  /** Where the next stream resumes. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /**
-   * Number of streams that have failed since a stream was last current, which means that all watches had complete
-   * snapshots.
-   */
+  /** Number of failed streams since all watches had complete snapshots. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -75,7 +65,7 @@ export class SharedWatch {
     this.#stream?.stop();
   }
 
-  /** Schedules an update of the stream. Watches that are added or removed before the update runs share this update. */
+  /** Watches that are added or removed before the update runs share the update. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -85,7 +75,7 @@ export class SharedWatch {
       else if (this.#isRunning) this.#stream?.updateGlobs();
       else this.#run();
     };
-    // The delay keeps the opening of the stream from slowing down the first lookup and call.
+    // The delay keeps the stream from slowing down the first lookup and call.
     if (this.#isRunning) this.#clock.afterPendingIo(update);
     else this.#clock.setTimer(update, openDelayMs).setRef(false);
   }
@@ -100,7 +90,7 @@ export class SharedWatch {
       () => this.#runStream(),
       (error) => this.#backOff(error),
     )
-      // The loop rejects only when no watch is left. This is not an error.
+      // The loop rejects only when no watch is left.
       .catch(() => undefined)
       .finally(() => {
         this.#isRunning = false;
@@ -108,7 +98,7 @@ export class SharedWatch {
       });
   }
 
-  /** Runs one stream from open to end. Resolves when no watch is left; rejects when the stream has failed. */
+  /** Resolves when no watch is left; rejects when the stream has failed. */
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
@@ -142,8 +132,7 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // After a current stream has broken, the outage is reported only when opening a new stream has failed at every
-    // server.
+    // The first failure of a current stream is its end. The outage is reported when every server has failed since.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

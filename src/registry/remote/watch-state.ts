@@ -2,7 +2,6 @@ import { matches, parseGlob, type Glob } from '../../core/glob.js';
 import type { Resolution, Snapshot } from '../../core/registry.js';
 import { absentResolution } from './parse-responses.js';
 
-/** Callbacks of one watch. */
 interface Listener {
   readonly onSnapshot: (snapshot: Snapshot) => void;
   readonly onError: ((error: unknown) => void) | undefined;
@@ -10,7 +9,7 @@ interface Listener {
   outageReported: boolean;
 }
 
-/** A position in the sequence of changes at a server: a revision within one incarnation of the server. */
+/** A position in the sequence of changes at a server. */
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
@@ -18,7 +17,6 @@ export interface WatchPosition {
 
 type GlobSnapshot = Map<string, Resolution>;
 
-/** A watched glob, with the listeners of its watches and its snapshot. */
 interface WatchedGlob {
   readonly glob: Glob;
   readonly listeners: Set<Listener>;
@@ -29,8 +27,8 @@ interface WatchedGlob {
 }
 
 /**
- * The watched globs of a clerk, and snapshots built from the events of a stream. Only complete snapshots are reported.
- * During a resync, in which the server sends all entries of a glob again, the previous snapshot stays valid.
+ * The watched globs of a clerk, and their snapshots. Only complete snapshots are reported. During a resync, in which the
+ * server sends all entries of a glob again, the previous snapshot stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -43,15 +41,11 @@ export class WatchState {
     return this.#globs.size;
   }
 
-  /** All globs, as strings. */
   get globs(): Iterable<string> {
     return this.#globs.keys();
   }
 
-  /**
-   * Returns an object that identifies a watched glob. When a glob is removed and added again, the object changes.
-   * Undefined when the glob is not watched.
-   */
+  /** Returns an object that identifies a watched glob, and changes when the glob is removed and added again. */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
@@ -118,7 +112,7 @@ export class WatchState {
     }
   }
 
-  /** Called when the new snapshots of the globs are complete: the new snapshots replace the previous snapshots. */
+  /** Called when the new snapshots of the globs are complete. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -131,12 +125,11 @@ export class WatchState {
     }
   }
 
-  /** Sets the position of the newest event. Absent names are reported with the revision of this position. */
+  /** Absent names are reported with the revision of this position. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
 
-  /** Calls `onError` of each watch that was not yet informed of the current outage. */
   reportOutage(error: unknown): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of [...listeners]) {
@@ -146,7 +139,6 @@ export class WatchState {
       }
   }
 
-  /** Called when the stream is current again. The next outage is then reported to every watch. */
   endOutage(): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of listeners) listener.outageReported = false;
@@ -157,7 +149,6 @@ export class WatchState {
     if (watched.pending === undefined) this.#scheduleNotify(watched);
   }
 
-  /** Yields the watched globs that match a name. */
   *#matching(name: string): Iterable<WatchedGlob> {
     const exact = this.#globs.get(name);
     if (exact) yield exact;
@@ -168,7 +159,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // The microtask runs after all events of one received chunk, so that these events are reported as one change.
+    // All events of one received chunk are reported as one change.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -181,17 +172,16 @@ export class WatchState {
     const { glob } = watched;
     if (watched.snapshot === undefined) return;
     const snapshot = new Map(watched.snapshot);
-    // An absent name is reported with a revision, so that the clerk can compare the report with lookup results.
+    // With the revision, the clerk can compare the report with lookup results.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * Returns the entry of a name in the snapshot of a glob with wildcards; undefined when the name has no entry. In such a
- * snapshot a link appears as a link, not as the service behind the link. If the link is also watched by its exact name,
- * the server sends only the service behind the link. The link is then derived from the path of the service. A name that
- * exists only because a prefix of the name is a link has no entry.
+ * Returns the entry of a name in the snapshot of a glob with wildcards, in which a link appears as a link. The server
+ * sends a link that is also watched by its exact name as the service behind it; the link is then derived from the path.
+ * A name that exists only because its prefix is a link has no entry.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -8,45 +8,35 @@ import { expectBody } from '../../registry-client/json-response.js';
 import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
 import type { WatchPosition, WatchState } from './watch-state.js';
 
-/** Options of a {@link WatchStream}. */
 export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Position at the end of the previous stream; undefined when the stream must begin with new snapshots. */
+  /** Undefined when the stream must begin with new snapshots. */
   readonly resumeFrom: WatchPosition | undefined;
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
-   * Called once when the stream has ended, after all other callbacks. `error` is undefined when `stop` ended the
-   * stream. `position` is where the next stream can resume; undefined when the next stream must begin with new
-   * snapshots.
+   * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is where the
+   * next stream can resume; undefined when it must begin with new snapshots.
    */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
-/**
- * Number of heartbeat intervals without a received byte after which a stream counts as broken.
- *
- * @see [C1.7](../../../docs/guarantees.md#c1-7)
- */
+/** Heartbeat intervals without a received byte after which a stream counts as broken. */
 const missedHeartbeats = 2.5;
-/**
- * Maximum total size of the globs in one request, in bytes. The rest of the body limit is left for the surrounding
- * JSON.
- */
+/** Maximum size of the globs in one request, in bytes; the rest of the body is JSON. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream, from open to end. The stream informs the server which globs of a `WatchState` are watched, and
- * applies the events from the server to the `WatchState`. The stream ends at the first sign that an event may have been
- * missed.
+ * One event stream, from open to end. Sends the globs of a `WatchState` to the server, and applies the server's events to
+ * the `WatchState`. Ends at the first sign that an event may have been missed.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
 export class WatchStream {
   readonly #options: WatchStreamOptions;
-  /** The globs that the server watches, with the result of `WatchState.identityOf` for each glob. */
+  /** The globs that the server watches, with their `WatchState.identityOf`. */
   readonly #subscribed = new Map<string, object | undefined>();
   /** The globs in `#subscribed` whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
@@ -70,8 +60,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only globs with a complete snapshot can be resumed. If there are any, the stream opens with these globs alone, and
-    // the other globs are added once it is open. Otherwise the stream opens with all globs.
+    // Only globs with a complete snapshot can be resumed. The other globs are then added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -98,12 +87,10 @@ export class WatchStream {
     this.#startIdleTimer();
   }
 
-  /** Called when the set of watched globs has changed. */
   updateGlobs(): void {
     if (this.#watchId !== '' && !this.#isEditing && !this.#ended) void this.#sendEdits();
   }
 
-  /** Ends the stream without an error. */
   stop(): void {
     this.#end(undefined);
   }
@@ -118,8 +105,7 @@ export class WatchStream {
       this.#setPosition(id);
       return;
     }
-    // After a resync the server sends new snapshots, whose position may be before the current position. At any other
-    // event the position must not go back.
+    // The snapshots after a resync may have an earlier position.
     if (event.type === 'resync') this.#position = undefined;
     this.#setPosition(id);
     switch (event.type) {
@@ -168,8 +154,7 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // Globs that were removed and added again since `#subscribe` are left out: the server will send new snapshots of
-    // these globs.
+    // The server will send new snapshots of globs that were removed and added again since `#subscribe`.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -178,12 +163,7 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /**
-   * Advances the position to that of an event. Does nothing if the event id is not a position.
-   *
-   * @throws {@link ClerkError} `REGISTRY_INVALID` when the event is before the current position or of another
-   * incarnation. The error ends the stream.
-   */
+  /** @throws {@link ClerkError} `REGISTRY_INVALID` when an event is before the last one or of another incarnation */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
     if (match === null) return;
@@ -213,8 +193,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob is removed only after its snapshot is complete. Otherwise, if the glob is added again, events of the
-        // incomplete first snapshot could be mistaken for events of the second snapshot.
+        // A glob whose snapshot is incomplete is not removed: if it were added again, events of the first snapshot could
+        // be mistaken for events of the second.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -225,7 +205,6 @@ export class WatchStream {
         if (add.length + remove.length === 0) return;
         for (const text of remove) this.#subscribed.delete(text);
         for (const text of add) this.#subscribe(text);
-        // The server answers with a complete snapshot of each added glob.
         state.resync(add);
         const body = {
           watch: this.#watchId,
@@ -242,13 +221,12 @@ export class WatchStream {
     }
   }
 
-  /** Starts the timer that ends the stream when no byte has arrived for the idle timeout. */
   #startIdleTimer(): void {
     const { clock, connection } = this.#options;
     const leftMs = (): number => this.#lastActivityAt + this.#idleTimeoutMs - clock.now();
     this.#idleTimer = clock.setTimer(
       () => {
-        // Bytes that arrived while this process was busy are read before the timeout is checked.
+        // Bytes that arrived while this process was busy are read first.
         clock.afterPendingIo(() => {
           if (this.#ended) return;
           if (leftMs() > 0) this.#startIdleTimer();
@@ -281,7 +259,7 @@ export class WatchStream {
   }
 }
 
-/** Returns as many globs from the start of a list as fit in one request, but at least one glob. */
+/** Returns as many globs as fit in one request, at least one. */
 function firstChunk(texts: readonly string[]): readonly string[] {
   let bytes = 0;
   let count = 0;
