@@ -45,6 +45,9 @@ export class Balancer {
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
+  /** Input of the picker of {@link Balancer.candidates}, and the input that the policy prepared last. */
+  #input: PickerInput | undefined;
+  #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
 
@@ -147,6 +150,7 @@ export class Balancer {
 
   #preparePicker(input: PickerInput, tlsOnly: boolean): Picker {
     const policy = this.#currentPolicy(tlsOnly);
+    if (!tlsOnly) this.#lastPrepared = input;
     let picker: unknown;
     try {
       picker = policy.prepare(input);
@@ -177,17 +181,19 @@ export class Balancer {
       for (const candidate of candidates) if (!used.has(candidate)) outsideSubset.add(candidate);
       return chosen;
     };
-    const prepare = (candidates: readonly Candidate[]): Picker => {
+    const inputOf = (candidates: readonly Candidate[]): PickerInput => {
       const input: PickerInput = { candidates, all: matching, locality: clerk.locality };
-      return this.#preparePicker(candidates.length > subsetSize ? { ...input, subset } : input, tlsOnly);
+      return candidates.length > subsetSize ? { ...input, subset } : input;
     };
     const working = eligible.filter(({ isFailing }) => !isFailing);
     const needsWorking =
       working.length > 0 &&
       working.length < eligible.length &&
       this.#currentPolicy(tlsOnly).avoidsFailing !== false;
-    const pickWorking = needsWorking ? prepare(working) : undefined;
-    const pick = prepare(eligible);
+    const pickWorking = needsWorking ? this.#preparePicker(inputOf(working), tlsOnly) : undefined;
+    const input = inputOf(eligible);
+    const pick = this.#preparePicker(input, tlsOnly);
+    if (!tlsOnly) this.#input = input;
     this.#subsetSize.isLimiting = outsideSubset.size > 0;
     const used =
       outsideSubset.size === 0 ? eligible : eligible.filter((candidate) => !outsideSubset.has(candidate));
@@ -209,6 +215,10 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
+    // A policy describes what it prepared last, which may have been the endpoints left for a retry.
+    const input = this.#input;
+    if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
+      this.#preparePicker(input, false);
     return this.#policy?.describe?.(candidate);
   }
 

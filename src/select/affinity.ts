@@ -5,28 +5,22 @@ import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
-/**
- * Maximum number of this client's calls in flight at one endpoint, as a multiple of the fair share of the endpoint.
- */
+/** Maximum calls of this client in flight at one endpoint, as a multiple of the fair share of the endpoint. */
 const maxLoadFactor = 1.25;
 
 /**
  * Sends calls with the same affinity key to the same endpoint, unless that endpoint is removed or overloaded. All
  * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
  *
- * Weighted rendezvous hashing: each endpoint has a score for the key, `-weight / ln(h(key, id))`, where h is a hash
- * function with values in (0, 1). The endpoint with the highest score gets the call. If 1 of n endpoints is removed,
- * only the keys of that endpoint move; the keys return when the endpoint returns. A call without a key goes to a random
- * endpoint by weight.
+ * Weighted rendezvous hashing: the endpoint with the highest score for the key gets the call, where the score is
+ * `-weight / ln(h(key, id))` and h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; they return
+ * when the endpoint returns. A call without a key goes to a random endpoint by weight.
  *
- * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉`
- * calls of this client. Here `calls in flight` are all calls of this client to the service. A call that would exceed
- * this bound goes to the endpoint with the next lower score. So the calls of a frequently used key overflow to the same
- * few endpoints. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1 and would
- * scatter the calls of every key.
+ * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉` of
+ * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower score.
+ * An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1 and would scatter every key.
  *
- * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint. With all other policies the
- * average pick takes constant time.
+ * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint.
  *
  * @see [Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads"](https://arxiv.org/abs/1608.01350)
  * @see [C2.5](../../docs/guarantees.md#c2-5)
@@ -57,10 +51,7 @@ export function affinity(): Policy {
         ];
       };
 
-      /**
-       * Returns the index of the candidate with the highest score for `key` among the candidates that are not
-       * overloaded; -1 when all candidates are overloaded.
-       */
+      /** Returns the index of the candidate with the highest score that is not overloaded; -1 when all are. */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;

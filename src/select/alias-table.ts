@@ -1,15 +1,11 @@
-/**
- * Table from which an index is drawn in constant time. A draw first chooses a slot `i`, all slots with equal
- * probability. The drawn index is `i` with probability `probability[i]`, otherwise `alias[i]`.
- */
+/** A draw chooses a slot `i` uniformly; the index is `i` with probability `probability[i]`, otherwise `alias[i]`. */
 export interface AliasTable {
   readonly probability: Float64Array;
   readonly alias: Uint32Array;
 }
 
 /**
- * Builds Vose's alias table. Each index is drawn with a probability proportional to the weight at that index. A draw
- * takes one random number and constant time; building the table takes time proportional to the number of weights.
+ * Builds Vose's alias table, from which an index is drawn in constant time, in proportion to its weight.
  *
  * @param weights - one or more weights; each finite and ≥ 0, with a positive finite sum
  * @see [Vose, "A Linear Algorithm for Generating Random Numbers with a Given
@@ -43,12 +39,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
   return { probability, alias };
 }
 
-/**
- * Draws an index from an alias table.
- *
- * @param unit - random number, uniform in [0, 1). The integer part of `unit × number of slots` is the slot `i`; the
- * fraction chooses between `i` and `alias[i]`.
- */
+/** @param unit - random number, uniform in [0, 1) */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;
   const slot = Math.floor(scaled);

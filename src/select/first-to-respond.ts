@@ -2,8 +2,7 @@ import type { PickerInput, Policy } from '../core/policy.js';
 import { loadAware } from './load-aware.js';
 
 /**
- * Sends a call to two endpoints at once and uses the first response. The attempt at the other endpoint is then
- * cancelled. This policy lowers the latency of calls and raises the load of the endpoints. Only calls that may be
+ * Sends a call to two endpoints at once, uses the first response and cancels the other attempt. Only calls that may be
  * retried are sent twice, and only while the retry budget allows more than 15 retries.
  *
  * @param inner - policy that picks the first endpoint. Default `loadAware()`.

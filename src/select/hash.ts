@@ -1,7 +1,4 @@
-/**
- * Fast hash functions for affinity and subsets, with the same results on every machine. Not safe against attackers that
- * choose keys.
- */
+/** Fast hash functions with the same results on every machine. Not safe against attackers that choose keys. */
 
 /**
  * Returns a 53-bit hash of a string, as an integer ≥ 0. Two 32-bit halves are each updated by xor and multiply per

@@ -6,42 +6,31 @@ import { loadAware } from './load-aware.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/**
- * Assumed ratio of the capacity of a tier to the calls that the tier normally gets. So a tier keeps all its calls until
- * more than 1 - 1/1.4 = 29 % of its weight is not open.
- */
+/** Assumed ratio of the capacity of a tier to its normal calls: it keeps all calls until 1 - 1/1.4 = 29 % is not open. */
 const overprovisioningFactor = 1.4;
 
-/**
- * A call moves from a busy endpoint to an endpoint in a farther tier when the load of the busy endpoint is more than this
- * many times the load of the farther endpoint. Load is latency times queue length. At equal latency, the queue of the
- * busy endpoint must be more than 4 times as long as the queue of the farther endpoint.
- */
+/** Ratio of the loads of a busy endpoint and of an endpoint in a farther tier above which a call moves there. */
 const spilloverLoadRatio = 4;
 
 /**
  * Prefers near endpoints, in three tiers: endpoints on this host, endpoints in this zone, all other endpoints. Calls
  * spill over to the next tier in three cases.
  *
- * - **Too few open endpoints.** A tier can take the share `min(1, 1.4 × open weight / total weight)` of all calls. A
- *   tier gets at most that share of all calls, and only calls that the nearer tiers left. If the shares of all tiers
- *   add up to less than 1, all shares are scaled up. Example: with one of two local endpoints ejected, 70 % of the
- *   calls stay local. The nearest tier gets all calls while at least 72 % of its weight is open; no random number is
- *   drawn then.
- * - **A busy endpoint.** The call goes to an endpoint of the next tier if two conditions hold. First, the picked
- *   endpoint has at least 8 calls of this client in flight. Second, the load of the picked endpoint is more than 4
- *   times the load of the endpoint in the next tier. Without the first condition, calls would leave at low load, since
- *   the load of an idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls
- *   to endpoints that are no faster.
- * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows as their slow start proceeds. So
- *   the first endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner policy.
+ * - **Too few open endpoints.** A tier gets at most the share `min(1, 1.4 × open weight / total weight)` of all calls, of
+ *   those that the nearer tiers left. If the shares of all tiers add up to less than 1, they are scaled up. Example: with
+ *   one of two local endpoints ejected, 70 % of the calls stay local. The nearest tier gets all calls while at least 72 %
+ *   of its weight is open; no random number is drawn then.
+ * - **A busy endpoint.** The call goes to the next tier if the picked endpoint has at least 8 calls of this client in
+ *   flight, and its load is more than 4 times the load of the endpoint there. Without the first condition, calls would
+ *   leave at low load, since the load of an idle endpoint decays to 0. Without the second, a host with few endpoints
+ *   would lose calls to endpoints that are no faster.
+ * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows as their slow start proceeds, so that
+ *   the first endpoint on a host does not get all calls at once.
  *
- * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone: a client does not know where
- * the other callers are. If a zone has too few servers for its callers, the calls in flight grow until calls spill
- * over.
+ * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know. If
+ * a zone has too few servers for its callers, the calls in flight grow until calls spill over.
  *
- * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier. The inner
- * policy is prepared once per tier. If only one tier has candidates, the picker of the inner policy is used directly.
+ * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier.
  *
  * @param inner - policy that picks within a tier. Default `loadAware()`.
  * @see [Envoy, priority
@@ -50,39 +39,54 @@ const spilloverLoadRatio = 4;
  * routing](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/zone_aware)
  */
 export function localFirst(inner: Policy = loadAware()): Policy {
+  /** The tiers that were prepared last and their cumulative shares of the calls, for `describe`. */
+  let tiers: readonly Tier[] = [];
+  let ends: Float64Array = new Float64Array();
   return {
     name: inner.name === 'load-aware' ? 'local-first' : `local-first(${inner.name})`,
+    describe(candidate) {
+      const note = inner.describe?.(candidate);
+      return [describeTier(candidate, tiers, ends), ...(note === undefined ? [] : [note])].join(', ');
+    },
     prepare(input: PickerInput) {
-      const tiers = tiersOf(input);
-      const nearest = tiers[0];
-      if (nearest === undefined || tiers.length === 1) return inner.prepare(input);
-      const pickers = tiers.map(({ candidates, all }) => inner.prepare({ ...input, candidates, all }));
-      if (!anyHasSlowStart(input.candidates))
-        return spilloverPicker(
-          pickers,
-          cumulativeShares(tiers.map((tier) => capacityShare(tier, undefined))),
-        );
+      const prepared = tiersOf(input);
+      tiers = prepared;
+      ends = new Float64Array([1]);
+      if (prepared.length < 2) return inner.prepare(input);
+      const pickers = prepared.map(({ candidates, all }) => inner.prepare({ ...input, candidates, all }));
       const weights = relativeWeights(input.candidates);
+      const create = (factors: Float64Array | undefined): Picker => {
+        const factorOf = factors && new Map(input.candidates.map((one, i) => [one, factors[i] as number]));
+        ends = cumulativeShares(prepared.map((tier) => capacityShare(tier, factorOf)));
+        return spilloverPicker(pickers, ends);
+      };
+      const picker = create(undefined);
+      if (!anyHasSlowStart(input.candidates)) return picker;
       return expiringPicker((now) => {
         const { factors, expiresAt } = slowStartFactors(input.candidates, now, weights);
-        const factorOf = factors && new Map(input.candidates.map((one, i) => [one, factors[i] as number]));
-        return {
-          picker: spilloverPicker(
-            pickers,
-            cumulativeShares(tiers.map((tier) => capacityShare(tier, factorOf))),
-          ),
-          expiresAt,
-        };
+        return { picker: create(factors), expiresAt };
       });
     },
   };
 }
 
+const tierNames = ['this host', 'this zone', 'elsewhere'] as const;
+
 interface Tier {
+  readonly name: (typeof tierNames)[number];
   readonly candidates: Candidate[];
   readonly all: Candidate[];
   /** Returns the weight of a candidate, not reduced by slow start. */
   readonly weightOf: (candidate: Candidate) => number;
+}
+
+/** Returns where a candidate is, and the share of the calls that its tier gets while no endpoint is busy. */
+function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
+  const { host, zone } = candidate.endpoint;
+  const i = tiers.findIndex(({ all }) => all.includes(candidate));
+  const share = i < 0 ? 0 : (ends[i] as number) - (i > 0 ? (ends[i - 1] as number) : 0);
+  const tier = `${tiers[i]?.name ?? 'unused tier'} (host ${host ?? 'unknown'}, zone ${zone ?? 'unknown'})`;
+  return `${tier}, which gets ${String(Math.round(share * 100))} % of the calls`;
 }
 
 /** Returns the tiers that have candidates, nearest first. */
@@ -96,14 +100,20 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   return candidatesByTier.flatMap((tierCandidates, i) =>
     tierCandidates.length === 0
       ? []
-      : [{ candidates: tierCandidates, all: allByTier[i] as Candidate[], weightOf }],
+      : [
+          {
+            name: tierNames[i] as Tier['name'],
+            candidates: tierCandidates,
+            all: allByTier[i] as Candidate[],
+            weightOf,
+          },
+        ],
   );
 }
 
 /**
- * Returns the share of all calls that a tier can take, 0–1. The weight of an endpoint in slow start is multiplied by
- * the slow-start factor. Endpoints in slow start never make the share lower than the share of the tier without these
- * endpoints.
+ * Returns the share of all calls that a tier can take, 0 … 1. Endpoints in slow start count with their factor, and never
+ * make the share lower than without them.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -142,9 +152,8 @@ function splitByLocality(
 }
 
 /**
- * Divides [0, 1) into one interval per tier, nearest tier first, and returns the upper end of each interval. A random
- * number in an interval selects the tier. Shares that add up to less than 1 are scaled up; if they add up to more, the
- * farthest tiers get less than their shares.
+ * Divides [0, 1) into one interval per tier, nearest first, and returns their upper ends. Shares that add up to less than
+ * 1 are scaled up; if they add up to more, the farthest tiers get less than their shares.
  */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(
@@ -168,7 +177,6 @@ function spilloverPicker(pickers: readonly Picker[], ends: Float64Array): Picker
       while (tier < count - 1 && drawn >= (ends[tier] as number)) tier++;
     }
     let best = (pickers[tier] as Picker)(context);
-    // Tries the farther tiers, at most two, while the best endpoint so far is busy or undefined.
     while ((best === undefined || best.pending >= busyPending) && ++tier < count) {
       const other = (pickers[tier] as Picker)(context);
       if (other === undefined) continue;

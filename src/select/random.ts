@@ -15,10 +15,6 @@ export function random(): Policy {
     prepare(input: PickerInput) {
       const candidates = subsetOf(input);
       const count = candidates.length;
-      if (count < 2) {
-        const sole = candidates[0];
-        return () => sole;
-      }
       return weightedPicker(candidates, (weights) => {
         if (weights === undefined) return (context) => candidates[Math.floor(context.random() * count)];
         const table = aliasTable(weights);

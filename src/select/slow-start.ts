@@ -1,10 +1,7 @@
 /**
- * Slow start: an endpoint that is new, or that was ejected and is open again, gets a growing part of its share of
- * calls. The endpoint table sets the start and the window of a slow start; this file computes the factors.
- *
- * The factors scale the weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`.
- * `round-robin` skips turns. `affinity` and `primary` ignore slow start. A policy function of the application can
- * read {@link Candidate.slowStart}.
+ * Slow start: an endpoint that is new, or was ejected, gets a growing part of its share of calls. The factors scale the
+ * weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`. `round-robin` skips turns. `affinity`
+ * and `primary` ignore slow start.
  */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker } from '../core/policy.js';
@@ -13,13 +10,9 @@ import { relativeWeights } from './weights.js';
 
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
-/**
- * Maximum share of the calls of an endpoint that is not in slow start, as a multiple of the fair share of the endpoint.
- * Limits how many calls move to such an endpoint while other endpoints are in slow start.
- */
+/** Maximum share of an endpoint that is not in slow start while others are, as a multiple of its fair share. */
 const maxFairShareFactor = 2;
 
-/** The slow-start factor of each candidate. */
 export interface SlowStartFactors {
   /** One factor per candidate, each in (0, 1], the highest 1; undefined when all factors are equal. */
   readonly factors: Float64Array | undefined;
@@ -28,14 +21,12 @@ export interface SlowStartFactors {
 }
 
 /**
- * Computes the slow-start factors. The factor of an endpoint in slow start is the elapsed part of the window, at least
- * 0.1. The factor of any other endpoint is 1. The factors expire after a tenth of the shortest window in progress,
- * after 100 ms at the earliest and 1 s at the latest.
+ * Computes the slow-start factors: the elapsed part of the window, at least 0.1; 1 for an endpoint that is not in slow
+ * start. The factors expire after a tenth of the shortest window in progress, within 100 ms … 1 s.
  *
- * Only differences between endpoints matter: if all endpoints started together, as in the first resolution, all factors
- * are equal. Factors are raised where necessary, so that established endpoints never get more than twice their fair
- * share. Example: with one established endpoint and 99 new endpoints, each new endpoint starts with half a share
- * instead of a tenth.
+ * Only differences matter: if all endpoints started together, all factors are equal. Factors are raised so that no
+ * endpoint gets more than twice its fair share. Example: with one established endpoint and 99 new ones, each new endpoint
+ * starts with half a share instead of a tenth.
  *
  * @param weights - weights of the candidates, ≥ 0; undefined when all weights are equal
  * @see [Envoy, slow start
@@ -53,7 +44,7 @@ export function slowStartFactors(
   for (let i = 0; i < candidates.length; i++) {
     const { slowStart } = candidates[i] as Candidate;
     const weight = weights === undefined ? 1 : (weights[i] as number);
-    if (slowStart !== undefined && isInSlowStart(slowStart.startedAt, slowStart.windowMs, now)) {
+    if (slowStart !== undefined && now - slowStart.startedAt < slowStart.windowMs) {
       slowStartWeight += weight;
       shortestMs = Math.min(shortestMs, slowStart.windowMs);
     } else {
@@ -86,7 +77,7 @@ export function slowStartFactors(
 
 /**
  * Returns a picker that applies weights and slow start. `create` is called once, or repeatedly while a slow start is
- * in progress.
+ * in progress, and not for fewer than two candidates.
  *
  * @param create - creates a picker from the relative weights; the weights are undefined when all are equal
  */
@@ -94,6 +85,10 @@ export function weightedPicker(
   candidates: readonly Candidate[],
   create: (weights: Float64Array | undefined) => Picker,
 ): Picker {
+  if (candidates.length < 2) {
+    const sole = candidates[0];
+    return () => sole;
+  }
   const weights = relativeWeights(candidates);
   if (!anyHasSlowStart(candidates)) return create(weights);
   return expiringPicker((now) => {
@@ -114,8 +109,4 @@ export function multiplyWeights(
 ): Float64Array | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return a.map((value, i) => value * (b[i] as number));
-}
-
-function isInSlowStart(startedAt: number, windowMs: number, now: number): boolean {
-  return now - startedAt < windowMs;
 }

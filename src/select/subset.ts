@@ -2,19 +2,16 @@ import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** Returns the candidates that this client uses: its subset of a large service, otherwise all candidates. */
+/** Returns the subset of a large service that this client uses, otherwise all candidates. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }
 
 /**
- * Returns the subset of the endpoints of a service that one client uses. Each client has few connections, and all
- * clients together use all endpoints. The subset consists of the `size` candidates with the lowest ranks, in the order
- * of `candidates`.
- *
- * A rank depends only on the seed and the instance id (rendezvous hashing). So adding or removing one candidate changes
- * at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as many subsets as an endpoint of
- * weight 1, and gets twice the calls in each subset.
+ * Returns the subset of the endpoints of a service that one client uses: the `size` candidates with the lowest ranks, in
+ * the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so adding or
+ * removing one candidate changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as
+ * many subsets as one of weight 1, and gets twice the calls in each.
  *
  * @param seed - 32 random bits, drawn by each client
  * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all

@@ -25,9 +25,8 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
 };
 
 /**
- * Converts the `policy` option of the application or of the service config into a policy. A policy name creates a new
- * instance, so that bindings do not share state. A policy object is used unchanged. A policy function is called for
- * every pick.
+ * Converts the option `policy` into a policy. A name creates a new instance, so that bindings do not share state. A
+ * policy object is used unchanged. A policy function is called for every pick.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a known name, a policy or a function
  */

@@ -7,69 +7,53 @@ import { multiplyWeights, slowStartFactors } from './slow-start.js';
 import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
-/**
- * Time, in ms, after the first load report of an endpoint during which reports of that endpoint are ignored. A server
- * that has just started reports too low a capacity.
- */
+/** Time after the first load report of an endpoint in which its reports are ignored, in ms: they are too low. */
 const blackoutMs = 10_000;
-/** Time, in ms, after which a load report expires unless a newer report has replaced it. */
+/** Lifetime of a load report, in ms. */
 const expiryMs = 180_000;
-/** Time, in ms, for which weights are used before the next pick reads the load reports again. */
+/** How long weights are used before the next pick reads the load reports again, in ms. */
 const updateIntervalMs = 1_000;
-/**
- * Factor by which the error rate is multiplied before it is added to the utilization. gRFC A58 calls this factor
- * `error_utilization_penalty`.
- */
+/** `error_utilization_penalty` of gRFC A58. */
 const errorPenalty = 1;
-/**
- * Factor that limits capacities. A capacity is limited to at most the median of all capacities times this factor, and
- * to at least the median divided by this factor.
- */
+/** Largest ratio of a capacity to the median of all capacities, and of the median to a capacity. */
 const maxDeviationFactor = 10;
 /** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;
 /** Highest number of calls per second in a valid load report. */
 const maxPerSecond = 1e9;
 
-/** The load reports that one endpoint has sent. */
 interface ReportHistory {
   report: LoadReport;
   /** Capacity computed from the last valid report, in calls per second. */
   weight: number;
   /** When the last valid report arrived. */
   receivedAt: number;
-  /**
-   * When the current series of reports began. In a series, each report arrives less than 3 min after the previous
-   * report.
-   */
+  /** When the current series of reports began, each less than 3 min after the previous one. */
   unbrokenSince: number;
 }
 
 /**
  * Picks at random by static weight × reported capacity. The capacity is `callsPerSecond / (utilization +
  * errorsPerSecond / callsPerSecond)`. Example: a server at 50 % utilization with 100 calls per second has a capacity
- * of 200. A server at 50 % utilization with 50 calls per second has a capacity of 100, and gets half as many calls.
+ * of 200, and gets twice as many calls as one at 50 % with 50 calls per second.
  *
  * - The reports of an endpoint are ignored until 10 s after its first report. A report that arrives 3 min or more
  *   after the previous report counts as a first report again.
  * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have a valid report, only
  *   the static weights decide. If the static weights are equal too, or all 0, all shares are equal.
- * - A capacity is limited to between a tenth of the median and ten times the median. With an even number of
- *   capacities, the lower of the two middle values is the median. So an endpoint that reports too high a capacity
- *   does not get all calls. An endpoint that reports too low a capacity still gets some calls.
- * - A valid report replaces the previous report; an invalid report is ignored. In a valid report the utilization is
- *   above 0 and at most 1,000, and the calls per second are above 0 and at most 10^9. The errors per second are
- *   finite and ≥ 0, and the time of the report is not in the future. More errors than calls count as an error rate of
- *   100 %.
+ * - A capacity is limited to between a tenth of the median and ten times the median, so that an endpoint that reports
+ *   too high a capacity does not get all calls. With an even number of capacities, the lower of the two middle values is
+ *   the median.
+ * - An invalid report is ignored. In a valid report the utilization is above 0 and at most 1,000, and the calls per second
+ *   are above 0 and at most 10^9. The errors per second are finite and ≥ 0, and the time of the report is not in the
+ *   future. More errors than calls count as an error rate of 100 %.
  * - Slow start applies.
  *
  * Calls in flight and latency are ignored: prefer `loadAware` for services that send no load reports. A pick takes
- * constant time and one random number. While calls arrive, the reports are read once per second, in time proportional
- * to the number of endpoints.
+ * constant time and one random number. While calls arrive, the reports are read once per second.
  *
- * This policy differs from gRPC in two ways. The policy draws at random instead of using an earliest-deadline-first
- * queue, so that not all clients call the same endpoint at the same time. And the policy limits capacities around the
- * median.
+ * Unlike gRPC, this policy limits capacities, and draws at random instead of using an earliest-deadline-first queue, so
+ * that not all clients call the same endpoint at the same time.
  *
  * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
  * the figures
@@ -77,10 +61,8 @@ interface ReportHistory {
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // The histories outlive a change of the candidates. An instance that registers again is a new candidate without a
-  // history.
+  // The histories outlive a change of the candidates.
   const histories = new WeakMap<Candidate, ReportHistory>();
-  /** Input of the last alias table; `describe` computes the shares of the calls from this input. */
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {

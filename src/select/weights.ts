@@ -1,14 +1,14 @@
 import type { Candidate } from '../core/candidate.js';
 
 /**
- * Returns the weights of the candidates, scaled to a mean of 1; undefined when all weights are equal, even if all are
- * 0. A positive weight is raised to at least 1e-9 of the mean, so that scaling never makes a positive weight 0. All
- * weights are divided by the largest weight first, so that their sum never overflows.
+ * Returns the weights of the candidates, scaled to a mean of 1; undefined when all weights are equal, even if all are 0.
+ * A positive weight is raised to at least 1e-9, so that scaling never makes it 0.
  */
 export function relativeWeights(candidates: readonly Candidate[]): Float64Array | undefined {
   const first = candidates[0]?.endpoint.weight;
   if (candidates.every((candidate) => candidate.endpoint.weight === first)) return undefined;
   const largest = candidates.reduce((most, candidate) => Math.max(most, candidate.endpoint.weight), 0);
+  // Division by the largest weight keeps the sum from overflowing.
   const weights = Float64Array.from(candidates, (candidate) => candidate.endpoint.weight / largest);
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
   return weights.map((weight, i) =>

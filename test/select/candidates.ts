@@ -12,6 +12,7 @@ export interface CandidateSpec {
   readonly host?: string;
   readonly zone?: string;
   readonly pending?: number;
+  readonly held?: number;
   readonly load?: number;
   /** Ejected: in `all`, but not in `candidates`. */
   readonly closed?: boolean;
@@ -32,6 +33,7 @@ export interface FakeCandidate extends Candidate {
   endpoint: Candidate['endpoint'];
   status: Candidate['status'];
   pending: number;
+  held: number;
   loadNow: number;
   loadReport: LoadReport | undefined;
   slowStart: SlowStart | undefined;
@@ -49,6 +51,7 @@ export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
   const {
     id,
     pending = 0,
+    held = 0,
     load = 0,
     closed = false,
     report: reported,
@@ -66,6 +69,7 @@ export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
     loadReport: reported && report(reported, pickTime - agoMs),
     slowStart: slowStart && { startedAt: pickTime - slowStart[0], windowMs: slowStart[1] },
     pending,
+    held,
     loadNow: load,
     load() {
       return this.loadNow;

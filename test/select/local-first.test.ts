@@ -105,3 +105,30 @@ test('an endpoint of weight 0 among the candidates gets no calls while others ha
     expect(picker({ now: 0, random: () => drawn, affinity: undefined })?.endpoint.id).toBe('far');
   }
 });
+
+test('describe gives the tier, host and zone of an endpoint, and the share of the calls of its tier', () => {
+  const policy = localFirst();
+  const given = [
+    { id: 'a', host: 'here', zone: 'z1' },
+    { id: 'b', host: 'here', zone: 'z1', closed: true },
+    { id: 'c', host: 'there', zone: 'z1' },
+    { id: 'd', host: 'far' },
+  ];
+  const harness = new PolicyHarness(policy, given, { seed: 1, locality: { zone: 'z1' } });
+  harness.picks(1);
+  expect(harness.all.map((one) => policy.describe?.(one))).toEqual([
+    'this host (host here, zone z1), which gets 70 % of the calls',
+    'this host (host here, zone z1), which gets 70 % of the calls',
+    'this zone (host there, zone z1), which gets 30 % of the calls',
+    'elsewhere (host far, zone unknown), which gets 0 % of the calls',
+  ]);
+});
+
+test('describe adds the note of the inner policy, and knows a single tier', () => {
+  const inner: Policy = { ...random(), describe: ({ endpoint }) => `note on ${endpoint.id}` };
+  const policy = localFirst(inner);
+  const { all } = new PolicyHarness(policy, ['a', 'b'], { seed: 1 });
+  expect(policy.describe?.(all[1]!)).toBe(
+    'elsewhere (host elsewhere, zone unknown), which gets 100 % of the calls, note on b',
+  );
+});

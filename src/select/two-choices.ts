@@ -1,0 +1,40 @@
+import type { Candidate } from '../core/candidate.js';
+import type { Picker } from '../core/policy.js';
+import { aliasTable, drawIndex } from './alias-table.js';
+import { weightedPicker } from './slow-start.js';
+
+/**
+ * Whether the second drawn candidate is preferred to the first.
+ *
+ * @param weightRatio - weight of the first candidate divided by the weight of the second, at least 1
+ */
+export type Preference = (second: Candidate, first: Candidate, now: number, weightRatio: number) => boolean;
+
+/**
+ * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others, and
+ * picks the second if it is preferred. A pick takes constant time and two random numbers.
+ *
+ * With two draws per call the longest queue among n endpoints grows as log log n; with one draw, as log n. Because each
+ * client draws at random, the clients do not all choose the endpoint that looks best.
+ *
+ * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
+ */
+export function twoChoicesPicker(candidates: readonly Candidate[], prefers: Preference): Picker {
+  const count = candidates.length;
+  return weightedPicker(candidates, (weights) => {
+    const table = weights && aliasTable(weights);
+    return ({ now, random }) => {
+      const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
+      // `j` is drawn from count - 1 indexes, and indexes from `i` on are raised by 1. So `j` is uniform over all indexes
+      // except `i`.
+      let j = Math.floor(random() * (count - 1));
+      if (j >= i) j++;
+      const first = candidates[i];
+      const second = candidates[j];
+      if (first === undefined || second === undefined) return first;
+      const weightRatio =
+        weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
+      return prefers(second, first, now, weightRatio) ? second : first;
+    };
+  });
+}
