@@ -27,7 +27,7 @@ export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
   /** The async context of the call, in which a request that was queued is sent. Default: any. */
-  readonly asyncContext?: AsyncResource;
+  readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**

@@ -1,4 +1,3 @@
-import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
