@@ -6,7 +6,7 @@ import type { ClerkOptions } from './client/options.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import type { Registry } from './core/registry.js';
 import { RegistryQueries } from './client/registry-queries.js';
-import { HostRouter, isClerkOrigin } from './client/fetch.js';
+import { createFetch, HostRouter, isClerkOrigin } from './client/fetch.js';
 import { ClerkEvents } from './client/events.js';
 import type { Clerk } from './client/clerk.js';
 import { DefaultClerk } from './client/default-clerk.js';
@@ -104,7 +104,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       {
         connections: config.connections,
         maxSockets:
-          config.maxSockets ?? Math.max(1, Math.floor((config.runtime.maxOpenFiles?.() ?? maxOpenFiles()) / 2)),
+          config.maxSockets ??
+          Math.max(1, Math.floor((config.runtime.maxOpenFiles?.() ?? maxOpenFiles()) / 2)),
         tls: config.tls,
         undici: config.undici,
       },
@@ -124,7 +125,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     closeSignal: signal,
   };
   const bindings = new BindingCache(context);
-  const hostRouter = new HostRouter(bindings, (input, init) => fetchOver(dispatcher, input, init));
+  const hostRouter = new HostRouter(bindings);
   const dispatcher = clerkDispatcher({
     isClerkOrigin,
     dispatch: (request, handler) => hostRouter.dispatch(request, handler),
@@ -141,7 +142,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     queries: new RegistryQueries(context),
     lastKnownGood,
     dispatcher,
-    fetch: (input, init) => hostRouter.fetch(input, init),
+    fetch: createFetch(dispatcher, fetchOver),
     controller,
     release: async () => {
       await snapshot?.close();

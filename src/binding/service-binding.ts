@@ -4,6 +4,7 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { kindOfMethod, type CallKind } from '../core/idempotency.js';
 import { currentInbound } from '../core/inbound-request.js';
+import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
 import { checkSignal, rejectUnknownKeys } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
@@ -13,7 +14,6 @@ import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
 import { afterDelay, capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
-import { toUndiciBody } from '../invoke/request-body.js';
 import { ResponseHandler } from '../transport/response-handler.js';
 import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
 import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
@@ -23,6 +23,7 @@ import type { Explanation } from './explanation.js';
 import { gatherResponses, type EndpointResult } from './gather-responses.js';
 import { asBytes, asText, parseJson } from './parse-body.js';
 import { PreparedRequest } from './prepared-request.js';
+import { copyOptions, RequestCopy } from './request-copy.js';
 import {
   checkRequest,
   normalizeRequest,
@@ -116,12 +117,17 @@ export class ServiceBinding implements Binding {
   }
 
   async gather(options: RequestOptions): Promise<EndpointResult[]> {
-    checkRequest(options, this.name);
-    this.#kind(options);
-    const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
-    return gatherResponses(this.#context, settings, (picker, deadline) =>
-      this.#request(picker, options, deadline),
-    );
+    try {
+      checkRequest(options, this.name);
+      this.#kind(options);
+      const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
+      const copy = copyOptions(options);
+      return await gatherResponses(this.#context, settings, (picker, deadline) =>
+        this.#request(picker, copy, deadline),
+      );
+    } catch (error) {
+      throw this.#refuse(options, error);
+    }
   }
 
   async ready(options: ReadyOptions = {}): Promise<void> {
@@ -164,7 +170,7 @@ export class ServiceBinding implements Binding {
         afterDelay(deadline, elapsedMs, context.serviceTimeoutMs, this.name),
       );
     } catch (error) {
-      return Promise.reject(this.#asClerkError(error));
+      return Promise.reject(this.#refuse(options, error));
     }
   }
 
@@ -181,14 +187,12 @@ export class ServiceBinding implements Binding {
     try {
       const affinity = this.#affinityKey(options.affinity, options.path);
       const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
-      const body = toUndiciBody(options.body);
-      const request = body === options.body ? options : { ...options, body };
       // The call runs in the async context of the caller. The handlers of `fetch` do not carry this context.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
         this.#context,
         this.#context.picker,
-        request,
+        new RequestCopy(options),
         handler,
         this.#kind(options),
         constraints,
@@ -207,7 +211,7 @@ export class ServiceBinding implements Binding {
         const handler = new ResponseHandler(request, resolve, (error) => reject(this.#asClerkError(error)));
         request.start(handler, handler);
       } catch (error) {
-        reject(this.#asClerkError(error));
+        reject(this.#refuse(options, error));
       }
     });
   }
@@ -217,8 +221,9 @@ export class ServiceBinding implements Binding {
     otherOptions: Omit<RequestOptions, 'path'> | undefined,
     read: (body: Buffer, statusCode: number) => T,
   ): Promise<T> {
+    let options: RequestOptions | undefined;
     try {
-      const options = normalizeRequest(path, otherOptions, this.#subject);
+      options = normalizeRequest(path, otherOptions, this.#subject);
       const request = this.#prepare(this.#context.picker, options);
       const handler = new BodyCollector(
         `${request.method} ${request.path} of ${this.name}`,
@@ -226,9 +231,12 @@ export class ServiceBinding implements Binding {
         checkSignal(options.signal, this.#subject),
       );
       request.start(handler, handler);
+      const { body } = options;
+      if (typeof body === 'object' && body !== null)
+        handler.promise.catch((error: unknown) => releaseBody(body, error));
       return handler.promise;
     } catch (error) {
-      return Promise.reject(this.#asClerkError(error));
+      return Promise.reject(this.#refuse(options ?? otherOptions, error));
     }
   }
 
@@ -311,6 +319,13 @@ export class ServiceBinding implements Binding {
       own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
     const inbound = currentInbound();
     return inbound === undefined ? own : capToInbound(own, inbound, this.#context.clock.now(), this.name);
+  }
+
+  /** Releases the body of a request that will not be sent, and returns the error of the request. */
+  #refuse(options: { readonly body?: unknown } | undefined, error: unknown): ClerkError {
+    const clerkError = this.#asClerkError(error);
+    releaseBody((options as { readonly body?: unknown } | null | undefined)?.body, clerkError);
+    return clerkError;
   }
 
   #asClerkError(error: unknown): ClerkError {

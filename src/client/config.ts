@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
 import { describeValue } from '../core/describe-value.js';
+import { defaultRegistryUrl } from '../protocol/limits.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
@@ -32,7 +33,7 @@ export interface ClerkConfig {
 /** Default values of the options of clerks and bindings, and limits that no option changes. */
 export const defaults = Object.freeze({
   /** URL of a registry server on this host. */
-  registry: 'http://127.0.0.1:4711',
+  registry: defaultRegistryUrl,
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
@@ -44,10 +45,6 @@ export const defaults = Object.freeze({
   lookupTimeoutMs: 5_000,
   /** Longest use of an expired resolution, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Retries per call in any 10 s, beside `retryReserve`. @see [C4.1](../../docs/guarantees.md#c4-1) */
-  retryRatio: 0.1,
-  /** Retries in any 10 s without any call. */
-  retryReserve: 30,
   /** Second attempts of hedged calls per call in any 10 s. */
   hedgeBudgetRatio: 0.05,
 });
@@ -125,9 +122,7 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     tls: options.tls ?? {},
     connections: checkInteger(given.connections ?? defaults.connections, 1, 10_000, 'connections'),
     maxSockets:
-      given.maxSockets === undefined
-        ? undefined
-        : checkInteger(given.maxSockets, 1, 1_000_000, 'maxSockets'),
+      given.maxSockets === undefined ? undefined : checkInteger(given.maxSockets, 1, 1_000_000, 'maxSockets'),
     maxPending: checkInteger(given.maxPending ?? defaults.maxPending, 1, 1_000_000, 'maxPending'),
     host: checkString(given.host, 'host'),
     zone: checkString(given.zone, 'zone'),
@@ -165,7 +160,7 @@ function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
 function checkServerUrl(url: unknown, subject: string): string {
   if (typeof url !== 'string')
     throw configError(
-      `${subject} must be a URL such as 'http://127.0.0.1:4711', a list of URLs, an object of static addresses, or an object with a resolve method; got ${describeValue(url)}`,
+      `${subject} must be a URL such as '${defaultRegistryUrl}', a list of URLs, an object of static addresses, or an object with a resolve method; got ${describeValue(url)}`,
     );
   const scheme = /^([a-z0-9+]+):/i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
   if (unsupportedSchemes.includes(scheme))

@@ -2,7 +2,9 @@ import type { Dispatcher } from 'undici';
 import type { BindingCache } from '../binding/binding-cache.js';
 import type { Binding } from '../binding/binding.js';
 import type { ClerkResponse, RequestOptions } from '../binding/request-options.js';
+import { copyOptions } from '../binding/request-copy.js';
 import { describeValue } from '../core/describe-value.js';
+import { releaseBody } from '../core/release-body.js';
 import { ClerkError, isClerkError } from '../core/errors.js';
 import type { ClerkEvent } from '../core/events.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
@@ -14,7 +16,7 @@ import type { ClerkConfig } from './config.js';
 import { ClerkEvents, type ClerkListener } from './events.js';
 import type { ClerkFetch } from './fetch.js';
 import type { NameChange } from './name-watch.js';
-import { configError } from './option-checks.js';
+import { checkObject, configError } from './option-checks.js';
 import type { BindOptions } from './options.js';
 import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
@@ -56,18 +58,25 @@ export class DefaultClerk implements Clerk {
   }
 
   async request(path: string, options: Omit<RequestOptions, 'path'> = {}): Promise<ClerkResponse> {
-    const { names, remainder } = splitPath(path, this.#dependencies.config.root);
-    const { queries, bindings } = this.#dependencies;
-    const { resolutions, durationMs } = await queries.lookupWithin(path, names, options);
-    const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
-    if (boundIndex < 0)
-      throw new ClerkError(
-        'NAME_NOT_FOUND',
-        `No prefix of '${path}' is the name of a registered service; check the path, or list names with clerk.list()`,
-      );
-    return bindings
-      .forName(names[boundIndex] as string)
-      .requestAfterLookup(durationMs, { ...options, path: remainder(boundIndex) });
+    const { queries, bindings, config } = this.#dependencies;
+    try {
+      const { names, remainder } = splitPath(path, config.root);
+      checkObject(options, 'Options of clerk.request()');
+      const copy = copyOptions(options);
+      const { resolutions, durationMs } = await queries.lookupWithin(path, names, copy);
+      const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
+      if (boundIndex < 0)
+        throw new ClerkError(
+          'NAME_NOT_FOUND',
+          `No prefix of '${path}' is the name of a registered service; check the path, or list names with clerk.list()`,
+        );
+      return await bindings
+        .forName(names[boundIndex] as string)
+        .requestAfterLookup(durationMs, { ...copy, path: remainder(boundIndex) });
+    } catch (error) {
+      releaseBody((options as typeof options | null)?.body, error);
+      throw error;
+    }
   }
 
   resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Resolved> {

@@ -1,34 +1,45 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { finished } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ServiceBinding } from '../binding/service-binding.js';
 import type { BindingCache } from '../binding/binding-cache.js';
-import { checkKind, checkTimeout } from '../binding/bind-config.js';
+import { checkKind, checkOverrides, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
 import { ClerkError } from '../core/errors.js';
 import { nameFromHostname } from '../core/clerk-hostname.js';
+import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
-import { isInMemoryBody } from '../invoke/request-body.js';
+import { isInMemoryBody, toUndiciBody } from '../invoke/request-body.js';
 import type { CallOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
+import { checkSignal } from './option-checks.js';
 
-/** The signature of {@link Clerk.fetch}: `fetch` with the additional options `kind`, `timeoutMs` and `affinity`. */
+type FetchCallOptions = Omit<CallOptions, 'signal'>;
+
+/**
+ * The signature of {@link Clerk.fetch}: `fetch` with the options of a call. These options require a host under `.clerk`.
+ */
 export type ClerkFetch = (
   input: string | URL | Request,
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** undici's `fetch` function, which sends every request through the dispatcher of the clerk. */
-export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
+/** What undici's `fetch` needs of a dispatcher. */
+export type FetchDispatcher = Pick<Dispatcher, 'dispatch'>;
+
+/** undici's `fetch` function. */
+export type UndiciFetch = (
+  dispatcher: FetchDispatcher,
+  input: string | URL | Request,
+  init: RequestInit,
+) => Promise<Response>;
 
 /** Routes each request for a host under `.clerk` to the binding of the name that the host stands for. */
 export class HostRouter {
   readonly #bindings: BindingCache;
-  readonly #undiciFetch: UndiciFetch;
   readonly #hosts = createLruMap<HostBinding>(defaults.maxNames, () => undefined);
 
-  constructor(bindings: BindingCache, undiciFetch: UndiciFetch) {
+  constructor(bindings: BindingCache) {
     this.#bindings = bindings;
-    this.#undiciFetch = undiciFetch;
   }
 
   /** Dispatches a request to a host under `.clerk`. Never throws: every failure is passed to the handler. */
@@ -49,55 +60,8 @@ export class HostRouter {
       handler.onError(error as Error);
       return;
     }
-    const perCall = callOptions.getStore();
-    host.binding.dispatch(
-      perCall === undefined ? request : withOptions(request, perCall),
-      handler,
-      host.tlsOnly,
-    );
+    host.binding.dispatch(request, handler, host.tlsOnly);
   }
-
-  /** Makes a request as `fetch` does. If the call fails, rejects with a `TypeError` whose cause is a `ClerkError`. */
-  fetch(
-    input: string | URL | Request,
-    init: (RequestInit & Omit<CallOptions, 'signal'>) | undefined,
-  ): Promise<Response> {
-    if (
-      init === undefined ||
-      (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
-    ) {
-      // A factory or policy that runs during a `clerk.fetch` call may call `fetch` itself. This inner call must not
-      // inherit the options of the outer call.
-      if (callOptions.getStore() === undefined) return this.#undiciFetch(input, init);
-      return callOptions.run(undefined, () => this.#undiciFetch(input, init));
-    }
-    const { kind, timeoutMs, affinity, ...requestInit } = init;
-    try {
-      const checked = {
-        ...(kind && { kind: checkKind(kind, 'clerk.fetch()') }),
-        ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs, 'clerk.fetch()') }),
-        ...(affinity !== undefined && { affinity }),
-        // undici's `fetch` converts the body into a stream, which can be sent only once. A retry needs the original
-        // body, so the original body is kept.
-        ...(isInMemoryBody(requestInit.body) && { body: requestInit.body }),
-      };
-      const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
-      if (!isClerkOrigin(origin)) {
-        throw new ClerkError(
-          'CONFIG_INVALID',
-          `The fetch options kind, timeoutMs and affinity require a host under .clerk; got ${origin}; remove these options, or use a signal instead of timeoutMs`,
-        );
-      }
-      return callOptions.run(checked, () => this.#undiciFetch(input, requestInit));
-    } catch (error) {
-      return Promise.reject(new TypeError('fetch failed', { cause: error }));
-    }
-  }
-}
-
-/** Whether the host of an origin is under `.clerk`. Uses a regular expression, which is faster than parsing a URL. */
-export function isClerkOrigin(origin: string): boolean {
-  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
 
 interface HostBinding {
@@ -105,25 +69,117 @@ interface HostBinding {
   readonly tlsOnly: boolean;
 }
 
-/**
- * Options and original body of one call of `clerk.fetch`. undici's `fetch` would drop the options, so the async context
- * `callOptions` carries the options to the dispatcher.
- */
-type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
-const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();
+/** Creates {@link Clerk.fetch}, which sends every request through `dispatcher`. */
+export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetch): ClerkFetch {
+  return (input, init) => {
+    const { kind, timeoutMs, affinity, attemptTimeoutMs, retries, ...requestInit } = init ?? {};
+    const options = { kind, timeoutMs, affinity, attemptTimeoutMs, retries };
+    const { signal, body } = requestInit;
+    try {
+      const perCall = Object.values(options).every((value) => value === undefined)
+        ? dispatcher
+        : new CallDispatcher(dispatcher, checkFetchOptions(input, options), body);
+      const response =
+        signal instanceof AbortSignal
+          ? fetchUntilAborted(signal, (own) => undiciFetch(perCall, input, { ...requestInit, signal: own }))
+          : undiciFetch(perCall, input, requestInit);
+      if (isStreamLike(body)) response.catch((error: unknown) => releaseBody(body, error));
+      return response;
+    } catch (error) {
+      releaseBody(body, error);
+      return Promise.reject(new TypeError('fetch failed', { cause: error }));
+    }
+  };
+}
+
+/** Whether the host of an origin is under `.clerk`. Uses a regular expression, which is faster than parsing a URL. */
+export function isClerkOrigin(origin: string): boolean {
+  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
+}
+
+function checkFetchOptions(input: string | URL | Request, options: FetchCallOptions): FetchCallOptions {
+  const subject = 'clerk.fetch()';
+  const { kind, timeoutMs, affinity } = options;
+  const checked = {
+    kind: checkKind(kind, subject),
+    timeoutMs: timeoutMs === undefined ? undefined : checkTimeout(timeoutMs, subject),
+    affinity,
+    ...checkOverrides(options, subject),
+  };
+  const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
+  if (!isClerkOrigin(origin)) {
+    const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `clerk.fetch(): ${given.join(', ')} require a host under .clerk; got ${origin}; remove these options, or use a signal instead of timeoutMs`,
+    );
+  }
+  return checked;
+}
 
 /**
- * Adds the options of `clerk.fetch` to a request that undici's `fetch` dispatches. Also replaces the stream that
- * `fetch` made of the body by the original body, unless a redirect removed the body.
+ * The dispatcher of one call of {@link Clerk.fetch}. Adds the options of the call to each request that undici's `fetch`
+ * makes for this call. `fetch` itself would drop the options.
  */
-function withOptions(
-  request: Dispatcher.DispatchOptions,
-  { body, ...options }: FetchOptions,
-): Dispatcher.DispatchOptions {
-  const isBodyResent = body !== undefined && request.body !== null && request.body !== undefined;
-  return {
-    ...request,
-    ...options,
-    ...(isBodyResent && { body: body as Dispatcher.DispatchOptions['body'] }),
-  } as Dispatcher.DispatchOptions;
+class CallDispatcher implements FetchDispatcher {
+  readonly #dispatcher: FetchDispatcher;
+  readonly #options: FetchCallOptions;
+  /** undici's `fetch` makes a stream of the body, which can be sent only once. A retry needs the original body. */
+  readonly #originalBody: unknown;
+
+  constructor(dispatcher: FetchDispatcher, options: FetchCallOptions, body: unknown) {
+    this.#dispatcher = dispatcher;
+    this.#options = options;
+    this.#originalBody = isInMemoryBody(body) ? toUndiciBody(body) : undefined;
+  }
+
+  dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    // A redirect may lead to a host that is not under `.clerk`.
+    if (!isClerkOrigin(String(request.origin))) return this.#dispatcher.dispatch(request, handler);
+    // A redirect may have removed the body.
+    const hasBody = request.body !== null && request.body !== undefined;
+    const body = hasBody ? (this.#originalBody ?? request.body) : request.body;
+    return this.#dispatcher.dispatch(
+      { ...request, ...this.#options, body } as Dispatcher.DispatchOptions,
+      handler,
+    );
+  }
+}
+
+/**
+ * Runs a fetch that the caller's signal aborts, until the response body has ended. undici would keep a listener on the
+ * caller's signal until its garbage collection.
+ */
+function fetchUntilAborted(
+  callerSignal: AbortSignal,
+  fetch: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const controller = new AbortController();
+  const signal = checkSignal(callerSignal, 'clerk.fetch()') as AbortSignal;
+  const onAbort = (): void => controller.abort(signal.reason);
+  const stopListening = (): void => signal.removeEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return fetch(controller.signal).then(
+    (response) => {
+      if (response.body === null) {
+        stopListening();
+      } else {
+        finished(response.body as never, stopListening);
+        abandonedResponses.register(response, stopListening);
+      }
+      return response;
+    },
+    (error: unknown) => {
+      stopListening();
+      throw error;
+    },
+  );
+}
+
+/** Responses whose bodies the program may never read. */
+const abandonedResponses = new FinalizationRegistry((stopListening: () => void) => stopListening());
+
+function isStreamLike(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && !isInMemoryBody(body);
 }
