@@ -7,7 +7,7 @@ function attempt(allowsResend: boolean) {
   const log: string[] = [];
   const handler = { onConnect: () => void log.push('sent') } as Partial<AttemptHandler> as AttemptHandler;
   const target = candidate('a');
-  const made = new Attempt(handler, target, target.channel, 1, 'only', 0, allowsResend, false);
+  const made = new Attempt(handler, target, target.channel, 1, 'only', 0, 250, allowsResend, false);
   return { made, log, abort: (reason?: Error) => void log.push(`aborted: ${reason?.message}`) };
 }
 

@@ -18,7 +18,8 @@ export class FakeCallContext implements CallContext, EndpointPicker {
   readonly serviceTimeoutMs = undefined;
   readonly clock = new ManualClock();
   readonly wheel = new TimerWheel(this.clock);
-  readonly budget = retryBudget(0, 2);
+  /** Allows two retries at once. */
+  readonly budget = retryBudget(0, 4);
   readonly hedging = undefined;
   readonly timeouts = new AttemptTimeouts();
   readonly reporter = new EventRecorder();
@@ -61,6 +62,10 @@ export class FakeCallContext implements CallContext, EndpointPicker {
 
   retry(): never {
     throw new Error('RetryState must not run the retry loop');
+  }
+
+  pickTrial(): undefined {
+    return undefined;
   }
 
   pick(): undefined {
@@ -114,6 +119,7 @@ export function candidate(id: string): ConnectedCandidate {
     tlsChannel: undefined,
     status: 'open',
     isTrial: false,
+    isFailing: false,
     pending: 0,
     held: 0,
     latencyMs: 0,

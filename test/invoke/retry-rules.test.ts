@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { callKinds } from '../../src/core/idempotency.js';
-import { isRetryableStatus, retryability } from '../../src/invoke/retry-rules.js';
+import { retryability } from '../../src/invoke/retry-rules.js';
 
 test('a request that was not sent is retried for free, whatever its kind', () => {
   for (const kind of callKinds)
@@ -16,7 +16,9 @@ test('a request that may have run is retried within the budget if it may run twi
   }
 });
 
-test('429, 502, 503 and 504 are the only retryable statuses', () => {
-  const worth = Array.from({ length: 600 }, (_, status) => status).filter(isRetryableStatus);
-  expect(worth).toEqual([429, 502, 503, 504]);
+test("a 'once' call that may have run is retried within the budget only at the store that knows the call", () => {
+  for (const stage of ['sent', 'answered'] as const) {
+    expect(retryability('once', stage, true, true)).toBe('budget');
+    expect(retryability('once', stage, false, true)).toBe('never');
+  }
 });

@@ -3,7 +3,8 @@ import type { CallKind } from '../../src/core/idempotency.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import type { Stage } from '../../src/core/outcome.js';
 import { abortedError, deadlineError } from '../../src/invoke/call-errors.js';
-import { RetryState } from '../../src/invoke/retry-state.js';
+import { defaultRetries } from '../../src/invoke/retry-settings.js';
+import { RetryState, type RetriedCall } from '../../src/invoke/retry-state.js';
 import { flushPromises } from '../support/manual-clock.js';
 import { candidate, FakeCallContext } from './fake-call-context.js';
 
@@ -14,15 +15,19 @@ function createState(
   kind: CallKind = 'safe',
   isReplayable = true,
   timeoutMs = 10_000,
+  more: Partial<RetriedCall> = {},
 ): RetryState {
   const startedAt = context.clock.now();
   return new RetryState(context, context, {
     kind,
     constraints,
     isReplayable,
-    allowsRetries: true,
+    retries: defaultRetries,
+    budget: context.budget,
+    isNestedRetry: false,
     startedAt,
     deadlineAt: startedAt + timeoutMs,
+    ...more,
   });
 }
 
@@ -115,7 +120,6 @@ test('a call has at most five attempts', async () => {
     recordFailure(state, id);
     await state.nextCandidate();
   }
-  expect(state.canFailOver('waiting', candidate('e'), context.clock.now())).toBe(false);
   recordFailure(state, 'e');
   await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'ENDPOINTS_EXHAUSTED',
@@ -128,10 +132,8 @@ test('no attempt starts with less than 10 ms left', async () => {
   const state = createState(context, 'safe', true, 100);
   recordFailure(state, 'a');
   context.clock.advance(90);
-  expect(state.canFailOver('waiting', candidate('a'), context.clock.now())).toBe(true);
   expect(await nextId(state)).toBe('b');
   context.clock.advance(0.1);
-  expect(state.canFailOver('waiting', candidate('a'), context.clock.now())).toBe(false);
   await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'DEADLINE_EXCEEDED',
     message: 'Call to /shop/orders exceeded its deadline of 100 ms after 1 attempt',
@@ -159,34 +161,141 @@ test('retries are free until an attempt may have run, and draw on the budget fro
   });
 });
 
-test('a retry is reserved once, also when an attempt in flight was abandoned for it', async () => {
+test('a retry is reserved once, even if the next candidate is asked for again', async () => {
   const context = new FakeCallContext('a', 'b', 'c');
   const state = createState(context);
   const now = context.clock.now();
-  expect(state.canFailOver('sent', candidate('a'), now)).toBe(true);
-  expect(context.budget.available(now)).toBe(1);
+  expect(state.hasBudget(now)).toBe(true);
   recordFailure(state, 'a', 'sent');
-  await nextId(state);
+  await state.nextCandidate();
+  await state.nextCandidate();
   expect(context.budget.available(now)).toBe(1);
+  expect(state.takeReservedRetry()).toBe(true);
+  expect(state.takeReservedRetry()).toBe(false);
+  context.budget.spent(now);
   // The next retry needs a reservation of its own.
   recordFailure(state, 'b', 'sent');
-  await nextId(state);
+  await state.nextCandidate();
   expect(context.budget.available(now)).toBe(0);
-  expect(state.canFailOver('sent', candidate('c'), now)).toBe(false);
+  // The reserved retry is the one that is left.
+  expect(state.hasBudget(now)).toBe(true);
+  expect(state.takeReservedRetry()).toBe(true);
+  expect(state.hasBudget(now)).toBe(false);
 });
 
-test('an attempt in flight is not abandoned when no other endpoint is left', () => {
+test('a joined attempt reserves a retry of its own, as long as the budget has one', () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context);
+  const now = context.clock.now();
+  expect([state.tryReserve(now), state.tryReserve(now), state.tryReserve(now)]).toEqual([true, true, false]);
+  expect(state.hasBudget(now)).toBe(false);
+  context.budget.refund();
+  expect(state.hasBudget(now)).toBe(true);
+});
+
+test('a joined attempt leaves one retry of the budget for starts, if the service can be started', () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  context.canStart = true;
+  const state = createState(context);
+  const now = context.clock.now();
+  expect([state.tryReserve(now), state.tryReserve(now)]).toEqual([true, false]);
+  expect([state.hasBudget(now), context.budget.available(now)]).toEqual([false, 1]);
+});
+
+test('the reserved retry is refunded when the call ends before its next attempt', async () => {
   const context = new FakeCallContext('a', 'b');
   const state = createState(context);
-  recordFailure(state, 'a');
-  expect(state.canFailOver('sent', candidate('b'), context.clock.now())).toBe(false);
+  const now = context.clock.now();
+  recordFailure(state, 'a', 'sent');
+  await state.nextCandidate();
+  expect(context.budget.available(now)).toBe(1);
+  state.finish();
+  expect(context.budget.available(now)).toBe(2);
+});
+
+test('a call without retries is sent again only if no attempt was sent', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context, 'safe', true, 10_000, { retries: undefined });
+  recordFailure(state, 'a', 'waiting');
+  expect(await nextId(state)).toBe('b');
+  recordFailure(state, 'b', 'sent');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
+    code: 'OUTCOME_UNKNOWN',
+    execution: 'unknown',
+    message: expect.stringMatching(/not retried because its option retries is false$/) as string,
+  });
   expect(context.budget.available(context.clock.now())).toBe(2);
+});
+
+test('a call of a request that is itself a retry is sent again only if no attempt was sent', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context, 'safe', true, 10_000, { retries: undefined, isNestedRetry: true });
+  recordFailure(state, 'a', 'waiting');
+  expect(await nextId(state)).toBe('b');
+  recordFailure(state, 'b', 'sent');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
+    code: 'BUDGET_EXHAUSTED',
+    message: expect.stringMatching(/only one layer retries/) as string,
+  });
+});
+
+test('the settings of the call limit its attempts, also without retries', async () => {
+  for (const [max, attempts] of [
+    [0, 1],
+    [1, 2],
+    [6, 7],
+  ] as const) {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+    const context = new FakeCallContext(...ids);
+    const state = createState(context, 'safe', true, 10_000, { retries: { ...defaultRetries, max } });
+    for (const id of ids.slice(0, attempts)) {
+      recordFailure(state, id);
+      if (state.outcomes.length < attempts) await state.nextCandidate();
+    }
+    await expect(state.nextCandidate()).rejects.toMatchObject({
+      code: 'ENDPOINTS_EXHAUSTED',
+      outcomes: { length: attempts },
+    });
+  }
+});
+
+test('a retry after a response needs the budget, although the call was not executed', async () => {
+  const context = new FakeCallContext('a', 'b', 'c', 'd');
+  const state = createState(context, 'once');
+  const now = context.clock.now();
+  state.requiresBudget = true;
+  for (const [id, left] of [
+    ['a', 1],
+    ['b', 0],
+  ] as const) {
+    recordFailure(state, id, 'waiting', '503');
+    await nextId(state);
+    expect(context.budget.available(now)).toBe(left);
+  }
+  recordFailure(state, 'c', 'waiting', '503');
+  await expect(state.nextCandidate()).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED', execution: 'none' });
+});
+
+test('the next attempt after a graceful close is free once, unless the call has no retries', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context);
+  const now = context.clock.now();
+  recordFailure(state, 'a', 'sent');
+  state.isNextFree = true;
+  expect(await nextId(state)).toBe('b');
+  expect(context.budget.available(now)).toBe(2);
+  recordFailure(state, 'b', 'sent');
+  expect(await nextId(state)).toBe('c');
+  expect(context.budget.available(now)).toBe(1);
+  const off = createState(context, 'safe', true, 10_000, { retries: undefined });
+  recordFailure(off, 'a', 'sent');
+  off.isNextFree = true;
+  await expect(off.nextCandidate()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
 });
 
 test('a once call fails over only while nothing was sent', async () => {
   const context = new FakeCallContext('a', 'b');
   const unsent = createState(context, 'once');
-  expect(unsent.canFailOver('sent', candidate('a'), context.clock.now())).toBe(false);
   recordFailure(unsent, 'a', 'waiting');
   expect(await nextId(unsent)).toBe('b');
   recordFailure(unsent, 'b', 'sent');
@@ -260,24 +369,34 @@ test('an endpoint in connection backoff is awaited only if its next dial is with
   await expect(short.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
 });
 
-test('Retry-After is awaited if it fits the deadline, and every endpoint may be tried then', async () => {
+test('a requested delay is awaited, and every endpoint may be tried then', async () => {
   const context = new FakeCallContext('a');
   const state = createState(context);
-  expect(state.canWait('answered', 1_000, context.clock.now())).toBe(true);
-  expect(context.budget.available(context.clock.now())).toBe(1);
   recordFailure(state, 'a', 'answered');
+  state.retryDelayMs = 1_000;
   const next = state.nextCandidate();
   context.clock.advance(999);
   expect(await settlementOf(next)).toBe('pending');
   context.clock.advance(5);
   expect((await next).endpoint.id).toBe('a');
   expect(state.takeReservedRetry()).toBe(true);
-  expect(state.takeReservedRetry()).toBe(false);
   context.budget.spent(context.clock.now());
   expect(context.budget.available(context.clock.now())).toBe(1);
-  expect(state.canWait('answered', 8_996, context.clock.now())).toBe(false);
-  expect(createState(context, 'once').canWait('answered', 0, context.clock.now())).toBe(false);
-  expect(createState(context, 'safe', false).canWait('answered', 0, context.clock.now())).toBe(false);
+  // The delay applies once.
+  context.candidates.push(candidate('b'));
+  recordFailure(state, 'a', 'answered');
+  expect(await nextId(state)).toBe('b');
+});
+
+test('the end of the call ends the wait for a requested delay', async () => {
+  const context = new FakeCallContext('a');
+  const state = createState(context);
+  recordFailure(state, 'a', 'answered');
+  state.retryDelayMs = 1_000;
+  const next = state.nextCandidate();
+  state.finish();
+  expect(await settlementOf(next)).toBe('OUTCOME_UNKNOWN');
+  expect(context.budget.available(context.clock.now())).toBe(2);
 });
 
 test('when no other endpoint is left, one whose connection broke is retried once, within the budget', async () => {
