@@ -8,6 +8,8 @@ import type { EndpointState } from './endpoint-state.js';
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export const silenceMs = 1_000;
+/** Lateness of the end of a probe, in ms, from which the event loop was blocked and an answer may wait to be read. */
+const maxLatenessMs = 50;
 /** Shortest time between the starts of two probes of an endpoint, in ms. */
 const minProbeIntervalMs = 500;
 const maxProbeIntervalMs = 4_000;
@@ -68,11 +70,11 @@ export class Prober {
     const { clock } = this.#options;
     const now = clock.now();
     const { status, unhealthySince, recentEjections, lastProbeAt } = member;
+    const outageMs = now - unhealthySince;
     const isFirst = lastProbeAt < unhealthySince;
+    const isNewSuspect = status === 'open' && outageMs < 2 * silenceMs;
     const delayMs = Math.max(
-      status === 'open' && isFirst
-        ? 0
-        : probeDelayMs(now - unhealthySince, recentEjections, isFirst, clock.random()),
+      isNewSuspect ? 0 : probeDelayMs(outageMs, recentEjections, isFirst, clock.random()),
       lastProbeAt + minProbeIntervalMs * (1 + 0.2 * clock.random()) - now,
     );
     if (delayMs <= 0) this.#probe(member);
@@ -116,7 +118,10 @@ export class Prober {
     };
     member.channel.probe(silenceMs, probe).then(
       () => settle(onAnswered),
-      () => settle(onUnanswered),
+      () => {
+        const isBlocked = clock.now() - sentAt > silenceMs + maxLatenessMs;
+        settle(isBlocked ? (one) => this.start(one) : onUnanswered);
+      },
     );
   }
 

@@ -70,6 +70,9 @@ test('a hanging server still times out, later by the duration of the stall', asy
   await runtime.advance(100);
   expect(await call).toEqual({ endpoint: 'b' });
   expect(outcomes.map(({ code }) => code)).toEqual(['SUPERSEDED', '200']);
+  expect(ejected).toEqual([]);
+  // The probe of the suspect endpoint is not answered either.
+  await runtime.advance(1_000);
   expect(ejected).toEqual(['a']);
 });
 

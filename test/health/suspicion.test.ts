@@ -197,7 +197,9 @@ test('twenty freezes are each noticed at the first late attempt, and ejected aft
 
 test('silence ejects all endpoints but one', async () => {
   const harness = new TableHarness(ids(4));
-  for (const id of ids(4)) await harness.late(id, 25);
+  const calls = ids(4).map((id) => harness.call(id));
+  await harness.runtime.advance(25);
+  for (const call of calls) call.late();
   expect(harness.suspects).toEqual(ids(4));
   await harness.advanceWithCalls(1_000);
   for (const id of ids(4)) harness.channel(id).probes[0]?.fail();
@@ -315,4 +317,20 @@ test('a suspicion does not keep the process alive', async () => {
   harness.probe = false;
   await harness.late('e1');
   expect(harness.runtime.refTimers).toBe(0);
+});
+
+test('a probe that ends late because the event loop was blocked proves nothing, and is repeated', async () => {
+  const harness = new TableHarness(ids(2));
+  await harness.late('e0', 25);
+  const { probes } = harness.channel('e0');
+  await harness.runtime.advance(1_100);
+  probes[0]?.fail();
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual([]);
+  await harness.advanceWithCalls(50);
+  expect(probes).toHaveLength(2);
+  await harness.runtime.advance(1_000);
+  probes[1]?.fail();
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual(['e0']);
 });
