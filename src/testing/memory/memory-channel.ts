@@ -1,7 +1,7 @@
 import type { Address } from '../../core/address.js';
 import type { Clock } from '../../core/clock.js';
 import { ClerkError } from '../../core/errors.js';
-import type { Channel, RequestHandler, TransportRequest } from '../../core/transport.js';
+import type { Channel, ProbeRequest, RequestHandler, TransportRequest } from '../../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
 import { isStreamRefused } from './socket-errors.js';
@@ -28,6 +28,7 @@ export interface MemoryChannelOptions {
 
 const keepAliveMs = 4_000;
 const freshMs = 1_000;
+const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
 /** The channel to one endpoint of a memory network, with pools and several addresses like the channel over HTTP. */
 export class MemoryChannel implements Channel {
@@ -76,10 +77,10 @@ export class MemoryChannel implements Channel {
     });
   }
 
-  async probe(timeoutMs: number): Promise<void> {
+  async probe(timeoutMs: number, request: ProbeRequest = defaultProbe): Promise<void> {
     // The first address that responds becomes the address that requests use.
     const index = await Promise.any(
-      this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs).then(() => i)),
+      this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs, request).then(() => i)),
     );
     this.#failed.clear();
     if (index === this.#index) return;
@@ -87,7 +88,7 @@ export class MemoryChannel implements Channel {
     this.resetConnections();
   }
 
-  #probe({ text }: Address, timeoutMs: number): Promise<void> {
+  #probe({ text }: Address, timeoutMs: number, request: ProbeRequest): Promise<void> {
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       let hangUp = (): void => undefined;
@@ -123,8 +124,8 @@ export class MemoryChannel implements Channel {
           },
           onError: end,
         });
-        const request = this.#toMemoryRequest({ path: '*', method: 'OPTIONS' }, true);
-        new MemoryExchange(result, request, handler, undefined, undefined, () => undefined).start();
+        const probe = this.#toMemoryRequest(request, true);
+        new MemoryExchange(result, probe, handler, undefined, undefined, () => undefined).start();
       });
     });
   }

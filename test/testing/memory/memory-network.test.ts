@@ -15,7 +15,7 @@ function network(handler?: ServerHandler) {
   const runtime = createFakeRuntime({ seed: 1 });
   const memory = createMemoryNetwork(runtime, { latencyMs: 1 });
   const server = memory.server(address, handler);
-  const transport = memory.transport({ connections: 2, tls: {}, undici: {} }, runtime);
+  const transport = memory.transport({ connections: 2, maxSockets: 1_000, tls: {}, undici: {} }, runtime);
   const channel = transport.open(
     toEndpoint({ id: 'a', address }, 'the test'),
     [parseAddress(address)],
