@@ -1,16 +1,12 @@
 import type { ClerkErrorCode } from '../core/errors.js';
 
-/** Exit codes of the command line. */
 export const exitCodes = Object.freeze({
-  /** Success. */
   done: 0,
-  /** The operation failed. */
   failed: 1,
   /** The command line is invalid, or contains an invalid name or address. */
   usage: 2,
   /** The name does not exist, or the service has no endpoint. */
   notFound: 3,
-  /** No registry is available. */
   unreachable: 4,
   /** The registry rejected the operation: too early, not permitted, or over a limit. */
   refused: 5,
@@ -43,7 +39,6 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   START_FAILED: exitCodes.failed,
 };
 
-/** Returns the exit code for an error code. */
 export function exitCodeOf(code: ClerkErrorCode): number {
   return codes[code];
 }

@@ -1,7 +1,6 @@
 /**
- * For each unit: its length in ms, its name, and the length of the next smaller unit in ms. A duration is formatted
- * in the largest unit that the duration reaches when rounded to the next smaller unit. For example, 999.7 ms becomes
- * 1 s, not 1000 ms.
+ * Length in ms, name, and length of the next smaller unit in ms. A duration is formatted in the largest unit that it
+ * reaches when rounded to the next smaller unit: 999.7 ms becomes 1 s.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],

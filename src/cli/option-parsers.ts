@@ -18,7 +18,7 @@ export function integerOption(text: string): number {
   return value;
 }
 
-/** Parses one occurrence of a repeatable option `key=value`. Returns the pairs of `previous` and the new pair. */
+/** Parses one occurrence of a repeatable option `key=value`. */
 export function keyValueOption(
   text: string,
   previous: Readonly<Record<string, string>> = {},

@@ -3,10 +3,9 @@ import { styleText } from 'node:util';
 import { sanitizeLine, sanitizedJson, sanitizeText } from './sanitize.js';
 import type { Io, OutputStream } from './io.js';
 
-/** Meaning of a text, shown as a color on terminals. */
+/** Shown as a color on terminals. */
 export type Style = 'strong' | 'good' | 'warning' | 'bad' | 'faint';
 
-/** A text with a style. */
 export interface StyledText {
   readonly text: string;
   readonly style: Style;
@@ -23,26 +22,17 @@ const ansiStyles = {
   faint: 'gray',
 } as const;
 
-/** Adds a style to a text. */
 export function styled(style: Style, text: string): StyledText {
   return { style, text };
 }
 
-/**
- * Returns whether output to a stream is colored. Only terminals get colors, unless `NO_COLOR` is set or `TERM` is
- * `dumb`.
- *
- * @see https://no-color.org
- */
+/** Only terminals get colors, unless `NO_COLOR` is set or `TERM` is `dumb`. @see https://no-color.org */
 export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   const set = (key: string): boolean => env[key] !== undefined && env[key] !== '';
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
 }
 
-/**
- * An output stream of a command. Text is sanitized, and is colored only on terminals. The promises of the methods
- * resolve when the stream accepts more data.
- */
+/** An output stream of a command. Text is sanitized. The methods resolve when the stream accepts more data. */
 export class Output {
   readonly #stream: OutputStream;
   readonly #useColor: boolean;
@@ -52,7 +42,6 @@ export class Output {
     this.#useColor = supportsColor(stream, env);
   }
 
-  /** Whether the stream is a terminal. */
   get isTerminal(): boolean {
     return this.#stream.isTTY === true;
   }
@@ -67,10 +56,7 @@ export class Output {
     return this.#write(`${sanitizedJson(value)}\n`);
   }
 
-  /**
-   * Returns a function that prints further rows of one table. Columns are aligned. A column is as wide as its widest
-   * cell in this call and all previous calls.
-   */
+  /** Returns a function that prints further rows of one table. A column is as wide as its widest cell so far. */
   table(indent = ''): (rows: readonly (readonly TextPart[])[]) => Promise<void> {
     const widths: number[] = [];
     return async (rows) => {
@@ -78,8 +64,7 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // The last cell with text and the empty cells after that cell get no padding, so that no line ends with
-        // spaces.
+        // No line ends with spaces.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)
@@ -90,7 +75,7 @@ export class Output {
     };
   }
 
-  /** Prints the response body of a service: sanitized on a terminal, otherwise unchanged. */
+  /** Prints bytes: sanitized on a terminal, otherwise unchanged. */
   async untrustedBytes(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (!this.isTerminal) {
       for await (const chunk of chunks) await this.#write(chunk);

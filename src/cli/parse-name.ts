@@ -3,8 +3,6 @@ import { parseGlob, type Glob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
 
 /**
- * Parses an absolute name.
- *
  * @param subject - noun for the name in error messages
  * @throws {@link ClerkError} `NAME_INVALID` when the name is invalid or relative
  */
@@ -12,19 +10,12 @@ export function parseNameArgument(text: string, subject = 'Name'): string {
   return parseAbsolute(text, subject, (full) => parseName(full, subject));
 }
 
-/**
- * Parses an absolute glob.
- *
- * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid or relative
- */
+/** @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid or relative */
 export function parseGlobArgument(text: string): Glob {
   return parseAbsolute(text, 'Glob', parseGlob);
 }
 
-/**
- * Rejects relative names and globs, because the command line has no root that a relative name could refer to. The
- * error suggests the absolute form.
- */
+/** Rejects relative names and globs. The error suggests the absolute form. */
 function parseAbsolute<T>(text: string, subject: string, parse: (text: string) => T): T {
   if (text === '' || text.startsWith('/')) return parse(text);
   const full = `/${text}`;

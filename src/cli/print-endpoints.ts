@@ -4,7 +4,7 @@ import { formatDuration, formatPercent } from './format.js';
 
 const styles = { up: 'good', draining: 'warning', suspect: 'bad' } as const;
 
-/** Prints a table of endpoints. Columns that are empty for all endpoints are omitted. */
+/** Prints a table of endpoints without empty columns. */
 export async function printEndpoints(stdout: Output, endpoints: readonly EndpointMessage[]): Promise<void> {
   const columns: readonly (readonly [string, (endpoint: EndpointMessage) => TextPart])[] = [
     ['ENDPOINT', ({ id }) => id],

@@ -7,10 +7,9 @@ import { Output, styled } from './output.js';
 import { formatDuration } from './format.js';
 
 /**
- * Prints to standard error why a command failed and what the user can do.
+ * Prints why a command failed and what the user can do. Returns the exit code.
  *
- * @param command - the command that failed; undefined when no command had started
- * @returns the exit code
+ * @param command - undefined when no command had started
  */
 export async function printError(io: Io, command: Command | undefined, error: unknown): Promise<number> {
   const stderr = new Output(io.stderr, io.env);
@@ -52,8 +51,7 @@ function hintFor(
   const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
   if (code === 'CHANGE_TOO_EARLY') {
     const hints = [
-      // A frozen name already has a scheduled change and cannot have a second scheduled change, so `--when-expired`
-      // would not help.
+      // A frozen name cannot have a second scheduled change.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
         ? ['--when-expired schedules the change for that time']
         : []),

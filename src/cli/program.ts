@@ -7,12 +7,7 @@ import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
 import { supportsColor } from './output.js';
 
-/**
- * Runs a command line. Never rejects and never terminates the process.
- *
- * @param argv - arguments without the name of the program
- * @returns the exit code, one of {@link exitCodes}
- */
+/** Runs a command line, given without the name of the program. Returns the exit code. Never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let running: Command | undefined;
   const program = (await createProgram(io, requestedCommand(argv))).hook('preAction', (_, command) => {

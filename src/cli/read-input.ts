@@ -3,7 +3,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Io } from './io.js';
 
 /**
- * Reads a file that was named on the command line. The name `-` stands for standard input.
+ * Reads a file; `-` stands for standard input.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the file cannot be read
  */

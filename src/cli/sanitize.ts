@@ -1,6 +1,5 @@
 /**
- * Makes untrusted text safe for a terminal. Text from a registry or a service cannot move the cursor, change the
- * writing direction or imitate further lines.
+ * Text from a registry or a service cannot move the cursor, change the writing direction or imitate further lines.
  *
  * @see [A26](../../docs/guarantees.md#a26)
  */
@@ -21,10 +20,7 @@ export function sanitizeText(text: string): string {
     .replace(unsafeCharacters, (unit) => (unit === '\n' || unit === '\t' ? unit : ''));
 }
 
-/**
- * Serializes a value to one line of JSON. Unsafe characters are escaped, so that the JSON still parses to the same
- * value.
- */
+/** Serializes a value to one line of JSON, with unsafe characters escaped. */
 export function sanitizedJson(value: unknown): string {
   return JSON.stringify(value).replace(unsafeCharacters, (character) =>
     Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))

@@ -54,7 +54,7 @@ test('resolve and explain show the load of endpoints that report one', async () 
   const { out } = await runCli(['resolve', '/old', '--json'], { registry: url });
   expect((JSON.parse(out) as typeof resolved).endpoints[0]).toMatchObject({ load });
   const explained = await runCli(['explain', '/old'], { registry: url });
-  expect(explained.out).toMatch(/LATENCY +LOAD +SCORE\n.* 43 % /);
+  expect(explained.out).toMatch(/LATENCY +LOAD +SCORE +POLICY\n.* 43 % .* gets 100 % of the calls\n/);
   const none = await startFakeRegistry({ resolve: resolved });
   for (const command of ['resolve', 'explain'])
     expect((await runCli([command, '/old'], { registry: none.url })).out).not.toContain('LOAD');

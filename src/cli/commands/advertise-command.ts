@@ -19,10 +19,7 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/**
- * Adds `clerk advertise`: registers an endpoint while the command runs. An interrupt drains the endpoint and then
- * ends the command.
- */
+/** `clerk advertise`: an interrupt drains the endpoint and then ends the command. */
 export const addAdvertiseCommand = defineCommand({
   usage: 'advertise <name> <address...>',
   summary: 'register an endpoint while this command runs',
@@ -100,10 +97,7 @@ async function advertise(
   await printEvent(context, 'drained', advertisement);
 }
 
-/**
- * Resolves when `signal` is aborted. Rejects when a newer registration has replaced the registration of
- * `advertisement`. Keeps the process alive until either of these events.
- */
+/** Keeps the process alive until an interrupt. Rejects when a newer registration has replaced this one. */
 function untilInterrupted(
   { clock }: CommandContext,
   advertisement: Advertisement,

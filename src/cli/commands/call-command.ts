@@ -16,11 +16,7 @@ interface Options {
   readonly header?: readonly (readonly [string, string])[];
 }
 
-/**
- * Adds `clerk call`: sends one request through the library, with load balancing, failover and start on demand. The
- * response body goes to standard output. If standard error is a terminal, the status and the endpoint are printed
- * there.
- */
+/** `clerk call`: prints the response body, and on a terminal the status and the endpoint. */
 export const addCallCommand = defineCommand({
   usage: 'call <name> [path]',
   summary: 'send an HTTP request to a service',
@@ -93,7 +89,7 @@ async function printResponse(
     });
 }
 
-/** Encodes a response body for JSON output: as `body` if the bytes are UTF-8, otherwise in base64 as `bodyBase64`. */
+/** Returns `body` if the bytes are UTF-8, otherwise `bodyBase64`. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };

@@ -22,7 +22,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds `clerk define`: defines a service or changes its settings. A service without endpoints can be defined too. */
+/** `clerk define`: a service without endpoints can be defined too. */
 export const addDefineCommand = defineCommand({
   usage: 'define <name>',
   summary: 'define a service, or change its settings',

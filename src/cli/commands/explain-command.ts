@@ -9,11 +9,7 @@ import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
 
-/**
- * Adds `clerk explain`: shows which endpoint a call would use and why other endpoints are excluded. The library makes
- * the decision, as for a call from this machine. The command connects to one endpoint, but sends no request to the
- * service and does not start the service.
- */
+/** `clerk explain`: the library decides, as for a call from this machine. No request is sent, and no service is started. */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
   summary: 'show which endpoint a call would use, and why',
@@ -60,7 +56,7 @@ const explainableCodes = new Set([
   'BUDGET_EXHAUSTED',
 ]);
 
-/** Replaces undefined values with null, so that the JSON contains every key. */
+/** The JSON then contains every key. */
 function undefinedToNull(explanation: Explanation): unknown {
   return JSON.parse(JSON.stringify(explanation, (_, value: unknown) => value ?? null));
 }
@@ -85,6 +81,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   if (candidates.length > 0) {
     await stdout.line('');
     const hasLoad = candidates.some(({ utilization }) => utilization !== undefined);
+    const hasNote = candidates.some(({ policyNote }) => policyNote !== undefined);
     const titles = [
       'CANDIDATE',
       'ADDRESS',
@@ -93,10 +90,11 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
       'LATENCY',
       ...(hasLoad ? ['LOAD'] : []),
       'SCORE',
+      ...(hasNote ? ['POLICY'] : []),
     ];
     await stdout.table()([
       titles.map((title) => styled('faint', title)),
-      ...candidates.map(({ endpoint, status, pending, latencyMs, utilization, score }) => [
+      ...candidates.map(({ endpoint, status, pending, latencyMs, utilization, score, policyNote }) => [
         endpoint.id,
         endpoint.address,
         styled(status === 'open' ? 'good' : 'bad', status),
@@ -104,6 +102,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
         latencyMs === 0 ? 'unknown' : formatDuration(latencyMs),
         ...(hasLoad ? [utilization === undefined ? '' : formatPercent(utilization)] : []),
         String(Math.round(score * 1_000) / 1_000),
+        ...(hasNote ? [policyNote ?? ''] : []),
       ]),
     ]);
   }

@@ -1,6 +1,6 @@
 import { defineCommand, type CommandContext } from '../command-context.js';
 
-/** Adds `clerk export`: prints all definitions, one JSON value per line, in the format that `clerk import` reads. */
+/** `clerk export`: prints definitions in the format that `clerk import` reads. */
 export const addExportCommand = defineCommand({
   usage: 'export',
   summary: 'print all definitions as lines of JSON',

@@ -3,7 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import { styled } from '../output.js';
 
-/** Adds `clerk import`: imports definitions from lines of JSON, either all of them or none. */
+/** `clerk import`: imports all definitions or none. */
 export const addImportCommand = defineCommand({
   usage: 'import [file]',
   summary: 'import definitions from lines of JSON',

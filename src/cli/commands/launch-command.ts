@@ -3,7 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** Adds `clerk launch`: starts a service through the registry and waits until the service has registered. */
+/** `clerk launch`: starts a service through the registry and waits until the service has registered. */
 export const addLaunchCommand = defineCommand({
   usage: 'launch <name>',
   summary: 'start a service that has no endpoint',

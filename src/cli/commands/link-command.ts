@@ -11,7 +11,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds `clerk link`: creates a link from one name to another name, or changes the target of a link. */
+/** `clerk link`: creates a link, or changes its target. */
 export const addLinkCommand = defineCommand({
   usage: 'link <name> <target>',
   summary: 'link a name to another name',

@@ -8,7 +8,7 @@ import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk ls`: lists the names that match a glob. Prints each page of the list when the page arrives. */
+/** `clerk ls`: prints each page of the list when the page arrives. */
 export const addLsCommand = defineCommand({
   usage: 'ls [glob]',
   summary: 'list names',

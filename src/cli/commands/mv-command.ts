@@ -4,10 +4,7 @@ import { submitChange } from '../submit-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/**
- * Adds `clerk mv`: moves a name and all names below it. The old name becomes a link, so calls by the old name still
- * succeed.
- */
+/** `clerk mv`: the old name becomes a link. */
 export const addMvCommand = defineCommand({
   usage: 'mv <old> <new>',
   summary: 'move a name and all names below it',

@@ -3,10 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/**
- * Adds `clerk reset`: stops a service, ends the waiting time that failed starts have caused, and starts the service
- * again.
- */
+/** `clerk reset`: also ends the backoff after failed starts. */
 export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',

@@ -8,10 +8,7 @@ import { styled, type Output } from '../output.js';
 import { formatDuration } from '../format.js';
 import { formatAttemptTimeout, formatRetries } from '../retry-option-parsers.js';
 
-/**
- * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and for how long the registry
- * guarantees the result.
- */
+/** `clerk resolve`: prints endpoints, links and guarantees. */
 export const addResolveCommand = defineCommand({
   usage: 'resolve <name>',
   summary: 'resolve a name',
@@ -31,7 +28,6 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   if (!json) return print(stdout, response, ageMs);
   const { canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
   const { revision, guaranteedMs } = response;
-  // `stale` is always false, because the registry has only just sent the result.
   const config = { policy, timeoutMs, attemptTimeoutMs, retries };
   const validity = { revision, guaranteedMs, ageMs, stale: false };
   return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });

@@ -11,7 +11,7 @@ interface Options {
   readonly force?: true;
 }
 
-/** Adds `clerk rm`: removes a name, by default only after the guaranteed time of the name has passed. */
+/** `clerk rm`: by default only after the guaranteed time of the name has passed. */
 export const addRmCommand = defineCommand({
   usage: 'rm <name>',
   summary: 'remove a name',

@@ -14,10 +14,7 @@ interface ServeOptions {
   readonly json?: boolean;
 }
 
-/**
- * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. Standard output contains only the URL of the
- * server. Messages go to standard error.
- */
+/** `clerk serve`: runs the bundled server. Standard output contains only its URL. */
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
@@ -50,8 +47,7 @@ Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data f
 /**
  * Runs the server until SIGTERM or SIGINT.
  *
- * @throws {@link ClerkError} `FORBIDDEN` when the data folder is in use or writable by others
- * @throws {@link ClerkError} `START_FAILED` when the server cannot start for any other reason
+ * @throws {@link ClerkError} `FORBIDDEN` when the data folder is in use or writable by others; otherwise `START_FAILED`
  */
 async function serve({
   port,
@@ -67,14 +63,13 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // The server is imported here, because printing the help loads this file and must not load the server.
+  // Printing the help must not load the server.
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
     definedFields({ port, host, data, manifests, allowedHosts: allowHost, logger }),
   ).catch((error: unknown) => {
-    // The command line is already validated. Any error except `FORBIDDEN` becomes `START_FAILED`, because a code such
-    // as `CONFIG_INVALID` would mean that the command line is invalid.
+    // A code such as `CONFIG_INVALID` would mean that the command line is invalid.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });

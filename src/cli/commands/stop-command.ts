@@ -4,7 +4,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk stop`: stops the instances that the registry has started for a service. */
+/** `clerk stop`: stops the instances that the registry has started. */
 export const addStopCommand = defineCommand({
   usage: 'stop <name>',
   summary: 'stop the started instances of a service',

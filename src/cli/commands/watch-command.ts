@@ -9,10 +9,7 @@ import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
 import { maxTimerMs } from '../option-parsers.js';
 
-/**
- * Adds `clerk watch`: prints the names that match a glob, then every change until an interrupt. Reconnects to the
- * registry after a lost connection.
- */
+/** `clerk watch`: prints the names that match a glob, then every change until an interrupt. */
 export const addWatchCommand = defineCommand({
   usage: 'watch <glob>',
   summary: 'print names and their changes',
@@ -62,7 +59,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** Converts an endpoint to the JSON that `clerk resolve --json` prints for an endpoint, without the lease. */
+/** The JSON of `clerk resolve --json`, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };
