@@ -89,6 +89,7 @@ async function openServer(
   const names = await openNameServer(store, runtime, {
     version: packageVersion(),
     logger,
+    heartbeatMs: config.heartbeatMs,
     isStartable: (manifest) => manifests?.has(manifest) === true,
   });
   closers.push(() => names.close());

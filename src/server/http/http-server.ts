@@ -27,7 +27,6 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Host names that the `Host` header may have, besides loopback, `host` and the connection's local address. */
   readonly allowedHosts: readonly string[];
-  readonly heartbeatMs: number;
   /** Called for each lookup of an existing name. */
   readonly onLookup?: (name: string) => void;
 }
@@ -63,7 +62,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     onLookup: options.onLookup ?? (() => undefined),
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
-  const watches = new OpenWatches({ names, runtime, metrics, heartbeatMs: options.heartbeatMs });
+  const watches = new OpenWatches({ names, runtime, metrics });
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: 5_000,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
+import { Quotas } from '../../core/quotas.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
 import { limits } from '../../protocol/limits.js';
 import type { WatchEditRequest, WatchRequest } from '../../protocol/messages.js';
@@ -13,14 +14,13 @@ export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
-  readonly heartbeatMs: number;
 }
 
 /** All open watches, at most `maxWatches` per principal. @see [A11](../../../docs/guarantees.md#a11) */
 export class OpenWatches {
   readonly #options: OpenWatchesOptions;
   readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
-  readonly #countByPrincipal = new Map<string, number>();
+  readonly #quotas = new Quotas();
 
   constructor(options: OpenWatchesOptions) {
     this.#options = options;
@@ -34,13 +34,13 @@ export class OpenWatches {
     outgoing: ServerResponse,
     headers: Readonly<Record<string, string>>,
   ): void {
-    const { names, runtime, metrics, heartbeatMs } = this.#options;
-    const count = this.#countByPrincipal.get(principal) ?? 0;
-    if (count >= limits.maxWatches)
+    const { names, runtime, metrics } = this.#options;
+    if (!this.#quotas.tryAcquire(principal, limits.maxWatches))
       throw new HttpError(
         'LIMIT_EXCEEDED',
         `At most ${limits.maxWatches} watches can be open per client address; close a watch, or use one watch for several names`,
       );
+    outgoing.once('close', () => this.#quotas.release(principal));
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
     const sink = responseSink(outgoing);
@@ -49,14 +49,12 @@ export class OpenWatches {
       globs,
       since,
       incarnation: names.status().incarnation,
-      heartbeatMs,
       clock: runtime,
       sink,
       watch: (options) => names.watch(options),
       onOverflow: () => (metrics.watchOverflows += 1),
       onDisconnect: () => (metrics.watchDisconnects += 1),
     });
-    this.#countByPrincipal.set(principal, count + 1);
     this.#watches.set(id, { stream, principal });
     socket.setNoDelay(true);
     outgoing.setTimeout(0);
@@ -71,9 +69,6 @@ export class OpenWatches {
     outgoing.once('close', () => {
       stream.close();
       this.#watches.delete(id);
-      const remaining = (this.#countByPrincipal.get(principal) ?? 1) - 1;
-      if (remaining === 0) this.#countByPrincipal.delete(principal);
-      else this.#countByPrincipal.set(principal, remaining);
     });
   }
 

@@ -23,8 +23,6 @@ export interface WatchResponseOptions {
   readonly globs: readonly string[];
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
-  /** Interval of heartbeats, in ms. The name server already sends heartbeats at its own interval. */
-  readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly sink: ResponseSink;
   readonly watch: (options: WatchOptions) => OpenWatch;
@@ -49,17 +47,14 @@ export class WatchResponse {
   /** Continues a snapshot that waits for the client. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
-  #lastEventAt: number;
-  #heartbeatTimer: Timer | undefined;
   #stallTimer: Timer | undefined;
   #isClosed = false;
 
   /** Opens the watch. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   constructor(options: WatchResponseOptions) {
-    const { id, globs, since, clock, heartbeatMs } = options;
+    const { id, globs, since } = options;
     this.#options = options;
     this.#revision = since?.revision ?? '0';
-    this.#lastEventAt = clock.now();
     this.#watch = options.watch({
       id,
       globs,
@@ -67,11 +62,10 @@ export class WatchResponse {
       onEvent: (event, revision) => {
         if (this.#isClosed || this.#needsResync) return;
         this.#revision = revision;
-        this.#send(event.type === 'open' ? { ...event, heartbeatMs } : event);
+        this.#send(event);
       },
       whenDrained: () => (this.#isFull ? new Promise((resolve) => (this.#resumeWatch = resolve)) : undefined),
     });
-    if (heartbeatMs < limits.heartbeatMs) this.#scheduleHeartbeat(heartbeatMs);
   }
 
   /** @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
@@ -115,7 +109,6 @@ export class WatchResponse {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#watch.close();
-    this.#heartbeatTimer?.cancel();
     this.#stallTimer?.cancel();
     this.#queue = [];
   }
@@ -125,8 +118,7 @@ export class WatchResponse {
   }
 
   #send(event: WatchEvent): void {
-    const { sink, clock, onOverflow } = this.#options;
-    this.#lastEventAt = clock.now();
+    const { sink, onOverflow } = this.#options;
     if (!this.#isFull) sink.write(this.#frame(event));
     else if (this.#queue.length < limits.maxQueuedEvents) this.#queue.push(this.#frame(event));
     else {
@@ -149,16 +141,6 @@ export class WatchResponse {
       this.#options.sink.destroy();
     }, stallTimeoutMs);
     this.#stallTimer.setRef(false);
-  }
-
-  #scheduleHeartbeat(delayMs: number): void {
-    const { clock, heartbeatMs } = this.#options;
-    this.#heartbeatTimer = clock.setTimer(() => {
-      const quietMs = clock.now() - this.#lastEventAt;
-      if (quietMs >= heartbeatMs && !this.#needsResync) this.#send({ type: 'heartbeat' });
-      this.#scheduleHeartbeat(quietMs >= heartbeatMs ? heartbeatMs : heartbeatMs - quietMs);
-    }, delayMs);
-    this.#heartbeatTimer.setRef(false);
   }
 }
 

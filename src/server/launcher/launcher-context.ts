@@ -1,8 +1,8 @@
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
+import type { Quotas } from '../../core/quotas.js';
 import type { NameService, ServerRuntime } from '../ports.js';
 import type { Manifest } from './manifest.js';
-import type { InstanceLimit } from './instance-limit.js';
 
 export type LauncherNameService = Pick<
   NameService,
@@ -23,7 +23,8 @@ export interface LauncherContext {
   /** When a canonical name was last looked up, in ms on the monotonic clock; undefined for never. */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
-  readonly instanceLimit: InstanceLimit;
+  /** Running instances by manifest. @see [A21](../../../docs/guarantees.md#a21) */
+  readonly instanceLimit: Quotas;
   /** Launches that wait for the registration of the service, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
 }

@@ -1,10 +1,10 @@
 import { ClerkError } from '../../core/errors.js';
+import { Quotas } from '../../core/quotas.js';
 import type { LaunchResponse, LaunchRequest, StopResponse, StopRequest } from '../../protocol/messages.js';
 import type { Launcher } from '../ports.js';
 import { ServiceSupervisor } from './service-supervisor.js';
 import { programChangeReason } from './manifest-files.js';
 import type { LauncherContext } from './launcher-context.js';
-import { InstanceLimit } from './instance-limit.js';
 
 /** Options of {@link openLauncher}. The idle time of a service counts from its last lookup or launch request. */
 export interface LauncherOptions extends Pick<
@@ -31,7 +31,7 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
     logs: options.logs,
     lastUsedAt: options.lastUsedAt ?? (() => undefined),
     programChangeReason: options.programChangeReason ?? programChangeReason,
-    instanceLimit: new InstanceLimit(),
+    instanceLimit: new Quotas(),
     pendingRegistrations: new Map(),
   });
   await launcher.recover();

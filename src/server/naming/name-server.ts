@@ -63,6 +63,8 @@ export interface NameServerOptions {
   readonly maxEndpoints?: number;
   /** Maximum number of stored health reports of one principal. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
+  /** Interval between two heartbeats of a watch without events, in ms. Default 5,000. */
+  readonly heartbeatMs?: number;
   /** Whether the launcher can start a service with this manifest. Default: always. */
   readonly isStartable?: (manifest: string) => boolean;
 }
@@ -118,7 +120,14 @@ export class NameServer implements NameService {
       isStartable: options.isStartable ?? (() => true),
     });
     this.#lookups = lookups;
-    this.#watchHub = new WatchHub({ state, lookups, guarantees, position, clock: runtime });
+    this.#watchHub = new WatchHub({
+      state,
+      lookups,
+      guarantees,
+      position,
+      clock: runtime,
+      heartbeatMs: options.heartbeatMs ?? limits.heartbeatMs,
+    });
     const planContext: PlanContext = {
       remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
       hashing: runtime,

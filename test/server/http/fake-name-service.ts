@@ -133,7 +133,7 @@ export class FakeNameService implements NameService {
           type: 'open',
           watch: options.id,
           resumed: options.since !== undefined,
-          heartbeatMs: 1,
+          heartbeatMs: 5_000,
           incarnation: this.incarnation,
         },
         String(this.revision),

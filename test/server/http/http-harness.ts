@@ -48,7 +48,6 @@ export async function startHarness(options: Partial<HttpServerOptions> = {}): Pr
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],
-    heartbeatMs: 5_000,
     ...options,
   });
   const agent = new Agent();

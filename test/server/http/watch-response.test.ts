@@ -54,7 +54,6 @@ async function createWatch() {
     globs: ['/shop/**'],
     since: undefined,
     incarnation: names.incarnation,
-    heartbeatMs: 1_000,
     clock: runtime,
     sink,
     watch: (options) => names.watch(options),
@@ -83,32 +82,12 @@ test('each event has an id, a type and data', async () => {
   drain();
   expect(sink.read).toBe(
     [
-      'id: fake:7\nevent: open\ndata: {"type":"open","watch":"w1","resumed":false,"heartbeatMs":1000,"incarnation":"fake"}\n\n',
+      'id: fake:7\nevent: open\ndata: {"type":"open","watch":"w1","resumed":false,"heartbeatMs":5000,"incarnation":"fake"}\n\n',
       'id: fake:7\nevent: current\ndata: {"type":"current","globs":["/shop/**"]}\n\n',
       'id: fake:8\nevent: delete\ndata: {"type":"delete","name":"/shop/s0"}\n\n',
     ].join(''),
   );
   expect(names.watches).toHaveLength(1);
-});
-
-test('an idle watch sends heartbeats with the last sent position', async () => {
-  const { runtime, names, sink, deleteNames, drain } = await createWatch();
-  drain();
-  sink.read = '';
-  await runtime.advance(999);
-  expect(sink.events).toEqual([]);
-  await runtime.advance(1);
-  expect(sink.events).toEqual(['heartbeat']);
-  await runtime.advance(600);
-  deleteNames(1);
-  await runtime.advance(999);
-  expect(sink.events).toEqual(['heartbeat', 'delete']);
-  // The revision has changed, but the watch has not sent it yet.
-  names.revision += 5;
-  await runtime.advance(1);
-  expect(sink.buffered.slice(sink.buffered.lastIndexOf('id: '))).toBe(
-    'id: fake:8\nevent: heartbeat\ndata: {"type":"heartbeat"}\n\n',
-  );
 });
 
 test.each([limits.maxQueuedEvents - 1, limits.maxQueuedEvents])(

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../core/clock.js';
 import type { HealthReport } from '../../../core/registry.js';
+import { Quotas } from '../../../core/quotas.js';
 import { limits } from '../../../protocol/limits.js';
 import type { PrepareCommand, StatusChange } from '../commands/naming-command.js';
 import { DelayQueue } from '../delay-queue.js';
@@ -58,7 +59,7 @@ export class HealthConsensus {
   readonly #deps: ConsensusDependencies;
   readonly #reviews = new Map<Registration, EndpointReview>();
   readonly #clearLimiter = new ClearLimiter();
-  readonly #reportCounts = new Map<string, number>();
+  readonly #quotas = new Quotas();
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
@@ -160,9 +161,7 @@ export class HealthConsensus {
     const key = `${principal} ${clerk}`;
     let report = review?.reports.get(key);
     if (report === undefined) {
-      const count = this.#reportCounts.get(principal) ?? 0;
-      if (count >= this.#deps.maxReportsPerPrincipal) return;
-      this.#reportCounts.set(principal, count + 1);
+      if (!this.#quotas.tryAcquire(principal, this.#deps.maxReportsPerPrincipal)) return;
       review ??= this.#startReview(registration);
       report = { review, key, principal, verdict };
       review.reports.set(key, report);
@@ -203,9 +202,7 @@ export class HealthConsensus {
   #removeReport({ review, key, principal, verdict }: CountedReport): void {
     review.reports.delete(key);
     review.votes.count(principal, verdict, -1);
-    const count = (this.#reportCounts.get(principal) ?? 0) - 1;
-    if (count > 0) this.#reportCounts.set(principal, count);
-    else this.#reportCounts.delete(principal);
+    this.#quotas.release(principal);
   }
 
   #evaluate(review: EndpointReview): void {

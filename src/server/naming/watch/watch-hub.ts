@@ -1,6 +1,4 @@
 import type { Clock, Timer } from '../../../core/clock.js';
-import type { Glob } from '../../../core/glob.js';
-import { limits } from '../../../protocol/limits.js';
 import type { ResolveResponse, WatchEntry, WatchEvent } from '../../../protocol/messages.js';
 import type { OpenWatch, WatchOptions } from '../../ports.js';
 import type { Guarantees } from '../guarantees.js';
@@ -11,15 +9,13 @@ import { ChangeLog } from './change-log.js';
 import { ExactNameIndex } from './exact-name-index.js';
 import { WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
 
-/** Interval between two checks for watches that need a heartbeat, in ms. */
-const heartbeatCheckMs = limits.heartbeatMs / 5;
-
 export interface WatchHubDependencies {
   readonly state: NamingState;
   readonly lookups: LookupCache;
   readonly guarantees: Guarantees;
   readonly position: StatePosition;
   readonly clock: Clock;
+  readonly heartbeatMs: number;
 }
 
 /**
@@ -34,12 +30,22 @@ export class WatchHub {
   readonly #watches = new Set<WatchSession>();
   readonly #exactNames: ExactNameIndex<WatchSession>;
   readonly #changeLog: ChangeLog;
+  readonly #context: WatchContext;
   #heartbeatTimer: Timer | undefined;
 
   constructor(deps: WatchHubDependencies) {
     this.#deps = deps;
     this.#exactNames = new ExactNameIndex<WatchSession>(deps.state, (name) => deps.lookups.fingerprint(name));
     this.#changeLog = new ChangeLog(deps.position.revision);
+    const { position, state, clock, heartbeatMs } = deps;
+    this.#context = {
+      position,
+      heartbeatMs,
+      clock,
+      exactNames: this.#exactNames,
+      eventOf: (watched) => this.#eventOf(watched),
+      matchingNames: (glob) => matchingNames(state, glob),
+    };
   }
 
   get size(): number {
@@ -48,10 +54,7 @@ export class WatchHub {
 
   /** @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs */
   open(options: WatchOptions): OpenWatch {
-    const watch: WatchSession = new WatchSession(
-      options,
-      this.#contextOf(() => watch),
-    );
+    const watch = new WatchSession(options, this.#context);
     watch.open(this.#changesSince(options, watch));
     this.#watches.add(watch);
     this.#updateHeartbeatTimer();
@@ -115,20 +118,6 @@ export class WatchHub {
     return { [Symbol.iterator]: missed };
   }
 
-  #contextOf(watch: () => WatchSession): WatchContext {
-    const { position, state, clock } = this.#deps;
-    return {
-      incarnation: position.incarnation,
-      revision: () => position.revision,
-      eventOf: (watched) => this.#eventOf(watched),
-      matchingNames: (glob: Glob) => matchingNames(state, glob),
-      addExactName: (name) => this.#exactNames.add(name, watch()),
-      removeExactName: (name) => this.#exactNames.delete(name, watch()),
-      defer: (callback) => clock.afterPendingIo(callback),
-      now: () => clock.now(),
-    };
-  }
-
   #eventOf({ name, isExact }: WatchedName): WatchEvent {
     const entry = this.#entryOf(name, isExact);
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
@@ -161,18 +150,14 @@ export class WatchHub {
       this.#heartbeatTimer = undefined;
       return;
     }
-    this.#heartbeatTimer ??= this.#startHeartbeatTimer();
-  }
-
-  #startHeartbeatTimer(): Timer {
-    const timer = this.#deps.clock.setTimer(() => {
-      const now = this.#deps.clock.now();
-      for (const watch of [...this.#watches])
-        if (now - watch.lastEventAt >= limits.heartbeatMs) watch.heartbeat();
+    if (this.#heartbeatTimer !== undefined) return;
+    const { clock, heartbeatMs } = this.#deps;
+    this.#heartbeatTimer = clock.setTimer(() => {
+      const now = clock.now();
+      for (const watch of [...this.#watches]) if (now - watch.lastEventAt >= heartbeatMs) watch.heartbeat();
       this.#heartbeatTimer = undefined;
       this.#updateHeartbeatTimer();
-    }, heartbeatCheckMs);
-    timer.setRef(false);
-    return timer;
+    }, heartbeatMs / 5);
+    this.#heartbeatTimer.setRef(false);
   }
 }

@@ -1,8 +1,11 @@
+import type { Clock } from '../../../core/clock.js';
 import { ClerkError } from '../../../core/errors.js';
 import { matches, parseGlob, type Glob } from '../../../core/glob.js';
 import { limits } from '../../../protocol/limits.js';
 import type { WatchEvent } from '../../../protocol/messages.js';
 import type { WatchOptions } from '../../ports.js';
+import type { StatePosition } from '../lookup-cache.js';
+import type { ExactNameIndex } from './exact-name-index.js';
 
 /** Maximum number of snapshot events that are sent in one go, before other work gets a turn. */
 const sliceSize = 128;
@@ -14,15 +17,13 @@ export interface WatchedName {
 }
 
 export interface WatchContext {
-  readonly revision: () => number;
-  readonly incarnation: string;
+  readonly position: StatePosition;
+  readonly heartbeatMs: number;
+  readonly clock: Clock;
+  readonly exactNames: ExactNameIndex<WatchSession>;
+  /** Returns the current state of a name as a `put` or a `delete` event. */
   readonly eventOf: (watched: WatchedName) => WatchEvent;
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
-  readonly addExactName: (name: string) => void;
-  readonly removeExactName: (name: string) => void;
-  /** Calls `callback` after the I/O that has already arrived is handled; never synchronously. */
-  readonly defer: (callback: () => void) => void;
-  readonly now: () => number;
 }
 
 /** A snapshot that is queued or being sent: the current state of everything in `globs`, then a `current` event. */
@@ -64,19 +65,20 @@ export class WatchSession {
     this.id = options.id;
     this.#options = options;
     this.#context = context;
-    this.lastEventAt = context.now();
+    this.lastEventAt = context.clock.now();
   }
 
   /** @param missed - names that changed since the watch was interrupted; undefined to send a full snapshot */
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
     const { since } = this.#options;
-    const { incarnation } = this.#context;
+    const { heartbeatMs, position } = this.#context;
+    const { incarnation } = position;
     const open: WatchEvent = {
       type: 'open',
       watch: this.id,
       resumed: missed !== undefined,
-      heartbeatMs: limits.heartbeatMs,
+      heartbeatMs,
       incarnation,
     };
     if (missed === undefined) {
@@ -130,7 +132,7 @@ export class WatchSession {
     checkGlobCount(texts.size);
     for (const text of remove) {
       this.#globs.delete(text);
-      if (this.#exactNames.delete(text)) this.#context.removeExactName(text);
+      if (this.#exactNames.delete(text)) this.#context.exactNames.delete(text, this);
     }
     const added = this.#addGlobs(add);
     const position = (): number => this.#position;
@@ -155,13 +157,13 @@ export class WatchSession {
   }
 
   heartbeat(): void {
-    const { revision } = this.#context;
-    this.#emit({ type: 'heartbeat' }, this.#isSendingSnapshot ? this.#position : revision());
+    const { revision } = this.#context.position;
+    this.#emit({ type: 'heartbeat' }, this.#isSendingSnapshot ? this.#position : revision);
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const name of this.#exactNames) this.#context.removeExactName(name);
+    for (const name of this.#exactNames) this.#context.exactNames.delete(name, this);
     this.#exactNames.clear();
     this.#globs.clear();
   }
@@ -173,7 +175,7 @@ export class WatchSession {
       if (!glob.isExact) this.#globs.set(glob.text, glob);
       else if (!this.#exactNames.has(glob.text)) {
         this.#exactNames.add(glob.text);
-        this.#context.addExactName(glob.text);
+        this.#context.exactNames.add(glob.text, this);
       }
     }
     return globs;
@@ -187,7 +189,7 @@ export class WatchSession {
       names: this.#currentNames(globs.map((text) => parseGlob(text))),
       leadingEvents,
       revisionDuring: 0,
-      revisionAfter: this.#context.revision(),
+      revisionAfter: this.#context.position.revision,
     });
   }
 
@@ -213,7 +215,7 @@ export class WatchSession {
     this.#snapshots.push(snapshot);
     if (this.#isSendingSnapshot) return;
     this.#isSendingSnapshot = true;
-    this.#context.defer(() => this.#sendSlice());
+    this.#context.clock.afterPendingIo(() => this.#sendSlice());
   }
 
   /** Sends up to 128 events of the first snapshot, and schedules the next slice. */
@@ -243,7 +245,7 @@ export class WatchSession {
   #scheduleSlice(): void {
     if (this.#isClosed) return;
     const drained = this.#options.whenDrained?.();
-    if (drained === undefined) this.#context.defer(() => this.#sendSlice());
+    if (drained === undefined) this.#context.clock.afterPendingIo(() => this.#sendSlice());
     else void drained.then(() => this.#sendSlice());
   }
 
@@ -255,20 +257,20 @@ export class WatchSession {
     const { globs, revisionAfter } = snapshot;
     // Without deferred changes, the snapshot shows the state at the current revision.
     const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
-    this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.revision() : revisionAfter);
+    this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.position.revision : revisionAfter);
     if (this.#snapshots.length > 0) return false;
     this.#isSendingSnapshot = false;
     const names = [...this.#deferredNames()];
     this.#deferred.clear();
     const events = names.map((watched) => this.#context.eventOf(watched));
-    this.notify(names, events, this.#position, this.#context.revision());
+    this.notify(names, events, this.#position, this.#context.position.revision);
     return true;
   }
 
   #emit(event: WatchEvent, position: number): void {
     if (this.#isClosed) return;
     this.#position = position;
-    this.lastEventAt = this.#context.now();
+    this.lastEventAt = this.#context.clock.now();
     this.#options.onEvent(event, String(position));
   }
 }

@@ -183,6 +183,20 @@ test('an idle watch receives heartbeats with the present revision', async () => 
   expect(watch.received.at(-1)).toEqual({ event: { type: 'heartbeat' }, revision: '1' });
 });
 
+test.each([100, 60_000])(
+  'with heartbeats of %i ms, an idle watch receives one per interval',
+  async (heartbeatMs) => {
+    const { names, runtime } = await nameServerHarness({ heartbeatMs });
+    const watch = recordWatch(names, ['/a']);
+    await runtime.advance(1);
+    expect(watch.received[0]?.event).toMatchObject({ type: 'open', heartbeatMs });
+    watch.received.length = 0;
+    await runtime.advance(6 * heartbeatMs);
+    expect([5, 6]).toContain(watch.received.length);
+    expect(watch.received.every(({ event }) => event.type === 'heartbeat')).toBe(true);
+  },
+);
+
 test('a snapshot is sent in slices, each after the client has taken the previous one', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.importLines(Array.from({ length: 300 }, (_, i) => ({ kind: 'service', name: `/s${i}` })));

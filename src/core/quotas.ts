@@ -1,0 +1,18 @@
+/** Counts what each key, such as a principal, has acquired and not released. */
+export class Quotas {
+  readonly #used = new Map<string, number>();
+
+  /** Counts one more if fewer than `max` are counted for the key. Returns whether one was counted. */
+  tryAcquire(key: string, max: number): boolean {
+    const used = this.#used.get(key) ?? 0;
+    if (used >= max) return false;
+    this.#used.set(key, used + 1);
+    return true;
+  }
+
+  release(key: string): void {
+    const remaining = (this.#used.get(key) ?? 0) - 1;
+    if (remaining > 0) this.#used.set(key, remaining);
+    else this.#used.delete(key);
+  }
+}
