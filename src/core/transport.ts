@@ -12,7 +12,7 @@ export interface TransportRequest {
   readonly path: string;
   /** In upper case. */
   readonly method: string;
-  /** Any headers that undici accepts. */
+  /** A record, or a flat list of names and values. */
   readonly headers?: unknown;
   /** Any request body that undici accepts. */
   readonly body?: RequestBody;
@@ -58,6 +58,10 @@ export interface ProbeRequest {
   readonly method: string;
   readonly path: string;
 }
+
+// HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a URL from
+// the target and crash on '*'.
+export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
 /** The connections to one endpoint, opened on first use. */
 export interface Channel {

@@ -62,17 +62,12 @@ export function addHeaders(request: TransportRequest, pairs: HeaderPairs): Trans
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
-/** `headers` is a flat list of names and values, an iterable of pairs, or a record. The result is a list or a record. */
+/** `headers` is a flat list of names and values, or a record. */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
   if (Array.isArray(headers)) {
     const names = headers.filter((_, i) => i % 2 === 0).map((name) => String(name).toLowerCase());
     return [...(headers as unknown[]), ...added.filter(([name]) => !names.includes(name)).flat()];
-  }
-  if (Symbol.iterator in headers) {
-    const existing = [...(headers as Iterable<readonly [string, string]>)];
-    const names = existing.map(([name]) => name.toLowerCase());
-    return [...existing, ...added.filter(([name]) => !names.includes(name))].flat();
   }
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   return { ...headers, ...Object.fromEntries(added.filter(([name]) => !names.includes(name))) };
