@@ -1,4 +1,5 @@
 import { scheduleCall, drawCall, type SimulationState } from './workload.js';
+import { calmRoute } from './dominance/route.js';
 import type { CallRecord } from './oracle.js';
 import type { SimulatedClient } from './simulated-client.js';
 
@@ -21,7 +22,7 @@ export async function checkConvergence(simulation: SimulationState): Promise<voi
   const round = (): CallRecord[] =>
     simulation.clients.flatMap((client) =>
       simulation.names.map((service) =>
-        client.call({ service, kind: 'safe', method: 'json', timeoutMs: 3_000 }),
+        client.call({ service, kind: 'safe', method: 'json', timeoutMs: 3_000, route: calmRoute }),
       ),
     );
   for (const at of [100, 600, 1_500, 3_000, 5_000, 8_000, 12_000, 18_000, 25_000, 35_000, 45_000]) {

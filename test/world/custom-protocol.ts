@@ -38,7 +38,7 @@ export function exchangeMessage(
           plain?.lost();
           reject(socketError('ECONNRESET', 'read'));
         } else if (statusCode >= 500) {
-          plain?.arrived(statusCode, false);
+          plain?.lost();
           reject(new Error(`The service failed with status ${statusCode}`));
         } else {
           plain?.arrived(200, false);

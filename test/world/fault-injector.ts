@@ -99,7 +99,6 @@ export class FaultInjector {
     const clerk = request.headers['x-call-id']?.split('-')[0] ?? '';
     if (this.#cutOff.has(clerk)) {
       mark('fault:cut-off');
-      replica.troubledAt = this.#options.runtime.now();
       return { behavior: 'hang' };
     }
     if (replica.slowMs > 0) mark('fault:slow-replica');
@@ -118,7 +117,6 @@ export class FaultInjector {
       // Squared: usually rare, at most 62 %.
       if (strength === undefined || !random.chance(0.02 + 0.6 * strength ** 2)) continue;
       mark(`fault:${kind}`);
-      replica.troubledAt = this.#options.runtime.now() + replica.serviceMs;
       return { behavior: fate, ...(fate === 'truncate' ? { bodyDelayMs: random.between(0, 20) } : {}) };
     }
     return {};

@@ -18,7 +18,7 @@ export interface AttemptObserver {
   /** The clerk has cancelled the attempt. */
   attemptCancelled(record: CallRecord, attempt: AttemptRecord): void;
   /** The attempt has failed without being cancelled. */
-  attemptFailed(record: CallRecord, attempt: AttemptRecord, isAfterHead: boolean): void;
+  attemptFailed(record: CallRecord, attempt: AttemptRecord, error: Error, isAfterHead: boolean): void;
   /** The endpoint rejected the request with REFUSED_STREAM. */
   streamRefused(record: CallRecord, attempt: AttemptRecord): void;
   usesSecondAddress(): void;
@@ -188,7 +188,7 @@ class ObservingHandler implements RequestHandler {
   #fail(error: Error): void {
     const { record, attempt, observer } = this;
     if (this.channel.wasNotProcessed?.(error) === true) observer.streamRefused(record, attempt);
-    observer.attemptFailed(record, attempt, this.#hasHead);
+    observer.attemptFailed(record, attempt, error, this.#hasHead);
     this.inner.onError(error);
   }
 

@@ -109,6 +109,13 @@ export class Replicas {
     return this.all.filter((replica) => replica.service === service && listed?.has(replica.id) === true);
   }
 
+  /** Whether the instance with an id exists and has had no fault since an instant. Another process may have taken its id over. */
+  isHealthySince(id: string, at: number): boolean {
+    const all = this.all.filter((replica) => replica.id === id);
+    const last = all.pop();
+    return last?.isHealthySince(at) === true && all.every(({ troubledAt }) => troubledAt < at);
+  }
+
   /** The replica that uses an address now. */
   at(address: string): Replica | undefined {
     return this.all.findLast((replica) => replica.address === address);
@@ -116,6 +123,8 @@ export class Replicas {
 
   #handle(replica: Replica, request: MemoryRequest): ServerReply {
     const reply = this.reply(replica, request);
+    if ((reply.behavior ?? 'respond') !== 'respond')
+      replica.troubledAt = Math.max(replica.troubledAt, this.now() + (reply.delayMs ?? 0));
     if (!request.isProbe) this.onRequest(replica, request, reply);
     return reply;
   }

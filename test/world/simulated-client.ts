@@ -52,7 +52,8 @@ export class SimulatedClient implements AttemptObserver {
     this.clerk = createClerk({
       registry: this.registry,
       runtime: this.runtime,
-      connections: scenario.connections,
+      // Held responses keep their connections.
+      connections: Math.max(scenario.connections, simulation.habits.has('route-held') ? 16 : 1),
       logger: silentLogger,
     });
     this.#aborts = new CallerAborts({ clock: runtime, coverage: simulation.coverage, log: simulation.log });
@@ -104,7 +105,7 @@ export class SimulatedClient implements AttemptObserver {
       isSurvivable:
         simulation.scenario.isSurvivable &&
         !simulation.healed &&
-        (plan.route ?? usualManner.route) === usualManner.route &&
+        simulation.habits.routesOf((plan.route ?? usualManner.route).segment).length === 0 &&
         plan.service !== simulation.scenario.startable,
       cached: simulation.oracle.hasResolution(this.id, plan.service),
       abortedAt: undefined,
@@ -215,7 +216,9 @@ export class SimulatedClient implements AttemptObserver {
     if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.cancelled();
   }
 
-  attemptFailed(record: CallRecord, attempt: AttemptRecord, isAfterHead: boolean): void {
+  attemptFailed(record: CallRecord, attempt: AttemptRecord, error: Error, isAfterHead: boolean): void {
+    const { code = error.name } = error as { code?: string };
+    this.simulation.log(`${record.id} ✗ ${attempt.endpoint}: ${code}`);
     record.hasBrokenBody ||= isAfterHead;
     if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.lost();
   }

@@ -151,8 +151,8 @@ export class Simulation implements SimulationState {
       form,
     );
     this.incident = form === 'steady' ? drawIncident(callers) : undefined;
-    const habits = this.options.dominance === true ? drawHabits(callers, this.scenario.isHarmless) : [];
-    this.habits = new CallerHabits(callers, this.incident?.habits ?? habits);
+    const drawn = this.options.dominance === true ? drawHabits(callers, this.scenario.isHarmless) : [];
+    this.habits = new CallerHabits(callers, this.incident?.habits ?? drawn);
     const { services, startable, link } = this.scenario;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
     this.faultMix = this.incident === undefined ? drawFaultMix(random, this.scenario) : new Map();
@@ -279,7 +279,7 @@ export class Simulation implements SimulationState {
       clock: runtime,
       coverage,
       maxLatencyMs: () => 1.2 * this.scenario.latencyMs + this.faults.maxMessageDelayMs,
-      findReplica: (id) => replicas.all.findLast((replica) => replica.id === id),
+      isHealthySince: (id, at) => replicas.isHealthySince(id, at),
       violate: (clause, what) => {
         if (this.options.dominance === true) oracle.violate(clause, what);
       },

@@ -85,9 +85,14 @@ export class CallerHabits {
     return strength !== undefined && this.random.chance(0.1 + 0.6 * strength);
   }
 
-  drawManner(method: CallMethod): CallManner {
+  /**
+   * Draws how a program makes a call.
+   *
+   * @param routeShare - share of calls that do not use the usual route, if there is another one
+   */
+  drawManner(method: CallMethod, routeShare = 0.6): CallManner {
     const { random } = this;
-    const route = this.routes.length > 0 && random.chance(0.6) ? random.one(this.routes) : usualRoute;
+    const route = this.routes.length > 0 && random.chance(routeShare) ? random.one(this.routes) : usualRoute;
     return {
       // A held body must be readable as a stream.
       method: route.kind === 'held' && method === 'json' ? 'request' : this.#vary(method),

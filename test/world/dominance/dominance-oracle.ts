@@ -21,8 +21,8 @@ export interface DominanceOracleOptions {
   readonly coverage: Coverage;
   /** Longest one-way latency of a message that is sent now, in ms. */
   readonly maxLatencyMs: () => number;
-  /** The replica with an instance id. */
-  readonly findReplica: (id: string) => Replica | undefined;
+  /** Whether the endpoint with an instance id exists and has had no fault since an instant. */
+  readonly isHealthySince: (id: string, at: number) => boolean;
   readonly log: (line: string) => void;
   readonly violate: (clause: string, what: string) => void;
 }
@@ -89,19 +89,16 @@ export class DominanceOracle {
 
   /** Checks C9.2: an endpoint that is ejected has had a fault. */
   ejected(clerk: string, id: string, reason: string): void {
-    const replica = this.#options.findReplica(id);
-    if (replica === undefined) return;
     const withinMs = reason === 'failures' ? failureEvidenceMs : hardEvidenceMs;
-    if (replica.isHealthySince(this.#options.clock.now() - withinMs))
+    if (this.#options.isHealthySince(id, this.#options.clock.now() - withinMs))
       this.#options.violate('C9.2', `${clerk} ejects the healthy ${id}: ${reason}`);
   }
 
   /** Checks C9.2: an endpoint that is reported unreachable has had a fault. */
   reported(clerk: string, { reports }: HealthReport): void {
     for (const { id, verdict } of reports) {
-      const replica = this.#options.findReplica(id);
       // A report repeats what was true when the endpoint was last asked.
-      if (verdict === 'unreachable' && replica?.isHealthySince(this.#options.clock.now() - 15_000) === true)
+      if (verdict === 'unreachable' && this.#options.isHealthySince(id, this.#options.clock.now() - 15_000))
         this.#options.violate('C9.2', `${clerk} reports the healthy ${id} as unreachable`);
     }
   }

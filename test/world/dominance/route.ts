@@ -19,6 +19,9 @@ export interface Route {
 /** The route of most calls. */
 export const usualRoute: Route = { segment: 'x', kind: 'usual', draw: () => undefined };
 
+/** A route on which no habit acts. */
+export const calmRoute: Route = { segment: 'calm', kind: 'usual', draw: () => undefined };
+
 /**
  * Draws a route.
  *

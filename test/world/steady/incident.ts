@@ -71,7 +71,8 @@ export function drawIncident(random: RandomStream): Incident {
     endsAt: 1_500 + (isFast ? 5_000 : random.one([800, 2_000, 4_000])),
     statusCode: random.one([500, 502, 503, 503, 504]),
     exemptsProbes: random.chance(0.5),
-    callsPerSecond: random.one([30, 60, 100, 150]),
+    // 2 % of few calls is less than one call per return of a failing endpoint.
+    callsPerSecond: random.one(kind === 'failing-answers' ? [100, 150] : [30, 60, 100, 150]),
     habits: [habit, probes].filter((each) => each !== undefined),
   };
 }
@@ -99,11 +100,7 @@ export function scheduleIncident(incident: Incident, replicas: Replicas, runtime
       break;
     case 'resets': {
       const resetting = new Set<Replica>();
-      replicas.replyRule = (replica) => {
-        if (!resetting.has(replica)) return {};
-        replica.troubledAt = runtime.now();
-        return { behavior: 'reset-before' };
-      };
+      replicas.replyRule = (replica) => (resetting.has(replica) ? { behavior: 'reset-before' } : {});
       during(
         (replica) => resetting.add(replica),
         (replica) => resetting.delete(replica),

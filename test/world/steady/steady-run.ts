@@ -1,4 +1,3 @@
-import { usualRoute } from '../dominance/route.js';
 import type { SimulationState } from '../workload.js';
 import { afterIncidentMs, scheduleIncident, type Incident } from './incident.js';
 import { checkSteadyRun } from './steady-checks.js';
@@ -29,13 +28,11 @@ export async function runSteadily(simulation: SimulationState, incident: Inciden
       'idempotent',
       'once',
     ] as const);
-    const isOwn = habits.routes.length > 0 && random.chance(0.15);
     client.call({
       service,
       kind,
       timeoutMs: random.one([2_500, 10_000]),
-      ...habits.drawManner(random.one(['json', 'request'])),
-      route: isOwn ? random.one(habits.routes) : usualRoute,
+      ...habits.drawManner(random.one(['json', 'request']), 0.15),
     });
     runtime.setTimer(next, intervalMs * random.between(0.5, 1.5));
   };
