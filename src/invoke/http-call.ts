@@ -1,5 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
+import { releaseBody } from '../core/release-body.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
@@ -296,12 +297,12 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
       this.fail(requestBodyError(failover.retry, error));
       return;
     }
+    this.#releaseSentBody(attempt, error);
     const isRemoved = isRemovedError(attempt, error);
     const { endsCall, evidence, isGoAway } = isRemoved ? {} : classifyError(error, attempt);
     if (evidence !== undefined && evidence !== 'responded') {
       if (this.#failsUnsent(attempt, error) && this.redial(attempt, now)) return;
-      const isUnsent = attempt.stage === 'waiting';
-      context.health.attemptFailed(candidate, isUnsent ? 'refused' : evidence, startedAt, now);
+      context.health.attemptFailed(candidate, evidence, startedAt, now);
     } else if (evidence === 'responded') {
       context.health.responseReceived(candidate, undefined, now);
     }
@@ -354,7 +355,14 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   }
 
   protected abandon(attempt: Attempt, reason: unknown): void {
-    attempt.abandon(reason instanceof Error ? reason : new Error('The call was aborted'));
+    const error = reason instanceof Error ? reason : new Error('The call was aborted');
+    this.#releaseSentBody(attempt, error);
+    attempt.abandon(error);
+  }
+
+  /** Destroys a stream whose upload is cut. undici itself would destroy it without an error. */
+  #releaseSentBody({ stage }: Attempt, error: Error): void {
+    if (stage !== 'waiting' && !this.isReplayable) releaseBody(this.request.body, error);
   }
 
   protected reportError(error: unknown): void {
@@ -528,6 +536,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     if (
       attempt.stage === 'sent' &&
       !this.#wasNotProcessed &&
+      this.isReplayable &&
       attempt.channel.wasNotProcessed?.(error) === true
     ) {
       this.#wasNotProcessed = true;

@@ -34,10 +34,14 @@ export function toUndiciBody(body: unknown): unknown {
   return new ErrorTrackingIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
-/** Whether a request failed because its body could not be read. */
+/** Whether a request failed because its body could not be read, or because the program destroyed its body. */
 export function isBodyError(body: unknown, error: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.hasFailed;
-  return typeof body === 'object' && body !== null && 'errored' in body && body.errored === error;
+  if (typeof body !== 'object' || body === null || !('errored' in body)) return false;
+  if (body.errored === error) return true;
+  const { code } = error as NodeJS.ErrnoException;
+  // The errors of undici over HTTP/1.1 and HTTP/2 for a stream that was destroyed without an error.
+  return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
 class ErrorTrackingIterable implements AsyncIterable<unknown> {
