@@ -19,7 +19,12 @@ export type {
   RequestOptions,
 } from './binding/request-options.js';
 export type { AttemptTimeoutOptions, RetryBudgetOptions, RetryOptions } from './core/retry-options.js';
-export type { Explanation, ExplainedCandidate, ExcludedEndpoint } from './binding/explanation.js';
+export type {
+  Explanation,
+  ExplainedCandidate,
+  ExplainedSettings,
+  ExcludedEndpoint,
+} from './binding/explanation.js';
 export type { Resolved } from './client/resolved.js';
 export type { NameChange, NameDelete, NamePut } from './client/name-watch.js';
 export {

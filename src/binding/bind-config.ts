@@ -14,7 +14,7 @@ import {
   type RetryOverrides,
 } from '../core/retry-options.js';
 import type { ClerkError } from '../core/errors.js';
-import type { ProbeRequest } from '../core/transport.js';
+import { defaultProbe, type ProbeRequest } from '../core/transport.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
 
 /** The validated and complete configuration of a binding. Frozen. */
@@ -57,7 +57,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
   true
 >);
 const unsupportedBindKeys = ['tickets'];
-const probeMethods: readonly unknown[] = ['OPTIONS', 'HEAD', 'GET'];
+const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
 /** Smallest `subsetSize`. It would be too likely that all endpoints of a smaller subset fail at the same time. */
 const minSubset = 12;
 
@@ -143,8 +143,8 @@ function toProbeRequest(value: unknown, subject: string): ProbeRequest | false |
   if (value === undefined || value === false) return value;
   const given = checkObject(value, `${subject}: probe`);
   rejectUnknownKeys(given, ['method', 'path'], `${subject}: probe`);
-  const { method = 'OPTIONS', path = '/' } = given;
-  if (!probeMethods.includes(method))
+  const { method, path } = { ...defaultProbe, ...given };
+  if (typeof method !== 'string' || !probeMethods.includes(method))
     throw configError(
       `${subject}: probe.method must be one of ${probeMethods.join(', ')}; got ${describeValue(method)}`,
     );
@@ -152,7 +152,7 @@ function toProbeRequest(value: unknown, subject: string): ProbeRequest | false |
     throw configError(
       `${subject}: probe.path must be a path that begins with '/', without spaces or '#'; got ${describeValue(path)}`,
     );
-  return Object.freeze({ method: method as string, path });
+  return Object.freeze({ method, path });
 }
 
 /** @param subject - start of the error message */

@@ -1,5 +1,6 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { EndpointState } from '../health/endpoint-state.js';
+import { maxTimeoutMs } from '../invoke/attempt-timeout.js';
 import type { BindConfig } from './bind-config.js';
 import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
@@ -17,7 +18,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     if (eligibleSet.has(member)) continue;
     const reason = outsideSubset.has(member)
       ? `outside the subset of this clerk, which has ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
-      : exclusionReason(member, matchingSet.has(member), config);
+      : exclusionReason(member, matchingSet.has(member), config.version, service.probe !== false);
     const policyNote = picker.describe(member);
     leftOut.push({
       endpoint: member.endpoint,
@@ -25,7 +26,8 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     });
   }
   const timeoutMs = config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs);
-  const retryConfig = context.retryConfig(undefined);
+  const { attemptTimeout, retries, limits } = context.retryConfig(undefined);
+  const { minMs, maxMs } = attemptTimeout;
   const explanation: Explanation = {
     name: config.name,
     canonical: resolution?.canonical,
@@ -48,8 +50,13 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     retriesLeft: context.budget.available(now),
     timeoutMs,
     attemptTimeoutMs: context.timeouts
-      .forRoute('GET', '')
-      .timeoutMs(now, retryConfig.attemptTimeout, timeoutMs),
+      .forRoute('GET', context.routeOf('GET', '/'))
+      .timeoutMs(now, attemptTimeout, timeoutMs),
+    settings: {
+      attemptTimeoutMs: { min: minMs, max: maxMs ?? Math.max(minMs, maxTimeoutMs, timeoutMs / 2) },
+      retries: retries ? { max: retries.max, statuses: [...retries.statuses], budget: limits } : false,
+      probe: service.probe,
+    },
   };
   const text = (): string => formatExplanation(explanation);
   // Not enumerable, so that copies, comparisons and JSON contain data only.
@@ -59,13 +66,17 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   });
 }
 
-function exclusionReason(member: EndpointState, matches: boolean, config: BindConfig): string {
-  if (!matches)
-    return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
+function exclusionReason(
+  member: EndpointState,
+  matches: boolean,
+  version: string | undefined,
+  isProbed: boolean,
+): string {
+  if (!matches) return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(version)}`;
   if (member.status === 'closed') {
     const { consecutiveFailures: failures } = member;
     const failureCount = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
-    return `ejected after ${failureCount} (${member.ejectionReason}); probed until the endpoint responds`;
+    return `ejected after ${failureCount} (${member.ejectionReason}); ${isProbed ? 'probed' : 'tried by single calls'} until the endpoint responds`;
   }
   const { state } = member.endpoint;
   const note =

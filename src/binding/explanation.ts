@@ -27,6 +27,22 @@ export interface ExcludedEndpoint {
   readonly reason: string;
 }
 
+/** The settings of a call whose request sets none: those of the binding, the service config or the defaults. */
+export interface ExplainedSettings {
+  /** Bounds of the attempt timeout, in ms. */
+  readonly attemptTimeoutMs: { readonly min: number; readonly max: number };
+  /** Retries of a call; `false`: none after the request was sent. */
+  readonly retries:
+    | {
+        readonly max: number;
+        readonly statuses: readonly number[];
+        readonly budget: { readonly ratio: number; readonly minPerSecond: number };
+      }
+    | false;
+  /** Request that checks whether an ejected endpoint responds again; `false`: no such request. */
+  readonly probe: { readonly method: string; readonly path: string } | false;
+}
+
 /** The result of {@link Binding.explain}. Can be serialised as JSON. */
 export interface Explanation {
   /** The name that was bound. */
@@ -54,10 +70,12 @@ export interface Explanation {
   /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
   /**
-   * Attempt timeout of `GET` requests, in ms: an attempt without a response after this time may be replaced by an
+   * Attempt timeout of `GET` requests to `/`, in ms: an attempt without a response after this time may be joined by an
    * attempt at another endpoint.
    */
   readonly attemptTimeoutMs: number;
+  /** Settings for retries, attempt timeouts and probes. */
+  readonly settings: ExplainedSettings;
   /** Formats the explanation as text, one line per endpoint. Node's `util.inspect` prints the same text. */
   toString(): string;
 }

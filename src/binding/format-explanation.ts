@@ -21,8 +21,9 @@ export function formatExplanation(explanation: Explanation): string {
 }
 
 function summaryLine(explanation: Explanation): string {
-  const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, attemptTimeoutMs, retriesLeft } =
+  const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, settings, retriesLeft } =
     explanation;
+  const { attemptTimeoutMs, retries, probe } = settings;
   const isLink = canonical !== undefined && canonical !== name;
   return [
     `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
@@ -31,8 +32,15 @@ function summaryLine(explanation: Explanation): string {
       ? []
       : [guaranteedMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(guaranteedMs)}`]),
     `call timeout ${formatMs(timeoutMs)}`,
-    `attempt timeout ${formatMs(attemptTimeoutMs)}`,
-    `${retriesLeft} ${retriesLeft === 1 ? 'retry' : 'retries'} left`,
+    `attempt timeout ${formatRange(attemptTimeoutMs)}`,
+    ...(retries
+      ? [
+          `at most ${formatRetries(retries.max)} per call`,
+          ...(retries.statuses.length > 0 ? [`retried statuses ${retries.statuses.join(' ')}`] : []),
+          `${formatRetries(retriesLeft)} left`,
+        ]
+      : ['no retries']),
+    probe ? `probed by ${probe.method} ${probe.path}` : 'not probed',
   ].join(', ');
 }
 
@@ -65,6 +73,14 @@ function alignColumns(rows: readonly (readonly string[])[]): string[] {
   return rows.map(
     ([id = '', address = '', what = '']) => `  ${id.padEnd(ids)}  ${address.padEnd(addresses)}  ${what}`,
   );
+}
+
+function formatRetries(count: number): string {
+  return `${String(count)} ${count === 1 ? 'retry' : 'retries'}`;
+}
+
+function formatRange({ min, max }: { readonly min: number; readonly max: number }): string {
+  return min === max ? formatMs(min) : `${round(min)} to ${formatMs(max)}`;
 }
 
 function formatMs(ms: number): string {

@@ -55,9 +55,14 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#config.factory ?? this.service.registryFactory;
   }
 
+  get trialDueAt(): number {
+    return this.service.table.trialDueAt;
+  }
+
   pickTrial(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {
     const { table } = this.service;
-    if (now < table.trialDueAt || !this.service.isFresh(now)) return undefined;
+    if (!this.service.isFresh(now)) return undefined;
+    table.callStarted();
     const { matching } = this.#balancer.candidates(constraints.tlsOnly);
     return table.takeTrial(now, (member) => matching.includes(member) && isInScope(member, constraints));
   }

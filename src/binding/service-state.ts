@@ -7,7 +7,7 @@ import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import { hostnameOf } from '../core/clerk-hostname.js';
 import type { EndpointReport, Snapshot } from '../core/registry.js';
-import type { Channel } from '../core/transport.js';
+import { defaultProbe, type Channel, type ProbeRequest } from '../core/transport.js';
 import { registryFactory } from '../factory/registry-factory.js';
 import { ServiceStarter } from '../factory/service-starter.js';
 import { EndpointTable } from '../health/endpoint-table.js';
@@ -33,6 +33,8 @@ export class ServiceState implements HealthSource {
   readonly attemptTimeouts = new AttemptTimeouts();
   /** Called after the endpoints of the service or the health of an endpoint changed. */
   readonly changeListeners = new Set<() => void>();
+  /** Request of health probes; `false`: no probes. Set by the last binding with the option `probe`. */
+  probe: ProbeRequest | false = defaultProbe;
   /** Number of bindings of this name that have not been garbage-collected. */
   bindingCount = 0;
   /** Endpoints that this host cannot reach, each with the reason. */
@@ -66,7 +68,7 @@ export class ServiceState implements HealthSource {
       clock,
       reporter,
       openChannels: (endpoint) => this.#openChannels(endpoint),
-      probeRequest: () => undefined,
+      probeRequest: () => this.probe,
       onUnreachable: (endpoint) => this.#onUnreachable(endpoint),
       onChange: () => {
         clerk.healthReporter.onHealthChanged(this);

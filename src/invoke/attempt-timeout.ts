@@ -3,7 +3,8 @@ import type { AttemptTimeoutBounds } from './retry-settings.js';
 
 /** Attempt timeout of a route class with fewer than 10 recorded latencies, in ms. */
 const initialTimeoutMs = 250;
-const maxTimeoutMs = 1_000;
+/** Longest attempt timeout of a route class with few recorded latencies, in ms. */
+export const maxTimeoutMs = 1_000;
 /** Number of latencies after which the attempt timeout may exceed 1,000 ms. */
 const samplesForLongTimeout = 20;
 /** If 99 % of the latencies are below this value, in ms, the computed timeout is at most 25 ms. */

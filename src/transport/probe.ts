@@ -2,14 +2,16 @@ import type { Socket } from 'node:net';
 import type { Client } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import type { ProbeRequest, TransportOptions, RequestHandler } from '../core/transport.js';
+import {
+  defaultProbe,
+  type ProbeRequest,
+  type RequestHandler,
+  type TransportOptions,
+} from '../core/transport.js';
+import { callHeaders } from '../protocol/call-headers.js';
 import { createConnector, createDial } from './connector.js';
 import { undici } from './load-undici.js';
 
-const headers = { 'user-agent': 'binding-clerk (probe)' };
-// HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a URL from
-// the target and crash on '*'.
-const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
 /**
  * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
@@ -70,6 +72,12 @@ export class ProbeClient {
         onComplete: () => undefined,
         onUpgrade: () => undefined,
         onError: settle,
+      };
+      // A service that takes the probe for a call works no longer than the probe waits, and retries nothing for it.
+      const headers = {
+        'user-agent': 'binding-clerk (probe)',
+        [callHeaders.timeoutMs]: String(Math.max(1, Math.floor(timeoutMs))),
+        [callHeaders.attemptCount]: '2',
       };
       client.dispatch({ path, method, headers }, handler);
     });

@@ -33,7 +33,7 @@ function setup() {
 
 test('before the first lookup the text says so', () => {
   expect(String(setup().orders.explain())).toBe(
-    '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 250 ms, 30 retries left\n  no known endpoint',
+    '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 25 to 1000 ms, at most 4 retries per call, retried statuses 429 502 503 504, 20 retries left, probed by OPTIONS /\n  no known endpoint',
   );
 });
 
@@ -44,7 +44,7 @@ test('the text has a summary line, and a line for each endpoint with its score o
   const explanation = orders.explain();
   const [head, ...lines] = String(explanation).split('\n');
   expect(head).toMatch(
-    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, valid for 5000 ms, call timeout 2000 ms, attempt timeout [\d.]+ ms, \d+ retr(y|ies) left$/,
+    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, valid for 5000 ms, call timeout 2000 ms, attempt timeout 25 to 1000 ms, at most 4 retries per call, retried statuses 429 502 503 504, \d+ retr(y|ies) left, probed by OPTIONS \/$/,
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),

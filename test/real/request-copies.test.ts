@@ -53,7 +53,7 @@ const callers: readonly [name: string, send: Send][] = [
   ],
 ];
 
-const entries: readonly [string, string][] = [
+const entries: [string, string][] = [
   ['authorization', 'Bearer pizza'],
   ['x-tag', 'one'],
 ];

@@ -68,7 +68,7 @@ async function openFile(): Promise<ReadStream> {
 }
 
 async function expectClosed(stream: ReadStream): Promise<void> {
-  if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
+  if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve));
   expect(stream.closed).toBe(true);
 }
 
