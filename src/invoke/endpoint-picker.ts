@@ -20,8 +20,10 @@ export interface PickConstraints {
 export interface EndpointPicker {
   /** Name of the load-balancing policy, used as the pick reason in outcomes. */
   readonly policyName: string;
+  /** From when on {@link EndpointPicker.pickTrial} may return an endpoint; Infinity while no endpoint waits for a trial. */
+  readonly trialDueAt: number;
   /**
-   * Returns an ejected or suspect endpoint that wants a call as its probe; undefined when there is none. Called before
+   * Returns an ejected or suspect endpoint that gets the call as its probe; undefined when there is none. Called before
    * `pickCached`, and only for a call that may be sent twice. The candidate that is returned `isTrial`.
    */
   pickTrial(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;

@@ -69,6 +69,7 @@ class FailoverState<A> {
 
 /** A trial is joined after this time, in ms, so that it delays its caller by no more than that. */
 const trialTimeoutMs = 20;
+const noneTried: ReadonlySet<string> = new Set();
 /** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
 const recheckMs = 100;
 
@@ -240,6 +241,18 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       const candidate = picker.pick(now, constraints);
       if (candidate !== undefined) return candidate;
     }
+  }
+
+  /** Picks an ejected endpoint that gets this call as its probe, if an attempt at another endpoint can join the attempt. */
+  protected pickTrial(now: number): ConnectedCandidate | undefined {
+    const { kind, constraints, picker } = this;
+    if (kind === 'once' || !this.isReplayable || this.isUpgrade || this.retries === undefined)
+      return undefined;
+    const canBeJoined =
+      this.deadlineAt - now > 2 * trialTimeoutMs &&
+      this.budget.available(now) > 1 &&
+      picker.hasAlternative(constraints, noneTried);
+    return canBeJoined ? picker.pickTrial(now, constraints) : undefined;
   }
 
   /** Plans a second attempt for the case that the first attempt is slow to respond. */

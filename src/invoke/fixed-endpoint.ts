@@ -8,6 +8,7 @@ export function withoutFailover(
   return {
     ...picks,
     canStart: false,
+    trialDueAt: Infinity,
     pickTrial: () => undefined,
     isFresh: () => true,
     pickAlternative: () => undefined,

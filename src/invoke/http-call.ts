@@ -100,7 +100,8 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     if (this.settled) return;
     let candidate: ConnectedCandidate | undefined;
     try {
-      candidate = picker.pickCached(startedAt, this.constraints);
+      if (startedAt >= picker.trialDueAt) candidate = this.pickTrial(startedAt);
+      candidate ??= picker.pickCached(startedAt, this.constraints);
     } catch (error) {
       this.fail(error);
       return;

@@ -93,7 +93,9 @@ export abstract class PromisedCall<T, A extends CallAttempt> extends FailoverCal
   /** Picks an endpoint. Resolves with undefined when the call was settled in the meantime. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
-    const candidate = picker.pickCached(context.clock.now(), constraints);
+    const now = context.clock.now();
+    const trial = now >= picker.trialDueAt ? this.pickTrial(now) : undefined;
+    const candidate = trial ?? picker.pickCached(now, constraints);
     if (candidate !== undefined) return candidate;
     if (context.pendingCalls >= context.maxPending) throw tooManyPendingError(context);
     context.pendingCalls++;

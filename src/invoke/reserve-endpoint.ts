@@ -33,6 +33,11 @@ class EndpointReservation extends PromisedCall<ConnectedCandidate, CallAttempt> 
     this.succeed(candidate);
   }
 
+  // The caller of a reservation sends one request, which nothing can join.
+  protected override pickTrial(): undefined {
+    return undefined;
+  }
+
   protected send(): void {
     // Never called, since no attempt can fail or be late.
   }

@@ -64,6 +64,8 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     throw new Error('RetryState must not run the retry loop');
   }
 
+  readonly trialDueAt = Infinity;
+
   pickTrial(): undefined {
     return undefined;
   }
