@@ -145,6 +145,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/core/' },
     },
     {
+      name: 'clerk-loads-no-schemas',
+      comment: 'Only the server and the commands load zod, so that the main entry is quick to import.',
+      severity: 'error',
+      from: { path: '^src/((extend|service)/)?index[.]ts$' },
+      to: { path: '^src/protocol/.*-schemas[.]ts$', reachable: true },
+    },
+    {
       name: 'adapters-are-passed-in',
       comment:
         'create-clerk.ts brings in sockets and the real clock; a response is read by the transport, and a missing clock is the real one.',
