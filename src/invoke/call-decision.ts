@@ -135,8 +135,7 @@ const recheck: CallAction = { do: 'wait', recheckMs };
 const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
-  // Another endpoint would have a queue too.
-  if (attempt.isQueued) return [recheck];
+  if (attempt.isQueued) return canJoin(call) ? [join(call), recheck] : [recheck];
   const isUnsent = attempt.stage === 'waiting';
   if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
     // A request that may be sent only once moves, as long as no byte of it was written.
@@ -161,14 +160,14 @@ function afterResponse(
     statusCode < 400 || (!isRetryable && !others.some(({ number }) => number < attempt.number));
   if (isAccepted) return [settle('response')];
   if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
-  if (!isRetryable) return [settle('response')];
+  if (call.deferred === 'final') return [settle('deferred')];
   if (canRetry(call)) {
     if (statusCode !== 429 && call.hasAlternative) return [{ do: 'defer' }, { do: 'send' }];
     const mayWait = statusCode === 429 || statusCode === 503;
     if (mayWait && retryAfterMs !== undefined && call.leftMs - retryAfterMs >= minAttemptMs)
       return [{ do: 'defer' }, { do: 'send', afterMs: retryAfterMs }];
   }
-  return [settle(call.deferred === 'final' ? 'deferred' : 'response')];
+  return [settle('response')];
 }
 
 /**
@@ -202,7 +201,8 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   if (cause === 'invalid-response') {
     const isJoined = others.some(({ number }) => number < attempt.number);
-    return isJoined ? [{ do: 'defer' }, continueWith(call, others)] : [settle('error')];
+    if (isJoined) return [{ do: 'defer' }, continueWith(call, others)];
+    return [settle(call.deferred === 'none' ? 'error' : 'deferred')];
   }
   if (others.length > 0) return [continueWith(call, others)];
   if (call.isStreaming) return [settle('truncated')];

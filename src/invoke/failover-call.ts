@@ -519,7 +519,10 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       ? picker.pickAlternative(now, constraints, tried)
       : this.#repeatable();
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
-    const isHedge = state.inFlight.every(({ isLate }) => !isLate);
+    // An attempt that waits for a free connection is joined only where no other call waits.
+    const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
+    if (isQueueing && candidate.pending >= context.connections) return;
+    const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
     // An attempt beside unsent attempts reserves no retry. Whichever request is written second does so at that time.
     const needsRetry = state.inFlight.some(({ stage }) => stage !== 'waiting') || isHedge;
     if (needsRetry && !(isHedge ? context.hedging?.tryReserve(now) : state.retry.tryReserve(now))) return;

@@ -15,12 +15,12 @@ export interface HedgeConfig {
 /** Time for which a delay that was computed from latencies is reused, in ms. */
 const delayCacheMs = 3_000;
 /** Number of retries in the retry budget of the service that hedging must leave for failover. */
-const reservedForFailover = 7;
+const reservedForFailover = 10;
 
 /**
  * Decides when a second attempt is sent while the first attempt is in flight, and whether the budgets allow a second
  * attempt. Each binding has one policy. Hedging adds load, so each second attempt must be allowed by two budgets: the
- * hedge budget of the binding and the retry budget of the service. Hedging leaves the last 7 retries in the retry
+ * hedge budget of the binding and the retry budget of the service. Hedging leaves the last 10 retries in the retry
  * budget for failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)

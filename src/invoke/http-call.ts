@@ -530,7 +530,10 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     }
   }
 
-  /** Whether the failure proves that no byte of the request was processed. Then the stage of the attempt is `waiting`. */
+  /**
+   * Whether no connection was established, so that another address of the endpoint may work. If the error proves that a
+   * sent request was not processed, sets the stage of the attempt to `waiting`.
+   */
   #failsUnsent(attempt: Attempt, error: Error): boolean {
     // REFUSED_STREAM proves that the request was not processed, so the retry is free. This applies once per call, since
     // a server that refuses every stream would otherwise cause endless free retries.
@@ -542,8 +545,9 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     ) {
       this.#wasNotProcessed = true;
       attempt.stage = 'waiting';
+      return false;
     }
-    return attempt.stage === 'waiting' && !this.#wasNotProcessed;
+    return attempt.stage === 'waiting';
   }
 
   #endFailed(attempt: Attempt, verdict: 'failure' | 'ignored', error: Error, durationMs: number): void {

@@ -25,10 +25,12 @@ const slotMs = 1_000;
 // A window of 10 s that begins in the middle of a slot extends over eleven slots of 1 s.
 const slotCount = 11;
 const windowMs = 10_000;
+/** Part of the retries allowed in 10 s that may be used at once. */
+const atOnceShare = 2 / 3;
 
 /**
  * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
- * Half of them, at least one, may be used at once. The other half becomes available evenly over the 10 s, so that a used-up budget
+ * Two thirds of them, at least one, may be used at once. The rest becomes available evenly, so that a used-up budget
  * refills steadily.
  *
  * First attempts and retries are counted in slots of 1 s. So that the limit holds in any 10 s, first attempts count for
@@ -48,7 +50,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Retries that count against the half that may be used at once. Falls evenly with time, and in proportion to the
+  // Retries that count against the part that may be used at once. Falls evenly with time, and in proportion to the
   // allowed number: otherwise a service whose load falls would get no retry for much longer than 10 s.
   let burst = 0;
   let burstAt = 0;
@@ -81,9 +83,12 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     const total = allowed(now);
     if (total < lastTotal) burst *= total / lastTotal;
     lastTotal = total;
-    burst = Math.max(0, burst - ((total / 2) * (now - burstAt)) / windowMs);
+    // Small budgets have at least one retry at once, and refill by at least one in 10 s.
+    const minimum = Math.min(total, 1);
+    const atOnce = Math.max(total * atOnceShare, minimum);
+    const refill = Math.max(total * (1 - atOnceShare), minimum);
+    burst = Math.max(0, burst - (refill * (now - burstAt)) / windowMs);
     burstAt = now;
-    const atOnce = Math.max(total / 2, Math.min(total, 1));
     return Math.floor(Math.min(total - retrySum, atOnce - burst) - reserved + rounding);
   };
 

@@ -12,7 +12,6 @@ import { callHeaders } from '../protocol/call-headers.js';
 import { createConnector, createDial } from './connector.js';
 import { undici } from './load-undici.js';
 
-
 /**
  * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
  * process alive.

@@ -163,7 +163,7 @@ test('explain works before a lookup and causes none', async () => {
     ageMs: undefined,
     stale: false,
     attemptTimeoutMs: 250,
-    retriesLeft: 15,
+    retriesLeft: 20,
   });
   expect(lookups).toBe(0);
   await clerk.close();

@@ -16,28 +16,28 @@ function drain(budget: RetryBudget, now: number): number {
   return taken;
 }
 
-test('without first attempts half of the reserve is available at once', () => {
+test('without first attempts two thirds of the reserve are available at once', () => {
   const budget = retryBudget(0.1, 30);
-  expect(budget.available(1_000)).toBe(15);
-  expect(drain(budget, 1_000)).toBe(15);
+  expect(budget.available(1_000)).toBe(20);
+  expect(drain(budget, 1_000)).toBe(20);
   expect(budget.available(1_000)).toBe(0);
 });
 
 test('first attempts add their ratio, in whole retries', () => {
-  const budget = retryBudget(0.2, 30);
+  const budget = retryBudget(0.3, 30);
   for (let i = 0; i < 109; i++) budget.deposit(1_000);
-  expect(drain(budget, 1_500)).toBe(25);
+  expect(drain(budget, 1_500)).toBe(41);
   budget.deposit(1_500);
   expect(drain(budget, 1_500)).toBe(1);
 });
 
 test('a used-up budget refills evenly with time alone', () => {
   const budget = retryBudget(0.1, 30);
-  expect(drain(budget, 1_999)).toBe(15);
+  expect(drain(budget, 1_999)).toBe(20);
   const refilled = [];
   for (let now = 2_999; now < 12_000; now += 1_000) refilled.push(drain(budget, now));
-  expect(refilled).toEqual([1, 2, 1, 2, 1, 2, 1, 2, 1, 2]);
-  expect(budget.available(60_000)).toBe(15);
+  expect(refilled).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  expect(budget.available(60_000)).toBe(20);
 });
 
 test('a reserved retry is unavailable to others, and counts from the time it is sent', () => {
@@ -60,7 +60,7 @@ test('a refunded retry costs nothing', () => {
 test('first attempts expire', () => {
   const budget = retryBudget(0.1, 0);
   for (let i = 0; i < 1_000; i++) budget.deposit(1_000);
-  expect(budget.available(1_000)).toBe(50);
+  expect(budget.available(1_000)).toBe(66);
   expect(budget.available(11_000)).toBe(0);
   expect(budget.available(1_000_000_000)).toBe(0);
 });

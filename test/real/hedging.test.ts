@@ -183,18 +183,18 @@ describe('the hedge budget', () => {
     const slow = await peer('slow', 60);
     const fast = await peer('fast', 60);
     const { orders } = hedged([slow, fast], { hedge: { afterMs: 5, budgetRatio: 0.1 } });
-    await Promise.all(Array.from({ length: 100 }, () => orders.text('/')));
-    // A tenth of 100 calls plus the reserve of 1; calls of the current second count when it ends.
+    await Promise.all(Array.from({ length: 60 }, () => orders.text('/')));
+    // A tenth of 60 calls plus the reserve of 1; calls of the current second count when it ends.
     expect(fast.requests.length).toBeGreaterThan(0);
-    expect(fast.requests.length).toBeLessThanOrEqual(11);
+    expect(fast.requests.length).toBeLessThanOrEqual(7);
   });
 
-  test('leaves half of the retry budget to failover', async () => {
+  test('leaves half of the retries that are allowed at once to failover', async () => {
     const never = await peer('', 80);
     const fast = await peer('fast', 80);
     const { orders } = hedged([never, fast], at(5));
     await Promise.all(Array.from({ length: 40 }, () => orders.text('/')));
-    expect(orders.explain().retriesLeft).toBeGreaterThanOrEqual(7);
+    expect(orders.explain().retriesLeft).toBeGreaterThanOrEqual(10);
   });
 
   test('allows no hedge before latencies are known', async () => {
