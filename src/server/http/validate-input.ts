@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini';
 import { quote } from '../../core/describe-value.js';
 import { limits } from '../../protocol/limits.js';
+import { expectedType, formatPath } from '../../protocol/schema-issues.js';
 import { HttpError } from './http-error.js';
 
 const durationRange = (minMs: number): string =>
@@ -24,6 +25,10 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   leaseMs: durationRange(limits.minLeaseMs),
   guaranteedMs: durationRange(0),
   timeoutMs: `${durationRange(1)}, or null`,
+  attemptTimeoutMs: "a number of ms above 0, an object with 'min' and 'max', or null",
+  retries: "false, null, or an object with 'max', 'statuses' and 'budget'",
+  statuses: 'an array of statuses from 400 to 599',
+  budget: "an object with 'ratio' and 'minPerSecond'",
   waitMs: 'an integer from 0 to 3600000, in ms (1 hour)',
   weight: 'a number ≥ 0',
   host: 'a string of 1 to 253 characters, or null',
@@ -84,26 +89,9 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
 }
 
-const typeNames: Readonly<Record<string, string>> = {
-  string: 'a string',
-  array: 'an array',
-  boolean: 'true or false',
-  object: 'an object',
-};
-
-/** Describes a field without an entry in `fieldDescriptions`, such as an array item. */
+/** Undefined when the issue is neither a wrong type nor a union. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
-  if (issue.code === 'invalid_type') return typeNames[issue.expected];
-  return issue.code === 'invalid_union' ? 'a string or a finite number' : undefined;
-}
-
-/** JavaScript notation, such as `renewals[2].id`. */
-function formatPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, key) =>
-      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,
-    '',
-  );
+  return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }
 
 function describe(value: unknown): string {
