@@ -137,11 +137,11 @@ export class ServiceBinding implements Binding {
     await runCustomCall(
       context,
       context.picker,
-      (endpoint) =>
+      (endpoint, { signal }) =>
         context.picker
           .candidates()
           .matching.find((candidate) => candidate.endpoint.id === endpoint.id)
-          ?.channel.connect(),
+          ?.channel.connect(signal),
       {
         ...this.#callSettings(subject, options),
         kind: 'safe',

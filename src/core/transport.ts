@@ -86,8 +86,11 @@ export interface Channel {
    * an unsent request waits for its connection to be established. Default: never.
    */
   isQueued?(handler: RequestHandler): boolean;
-  /** Establishes a connection without sending a request; rejects when the connection fails. */
-  connect(): Promise<void>;
+  /**
+   * Establishes a connection without sending a request; rejects when the connection fails. Aborting the signal stops the
+   * attempt to connect.
+   */
+  connect(signal?: AbortSignal): Promise<void>;
   /**
    * Probes the endpoint on a separate connection. Resolves when any response arrives, whatever its status. Rejects when
    * the endpoint cannot be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
