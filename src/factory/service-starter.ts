@@ -90,7 +90,7 @@ export class ServiceStarter {
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
-        `${this.#name} was not started because the retry budget, which retries and starts share, is exhausted; call again in 10 s`,
+        `${this.#name} was not started because the retry budget, which retries and starts share, is exhausted; the budget refills within 10 s`,
       );
     try {
       const started = await this.#runFactory(factory);
