@@ -64,16 +64,22 @@ export class LeaseRenewer {
   }
 
   register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse> {
-    return this.#post(paths.register, request, signal, 3_000, (body) =>
-      typeof body.epoch === 'number' && typeof body.leaseMs === 'number' && body.leaseMs > 0
-        ? (body as unknown as RegisterResponse)
-        : undefined,
+    return this.#post(
+      paths.register,
+      request,
+      signal,
+      3_000,
+      ({ epoch, leaseMs }) => typeof epoch === 'number' && typeof leaseMs === 'number' && leaseMs > 0,
     );
   }
 
   withdraw(request: WithdrawRequest, signal: AbortSignal): Promise<ChangeResponse> {
-    return this.#post(paths.withdraw, request, signal, 2_000, (body) =>
-      typeof body.appliesInMs === 'number' ? (body as unknown as ChangeResponse) : undefined,
+    return this.#post(
+      paths.withdraw,
+      request,
+      signal,
+      2_000,
+      ({ appliesInMs }) => typeof appliesInMs === 'number',
     );
   }
 
@@ -121,15 +127,12 @@ export class LeaseRenewer {
     const sentAt = this.#clock.now();
     const timeoutMs = Math.max(250, Math.min(2_000, Math.min(...leases.map(({ leaseMs }) => leaseMs)) / 6));
     try {
-      const { results, suspects } = await this.#post(
+      const { results, suspects } = await this.#post<RenewResponse>(
         paths.renew,
         { renewals: leases.map(renewalOf) },
         this.#neverAborted,
         timeoutMs,
-        (body) =>
-          Array.isArray(body.results) && body.results.length === leases.length
-            ? (body as unknown as RenewResponse)
-            : undefined,
+        (body) => Array.isArray(body.results) && body.results.length === leases.length,
       );
       for (const [i, lease] of leases.entries()) {
         if (!this.#dueAt.has(lease)) continue;
@@ -154,7 +157,7 @@ export class LeaseRenewer {
     body: object,
     signal: AbortSignal,
     headMs: number,
-    read: (body: Partial<Record<string, unknown>>) => T | undefined,
+    isValid: (body: Partial<Record<string, unknown>>) => boolean,
   ): Promise<T> {
     return this.#client.request(
       { path, body, headersTimeoutMs: headMs },
@@ -165,14 +168,13 @@ export class LeaseRenewer {
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)
             throw decodeError(response.status, response.body, `The request to ${path} at ${connection.url}`);
-          const parsed =
-            typeof response.body === 'object' && response.body !== null ? read(response.body) : undefined;
-          if (parsed === undefined)
+          const { body: message } = response;
+          if (typeof message !== 'object' || message === null || !isValid(message))
             throw new ClerkError(
               'REGISTRY_INVALID',
               `${connection.url} sent an invalid response to ${path}; check that it is the address of a registry`,
             );
-          return parsed;
+          return message as T;
         },
       },
     );

@@ -51,7 +51,11 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 }
 
 const string = z.string();
-const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
+const change = {
+  method: 'POST',
+  errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'],
+  responseSchema: responses.changeResponse,
+} as const;
 
 function requireLauncher({ launcher }: RouteContext): Launcher {
   if (launcher === undefined)
@@ -108,48 +112,39 @@ export const routes: readonly Route[] = Object.freeze([
     run: (_, { names }) => names.status(),
   }),
   route({
-    method: 'POST',
+    ...change,
     path: paths.define,
     summary: 'Defines a service, or changes its settings',
     requestSchema: requests.defineRequest,
-    errorCodes: changeErrorCodes,
-    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.define(request),
   }),
   route({
-    method: 'POST',
+    ...change,
     path: paths.link,
     summary: 'Creates or changes a link to another name',
     requestSchema: requests.linkRequest,
-    errorCodes: changeErrorCodes,
-    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.link(request),
   }),
   route({
-    method: 'POST',
+    ...change,
     path: paths.directory,
     summary: 'Creates a directory with a permanent identifier',
     requestSchema: requests.directoryRequest,
-    errorCodes: changeErrorCodes,
     responseSchema: responses.directoryResponse,
     run: (request, { names }) => names.directory(request),
   }),
   route({
-    method: 'POST',
+    ...change,
     path: paths.move,
     summary: 'Moves an entry and all entries below it, leaving a link',
     requestSchema: requests.moveRequest,
-    errorCodes: changeErrorCodes,
-    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.move(request),
   }),
   route({
-    method: 'POST',
+    ...change,
     path: paths.remove,
     summary: 'Removes an entry',
     requestSchema: requests.removeRequest,
-    errorCodes: changeErrorCodes,
-    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.remove(request),
   }),
   route({

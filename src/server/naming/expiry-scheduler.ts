@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
 import type { EndpointRef, PrepareCommand } from './commands/naming-command.js';
+import { DelayQueue } from './delay-queue.js';
 import { clockMarginMs, type Guarantees } from './guarantees.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import type { Leases } from './leases.js';
@@ -27,8 +28,8 @@ export interface ExpiryDependencies {
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** Services without endpoints that no client has defined, with the time of their removal, in order of time. */
-  readonly #emptyServices = new Map<string, number>();
+  /** Names of services without endpoints that no client has defined. */
+  readonly #emptyServices = new DelayQueue<string>(emptyServiceMs);
   #timer: Timer | undefined;
   #timerAt = Infinity;
   /** Time at which the leases were last checked for expiry; undefined while there are no leases. */
@@ -78,7 +79,7 @@ export class ExpiryScheduler {
       record.pending === undefined &&
       (entry?.service?.endpoints.size ?? 0) === 0;
     if (!isEmpty) this.#emptyServices.delete(name);
-    else if (!this.#emptyServices.has(name)) this.#emptyServices.set(name, clock.now() + emptyServiceMs);
+    else if (!this.#emptyServices.has(name)) this.#emptyServices.put(name, clock.now());
   }
 
   onBatchApplied(): void {
@@ -94,14 +95,9 @@ export class ExpiryScheduler {
     if (this.#isClosed) return;
     const { clock, leases, guarantees } = this.#deps;
     const now = clock.now();
-    let at = Infinity;
-    if (leases.size > 0) at = (this.#leasesCheckedAt ??= now) + leases.tickMs;
+    let at = this.#emptyServices.nextDueAt;
+    if (leases.size > 0) at = Math.min(at, (this.#leasesCheckedAt ??= now) + leases.tickMs);
     else this.#leasesCheckedAt = undefined;
-    for (const until of this.#emptyServices.values()) {
-      // The first value is the earliest.
-      at = Math.min(at, until);
-      break;
-    }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
     // An overdue timer is kept, because its delay shows how long this process was stalled.
@@ -132,11 +128,8 @@ export class ExpiryScheduler {
   #runDue(now: number): void {
     const { guarantees, submit } = this.#deps;
     this.#expireEndpoints(now);
-    for (const [name, until] of this.#emptyServices) {
-      if (until > now) break;
-      this.#emptyServices.delete(name);
+    for (const name of this.#emptyServices.takeDue(now))
       void submit(() => ({ kind: 'expire-service', name }));
-    }
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
       // `Infinity` prevents a second command for the same entry, which `onEntryChanged` unfreezes.

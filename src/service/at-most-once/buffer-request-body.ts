@@ -38,7 +38,7 @@ export async function bufferBody(
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too-large';
   if (request.readableLength > 0 && request.readableEncoding !== null) return 'already-read';
   if (isFullyReceived(request)) return peekBody(request, maxBytes);
-  return new Promise((resolve) => new BodyBuffering(request, maxBytes, clock, resolve).start());
+  return bufferArrivingBody(request, maxBytes, clock);
 }
 
 /** Whether the request may have a body, by its headers. */
@@ -60,89 +60,65 @@ function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFa
   return { bytes, restore: noop, discard: noop };
 }
 
-class BodyBuffering {
-  readonly #request: NodeRequest;
-  readonly #maxBytes: number;
-  readonly #clock: Clock;
-  readonly #resolve: (body: BufferedBody | BodyFailure) => void;
-  readonly #originalPush: PropertyDescriptor | undefined;
-  #chunks: Uint8Array[] = [];
-  #size = 0;
-  #state: 'reading' | 'complete' | 'failed' = 'reading';
+function bufferArrivingBody(
+  request: NodeRequest,
+  maxBytes: number,
+  clock: Clock,
+): Promise<BufferedBody | BodyFailure> {
+  return new Promise((resolve) => {
+    const { stream } = request;
+    const originalPush = Object.getOwnPropertyDescriptor(request, 'push');
+    let chunks: Uint8Array[] = [];
+    let size = 0;
+    let state: 'reading' | 'complete' | 'failed' = 'reading';
 
-  constructor(
-    request: NodeRequest,
-    maxBytes: number,
-    clock: Clock,
-    resolve: (body: BufferedBody | BodyFailure) => void,
-  ) {
-    this.#request = request;
-    this.#maxBytes = maxBytes;
-    this.#clock = clock;
-    this.#resolve = resolve;
-    this.#originalPush = Object.getOwnPropertyDescriptor(request, 'push');
-  }
+    const settle = (body: BufferedBody | BodyFailure): void => {
+      if (state !== 'reading') return;
+      state = typeof body === 'string' ? 'failed' : 'complete';
+      chunks = [];
+      request.off('close', onClose);
+      resolve(body);
+    };
+    const onClose = (): void => settle('aborted');
+    const restore = (bytes: Uint8Array): void => {
+      if (originalPush === undefined) Reflect.deleteProperty(request, 'push');
+      else Object.defineProperty(request, 'push', originalPush);
+      if (bytes.byteLength > 0) request.push(bytes);
+      request.push(null);
+    };
+    const discard = (): void => {
+      restore(Buffer.alloc(0));
+      request.resume();
+    };
+    const finish = (): void => {
+      if (stream !== undefined && (stream.aborted || stream.closed || stream.destroyed)) settle('aborted');
+      const bytes = Buffer.concat(chunks);
+      settle({ bytes, restore: () => restore(bytes), discard });
+    };
+    const append = (chunk: Uint8Array): void => {
+      size += chunk.byteLength;
+      if (size <= maxBytes) chunks.push(chunk);
+      else settle('too-large');
+      // A client that is still sending the body can receive the response 413 before the connection is closed.
+      if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
+    };
+    const onEnd = (): void => {
+      if (state === 'failed') discard();
+      if (state !== 'reading') return;
+      // An HTTP/2 client that aborts may end its stream and then reset it. The body is complete only without a reset.
+      if (stream === undefined) finish();
+      else clock.afterPendingIo(finish);
+    };
 
-  start(): void {
-    const request = this.#request;
-    if (request.readableLength > 0) this.#append(request.read(request.readableLength) as Buffer);
+    if (request.readableLength > 0) append(request.read(request.readableLength) as Buffer);
     const push = (chunk: Uint8Array | string | null, encoding?: BufferEncoding): boolean => {
-      if (chunk === null) this.#onEnd();
-      else this.#append(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
+      if (chunk === null) onEnd();
+      else append(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
       return true;
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
-    request.once('close', this.#onClose);
+    request.once('close', onClose);
     // Makes Node transfer the body from the connection, without taking data from the request.
     request.read(0);
-  }
-
-  readonly #onClose = (): void => this.#settle('aborted');
-
-  #append(chunk: Uint8Array): void {
-    this.#size += chunk.byteLength;
-    if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
-    else this.#settle('too-large');
-    // A client that is still sending the body can receive the response 413 before the connection is closed.
-    if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
-  }
-
-  #onEnd(): void {
-    if (this.#state === 'failed') this.#discard();
-    if (this.#state !== 'reading') return;
-    // An HTTP/2 client that aborts may end its stream and then reset it. The body is complete only without a reset.
-    if (this.#request.stream === undefined) this.#finish();
-    else this.#clock.afterPendingIo(() => this.#finish());
-  }
-
-  #finish(): void {
-    const { stream } = this.#request;
-    if (stream !== undefined && (stream.aborted || stream.closed || stream.destroyed)) {
-      this.#settle('aborted');
-      return;
-    }
-    const bytes = Buffer.concat(this.#chunks);
-    this.#settle({ bytes, restore: () => this.#restore(bytes), discard: () => this.#discard() });
-  }
-
-  #settle(body: BufferedBody | BodyFailure): void {
-    if (this.#state !== 'reading') return;
-    this.#state = typeof body === 'string' ? 'failed' : 'complete';
-    this.#chunks = [];
-    this.#request.off('close', this.#onClose);
-    this.#resolve(body);
-  }
-
-  #discard(): void {
-    this.#restore(Buffer.alloc(0));
-    this.#request.resume();
-  }
-
-  #restore(bytes: Uint8Array): void {
-    const request = this.#request;
-    if (this.#originalPush === undefined) Reflect.deleteProperty(request, 'push');
-    else Object.defineProperty(request, 'push', this.#originalPush);
-    if (bytes.byteLength > 0) request.push(bytes);
-    request.push(null);
-  }
+  });
 }

@@ -31,13 +31,13 @@ interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
-  /** Revision of each event of the snapshot except `current`. */
-  readonly revisionDuring: number;
+  /** Revision of each event of the snapshot except `current`; undefined for the revision of the event before. */
+  readonly revisionDuring: number | undefined;
   /**
-   * Revision of the `current` event if names have changed during the snapshot, which otherwise has the latest revision.
-   * −1 when the watch resumes: the latest revision in both cases.
+   * Revision of the `current` event if names have changed during the snapshot; undefined for the revision of the event
+   * before. Otherwise, and with `latest`, `current` has the latest revision.
    */
-  readonly revisionAfter: number;
+  readonly revisionAfter: number | 'latest' | undefined;
 }
 
 /**
@@ -54,8 +54,8 @@ export class WatchSession {
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names that have changed during a snapshot; the value is `isExact`. */
-  readonly #deferred = new Map<string, boolean>();
+  /** Names that have changed during a snapshot. */
+  readonly #deferred = new Map<string, WatchedName>();
   /** Revision of the last event. */
   #position = 0;
   #isSendingSnapshot = false;
@@ -89,15 +89,16 @@ export class WatchSession {
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
     }
-    for (const { name, isExact } of missed) this.#deferred.set(name, isExact);
+    for (const watched of missed) this.#deferred.set(watched.name, watched);
     this.#position = Number(since?.revision);
     const globs = added.map(({ text }) => text);
     this.#enqueue({
       globs,
-      names: this.#deferredNames(),
+      // The iterator also yields names that are deferred later.
+      names: this.#deferred.values(),
       leadingEvents: [open],
       revisionDuring: this.#position,
-      revisionAfter: -1,
+      revisionAfter: 'latest',
     });
   }
 
@@ -116,7 +117,7 @@ export class WatchSession {
     revision: number,
   ): void {
     if (this.#isSendingSnapshot) {
-      for (const { name, isExact } of names) this.#deferred.set(name, isExact);
+      for (const watched of names) this.#deferred.set(watched.name, watched);
       return;
     }
     for (const [index, event] of events.entries())
@@ -135,17 +136,12 @@ export class WatchSession {
       if (this.#exactNames.delete(text)) this.#context.exactNames.delete(text, this);
     }
     const added = this.#addGlobs(add);
-    const position = (): number => this.#position;
     this.#enqueue({
       globs: add,
       names: this.#currentNames(added),
       leadingEvents: [],
-      get revisionDuring() {
-        return position();
-      },
-      get revisionAfter() {
-        return position();
-      },
+      revisionDuring: undefined,
+      revisionAfter: undefined,
     });
   }
 
@@ -206,11 +202,6 @@ export class WatchSession {
           yield { name, isExact: false };
   }
 
-  /** Includes names that are deferred during the iteration. */
-  *#deferredNames(): IterableIterator<WatchedName> {
-    for (const [name, isExact] of this.#deferred) yield { name, isExact };
-  }
-
   #enqueue(snapshot: SnapshotJob): void {
     this.#snapshots.push(snapshot);
     if (this.#isSendingSnapshot) return;
@@ -227,8 +218,8 @@ export class WatchSession {
       return;
     }
     for (const event of (snapshot.leadingEvents as WatchEvent[]).splice(0))
-      this.#emit(event, snapshot.revisionDuring);
-    const isResumed = snapshot.revisionAfter < 0;
+      this.#emit(event, snapshot.revisionDuring ?? this.#position);
+    const isResumed = snapshot.revisionAfter === 'latest';
     for (let i = 0; i < sliceSize; i++) {
       const next = snapshot.names.next();
       if (next.done === true) {
@@ -237,7 +228,7 @@ export class WatchSession {
       }
       this.#deferred.delete(next.value.name);
       const event = this.#context.eventOf(next.value);
-      if (event.type === 'put' || isResumed) this.#emit(event, snapshot.revisionDuring);
+      if (event.type === 'put' || isResumed) this.#emit(event, snapshot.revisionDuring ?? this.#position);
     }
     this.#scheduleSlice();
   }
@@ -256,11 +247,12 @@ export class WatchSession {
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
     // Without deferred changes, the snapshot shows the state at the current revision.
-    const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
-    this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.position.revision : revisionAfter);
+    const isUpToDate = revisionAfter === 'latest' || this.#deferred.size === 0;
+    const { revision } = this.#context.position;
+    this.#emit({ type: 'current', globs }, isUpToDate ? revision : (revisionAfter ?? this.#position));
     if (this.#snapshots.length > 0) return false;
     this.#isSendingSnapshot = false;
-    const names = [...this.#deferredNames()];
+    const names = [...this.#deferred.values()];
     this.#deferred.clear();
     const events = names.map((watched) => this.#context.eventOf(watched));
     this.notify(names, events, this.#position, this.#context.position.revision);
