@@ -19,9 +19,9 @@ const probationAnswers = 5;
 /** Success rate of the best other endpoint from which a single bad answer ejects after a return. */
 const minProbationRate = 0.95;
 /** Weight of one answer in the share of good answers that a failing endpoint has achieved. */
-const answerWeight = 0.2;
+const answerWeight = 0.1;
 /** Achieved share from which an endpoint no longer fails, and below which it counts as 0. */
-const recoveredShare = 0.9;
+const recoveredShare = 0.95;
 const minShare = 0.05;
 /**
  * How long the success rates of the other endpoints are reused, in ms: until an endpoint seems to fail, and then. With
