@@ -399,6 +399,7 @@ test('explain prints candidates and excluded endpoints without sending a request
     resolve: {
       ...resolved,
       policy: 'load-aware',
+      retries: { max: 1, statuses: [503] },
       endpoints: [
         { ...endpoint, addresses: [`http://127.0.0.1:${port}`] },
         { ...endpoint, id: 'orders-2', state: 'draining' },
@@ -410,10 +411,11 @@ test('explain prints candidates and excluded endpoints without sending a request
   expect(out).toMatch(/^\/old → \/shop\/orders {2}policy load-aware\n/);
   expect(out).toMatch(new RegExp(`^orders-1 +http://127.0.0.1:${port} +open `, 'm'));
   expect(out).toMatch(/^orders-2 .* draining/m);
+  expect(out).toContain('retries max=1,statuses=503,ratio=0.1,per-second=3\n');
   const json = JSON.parse((await runCli(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([
     ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'path'],
-    ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
+    ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs', 'settings'],
   ]);
   expect(json).toMatchObject({ revision: '12', leftOut: [{ endpoint: { id: 'orders-2', zone: null } }] });
   expect(requests).toEqual([]);

@@ -8,6 +8,7 @@ import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
+import { formatRetries } from '../retry-option-parsers.js';
 
 /** `clerk explain`: the library decides, as for a call from this machine. No request is sent, and no service is started. */
 export const addExplainCommand = defineCommand({
@@ -75,6 +76,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     ...(revision === undefined ? [] : [`revision ${revision}`]),
     `call timeout ${formatDuration(explanation.timeoutMs)}`,
     `attempt timeout ${formatDuration(explanation.attemptTimeoutMs)}`,
+    `retries ${formatRetries(explanation.settings.retries)}`,
   ];
   await stdout.line(styled('faint', facts.join(', ')));
   if (candidates.length === 0 && leftOut.length === 0) return stdout.line(styled('warning', 'No endpoints'));
