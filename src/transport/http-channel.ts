@@ -82,11 +82,13 @@ export class HttpChannel implements Channel, PoolUser {
     return this.#usedPools().some(({ pool }) => pool.isQueued(handler));
   }
 
-  connect(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  connect(signal?: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const connectedSignal = new Error('Connected');
+      const cancel = (): void => this.cancelQueued(handler);
       const handler: RequestHandler = {
         onConnect() {
+          signal?.removeEventListener('abort', cancel);
           resolve();
           throw connectedSignal;
         },
@@ -95,9 +97,11 @@ export class HttpChannel implements Channel, PoolUser {
         onComplete: () => undefined,
         onUpgrade: () => undefined,
         onError: (error) => {
+          signal?.removeEventListener('abort', cancel);
           if (error !== connectedSignal) reject(error);
         },
       };
+      signal?.addEventListener('abort', cancel);
       this.dispatch({ path: '/', method: 'HEAD' }, handler, false);
     });
   }

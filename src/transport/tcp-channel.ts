@@ -16,18 +16,20 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
   const pendingDials = new Set<(error: Error) => void>();
   let current = addresses[0] as Address;
 
-  const dial = ({ text, hostname, port }: Address, timeoutMs: number): Promise<void> =>
-    new Promise((resolve, reject) => {
+  const startDial = (address: Address, timeoutMs: number) => {
+    const { text, hostname, port } = address;
+    let stop = (_error: Error): void => undefined;
+    const connected = new Promise<Address>((resolve, reject) => {
       const socket = connector(
         { hostname, host: hostname, port: String(port), protocol: 'http:' },
-        (error, connected) => {
+        (error, accepted) => {
           over();
           if (error) reject(error);
-          else resolve();
-          connected?.destroy();
+          else resolve(address);
+          accepted?.destroy();
         },
       );
-      const stop = (error: Error): void => {
+      stop = (error) => {
         over();
         socket?.destroy();
         reject(error);
@@ -43,14 +45,21 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
       socket?.unref();
       pendingDials.add(stop);
     });
+    return { connected, stop };
+  };
   /** Dials all addresses at the same time. The first address that accepts a connection becomes the current address. */
-  const dialAny = async (timeoutMs: number): Promise<void> => {
-    current = await Promise.any(
-      addresses.map(async (address) => {
-        await dial(address, timeoutMs);
-        return address;
-      }),
-    );
+  const dialAny = async (timeoutMs: number, signal?: AbortSignal): Promise<void> => {
+    const dials = addresses.map((address) => startDial(address, timeoutMs));
+    const stop = (): void => {
+      for (const dial of dials) dial.stop(new Error('The connection is no longer needed'));
+    };
+    signal?.addEventListener('abort', stop);
+    try {
+      current = await Promise.any(dials.map(({ connected }) => connected));
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      stop();
+    }
   };
   const stopAll = (error: Error): Promise<void> => {
     for (const stop of pendingDials) stop(error);
@@ -68,8 +77,8 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
         ),
       );
     },
-    connect: () => dialAny(connectTimeoutMs),
-    probe: dialAny,
+    connect: (signal) => dialAny(connectTimeoutMs, signal),
+    probe: (timeoutMs) => dialAny(timeoutMs),
     resetConnections: () => undefined,
     nextAddress: () => false,
     close: () => stopAll(new ClerkError('CLERK_CLOSED', `The channel to ${current.text} is closed`)),

@@ -1,5 +1,6 @@
 /** An idle clerk never keeps a process alive, a pending call always does, and a closed clerk leaves no handles. */
 import { test } from 'vitest';
+import { fullBacklogListener } from './full-backlog-listener.js';
 import { spawnProgram } from './spawn-program.js';
 
 const idle = [
@@ -33,6 +34,28 @@ test.concurrent.for(pending)(
     const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', [scene], onTestFinished)
       .result;
     // Node exits with 13 when an awaited promise can no longer settle.
+    expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
+  },
+);
+
+test.concurrent.for([
+  'connecting-answered-elsewhere',
+  'connecting-answered-elsewhere-then-closed',
+  'connecting-aborted',
+  'connecting-at-deadline',
+  'connecting-destroyed',
+  'connecting-ready',
+  'connecting-tcp',
+])(
+  'a connection attempt to a server that accepts nothing holds neither close() nor the process: %s',
+  async (scene, { expect, onTestFinished }) => {
+    const stalled = await fullBacklogListener();
+    onTestFinished(() => stalled.close());
+    const { code, stdout, stderr } = await spawnProgram(
+      'process-lifetime.ts',
+      [scene, stalled.address],
+      onTestFinished,
+    ).result;
     expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
   },
 );

@@ -20,6 +20,18 @@ async function slowServer(delayMs: number): Promise<string> {
   return `http://127.0.0.1:${String(line).trim()}`;
 }
 
+/** Address of a listener that accepts no connection, in scenes that need one. */
+const stalled = String(process.argv[3]);
+
+/** A binding that tries these addresses in order, and may take 20 s to connect. */
+function callerOf(...addresses: readonly string[]) {
+  const clerk = createClerk({
+    registry: { '/shop/orders': addresses },
+    undici: { connectTimeout: 20_000 },
+  });
+  return { clerk, orders: clerk.bind('/shop/orders', { policy: ([first]) => first }) };
+}
+
 /** A promise whose timer does not keep the process alive. */
 function afterDelay<T>(value: T, delayMs = 300): Promise<T> {
   return new Promise((resolve) => setTimeout(() => resolve(value), delayMs).unref());
@@ -128,6 +140,45 @@ const scenes: Record<string, () => Promise<void>> = {
     const clerk = createClerk({ registry: { '/shop/orders': 'http://127.0.0.1:1' } });
     const orders = clerk.bind('/shop/orders');
     for (let i = 0; i < 3; i++) await orders.text('/orders', { timeoutMs: 400 }).catch(() => undefined);
+    printLine('done');
+  },
+  async 'connecting-answered-elsewhere'() {
+    const { orders } = callerOf(stalled, await slowServer(0));
+    printLine(await orders.text('/orders'));
+  },
+  async 'connecting-answered-elsewhere-then-closed'() {
+    const { clerk, orders } = callerOf(stalled, await slowServer(0));
+    await orders.text('/orders');
+    await clerk.close();
+    printLine('done');
+  },
+  async 'connecting-aborted'() {
+    const { orders } = callerOf(stalled);
+    await orders.text('/orders', { signal: AbortSignal.timeout(100) }).catch(() => undefined);
+    printLine('done');
+  },
+  async 'connecting-at-deadline'() {
+    const { clerk, orders } = callerOf(stalled);
+    await orders.text('/orders', { method: 'POST', timeoutMs: 100 }).catch(() => undefined);
+    await clerk.close();
+    printLine('done');
+  },
+  async 'connecting-ready'() {
+    const { orders } = callerOf(stalled);
+    await orders.ready({ timeoutMs: 100 }).catch(() => undefined);
+    printLine('done');
+  },
+  async 'connecting-tcp'() {
+    const { orders } = callerOf(stalled.replace('http:', 'tcp:'));
+    await orders.ready({ timeoutMs: 100 }).catch(() => undefined);
+    printLine('done');
+  },
+  async 'connecting-destroyed'() {
+    const { clerk, orders } = callerOf(stalled);
+    const call = orders.text('/orders').catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await clerk.destroy();
+    await call;
     printLine('done');
   },
   async closed() {
