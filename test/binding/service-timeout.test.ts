@@ -11,8 +11,8 @@ function setup(serviceConfig: { timeoutMs: number | undefined }, delayMs: number
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
   const sentTimeouts: (string | undefined)[] = [];
-  network.server('http://a').handler = ({ headers }) => {
-    sentTimeouts.push(headers['clerk-timeout-ms']);
+  network.server('http://a').handler = ({ headers, isProbe }) => {
+    if (!isProbe) sentTimeouts.push(headers['clerk-timeout-ms']);
     return { statusCode: 200, body: '"a"', delayMs };
   };
   const registry: Registry = {

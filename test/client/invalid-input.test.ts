@@ -95,10 +95,85 @@ test.each([
   ['/s', { hedge: { budgetRatio: 0 } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got 0/],
   ['/s', { hedge: { budgetRatio: NaN } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got NaN/],
   ['/s', { hedge: { delay: 5 } }, 'CONFIG_INVALID', /unknown option 'delay'/],
+  ['/s', { hedge: true, retries: false }, 'CONFIG_INVALID', /hedge requires retries/],
+  ['/s', { routeOf: '/orders' }, 'CONFIG_INVALID', /routeOf must be a function; got '\/orders'/],
+  ['/s', { probe: true }, 'CONFIG_INVALID', /probe must be an object/],
+  ['/s', { probe: { every: 5 } }, 'CONFIG_INVALID', /probe: unknown option 'every'/],
+  ['/s', { probe: { method: 'POST' } }, 'CONFIG_INVALID', /probe\.method must be one of .*; got 'POST'/],
+  ['/s', { probe: { path: 'health' } }, 'CONFIG_INVALID', /probe\.path must be .*; got 'health'/],
+  ['/s', { probe: { path: '/a b' } }, 'CONFIG_INVALID', /probe\.path must be .*; got '\/a b'/],
+  ['/s', { probe: { path: '/a#b' } }, 'CONFIG_INVALID', /probe\.path must be .*; got '\/a#b'/],
 ] as [string, object, string, RegExp][])('bind(%j, %j) is rejected', (name, options, code, message) => {
   const { clerk } = cluster();
   expect(() => clerk.bind(name, options)).toThrow(expect.objectContaining({ code }) as Error);
   expect(() => clerk.bind(name, options)).toThrow(message);
+});
+
+const invalidRetrySettings: readonly [options: object, message: RegExp][] = [
+  [{ attemptTimeoutMs: 0 }, /attemptTimeoutMs must be a number of ms above 0 .*; got 0/],
+  [{ attemptTimeoutMs: Infinity }, /attemptTimeoutMs must be .*; got Infinity/],
+  [{ attemptTimeoutMs: '50' }, /attemptTimeoutMs must be .*; got '50'/],
+  [{ attemptTimeoutMs: [25, 50] }, /attemptTimeoutMs must be .*; got a list/],
+  [{ attemptTimeoutMs: { minimum: 5 } }, /attemptTimeoutMs has the unknown option 'minimum'/],
+  [{ attemptTimeoutMs: { min: -1 } }, /attemptTimeoutMs\.min must be .*; got -1/],
+  [{ attemptTimeoutMs: { max: NaN } }, /attemptTimeoutMs\.max must be .*; got NaN/],
+  [{ attemptTimeoutMs: { min: 60, max: 50 } }, /min must be at most .*; got min 60 and max 50/],
+  [{ retries: true }, /retries must be false or an object .*; got a boolean/],
+  [{ retries: 3 }, /retries must be false or an object .*; got 3/],
+  [{ retries: null }, /retries must be false or an object .*; got null/],
+  [{ retries: { maximum: 3 } }, /retries has the unknown option 'maximum'/],
+  [{ retries: { max: 1.5 } }, /retries\.max must be an integer from 0 to 100; got 1\.5/],
+  [{ retries: { max: 101 } }, /retries\.max must be .*; got 101/],
+  [{ retries: { statuses: 503 } }, /retries\.statuses must be a list of statuses; got 503/],
+  [{ retries: { statuses: [503, 200] } }, /only integers from 400 to 599; got 200/],
+  [{ retries: { statuses: [600] } }, /only integers from 400 to 599; got 600/],
+  [{ retries: { budget: 0.1 } }, /retries\.budget must be an object .*; got 0\.1/],
+  [{ retries: { budget: { share: 1 } } }, /retries\.budget has the unknown option 'share'/],
+  [{ retries: { budget: { ratio: 1.1 } } }, /budget\.ratio must be a number from 0 to 1; got 1\.1/],
+  [{ retries: { budget: { ratio: -0.1 } } }, /budget\.ratio must be .*; got -0\.1/],
+  [{ retries: { budget: { minPerSecond: NaN } } }, /budget\.minPerSecond must be .*; got NaN/],
+];
+
+test.each(invalidRetrySettings)(
+  '%j is rejected in a binding, a request, a call, a fetch and a service config',
+  async (options, message) => {
+    const { clerk } = cluster();
+    const s = clerk.bind('/s');
+    expect(() => clerk.bind('/s', options)).toThrow(message);
+    for (const promise of [
+      s.json('/', options),
+      s.request({ path: '/', ...options }),
+      s.call(() => 1, options),
+      s.gather({ path: '/', ...options }),
+      clerk.request('/s/', options),
+      clerk.fetch('http://s.clerk/', options).catch((error: unknown) => {
+        throw (error as Error).cause;
+      }),
+    ]) {
+      const error = await clerkErrorOf(promise);
+      expect(error.code).toBe('CONFIG_INVALID');
+      expect(error.message).toMatch(message);
+    }
+    const served = createClerk({
+      registry: {
+        resolve: () => ({ kind: 'bound', endpoints: ['http://127.0.0.1:9'], ...options }) as never,
+      },
+    });
+    const error = await clerkErrorOf(served.bind('/s').json('/'));
+    await served.destroy();
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toMatch(message);
+  },
+);
+
+test.each([
+  ['acquire', { kind: 'safe' }],
+  ['acquire', { retries: false }],
+  ['ready', { affinity: 'a' }],
+] as const)('%s(%j) is rejected', async (method, options) => {
+  const error = await clerkErrorOf(cluster().clerk.bind('/s')[method](options as never));
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain(`unknown option '${String(Object.keys(options)[0])}'`);
 });
 
 test('a policy function that picks none, throws or returns a foreign endpoint fails the call at once', async () => {

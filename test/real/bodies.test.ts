@@ -67,6 +67,8 @@ const streams: readonly [what: string, make: () => RequestOptions['body']][] = [
   ],
 ];
 
+const formType = 'application/x-www-form-urlencoded;charset=UTF-8';
+
 describe('a replayable body', () => {
   test.each(whole)(
     '%s arrives complete at the second endpoint after the first one read it and failed',
@@ -107,6 +109,30 @@ describe('a replayable body', () => {
     expect(first.executed.map(({ headers }) => headers['content-type'])).toEqual([
       'application/x-www-form-urlencoded;charset=UTF-8',
     ]);
+  });
+
+  test.each<[form: string, headers: unknown, type: string]>([
+    ['a list', ['x-tag', 'one'], formType],
+    ['an iterator', new Map([['x-tag', 'one']]).entries(), formType],
+    ['Headers', new Headers({ 'x-tag': 'one' }), formType],
+    ['null', null, formType],
+    ['a list with a content type', ['Content-Type', 'text/plain'], 'text/plain'],
+    ['Headers with a content type', new Headers({ 'Content-Type': 'text/plain' }), 'text/plain'],
+  ])('URLSearchParams have a content type when the headers are %s', async (_form, headers, type) => {
+    const { clerk, orders } = testClerk([(await webServer(echo)).address]);
+    const body = new URLSearchParams({ what: 'pizza' });
+    const options = { method: 'PUT', body, headers: headers as never } as const;
+
+    const dispatched = clerk.dispatcher.request({
+      ...options,
+      origin: 'http://orders.shop.clerk',
+      path: '/orders',
+      headers: Array.isArray(headers) ? headers : ['content-type', type],
+      body: body as never,
+    });
+
+    expect(await orders.json<Echoed>('/orders', options)).toMatchObject({ text: 'what=pizza', type });
+    expect(await (await dispatched).body.json()).toMatchObject({ text: 'what=pizza', type });
   });
 
   test.each([
