@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../core/clock.js';
 import { describeValue } from '../core/describe-value.js';
 import type { Factory } from '../core/factory.js';
 import { callKinds, type CallKind } from '../core/idempotency.js';
@@ -36,8 +37,6 @@ export interface BindConfig {
   readonly factory: Factory | undefined;
 }
 
-/** Longest timeout that is accepted, in ms: the longest delay of a Node timer. */
-const maxTimeoutMs = 2 ** 31 - 1;
 const bindKeys = Object.keys({
   version: true,
   policy: true,
@@ -112,9 +111,9 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
   const given: Record<string, unknown> = value === true ? {} : { ...value };
   rejectUnknownKeys(given, hedgeKeys, `${subject}: hedge`);
   const { afterMs, budgetRatio = defaults.hedgeBudgetRatio } = given;
-  if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= maxTimeoutMs))
+  if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= maxTimerMs))
     throw configError(
-      `${subject}: hedge.afterMs must be a number of ms from 0 to ${String(maxTimeoutMs)}; got ${describeValue(afterMs)}`,
+      `${subject}: hedge.afterMs must be a number of ms from 0 to ${String(maxTimerMs)}; got ${describeValue(afterMs)}`,
     );
   if (typeof budgetRatio !== 'number' || !(budgetRatio > 0 && budgetRatio <= 1))
     throw configError(
@@ -157,9 +156,9 @@ function toProbeRequest(value: unknown, subject: string): ProbeRequest | false |
 
 /** @param subject - start of the error message */
 export function checkTimeout(value: unknown, subject: string): number {
-  if (typeof value !== 'number' || !(value > 0) || value > maxTimeoutMs)
+  if (typeof value !== 'number' || !(value > 0) || value > maxTimerMs)
     throw configError(
-      `${subject}: timeoutMs must be a number of ms above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
+      `${subject}: timeoutMs must be a number of ms above 0 and at most ${String(maxTimerMs)}; got ${describeValue(value)}`,
     );
   return value;
 }

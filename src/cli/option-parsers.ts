@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { maxTimerMs } from '../core/clock.js';
 
 /** Parses an integer number of milliseconds from 1 to 2^31 − 1. */
 export function millisecondsOption(text: string): number {
@@ -6,9 +7,6 @@ export function millisecondsOption(text: string): number {
   if (value === 0) throw new InvalidArgumentError('The value must be above 0.');
   return value;
 }
-
-/** Maximum delay of a Node timer, in ms. */
-export const maxTimerMs = 2 ** 31 - 1;
 
 /** Parses an integer from 0 to 2^31 − 1. */
 export function integerOption(text: string): number {

@@ -6,6 +6,9 @@ export interface Timer {
   setRef(ref: boolean): void;
 }
 
+/** Longest delay of a timer, in ms. Node fires a timer with a longer delay at once. */
+export const maxTimerMs = 2 ** 31 - 1;
+
 /** Port to time, randomness and the name of this host. */
 export interface Clock {
   /** Monotonic time, in ms, with fractions, above 0. May stand still while the machine sleeps. */

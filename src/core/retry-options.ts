@@ -1,3 +1,4 @@
+import { maxTimerMs } from './clock.js';
 import { describeValue } from './describe-value.js';
 import { isObject } from './is-object.js';
 
@@ -38,7 +39,6 @@ export interface RetryOverrides {
 
 type CreateError = (problem: string) => Error;
 
-const maxTimerMs = 2 ** 31 - 1;
 const maxRetries = 100;
 
 /**

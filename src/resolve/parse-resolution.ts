@@ -1,4 +1,5 @@
 import type { ResolvedService } from '../core/resolution-result.js';
+import { maxTimerMs } from '../core/clock.js';
 import { describeValue, quote } from '../core/describe-value.js';
 import { definedFields } from '../core/defined-fields.js';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.js';
@@ -13,8 +14,6 @@ const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 const maxEndpoints = 100_000;
 const maxPathSteps = 1_024;
-/** Longest valid call timeout, in ms: the longest delay of a Node timer. */
-const maxTimeoutMs = 2 ** 31 - 1;
 
 /** The validated response of a registry to the lookup of one name. */
 export type ParsedResolution = Omit<
@@ -102,10 +101,10 @@ function parseBound(
 
 function parseTimeout(raw: RawObject, name: string): number | undefined {
   const timeoutMs = parseMsField(raw, 'timeoutMs', name);
-  if (timeoutMs === 0 || (timeoutMs !== undefined && timeoutMs > maxTimeoutMs))
+  if (timeoutMs === 0 || (timeoutMs !== undefined && timeoutMs > maxTimerMs))
     throw invalidResolutionError(
       name,
-      `timeoutMs must be above 0 and at most ${String(maxTimeoutMs)}; got ${String(timeoutMs)}`,
+      `timeoutMs must be above 0 and at most ${String(maxTimerMs)}; got ${String(timeoutMs)}`,
     );
   return timeoutMs;
 }

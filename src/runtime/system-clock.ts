@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 // `performance` is imported, because the global `performance` is a getter, which every read of the clock would call.
 import { performance } from 'node:perf_hooks';
-import type { Clock, Timer } from '../core/clock.js';
+import { maxTimerMs, type Clock, type Timer } from '../core/clock.js';
 
 /** Node's clock, timers and randomness. */
 export const systemClock: Clock = {
@@ -14,14 +14,11 @@ export const systemClock: Clock = {
   hostname: () => hostname(),
 };
 
-// Node fires a timer with a longer delay at once.
-const maxDelayMs = 2 ** 31 - 1;
-
 class SystemTimer implements Timer {
   readonly #timeout: NodeJS.Timeout;
 
   constructor(callback: () => void, delayMs: number) {
-    this.#timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), maxDelayMs));
+    this.#timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), maxTimerMs));
   }
 
   cancel(): void {

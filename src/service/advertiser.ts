@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
@@ -40,7 +41,7 @@ export class Advertiser {
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
     // The timer keeps the process alive while the registration waits for the registry.
-    const keepAlive = this.#runtime.clock.setTimer(() => undefined, 2 ** 31 - 1);
+    const keepAlive = this.#runtime.clock.setTimer(() => undefined, maxTimerMs);
     try {
       return await this.#register(config);
     } finally {

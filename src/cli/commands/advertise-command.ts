@@ -1,10 +1,11 @@
+import { maxTimerMs } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
 import { paths } from '../../protocol/paths.js';
 import { statusResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
-import { decimalOption, keyValueOption, maxTimerMs, millisecondsOption } from '../option-parsers.js';
+import { decimalOption, keyValueOption, millisecondsOption } from '../option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';

@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { NameChange, Endpoint } from '../../index.js';
 import { paths } from '../../protocol/paths.js';
@@ -7,7 +8,6 @@ import { parseGlobArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
-import { maxTimerMs } from '../option-parsers.js';
 
 /** `clerk watch`: prints the names that match a glob, then every change until an interrupt. */
 export const addWatchCommand = defineCommand({
