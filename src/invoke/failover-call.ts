@@ -301,7 +301,7 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
             attempt.checkAt = action.recheckMs === undefined ? Infinity : now + action.recheckMs;
           break;
         case 'join':
-          this.#join(now, action.replaces);
+          this.asyncContext.runInAsyncScope(() => this.#join(now, action.replaces));
           break;
         case 'send':
           this.#sendNext(now, action.afterMs);
@@ -532,9 +532,7 @@ export abstract class FailoverCall<A extends CallAttempt> implements TimerEntry,
       this.#cancelAttempt(replaced, 'ATTEMPT_TIMEOUT', now);
       this.untrack(replaced);
     }
-    this.asyncContext.runInAsyncScope(() =>
-      this.send(candidate, isHedge ? 'hedge' : 'join', now, needsRetry),
-    );
+    this.send(candidate, isHedge ? 'hedge' : 'join', now, needsRetry);
   }
 
   #refreshThenRecheck(): void {

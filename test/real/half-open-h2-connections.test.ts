@@ -126,9 +126,12 @@ test('a once call keeps its whole deadline on a hung connection', async () => {
   expect(peer.paths).toEqual(['/0', '/200', '/1']);
 });
 
+/** A late attempt lets later calls use new connections, which the peer counts. Here no attempt is late. */
+const neverLate = { attemptTimeoutMs: 30_000 };
+
 test('a connection with a slow response is not considered hung', async () => {
   const peer = await relayed();
-  const { orders } = testClerk([peer.address], overH2());
+  const { orders } = testClerk([peer.address], overH2(), neverLate);
 
   await orders.json(`/${2 * silentMs}`);
   await orders.json('/0');
@@ -138,7 +141,7 @@ test('a connection with a slow response is not considered hung', async () => {
 
 test('a connection with a long upload over a slow link is not considered hung', async () => {
   const peer = await relayed();
-  const { orders } = testClerk([peer.address], overH2());
+  const { orders } = testClerk([peer.address], overH2(), neverLate);
   await orders.json('/0');
   await sleep(20);
   peer.slowDown(11_000);
@@ -173,7 +176,11 @@ test('undici options with the value undefined are ignored', async () => {
 
 test.each([0, null])('with a pingInterval of %s a hung connection is not detected', async (pingInterval) => {
   const peer = await relayed();
-  const { orders } = testClerk([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval } });
+  const { orders } = testClerk(
+    [peer.address],
+    { ...overH2(), undici: { allowH2: true, pingInterval } },
+    neverLate,
+  );
   for (let i = 0; i < 5; i++) {
     await orders.json('/0');
     await sleep(20);
