@@ -15,7 +15,7 @@ test('without settings a call has four retries, after 429, 502, 503 and 504', ()
   expect(retried).toEqual([429, 502, 503, 504]);
   expect(attemptTimeout).toEqual({ minMs: 25, maxMs: undefined });
   expect(limits).toEqual({ ratio: 0.1, minPerSecond: 3 });
-  expect(budget.available(1_000)).toBe(15);
+  expect(budget.available(1_000)).toBe(20);
 });
 
 test('a later level replaces the fields that it sets, and keeps the others', () => {
