@@ -47,6 +47,7 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     loadReported: () => {},
     attemptFailed: () => {},
     attemptLate: () => {},
+    attemptHeld: () => {},
     attemptEnded: () => {},
     canDial: ({ endpoint }, now) => now >= (this.nextDialAt.get(endpoint.id) ?? 0),
     nextDialAt: ({ endpoint }) => this.nextDialAt.get(endpoint.id) ?? 0,
