@@ -1,6 +1,6 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer, Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { parseAddress } from '../../src/core/address.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
@@ -35,4 +35,41 @@ test.each(['close', 'destroy'] as const)('a pending probe ends with %s', async (
 
   expect(await probe).toBe('ended');
   await gone;
+});
+
+test.each([
+  'HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n',
+  'HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\n{}',
+  'HTTP/1.1 200 OK\r\n',
+  'hello',
+])('any byte of a response to a probe is a sign of life: %j', async (response) => {
+  const peer = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('data', () => socket.write(response));
+  });
+  await new Promise<void>((resolve) => void peer.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void peer.close());
+  const address = `http://127.0.0.1:${String((peer.address() as AddressInfo).port)}`;
+  const transport = defaultTransport({ connections: 1, maxSockets: 1, tls: {}, undici: {} }, systemClock);
+  const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
+  await channel.probe(20_000);
+  await channel.close();
+});
+
+test('a probe that times out destroys the socket that is still connecting', async () => {
+  const dialed: Socket[] = [];
+  const connect = () => {
+    const socket = new Socket();
+    dialed.push(socket);
+    return socket;
+  };
+  const address = 'http://orders.internal:80';
+  const transport = defaultTransport(
+    { connections: 1, maxSockets: 1, tls: {}, undici: { connect } },
+    systemClock,
+  );
+  const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
+  await expect(channel.probe(1)).rejects.toThrow();
+  expect(dialed.map(({ destroyed }) => destroyed)).toEqual([true]);
+  await channel.close();
 });
