@@ -135,6 +135,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   });
   const clerk: Clerk = new DefaultClerk({
     config,
+    clock,
+    logger,
     events,
     callTracker,
     timerWheel: context.timerWheel,

@@ -16,11 +16,6 @@ export class CallTracker {
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
-  /**
-   * Counts a call as started. `finish` must follow.
-   *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
-   */
   start(): void {
     this.assertOpen();
     this.#count++;
@@ -35,8 +30,9 @@ export class CallTracker {
     this.#isClosed = true;
   }
 
-  get isBusy(): boolean {
-    return this.#count > 0;
+  /** Number of calls that have started and not finished. */
+  get inFlight(): number {
+    return this.#count;
   }
 
   /**

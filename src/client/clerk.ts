@@ -106,8 +106,9 @@ export interface Clerk extends AsyncDisposable {
   removeListener<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /**
-   * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response
-   * bodies have ended, then releases all resources. May be called repeatedly.
+   * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response bodies
+   * have ended, then releases all resources. Waits at most the `closeTimeoutMs` of {@link createClerk}, then destroys
+   * what is left. May be called repeatedly.
    */
   close(): Promise<void>;
 

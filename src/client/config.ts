@@ -22,6 +22,7 @@ export interface ClerkConfig {
   /** Undefined: derived from the maximum number of open files. */
   readonly maxSockets: number | undefined;
   readonly maxPending: number;
+  readonly closeTimeoutMs: number;
   readonly host: string | undefined;
   readonly zone: string | undefined;
   readonly dispatcher: Dispatcher | undefined;
@@ -37,6 +38,7 @@ export const defaults = Object.freeze({
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
+  closeTimeoutMs: 30_000,
   /** @see [Decision 014](../../docs/decisions/014-random-subset.md) */
   subsetSize: 100,
   /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
@@ -57,6 +59,7 @@ const clerkKeys = Object.keys({
   connections: true,
   maxSockets: true,
   maxPending: true,
+  closeTimeoutMs: true,
   host: true,
   zone: true,
   dispatcher: true,
@@ -124,6 +127,12 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     maxSockets:
       given.maxSockets === undefined ? undefined : checkInteger(given.maxSockets, 1, 1_000_000, 'maxSockets'),
     maxPending: checkInteger(given.maxPending ?? defaults.maxPending, 1, 1_000_000, 'maxPending'),
+    closeTimeoutMs: checkInteger(
+      given.closeTimeoutMs ?? defaults.closeTimeoutMs,
+      0,
+      2 ** 31 - 1,
+      'closeTimeoutMs',
+    ),
     host: checkString(given.host, 'host'),
     zone: checkString(given.zone, 'zone'),
     dispatcher,

@@ -5,8 +5,10 @@ import type { ClerkResponse, RequestOptions } from '../binding/request-options.j
 import { copyOptions } from '../binding/request-copy.js';
 import { describeValue } from '../core/describe-value.js';
 import { releaseBody } from '../core/release-body.js';
-import { ClerkError, isClerkError } from '../core/errors.js';
+import type { Clock, Timer } from '../core/clock.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { ClerkEvent } from '../core/events.js';
+import type { Logger } from '../core/logger.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 import type { LastKnownGood } from '../resolve/last-known-good.js';
@@ -25,6 +27,8 @@ import type { Resolved } from './resolved.js';
 /** The objects to which the methods of {@link DefaultClerk} delegate. */
 export interface ClerkDependencies {
   readonly config: ClerkConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly events: ClerkEvents;
   readonly callTracker: CallTracker;
   readonly timerWheel: TimerWheel;
@@ -121,14 +125,19 @@ export class DefaultClerk implements Clerk {
 
   close(): Promise<void> {
     this.#dependencies.callTracker.close();
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#closeInTime();
     return this.#closing;
   }
 
   async destroy(error?: Error | null): Promise<void> {
+    await this.#destroyCalls(
+      error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight'),
+    );
+    await this.#release();
+  }
+
+  async #destroyCalls(reason: Error): Promise<void> {
     const { bindings, callTracker, timerWheel } = this.#dependencies;
-    const reason =
-      error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight');
     callTracker.close();
     this.#closing ??= Promise.resolve();
     timerWheel.abortAll(
@@ -139,16 +148,43 @@ export class DefaultClerk implements Clerk {
     this.#abortPending();
     await bindings.destroy(reason);
     callTracker.stopWaiting();
-    await this.#release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  /** Waits for the calls in flight. After `closeTimeoutMs`, destroys what is left. */
+  async #closeInTime(): Promise<void> {
+    const { clock, callTracker, config, logger } = this.#dependencies;
+    const { closeTimeoutMs } = config;
+    let timer: Timer | undefined;
+    const timeout = new Promise<'late'>((resolve) => {
+      timer = clock.setTimer(() => resolve('late'), closeTimeoutMs);
+    });
+    const result = await Promise.race([this.#closeGracefully(), timeout]);
+    timer?.cancel();
+    if (result !== 'late') return;
+    const count = callTracker.inFlight;
+    const left =
+      count === 0
+        ? 'the registry or a connection did not close'
+        : `${String(count)} ${count === 1 ? 'call or response body has' : 'calls or response bodies have'} not ended; read or discard each response body, and release each acquired endpoint`;
+    logger.warn(`clerk.close() destroys what is left after ${String(closeTimeoutMs)} ms: ${left}`);
+    await this.#destroyCalls(
+      new ClerkError(
+        'CLERK_CLOSED',
+        `The clerk was closed, and the call did not end within ${String(closeTimeoutMs)} ms`,
+      ),
+    );
+    this.#release().catch((error: unknown) =>
+      logger.warn(`The registry of the clerk could not be closed: ${errorMessage(error)}`),
+    );
+  }
+
+  async #closeGracefully(): Promise<void> {
     const { bindings, controller, callTracker } = this.#dependencies;
-    if (callTracker.isBusy) await callTracker.whenIdle();
+    if (callTracker.inFlight > 0) await callTracker.whenIdle();
     if (controller.signal.aborted) return;
     this.#abortPending();
     await bindings.close();

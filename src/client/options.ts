@@ -45,6 +45,11 @@ export interface ClerkOptions {
    * `LIMIT_EXCEEDED`. Default 1,024.
    */
   readonly maxPending?: number;
+  /**
+   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After that
+   * time, `close` destroys what is left and logs a warning. Default 30,000.
+   */
+  readonly closeTimeoutMs?: number;
   /** Host on which the program runs, which the policy `local-first` prefers. Default: the hostname of the machine. */
   readonly host?: string;
   /** Zone of the host, which the policy `local-first` prefers after the host itself. Default: no zone. */

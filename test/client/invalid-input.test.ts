@@ -30,6 +30,9 @@ test.each([
   [{ registry, snapshotFile: '' }, /snapshotFile must be a string that is not empty; got ''/],
   [{ registry, connections: 0 }, /connections must be an integer from 1 to 10000; got 0/],
   [{ registry, maxPending: 1.5 }, /maxPending must be an integer from 1 to 1000000; got 1.5/],
+  [{ registry, maxSockets: 0 }, /maxSockets must be an integer from 1 .*; got 0/],
+  [{ registry, closeTimeoutMs: -1 }, /closeTimeoutMs must be an integer from 0 .*; got -1/],
+  [{ registry, closeTimeoutMs: Infinity }, /closeTimeoutMs must be .*; got Infinity/],
   [{ registry, undici: { maxResponsSize: 1 } }, /undici: unknown option 'maxResponsSize'/],
   [{ registry, undici: { headersTimeout: 'x' } }, /undici rejects.*headersTimeout/],
   [{ registry, tls: { certificate: 'x' } }, /tls: unknown option/],
@@ -171,7 +174,11 @@ test.each([
   ['acquire', { retries: false }],
   ['ready', { affinity: 'a' }],
 ] as const)('%s(%j) is rejected', async (method, options) => {
-  const error = await clerkErrorOf(cluster().clerk.bind('/s')[method](options as never));
+  const error = await clerkErrorOf(
+    cluster()
+      .clerk.bind('/s')
+      [method](options as never),
+  );
   expect(error.code).toBe('CONFIG_INVALID');
   expect(error.message).toContain(`unknown option '${String(Object.keys(options)[0])}'`);
 });

@@ -1,6 +1,6 @@
 /** Closing and destroying a clerk: what is awaited, what ends, and what is rejected afterwards. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createClerk } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
@@ -165,4 +165,97 @@ test('await using closes the clerk, and so does closing its dispatcher', async (
   const third = createClerk({ registry: { '/shop/orders': server.address } });
   await third.dispatcher.destroy();
   expect((await clerkErrorOf(third.resolve('/shop/orders'))).code).toBe('CLERK_CLOSED');
+});
+
+/** A logger that records its warnings. */
+function warningLogger() {
+  const warnings: string[] = [];
+  const ignore = (): void => undefined;
+  return {
+    warnings,
+    logger: {
+      debug: ignore,
+      info: ignore,
+      error: ignore,
+      warn: (message: string) => void warnings.push(message),
+    },
+  };
+}
+
+describe('after closeTimeoutMs, close destroys', () => {
+  test('a body over 64 KiB that the program never reads, and warns', async () => {
+    const server = await webServer((_request, response) => void response.end(Buffer.alloc(10_000_000)));
+    const { logger, warnings } = warningLogger();
+    const { orders, clerk } = testClerk([server.address], { closeTimeoutMs: 100, logger });
+    const { body } = await orders.request({ path: '/orders' });
+
+    await clerk.close();
+
+    expect(warnings).toEqual([
+      expect.stringMatching(/left after 100 ms: 1 call or response body has not ended/),
+    ]);
+    await expect(body.text()).rejects.toThrow(/did not end within 100 ms/);
+  });
+
+  test('a call in flight, which then fails', async () => {
+    const server = await webServer(() => undefined);
+    const { logger } = warningLogger();
+    const { orders, clerk } = testClerk([server.address], { closeTimeoutMs: 100, logger });
+    const failed = clerkErrorOf(orders.json('/orders'));
+    await server.waitForRequests(1);
+
+    await clerk.close();
+
+    expect(await failed).toMatchObject({ code: 'CLERK_CLOSED', execution: 'unknown' });
+  });
+
+  test('an acquired endpoint that is never released', async () => {
+    const { logger, warnings } = warningLogger();
+    const { orders, clerk } = testClerk([await unusedAddress()], { closeTimeoutMs: 100, logger });
+    const acquired = await orders.acquire();
+
+    await clerk.close();
+
+    expect(acquired.signal.aborted).toBe(true);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('nothing and waits no longer when the last call ends before, without a warning', async () => {
+    const server = await webServer((_request, response) => void setTimeout(() => response.end('{}'), 50));
+    const { logger, warnings } = warningLogger();
+    const { orders, clerk } = testClerk([server.address], { closeTimeoutMs: 2 ** 31 - 1, logger });
+    const call = orders.json('/orders');
+
+    await clerk.close();
+
+    expect([await call, warnings]).toEqual([{}, []]);
+  });
+
+  test('everything at once with 0', async () => {
+    const server = await webServer(() => undefined);
+    const { logger } = warningLogger();
+    const { orders, clerk } = testClerk([server.address], { closeTimeoutMs: 0, logger });
+    const failed = clerkErrorOf(orders.json('/orders'));
+    await server.waitForRequests(1);
+
+    await clerk.close();
+
+    expect((await failed).code).toBe('CLERK_CLOSED');
+  });
+});
+
+test('close does not wait longer than closeTimeoutMs for a registry that does not close', async () => {
+  const { logger, warnings } = warningLogger();
+  const clerk = createClerk({
+    registry: {
+      resolve: () => Promise.resolve({ kind: 'absent' }),
+      close: () => new Promise<void>(() => undefined),
+    },
+    closeTimeoutMs: 100,
+    logger,
+  });
+
+  await clerk.close();
+
+  expect(warnings).toEqual([expect.stringMatching(/registry or a connection did not close/)]);
 });
