@@ -166,7 +166,9 @@ export class LookupCache {
       kind: service === undefined ? 'directory' : 'service',
       path,
       policy: service?.policy ?? null,
-      ...(service?.timeoutMs !== undefined && { timeoutMs: service.timeoutMs }),
+      timeoutMs: service?.timeoutMs,
+      attemptTimeoutMs: service?.attemptTimeoutMs,
+      retries: service?.retries,
       launchable: service?.launch ? isStartable(service.launch.manifest) : false,
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });

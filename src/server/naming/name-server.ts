@@ -219,12 +219,13 @@ export class NameServer implements NameService {
     for (const name of this.#state.names.from('')) {
       const record = this.#state.entry(name);
       if (record === undefined) continue;
-      const { kind, guaranteedMs } = record;
-      if (kind === 'link') yield { kind, name, target: record.target, guaranteedMs };
-      else if (kind === 'directory') yield { kind, name, id: record.id };
+      if (record.kind === 'link') {
+        const { kind, target, guaranteedMs } = record;
+        yield { kind, name, target, guaranteedMs };
+      } else if (record.kind === 'directory') yield { kind: record.kind, name, id: record.id };
       else if (record.defined) {
-        const { policy, timeoutMs, launch } = record;
-        yield { kind, name, policy, ...(timeoutMs !== undefined && { timeoutMs }), guaranteedMs, launch };
+        const { kind, defined: _, pending: _pending, ...config } = record;
+        yield { kind, name, ...config };
       }
     }
   }

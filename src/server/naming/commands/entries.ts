@@ -7,7 +7,13 @@ import { hasDescendants, type NamingView } from '../state/naming-view.js';
 import type { EntryRecord, LinkRecord, ServiceRecord } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
-import { checkGuarantee, checkLaunchRule, checkPolicy, checkTimeout } from './validate-command.js';
+import {
+  checkGuarantee,
+  checkLaunchRule,
+  checkPolicy,
+  checkRetryOverrides,
+  checkTimeout,
+} from './validate-command.js';
 
 /** Record of a service that no client has defined. The service exists because an endpoint registered under its name. */
 export const implicitService: ServiceRecord = Object.freeze({
@@ -26,15 +32,17 @@ export function define(view: NamingView, request: DefineRequest, context: PlanCo
   const {
     policy = current.policy,
     timeoutMs = current.timeoutMs ?? null,
+    attemptTimeoutMs = current.attemptTimeoutMs ?? null,
+    retries = current.retries ?? null,
     guaranteedMs = current.guaranteedMs,
     launch = current.launch,
   } = request;
-  const checkedTimeoutMs = checkTimeout(timeoutMs);
   const next: ServiceRecord = {
     kind: 'service',
     defined: true,
     policy: checkPolicy(policy),
-    ...(checkedTimeoutMs !== null && { timeoutMs: checkedTimeoutMs }),
+    ...(timeoutMs !== null && { timeoutMs: checkTimeout(timeoutMs) }),
+    ...checkRetryOverrides(attemptTimeoutMs, retries),
     guaranteedMs: checkGuarantee(guaranteedMs),
     launch: checkLaunchRule(launch),
   };

@@ -2,8 +2,10 @@
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { PolicyName } from '../../../core/policy.js';
+import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import { limits } from '../../../protocol/limits.js';
 import type { LaunchRule } from '../../../protocol/messages.js';
+import type { ServiceRecord } from '../state/records.js';
 
 const policies: Readonly<Record<PolicyName, true>> = {
   'local-first': true,
@@ -29,8 +31,22 @@ export function checkGuarantee(guaranteedMs: unknown): number {
   return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-export function checkTimeout(timeoutMs: unknown): number | null {
-  return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
+export function checkTimeout(timeoutMs: unknown): number {
+  return checkMs(timeoutMs, 'timeout', 1);
+}
+
+/** Returns the retry settings of a service config; null stands for a missing setting. */
+export function checkRetryOverrides(
+  attemptTimeoutMs: unknown,
+  retries: unknown,
+): Pick<ServiceRecord, 'attemptTimeoutMs' | 'retries'> {
+  const createError = (problem: string): ClerkError => new ClerkError('CONFIG_INVALID', `Field ${problem}`);
+  const checkedTimeout = checkAttemptTimeout(attemptTimeoutMs ?? undefined, createError);
+  const checkedRetries = checkRetries(retries ?? undefined, createError);
+  return {
+    ...(checkedTimeout !== undefined && { attemptTimeoutMs: checkedTimeout }),
+    ...(checkedRetries !== undefined && { retries: checkedRetries }),
+  };
 }
 
 /** @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5) */

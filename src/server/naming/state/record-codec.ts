@@ -5,6 +5,7 @@
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isName } from '../../../core/name.js';
+import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
@@ -149,6 +150,8 @@ function parseEntry(json: string): EntryRecord {
   if (kind === 'service') {
     checkBoolean(record.defined);
     checkInteger(record.timeoutMs ?? 0);
+    checkAttemptTimeout(record.attemptTimeoutMs, TypeError);
+    checkRetries(record.retries, TypeError);
   } else if (!isName(kind === 'link' ? record.target : `/${record.id}`))
     throw new TypeError('the target or the identifier is not a name');
   return Object.freeze(record);

@@ -1,3 +1,4 @@
+import type { AttemptTimeoutOptions, RetryOptions } from '../../../core/retry-options.js';
 import type { LaunchRule } from '../../../protocol/messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
@@ -9,6 +10,8 @@ export interface ServiceRecord {
   readonly policy: string | null;
   /** Default timeout of a call to the service, in ms. */
   readonly timeoutMs?: number;
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  readonly retries?: RetryOptions | false;
   readonly guaranteedMs: number;
   readonly launch: LaunchRule | null;
   readonly pending?: PendingChange;
