@@ -18,6 +18,7 @@ export interface EventStreamOptions {
   /** Timeout from the call of `start` to the response headers, in ms. */
   readonly startTimeoutMs: number;
   readonly connectionError: (error: unknown) => ClerkError;
+  readonly destroyConnecting: () => void;
 }
 
 /**
@@ -148,5 +149,6 @@ export class EventStream implements RequestHandler {
     this.#hasEnded = true;
     this.#timer?.cancel();
     void this.#client.destroy();
+    this.#options.destroyConnecting();
   }
 }

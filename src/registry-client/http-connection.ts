@@ -6,7 +6,7 @@ import type { TlsOptions, RequestHandler } from '../core/transport.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
 import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
-import { originOf, unrefConnector, type UndiciModule } from './unref-connector.js';
+import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from './unref-connector.js';
 
 export interface HttpConnectionOptions {
   readonly clock: Clock;
@@ -37,6 +37,7 @@ class HttpConnection implements RegistryConnection {
   readonly #options: HttpConnectionOptions;
   readonly #streams = new Set<EventStream>();
   #pool: Pool | undefined;
+  #connector: UnrefConnector | undefined;
   #isClosed = false;
 
   constructor(address: Address, options: HttpConnectionOptions) {
@@ -59,9 +60,10 @@ class HttpConnection implements RegistryConnection {
   stream(request: RegistryRequest, listener: StreamListener): () => void {
     const { clock, tls } = this.#options;
     const undici = this.#options.undici();
+    const connector = unrefConnector(undici, this.#address, tls, connectTimeoutMs);
     const stream = new EventStream(
       new undici.Client(originOf(this.#address), {
-        connect: unrefConnector(undici, this.#address, tls, connectTimeoutMs),
+        connect: connector.connect,
         headersTimeout: 0,
         // The listener knows the heartbeat interval and measures the silence.
         bodyTimeout: 0,
@@ -71,6 +73,7 @@ class HttpConnection implements RegistryConnection {
         clock,
         startTimeoutMs: connectTimeoutMs + headersTimeoutMs,
         connectionError: (error) => unreachableError(this.url, error),
+        destroyConnecting: connector.destroyConnecting,
       },
       {
         onActivity: () => listener.onActivity(),
@@ -93,14 +96,17 @@ class HttpConnection implements RegistryConnection {
     this.#isClosed = true;
     for (const stream of this.#streams) stream.stop();
     this.#streams.clear();
-    await this.#pool?.destroy(unreachableError(this.url, new Error('the connection is closed')));
+    const destroyed = this.#pool?.destroy(unreachableError(this.url, new Error('the connection is closed')));
+    this.#connector?.destroyConnecting();
+    await destroyed;
   }
 
   #createPool(): Pool {
     const undici = this.#options.undici();
+    this.#connector = unrefConnector(undici, this.#address, this.#options.tls, connectTimeoutMs);
     return new undici.Pool(originOf(this.#address), {
       connections: maxConnections,
-      connect: unrefConnector(undici, this.#address, this.#options.tls, connectTimeoutMs),
+      connect: this.#connector.connect,
       headersTimeout: 0,
       bodyTimeout: 0,
     });

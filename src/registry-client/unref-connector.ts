@@ -9,8 +9,15 @@ type Connector = ReturnType<UndiciModule['buildConnector']>;
 /** undici's connectors return the socket, unlike their declared type. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
+/** A connector whose sockets never keep the process alive once they are connected. */
+export interface UnrefConnector {
+  readonly connect: Connector;
+  /** Destroys the sockets that are still connecting. undici leaves these sockets open, and they keep the process alive. */
+  readonly destroyConnecting: () => void;
+}
+
 /**
- * Creates a connector whose sockets never keep the process alive.
+ * Creates an {@link UnrefConnector}.
  *
  * @param timeoutMs - timeout of the connection with its TLS handshake, in ms, accurate to about 500 ms
  */
@@ -19,19 +26,30 @@ export function unrefConnector(
   address: Address,
   tls: TlsOptions,
   timeoutMs: number,
-): Connector {
+): UnrefConnector {
   const dial = undici.buildConnector({
     ...tls,
     allowH2: false,
     timeout: timeoutMs,
     ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
   } as Parameters<UndiciModule['buildConnector']>[0]) as Dial;
-  return (options, callback) => {
-    const socket = dial(options, callback);
-    if (socket === undefined) return;
-    socket.unref();
-    // undici calls `ref` before each request.
-    socket.ref = () => socket;
+  const connecting = new Set<Socket>();
+  return {
+    connect(options, callback) {
+      const socket = dial(options, (...result) => {
+        if (socket !== undefined) connecting.delete(socket);
+        callback(...result);
+      });
+      if (socket === undefined) return;
+      connecting.add(socket);
+      socket.unref();
+      // undici calls `ref` before each request.
+      socket.ref = () => socket;
+    },
+    destroyConnecting: () => {
+      for (const socket of connecting) socket.destroy(new Error('the connection is closed'));
+      connecting.clear();
+    },
   };
 }
 

@@ -1,14 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import type { AddressInfo } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { undici } from '../../src/transport/load-undici.js';
 import { httpConnection } from '../../src/registry-client/http-connection.js';
 import type { RegistryConnection, StreamEvent } from '../../src/registry-client/connection.js';
+import type { UndiciModule } from '../../src/registry-client/unref-connector.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -72,6 +73,27 @@ test('lines of JSON are sent as bytes, and received as an array', async () => {
     status: 200,
     body: [{ type: 'application/x-ndjson' }, { name: '/a' }, { name: '/b' }],
   });
+});
+
+test('close destroys the sockets that are still connecting', async () => {
+  const sockets: Socket[] = [];
+  const neverConnects = (): Socket => {
+    const socket = new Socket();
+    sockets.push(socket);
+    return socket;
+  };
+  const silentUndici = { ...undici(), buildConnector: () => neverConnects } as unknown as UndiciModule;
+  const connection = httpConnection('http://10.255.255.1:1', {
+    clock: systemClock,
+    tls: {},
+    undici: () => silentUndici,
+  });
+  const response = connection.request({ path: '/' }, neverAborted);
+  connection.stream({ path: '/' }, { onActivity: () => {}, onEvent: () => {}, onEnd: () => {} });
+  await vi.waitFor(() => expect(sockets).toHaveLength(2));
+  await connection.close();
+  await expect(response).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
 });
 
 test('connects over a unix socket', async () => {
