@@ -84,6 +84,41 @@ test('names are defined, listed, linked, moved and removed', async () => {
   expect(await runLine('rm /nowhere')).toMatch(/^3 clerk: /);
 });
 
+test('retry settings of a service are stored, shown, exported and removed', async () => {
+  const settings = {
+    attemptTimeoutMs: { min: 50, max: 500 },
+    retries: { max: 1, statuses: [503], budget: { ratio: 0.2 } },
+  };
+  await runLine('define /a --guarantee 0 --attempt-timeout 50..500 --retries max=1,statuses=503,ratio=0.2');
+  expect(await runLine('resolve /a')).toContain(
+    'attempt timeout 50 ms to 500 ms, retries max=1,statuses=503,ratio=0.2',
+  );
+  expect(JSON.parse((await runLine('resolve /a --json')).slice(2))).toMatchObject(settings);
+  const exported = await runCli(['export'], { registry });
+  expect(JSON.parse(exported.out)).toMatchObject(settings);
+  const other = await startRegistry();
+  await runCli(['import'], { registry: other, stdin: exported.out });
+  expect((await runCli(['export'], { registry: other })).out).toBe(exported.out);
+  await runLine('define /a --policy random');
+  expect(JSON.parse((await runLine('resolve /a --json')).slice(2))).toMatchObject(settings);
+  await runLine('define /a --no-attempt-timeout --retries off');
+  expect(await runLine('resolve /a --json')).toMatch(/"policy":"random","retries":false,/);
+  await runLine('define /a --retries default');
+  expect(await runLine('resolve /a --json')).not.toMatch(/retries|attemptTimeoutMs/);
+});
+
+test.each([
+  ['--attempt-timeout 500..50', 'attemptTimeoutMs.min must be at most attemptTimeoutMs.max'],
+  ['--retries max=101', 'retries.max must be an integer from 0 to 100; got 101'],
+  ['--retries statuses=200', 'retries.statuses must contain only integers from 400 to 599; got 200'],
+  ['--retries ratio=1.1', 'retries.budget.ratio must be a number from 0 to 1; got 1.1'],
+  ['--retries per-second=10001', 'retries.budget.minPerSecond must be a number from 0 to 10000; got 10001'],
+])('define %s is rejected with the reason', async (options, reason) => {
+  const { code, err } = await runCli(['define', '/a', ...options.split(' ')], { registry });
+  expect(code).toBe(2);
+  expect(err.toLowerCase()).toContain(reason.toLowerCase());
+});
+
 test('a guaranteed setting is kept, unless the change is scheduled or forced', async () => {
   await runLine('define /a --guarantee 60000');
   await runLine('resolve /a');
