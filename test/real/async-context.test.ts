@@ -1,5 +1,6 @@
 /** AsyncLocalStorage is preserved in policies, affinity functions, call() functions, factories and the code after every await. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClerk, type Clerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
@@ -188,4 +189,30 @@ test('no context is retained after its call', async () => {
   // Timers and sockets created by the first call must not carry its context into later calls.
   expect(await requestId.run('second', () => orders.json('/orders').then(here))).toBe('second');
   expect(await orders.json('/orders').then(here)).toBe('none');
+});
+
+test("undici's diagnostics of a call are published in its context, also when it waits for a connection", async () => {
+  const server = await hello();
+  const { orders } = testClerk([server.address], { connections: 1 });
+  const seen: string[] = [];
+  for (const name of [
+    'undici:request:create',
+    'undici:client:sendHeaders',
+    'undici:request:bodySent',
+    'undici:request:headers',
+    'undici:request:trailers',
+  ]) {
+    const onMessage = (message: unknown): void => {
+      const { path } = (message as { request: { path: string } }).request;
+      seen.push(`${path} in ${here()}`);
+    };
+    subscribe(name, onMessage);
+    onTestFinished(() => void unsubscribe(name, onMessage));
+  }
+
+  await inContexts((id) => orders.text(`/${id.replace(' ', '-')}`));
+
+  const expected = Array.from({ length: 20 }, (_, i) => `/call-${String(i)} in call ${String(i)}`);
+  expect(new Set(seen)).toEqual(new Set(expected));
+  expect(seen).toHaveLength(100);
 });
