@@ -135,7 +135,10 @@ const recheck: CallAction = { do: 'wait', recheckMs };
 const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
-  if (attempt.isQueued) return canJoin(call) ? [join(call), recheck] : [recheck];
+  // While another attempt is not late, its response is awaited first.
+  const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
+  const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
+  if (attempt.isQueued) return joinIfNeeded;
   const isUnsent = attempt.stage === 'waiting';
   if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
     // A request that may be sent only once moves, as long as no byte of it was written.
@@ -144,7 +147,7 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
   }
   if (call.kind === 'once') return [wait];
   if (!call.isReplayable || call.retries === undefined) return [{ do: 'suspect' }, wait];
-  return [{ do: 'suspect' }, ...(canJoin(call) ? [join(call), recheck] : [recheck])];
+  return [{ do: 'suspect' }, ...joinIfNeeded];
 }
 
 function afterResponse(

@@ -165,6 +165,17 @@ property(
   },
 );
 
+property(
+  'an attempt joins only late ones, unless the hedging policy wants a second attempt',
+  (call, event, actions) => {
+    if (event.type === 'hedge-due' || !does(actions, 'join')) return;
+    const lateOnes = remaining(call, event).filter(
+      ({ number, isLate }) => isLate || (event.type === 'late' && number === event.attempt.number),
+    );
+    expect(lateOnes).toEqual(remaining(call, event));
+  },
+);
+
 property('no attempt joins with less than 10 ms left or when no attempt is left', (call, _event, actions) => {
   if (!does(actions, 'join')) return;
   expect(call.leftMs).toBeGreaterThanOrEqual(10);

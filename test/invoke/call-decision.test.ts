@@ -132,10 +132,22 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'suspect, join for 2, wait 100',
     ],
     [
-      'with three in flight a late attempt behind a timely one is replaced',
+      'a late first attempt that was joined is joined again only when the second attempt is late too',
+      racing(late(1), sent(2)),
+      isLate(late(1)),
+      'suspect, wait 100',
+    ],
+    [
+      'a late attempt beside a timely hedge is not joined',
+      racing(sent(1), sent(2)),
+      isLate(sent(1)),
+      'suspect, wait 100',
+    ],
+    [
+      'a late third attempt is not replaced while the second is not late',
       racing(late(1), sent(2), late(3)),
       isLate(late(3)),
-      'suspect, join for 3, wait 100',
+      'suspect, wait 100',
     ],
     [
       'with three in flight the first attempt is never replaced, even if it alone is late',
@@ -215,6 +227,12 @@ describe('an attempt of a safe or idempotent call is late', () => {
       { ...racing(queued(1)), hasBudget: false },
       isLate(queued(1)),
       'join, wait 100',
+    ],
+    [
+      'an attempt that waits for a free connection is joined once, while the second is not late',
+      racing(queued(1), connecting(2)),
+      isLate(queued(1)),
+      'wait 100',
     ],
     [
       'an attempt that waits for a free connection stays without another endpoint',
