@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
+import { definedFields } from '../core/defined-fields.js';
 import { describeValue } from '../core/describe-value.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
@@ -136,15 +137,11 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     host: checkString(given.host, 'host'),
     zone: checkString(given.zone, 'zone'),
     dispatcher,
-    undici: Object.freeze(definedEntries(options.undici ?? {})),
+    // An undefined value would override a default of undici.
+    undici: Object.freeze(definedFields(options.undici ?? {})),
     runtime: options.runtime ?? {},
     logger: options.logger,
   });
-}
-
-/** Removes keys with the value undefined, which would override a default of undici. */
-function definedEntries(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {

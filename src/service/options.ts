@@ -1,3 +1,4 @@
+import { definedFields } from '../core/defined-fields.js';
 import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -104,7 +105,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
         : Array.isArray(options.address)
           ? { addresses: options.address }
           : { address: options.address }),
-      ...definedEntries({ zone, version, host, id, weight, attributes }),
+      ...definedFields({ zone, version, host, id, weight, attributes }),
     },
     name ?? 'advertise()',
   );
@@ -167,10 +168,6 @@ function checkMs(value: unknown, min: number, max: number, key: string): number 
   if (typeof value !== 'number' || !(value >= min && value <= max))
     throw advertiseError(`needs a ${key} from ${min} to ${max} ms; got ${String(value)}`);
   return value;
-}
-
-function definedEntries(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
 
 function advertiseError(message: string): ClerkError {
