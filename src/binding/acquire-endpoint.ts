@@ -64,7 +64,7 @@ export function acquireEndpoint(
     service.clerk.closeSignal.removeEventListener('abort', onClosed);
     const now = context.clock.now();
     if (verdict === 'success') context.health.responseReceived(candidate, undefined, now);
-    else if (verdict === 'failure') context.health.attemptFailed(candidate, 'status', acquiredAt, now);
+    else if (verdict === 'failure') context.health.attemptFailed(candidate, 'failure', acquiredAt, now);
     context.health.attemptEnded(candidate, verdict === 'success' || verdict === 'failure');
     context.finishCall();
   };

@@ -9,8 +9,9 @@ import type { Load } from './load-report.js';
  * - `reset` the connection was closed before a response: makes the endpoint suspect
  * - `connect-timeout` no connection was established in time: makes the endpoint suspect, if the endpoint is silent
  * - `status` the response reports a failure: ejects the endpoint when too many responses do
+ * - `failure` the program reports a failure: as `status`, but is not a sign of life
  */
-export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status';
+export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'failure';
 
 /**
  * Port through which attempts update the health of endpoints. All methods are synchronous and cheap, and never throw.

@@ -215,6 +215,9 @@ export class EndpointTable implements Health {
         this.#heard(member, 0, now);
         this.#failing.onFailure(member, startedAt, now);
         return;
+      case 'failure':
+        this.#failing.onFailure(member, startedAt, now);
+        return;
       case 'connect-timeout':
         member.observeAtLeast(now - startedAt, now);
         this.#dials.onConnectTimeout(member, startedAt, now);

@@ -156,7 +156,7 @@ class CustomCall<T> extends PromisedCall<T, CustomAttempt> {
     const now = context.clock.now();
     const { candidate, startedAt } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    context.health.attemptFailed(candidate, isSystemError(thrown) ? 'reset' : 'status', startedAt, now);
+    context.health.attemptFailed(candidate, isSystemError(thrown) ? 'reset' : 'failure', startedAt, now);
     this.record(attempt, 'failure', codeOf(thrown), now - startedAt, thrown);
     this.endAttempt(attempt);
     this.untrack(attempt);
