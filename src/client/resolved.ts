@@ -1,6 +1,8 @@
+import { definedFields } from '../core/defined-fields.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
 import type { ResolvedService } from '../core/resolution-result.js';
+import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 
 /** The result of {@link Clerk.resolve}. Plain data. */
 export interface Resolved {
@@ -20,6 +22,10 @@ export interface Resolved {
    * Call timeout of the service config, in ms. Applies to a call if neither the call nor its binding sets a timeout.
    */
   readonly timeoutMs?: number;
+  /** Attempt timeout of the service config: a number of ms, or bounds. */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  /** Retries of the service config; `false`: none after the request was sent. */
+  readonly retries?: RetryOptions | false;
   /** Revision of the result, exactly as the registry sent the revision. */
   readonly revision: string;
   /** Time in ms, from the start of the lookup, for which the result may be used. */
@@ -31,14 +37,10 @@ export interface Resolved {
 }
 
 export function toResolved(resolution: ResolvedService, now: number): Resolved {
+  const { name, canonical, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = resolution;
   return {
-    name: resolution.name,
-    canonical: resolution.canonical,
-    kind: 'service',
-    path: resolution.path,
-    endpoints: resolution.endpoints,
-    policy: resolution.policy,
-    ...(resolution.timeoutMs !== undefined && { timeoutMs: resolution.timeoutMs }),
+    ...{ name, canonical, kind: 'service', path, endpoints, policy },
+    ...definedFields({ timeoutMs, attemptTimeoutMs, retries }),
     revision: resolution.revision,
     guaranteedMs: resolution.ttlMs,
     ageMs: Math.max(0, now - resolution.requestedAt),
