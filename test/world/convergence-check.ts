@@ -73,7 +73,12 @@ export async function checkBudgetRefills(simulation: SimulationState): Promise<v
   simulation.oracle.isCalm = true;
   simulation.faults.aftershock();
   for (let i = 0; i < 6; i++)
-    scheduleCall(simulation, 100 * i, { ...drawCall(simulation), kind: 'safe', method: 'json' });
+    scheduleCall(simulation, 100 * i, {
+      ...drawCall(simulation),
+      kind: 'safe',
+      method: 'json',
+      route: calmRoute,
+    });
   await simulation.runtime.advance(11_000);
   simulation.replicas.replyRule = () => ({});
 }

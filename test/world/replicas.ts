@@ -109,11 +109,18 @@ export class Replicas {
     return this.all.filter((replica) => replica.service === service && listed?.has(replica.id) === true);
   }
 
-  /** Whether the instance with an id exists and has had no fault since an instant. Another process may have taken its id over. */
+  /**
+   * Whether the instance with an id exists and has had no fault since an instant. Another process may have taken over its id, or
+   * its address.
+   */
   isHealthySince(id: string, at: number): boolean {
     const all = this.all.filter((replica) => replica.id === id);
     const last = all.pop();
-    return last?.isHealthySince(at) === true && all.every(({ troubledAt }) => troubledAt < at);
+    return (
+      last?.isHealthySince(at) === true &&
+      this.at(last.address)?.isHealthySince(at) === true &&
+      all.every(({ troubledAt }) => troubledAt <= at)
+    );
   }
 
   /** The replica that uses an address now. */
@@ -198,7 +205,7 @@ function isHealthySince(
 ): boolean {
   const { down, refusing, stalled, paused } = impairments;
   if (down + refusing + stalled + paused > 0 || leaving || ended) return false;
-  return slowMs === 0 && status === undefined && (troubledAt < at || at === Infinity);
+  return slowMs === 0 && status === undefined && troubledAt <= at;
 }
 
 /** The endpoint of a replica as it is registered. */

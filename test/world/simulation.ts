@@ -279,6 +279,7 @@ export class Simulation implements SimulationState {
       clock: runtime,
       coverage,
       maxLatencyMs: () => 1.2 * this.scenario.latencyMs + this.faults.maxMessageDelayMs,
+      hasDeadFirstAddress: this.scenario.hasDeadFirstAddress,
       isHealthySince: (id, at) => replicas.isHealthySince(id, at),
       violate: (clause, what) => {
         if (this.options.dominance === true) oracle.violate(clause, what);

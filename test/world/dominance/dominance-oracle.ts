@@ -21,6 +21,8 @@ export interface DominanceOracleOptions {
   readonly coverage: Coverage;
   /** Longest one-way latency of a message that is sent now, in ms. */
   readonly maxLatencyMs: () => number;
+  /** Endpoints have two addresses, and the first is unreachable. */
+  readonly hasDeadFirstAddress: boolean;
   /** Whether the endpoint with an instance id exists and has had no fault since an instant. */
   readonly isHealthySince: (id: string, at: number) => boolean;
   readonly log: (line: string) => void;
@@ -89,7 +91,10 @@ export class DominanceOracle {
 
   /** Checks C9.2: an endpoint that is ejected has had a fault. */
   ejected(clerk: string, id: string, reason: string): void {
-    const withinMs = reason === 'failures' ? failureEvidenceMs : hardEvidenceMs;
+    // After all addresses of an endpoint have failed, it is refused by the first one until a connection or a probe succeeds.
+    const refusedMs = this.#options.hasDeadFirstAddress ? Infinity : hardEvidenceMs;
+    const withinMs =
+      reason === 'failures' ? failureEvidenceMs : reason === 'refused' ? refusedMs : hardEvidenceMs;
     if (this.#options.isHealthySince(id, this.#options.clock.now() - withinMs))
       this.#options.violate('C9.2', `${clerk} ejects the healthy ${id}: ${reason}`);
   }
@@ -116,15 +121,15 @@ export class DominanceOracle {
       clock.setTimer(() => this.#checkUnreadable(call, result.at), marginMs + 0.001);
       return;
     }
-    if (result.statusCode === 429 || result.statusCode >= 500) {
+    const { statusCode, isComplete } = result;
+    if (call.method === 'json' && !isComplete) return;
+    if (statusCode === 429 || statusCode >= 500) {
       coverage.hit('plain-failing');
       const restMs = call.startedAt + call.timeoutMs - result.at;
       clock.setTimer(() => this.#checkAnswered(call, result), restMs + marginMs + 0.001);
       return;
     }
     coverage.hit(call.attempts.length > 1 ? 'plain-answered-joined' : 'plain-answered');
-    const { statusCode, isComplete } = result;
-    if (call.method === 'json' && !isComplete) return;
     clock.setTimer(() => this.#checkSuccess(call, statusCode, result.at), marginMs + 0.001);
   }
 

@@ -220,7 +220,6 @@ export class SimulatedNetwork {
           globs,
           since,
           incarnation: server.names.status().incarnation,
-          heartbeatMs: limits.heartbeatMs,
           clock: server.process,
           watch: (options) => server.names.watch(options),
           onOverflow: () => undefined,
