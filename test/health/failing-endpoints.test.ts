@@ -283,3 +283,12 @@ test('the only endpoint of a service never counts as failing', async () => {
   for (let i = 0; i < 50; i++) await harness.fail('only', 'status');
   expect(harness.member('only')).toMatchObject({ status: 'open', isFailing: false });
 });
+
+test('failures that the program reports eject, but are not a sign of life', async () => {
+  const harness = new TableHarness(ids(3));
+  for (let i = 0; i < 5; i++) await harness.fail('e0', 'failure');
+  expect(harness.recorder.of('ejected')).toMatchObject([{ endpoint: 'e0', reason: 'failures' }]);
+  await harness.fail('e1', 'refused');
+  await harness.fail('e1', 'failure');
+  expect(harness.ejected).toEqual(['e0', 'e1']);
+});

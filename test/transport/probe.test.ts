@@ -73,3 +73,15 @@ test('a probe that times out destroys the socket that is still connecting', asyn
   expect(dialed.map(({ destroyed }) => destroyed)).toEqual([true]);
   await channel.close();
 });
+
+test.each([200, 404, 500, 503])('a probe that is answered with %i succeeds', async (status) => {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const transport = defaultTransport({ connections: 1, maxSockets: 1_000, tls: {}, undici: {} }, systemClock);
+  const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
+  server.once('accepted', (socket: Socket) => {
+    socket.once('data', () => socket.write(`HTTP/1.1 ${String(status)} X\r\ncontent-length: 0\r\n\r\n`));
+  });
+  await channel.probe(10_000);
+  await channel.close();
+});

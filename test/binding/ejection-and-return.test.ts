@@ -1,0 +1,150 @@
+/** Endpoints that freeze, die, refuse probes or fail, as callers of a binding meet them. In virtual time. */
+import { expect, onTestFinished, test } from 'vitest';
+import { memoryCluster, type MemoryWorld } from 'binding-clerk/testing';
+import type { BindOptions } from 'binding-clerk';
+
+interface Load extends MemoryWorld {
+  readonly ejected: string[];
+  readonly revived: string[];
+  /** Makes GETs at a constant rate; returns their durations, or their error codes. */
+  run(seconds: number, perSecond: number): Promise<{ ms: number[]; errors: string[] }>;
+}
+
+function setup(options: BindOptions = {}, seed = 1): Load {
+  const world = memoryCluster({ '/shop/orders': ['a', 'b', 'c'] }, { seed, autoAdvance: false });
+  const { clerk, runtime } = world;
+  onTestFinished(() => clerk.destroy());
+  const orders = clerk.bind('/shop/orders', options);
+  const ejected: string[] = [];
+  const revived: string[] = [];
+  clerk.on('ejected', ({ endpoint, reason }) => ejected.push(`${endpoint} ${reason}`));
+  clerk.on('revived', ({ endpoint }) => revived.push(endpoint));
+  return {
+    ...world,
+    ejected,
+    revived,
+    async run(seconds, perSecond) {
+      const ms: number[] = [];
+      const errors: string[] = [];
+      for (let i = 0; i < seconds * perSecond; i++) {
+        const startedAt = runtime.now();
+        void orders.request({ path: '/' }).then(
+          ({ body, statusCode }) => {
+            body.resume();
+            if (statusCode >= 400) errors.push(String(statusCode));
+            ms.push(runtime.now() - startedAt);
+          },
+          (error: unknown) => errors.push((error as { code: string }).code),
+        );
+        await runtime.advance(1_000 / perSecond);
+      }
+      return { ms, errors };
+    },
+  };
+}
+
+test.each([
+  [200, 150],
+  [10, 300],
+])(
+  'twenty freezes of one of three servers at %i calls/s fail no call, and none takes over %i ms',
+  async (perSecond, maxMs) => {
+    const { cluster, runtime, run, ejected } = setup();
+    await run(4, perSecond);
+    for (let freeze = 0; freeze < 20; freeze++) {
+      cluster.pause('a');
+      const { ms, errors } = await run(3, perSecond);
+      expect(errors).toEqual([]);
+      expect(Math.max(...ms)).toBeLessThanOrEqual(maxMs);
+      cluster.resume('a');
+      await run(4, perSecond);
+      await runtime.advance(60_000);
+      await run(1, perSecond);
+    }
+    expect(ejected.filter((text) => !text.startsWith('a '))).toEqual([]);
+    expect(ejected.length).toBeGreaterThanOrEqual(15);
+  },
+);
+
+test('a suspect endpoint gets no calls while another endpoint is free, and is ejected after 1 s of silence', async () => {
+  const { cluster, run, ejected } = setup({ policy: 'round-robin' });
+  await run(2, 100);
+  cluster.pause('a');
+  await run(0.4, 100);
+  const before = cluster.requests('a');
+  await run(0.5, 100);
+  expect(cluster.requests('a')).toBe(before);
+  expect(ejected).toEqual([]);
+  await run(1, 100);
+  expect(ejected).toEqual(['a timeout']);
+});
+
+test.each([
+  ['answers 500 to probes', { statusCode: 500 }],
+  ['answers 404 to probes', { statusCode: 404 }],
+  ['answers probes after 600 ms', { delayMs: 600 }],
+])('a restarted server that %s gets its share back', async (_, probeReply) => {
+  const { cluster, run } = setup({ policy: 'round-robin' });
+  cluster.respond('a', ({ method }) => (method === 'OPTIONS' ? probeReply : {}));
+  await run(1, 100);
+  cluster.kill('a');
+  await run(3, 100);
+  cluster.accept('a');
+  await run(5, 100);
+  const before = ['a', 'b', 'c'].map((id) => cluster.requests(id));
+  await run(6, 100);
+  const requests = ['a', 'b', 'c'].map((id, i) => cluster.requests(id) - before[i]!);
+  for (const count of requests) expect(Math.abs(count - 200), String(requests)).toBeLessThanOrEqual(20);
+});
+
+test('a restarted server that answers no probe at all gets its share back by a real call, which costs at most 20 ms', async () => {
+  const { cluster, run, revived } = setup({ policy: 'round-robin' });
+  cluster.respond('a', ({ method }) => (method === 'OPTIONS' ? { behavior: 'hang' } : {}));
+  await run(1, 100);
+  cluster.kill('a');
+  const outage = await run(10, 100);
+  expect(outage.errors).toEqual([]);
+  cluster.accept('a');
+  const { ms, errors } = await run(6, 100);
+  expect(errors).toEqual([]);
+  expect(Math.max(...ms)).toBeLessThanOrEqual(25);
+  expect(revived).toEqual(['a']);
+  const before = cluster.requests('a');
+  await run(3, 100);
+  expect(cluster.requests('a') - before).toBeGreaterThan(80);
+});
+
+test('a frozen server that hangs at probes costs no call more than 20 ms while it is ejected', async () => {
+  const { cluster, run, ejected } = setup();
+  await run(2, 100);
+  cluster.pause('a');
+  await run(3, 100);
+  expect(ejected).toEqual(['a timeout']);
+  const { ms, errors } = await run(30, 100);
+  expect(errors).toEqual([]);
+  expect(Math.max(...ms)).toBeLessThanOrEqual(25);
+});
+
+test('a server that answers 500 to calls and 200 to probes costs few failed calls', async () => {
+  const { cluster, run } = setup({ policy: 'round-robin' });
+  await run(1, 100);
+  cluster.respond('a', ({ method }) => ({ statusCode: method === 'OPTIONS' ? 200 : 500 }));
+  await run(1, 100);
+  const { errors } = await run(60, 100);
+  // Stays of 1, 2, 4, 8, 16 and 30 s: one failed call at each return.
+  expect(errors.length).toBeLessThanOrEqual(7);
+});
+
+test('without probes a frozen server is ejected for a time, and comes back', async () => {
+  const { cluster, run, ejected } = setup({ policy: 'round-robin', probe: false });
+  await run(2, 100);
+  cluster.pause('a');
+  const { errors } = await run(10, 100);
+  expect(errors).toEqual([]);
+  expect(ejected[0]).toBe('a timeout');
+  cluster.resume('a');
+  await run(20, 100);
+  const before = cluster.requests('a');
+  await run(3, 100);
+  expect(cluster.requests('a') - before).toBeGreaterThan(80);
+});
