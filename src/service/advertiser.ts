@@ -42,18 +42,23 @@ export class Advertiser {
     const config = toAdvertiseConfig(options);
     // The timer keeps the process alive while the registration waits for the registry.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, maxTimerMs);
+    const closers: (() => void)[] = [];
     try {
-      return await this.#register(config);
+      return await this.#register(config, closers);
+    } catch (error) {
+      closeAll(closers);
+      throw error;
     } finally {
       keepAlive.cancel();
     }
   }
 
-  async #register(config: AdvertiseConfig): Promise<Advertisement> {
+  async #register(config: AdvertiseConfig, closers: (() => void)[]): Promise<Advertisement> {
     const { clock, hashing, retry, hostAddresses } = this.#runtime;
     const { signal } = config;
     const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
     const inFlight = new InFlightRequests(server);
+    closers.push(() => inFlight.close());
     if (server !== undefined) propagateDeadlines(server, clock);
     const handshake = await this.#launchContext.handshake();
     const name = config.name ?? handshake?.name;
@@ -69,6 +74,7 @@ export class Advertiser {
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
+    closers.push(releaseRenewer);
     const load = new LoadReporter({
       clock,
       meter: this.#eventLoopMeter,
@@ -76,7 +82,7 @@ export class Advertiser {
       hasServer: server !== undefined,
       measuresLoad: config.measureLoad,
     });
-    const closers = [releaseRenewer, () => load.close()];
+    closers.push(() => load.close());
     if (server !== undefined) closers.push(attachOrcaHeaders(server, load));
     const service = new AdvertisedService({
       clock,
@@ -104,9 +110,7 @@ export class Advertiser {
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,
-      onEnded: () => {
-        for (const close of closers) close();
-      },
+      onEnded: () => closeAll(closers),
     });
     if (idempotencyGuard)
       service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
@@ -144,6 +148,10 @@ export class Advertiser {
       },
     ];
   }
+}
+
+function closeAll(closers: (() => void)[]): void {
+  for (const close of closers.splice(0)) close();
 }
 
 /** Formats random bits as a version 4 UUID. */

@@ -1,3 +1,4 @@
+import { addRequestListener } from './request-listener.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
 /** A response of HTTP/1.1 or HTTP/2, or an HTTP/2 stream. */
@@ -7,7 +8,7 @@ interface ClosingResponse {
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/** Counts the requests at a server. At a server with HTTP/2, only HTTP/2 requests are counted. */
+/** Counts the requests at a server, of HTTP/1.1 and HTTP/2, with and without `Expect`. Each request counts once. */
 export class InFlightRequests {
   /** Ended requests. */
   finished = 0;
@@ -15,13 +16,12 @@ export class InFlightRequests {
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
+  readonly #seen = new WeakSet<ClosingResponse>();
+  readonly #removers: (() => void)[];
 
   /** @param server - with undefined, nothing is counted */
   constructor(server: ServerLike | undefined) {
-    if (server === undefined) return;
-    // A server with HTTP/2 emits 'request' only if the program listens for 'request'.
-    if (isHttp2(server)) server.on('stream', (stream) => this.#track(stream as ClosingResponse));
-    else server.on('request', (_request, response) => this.#track(response as ClosingResponse));
+    this.#removers = server === undefined ? [] : this.#listen(server);
   }
 
   /** Resolves when no request is in flight. */
@@ -30,7 +30,29 @@ export class InFlightRequests {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
+  /** Stops counting further requests. */
+  close(): void {
+    for (const remove of this.#removers.splice(0)) remove();
+  }
+
+  #listen(server: ServerLike): (() => void)[] {
+    const removers = (['request', 'checkContinue', 'checkExpectation'] as const).map((event) =>
+      addRequestListener(server, event, (request, response) => {
+        // An HTTP/2 request was counted at its 'stream' event, which a server also emits for programs without requests.
+        if ((request as { readonly httpVersionMajor?: number }).httpVersionMajor !== 2)
+          this.#track(response as ClosingResponse);
+      }),
+    );
+    if (!isHttp2(server)) return removers;
+    const onStream = (stream: unknown): void => this.#track(stream as ClosingResponse);
+    server.on('stream', onStream);
+    return [...removers, () => void server.off('stream', onStream)];
+  }
+
   #track(response: ClosingResponse): void {
+    // A listener for 'checkContinue' usually emits 'request' for the same response.
+    if (this.#seen.has(response)) return;
+    this.#seen.add(response);
     this.#count++;
     response.once('close', () => {
       this.finished++;

@@ -1,0 +1,41 @@
+import { isHttp2, type ServerLike } from './server-addresses.js';
+
+/** With members of Node's event emitters that {@link ServerLike} does not require. */
+interface Emitter extends ServerLike {
+  prependListener?(event: string, listener: Listener): unknown;
+  listenerCount?(event: string): number;
+}
+
+type Listener = (...args: unknown[]) => void;
+
+/** Events with which a Node server hands a request and its response to the program. */
+type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
+
+/**
+ * Calls `listener` before the listeners of the program, which may send a response at once. A server acts differently
+ * once it has a listener for 'checkContinue' or 'checkExpectation', and a server with HTTP/2 once it has one for
+ * 'request'. The listener is then added only when the program adds its own.
+ *
+ * @returns a function that removes the listener
+ */
+export function addRequestListener(
+  server: ServerLike,
+  event: RequestEvent,
+  listener: (request: unknown, response: unknown) => void,
+): () => void {
+  const emitter: Emitter = server;
+  const onEvent = listener;
+  const listen = (): unknown => emitter.prependListener?.(event, onEvent) ?? emitter.on(event, onEvent);
+  const onNewListener: Listener = (added) => {
+    if (added !== event) return;
+    emitter.off('newListener', onNewListener);
+    listen();
+  };
+  const waits = event !== 'request' || isHttp2(server);
+  if (waits && emitter.listenerCount?.(event) === 0) emitter.on('newListener', onNewListener);
+  else listen();
+  return () => {
+    emitter.off('newListener', onNewListener);
+    emitter.off(event, onEvent);
+  };
+}
