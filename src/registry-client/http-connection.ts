@@ -245,6 +245,12 @@ function lostResponseError(url: string, reason: unknown): ClerkError {
 
 function unreachableError(url: string, error: unknown): ClerkError {
   const { code } = error as { readonly code?: unknown };
+  if (isInvalidResponse(error))
+    return new ClerkError(
+      'REGISTRY_INVALID',
+      `The response of ${url} is not valid HTTP: ${errorMessage(error)}; check that the address belongs to a registry`,
+      { cause: error },
+    );
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
@@ -252,5 +258,14 @@ function unreachableError(url: string, error: unknown): ClerkError {
       ? `No registry listens at ${url}; start one with 'npx clerk serve', or set another registry address`
       : `The registry at ${url} is unreachable: ${errorMessage(error)}`,
     { cause: error },
+  );
+}
+
+/** Whether undici refused to parse a response. The parser also reports a connection that closed within a response. */
+function isInvalidResponse(error: unknown): boolean {
+  const { name, code, message } = error as Partial<NodeJS.ErrnoException>;
+  return (
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    (name === 'HTTPParserError' && message?.includes('Invalid EOF state') !== true)
   );
 }

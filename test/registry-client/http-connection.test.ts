@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { Socket, type AddressInfo } from 'node:net';
+import { createServer as createTcpServer, Socket, type AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +155,29 @@ test.each<[string, Handler]>([
   const { connection } = await connectTo(handler);
   const response = connection.request({ path: '/', headersTimeoutMs: 200 }, neverAborted);
   await expect(response).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test.each([
+  ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n'],
+  ['a space before a colon', 'HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\n{}'],
+  ['a head of 20 KiB', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(20_480)}\r\n\r\n{}`],
+])('a response with %s is invalid, for a request and for a stream', async (_what, bytes) => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(bytes));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connection = httpConnection(url, { clock: systemClock, tls: {}, undici });
+  onTestFinished(async () => {
+    await connection.close();
+    server.close();
+  });
+  await expect(connection.request({ path: '/' }, neverAborted)).rejects.toMatchObject({
+    code: 'REGISTRY_INVALID',
+    message: expect.stringContaining(`The response of ${url} is not valid HTTP: `),
+  });
+  expect(await readStream(connection)).toMatchObject({ code: 'REGISTRY_INVALID' });
 });
 
 test('aborting ends the request at once with the abort reason', async () => {
