@@ -47,7 +47,7 @@ export function unrefConnector(
       socket.ref = () => socket;
     },
     destroyConnecting: () => {
-      for (const socket of connecting) socket.destroy(new Error('the connection is closed'));
+      for (const socket of connecting) socket.destroy();
       connecting.clear();
     },
   };
