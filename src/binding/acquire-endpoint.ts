@@ -65,7 +65,7 @@ export function acquireEndpoint(
     const now = context.clock.now();
     if (verdict === 'success') context.health.responseReceived(candidate, undefined, now);
     else if (verdict === 'failure') context.health.attemptFailed(candidate, 'failure', acquiredAt, now);
-    context.health.attemptEnded(candidate, verdict === 'success' || verdict === 'failure');
+    context.health.attemptEnded(candidate, false);
     context.finishCall();
   };
   return {

@@ -59,12 +59,14 @@ export interface Health {
    * attempt since then is slow, not silent.
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
+  /** Called when the head of a response has arrived. The attempt counts as held until it ends. */
+  attemptHeld(candidate: ConnectedCandidate): void;
   /**
    * Called when an attempt ends, with any result; exactly once per `attemptStarted`.
    *
-   * @param wasAnswered - whether the head of a response had arrived, so that the attempt counted as held since then
+   * @param wasHeld - whether `attemptHeld` was called for the attempt
    */
-  attemptEnded(candidate: ConnectedCandidate, wasAnswered: boolean): void;
+  attemptEnded(candidate: ConnectedCandidate, wasHeld: boolean): void;
   /**
    * Whether an attempt may open a connection to the candidate now. After failed connections, an endpoint gets only one
    * connecting attempt at a time, with a backoff that grows with every failed connection.

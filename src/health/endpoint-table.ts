@@ -138,14 +138,15 @@ export class EndpointTable implements Health {
     if (member.consecutiveDialFailures > 0) member.dialStartedAt = this.#options.clock.now();
   }
 
-  attemptEnded(candidate: ConnectedCandidate, wasAnswered: boolean): void {
+  attemptHeld(candidate: ConnectedCandidate): void {
+    asMember(candidate).held++;
+  }
+
+  attemptEnded(candidate: ConnectedCandidate, wasHeld: boolean): void {
     const member = asMember(candidate);
     member.pending--;
-    if (wasAnswered && member.held > 0) member.held--;
-    if (member.pending === 0) {
-      member.held = 0;
-      member.dialStartedAt = 0;
-    }
+    if (wasHeld) member.held--;
+    if (member.pending === 0) member.dialStartedAt = 0;
   }
 
   responseReceived(
@@ -155,7 +156,6 @@ export class EndpointTable implements Health {
     usualMs?: number,
   ): void {
     const member = asMember(candidate);
-    member.held++;
     if (!member.isListed) return;
     let scaledMs = 0;
     if (latencyMs !== undefined) {
@@ -207,7 +207,6 @@ export class EndpointTable implements Health {
 
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
-    if (evidence === 'status') member.held++;
     if (!member.isListed) return;
     this.#penalize(member, now);
     switch (evidence) {

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Execution } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
@@ -26,6 +27,8 @@ export interface CallInfo {
    * config that sets the call timeout.
    */
   readonly deadlineAt: number;
+  /** The async context of the caller, in which events of the call are emitted. */
+  readonly asyncContext: AsyncResource;
 }
 
 /** The outcomes of a call's attempts so far, and whether any of these attempts may have been executed. */
@@ -69,7 +72,8 @@ export class AttemptLog {
     this.outcomes.push(outcome);
     if (stage !== 'waiting') this.#mayHaveRun = true;
     const { reporter, name } = this.context;
-    if (reporter.hasListeners('attempt')) reporter.emit('attempt', { name, outcome });
+    if (reporter.hasListeners('attempt'))
+      this.call.asyncContext.runInAsyncScope(() => reporter.emit('attempt', { name, outcome }));
     return outcome;
   }
 }

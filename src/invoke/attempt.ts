@@ -110,6 +110,11 @@ export class Attempt implements RequestHandler {
     return this.handler.asyncContext;
   }
 
+  /** Whether the head of a response has arrived. */
+  get isHeld(): boolean {
+    return this.statusCode !== 0;
+  }
+
   /** Whether the request body is still being written. */
   get isUploading(): boolean {
     return false;

@@ -5,7 +5,7 @@ import type { Stage } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 import { codeOf } from './classify-error.js';
 import type { EndpointPicker } from './endpoint-picker.js';
-import type { CallAttempt } from './failover-call.js';
+import type { CallAttempt } from './call-attempt.js';
 import { PromisedCall, type PromisedCallOptions } from './promised-call.js';
 import { withActiveAddress } from './reserve-endpoint.js';
 
@@ -46,6 +46,7 @@ export function runCustomCall<T>(
 /** One call of the application's function. */
 class CustomAttempt implements CallAttempt {
   readonly isUploading = false;
+  readonly isHeld = false;
   readonly abortController = new AbortController();
   readonly address: Address;
   sentAt: number;

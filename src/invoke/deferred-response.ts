@@ -56,8 +56,9 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   /**
-   * Delivers what has arrived of the response. The attempt must have another handler by then; it receives the rest. An
-   * error that a callback of the handler throws goes to the handler's `onError`, as in undici.
+   * Delivers what has arrived of the response. The attempt must have another handler by then; it receives the rest. If a
+   * callback of the handler throws, the error goes to the handler's `onError`, as in undici. While the response is
+   * incomplete the error is thrown.
    *
    * @param cancelReason - returns the reason with which the caller aborted the delivery, or undefined if the caller has
    * not aborted the delivery
@@ -68,13 +69,14 @@ export class DeferredResponse implements AttemptHandler {
       for (const chunk of this.#chunks) if (cancelReason() === undefined) wantsMore = handler.onData(chunk);
       if (!this.isComplete) {
         // A handler that wants no more calls `resume` itself.
-        if (wantsMore) this.resume();
+        if (wantsMore && cancelReason() === undefined) this.resume();
         return;
       }
       const reason = cancelReason();
       if (reason === undefined) handler.onComplete(this.#trailers);
       else handler.onError(reason);
     } catch (error) {
+      if (!this.isComplete) throw error;
       handler.onError(error as Error);
     }
   }

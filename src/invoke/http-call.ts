@@ -5,10 +5,11 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
+import { type HeaderPairs } from '../protocol/call-headers.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
 import { CallIdentity, idempotencyScopeOf, parseExecutionHeaders } from './at-most-once.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
+import { attemptRequest } from './attempt-request.js';
 import { AbandonedError, Attempt, UploadTrackingAttempt, type AttemptHandler } from './attempt.js';
 import type { WholeBodyHandler } from './body-collector.js';
 import { tooManyPendingError, type CallContext } from './call-context.js';
@@ -16,6 +17,7 @@ import { propagatesDeadline, type CallDeadline } from './call-deadline.js';
 import type { CallAction, CallFacts, FailureCause, Settlement } from './call-decision.js';
 import { callbackError, requestBodyError, truncatedError } from './call-errors.js';
 import { classifyError, codeOf, isFailureStatus, wrapCallerError } from './classify-error.js';
+import { DeferredOutcome } from './deferred-outcome.js';
 import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FailoverCall } from './failover-call.js';
@@ -36,9 +38,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   /** Whether {@link CallContext.pendingCalls} includes this call, because no attempt of the call was sent yet. */
   #isPending = true;
   #identity: CallIdentity | undefined = undefined;
-  #deferred: DeferredResponse | undefined = undefined;
-  /** Error of a joined attempt whose response could not be parsed. */
-  #deferredError: Error | undefined = undefined;
+  #deferred: DeferredOutcome | undefined = undefined;
   /** Whether an attempt of this call was already rejected as not processed (HTTP/2 REFUSED_STREAM). */
   #wasNotProcessed = false;
   /** Whether the call has already moved once without use of the retry budget. */
@@ -168,7 +168,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     if (attempt.hasReservedRetry) {
       attempt.hasReservedRetry = false;
       this.budget.spent(context.clock.now());
-    } else if (this.isRacing) {
+    } else if (this.hasFailover) {
       this.#payForSecondRequest(attempt);
     }
     // From now on a 'once' call may have been executed, so no other attempt may replace this attempt. The attempt
@@ -267,6 +267,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.statusCode = statusCode;
     attempt.latencyMs = now - attempt.startedAt;
     context.health.responseReceived(candidate, undefined, now);
+    context.health.attemptHeld(candidate);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
     // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
@@ -301,8 +302,9 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     this.#releaseSentBody(attempt, error);
     const isRemoved = isRemovedError(attempt, error);
     const { endsCall, evidence, isGoAway } = isRemoved ? {} : classifyError(error, attempt);
+    const isUnsent = this.#failsUnsent(attempt, error);
     if (evidence !== undefined && evidence !== 'responded') {
-      if (this.#failsUnsent(attempt, error) && this.redial(attempt, now)) return;
+      if (isUnsent && this.redial(attempt, now)) return;
       context.health.attemptFailed(candidate, evidence, startedAt, now);
     } else if (evidence === 'responded') {
       context.health.responseReceived(candidate, undefined, now);
@@ -321,7 +323,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
             outcomes: failover.retry.outcomes,
           });
     const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
-    if (actions[0]?.do === 'defer') this.#deferredError = callError;
+    if (actions[0]?.do === 'defer') this.#getDeferred().error = callError;
     this.carryOut(actions, now, undefined, callError);
   }
 
@@ -339,10 +341,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   }
 
   protected get deferred(): CallFacts['deferred'] {
-    const deferred = this.#validDeferred;
-    if (deferred !== undefined && this.retries?.statuses.has(deferred.statusCode) === true)
-      return 'retryable';
-    return deferred !== undefined || this.#deferredError !== undefined ? 'final' : 'none';
+    return this.#deferred === undefined || this.#isOutdated ? 'none' : this.#deferred.kindFor(this.retries);
   }
 
   protected redial(attempt: Attempt, now: number): boolean {
@@ -377,22 +376,29 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   }
 
   protected settleDeferred(): boolean {
-    const deferred = this.#validDeferred;
-    if (deferred === undefined) {
-      if (this.#deferredError !== undefined) this.fail(this.#deferredError);
-      return this.#deferredError !== undefined;
+    const response = this.#isOutdated ? undefined : this.#deferred?.take();
+    if (response === undefined) {
+      const error = this.#deferred?.error;
+      if (error !== undefined) this.fail(error);
+      return error !== undefined;
     }
-    this.#deferred = undefined;
     // The handler may have received part of another response, which must be discarded.
     this.restartResponse();
-    const { attempt } = deferred;
+    const { attempt } = response;
     this.accept(attempt, this.context.clock.now());
     attempt.handler = this;
     this.#hasDeliveredHeaders = true;
     if (this.#readsWholeBody) this.context.wheel.set(this, this.deadlineAt);
     else this.context.wheel.clear(this);
-    if (deferred.isComplete) this.finish();
-    deferred.deliver(this.handler, () => this.#cancelReason);
+    if (response.isComplete) this.finish();
+    const aborted = new Error('The call has ended');
+    try {
+      response.deliver(this.handler, () =>
+        response.isComplete || !this.settled ? this.#cancelReason : aborted,
+      );
+    } catch (error) {
+      this.#failOnCallbackError(attempt, error);
+    }
     return true;
   }
 
@@ -407,7 +413,6 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
       this.context.pendingCalls--;
     }
     this.#deferred?.discard();
-    this.#deferred = undefined;
   }
 
   async #resolveThenSend(): Promise<void> {
@@ -427,21 +432,17 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.accepted = true;
   }
 
-  /** Returns the request with the added headers: time left, attempt number, and the identity of a 'once' call. */
   #buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
     const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
-    const scope = this.kind === 'once' ? idempotencyScopeOf(endpoint) : undefined;
-    if (number === 1 && !sendsTimeout && scope === undefined) return this.request;
-    const pairs: HeaderPairs[number][] = [];
-    if (sendsTimeout)
-      pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
-    if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
-    if (scope !== undefined) {
-      this.#identity ??= new CallIdentity(this.context.clock);
-      const mayHaveRun = number > 1 && this.failover.retry.execution !== 'none';
-      pairs.push(...this.#identity.headersFor(endpoint, mayHaveRun));
-    }
-    return addHeaders(this.request, pairs);
+    const isIdentified = this.kind === 'once' && idempotencyScopeOf(endpoint) !== undefined;
+    if (number === 1 && !sendsTimeout && !isIdentified) return this.request;
+    const leftMs = sendsTimeout ? this.deadlineAt - now : undefined;
+    return attemptRequest(this.request, number, leftMs, isIdentified ? this.#identify(endpoint, number) : []);
+  }
+
+  #identify(endpoint: Endpoint, number: number): HeaderPairs {
+    this.#identity ??= new CallIdentity(this.context.clock);
+    return this.#identity.headersFor(endpoint, number > 1 && this.failover.retry.execution !== 'none');
   }
 
   /** Passes latency, status and load of a response to health and to the attempt timeout. */
@@ -454,6 +455,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = latencyMs;
+    health.attemptHeld(candidate);
     this.attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
     if (isFailureStatus(statusCode)) health.attemptFailed(candidate, 'status', startedAt, now);
     else health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
@@ -483,9 +485,8 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
     this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
     retry.requiresBudget = true;
-    if (isDeferred && this.#isBetter(statusCode)) {
-      this.#deferred?.discard();
-      this.#deferred = createDeferred();
+    if (isDeferred && this.#getDeferred().accepts(statusCode, this.retries)) {
+      this.#getDeferred().keep(createDeferred());
     } else {
       this.endAttempt(attempt);
       attempt.abandon(new Error('The response was dropped'));
@@ -494,34 +495,28 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     return true;
   }
 
-  /** Whether a response with this status is kept in place of the deferred response: unless it alone may be retried. */
-  #isBetter(statusCode: number): boolean {
-    const { statuses } = this.retries ?? {};
-    return (
-      this.#deferred === undefined ||
-      statuses?.has(statusCode) !== true ||
-      statuses.has(this.#deferred.statusCode)
-    );
+  #getDeferred(): DeferredOutcome {
+    return (this.#deferred ??= new DeferredOutcome());
   }
 
   /**
-   * The deferred response, if it can be delivered. The deferred response to a 'once' call states that the call was not
-   * executed. This is wrong if the endpoint of another attempt may have executed the call since.
+   * Whether a deferred response may no longer be delivered. The deferred response to a 'once' call states that the call
+   * was not executed. This is wrong if the endpoint of another attempt may have executed the call since.
    */
-  get #validDeferred(): DeferredResponse | undefined {
-    const deferred = this.#deferred;
-    if (deferred === undefined || deferred.isBroken) return undefined;
-    return this.kind === 'once' && this.failover.retry.execution !== 'none' ? undefined : deferred;
+  get #isOutdated(): boolean {
+    return this.kind === 'once' && this.failover.retry.execution !== 'none';
   }
 
   /**
-   * Of several attempts that reserved no retry because none of them was sent, the second one that is about to be sent
-   * needs a retry of the budget. Without one, it is not sent.
+   * An attempt that reserved no retry, because no other request of the call had been sent, needs a retry of the budget if
+   * another request has been sent since. Without one, the attempt is not sent.
    */
   #payForSecondRequest(attempt: Attempt): void {
     const { context, failover } = this;
-    const isSecond = failover.inFlight.some((other) => other !== attempt && other.stage !== 'waiting');
-    if (!isSecond || attempt.stage !== 'sent') return;
+    const isSecond =
+      failover.retry.execution !== 'none' ||
+      failover.inFlight.some((other) => other !== attempt && other.stage !== 'waiting');
+    if (!isSecond || failover.retry.takeFreeSend()) return;
     const now = context.clock.now();
     if (failover.retry.tryReserve(now)) this.budget.spent(now);
     else {

@@ -4,7 +4,9 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import { tooManyPendingError, type CallContext } from './call-context.js';
 import type { CallFacts } from './call-decision.js';
 import type { EndpointPicker } from './endpoint-picker.js';
-import { FailoverCall, type CallAttempt, type CallParameters } from './failover-call.js';
+import type { CallParameters } from './base-call.js';
+import type { CallAttempt } from './call-attempt.js';
+import { FailoverCall } from './failover-call.js';
 
 /** Parameters of a call that is not an HTTP request. */
 export interface PromisedCallOptions extends CallParameters {

@@ -2,7 +2,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { CallContext } from './call-context.js';
 import type { EndpointPicker } from './endpoint-picker.js';
-import type { CallAttempt } from './failover-call.js';
+import type { CallAttempt } from './call-attempt.js';
 import { PromisedCall, type PromisedCallOptions } from './promised-call.js';
 
 /**

@@ -49,6 +49,7 @@ export class RetryState extends AttemptLog {
   requiresBudget = false;
   /** Whether the next attempt needs no retry of the budget: the endpoint closes its connections gracefully. */
   isNextFree = false;
+  #hasFreeSend = false;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
@@ -194,6 +195,13 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
+  /** Whether the attempt that is about to be sent needs no retry of the budget, see {@link RetryState.isNextFree}. */
+  takeFreeSend(): boolean {
+    const isFree = this.#hasFreeSend;
+    this.#hasFreeSend = false;
+    return isFree;
+  }
+
   /** @throws {@link ClerkError} when the call was settled meanwhile */
   assertActive(): void {
     if (this.settled) throw outcomeUnknownError(this);
@@ -220,6 +228,7 @@ export class RetryState extends AttemptLog {
     if (this.#hasReservedRetry || (this.execution === 'none' && !this.requiresBudget)) return true;
     if (this.isNextFree && this.call.retries !== undefined) {
       this.isNextFree = false;
+      this.#hasFreeSend = true;
       return true;
     }
     this.#hasReservedRetry = this.call.retries !== undefined && this.tryReserve(now);

@@ -70,7 +70,7 @@ export class TableHarness {
     const [member, startedAt] = this.#startAttempt(id);
     if (tookMs > 0) await this.runtime.advance(tookMs);
     this.table.attemptFailed(member, evidence, startedAt, this.now);
-    this.table.attemptEnded(member, evidence === 'status');
+    this.table.attemptEnded(member, false);
   }
 
   /** One call of the service, which is late after some time, and stays unanswered. */
@@ -85,7 +85,7 @@ export class TableHarness {
     const [member, startedAt] = this.#startAttempt(id);
     await this.runtime.advance(tookMs);
     this.table.responseReceived(member, this.now - startedAt, this.now);
-    this.table.attemptEnded(member, true);
+    this.table.attemptEnded(member, false);
   }
 
   /** Starts a call; returns the functions that end it. */
@@ -94,12 +94,12 @@ export class TableHarness {
     return {
       fail: (evidence) => {
         this.table.attemptFailed(member, evidence, startedAt, this.now);
-        this.table.attemptEnded(member, evidence === 'status');
+        this.table.attemptEnded(member, false);
       },
       late: () => this.table.attemptLate(member, startedAt, this.now),
       respond: () => {
         this.table.responseReceived(member, this.now - startedAt, this.now);
-        this.table.attemptEnded(member, true);
+        this.table.attemptEnded(member, false);
       },
       abort: () => this.table.attemptEnded(member, false),
     };

@@ -123,7 +123,7 @@ test('attempts count as held from the response to their end', async () => {
   const one = harness.call('e0');
   harness.call('e0');
   expect(member).toMatchObject({ pending: 2, held: 0 });
-  harness.table.responseReceived(member, 3, harness.now);
+  harness.table.attemptHeld(member);
   expect(member).toMatchObject({ pending: 2, held: 1 });
   harness.table.attemptEnded(member, true);
   expect(member).toMatchObject({ pending: 1, held: 0 });

@@ -1,0 +1,21 @@
+import type { TransportRequest } from '../core/transport.js';
+import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
+
+/**
+ * Returns the request of one attempt: the request of the call with headers added.
+ *
+ * @param number - number of the attempt within its call, from 1
+ * @param leftMs - time until the deadline; undefined if the request does not state it
+ * @param identity - headers that identify a 'once' call
+ */
+export function attemptRequest(
+  request: TransportRequest,
+  number: number,
+  leftMs: number | undefined,
+  identity: HeaderPairs,
+): TransportRequest {
+  const pairs: HeaderPairs[number][] = [];
+  if (leftMs !== undefined) pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(leftMs)))]);
+  if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
+  return addHeaders(request, [...pairs, ...identity]);
+}

@@ -1,0 +1,269 @@
+import { FailoverState } from './failover-state.js';
+import type { CallAttempt } from './call-attempt.js';
+import type { AsyncResource } from 'node:async_hooks';
+import type { ConnectedCandidate } from '../core/candidate.js';
+import { ClerkError } from '../core/errors.js';
+import type { CallKind } from '../core/idempotency.js';
+import type { Verdict } from '../core/outcome.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
+import type { CallContext } from './call-context.js';
+import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
+import { abortedError, deadlineError, withCallDetails } from './call-errors.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
+import type { RetryBudget } from './retry-budget.js';
+import { RetryState, type RetriedCall } from './retry-state.js';
+import type { RetryConfig, RetrySettings } from './retry-settings.js';
+import type { TimerEntry } from './timer-wheel.js';
+
+/** Parameters that all calls share. */
+export interface CallParameters {
+  readonly kind: CallKind;
+  readonly constraints: PickConstraints;
+  readonly deadline: CallDeadline;
+}
+
+/** A trial is joined after this time, in ms, so that it delays its caller by no more than that. */
+export const trialTimeoutMs = 20;
+
+/** One call: its deadline, its settings, its attempts in flight, and its end. Subclasses decide what happens in between. */
+export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
+  expiresAt = 0;
+  previous: TimerEntry | undefined = undefined;
+  next: TimerEntry | undefined = undefined;
+  /** Number of attempts started so far. */
+  attemptCount = 0;
+  /**
+   * Whether the call has ended: the caller has received its whole response or an error, or is about to receive one of
+   * the two.
+   */
+  settled = false;
+  readonly startedAt: number;
+  deadlineAt: number;
+  /** Settings as known now: a lookup may return a service config that changes them. */
+  protected config: RetryConfig;
+  /** The newest attempt, later the attempt whose response goes to the caller; undefined before the first attempt. */
+  protected attempt: A | undefined = undefined;
+  #failover: FailoverState<A> | undefined = undefined;
+
+  constructor(
+    readonly context: CallContext,
+    readonly picker: EndpointPicker,
+    readonly kind: CallKind,
+    readonly constraints: PickConstraints,
+    readonly deadline: CallDeadline,
+    readonly asyncContext: AsyncResource,
+  ) {
+    this.startedAt = context.clock.now();
+    this.config = context.retryConfig(deadline.overrides);
+    // Rounded to an integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not
+    // grow when one service passes the deadline on to the next.
+    this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
+  }
+
+  /** Called by the timer wheel when an attempt must be looked at, or when the deadline has passed. */
+  abstract expire(now: number): void;
+  abstract readonly isReplayable: boolean;
+  protected abstract readonly attemptTimeout: AttemptTimeout;
+  protected abstract readonly isUpgrade: boolean;
+  /** Whether the caller has received headers that no other response can replace. */
+  protected abstract readonly isStreaming: boolean;
+  /** Ends the attempt without any further event. */
+  protected abstract abandon(attempt: A, reason: unknown): void;
+  /** Passes the error of the call to the caller. */
+  protected abstract reportError(error: unknown): void;
+  /** Called once, when the call is settled. */
+  protected onSettled(): void {}
+
+  get retries(): RetrySettings | undefined {
+    return this.deadline.allowsRetries ? this.config.retries : undefined;
+  }
+
+  get budget(): RetryBudget {
+    return this.config.budget;
+  }
+
+  get isNestedRetry(): boolean {
+    return !this.deadline.allowsRetries;
+  }
+
+  /** Called when the clerk is destroyed. */
+  abort(error: Error): void {
+    if (!this.settled) this.endEarly(error, () => withCallDetails(this.failover.retry, error));
+  }
+
+  /** State that is needed only off the fast path. */
+  protected get failover(): FailoverState<A> {
+    if (this.#failover === undefined) {
+      const { attempt } = this;
+      const isInFlight = attempt !== undefined && !attempt.ended && attempt.stage !== 'answered';
+      this.#failover = new FailoverState(
+        new RetryState(this.context, this.picker, this),
+        isInFlight ? attempt : undefined,
+      );
+    }
+    return this.#failover;
+  }
+
+  protected get hasFailover(): boolean {
+    return this.#failover !== undefined;
+  }
+
+  /** Attempts in flight beside the first; cheap while there is only one. */
+  protected get isRacing(): boolean {
+    return this.#failover !== undefined && this.#failover.inFlight.length > 1;
+  }
+
+  /** The attempt timeout of an attempt that starts now, in ms. */
+  protected timeoutMs(candidate: ConnectedCandidate, now: number): number {
+    const ms = this.attemptTimeout.timeoutMs(
+      now,
+      this.config.attemptTimeout,
+      this.deadlineAt - this.startedAt,
+    );
+    return candidate.isTrial && ms > trialTimeoutMs ? trialTimeoutMs : ms;
+  }
+
+  /** Whether an attempt waits because all connections are in use, and not because its own connection is slow. */
+  protected isQueued({ stage, candidate }: A): boolean {
+    return stage === 'waiting' && candidate.pending > this.context.connections;
+  }
+
+  /** Makes `attempt` the newest attempt in flight. */
+  protected track(attempt: A): void {
+    this.attempt = attempt;
+    this.#failover?.inFlight.push(attempt);
+  }
+
+  /** Puts `replacement`, a redialed copy, in the place of `attempt`. */
+  protected replace(attempt: A, replacement: A): void {
+    if (this.attempt === attempt) this.attempt = replacement;
+    this.failover.replace(attempt, replacement);
+  }
+
+  /** Removes an attempt whose response was received, or which has failed, from the attempts in flight. */
+  protected untrack(attempt: A): void {
+    this.#failover?.remove(attempt);
+  }
+
+  /** Looks the service up, starts it or waits, as needed. Returns undefined if the call was settled meanwhile. */
+  protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
+    const { context, picker, constraints } = this;
+    for (;;) {
+      await picker.prepare(constraints, () => this.#updateDeadline());
+      if (this.settled) return undefined;
+      const now = context.clock.now();
+      const { retry } = this.failover;
+      if (retry.isTooLate(now)) throw deadlineError(retry);
+      const candidate = picker.pick(now, constraints);
+      if (candidate !== undefined) return candidate;
+    }
+  }
+
+  /** Makes `winner` the attempt whose response goes to the caller, and cancels all others. */
+  protected accept(winner: A, now: number): void {
+    this.attempt = winner;
+    const state = this.#failover;
+    if (state === undefined) return;
+    state.hedgeAt = Infinity;
+    for (const loser of state.inFlight) {
+      if (loser === winner) continue;
+      // The latency of the loser would have been at least the time since its start.
+      if (loser.stage !== 'waiting')
+        this.context.health.hedgeLost(
+          loser.candidate,
+          now - loser.startedAt,
+          now,
+          this.attemptTimeout.medianMs,
+        );
+      this.cancelAttempt(loser, 'SUPERSEDED', now);
+    }
+    state.inFlight = [];
+  }
+
+  /** Reports the end of an attempt to health and refunds a reserved retry that was not spent. */
+  protected endAttempt(attempt: A): void {
+    if (attempt.ended) return;
+    attempt.ended = true;
+    if (attempt.hasReservedRetry) this.budget.refund();
+    attempt.hasReservedRetry = false;
+    this.context.health.attemptEnded(attempt.candidate, attempt.isHeld);
+  }
+
+  /** Records the outcome of an attempt, once. */
+  protected record(attempt: A, verdict: Verdict, code: string, durationMs: number, error?: unknown): void {
+    if (attempt.isRecorded) return;
+    attempt.isRecorded = true;
+    this.failover.retry.record(attempt, verdict, code, durationMs, error);
+  }
+
+  /** Ends the call with an error. */
+  protected fail(error: unknown): void {
+    if (this.settled) return;
+    this.finish();
+    this.reportError(error);
+  }
+
+  /** Ends the call because the caller or the clerk has aborted it. */
+  protected endEarly(reason: unknown, createError: () => ClerkError): void {
+    const now = this.context.clock.now();
+    for (const attempt of this.unended()) this.stop(attempt, 'ignored', 'ABORTED', reason, now);
+    // A caller that already has the headers receives the reason as the error of the body stream.
+    this.fail(this.isStreaming && reason !== undefined ? reason : createError());
+  }
+
+  protected abortedError(reason: unknown): ClerkError {
+    return abortedError(this.failover.retry, reason);
+  }
+
+  /** Ends the call without a word to the caller, who receives the response or the error from the caller of this method. */
+  protected finish(): void {
+    this.settled = true;
+    const { context } = this;
+    context.wheel.clear(this);
+    const state = this.#failover;
+    if (state !== undefined) {
+      const now = context.clock.now();
+      for (const attempt of state.inFlight) this.cancelAttempt(attempt, 'ABORTED', now);
+      state.inFlight = [];
+      state.retry.finish();
+    }
+    this.onSettled();
+    context.finishCall();
+  }
+
+  /** Sets the timer of the call to the earliest of the deadline, the hedge and the checks of the attempts in flight. */
+  protected arm(now: number): void {
+    if (this.settled || this.isStreaming) return;
+    const at = this.#failover?.nextCheckAt(now) ?? Infinity;
+    this.context.wheel.set(this, Math.min(this.deadlineAt, at));
+  }
+
+  /** The attempts in flight, and the attempt whose response is being delivered. */
+  protected unended(): readonly A[] {
+    const { attempt } = this;
+    const { inFlight } = this.failover;
+    return attempt === undefined || attempt.ended || inFlight.includes(attempt)
+      ? inFlight
+      : [...inFlight, attempt];
+  }
+
+  protected cancelAttempt(attempt: A, code: string, now: number): void {
+    const { id } = attempt.candidate.endpoint;
+    const error = new ClerkError('ABORTED', `The attempt at endpoint ${id} was cancelled`);
+    this.stop(attempt, 'ignored', code, error, now);
+  }
+
+  protected stop(attempt: A, verdict: Verdict, code: string, reason: unknown, now: number): void {
+    this.record(attempt, verdict, code, now - attempt.startedAt, reason);
+    this.endAttempt(attempt);
+    this.abandon(attempt, reason);
+  }
+
+  #updateDeadline(): void {
+    if (this.settled) return;
+    const { deadline, context } = this;
+    this.config = context.retryConfig(deadline.overrides);
+    this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
+    context.wheel.set(this, this.deadlineAt);
+  }
+}

@@ -1,0 +1,47 @@
+import type { CallFacts } from './call-decision.js';
+import type { DeferredResponse } from './deferred-response.js';
+import type { RetrySettings } from './retry-settings.js';
+
+/** The response, or the error of an invalid response, that a call delivers if no attempt gets a better one. */
+export class DeferredOutcome {
+  #response: DeferredResponse | undefined = undefined;
+  /** Error of an attempt whose response could not be parsed. */
+  error: Error | undefined = undefined;
+
+  /** The deferred response; undefined if there is none, or if it has failed. */
+  get response(): DeferredResponse | undefined {
+    return this.#response?.isBroken === false ? this.#response : undefined;
+  }
+
+  /** Whether a response with this status takes the place of the deferred one: unless only the new one may be retried. */
+  accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
+    const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
+    return this.#response === undefined || !isRetryable(statusCode) || isRetryable(this.#response.statusCode);
+  }
+
+  /** Defers `response` and discards the one deferred before. */
+  keep(response: DeferredResponse): void {
+    this.#response?.discard();
+    this.#response = response;
+  }
+
+  /** Takes the response out, to be delivered. */
+  take(): DeferredResponse | undefined {
+    const { response } = this;
+    this.#response = undefined;
+    return response;
+  }
+
+  /** Discards the response. */
+  discard(): void {
+    this.#response?.discard();
+    this.#response = undefined;
+  }
+
+  /** What a decision needs to know. */
+  kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
+    const { response } = this;
+    if (response !== undefined && retries?.statuses.has(response.statusCode) === true) return 'retryable';
+    return response !== undefined || this.error !== undefined ? 'final' : 'none';
+  }
+}
