@@ -35,7 +35,9 @@ export class Balancer {
   policyName = 'none';
   /** @see {@link Policy.hedges} */
   hedges = false;
-  readonly #pickContext: { now: number; random: () => number; affinity: string | undefined };
+  /** The context of the next pick; undefined during a pick, since a policy may make a call, which picks, too. */
+  #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
+  readonly #random: () => number;
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
@@ -59,7 +61,7 @@ export class Balancer {
     const { clock } = service.clerk;
     this.#service = service;
     this.#config = config;
-    this.#pickContext = { now: 0, random: () => clock.random(), affinity: undefined };
+    this.#random = () => clock.random();
     this.#subsetSize = new AdaptiveSubsetSize(config.subsetSize);
     const { name, policy, affinity, version } = config;
     if (policy !== undefined) this.#setPolicy(toPolicy(policy));
@@ -121,7 +123,8 @@ export class Balancer {
 
   /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
-    const context = this.#pickContext;
+    const context = this.#pickContext ?? { now, random: this.#random, affinity };
+    this.#pickContext = undefined;
     context.now = now;
     context.affinity = affinity;
     let chosen: unknown;
@@ -129,6 +132,8 @@ export class Balancer {
       chosen = pick(context);
     } catch (error) {
       throw this.#policyError(error);
+    } finally {
+      this.#pickContext = context;
     }
     if (chosen === undefined) return undefined;
     if (!(chosen instanceof EndpointState) || !chosen.isListed)

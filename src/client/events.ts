@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'eventemitter3';
 import { errorMessage } from '../core/errors.js';
@@ -16,6 +17,12 @@ const eventNames: readonly ClerkEvent[] = [
   'suspect',
 ];
 
+/**
+ * Events that are emitted in the async context of the call to which they belong. Other events belong to no call, and are
+ * emitted in the context in which the clerk was created.
+ */
+const callEvents: ReadonlySet<ClerkEvent> = new Set(['resolved', 'picked', 'attempt', 'failover', 'started']);
+
 /** A listener for one event. Receives the payload of the event. */
 export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) => void;
 
@@ -30,6 +37,7 @@ export class ClerkEvents implements EventSink {
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
   readonly #logger: Logger;
+  readonly #clerkContext = new AsyncResource('CLERK_EVENTS');
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -63,6 +71,11 @@ export class ClerkEvents implements EventSink {
   }
 
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void {
+    if (callEvents.has(event)) this.#emit(event, payload);
+    else this.#clerkContext.runInAsyncScope(() => this.#emit(event, payload));
+  }
+
+  #emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void {
     const diagnostics = this.#channels[event];
     if (diagnostics.hasSubscribers) diagnostics.publish(payload);
     if (!this.#listenedEvents.has(event)) return;

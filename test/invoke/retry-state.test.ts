@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import type { CallKind } from '../../src/core/idempotency.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
@@ -25,6 +26,7 @@ function createState(
     retries: defaultRetries,
     budget: context.budget,
     isNestedRetry: false,
+    asyncContext: new AsyncResource('TEST'),
     startedAt,
     deadlineAt: startedAt + timeoutMs,
     ...more,

@@ -216,3 +216,73 @@ test("undici's diagnostics of a call are published in its context, also when it 
   expect(new Set(seen)).toEqual(new Set(expected));
   expect(seen).toHaveLength(100);
 });
+
+const calls = ['json', 'request', 'call', 'fetch'] as const;
+
+test.each(['no-response', 'reset', 'reset-in-body', 'respond'] as const)(
+  'listeners run in the context of the call to which the event belongs, when the first endpoint does: %s',
+  async (behavior) => {
+    const server = await hello();
+    const peers = await Promise.all(Array.from({ length: 6 }, () => rawPeer(behavior)));
+    const registry = Object.fromEntries(peers.map(({ address }, i) => [`/s${i}`, [address, server.address]]));
+    const clerk = createClerk({ registry });
+    onTestFinished(() => clerk.destroy());
+    const bindings = peers.map((_peer, i) => clerk.bind(`/s${i}`, { policy: ([first]) => first }));
+    const wrong = new Set<string>();
+    const seen = new Set<string>();
+    for (const event of ['picked', 'attempt', 'failover'] as const)
+      clerk.on(event, ({ name }: { readonly name: string }) => {
+        seen.add(event);
+        if (here() !== name) wrong.add(`${event} of ${name} in ${here()}`);
+      });
+    for (const event of ['ejected', 'suspect', 'revived'] as const)
+      clerk.on(event, () => {
+        if (here() !== 'none') wrong.add(`${event} in ${here()}`);
+      });
+
+    for (let i = 0; i < 3 * calls.length; i++)
+      await Promise.all(
+        bindings.map((binding) =>
+          requestId.run(binding.name, async () => {
+            switch (calls[i % calls.length]) {
+              case 'json':
+                return binding.json('/');
+              case 'request':
+                return (await binding.request({ path: '/' })).body.dump().catch(() => undefined);
+              case 'call':
+                return binding.call(
+                  ({ address }) => (address === server.address ? 1 : new Promise<number>(() => undefined)),
+                  { kind: 'safe' },
+                );
+              default:
+                return (await clerk.fetch(`http://${binding.name.slice(1)}.clerk/`)).text().catch(() => '');
+            }
+          }),
+        ),
+      );
+
+    expect([...wrong]).toEqual([]);
+    expect(seen.size).toBeGreaterThan(1);
+  },
+);
+
+test('a call made by a policy leaves the affinity key that the policy sees unchanged', async () => {
+  const server = await hello();
+  const { clerk } = testClerk([server.address]);
+  const seen: unknown[] = [];
+  let nested: Promise<unknown> | undefined;
+  const orders = clerk.bind('/shop/orders', {
+    policy: ([first], context) => {
+      if (context.affinity === 'outer') nested ??= orders.json('/audit', { affinity: 'inner' });
+      seen.push(context.affinity);
+      return first;
+    },
+  });
+  await orders.json('/orders');
+  seen.length = 0;
+
+  await orders.json('/orders', { affinity: 'outer' });
+  await nested;
+
+  expect(seen).toEqual(['inner', 'outer']);
+});
