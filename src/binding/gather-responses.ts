@@ -2,7 +2,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
 import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
-import type { PromisedCallOptions } from '../invoke/promised-call.js';
+import type { AsyncCallOptions } from '../invoke/async-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
 import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
 import { fixedEndpoint, withoutFailover } from '../invoke/fixed-endpoint.js';
@@ -42,7 +42,7 @@ export type EndpointResult = EndpointSuccess | EndpointFailure;
  */
 export async function gatherResponses(
   context: BindingCallContext,
-  settings: PromisedCallOptions,
+  settings: AsyncCallOptions,
   send: (picker: EndpointPicker, deadline: CallDeadline) => Promise<ClerkResponse>,
 ): Promise<EndpointResult[]> {
   const { picker } = context;

@@ -215,7 +215,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return abortedError(this.failover.retry, reason);
   }
 
-  /** Ends the call without a word to the caller, who receives the response or the error from the caller of this method. */
+  /** Ends the call without calling the handler. The caller of this method passes on the response or the error. */
   protected finish(): void {
     this.settled = true;
     const { context } = this;

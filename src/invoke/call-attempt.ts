@@ -13,7 +13,7 @@ export interface CallAttempt extends AttemptRecord {
   isLate: boolean;
   /** Whether the head of a response has arrived, so that the attempt counts as held until it ends. */
   readonly isHeld: boolean;
-  /** Whether health was told, or will be told, that the attempt has ended. */
+  /** Whether the end of the attempt was reported to health, or is reported when its socket closes. */
   ended: boolean;
   /** Whether the outcome of the attempt was recorded. */
   isRecorded: boolean;

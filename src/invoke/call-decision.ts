@@ -90,7 +90,7 @@ export type Settlement =
 
 /** What the call does next. */
 export type CallAction =
-  /** Reports to health that the attempt is late. The attempt goes on. */
+  /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
   /** Waits for the attempts in flight; looks again after `recheckMs`, if given. */
   | { readonly do: 'wait'; readonly recheckMs?: number }

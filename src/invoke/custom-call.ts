@@ -6,7 +6,7 @@ import type { CallContext } from './call-context.js';
 import { codeOf } from './classify-error.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallAttempt } from './call-attempt.js';
-import { PromisedCall, type PromisedCallOptions } from './promised-call.js';
+import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 import { withActiveAddress } from './reserve-endpoint.js';
 
 /** Second argument of a {@link CallFunction}. */
@@ -21,7 +21,7 @@ export interface CallFunctionContext {
 export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext) => Promise<T> | T;
 
 /** Options of {@link runCustomCall}. */
-export interface CustomCallOptions extends PromisedCallOptions {
+export interface CustomCallOptions extends AsyncCallOptions {
   /** Whether the function only opens a connection. A failed attempt then counts as certainly not executed. */
   readonly connectOnly?: boolean;
 }
@@ -69,7 +69,7 @@ class CustomAttempt implements CallAttempt {
   }
 }
 
-class CustomCall<T> extends PromisedCall<T, CustomAttempt> {
+class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
   readonly #run: CallFunction<T>;
   readonly #stage: Stage;
 

@@ -16,7 +16,8 @@ export class DeferredOutcome {
   /** Whether a response with this status takes the place of the deferred one: unless only the new one may be retried. */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
-    return this.#response === undefined || !isRetryable(statusCode) || isRetryable(this.#response.statusCode);
+    const { response } = this;
+    return response === undefined || !isRetryable(statusCode) || isRetryable(response.statusCode);
   }
 
   /** Defers `response` and discards the one deferred before. */

@@ -21,7 +21,7 @@ const recheckMs = 100;
  * A call that may make several attempts, one after the other or up to three at a time. The one owner of all effects of
  * the call; {@link decide} decides what the effects are.
  *
- * A late attempt goes on while a second attempt at another endpoint joins it. The first acceptable response wins, and
+ * A late attempt continues while a second attempt at another endpoint joins it. The first acceptable response wins, and
  * only then are the other attempts cancelled.
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {

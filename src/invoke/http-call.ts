@@ -216,7 +216,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
       );
       const [first] = actions;
       if (first?.do !== 'settle' || first.with !== 'response')
-        return this.#setAside(
+        return this.#deferOrDrop(
           attempt,
           actions,
           now,
@@ -469,7 +469,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   }
 
   /** Defers or drops a response that is not delivered now, and carries out what else was decided. */
-  #setAside(
+  #deferOrDrop(
     attempt: Attempt,
     actions: readonly CallAction[],
     now: number,

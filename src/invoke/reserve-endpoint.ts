@@ -3,7 +3,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { CallContext } from './call-context.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallAttempt } from './call-attempt.js';
-import { PromisedCall, type PromisedCallOptions } from './promised-call.js';
+import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 
 /**
  * Picks an endpoint within the deadline, without sending a request. As needed, first looks the service up, starts the
@@ -12,7 +12,7 @@ import { PromisedCall, type PromisedCallOptions } from './promised-call.js';
 export function reserveEndpoint(
   context: CallContext,
   picker: EndpointPicker,
-  options: PromisedCallOptions,
+  options: AsyncCallOptions,
 ): Promise<ConnectedCandidate> {
   return new Promise((resolve, reject) => {
     new EndpointReservation(context, picker, options, resolve, reject).start();
@@ -28,7 +28,7 @@ export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
 }
 
 /** A call that makes no attempt: its result is the picked endpoint. */
-class EndpointReservation extends PromisedCall<ConnectedCandidate, CallAttempt> {
+class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
   protected proceed(candidate: ConnectedCandidate): void {
     this.succeed(candidate);
   }

@@ -9,7 +9,7 @@ import type { CallAttempt } from './call-attempt.js';
 import { FailoverCall } from './failover-call.js';
 
 /** Parameters of a call that is not an HTTP request. */
-export interface PromisedCallOptions extends CallParameters {
+export interface AsyncCallOptions extends CallParameters {
   readonly signal: AbortSignal | undefined;
 }
 
@@ -21,7 +21,7 @@ const customRoute = { method: '(call)', route: '' };
  * once, at the deadline of the call at the latest. Calls `reject` at once when the signal aborts or the clerk is
  * destroyed.
  */
-export abstract class PromisedCall<T, A extends CallAttempt> extends FailoverCall<A> {
+export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A> {
   readonly isReplayable = true;
   protected readonly isUpgrade = false;
   protected readonly isStreaming = false;
@@ -32,7 +32,7 @@ export abstract class PromisedCall<T, A extends CallAttempt> extends FailoverCal
   constructor(
     context: CallContext,
     picker: EndpointPicker,
-    { kind, constraints, deadline, signal }: PromisedCallOptions,
+    { kind, constraints, deadline, signal }: AsyncCallOptions,
     readonly resolve: (value: T) => void,
     readonly reject: (error: unknown) => void,
   ) {
