@@ -14,7 +14,11 @@ async function setup() {
   onTestFinished(() => server.close());
   const notified: string[] = [];
   for (const id of ['a', 'b']) {
-    const http = createServer((_request, response) => response.end(JSON.stringify(id)));
+    const http = createServer(({ url }, response) => {
+      if (url === '/slow') setTimeout(() => response.end(JSON.stringify(id)), 1_500);
+      else if (url === '/broken') response.writeHead(500).end();
+      else response.end(JSON.stringify(id));
+    });
     http.listen(0, '127.0.0.1');
     const ad = await advertise({
       name,
@@ -66,6 +70,11 @@ function callContinuously(
   return { clerk, suspects };
 }
 
+async function metricOf(registry: string, line: string): Promise<number> {
+  const text = await (await fetch(`${registry}/metrics`)).text();
+  return Number(new RegExp(`^${line} ([0-9]+)$`, 'm').exec(text)?.[1]);
+}
+
 const states = async (clerk: Clerk): Promise<string> =>
   (await clerk.resolve(name)).endpoints.map(({ id, state }) => `${id} ${state}`).join();
 
@@ -73,10 +82,7 @@ test('an endpoint becomes suspect when two of three clerks cannot reach it, not 
   const { server, notified } = await setup();
   const cut = callContinuously(server.url, true);
   const uncut = callContinuously(server.url, false);
-  const metrics = async (line: string) => {
-    const text = await (await fetch(`${server.url}/metrics`)).text();
-    return Number(new RegExp(`^${line} ([0-9]+)$`, 'm').exec(text)?.[1]);
-  };
+  const metrics = (line: string): Promise<number> => metricOf(server.url, line);
   // Both have reported, and the review period is over.
   await vi.waitFor(
     async () => expect(await metrics('clerk_endpoint_reports_total')).toBeGreaterThanOrEqual(3),
@@ -100,4 +106,23 @@ test('the report of the only calling clerk suffices', async () => {
   const { server } = await setup();
   const { clerk } = callContinuously(server.url, true);
   await vi.waitFor(async () => expect(await states(clerk)).toBe('a up,b suspect'), 9_000);
+}, 20_000);
+
+test('clerks report no endpoint because of a slow route or a failing one', async () => {
+  const { server, notified } = await setup();
+  const clerks = [0, 1, 2].map(() => createClerk({ registry: server.url }));
+  onTestFinished(async () => {
+    for (const clerk of clerks) await clerk.destroy();
+  });
+  // Nothing but slow and failing responses arrives, so each endpoint is silent for longer than 1 s.
+  const calls = clerks.flatMap((clerk) => {
+    const orders = clerk.bind(name, { policy: 'round-robin' });
+    return ['/slow', '/slow', '/slow', '/broken', '/broken'].map((path) => orders.request({ path }));
+  });
+  const responses = await Promise.all(calls);
+  expect(responses.map(({ statusCode }) => statusCode).filter((status) => status === 200)).toHaveLength(9);
+  for (const { body } of responses) await body.dump();
+  expect(await metricOf(server.url, 'clerk_endpoint_reports_total')).toBe(0);
+  for (const clerk of clerks) expect(await states(clerk)).toBe('a up,b up');
+  expect(notified).toEqual([]);
 }, 20_000);
