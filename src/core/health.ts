@@ -45,7 +45,7 @@ export interface Health {
    */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
   /**
-   * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt goes on.
+   * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt continues.
    *
    * The endpoint becomes suspect if it has answered nothing since `sentAt`: no attempt and no probe. A suspect endpoint
    * gets no calls while another endpoint is free, until it answers an attempt or a probe. The endpoint is ejected and

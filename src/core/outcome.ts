@@ -20,7 +20,10 @@ export interface Outcome {
   readonly endpoint: string;
   /** Address that the attempt used. */
   readonly address: string;
-  /** Name of the policy, or `failover` after a failed attempt of the same call. */
+  /**
+   * Name of the policy for the first attempt of a call. `failover`: an earlier attempt failed. `join`: an earlier attempt
+   * was late. `hedge`: the delay of the option `hedge` had passed.
+   */
   readonly pickReason: string;
   /** How far the attempt got. */
   readonly stage: Stage;
