@@ -46,8 +46,6 @@ export class ConnectionPool implements LimitedPool {
   readonly #draining = new Set<Client>();
   /** Requests that wait for a free connection. The queue is empty while a connection is free. */
   readonly #queue = new WaitQueue();
-  /** The connection of each request that waits for its socket to connect. */
-  readonly #dialing = new Map<RequestHandler, PooledConnection>();
   #closing: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
 
@@ -83,13 +81,10 @@ export class ConnectionPool implements LimitedPool {
       if (this.#queue.isEmpty) this.#onQueueEmpty?.();
       return true;
     }
-    const connection = this.#dialing.get(handler);
-    if (connection === undefined) return false;
-    this.#dialing.delete(handler);
-    connection.waiting.delete(handler);
-    if (connection.waiting.size === 0)
+    const connection = this.#connections.find(({ waiting }) => waiting.delete(handler));
+    if (connection?.waiting.size === 0)
       connection.stopDial(new Error('The request that waited for the connection was cancelled'));
-    return true;
+    return connection !== undefined;
   }
 
   /** Waits until all requests, including queued requests, have ended; then closes the connections. */
@@ -178,7 +173,7 @@ export class ConnectionPool implements LimitedPool {
       // undici has replaced a lost socket on its own.
       if (!connection.isCounted) sockets.reopened();
       connection.isCounted = true;
-      this.#endDial(connection);
+      connection.waiting.clear();
     });
     connection.client
       .on('drain', () => this.#onDrain(connection))
@@ -199,10 +194,10 @@ export class ConnectionPool implements LimitedPool {
   /** Called when the socket of a connection was closed or could not be connected. */
   #onClosed(connection: PooledConnection): void {
     connection.isOpen = false;
-    this.#endDial(connection);
+    connection.waiting.clear();
     const { lastHandler } = connection;
     // undici connects again for a request that it has not written yet.
-    if (lastHandler && !connection.isEmpty) this.#startDial(connection, lastHandler);
+    if (lastHandler && !connection.isEmpty) connection.waiting.add(lastHandler);
     else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
       this.#closed.push(connection);
@@ -217,16 +212,6 @@ export class ConnectionPool implements LimitedPool {
     const { releasedSocket } = connection;
     if (releasedSocket) releasedSocket.once('close', () => sockets.closed());
     else sockets.closed();
-  }
-
-  #startDial(connection: PooledConnection, handler: RequestHandler): void {
-    connection.waiting.add(handler);
-    this.#dialing.set(handler, connection);
-  }
-
-  #endDial({ waiting }: PooledConnection): void {
-    for (const handler of waiting) this.#dialing.delete(handler);
-    waiting.clear();
   }
 
   /**
@@ -244,7 +229,7 @@ export class ConnectionPool implements LimitedPool {
     const { client } = connection;
     const { origin: url, pipelining } = this.#options;
     connection.lastHandler = handler;
-    if (!connection.isOpen) this.#startDial(connection, handler);
+    if (!connection.isOpen) connection.waiting.add(handler);
     if (hasSubscribers() && pipelining === 1) connection.bindEvents();
     url.origin = origin;
     if (client.dispatch(request, handler)) return true;
@@ -268,29 +253,25 @@ export class ConnectionPool implements LimitedPool {
    * connection becomes free.
    */
   #release(connection: PooledConnection): void {
-    while (connection.usage === 'busy') {
-      if (!connection.isOpen && connection.isEmpty) {
-        connection.usage = 'free';
-        connection.lastHandler = undefined;
-        this.#closed.push(connection);
-        this.#endDial(connection);
-        this.#uncount(connection);
-        this.onRoom();
-        this.#onIdle();
-      } else if (this.#queue.isEmpty) {
-        connection.usage = 'free';
-        connection.lastHandler = undefined;
-        this.#free.push(connection);
-        this.#onIdle();
-        this.#makeRoom(connection);
-      } else if (!this.#sendNext(connection)) {
-        return;
-      }
+    if (connection.usage !== 'busy') return;
+    while (!this.#queue.isEmpty && this.#canSend(connection)) if (!this.#sendNext(connection)) return;
+    connection.usage = 'free';
+    connection.lastHandler = undefined;
+    if (this.#canSend(connection)) {
+      this.#free.push(connection);
+      this.#makeRoom(connection);
+    } else {
+      connection.waiting.clear();
+      this.#closed.push(connection);
+      this.#uncount(connection);
+      this.onRoom();
     }
+    if (this.#queue.isEmpty) this.#onQueueEmpty?.();
   }
 
-  #onIdle(): void {
-    if (this.#queue.isEmpty) this.#onQueueEmpty?.();
+  /** False for a connection without a socket and without requests: the next request needs room for a socket. */
+  #canSend(connection: PooledConnection): boolean {
+    return connection.isOpen || !connection.isEmpty;
   }
 
   /** Closes a connection that has just become free, if another pool waits for a socket. */

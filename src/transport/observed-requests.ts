@@ -1,18 +1,21 @@
 import { channel } from 'node:diagnostics_channel';
 
-/** Channels on which undici publishes the steps of a request. */
-const channels = [
-  'undici:request:create',
-  'undici:client:sendHeaders',
-  'undici:request:bodySent',
-  'undici:request:headers',
-  'undici:request:trailers',
-].map((name) => channel(name));
+// Channels on which undici publishes the steps of a request.
+const created = channel('undici:request:create');
+const headersSent = channel('undici:client:sendHeaders');
+const bodySent = channel('undici:request:bodySent');
+const headersReceived = channel('undici:request:headers');
+const trailersReceived = channel('undici:request:trailers');
 
 /** Whether the program subscribes to the steps of undici's requests. */
 export function hasSubscribers(): boolean {
-  for (const { hasSubscribers: isSubscribed } of channels) if (isSubscribed) return true;
-  return false;
+  return (
+    created.hasSubscribers ||
+    headersSent.hasSubscribers ||
+    bodySent.hasSubscribers ||
+    headersReceived.hasSubscribers ||
+    trailersReceived.hasSubscribers
+  );
 }
 
 /** Whether code of the program may run while undici takes and writes a request: a subscriber or the source of a body. */
