@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.js';
+import { isLocalError } from '../core/local-errors.js';
 import type { ProbeRequest } from '../core/transport.js';
 import type { EndpointState } from './endpoint-state.js';
 
@@ -118,9 +119,9 @@ export class Prober {
     };
     member.channel.probe(silenceMs, probe).then(
       () => settle(onAnswered),
-      () => {
+      (error: unknown) => {
         const isBlocked = clock.now() - sentAt > silenceMs + maxLatenessMs;
-        settle(isBlocked ? (one) => this.start(one) : onUnanswered);
+        settle(isBlocked || isLocalError(error) ? (one) => this.start(one) : onUnanswered);
       },
     );
   }
