@@ -13,6 +13,7 @@ import {
   type ClerkErrorDetails,
 } from '../core/errors.js';
 import type { Evidence } from '../core/health.js';
+import { isLocalError } from '../core/local-errors.js';
 import type { Stage } from '../core/outcome.js';
 
 /** The facts of a failed attempt that its classification needs. */
@@ -45,7 +46,7 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
   if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
-  if (attempt.stage === 'waiting') return localErrorCodes.has(codeOf(error)) ? {} : { evidence: 'refused' };
+  if (attempt.stage === 'waiting') return isLocalError(error) ? {} : { evidence: 'refused' };
   if (gracefulGoAway.test(error.message)) return { isGoAway: true };
   return { evidence: isStreamReset(error) ? 'status' : 'reset' };
 }
@@ -92,9 +93,6 @@ export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
-
-/** Connect errors for which this host lacks files, memory, ports or name resolution, whatever the endpoint does. */
-const localErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAI_AGAIN']);
 
 /** Message of undici's error for a GOAWAY frame; undici gives its error no code of its own. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
@@ -153,7 +151,13 @@ export function wrapCallerError(
         { ...details, execution: 'done' },
       );
     case 'RESPONSE_INVALID':
-      return new ClerkError(code, `Response of ${name} breaks the rules of HTTP: ${cause}`, details);
+      return new ClerkError(
+        code,
+        codeOf(error) === 'UND_ERR_HEADERS_OVERFLOW'
+          ? `Response headers of ${name} exceed maxHeaderSize; raise maxHeaderSize in the undici options or shorten the headers`
+          : `Response of ${name} breaks the rules of HTTP: ${cause}`,
+        details,
+      );
     case 'DEADLINE_EXCEEDED':
       return new ClerkError(
         code,
