@@ -319,6 +319,21 @@ test('a suspicion does not keep the process alive', async () => {
   expect(harness.runtime.refTimers).toBe(0);
 });
 
+test('a probe that fails because this host has no free file or port proves nothing, and is repeated', async () => {
+  const harness = new TableHarness(ids(2));
+  await harness.late('e0', 25);
+  const { probes } = harness.channel('e0');
+  probes[0]?.fail(Object.assign(new Error('too many open files'), { code: 'EMFILE' }));
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual([]);
+  await harness.advanceWithCalls(650);
+  expect(harness.ejected).toEqual([]);
+  expect(probes).toHaveLength(2);
+  probes[1]?.succeed();
+  await harness.runtime.advance(0);
+  expect(harness.suspects).toEqual([]);
+});
+
 test('a probe that ends late because the event loop was blocked proves nothing, and is repeated', async () => {
   const harness = new TableHarness(ids(2));
   await harness.late('e0', 25);

@@ -17,7 +17,7 @@ export class FakeChannel implements Channel {
     readonly timeoutMs: number;
     readonly request: ProbeRequest | undefined;
     succeed(): void;
-    fail(): void;
+    fail(error?: Error): void;
   }[] = [];
   resets = 0;
   closed = false;
@@ -32,7 +32,7 @@ export class FakeChannel implements Channel {
         timeoutMs: limitMs,
         request,
         succeed: resolve,
-        fail: () => reject(new Error('no response')),
+        fail: (error = new Error('no response')) => reject(error),
       });
     });
   }
