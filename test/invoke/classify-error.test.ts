@@ -119,6 +119,7 @@ test.each([
     'reset',
   ],
   ['a refused connection', coded('ECONNREFUSED'), at('waiting'), 'refused'],
+  ['connectTimeout of undici', new errors.ConnectTimeoutError(), at('waiting'), 'connect-timeout'],
   ['a garbled TLS handshake', coded('ERR_SSL_WRONG_VERSION_NUMBER'), at('waiting'), 'refused'],
   ['a reset HTTP/2 stream', http2Error('STREAM', 'NGHTTP2_INTERNAL_ERROR'), at('sent'), 'status'],
   [
