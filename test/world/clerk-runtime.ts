@@ -47,13 +47,11 @@ export class ClerkRuntime implements Runtime {
     this.pendingCount++;
     this.refCount++;
     // Like a timer of Node, it runs in the async context that set it.
-    const timer = this.runtime.setTimer(
-      AsyncResource.bind(() => {
-        end();
-        callback();
-      }),
-      delayMs,
-    );
+    const context = new AsyncResource('SIMULATED_TIMER');
+    const timer = this.runtime.setTimer(() => {
+      end();
+      context.runInAsyncScope(callback);
+    }, delayMs);
     return {
       cancel: () => {
         end();

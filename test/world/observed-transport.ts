@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import type { Channel, TransportFactory, RequestHandler, TransportRequest } from 'binding-clerk/extend';
 import { callIdOfPath } from './dominance/call-secrets.js';
 import { refusalOf, type RefusedResponse } from './dominance/refused-response.js';
@@ -37,7 +37,7 @@ export function observedTransport(factory: TransportFactory, observer: AttemptOb
         const channel = inner.open(endpoint, addresses, authority);
         const handlers = new WeakMap<RequestHandler, ObservingHandler>();
         // A socket calls its handlers in the async context of the call that opened it.
-        let socketContext: AsyncContext | undefined;
+        let socketContext: AsyncResource | undefined;
         return {
           get address() {
             return channel.address;
@@ -60,7 +60,7 @@ export function observedTransport(factory: TransportFactory, observer: AttemptOb
               observer,
               record,
               attempt,
-              (socketContext ??= AsyncLocalStorage.snapshot()),
+              (socketContext ??= new AsyncResource('SIMULATED_SOCKET')),
             );
             handlers.set(handler, observing);
             channel.dispatch(numbered(request, number), observing, freshOnly);
@@ -94,9 +94,6 @@ export function attemptOfPath(path: string): number {
   return Number(path.slice(path.lastIndexOf('~') + 1));
 }
 
-/** Runs a function in an async context. */
-type AsyncContext = <R>(run: () => R) => R;
-
 /** Passes all calls on, and reports what happens to the attempt. */
 class ObservingHandler implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
@@ -111,7 +108,7 @@ class ObservingHandler implements RequestHandler {
     readonly observer: AttemptObserver,
     readonly record: CallRecord,
     readonly attempt: AttemptRecord,
-    readonly socketContext: AsyncContext,
+    readonly socketContext: AsyncResource,
   ) {
     observer.outstanding.add(attempt);
   }
@@ -147,7 +144,7 @@ class ObservingHandler implements RequestHandler {
     this.#refusal = refusal;
     this.#hasHead = true;
     this.observer.headArrived(this.record, this.attempt, statusCode);
-    return this.socketContext(() => this.inner.onHeaders(...head));
+    return this.socketContext.runInAsyncScope(() => this.inner.onHeaders(...head));
   }
 
   onData(chunk: Buffer): boolean {
@@ -156,14 +153,15 @@ class ObservingHandler implements RequestHandler {
 
   onComplete(trailers: string[] | null): void {
     this.#ended();
-    if (this.#refusal === undefined) this.socketContext(() => this.inner.onComplete(trailers));
+    if (this.#refusal === undefined)
+      this.socketContext.runInAsyncScope(() => this.inner.onComplete(trailers));
     else this.#fail(this.#refusal.createError());
   }
 
   onError(error: Error): void {
     this.#ended();
     if (this.#isCancelled) this.inner.onError(error);
-    else this.socketContext(() => this.#fail(error));
+    else this.socketContext.runInAsyncScope(() => this.#fail(error));
   }
 
   onUpgrade(...upgrade: Parameters<RequestHandler['onUpgrade']>): void {

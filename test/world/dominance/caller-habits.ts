@@ -108,6 +108,6 @@ export class CallerHabits {
   #vary(method: CallMethod): CallMethod {
     if (method !== 'request') return method;
     const drawn = this.random.uniform();
-    return drawn < 0.1 ? 'fetch' : drawn < 0.25 ? 'dispatch' : method;
+    return drawn < 0.05 ? 'fetch' : drawn < 0.2 ? 'dispatch' : method;
   }
 }

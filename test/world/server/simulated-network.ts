@@ -3,7 +3,6 @@ import type { Clock, Timer } from '../../../src/core/clock.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import { WatchResponse } from '../../../src/server/http/watch-response.js';
 import { encodeError, httpStatusOf } from '../../../src/protocol/error-codec.js';
-import { limits } from '../../../src/protocol/limits.js';
 import type {
   ResolveResponse,
   WatchEditRequest,
