@@ -46,7 +46,11 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
   if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
-  if (attempt.stage === 'waiting') return isLocalError(error) ? {} : { evidence: 'refused' };
+  if (attempt.stage === 'waiting') {
+    if (isLocalError(error)) return {};
+    // The program may have set a short `connectTimeout`, so the endpoint is not known to refuse connections.
+    return { evidence: codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? 'connect-timeout' : 'refused' };
+  }
   if (gracefulGoAway.test(error.message)) return { isGoAway: true };
   return { evidence: isStreamReset(error) ? 'status' : 'reset' };
 }

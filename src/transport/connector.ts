@@ -12,8 +12,14 @@ export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 /**
  * Creates a function that always dials `address`, whatever origin undici passes to it. With TLS, the certificate must be
  * valid for the host name in `address`.
+ *
+ * @param timeoutMs - limit that replaces the `connectTimeout` of the program
  */
-export function createDial(address: Address, { tls, undici: undiciOptions }: TransportOptions): Dial {
+export function createDial(
+  address: Address,
+  { tls, undici: undiciOptions }: TransportOptions,
+  timeoutMs?: number,
+): Dial {
   const connectOption = undiciOptions.connect as object | Connector | undefined;
   const dial =
     typeof connectOption === 'function'
@@ -25,6 +31,7 @@ export function createDial(address: Address, { tls, undici: undiciOptions }: Tra
             ? undefined
             : { timeout: undiciOptions.connectTimeout as number }),
           ...connectOption,
+          ...(timeoutMs === undefined ? undefined : { timeout: timeoutMs }),
           ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
         } as Parameters<Undici['buildConnector']>[0]) as Dial);
   const hostname = address.hostname || 'localhost';

@@ -40,7 +40,7 @@ export class ProbeClient {
     return new Promise((resolve, reject) => {
       let connecting: Socket | undefined;
       const client: Client = new (undici().Client)(origin, {
-        connect: createConnector(createDial(address, this.#options), {
+        connect: createConnector(createDial(address, this.#options, timeoutMs), {
           onDial: (socket) => (connecting = socket?.unref()),
           onConnected: () => (connecting = undefined),
         }),

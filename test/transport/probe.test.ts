@@ -1,10 +1,11 @@
 import { createServer, Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { parseAddress } from '../../src/core/address.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { defaultTransport } from '../../src/transport/default-transport.js';
+import { undici } from '../../src/transport/load-undici.js';
 
 const sockets = new Set<Socket>();
 const server = createServer((socket) => {
@@ -53,6 +54,27 @@ test.each([
   const transport = defaultTransport({ connections: 1, maxSockets: 1, tls: {}, undici: {} }, systemClock);
   const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
   await channel.probe(20_000);
+  await channel.close();
+});
+
+test("a probe is not limited by the program's connectTimeout", async () => {
+  const options: unknown[] = [];
+  const buildConnector = undici().buildConnector;
+  const peer = createServer((socket) => socket.end('HTTP/1.1 204 No Content\r\n\r\n'));
+  await new Promise<void>((resolve) => void peer.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void peer.close());
+  vi.spyOn(undici(), 'buildConnector').mockImplementation((given) => {
+    options.push(given?.timeout);
+    return buildConnector(given);
+  });
+  const address = `http://127.0.0.1:${String((peer.address() as AddressInfo).port)}`;
+  const transport = defaultTransport(
+    { connections: 1, maxSockets: 1, tls: {}, undici: { connectTimeout: 1, connect: { timeout: 2 } } },
+    systemClock,
+  );
+  const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
+  await channel.probe(20_000);
+  expect(options).toEqual([20_000]);
   await channel.close();
 });
 
