@@ -28,7 +28,7 @@ export async function main(): Promise<void> {
   const [retried, single] = [{ path: '/' }, { path: '/', retries: false as const }];
   for (const options of [retried, single]) console.log('attempts:', (await stock.request(options)).attempts);
   const { retries: inEffect } = stock.explain().settings;
-  console.log(inEffect && inEffect.statuses, orders.explain().settings.attemptTimeoutMs);
+  console.log(inEffect && inEffect.statuses, orders.explain().settings.maxAttemptTimeoutMs);
   for (const server of servers) server.close().closeAllConnections();
 }
 
@@ -36,4 +36,4 @@ if (process.argv[1] === import.meta.filename) await main();
 //=> an order
 //=> attempts: 2
 //=> attempts: 1
-//=> [ 500, 503 ] { min: 25, max: 100 }
+//=> [ 500, 503 ] 100

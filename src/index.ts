@@ -22,6 +22,7 @@ export type { AttemptTimeoutOptions, RetryBudgetOptions, RetryOptions } from './
 export type {
   Explanation,
   ExplainedCandidate,
+  ExplainedRetries,
   ExplainedSettings,
   ExcludedEndpoint,
 } from './binding/explanation.js';

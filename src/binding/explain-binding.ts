@@ -53,8 +53,10 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
       .forRoute('GET', context.routeOf('GET', '/'))
       .timeoutMs(now, attemptTimeout, timeoutMs),
     settings: {
-      attemptTimeoutMs: { min: minMs, max: maxMs ?? Math.max(minMs, maxTimeoutMs, timeoutMs / 2) },
-      retries: retries ? { max: retries.max, statuses: [...retries.statuses], budget: limits } : false,
+      minAttemptTimeoutMs: minMs,
+      maxAttemptTimeoutMs: maxMs ?? Math.max(minMs, maxTimeoutMs, timeoutMs / 2),
+      retries:
+        retries === undefined ? false : { max: retries.max, statuses: [...retries.statuses], budget: limits },
       probe: service.probe,
     },
   };

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
+import type { ProbeRequest } from '../core/transport.js';
 
 /** An endpoint that the policy may pick for a call. */
 export interface ExplainedCandidate {
@@ -27,20 +28,31 @@ export interface ExcludedEndpoint {
   readonly reason: string;
 }
 
+/** The retries of a call whose request sets none. */
+export interface ExplainedRetries {
+  /** Maximum number of retries of one call. */
+  readonly max: number;
+  /** Response statuses after which a safe or idempotent call is retried. */
+  readonly statuses: readonly number[];
+  /** Limits of the retries of all calls together. */
+  readonly budget: {
+    /** Retries per call, 0 … 1. */
+    readonly ratio: number;
+    /** Retries per second without any call; added to `ratio`. */
+    readonly minPerSecond: number;
+  };
+}
+
 /** The settings of a call whose request sets none: those of the binding, the service config or the defaults. */
 export interface ExplainedSettings {
-  /** Bounds of the attempt timeout, in ms. */
-  readonly attemptTimeoutMs: { readonly min: number; readonly max: number };
+  /** Shortest attempt timeout, in ms. */
+  readonly minAttemptTimeoutMs: number;
+  /** Longest attempt timeout, in ms. */
+  readonly maxAttemptTimeoutMs: number;
   /** Retries of a call; `false`: none after the request was sent. */
-  readonly retries:
-    | {
-        readonly max: number;
-        readonly statuses: readonly number[];
-        readonly budget: { readonly ratio: number; readonly minPerSecond: number };
-      }
-    | false;
+  readonly retries: ExplainedRetries | false;
   /** Request that checks whether an ejected endpoint responds again; `false`: no such request. */
-  readonly probe: { readonly method: string; readonly path: string } | false;
+  readonly probe: ProbeRequest | false;
 }
 
 /** The result of {@link Binding.explain}. Can be serialised as JSON. */

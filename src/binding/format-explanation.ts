@@ -23,7 +23,7 @@ export function formatExplanation(explanation: Explanation): string {
 function summaryLine(explanation: Explanation): string {
   const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, settings, retriesLeft } =
     explanation;
-  const { attemptTimeoutMs, retries, probe } = settings;
+  const { minAttemptTimeoutMs, maxAttemptTimeoutMs, retries, probe } = settings;
   const isLink = canonical !== undefined && canonical !== name;
   return [
     `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
@@ -32,7 +32,7 @@ function summaryLine(explanation: Explanation): string {
       ? []
       : [guaranteedMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(guaranteedMs)}`]),
     `call timeout ${formatMs(timeoutMs)}`,
-    `attempt timeout ${formatRange(attemptTimeoutMs)}`,
+    `attempt timeout ${formatRange(minAttemptTimeoutMs, maxAttemptTimeoutMs)}`,
     ...(retries
       ? [
           `at most ${formatRetries(retries.max)} per call`,
@@ -79,7 +79,7 @@ function formatRetries(count: number): string {
   return `${String(count)} ${count === 1 ? 'retry' : 'retries'}`;
 }
 
-function formatRange({ min, max }: { readonly min: number; readonly max: number }): string {
+function formatRange(min: number, max: number): string {
   return min === max ? formatMs(min) : `${round(min)} to ${formatMs(max)}`;
 }
 

@@ -55,7 +55,9 @@ export interface RequestHandler {
 
 /** The request of a health probe over HTTP. Default: `OPTIONS /`. */
 export interface ProbeRequest {
+  /** `OPTIONS`, `HEAD` or `GET`. */
   readonly method: string;
+  /** Path and query, beginning with `/`. */
   readonly path: string;
 }
 

@@ -31,6 +31,7 @@ export type {
   TransportFactory,
   TransportOptions,
   Channel,
+  ProbeRequest,
   RequestHandler,
   TransportRequest,
   RequestBody,

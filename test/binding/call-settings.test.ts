@@ -117,7 +117,8 @@ describe('the setting that applies', () => {
     await orders.json('/');
 
     expect(orders.explain().settings).toEqual({
-      attemptTimeoutMs: { min: 40, max: 3_000 },
+      minAttemptTimeoutMs: 40,
+      maxAttemptTimeoutMs: 3_000,
       retries: { max: 4, statuses: [500], budget: { ratio: 0.2, minPerSecond: 3 } },
       probe: { method: 'OPTIONS', path: '/health' },
     });
