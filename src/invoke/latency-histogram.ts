@@ -7,7 +7,7 @@ const firstBucketMs = 4;
 
 /**
  * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
- * logarithmic buckets.
+ * logarithmic buckets. A generation lasts until it has 10 latencies, so that a route with few requests is learned too.
  */
 export class LatencyHistogram {
   readonly #generations = [
@@ -16,11 +16,14 @@ export class LatencyHistogram {
     new Uint32Array(bucketCount),
   ];
   #newest = 0;
+  #newestSamples = 0;
   #rotatedAt = 0;
+  /** When the last latency was added, in whole ms. */
+  #addedAt = 0;
 
-  /** Whether all recorded latencies have expired at `now`. */
+  /** Whether all recorded latencies have expired at `now`: none was added in the last 30 s. */
   isExpired(now: number): boolean {
-    return now - this.#rotatedAt >= 3 * generationMs;
+    return now - this.#addedAt >= 3 * generationMs;
   }
 
   /**
@@ -29,8 +32,11 @@ export class LatencyHistogram {
    * @returns whether a new generation was started, in which case old latencies may have expired
    */
   add(latencyMs: number, now: number): boolean {
-    const mustRotate = now - this.#rotatedAt >= generationMs;
+    const mustRotate =
+      now - this.#rotatedAt >= generationMs && (this.#newestSamples >= minSamples || this.isExpired(now));
     if (mustRotate) this.#rotate(now);
+    this.#newestSamples++;
+    this.#addedAt = Math.floor(now);
     const bucket =
       latencyMs < firstBucketMs ? 0 : Math.min(bucketCount - 1, Math.floor(4 * Math.log2(latencyMs)) - 7);
     const counts = this.#generations[this.#newest] as Uint32Array;
@@ -58,13 +64,18 @@ export class LatencyHistogram {
     return 2 ** ((bucket + 8) / 4);
   }
 
-  /** Starts a new generation and clears the generations that have expired. */
+  /**
+   * Starts a new generation. Clears the generations that have expired. Keeps the last generation, unless all have
+   * expired.
+   */
   #rotate(now: number): void {
-    const passed = Math.floor((now - this.#rotatedAt) / generationMs);
-    for (let i = 0; i < Math.min(3, passed); i++) {
+    const passed = Math.floor(now / generationMs) - Math.floor(this.#addedAt / generationMs);
+    const cleared = this.isExpired(now) ? 3 : Math.max(1, Math.min(2, passed));
+    for (let i = 0; i < cleared; i++) {
       this.#newest = (this.#newest + 1) % 3;
       (this.#generations[this.#newest] as Uint32Array).fill(0);
     }
-    this.#rotatedAt += passed * generationMs;
+    this.#newestSamples = 0;
+    this.#rotatedAt = now - (now % generationMs);
   }
 }

@@ -199,3 +199,25 @@ test('the median latency is known from ten latencies on, and is at least 4 ms', 
   expect(medianMs).toBeGreaterThanOrEqual(30);
   expect(medianMs).toBeLessThanOrEqual(30 * 1.19);
 });
+
+test.each([1_500, 3_600, 12_000, 29_000])(
+  'a slow route with one request in %s ms is learned from 20 answers, and from then on known',
+  (intervalMs) => {
+    const timeout = new AttemptTimeout();
+    const timeouts: number[] = [];
+    for (let i = 0, now = 1_000; i < 200; i++, now += intervalMs) {
+      timeout.record(600, now);
+      timeouts.push(msOf(timeout, now + intervalMs - 1));
+    }
+    expect(timeouts.slice(0, 9)).toEqual(many(9, 250));
+    expect(Math.min(...timeouts.slice(19))).toBeGreaterThan(3 * 600);
+  },
+);
+
+test('a rare route that becomes fast is learned from 30 answers', () => {
+  const timeout = new AttemptTimeout();
+  let now = 1_000;
+  for (let i = 0; i < 100; i++, now += 4_000) timeout.record(600, now);
+  for (let i = 0; i < 31; i++, now += 4_000) timeout.record(1, now);
+  expect(msOf(timeout, now)).toBe(25);
+});
