@@ -17,6 +17,11 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
+/** Joins facts with commas, without those that are false. */
+export function joinFacts(...facts: readonly (string | false)[]): string {
+  return facts.filter((fact) => fact !== false).join(', ');
+}
+
 /** Formats a fraction as a percentage: `40 %`. */
 export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`;

@@ -6,8 +6,9 @@ import { resolveResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
+import { printColumns, type Column } from '../print-columns.js';
 import { stderrLogger } from '../stderr-logger.js';
-import { formatDuration, formatPercent } from '../format.js';
+import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
 /** `clerk explain`: the library decides, as for a call from this machine. No request is sent, and no service is started. */
@@ -70,49 +71,39 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     '  ',
     styled('faint', `policy ${policy}`),
   );
-  const facts = [
-    ...(ageMs === undefined ? [] : [`looked up ${formatDuration(ageMs)} ago`]),
-    ...(guaranteedMs === undefined ? [] : [`guaranteed for ${formatDuration(guaranteedMs)}`]),
-    ...(revision === undefined ? [] : [`revision ${revision}`]),
+  const facts = joinFacts(
+    ageMs !== undefined && `looked up ${formatDuration(ageMs)} ago`,
+    guaranteedMs !== undefined && `guaranteed for ${formatDuration(guaranteedMs)}`,
+    revision !== undefined && `revision ${revision}`,
     `call timeout ${formatDuration(explanation.timeoutMs)}`,
     `attempt timeout ${formatDuration(explanation.attemptTimeoutMs)}`,
     `retries ${formatRetries(explanation.settings.retries)}`,
-  ];
-  await stdout.line(styled('faint', facts.join(', ')));
+  );
+  await stdout.line(styled('faint', facts));
   if (candidates.length === 0 && leftOut.length === 0) return stdout.line(styled('warning', 'No endpoints'));
   if (candidates.length > 0) {
     await stdout.line('');
-    const hasLoad = candidates.some(({ utilization }) => utilization !== undefined);
-    const hasNote = candidates.some(({ policyNote }) => policyNote !== undefined);
-    const titles = [
-      'CANDIDATE',
-      'ADDRESS',
-      'STATUS',
-      'PENDING',
-      'LATENCY',
-      ...(hasLoad ? ['LOAD'] : []),
-      'SCORE',
-      ...(hasNote ? ['POLICY'] : []),
-    ];
-    await stdout.table()([
-      titles.map((title) => styled('faint', title)),
-      ...candidates.map(({ endpoint, status, pending, latencyMs, utilization, score, policyNote }) => [
-        endpoint.id,
-        endpoint.address,
-        styled(status === 'open' ? 'good' : 'bad', status),
-        String(pending),
-        latencyMs === 0 ? 'unknown' : formatDuration(latencyMs),
-        ...(hasLoad ? [utilization === undefined ? '' : formatPercent(utilization)] : []),
-        String(Math.round(score * 1_000) / 1_000),
-        ...(hasNote ? [policyNote ?? ''] : []),
-      ]),
-    ]);
+    await printColumns(stdout, candidateColumns, candidates);
   }
   if (leftOut.length > 0) {
     await stdout.line('');
-    await stdout.table()([
-      [styled('faint', 'EXCLUDED'), styled('faint', 'ADDRESS'), styled('faint', 'WHY')],
-      ...leftOut.map(({ endpoint, reason }) => [endpoint.id, endpoint.address, styled('warning', reason)]),
-    ]);
+    await printColumns(stdout, excludedColumns, leftOut);
   }
 }
+
+const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [
+  ['CANDIDATE', ({ endpoint }) => endpoint.id],
+  ['ADDRESS', ({ endpoint }) => endpoint.address],
+  ['STATUS', ({ status }) => styled(status === 'open' ? 'good' : 'bad', status)],
+  ['PENDING', ({ pending }) => String(pending)],
+  ['LATENCY', ({ latencyMs }) => (latencyMs === 0 ? 'unknown' : formatDuration(latencyMs))],
+  ['LOAD', ({ utilization }) => (utilization === undefined ? '' : formatPercent(utilization))],
+  ['SCORE', ({ score }) => String(Math.round(score * 1_000) / 1_000)],
+  ['POLICY', ({ policyNote }) => policyNote ?? ''],
+];
+
+const excludedColumns: readonly Column<Explanation['leftOut'][number]>[] = [
+  ['EXCLUDED', ({ endpoint }) => endpoint.id],
+  ['ADDRESS', ({ endpoint }) => endpoint.address],
+  ['WHY', ({ reason }) => styled('warning', reason)],
+];

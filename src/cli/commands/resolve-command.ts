@@ -5,7 +5,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { printEndpoints } from '../print-endpoints.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
-import { formatDuration } from '../format.js';
+import { formatDuration, joinFacts } from '../format.js';
 import { formatAttemptTimeout, formatRetries } from '../retry-option-parsers.js';
 
 /** `clerk resolve`: prints endpoints, links and guarantees. */
@@ -39,17 +39,17 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
   const links = path.filter((step) => step.kind === 'link').map((step) => step.name);
   const hops = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];
   await stdout.line(styled('strong', hops.join(' → ')), '  ', styled('faint', kind));
-  const facts = [
-    ...(policy === null ? [] : [`policy ${policy}`]),
-    ...(timeoutMs === undefined ? [] : [`call timeout ${formatDuration(timeoutMs)}`]),
-    ...(attemptTimeoutMs === undefined ? [] : [`attempt timeout ${formatAttemptTimeout(attemptTimeoutMs)}`]),
-    ...(retries === undefined ? [] : [`retries ${formatRetries(retries)}`]),
-    ...(launchable ? ['started on demand'] : []),
+  const facts = joinFacts(
+    policy !== null && `policy ${policy}`,
+    timeoutMs !== undefined && `call timeout ${formatDuration(timeoutMs)}`,
+    attemptTimeoutMs !== undefined && `attempt timeout ${formatAttemptTimeout(attemptTimeoutMs)}`,
+    retries !== undefined && `retries ${formatRetries(retries)}`,
+    launchable && 'started on demand',
     `guaranteed for ${formatDuration(guaranteedMs)}`,
     `revision ${revision}`,
     `looked up ${formatDuration(ageMs)} ago`,
-  ];
-  await stdout.line(styled('faint', facts.join(', ')));
+  );
+  await stdout.line(styled('faint', facts));
   if (kind === 'directory')
     return stdout.line(`List the names below ${canonical} with clerk ls '${canonical}/**'`);
   if (endpoints.length === 0)
