@@ -268,7 +268,10 @@ describe('several addresses of one endpoint, some of them failing', () => {
       other.address,
     ]);
     const revived = new Promise((resolve) => clerk.on('revived', ({ endpoint }) => resolve(endpoint)));
-    for (let i = 0; i < 40; i++) await orders.json('/orders');
+    let ejected = '';
+    clerk.on('ejected', ({ endpoint }) => (ejected = endpoint));
+    while (ejected === '') await orders.json('/orders');
+    expect(ejected).toBe('a');
     expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
 
     second.behavior = 'respond';
