@@ -7,10 +7,10 @@ import type { EndpointChannels, ConnectedCandidate } from '../core/candidate.js'
 import type { ProbeRequest } from '../core/transport.js';
 import { DialBackoff } from './dial-backoff.js';
 import { EndpointState } from './endpoint-state.js';
+import { Ejections } from './ejections.js';
 import { FailingEndpoints } from './failing-endpoints.js';
 import { LatencyScale } from './latency-scale.js';
-import { mayEject } from './outlier-detection.js';
-import { Prober, silenceMs } from './prober.js';
+import { Reachability } from './reachability.js';
 
 /** Options of an {@link EndpointTable}. */
 export interface EndpointTableOptions {
@@ -37,59 +37,35 @@ export interface EndpointTableOptions {
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm: a restarted
- * process has a new instance id or epoch, and counts as an added endpoint.
- *
- * @see [P9](../../bench/README.md#p9)
- */
-const revivedSlowStartMs = 1_000;
-
-/**
- * The endpoints of one service, with their health and load. Only this class and its parts change the health of endpoints.
- *
- * - A refused connection ejects an endpoint at once.
- * - A lost connection, or a late attempt at an endpoint that has answered nothing since, makes the endpoint suspect. A
- *   suspect endpoint gets no calls while another endpoint is free. It is probed at once. Any answer to an attempt or a
- *   probe ends the suspicion; 1 s of silence to everything ejects the endpoint.
- * - All endpoints but one may be ejected for these reasons. Ejected endpoints are probed while calls arrive. After a
- *   failed probe, one repeatable call may serve as the next probe.
- * - {@link FailingEndpoints} judges the statuses of answers.
+ * The endpoints of one service, with their health and load. Only this class and its parts change the health of endpoints:
+ * {@link Reachability} judges whether an endpoint answers, {@link FailingEndpoints} judges what it answers.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
- * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export class EndpointTable implements Health {
   /** Grows when the members, or the health of a member, may have changed. A picker of a lower version is outdated. */
   version = 0;
-  /** Number of ejected members. An ejected member has the status `closed`. */
-  ejectedCount = 0;
-  /** From when on {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
-  trialDueAt = Infinity;
   #members: readonly EndpointState[] = [];
   readonly #options: EndpointTableOptions;
-  readonly #prober: Prober;
+  readonly #ejections: Ejections;
   readonly #failing: FailingEndpoints;
+  readonly #reachability: Reachability;
   readonly #dials: DialBackoff;
   readonly #scale = new LatencyScale();
 
   constructor(options: EndpointTableOptions) {
     this.#options = options;
-    const { clock, probeRequest } = options;
-    this.#dials = new DialBackoff(clock);
-    this.#prober = new Prober({
-      clock,
-      request: probeRequest,
-      onAnswered: (member, sentAt) => this.#onProbeAnswered(member, sentAt),
-      onUnanswered: (member) => this.#onProbeUnanswered(member),
-      onTrialWanted: (member) => this.#wantTrial(member),
-    });
+    const onChange = (): void => this.#notifyChange();
+    const shared = { ...options, onChange };
+    this.#dials = new DialBackoff(options.clock);
+    this.#ejections = new Ejections(shared);
     this.#failing = new FailingEndpoints({
-      clock,
+      ...shared,
       members: () => this.#members,
-      eject: (member, now) => this.#eject(member, false, 'failures', now),
-      open: (member, now) => this.#revive(member, 0, now),
-      onChange: () => this.#notifyChange(),
+      eject: (member, now) => this.#ejectForFailures(member, now),
+      open: (member, now) => this.#ejections.revive(member, 0, now),
     });
+    this.#reachability = new Reachability({ ...shared, ejections: this.#ejections, failing: this.#failing });
   }
 
   /** All members, in the order in which the registry listed the endpoints. */
@@ -122,14 +98,23 @@ export class EndpointTable implements Health {
     }
     this.#members = members;
     for (const removed of known.values()) this.#remove(removed);
-    this.ejectedCount = members.reduce((sum, member) => sum + (member.status === 'closed' ? 1 : 0), 0);
-    this.#reopenIfAllEjected();
+    for (const member of this.#ejections.update(members)) this.#endFailures(member);
     this.#notifyChange();
   }
 
-  /** Notifies the prober that a call of the service has started. Probes are sent only while calls arrive. */
+  /** Number of ejected members. An ejected member has the status `closed`. */
+  get ejectedCount(): number {
+    return this.#ejections.count;
+  }
+
+  /** From when on {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  get trialDueAt(): number {
+    return this.#reachability.trialDueAt;
+  }
+
+  /** Called when a call of the service has started. Probes are sent only while calls arrive. */
   callStarted(): void {
-    this.#prober.callStarted();
+    this.#reachability.callStarted();
   }
 
   attemptStarted(candidate: ConnectedCandidate): void {
@@ -165,7 +150,7 @@ export class EndpointTable implements Health {
     member.successRate.count(true, now);
     member.consecutiveFailures = 0;
     if (member.isWatched) this.#failing.onSuccess(member, now - (latencyMs ?? 0));
-    this.#heard(member, scaledMs, now);
+    this.#reachability.onHeard(member, scaledMs, now);
   }
 
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void {
@@ -194,15 +179,7 @@ export class EndpointTable implements Health {
 
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void {
     const member = asMember(candidate);
-    // An endpoint that has answered something since the attempt was sent is slow, not silent.
-    if (!member.isListed || member.lastHeardAt > sentAt) return;
-    // An attempt sent before the last reset used the connections from before the reset, and says nothing about the new
-    // ones.
-    if (sentAt >= member.lastReconnectAt) {
-      member.lastReconnectAt = now;
-      for (const channel of member.channels) channel.resetConnections();
-    }
-    this.#suspect(member, 'timeout', sentAt, now);
+    if (member.isListed) this.#reachability.onLate(member, sentAt, now);
   }
 
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
@@ -211,7 +188,7 @@ export class EndpointTable implements Health {
     this.#penalize(member, now);
     switch (evidence) {
       case 'status':
-        this.#heard(member, 0, now);
+        this.#reachability.onHeard(member, 0, now);
         this.#failing.onFailure(member, startedAt, now);
         return;
       case 'failure':
@@ -220,17 +197,17 @@ export class EndpointTable implements Health {
       case 'connect-timeout':
         member.observeAtLeast(now - startedAt, now);
         this.#dials.onConnectTimeout(member, startedAt, now);
-        if (member.lastHeardAt <= startedAt) this.#suspect(member, 'timeout', startedAt, now);
+        this.#reachability.onLate(member, startedAt, now);
         return;
       case 'reset':
         this.#dials.onEnded(member, startedAt);
-        this.#onConnectionLost(member, startedAt, now);
+        this.#reachability.onConnectionLost(member, startedAt, now);
         return;
       case 'refused':
         this.#dials.onRefused(member, startedAt, now);
         member.successRate.count(false, now);
         member.consecutiveFailures++;
-        this.#onUnreachable(member, 'refused', now);
+        this.#reachability.onUnreachable(member, 'refused', now);
     }
   }
 
@@ -248,13 +225,11 @@ export class EndpointTable implements Health {
    * that probe; undefined when there is none.
    */
   takeTrial(now: number, isSuitable: (member: EndpointState) => boolean): EndpointState | undefined {
-    const isDue = (member: EndpointState): boolean => member.trialDueAt <= now;
-    const found = this.#members.find(
-      (member) => isDue(member) && isSuitable(member) && this.canDial(member, now),
+    return this.#reachability.takeTrial(
+      this.#members,
+      now,
+      (member) => isSuitable(member) && this.canDial(member, now),
     );
-    if (found !== undefined) found.trialDueAt = Infinity;
-    this.trialDueAt = this.#members.some(isDue) ? now : Infinity;
-    return found;
   }
 
   /**
@@ -267,128 +242,22 @@ export class EndpointTable implements Health {
 
   /** Stops all probing. Does not close the channels: the caller closes the channels. */
   stop(): void {
-    this.#prober.stop();
+    this.#reachability.stop();
     this.#failing.stop();
   }
 
-  /** Records that an endpoint has answered. Any answer ends a suspicion or an ejection for silence. */
-  #heard(member: EndpointState, latencyMs: number, now: number): void {
-    member.lastHeardAt = now;
-    if (member.unhealthySince === 0 || member.isEjectedForFailures) return;
-    if (member.status === 'closed') {
-      this.#revive(member, latencyMs, now);
-      return;
-    }
-    this.#prober.cancel(member);
-    member.clearSuspicion();
-    this.#notifyChange();
+  #ejectForFailures(member: EndpointState, now: number): boolean {
+    const isEjected = this.#ejections.eject(member, false, 'failures', now);
+    if (isEjected) this.#reachability.cancel(member);
+    return isEjected;
   }
 
-  #suspect(member: EndpointState, reason: string, silentSince: number, now: number): void {
-    if (member.status === 'closed' || member.isSuspect) return;
-    member.suspectSince = silentSince;
-    member.suspectReason = reason;
-    if (member.unhealthySince === 0) member.unhealthySince = now;
-    const { name, reporter } = this.#options;
-    if (reporter.hasListeners('suspect'))
-      reporter.emit('suspect', { name, endpoint: member.endpoint.id, reason });
-    this.#notifyChange();
-    this.#prober.start(member);
-  }
-
-  /**
-   * A lost connection makes the endpoint suspect: one route or a restart of a proxy may have closed the connection.
-   * Attempts that were in flight together count once.
-   */
-  #onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
-    const isNew = startedAt >= member.lastHardFailureAt;
-    member.lastHardFailureAt = now;
-    if (isNew) this.#failing.onFailure(member, startedAt, now);
-    if (member.isEjectedForFailures) return;
-    if (member.status === 'closed' || this.#options.probeRequest() === false)
-      this.#onUnreachable(member, 'reset', now);
-    else this.#suspect(member, 'reset', now, now);
-  }
-
-  #onProbeAnswered(member: EndpointState, sentAt: number): void {
-    // A connection that was refused or lost after the probe was sent outweighs the answer.
-    if (Math.max(member.lastHardFailureAt, member.lastEjectedAt) > sentAt) this.#prober.start(member);
-    else this.#heard(member, 0, this.#options.clock.now());
-  }
-
-  #onProbeUnanswered(member: EndpointState): void {
-    const now = this.#options.clock.now();
-    const { suspectReason } = member;
-    if (member.status === 'closed') {
-      member.lastUnreachableAt = now;
-      this.#wantTrial(member);
-    } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
-      // A lost connection and a failed probe prove that the endpoint is unreachable. Otherwise only silence does.
-      this.#onUnreachable(member, suspectReason, now);
-      return;
-    }
-    this.#prober.start(member);
-  }
-
-  /** Ejects an endpoint that was found unreachable, unless it is the last one. */
-  #onUnreachable(member: EndpointState, reason: string, now: number): void {
-    const { name, reporter, onUnreachable, probeRequest } = this.#options;
-    member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
-    member.lastUnreachableAt = now;
-    if (member.unhealthySince === 0) {
-      member.unhealthySince = now;
-      if (reporter.hasListeners('suspect'))
-        reporter.emit('suspect', { name, endpoint: member.endpoint.id, reason });
-    }
-    if (member.isEjectedForFailures) {
-      this.#failing.cancel(member);
-      member.isEjectedForFailures = false;
-    }
-    const isEjected = this.#eject(member, true, reason, now);
-    if (isEjected && probeRequest() === false) this.#failing.ejectForTime(member, now);
-    else this.#prober.start(member);
-    onUnreachable(member.endpoint.id);
-  }
-
-  #eject(member: EndpointState, isHardEvidence: boolean, reason: string, now: number): boolean {
-    if (member.status === 'closed' || !mayEject(isHardEvidence, this.#members.length, this.ejectedCount))
-      return false;
-    member.status = 'closed';
-    member.ejectionReason = reason;
-    member.recentEjections =
-      Math.max(0, member.recentEjections - Math.floor((now - member.lastEjectedAt) / 60_000)) + 1;
-    member.lastEjectedAt = now;
-    member.isEjectedForFailures = !isHardEvidence;
-    member.suspectSince = 0;
-    if (!isHardEvidence) this.#prober.cancel(member);
-    this.ejectedCount++;
-    this.#notifyChange();
-    if (member.unhealthySince === 0) member.unhealthySince = now;
-    const { name, reporter } = this.#options;
-    if (reporter.hasListeners('ejected'))
-      reporter.emit('ejected', { name, endpoint: member.endpoint.id, reason });
-    return true;
-  }
-
-  #revive(member: EndpointState, latencyMs: number, now: number): void {
-    if (member.status === 'open') return;
-    const { name, reporter } = this.#options;
-    const afterMs = now - member.unhealthySince;
-    this.#prober.cancel(member);
-    member.recover(latencyMs, now);
-    member.status = 'open';
-    this.ejectedCount--;
-    const { slowStart } = member;
-    if (slowStart === undefined || slowStart.startedAt + slowStart.windowMs < now + revivedSlowStartMs)
-      member.slowStart = Object.freeze({ startedAt: now, windowMs: revivedSlowStartMs });
-    if (reporter.hasListeners('revived'))
-      reporter.emit('revived', { name, endpoint: member.endpoint.id, afterMs });
-    this.#notifyChange();
-  }
-
-  #wantTrial(member: EndpointState): void {
-    member.trialDueAt = this.#options.clock.now();
-    this.trialDueAt = Math.min(this.trialDueAt, member.trialDueAt);
+  /** Ends the ejection for failing answers of a member that was opened before its time. */
+  #endFailures(member: EndpointState): void {
+    if (!member.isEjectedForFailures) return;
+    this.#failing.cancel(member);
+    member.isEjectedForFailures = false;
+    member.unhealthySince = 0;
   }
 
   /**
@@ -429,26 +298,9 @@ export class EndpointTable implements Health {
 
   #remove(member: EndpointState): void {
     member.isListed = false;
-    this.#prober.cancel(member);
+    this.#reachability.cancel(member);
     this.#failing.cancel(member);
     for (const channel of member.channels) channel.close().catch(() => undefined);
-  }
-
-  /**
-   * Opens all members again if an update has left only ejected members. A call to an ejected member may still succeed.
-   * Envoy's panic mode uses ejected hosts for the same reason.
-   */
-  #reopenIfAllEjected(): void {
-    if (this.ejectedCount === 0 || this.ejectedCount < this.#members.length) return;
-    for (const member of this.#members) {
-      member.status = 'open';
-      if (member.isEjectedForFailures) {
-        this.#failing.cancel(member);
-        member.isEjectedForFailures = false;
-        member.unhealthySince = 0;
-      }
-    }
-    this.ejectedCount = 0;
   }
 }
 

@@ -1,0 +1,184 @@
+import type { Clock } from '../core/clock.js';
+import type { EventSink } from '../core/events.js';
+import type { ProbeRequest } from '../core/transport.js';
+import type { Ejections } from './ejections.js';
+import type { EndpointState } from './endpoint-state.js';
+import type { FailingEndpoints } from './failing-endpoints.js';
+import { Prober, silenceMs } from './prober.js';
+
+/** Options of {@link Reachability}. */
+export interface ReachabilityOptions {
+  /** Name of the service, for events. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly reporter: EventSink;
+  readonly ejections: Ejections;
+  readonly failing: FailingEndpoints;
+  /** Returns the request of a health probe; undefined for the default, false when the program has switched probes off. */
+  readonly probeRequest: () => ProbeRequest | false | undefined;
+  /** Called with the instance id of an endpoint that was found unreachable: the service must be looked up again. */
+  readonly onUnreachable: (endpoint: string) => void;
+  /** Called when an endpoint became suspect, or is no longer suspect. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Judges whether endpoints can be reached.
+ *
+ * - A refused connection ejects an endpoint at once.
+ * - A lost connection, or a late attempt at an endpoint that has answered nothing since, makes the endpoint suspect. A
+ *   suspect endpoint gets no calls while another endpoint is free. It is probed at once. Any answer to an attempt or a
+ *   probe ends the suspicion; 1 s of silence to everything ejects the endpoint.
+ * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next one.
+ *
+ * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
+ */
+export class Reachability {
+  /** From when on {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  trialDueAt = Infinity;
+  readonly #options: ReachabilityOptions;
+  readonly #prober: Prober;
+
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
+    this.#prober = new Prober({
+      clock: options.clock,
+      request: options.probeRequest,
+      onAnswered: (member, sentAt) => this.#onProbeAnswered(member, sentAt),
+      onUnanswered: (member) => this.#onProbeUnanswered(member),
+      onTrialWanted: (member) => this.#wantTrial(member),
+    });
+  }
+
+  /** Notifies the prober that a call of the service has started. Probes are sent only while calls arrive. */
+  callStarted(): void {
+    this.#prober.callStarted();
+  }
+
+  /**
+   * Called when an endpoint has answered. Any answer ends a suspicion or an ejection for silence.
+   *
+   * @param latencyMs - measured latency of the answer; 0 when unknown
+   */
+  onHeard(member: EndpointState, latencyMs: number, now: number): void {
+    member.lastHeardAt = now;
+    if (member.unhealthySince === 0 || member.isEjectedForFailures) return;
+    this.#prober.cancel(member);
+    if (member.status === 'closed') {
+      this.#options.ejections.revive(member, latencyMs, now);
+    } else {
+      member.clearSuspicion();
+      this.#options.onChange();
+    }
+  }
+
+  /** Called when an attempt is late. An endpoint that has answered something since `sentAt` is slow, not silent. */
+  onLate(member: EndpointState, sentAt: number, now: number): void {
+    if (member.lastHeardAt > sentAt) return;
+    // An attempt sent before the last reset used the connections from before the reset, and says nothing about new ones.
+    if (sentAt >= member.lastReconnectAt) {
+      member.lastReconnectAt = now;
+      for (const channel of member.channels) channel.resetConnections();
+    }
+    this.#suspect(member, 'timeout', sentAt, now);
+  }
+
+  /**
+   * Called when a connection was lost before a response. That makes the endpoint suspect: one route or a proxy may have
+   * closed the connection. Attempts that were in flight together count once.
+   */
+  onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
+    const { failing, probeRequest } = this.#options;
+    const isNew = startedAt >= member.lastHardFailureAt;
+    member.lastHardFailureAt = now;
+    if (isNew) failing.onFailure(member, startedAt, now);
+    if (member.isEjectedForFailures) return;
+    if (member.status === 'closed' || probeRequest() === false) this.onUnreachable(member, 'reset', now);
+    else this.#suspect(member, 'reset', now, now);
+  }
+
+  /** Ejects an endpoint that was found unreachable, unless it is the last one. */
+  onUnreachable(member: EndpointState, reason: string, now: number): void {
+    const { failing, ejections, onUnreachable, probeRequest } = this.#options;
+    member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
+    member.lastUnreachableAt = now;
+    if (member.unhealthySince === 0) {
+      member.unhealthySince = now;
+      this.#reportSuspect(member, reason);
+    }
+    if (member.isEjectedForFailures) {
+      failing.cancel(member);
+      member.isEjectedForFailures = false;
+    }
+    const isEjected = ejections.eject(member, true, reason, now);
+    if (isEjected && probeRequest() === false) failing.ejectForTime(member, now);
+    else this.#prober.start(member);
+    onUnreachable(member.endpoint.id);
+  }
+
+  /**
+   * Returns an ejected or suspect endpoint to which a repeatable call may be sent as its probe, and counts the call as
+   * that probe; undefined when there is none.
+   */
+  takeTrial(
+    members: readonly EndpointState[],
+    now: number,
+    isSuitable: (member: EndpointState) => boolean,
+  ): EndpointState | undefined {
+    const due = members.filter(({ trialDueAt }) => trialDueAt <= now);
+    const found = due.find(isSuitable);
+    if (found !== undefined) found.trialDueAt = Infinity;
+    this.trialDueAt = due.length > (found === undefined ? 0 : 1) ? now : Infinity;
+    return found;
+  }
+
+  /** Ends the probing of an endpoint that was removed, or is ejected for failing answers. */
+  cancel(member: EndpointState): void {
+    this.#prober.cancel(member);
+  }
+
+  /** Stops all probing. */
+  stop(): void {
+    this.#prober.stop();
+  }
+
+  #suspect(member: EndpointState, reason: string, silentSince: number, now: number): void {
+    if (member.status === 'closed' || member.isSuspect) return;
+    member.suspectSince = silentSince;
+    member.suspectReason = reason;
+    if (member.unhealthySince === 0) member.unhealthySince = now;
+    this.#reportSuspect(member, reason);
+    this.#options.onChange();
+    this.#prober.start(member);
+  }
+
+  #reportSuspect({ endpoint }: EndpointState, reason: string): void {
+    const { name, reporter } = this.#options;
+    if (reporter.hasListeners('suspect')) reporter.emit('suspect', { name, endpoint: endpoint.id, reason });
+  }
+
+  #onProbeAnswered(member: EndpointState, sentAt: number): void {
+    // A connection that was refused or lost after the probe was sent outweighs the answer.
+    if (Math.max(member.lastHardFailureAt, member.lastEjectedAt) > sentAt) this.#prober.start(member);
+    else this.onHeard(member, 0, this.#options.clock.now());
+  }
+
+  #onProbeUnanswered(member: EndpointState): void {
+    const now = this.#options.clock.now();
+    const { suspectReason } = member;
+    if (member.status === 'closed') {
+      member.lastUnreachableAt = now;
+      this.#wantTrial(member);
+    } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
+      // A lost connection and a failed probe prove that the endpoint is unreachable. Otherwise only silence does.
+      this.onUnreachable(member, suspectReason, now);
+      return;
+    }
+    this.#prober.start(member);
+  }
+
+  #wantTrial(member: EndpointState): void {
+    member.trialDueAt = this.#options.clock.now();
+    this.trialDueAt = Math.min(this.trialDueAt, member.trialDueAt);
+  }
+}
