@@ -63,16 +63,17 @@ export class BindingCallContext implements CallContext {
   }
 
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig {
-    const { service } = this;
-    const budgetFor = (ratio: number, minPerSecond: number): RetryBudget =>
-      service.budgetFor(ratio, minPerSecond);
-    if (overrides !== undefined)
-      return mergeRetryConfig([service.retryOverrides, this.#config, overrides], budgetFor);
-    if (this.#mergedFor !== service.retryOverrides) {
-      this.#mergedFor = service.retryOverrides;
-      this.#retryConfig = mergeRetryConfig([this.#mergedFor, this.#config], budgetFor);
+    const { retryOverrides } = this.service;
+    if (overrides !== undefined) return this.#merge(retryOverrides, this.#config, overrides);
+    if (this.#retryConfig === undefined || this.#mergedFor !== retryOverrides) {
+      this.#mergedFor = retryOverrides;
+      this.#retryConfig = this.#merge(retryOverrides, this.#config);
     }
-    return this.#retryConfig as RetryConfig;
+    return this.#retryConfig;
+  }
+
+  #merge(...levels: RetryOverrides[]): RetryConfig {
+    return mergeRetryConfig(levels, (ratio, minPerSecond) => this.service.budgetFor(ratio, minPerSecond));
   }
 
   get hedging(): HedgingPolicy | undefined {
