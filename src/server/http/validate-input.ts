@@ -76,6 +76,14 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     const [key = ''] = issue.keys;
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
+  if (issue.code === 'invalid_union') {
+    // The problem within an object is more helpful than the list of alternatives.
+    const inner = issue.errors
+      .flat()
+      .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');
+    if (inner !== undefined)
+      return issueMessage({ ...inner, path: [...path, ...inner.path] }, value, subject);
+  }
   if (path.length === 0) return `${subject} must be an object; got ${describe(value)}`;
   let fieldValue = value;
   for (const key of path) fieldValue = (fieldValue as Record<PropertyKey, unknown> | undefined)?.[key];

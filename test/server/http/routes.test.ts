@@ -232,6 +232,23 @@ test('duplicate keys and __proto__ are rejected', async () => {
   expect((await post('/v1/define', '{"name":"/a","policy":"a:b:\\"c\\":"}')).status).toBe(200);
 });
 
+test('an invalid retry setting is named', async () => {
+  const { post } = await startHarness();
+  for (const [settings, message] of [
+    [{ retries: { maximum: 1 } }, "The body has the unknown field 'retries.maximum'; remove"],
+    [{ retries: { max: '1' } }, "Field 'retries.max' must be a number; got '1'"],
+    [{ retries: { statuses: [503, '504'] } }, "Field 'retries.statuses[1]' must be a number; got '504'"],
+    [{ retries: { budget: { ratio: true } } }, "Field 'retries.budget.ratio' must be a number; got true"],
+    [{ retries: true }, "Field 'retries' must be false, null, or an object with"],
+    [{ attemptTimeoutMs: { mim: 5 } }, "The body has the unknown field 'attemptTimeoutMs.mim'; remove"],
+    [{ attemptTimeoutMs: '5' }, "Field 'attemptTimeoutMs' must be a number of ms above 0, an object with"],
+  ] as const) {
+    const { status, json } = await post('/v1/define', { name: '/a', ...settings });
+    expect([status, json.error.code]).toEqual([400, 'CONFIG_INVALID']);
+    expect(json.error.message).toContain(message);
+  }
+});
+
 test('an invalid field is named, with what it must be and what it is', async () => {
   const { post, names } = await startHarness();
   const endpoint = { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] };
