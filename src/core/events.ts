@@ -64,7 +64,7 @@ export interface ClerkEventMap {
     /** How the last attempt failed: `refused`, `reset` or `timeout`; `failures` when too many responses failed. */
     readonly reason: string;
   };
-  /** An ejected endpoint responded and is in use again. */
+  /** An ejected endpoint is in use again: it responded, or its ejection for failing answers has ended. */
   revived: {
     /** Name of the service. */
     readonly name: string;
