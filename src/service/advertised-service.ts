@@ -1,4 +1,5 @@
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
@@ -218,12 +219,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   #request(): RegisterRequest {
-    const { request } = this.#options;
-    return {
-      ...request,
-      ...(this.#epoch !== undefined && { epoch: this.#epoch }),
-      ...(this.#ticket !== undefined && { ticket: this.#ticket }),
-    };
+    return { ...this.#options.request, ...definedFields({ epoch: this.#epoch, ticket: this.#ticket }) };
   }
 
   #canRetry(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import { ClerkError } from '../core/errors.js';
 import { loadError, type Load, type LoadInit } from '../core/load-report.js';
 import { formatOrca } from '../protocol/orca.js';
@@ -55,9 +56,7 @@ export class LoadReporter {
       throw new ClerkError('CONFIG_INVALID', `reportLoad() got an invalid load: ${problem}`);
     const { utilization, callsPerSecond, errorsPerSecond } = load;
     this.#reported = {
-      utilization,
-      ...(callsPerSecond !== undefined && { callsPerSecond }),
-      ...(errorsPerSecond !== undefined && { errorsPerSecond }),
+      ...definedFields({ utilization, callsPerSecond, errorsPerSecond }),
       expiresAt: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;

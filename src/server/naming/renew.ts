@@ -57,7 +57,7 @@ function renewOne(
     return 'renewed';
   }
   if (registration !== undefined) return registration.epoch > epoch ? 'fenced' : 'lost';
-  const fence = state.fence(canonicalOf(state, name), id);
+  const fence = state.fences(canonicalOf(state, name)).get(id);
   if (fence === undefined) return 'lost';
   return fence.epoch > epoch || (fence.withdrawn && fence.epoch === epoch) ? 'fenced' : 'lost';
 }

@@ -32,7 +32,7 @@ export function assignEpoch(
   isLaunched: boolean,
 ): { readonly epoch: number; readonly changes: readonly StateChange[] } {
   const counter = epochCounterOf(view, name);
-  const fence = view.fence(name, id);
+  const fence = view.fences(name).get(id);
   if (requestedEpoch !== undefined) rejectOldEpoch(view, name, id, requestedEpoch, isLaunched);
   const epoch = requestedEpoch ?? counter.epoch + 1;
   const changes: StateChange[] = [];
@@ -94,7 +94,7 @@ function rejectOldEpoch(
       `The epoch of a registration of ${name} must be an integer from 1 to 2^50; got ${requestedEpoch}`,
     );
   const current = view.endpoint(name, id);
-  const last = current ?? view.fence(name, id);
+  const last = current ?? view.fences(name).get(id);
   if (last === undefined) {
     if (isLaunched || requestedEpoch > epochCounterOf(view, name).floor) return;
     throw new ClerkError(

@@ -1,3 +1,4 @@
+import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { toEndpoint } from '../../../core/endpoint.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -78,11 +79,9 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     {
       id,
       addresses,
-      ...(host !== null && { host }),
-      ...(zone !== null && { zone }),
-      ...(version !== null && { version }),
       weight,
       attributes,
+      ...definedFields({ host: host ?? undefined, zone: zone ?? undefined, version: version ?? undefined }),
     },
     request.name,
   );

@@ -1,6 +1,8 @@
 /** Checks the fields of commands for what the JSON schemas of the requests do not check. */
+import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
+import { isObject } from '../../../core/is-object.js';
 import type { PolicyName } from '../../../core/policy.js';
 import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import { limits } from '../../../protocol/limits.js';
@@ -41,12 +43,10 @@ export function checkRetryOverrides(
   retries: unknown,
 ): Pick<ServiceRecord, 'attemptTimeoutMs' | 'retries'> {
   const createError = (problem: string): ClerkError => new ClerkError('CONFIG_INVALID', `Field ${problem}`);
-  const checkedTimeout = checkAttemptTimeout(attemptTimeoutMs ?? undefined, createError);
-  const checkedRetries = checkRetries(retries ?? undefined, createError);
-  return {
-    ...(checkedTimeout !== undefined && { attemptTimeoutMs: checkedTimeout }),
-    ...(checkedRetries !== undefined && { retries: checkedRetries }),
-  };
+  return definedFields({
+    attemptTimeoutMs: checkAttemptTimeout(attemptTimeoutMs ?? undefined, createError),
+    retries: checkRetries(retries ?? undefined, createError),
+  });
 }
 
 /** @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5) */
@@ -67,17 +67,14 @@ function checkMs(ms: unknown, what: string, min: number): number {
 /** Returns a copy of `launch` without unknown fields. Throws if the manifest or a parameter is invalid. */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
-  const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {
-    readonly manifest?: unknown;
-    readonly params?: unknown;
-  };
+  const { manifest, params }: Record<string, unknown> = isObject(launch) ? launch : {};
   if (typeof manifest !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(manifest))
     throw new ClerkError(
       'CONFIG_INVALID',
       `The manifest name of a launch rule must have 1 to 64 characters, each a letter, a digit, '.', '_' or '-'; got ${quote(manifest)}`,
     );
   if (params === undefined) return { manifest };
-  if (typeof params !== 'object' || params === null || Array.isArray(params))
+  if (!isObject(params))
     throw new ClerkError(
       'CONFIG_INVALID',
       `The params of a launch rule must be an object; got ${quote(params)}`,

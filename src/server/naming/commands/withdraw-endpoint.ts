@@ -19,7 +19,7 @@ export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const current = view.endpoint(name, id);
   if (current === undefined) {
     const counter = view.counter(name);
-    const fence = view.fence(name, id);
+    const fence = view.fences(name).get(id);
     if (fence !== undefined && fence.epoch > epoch) throw supersededError(name, id, fence.epoch);
     const isFenced = fence === undefined ? epoch <= (counter?.floor ?? 0) : fence.withdrawn;
     if (counter === undefined || epoch > counter.epoch || isFenced) return noChange;

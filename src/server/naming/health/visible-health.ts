@@ -34,11 +34,9 @@ export function visibleHealth(service: ServiceRegistrations | undefined): Visibl
 }
 
 /** Whether lookups show the endpoint as suspect. */
-export function isVisiblySuspect({ status, entry }: Registration): boolean {
-  if (status !== 'suspect') return false;
-  for (const other of entry.service?.endpoints.values() ?? [])
-    if (other.status !== 'suspect' && !other.draining) return true;
-  return false;
+export function isVisiblySuspect(registration: Registration): boolean {
+  const { status, entry } = registration;
+  return status === 'suspect' && visibleHealth(entry.service).suspects.has(registration);
 }
 
 const upState = '"state":"up"}';

@@ -115,10 +115,6 @@ export class NamingState implements NamingView {
     return this.entries.get(name)?.service?.endpoints.size ?? 0;
   }
 
-  fence(name: string, id: string): Fence | undefined {
-    return this.entries.get(name)?.service?.fences?.get(id);
-  }
-
   fences(name: string): ReadonlyMap<string, Fence> {
     return this.entries.get(name)?.service?.fences ?? noFences;
   }

@@ -16,7 +16,6 @@ export interface NamingView {
   endpoint(name: string, id: string): EndpointView | undefined;
   endpoints(name: string): Iterable<EndpointView>;
   endpointCount(name: string): number;
-  fence(name: string, id: string): Fence | undefined;
   /** Returns the fences of a name by instance id, oldest first. */
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;

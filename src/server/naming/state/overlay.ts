@@ -64,10 +64,6 @@ export class Overlay implements NamingView {
     return count;
   }
 
-  fence(name: string, id: string): Fence | undefined {
-    return this.fences(name).get(id);
-  }
-
   fences(name: string): ReadonlyMap<string, Fence> {
     return this.#fences.get(name) ?? this.#base.fences(name);
   }

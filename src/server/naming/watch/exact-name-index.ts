@@ -3,8 +3,7 @@ import { tryResolveLinks, type LinkSource } from '../state/resolve-links.js';
 interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
-  /** Prefixes and directory identifiers that the lookup reads. */
-  readonly dependencies: Set<string>;
+  dependencies: ReadonlySet<string>;
   /** Fingerprint of the lookup that was sent last; undefined for a missing name. */
   fingerprint: string | undefined;
 }
@@ -61,15 +60,19 @@ export class ExactNameIndex<Watch> {
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
-    return new Set(globs.filter((name) => !name.includes('*') && this.#dependsOnAny(name, prefixes)));
+    return new Set(
+      globs.filter(
+        (name) =>
+          !name.includes('*') && [...this.#dependenciesOf(name)].some((prefix) => prefixes.has(prefix)),
+      ),
+    );
   }
 
-  #dependsOnAny(name: string, changed: ReadonlySet<string>): boolean {
-    let depends = false;
-    tryResolveLinks(this.#links, name, (prefix) => {
-      depends ||= changed.has(prefix);
-    });
-    return depends;
+  /** Prefixes and directory identifiers that the lookup of a name reads. */
+  #dependenciesOf(name: string): Set<string> {
+    const dependencies = new Set<string>();
+    tryResolveLinks(this.#links, name, (prefix) => dependencies.add(prefix));
+    return dependencies;
   }
 
   /**
@@ -86,9 +89,7 @@ export class ExactNameIndex<Watch> {
   }
 
   #addDependencies(exact: ExactName<Watch>): void {
-    tryResolveLinks(this.#links, exact.name, (prefix) => {
-      exact.dependencies.add(prefix);
-    });
+    exact.dependencies = this.#dependenciesOf(exact.name);
     for (const prefix of exact.dependencies) {
       const dependents = this.#dependents.get(prefix);
       if (dependents === undefined) this.#dependents.set(prefix, new Set([exact]));
@@ -101,7 +102,6 @@ export class ExactNameIndex<Watch> {
       const dependents = this.#dependents.get(prefix);
       if (dependents?.delete(exact) === true && dependents.size === 0) this.#dependents.delete(prefix);
     }
-    exact.dependencies.clear();
   }
 }
 
