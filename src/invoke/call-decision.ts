@@ -15,6 +15,8 @@ export interface AttemptFacts {
   readonly isLate: boolean;
   /** Whether the attempt waits for a free connection, because all connections to the endpoint are in use. */
   readonly isQueued: boolean;
+  /** Whether the endpoint is ejected. An attempt there is not expected to be answered. */
+  readonly isEjected: boolean;
 }
 
 /** What a decision needs to know of a call. */
@@ -139,6 +141,7 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
   if (attempt.isQueued) return joinIfNeeded;
+  if (isHopeless(call)) return [settle('deferred')];
   const isUnsent = attempt.stage === 'waiting';
   if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
     // A request that may be sent only once moves, as long as no byte of it was written.
@@ -159,8 +162,7 @@ function afterResponse(
   const isRetryable = call.retries?.statuses.has(statusCode) === true;
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   // An error response of a joined attempt must not win against an earlier attempt, which may succeed.
-  const isAccepted =
-    statusCode < 400 || (!isRetryable && !others.some(({ number }) => number < attempt.number));
+  const isAccepted = statusCode < 400 || (!isRetryable && !hasEarlier(others, attempt));
   if (isAccepted) return [settle('response')];
   if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
   if (call.deferred === 'final') return [settle('deferred')];
@@ -203,8 +205,7 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   if (cause === 'caller') return [settle('error')];
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   if (cause === 'invalid-response') {
-    const isJoined = others.some(({ number }) => number < attempt.number);
-    if (isJoined) return [{ do: 'defer' }, continueWith(call, others)];
+    if (hasEarlier(others, attempt)) return [{ do: 'defer' }, continueWith(call, others)];
     return [settle(call.deferred === 'none' ? 'error' : 'deferred')];
   }
   if (others.length > 0) return [continueWith(call, others)];
@@ -213,6 +214,18 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   const { kind, isReplayable, hasIdempotencyScope } = call;
   const retry = retryability(kind, attempt.stage, isReplayable, hasIdempotencyScope);
   return [retry === 'never' ? settle('unknown') : { do: 'send' }];
+}
+
+/** Whether an earlier attempt may still be answered. */
+function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boolean {
+  return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
+}
+
+/** Whether only ejected endpoints could still give a better response than the deferred one. */
+function isHopeless(call: CallFacts): boolean {
+  const { kind, deferred, inFlight } = call;
+  if (kind === 'once' || deferred === 'none' || inFlight.some(({ isEjected }) => !isEjected)) return false;
+  return deferred === 'final' || !canJoin(call);
 }
 
 /** Waits for the attempts left. If all of them are late, one more attempt joins them. */

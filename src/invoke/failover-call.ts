@@ -90,8 +90,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   protected factsOf(attempt: A): AttemptFacts {
-    const { number, stage, isLate } = attempt;
-    return { number, stage, isLate, isQueued: this.isQueued(attempt) };
+    const { number, stage, isLate, candidate } = attempt;
+    const isEjected = candidate.status === 'closed';
+    return { number, stage, isLate, isQueued: this.isQueued(attempt), isEjected };
   }
 
   /**
@@ -233,7 +234,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const needsRetry = mayHaveRun || isHedge;
-    if (needsRetry && !(isHedge ? context.hedging?.tryReserve(now) : state.retry.tryReserve(now))) return;
+    if (needsRetry && !(isHedge ? context.hedging?.tryReserve(now, this.budget) : state.retry.tryReserve(now))) return;
     state.hasRepeated ||= state.tried().has(candidate.endpoint.id);
     const replaced = state.inFlight.find(({ number }) => number === replaces);
     if (replaced !== undefined) {

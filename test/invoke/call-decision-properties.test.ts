@@ -17,8 +17,10 @@ const attemptFacts = (number: number): fc.Arbitrary<AttemptFacts> =>
       stage: fc.constantFrom('waiting', 'sent', 'sent'),
       isLate: fc.boolean(),
       isQueued: fc.boolean(),
+      isEjected: fc.boolean(),
     })
-    .map(({ stage, isLate, isQueued }) => ({
+    .map(({ stage, isLate, isQueued, isEjected }) => ({
+      isEjected,
       number,
       stage,
       isLate,
@@ -62,7 +64,13 @@ const callFacts: fc.Arbitrary<CallFacts> = fc
   });
 
 const eventOf = ({ inFlight, attemptCount }: CallFacts): fc.Arbitrary<CallEvent> => {
-  const answered: AttemptFacts = { number: attemptCount, stage: 'answered', isLate: false, isQueued: false };
+  const answered: AttemptFacts = {
+    number: attemptCount,
+    stage: 'answered',
+    isLate: false,
+    isQueued: false,
+    isEjected: false,
+  };
   const always: fc.Arbitrary<CallEvent>[] = [
     fc.constant({ type: 'deadline' }),
     fc.constant({ type: 'failure', attempt: answered, cause: 'network' }),
@@ -223,11 +231,16 @@ property('a call ends only with what it has', (call, event, actions) => {
   }
 });
 
-property('an error response does not win while an earlier attempt runs', (call, event, actions) => {
-  if (event.type !== 'response' || call.kind === 'once' || event.statusCode < 400) return;
-  const hasEarlier = call.inFlight.some(({ number }) => number < event.attempt.number);
-  if (hasEarlier) expect(does(actions, 'settle')).toBe(false);
-});
+property(
+  'an error response does not win while an earlier attempt at an endpoint that is not ejected runs',
+  (call, event, actions) => {
+    if (event.type !== 'response' || call.kind === 'once' || event.statusCode < 400) return;
+    const hasEarlier = call.inFlight.some(
+      ({ number, isEjected }) => number < event.attempt.number && !isEjected,
+    );
+    if (hasEarlier) expect(does(actions, 'settle')).toBe(false);
+  },
+);
 
 property(
   'a response or an error is deferred or dropped only when it has arrived, before anything else',
@@ -241,10 +254,17 @@ property(
   },
 );
 
-property('a late attempt ends neither the call nor a sent attempt', (call, event, actions) => {
-  if (event.type !== 'late') return;
-  expect(does(actions, 'settle')).toBe(false);
-  if (event.attempt.stage === 'sent') expect(does(actions, 'send')).toBe(false);
-  // Either another attempt starts, or the call looks at the attempt again, or only the deadline limits the attempt.
-  expect(does(actions, 'wait') || does(actions, 'send')).toBe(true);
-});
+property(
+  'a late attempt ends no sent attempt, and the call only if all endpoints in use are ejected',
+  (call, event, actions) => {
+    if (event.type !== 'late') return;
+    if (does(actions, 'settle')) {
+      expect([call.kind === 'once', settlesWith(actions)]).toEqual([false, 'deferred']);
+      for (const { isEjected } of call.inFlight) expect(isEjected).toBe(true);
+      return;
+    }
+    if (event.attempt.stage === 'sent') expect(does(actions, 'send')).toBe(false);
+    // Either another attempt starts, or the call looks at the attempt again, or only the deadline limits the attempt.
+    expect(does(actions, 'wait') || does(actions, 'send')).toBe(true);
+  },
+);

@@ -11,8 +11,16 @@ import {
 import { defaultRetries } from '../../src/invoke/retry-settings.js';
 
 /** A sent attempt that is not late. */
-const sent = (number: number): AttemptFacts => ({ number, stage: 'sent', isLate: false, isQueued: false });
+const sent = (number: number): AttemptFacts => ({
+  number,
+  stage: 'sent',
+  isLate: false,
+  isQueued: false,
+  isEjected: false,
+});
 const late = (number: number): AttemptFacts => ({ ...sent(number), isLate: true });
+/** A late attempt whose endpoint was ejected, because it is silent. */
+const ejected = (number: number): AttemptFacts => ({ ...late(number), isEjected: true });
 /** An attempt that waits for its connection to be established. */
 const connecting = (number: number): AttemptFacts => ({ ...sent(number), stage: 'waiting' });
 const lateConnecting = (number: number): AttemptFacts => ({ ...connecting(number), isLate: true });
@@ -285,6 +293,47 @@ describe('an attempt of a safe or idempotent call is late', () => {
   ]);
 });
 
+describe('a late attempt at an ejected endpoint is looked at again', () => {
+  checkRows([
+    [
+      'a deferred 404 is delivered, since the earlier attempt is not expected to be answered',
+      { ...racing(ejected(1)), deferred: 'final' },
+      isLate(ejected(1)),
+      'settle deferred',
+    ],
+    [
+      'a deferred 404 is kept while another attempt may be answered',
+      { ...racing(ejected(1), late(2)), attemptCount: 5, deferred: 'final' },
+      isLate(ejected(1)),
+      'suspect, wait 100',
+    ],
+    [
+      'a deferred 503 is kept, and another attempt joins',
+      { ...racing(ejected(1)), deferred: 'retryable' },
+      isLate(ejected(1)),
+      'suspect, join, wait 100',
+    ],
+    [
+      'a deferred 503 is delivered when no attempt is left',
+      { ...racing(ejected(1)), attemptCount: 5, deferred: 'retryable' },
+      isLate(ejected(1)),
+      'settle deferred',
+    ],
+    [
+      'without a deferred response the attempt continues',
+      { ...racing(ejected(1)), attemptCount: 5 },
+      isLate(ejected(1)),
+      'suspect, wait 100',
+    ],
+    [
+      "a 'once' call that was sent is not ended, since it may be executed",
+      { ...post, inFlight: [ejected(1)], deferred: 'final' },
+      isLate(ejected(1)),
+      'wait',
+    ],
+  ]);
+});
+
 describe("an attempt of a 'once' call is late", () => {
   const unsent = { ...post, inFlight: [connecting(1)] };
   checkRows([
@@ -398,6 +447,12 @@ describe('a safe or idempotent call is answered', () => {
       racing(late(1), sent(2)),
       answers(sent(2), 404),
       'defer, join',
+    ],
+    [
+      '404 of a joined attempt wins if the endpoint of the first is ejected',
+      racing(ejected(1), sent(2)),
+      answers(sent(2), 404),
+      'settle response',
     ],
     [
       '404 of a joined attempt is deferred without another attempt while a timely one runs',
@@ -736,6 +791,12 @@ describe('an attempt fails', () => {
       racing(late(1), sent(2), sent(3)),
       fails(sent(3), 'invalid-response'),
       'defer, wait',
+    ],
+    [
+      'a response of a joined attempt that cannot be parsed ends the call if the endpoint of the first is ejected',
+      racing(ejected(1), sent(2)),
+      fails(sent(2), 'invalid-response'),
+      'settle error',
     ],
     [
       'a response of the first attempt that cannot be parsed gives way to a deferred 404',

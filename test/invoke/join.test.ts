@@ -81,6 +81,32 @@ describe('an error response of a joined attempt', () => {
     expect(world.pending()).toBe(0);
   });
 
+  test('is delivered when the endpoint of the first attempt is ejected, after 1 s of silence', async () => {
+    const world = joinWorld(4, joined(404, {}));
+    world.cluster.pause('a');
+    const startedAt = world.runtime.now();
+    const response = await world.binding.request({ path: '/' });
+    expect([response.statusCode, world.ejected]).toEqual([404, ['a']]);
+    expect(world.runtime.now() - startedAt).toBeLessThan(2_000);
+    await response.body.dump();
+    expect(world.pending()).toBe(0);
+  });
+
+  test('is delivered at once when the first attempt was the probe of an ejected endpoint', async () => {
+    const world = joinWorld(4, joined(404, {}));
+    world.cluster.pause('a');
+    await world.get();
+    expect(world.ejected).toEqual(['a']);
+    world.outcomes.splice(0);
+    const times: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      times.push((await world.get()).ms);
+      await world.runtime.advance(100);
+    }
+    expect(world.outcomes.filter(({ endpoint }) => endpoint === 'a').length).toBeGreaterThan(0);
+    expect(Math.max(...times)).toBeLessThanOrEqual(20 + 5);
+  });
+
   test('is delivered with a body that had to be paused', async () => {
     const body = 'x'.repeat(200_000);
     const world = joinWorld(2, ({ id }) =>
