@@ -123,7 +123,7 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   resetConnections(): void {
-    for (const shared of [this.#shared, this.#fresh]) if (shared) this.#pools.retire(shared);
+    for (const shared of [this.#shared, this.#fresh]) if (shared) this.#pools.replace(shared);
     this.#leavePools();
   }
 

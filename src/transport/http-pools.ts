@@ -36,7 +36,10 @@ export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
   readonly #sockets: SocketLimit;
+  /** The pools that new users get. */
   readonly #pools = new Map<string, SharedPool>();
+  /** All pools that are not retired. */
+  readonly #active = new Set<SharedPool>();
   #sweepTimer: Timer | undefined;
 
   constructor(options: TransportOptions, clock: Clock) {
@@ -62,6 +65,7 @@ export class HttpPools {
     if (shared === undefined) {
       shared = this.#create(address, authority, freshOnly);
       this.#pools.set(key, shared);
+      this.#active.add(shared);
       this.#scheduleSweep();
     }
     shared.users.add(user);
@@ -75,12 +79,21 @@ export class HttpPools {
     if (shared.isRetired) await shared.pool.close();
   }
 
+  /** Stops new users from getting a pool whose connections may be half-open. Its present users keep it. */
+  replace(shared: SharedPool): void {
+    for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
+  }
+
   /** Closes the idle connections of a pool at once, and the others after their requests. */
   retire(shared: SharedPool): void {
     if (shared.isRetired) return;
     shared.isRetired = true;
-    for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
-    if (this.#pools.size === 0) this.#sweepTimer?.cancel();
+    this.replace(shared);
+    this.#active.delete(shared);
+    if (this.#active.size === 0) {
+      this.#sweepTimer?.cancel();
+      this.#sweepTimer = undefined;
+    }
     void shared.pool.close().then(() => (shared.isClosed = true));
   }
 
@@ -124,12 +137,12 @@ export class HttpPools {
 
   #scheduleSweep(): void {
     const { allowH2, connect } = this.#options.undici;
-    if (allowH2 !== true && typeof connect !== 'function') return;
-    this.#sweepTimer?.cancel();
+    if (this.#sweepTimer !== undefined || (allowH2 !== true && typeof connect !== 'function')) return;
     this.#sweepTimer = this.#clock.setTimer(
       () => {
-        for (const { pool } of this.#pools.values()) pool.sweep();
-        if (this.#pools.size > 0) this.#scheduleSweep();
+        this.#sweepTimer = undefined;
+        for (const { pool } of this.#active) pool.sweep();
+        if (this.#active.size > 0) this.#scheduleSweep();
       },
       (this.#options.undici.keepAliveTimeout as number | undefined) ?? h2IdleMs,
     );

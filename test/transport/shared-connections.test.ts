@@ -144,15 +144,21 @@ test('closing the channel of one name leaves the requests and connections of the
   expect(server.sockets.size).toBe(0);
 });
 
-test('after a reset by one name, all names use new connections', async () => {
+test('a reset by one name gives it new connections; the other names keep theirs', async () => {
   const server = await startServer();
   const open = startTransport();
   const [first, second] = [open(server.address, 'first'), open(server.address, 'second')];
   await complete(first);
   await complete(second);
+  expect(server.connections()).toBe(1);
   first.resetConnections();
   await complete(second);
+  expect(server.connections()).toBe(1);
   await complete(first);
+  await complete(open(server.address, 'third'));
+  expect(server.connections()).toBe(2);
+  second.resetConnections();
+  await complete(second);
   expect(server.connections()).toBe(2);
 });
 
