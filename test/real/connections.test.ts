@@ -2,10 +2,12 @@
  * Which connection a request uses: calls that must run at most once get only fresh ones, and silent ones are
  * not reused.
  */
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { isClerkError } from 'binding-clerk';
+import { expect, onTestFinished, test } from 'vitest';
+import { createClerk, isClerkError } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { webServer } from './web-server.js';
@@ -104,4 +106,31 @@ test('a custom connector is used for all connections, probes included', async ()
   expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
   expect(new Set(dialled)).toEqual(new Set(['orders.internal:8080']));
   expect(new Set(server.hosts)).toEqual(new Set(['orders.shop.clerk']));
+});
+
+test('200 names on one server share connections, which close when they are idle', async () => {
+  const server = createServer((_request, response) => response.end('{"ok":true}'));
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  server.on('connection', (socket) => {
+    connections++;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const names = Array.from({ length: 200 }, (_, i) => `/many/n${String(i)}`);
+  const clerk = createClerk({
+    registry: Object.fromEntries(names.map((name) => [name, address])),
+    undici: { keepAliveTimeout: 200, keepAliveTimeoutThreshold: 4_900 },
+  });
+  onTestFinished(() => clerk.destroy());
+
+  for (const name of names) expect(await clerk.bind(name).json('/orders')).toEqual({ ok: true });
+  expect(connections).toBeLessThanOrEqual(3);
+  await Promise.all(names.map((name) => clerk.bind(name).json('/orders')));
+  expect(connections).toBeLessThanOrEqual(3 + 64);
+  while (sockets.size > 0) await sleep(20);
 });
