@@ -171,10 +171,11 @@ export class Balancer {
   #buildCandidates(members: readonly ConnectedCandidate[], tlsOnly: boolean): CandidateSet {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
+    const { avoidsFailing = true } = this.#currentPolicy(tlsOnly);
     // A filter that would leave no endpoint is not applied. An open endpoint that would be a trial is suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
-      ({ isTrial }: ConnectedCandidate) => !isTrial,
+      ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
       ({ endpoint }: ConnectedCandidate) => endpoint.state === 'up',
       ({ endpoint }: ConnectedCandidate) => endpoint.weight > 0,
     ].reduce(preferMatching, matching);
@@ -191,10 +192,7 @@ export class Balancer {
       return candidates.length > subsetSize ? { ...input, subset } : input;
     };
     const working = eligible.filter(({ isFailing }) => !isFailing);
-    const needsWorking =
-      working.length > 0 &&
-      working.length < eligible.length &&
-      this.#currentPolicy(tlsOnly).avoidsFailing !== false;
+    const needsWorking = avoidsFailing && working.length > 0 && working.length < eligible.length;
     const pickWorking = needsWorking ? this.#preparePicker(inputOf(working), tlsOnly) : undefined;
     const input = inputOf(eligible);
     const pick = this.#preparePicker(input, tlsOnly);

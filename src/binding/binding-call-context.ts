@@ -9,7 +9,6 @@ import { HedgingPolicy } from '../invoke/hedging-policy.js';
 import type { RetryOverrides } from '../core/retry-options.js';
 import { mergeRetryConfig, type RetryConfig } from '../invoke/retry-settings.js';
 import { firstSegmentOf } from '../invoke/route-class.js';
-import type { RetryBudget } from '../invoke/retry-budget.js';
 import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { CallContext } from '../invoke/call-context.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
@@ -54,12 +53,7 @@ export class BindingCallContext implements CallContext {
     this.picker = new ServiceEndpointPicker(service, config);
     if (config.probe !== undefined) service.probe = config.probe;
     this.#config = config;
-    this.#hedging = config.hedge && new HedgingPolicy(config.hedge, this.budget);
-  }
-
-  /** The retry budget of the calls whose request sets no budget. */
-  get budget(): RetryBudget {
-    return this.retryConfig(undefined).budget;
+    this.#hedging = config.hedge && new HedgingPolicy(config.hedge);
   }
 
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig {
@@ -78,7 +72,7 @@ export class BindingCallContext implements CallContext {
 
   get hedging(): HedgingPolicy | undefined {
     return this.picker.hedges
-      ? (this.#policyHedging ??= new HedgingPolicy({ afterMs: 0, budgetRatio: 1 }, this.budget))
+      ? (this.#policyHedging ??= new HedgingPolicy({ afterMs: 0, budgetRatio: 1 }))
       : this.#hedging;
   }
 

@@ -26,7 +26,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     });
   }
   const timeoutMs = config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs);
-  const { attemptTimeout, retries, limits } = context.retryConfig(undefined);
+  const { attemptTimeout, retries, budget, limits } = context.retryConfig(undefined);
   const { minMs, maxMs } = attemptTimeout;
   const explanation: Explanation = {
     name: config.name,
@@ -47,7 +47,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     ageMs: resolution === undefined ? undefined : now - resolution.requestedAt,
     guaranteedMs: resolution?.ttlMs,
     stale: resolution?.stale ?? false,
-    retriesLeft: context.budget.available(now),
+    retriesLeft: budget.available(now),
     timeoutMs,
     attemptTimeoutMs: context.timeouts
       .forRoute('GET', context.routeOf('GET', '/'))

@@ -5,13 +5,12 @@ import type { Health } from '../core/health.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { AttemptTimeouts } from './attempt-timeout.js';
 import type { HedgingPolicy } from './hedging-policy.js';
-import type { RetryBudget } from './retry-budget.js';
 import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryConfig } from './retry-settings.js';
 import type { TimerWheel } from './timer-wheel.js';
 
 /**
- * The facts that all calls of a binding share: settings, clock, timers, health, budget and counters. An
+ * The facts that all calls of a binding share: settings, clock, timers, health and counters. An
  * {@link EndpointPicker} chooses the endpoints.
  */
 export interface CallContext {
@@ -22,7 +21,6 @@ export interface CallContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly health: Health;
-  readonly budget: RetryBudget;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   /**

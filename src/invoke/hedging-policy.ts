@@ -20,7 +20,7 @@ const reservedForFailover = 10;
 /**
  * Decides when a second attempt is sent while the first attempt is in flight, and whether the budgets allow a second
  * attempt. Each binding has one policy. Hedging adds load, so each second attempt must be allowed by two budgets: the
- * hedge budget of the binding and the retry budget of the service. Hedging leaves the last 10 retries in the retry
+ * hedge budget of the binding and the retry budget of the call. Hedging leaves the last 10 retries in the retry
  * budget for failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
@@ -29,16 +29,13 @@ const reservedForFailover = 10;
 export class HedgingPolicy {
   readonly #config: HedgeConfig;
   readonly #hedgeBudget: RetryBudget;
-  readonly #retryBudget: RetryBudget;
   readonly #cachedDelays = new Map<
     AttemptTimeout,
     { readonly cachedAt: number; readonly delayMs: number | undefined }
   >();
 
-  /** @param sharedBudget - the retry budget of the service */
-  constructor(config: HedgeConfig, sharedBudget: RetryBudget) {
+  constructor(config: HedgeConfig) {
     this.#config = config;
-    this.#retryBudget = sharedBudget;
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
@@ -59,15 +56,14 @@ export class HedgingPolicy {
   }
 
   /**
-   * Withdraws one second attempt from the hedge budget and one retry from the retry budget of the service. If true is
+   * Withdraws one second attempt from the hedge budget and one retry from the retry budget of the call. If true is
    * returned, the caller must call `spent` or `refund` of the retry budget.
    *
    * @returns false when a budget refuses the second attempt; nothing is withdrawn then
    */
-  tryReserve(now: number): boolean {
-    if (this.#retryBudget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now))
-      return false;
-    if (!this.#retryBudget.tryWithdraw(now)) {
+  tryReserve(now: number, budget: RetryBudget): boolean {
+    if (budget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now)) return false;
+    if (!budget.tryWithdraw(now)) {
       this.#hedgeBudget.refund();
       return false;
     }

@@ -149,6 +149,20 @@ describe('retries.budget', () => {
     expect((await clerkErrorOf(orders.json('/'))).outcomes).toHaveLength(5);
   });
 
+  test('of a request pays for its hedges', async () => {
+    const { orders, requests } = setup((_request, id) => ({ delayMs: id === 'a' ? 100 : 1 }), {
+      bind: { hedge: { afterMs: 10, budgetRatio: 1 } },
+    });
+    await orders.json('/warm-up', { retries: false });
+    requests.length = 0;
+    const before = orders.explain().retriesLeft;
+
+    for (let i = 0; i < 3; i++) await orders.json('/', { retries: { budget: { minPerSecond: 5 } } });
+
+    expect(requests.length).toBeGreaterThan(3);
+    expect(orders.explain().retriesLeft).toBe(before);
+  });
+
   test('is shared by the bindings of a name with the same limits', async () => {
     const { clerk } = setup(reset);
     const retries = { budget: { ratio: 0, minPerSecond: 0.3 } };

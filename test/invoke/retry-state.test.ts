@@ -51,7 +51,7 @@ const connectError = Object.assign(new Error('connect ECONNREFUSED'), { code: 'E
 /** Id of the next endpoint; spends the reserved retry as a sent attempt does. */
 async function nextId(state: RetryState): Promise<string> {
   const { endpoint } = await state.nextCandidate();
-  if (state.takeReservedRetry()) state.context.budget.spent(state.context.clock.now());
+  if (state.takeReservedRetry()) state.call.budget.spent(state.context.clock.now());
   return endpoint.id;
 }
 
