@@ -52,8 +52,8 @@ export interface Policy {
   /** Whether a retryable call is sent to two endpoints at once and takes the first response. Default false. */
   readonly hedges?: boolean;
   /**
-   * Whether an endpoint that fails but may not be ejected loses calls to endpoints that work. Default true; false for a
-   * policy that must not choose another endpoint, as `primary`.
+   * Whether calls avoid an endpoint that is suspect, or that fails but may not be ejected. Default true; false for a policy
+   * that must not choose another endpoint, as `primary`.
    */
   readonly avoidsFailing?: boolean;
   /** Returns a short note about a candidate for `explain`, such as its share of the calls; undefined for no note. */

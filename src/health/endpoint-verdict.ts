@@ -1,31 +1,18 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/**
- * The fields of an endpoint's state from which the verdict, `reachable` or `unreachable`, is derived. All instants are
- * in ms on the monotonic clock.
- */
+/** The fields of an endpoint's state from which its verdict is derived. @see {@link EndpointState} */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
-  /**
-   * When the current outage began: at the ejection or at the first hard failure, whichever came first. A hard failure
-   * is a refused, reset or unanswered attempt. 0 while the endpoint is healthy.
-   */
   readonly unhealthySince: number;
-  /** When an attempt was last refused, reset or unanswered; for an unanswered attempt, the start of the attempt. */
   readonly lastHardFailureAt: number;
-  /** When a call or probe last failed to reach the endpoint. */
   readonly lastUnreachableAt: number;
-  /** When the endpoint last responded to a call or a probe; 0 before the first response. */
   readonly lastHeardAt: number;
 }
 
 /** How long a response of a healthy endpoint proves that the endpoint is reachable, in ms. */
 const reachableForMs = 10_000;
-/**
- * How long a failure to reach an unhealthy endpoint proves that the endpoint is unreachable, in ms. While the service
- * receives calls, failed probes renew this proof every 7 s or more often.
- */
+/** How long a failure proves that an unhealthy endpoint is unreachable, in ms. Failed probes renew this proof. */
 const unreachableForMs = 15_000;
 
 /**
@@ -58,7 +45,10 @@ export function verdictOf(
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    return lastHardFailureAt > lastHeardAt && now - lastUnreachableAt <= unreachableForMs
+    // Before a failure of the current outage was proved, the endpoint is only suspect.
+    return lastHardFailureAt > lastHeardAt &&
+      lastUnreachableAt >= unhealthySince &&
+      now - lastUnreachableAt <= unreachableForMs
       ? 'unreachable'
       : undefined;
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;

@@ -149,3 +149,42 @@ test('without probes a frozen server is ejected for a time, and comes back', asy
   await run(3, 100);
   expect(cluster.requests('a') - before).toBeGreaterThan(80);
 });
+
+test('primary: a late call does not move calls from a primary that answers probes', async () => {
+  const { clerk, cluster, run, ejected } = setup({ policy: 'primary' });
+  cluster.respond('a', ({ method }) => (method === 'OPTIONS' ? { delayMs: 400 } : {}));
+  await run(2, 5);
+  cluster.delay('a', 300);
+  const picked: string[] = [];
+  clerk.on('picked', ({ endpoint, attempt }) => attempt === 1 && picked.push(endpoint));
+  await run(4, 5);
+  expect(new Set(picked)).toEqual(new Set(['a']));
+  expect(ejected).toEqual([]);
+});
+
+test('affinity: a key whose server fails and may not be ejected stays at its next server', async () => {
+  const { clerk, cluster, runtime } = setup({ policy: 'affinity' });
+  const orders = clerk.bind('/shop/orders', { policy: 'affinity' });
+  const calls = async (keys: readonly string[], rounds: number): Promise<Map<string, Set<string>>> => {
+    const served = new Map(keys.map((key) => [key, new Set<string>()]));
+    for (let round = 0; round < rounds; round++)
+      for (const key of keys) {
+        void orders.request({ path: '/', affinity: key }).then(({ body, endpoint, statusCode }) => {
+          body.resume();
+          if (statusCode < 400) served.get(key)?.add(endpoint.id);
+        });
+        await runtime.advance(5);
+      }
+    return served;
+  };
+  const keys = Array.from({ length: 30 }, (_, i) => `key ${String(i)}`);
+  const before = await calls(keys, 2);
+  cluster.respond('a', 500);
+  cluster.respond('b', 500);
+  await calls(keys, 20);
+  const after = await calls(keys, 20);
+  for (const key of keys) {
+    expect([...(after.get(key) ?? [])], key).toEqual(['c']);
+    if (before.get(key)?.has('c')) expect(before.get(key)).toEqual(after.get(key));
+  }
+});

@@ -17,6 +17,11 @@ test.each([
     'unreachable',
   ],
   [
+    'it lost a connection, and was unreachable before',
+    { unhealthySince: 99_000, lastHardFailureAt: 99_000, lastUnreachableAt: 98_000 },
+    undefined,
+  ],
+  [
     'it responded, and refused later',
     { lastHeardAt: 98_000, unhealthySince: 99_000, lastHardFailureAt: 99_000, lastUnreachableAt: 99_000 },
     'unreachable',
