@@ -15,7 +15,10 @@ const stableAfterMs = 10_000;
 const drainTimeoutMs = 6_500;
 /** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
 const stopTimeoutMs = 2_000;
-/** The same for the children of a process that has exited, in ms. The next start of the service waits for them. */
+/**
+ * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. Short, because the next start of the
+ * service waits for the end of these children.
+ */
 const orphanTimeoutMs = 500;
 /** Longest wait, in ms, until the endpoint is recorded as draining and SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;

@@ -15,7 +15,7 @@ export class RetentionWindow {
   readonly #windowMs: number;
   /** Smallest wall clock minus monotonic clock, in ms, during about the last `windowMs`. Ignores recent forward jumps. */
   #wallOffset: number;
-  /** Set while the difference is larger: when that was first seen, on the monotonic clock, and the smallest since. */
+  /** Set while the difference is larger: when that was first seen (monotonic), and the smallest difference since. */
   #largerOffset: { readonly since: number; offset: number } | undefined;
   /** In ms since 1970. */
   readonly startedAt: number;

@@ -273,7 +273,7 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds precede deadlines. If both are due, `reviewing` is published first, whose hold delays `suspect`.
+    // Holds are handled before deadlines. If both are due, `reviewing` is published, and its hold delays `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;
