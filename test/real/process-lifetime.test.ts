@@ -46,6 +46,7 @@ test.concurrent.for([
   'connecting-destroyed',
   'connecting-ready',
   'connecting-tcp',
+  'connecting-to-registry',
 ])(
   'a connection attempt to a server that accepts nothing holds neither close() nor the process: %s',
   async (scene, { expect, onTestFinished }) => {

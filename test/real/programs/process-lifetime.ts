@@ -181,6 +181,17 @@ const scenes: Record<string, () => Promise<void>> = {
     await call;
     printLine('done');
   },
+  async 'connecting-to-registry'() {
+    const clerk = createClerk({ registry: stalled });
+    void clerk.watch('/shop/*').next();
+    await clerk
+      .bind('/shop/orders')
+      .text('/orders', { timeoutMs: 100 })
+      .catch(() => undefined);
+    await clerk.close();
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    printLine(process.getActiveResourcesInfo().includes('ConnectWrap') ? 'connecting' : 'done');
+  },
   async closed() {
     const server = createServer((_request, response) => void response.end('done'));
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
