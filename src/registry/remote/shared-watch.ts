@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { sleep, type Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Snapshot } from '../../core/registry.js';
@@ -23,6 +24,8 @@ const maxBackoffMs = 5_000;
  */
 export class SharedWatch {
   readonly #state = new WatchState();
+  /** The stream runs in the async context of the clerk, not in that of the call that happened to start it. */
+  readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
@@ -75,9 +78,11 @@ export class SharedWatch {
       else if (this.#isRunning) this.#stream?.updateGlobs();
       else this.#run();
     };
-    // The delay keeps the stream from slowing down the first lookup and call.
-    if (this.#isRunning) this.#clock.afterPendingIo(update);
-    else this.#clock.setTimer(update, openDelayMs).setRef(false);
+    this.#context.runInAsyncScope(() => {
+      // The delay keeps the stream from slowing down the first lookup and call.
+      if (this.#isRunning) this.#clock.afterPendingIo(update);
+      else this.#clock.setTimer(update, openDelayMs).setRef(false);
+    });
   }
 
   #isIdle(): boolean {
