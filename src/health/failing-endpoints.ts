@@ -1,8 +1,10 @@
 import type { Clock, Timer } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 import {
+  assumedRate,
   comparedRate,
   exceedsFailureThreshold,
+  isLongRun,
   isOutlier,
   minConsecutiveFailures,
   successRateStats,
@@ -173,13 +175,28 @@ export class FailingEndpoints {
     const { total, successRate } = member.successRate.at(now);
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
-    // Without other endpoints to compare with, the best one is assumed to work.
-    const bestRate = (best?.member === member ? second : best)?.rate ?? 1;
+    const bestRate = (best?.member === member ? second : best)?.rate;
+    if (bestRate === undefined) {
+      // No other endpoint has enough attempts. A success rate then says nothing: a route may fail everywhere.
+      const assumed = this.#assumedRateBeside(member, now);
+      return (
+        (goodAnswersNeeded > 0 && assumed >= minProbationRate) || isLongRun(consecutiveFailures, assumed)
+      );
+    }
     return (
       (goodAnswersNeeded > 0 && bestRate >= minProbationRate) ||
       exceedsFailureThreshold(consecutiveFailures, total, successRate, bestRate) ||
       isOutlier(total, successRate, this.#stats)
     );
+  }
+
+  /** Returns the best success rate of the other open members, however few their attempts; 1 if there are none. */
+  #assumedRateBeside(member: EndpointState, now: number): number {
+    const rates = this.#options
+      .members()
+      .filter((other) => other !== member && other.status === 'open')
+      .map((other) => assumedRate(other.successRate.at(now)));
+    return rates.length === 0 ? 1 : Math.max(...rates);
   }
 
   /** Computes the success rates of the open members, and the best two. */

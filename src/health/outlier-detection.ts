@@ -59,18 +59,36 @@ export function exceedsFailureThreshold(
   successRate: number,
   best: number,
 ): boolean {
-  const runProbability = (1 - best) ** consecutiveFailures;
-  if (consecutiveFailures >= minConsecutiveFailures && runProbability <= maxRunProbability) return true;
+  if (isLongRun(consecutiveFailures, best)) return true;
   if (total < minWindowResponses) return false;
   return successRate < minSuccessRatio * best - chanceOf(best, total);
 }
 
 /**
- * Returns the success rate of an endpoint with which others are compared; 0 for fewer than 5 attempts. Counts one more
- * success, so that a few early failures do not make an endpoint look bad.
+ * Whether a run of failures suffices to eject an endpoint: 5 in a row, or more while the best endpoint fails too.
+ *
+ * @param best - success rate of the best other endpoint, 0 … 1
  */
-export function comparedRate({ total, successRate }: { total: number; successRate: number }): number {
-  return total < minComparedResponses ? 0 : (successRate * total + 1) / (total + 1);
+export function isLongRun(consecutiveFailures: number, best: number): boolean {
+  return (
+    consecutiveFailures >= minConsecutiveFailures && (1 - best) ** consecutiveFailures <= maxRunProbability
+  );
+}
+
+/**
+ * Returns the success rate of an endpoint with which others are compared; 0 for fewer than 5 attempts. @see {@link
+ * assumedRate}
+ */
+export function comparedRate(counted: { total: number; successRate: number }): number {
+  return counted.total < minComparedResponses ? 0 : assumedRate(counted);
+}
+
+/**
+ * Returns the success rate of an endpoint. Counts one more success: an endpoint without attempts is assumed to work,
+ * and a few early failures do not make an endpoint look bad.
+ */
+export function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
+  return (successRate * total + 1) / (total + 1);
 }
 
 /** Computes the distribution of success rates. */

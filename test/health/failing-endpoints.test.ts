@@ -109,6 +109,7 @@ test('of 200 failing endpoints at most half are ejected', async () => {
 
 test('two bad of the first five answers do not eject, a success rate below 0.8 over twenty does', async () => {
   const harness = new TableHarness(ids(2));
+  for (let i = 0; i < 5; i++) await harness.respond('e1');
   for (let i = 0; i < 4; i++)
     for (const isGood of [true, false, true, false, true]) {
       expect(harness.ejected).toEqual([]);
@@ -116,6 +117,22 @@ test('two bad of the first five answers do not eject, a success rate below 0.8 o
     }
   await harness.fail('e0', 'status');
   expect(harness.ejected).toEqual(['e0']);
+});
+
+test('while other endpoints have no answers, a success rate ejects none, and five failures in a row do', async () => {
+  const harness = new TableHarness(ids(3));
+  for (let i = 0; i < 100; i++) await (i % 3 === 2 ? harness.respond('e0') : harness.fail('e0', 'status'));
+  expect(harness.ejected).toEqual([]);
+  for (let i = 0; i < 5; i++) await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual(['e0']);
+});
+
+test('one failure of each other endpoint shows that a route may fail everywhere', async () => {
+  const harness = new TableHarness(ids(3));
+  await harness.fail('e1', 'status');
+  await harness.fail('e2', 'status');
+  for (let i = 0; i < 10; i++) await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual([]);
 });
 
 test('a route that fails at every endpoint ejects none, however many calls use it', async () => {
