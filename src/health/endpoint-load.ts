@@ -7,18 +7,14 @@ import type { LoadReport } from '../core/load-report.js';
  * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
-/** Time constant of the exponential decay of the failure penalty, in ms. */
 const penaltyDecayMs = 2_000;
 /** Smallest latency that `load` uses, in ms. Below this value, the calls in flight decide: the rest is noise. */
 const minLatencyMs = 2;
-/** How long `load` uses a load report, in ms from its receipt. */
+/** How long a load report is used, in ms. */
 const loadReportLifetimeMs = 10_000;
 /** Length of a time slot, in ms. The factor by which a load report raises the load is constant within a slot. */
 const penaltySlotMs = 64;
-/**
- * Step of a 32-bit counter from slot to slot: 2^32 divided by the golden ratio, so that the values of consecutive slots
- * are spread evenly over 2^32.
- */
+/** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, so that consecutive values are spread evenly. */
 const goldenRatioStep = 0x9e3779b9;
 /**
  * Base of the load of an endpoint that has a call in flight but no known latency. Exceeds every measured load, so that
@@ -27,7 +23,6 @@ const goldenRatioStep = 0x9e3779b9;
 const unmeasuredLoad = 2 ** 30;
 /** Stored value of a penalty of 1. Penalties are stored as integers, in thousandths. */
 const penaltyScale = 1_000;
-/** Utilization from which {@link utilizationPenalty} grows no further. */
 const maxUtilization = 1.25;
 
 /**
@@ -55,7 +50,6 @@ export class EndpointLoad {
   pending = 0;
   /** Smoothed latency in µs; 0 while unknown. */
   #latencyUs = 0;
-  /** When `#latencyUs` was last written, in whole ms. */
   #observedAt = 0;
   /** Failure penalty at the instant `#penaltyAt`, in thousandths; decays from that instant on. */
   #penalty = 0;

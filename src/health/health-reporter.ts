@@ -1,44 +1,27 @@
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
-/**
- * Minimum interval between two messages to the registry, in ms. One message carries the reports of several endpoints.
- */
+/** Minimum interval between two messages to the registry, in ms. */
 const minReportIntervalMs = 1_000;
 /** Minimum delay between a change of an endpoint's health and the report of the change, in ms. */
 const reportDelayMs = 250;
-/**
- * Upper bound of the random time added to `reportDelayMs`, in ms. The random time spreads the reports of clerks that
- * observed the same failure.
- */
+/** Upper bound of the random time added to `reportDelayMs`, in ms: spreads the reports of clerks that saw one failure. */
 const reportJitterMs = 1_000;
-/**
- * Mean interval, in ms, at which the report of an unreachable or queried endpoint is repeated. Well below 10 s, because
- * the registry forgets a report after 10 s.
- */
+/** Mean interval at which a report is repeated, in ms. The registry forgets a report after 10 s. */
 const repeatIntervalMs = 4_000;
-/** A report that becomes due within this time, in ms, is sent in the same message as a report that is due already. */
+/** A report that becomes due within this time, in ms, is sent in the message of a report that is due. */
 const coalesceMs = 500;
-/** Maximum number of endpoint reports in one message. */
 const maxReportsPerMessage = 100;
-/**
- * Maximum number of endpoints, over all services, that are tracked for reports. Endpoints beyond this number are not
- * reported.
- */
+/** Maximum number of endpoints, over all services, that are tracked for reports; further ones are not reported. */
 const maxTrackedEndpoints = 1_000;
-/** Timeout of a message to the registry, in ms. */
 const reportTimeoutMs = 3_000;
 
 /** Source of the health of one service's endpoints. */
 export interface HealthSource {
-  /**
-   * Creates a report for each endpoint whose id is a key of `ids` and whose health is known from a recent call or
-   * probe.
-   */
+  /** Creates a report for each endpoint whose id is a key of `ids` and whose health is known. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
 }
 
-/** Dependencies of a {@link HealthReporter}. */
 export interface HealthReporterOptions {
   readonly clock: Clock;
   readonly registry: Registry;
@@ -46,7 +29,6 @@ export interface HealthReporterOptions {
   readonly signal: AbortSignal;
 }
 
-/** The reporting state of one endpoint. */
 interface TrackedEndpoint {
   /** Whether the registry asks for reports on the health of the endpoint. */
   isQueried: boolean;
@@ -54,22 +36,17 @@ interface TrackedEndpoint {
   dueAt: number;
 }
 
-/** The tracked endpoints of one service. */
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /**
-   * When to compare the current verdicts on the endpoints with their last reported verdicts; Infinity when no
-   * comparison is due.
-   */
+  /** When to compare the verdicts on the endpoints with the reported ones; Infinity when no comparison is due. */
   checkAt: number;
 }
 
 /**
- * Reports three kinds of endpoints to the registry: unreachable endpoints, recovered endpoints, and endpoints whose
- * health the registry asks for (queried endpoints). Works in the background: no call waits for a report. Sends one
- * message for all services together, once per second or less often. The report of an endpoint is repeated while the
- * endpoint is unreachable or queried. A failed message is not sent again, because the next message carries the current
- * state. The timers do not keep the process alive.
+ * Reports unreachable and recovered endpoints to the registry, and endpoints whose health the registry asks for (queried
+ * endpoints). Works in the background, and does not keep the process alive. Sends one message for all services together,
+ * at most once per second. A report is repeated while the endpoint is unreachable or queried. A failed message is not
+ * sent again, because the next message carries the current state.
  *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
@@ -118,7 +95,7 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** Called when the endpoints of a service, or the health of an endpoint, changed. */
+  /** Called when the endpoints of a service, or their health, changed. */
   onHealthChanged(source: HealthSource): void {
     const service = this.#tracked.get(source);
     if (service === undefined || service.checkAt !== Infinity) return;
@@ -126,7 +103,6 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** Stops tracking the endpoints of a service. */
   remove(source: HealthSource): void {
     this.#count -= this.#tracked.get(source)?.byId.size ?? 0;
     this.#tracked.delete(source);
@@ -243,7 +219,6 @@ export class HealthReporter {
         () => new Error(`The registry did not accept a health report within ${String(reportTimeoutMs)} ms`),
       );
     } catch (error) {
-      // The message is cancelled and not sent again: the next message carries the current state.
       controller.abort(error);
     } finally {
       signal.removeEventListener('abort', stop);
@@ -253,10 +228,7 @@ export class HealthReporter {
   }
 }
 
-/**
- * Whether a report must be sent. The verdict `unreachable` is always reported. The verdict `reachable` is reported only
- * if the endpoint is queried or its last verdict was `unreachable`.
- */
+/** `reachable` is reported only if the endpoint is queried or was last reported as `unreachable`. */
 function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedEndpoint): boolean {
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }

@@ -17,14 +17,13 @@ const updateIntervalMs = 1_000;
 const errorPenalty = 1;
 /** Largest ratio of a capacity to the median of all capacities, and of the median to a capacity. */
 const maxDeviationFactor = 10;
-/** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
+/** Highest values of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;
-/** Highest number of calls per second in a valid load report. */
 const maxPerSecond = 1e9;
 
 interface ReportHistory {
   report: LoadReport;
-  /** Capacity computed from the last valid report, in calls per second. */
+  /** Capacity from the last valid report, in calls per second. */
   weight: number;
   /** When the last valid report arrived. */
   receivedAt: number;
@@ -101,7 +100,7 @@ function sharesOf(candidates: readonly Candidate[], weights: Float64Array): Read
   return new Map(candidates.map((one, i) => [one, (weights[i] as number) / totalWeight]));
 }
 
-/** Returns the capacity that a load report implies, in calls per second; 0 when the report is invalid. */
+/** Returns the capacity that a load report implies, in calls per second; 0 for an invalid report. */
 export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: LoadReport): number {
   // NaN fails every comparison, so a report with NaN is invalid.
   const isUsable =
@@ -148,10 +147,7 @@ function reportedWeights(
   );
 }
 
-/**
- * Returns the history of a candidate, updated with its newest load report; undefined while no valid report has
- * arrived.
- */
+/** Updates and returns the history of a candidate; undefined while no valid report has arrived. */
 function updateHistory(
   candidate: Candidate,
   histories: WeakMap<Candidate, ReportHistory>,
