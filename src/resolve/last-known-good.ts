@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { isFresh, type ResolvedService, type Resolver } from '../core/resolution-result.js';
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
@@ -19,6 +20,11 @@ export interface LastKnownGoodOptions {
   readonly onNewer?: (resolved: ResolvedService) => void;
   /** Whether the program has a binding of this name. Its result is never evicted. */
   readonly isBound: (name: string) => boolean;
+}
+
+interface FailingLookup {
+  error: ClerkError;
+  lastWantedAt: number;
 }
 
 /** How long a call waits for a lookup before the call falls back to the previous result, in ms. */
@@ -54,7 +60,9 @@ export class LastKnownGood implements Resolver {
   /** Last results of absent names. Lookups of many absent names thus evict no result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   /** Names whose last lookup failed and is retried in the background. */
-  readonly #failing = new Map<string, { error: ClerkError; lastWantedAt: number }>();
+  readonly #failing = new Map<string, FailingLookup>();
+  /** Async context of background retries: that of the clerk, not that of the call whose lookup failed. */
+  readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
   /** Callers that wait for the first result of a name, by name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #backoffTimers = new Map<Timer, () => void>();
@@ -247,9 +255,13 @@ export class LastKnownGood implements Resolver {
    */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
-    const { clock, retry, onRecovered } = this.#options;
-    const failing = { error, lastWantedAt: clock.now() };
+    const failing = { error, lastWantedAt: this.#options.clock.now() };
     this.#failing.set(name, failing);
+    this.#context.runInAsyncScope(() => this.#retry(name, failing, lookup));
+  }
+
+  #retry(name: string, failing: FailingLookup, lookup: Promise<ResolvedService>): void {
+    const { clock, retry, onRecovered } = this.#options;
     retry(
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import type { ResolvedService } from '../../src/core/resolution-result.js';
 import { ClerkError } from '../../src/core/errors.js';
@@ -164,6 +165,22 @@ test('while the registry is down, retries run in the background with growing bac
   expect(at.length).toBeGreaterThan(12);
   expect(at.length).toBeLessThan(30);
   expect(harness.runtime.refTimers).toBe(0);
+});
+
+test('background retries run in the async context of the clerk, not of the call whose lookup failed', async () => {
+  const requestId = new AsyncLocalStorage<string>();
+  const harness = requestId.run('clerk', () => new Harness());
+  await harness.resolveWith();
+  const contexts: (string | undefined)[] = [];
+  const resolve = harness.inner.resolve.bind(harness.inner);
+  harness.inner.resolve = (...args) => {
+    contexts.push(requestId.getStore());
+    return resolve(...args);
+  };
+  await requestId.run('call', () => harness.resolveFailing());
+  await harness.failFor(1_000);
+  expect(contexts.length).toBeGreaterThan(2);
+  expect(contexts).toEqual(['call', ...Array(contexts.length - 1).fill('clerk')]);
 });
 
 test('backoff has jitter, so that clerks that lost the registry together retry at different times', async () => {
