@@ -67,7 +67,7 @@ test.each(
     ).map((policy) => [typeof policy === 'function' ? 'a function' : policy, status, policy] as const),
   ),
 )(
-  '%s: with 3 of 5 servers answering %i at most 2 %% of GETs fail after the first second',
+  '%s: with 3 of 5 servers answering %i at most 2 in 100 GETs fail after the first second',
   async (_, status, policy) => {
     const { calls, failed, requests } = await call(policy, status);
     expect(failed / calls).toBeLessThanOrEqual(0.02);
