@@ -18,12 +18,11 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     steady: { type: 'boolean', default: false },
-    dominance: { type: 'boolean', default: false },
   },
 });
 
 const form = values.steady ? 'steady' : values.brief ? 'brief' : 'full';
-const options: SimulationOptions = { form, dominance: values.dominance };
+const options: SimulationOptions = { form };
 let current = 0;
 process.on('unhandledRejection', (error) => {
   console.error(`Seed ${current}: an unhandled rejection: ${error instanceof Error ? error.stack : error}`);

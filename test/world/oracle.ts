@@ -234,8 +234,10 @@ export class Oracle {
       if (execution === 'done' && runs === 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'done', and was never executed`);
       if (execution === 'unknown') this.coverage.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
-      // If nothing was written, or only rejected with REFUSED_STREAM once, the execution is known.
-      const sent = call.refusedStreams > 1 || call.attempts.some((attempt) => attempt.sent);
+      // If nothing was written, or only rejected with REFUSED_STREAM once, the execution is known. A body that can be sent only
+      // once is not sent again after that, and the call may end as unknown.
+      const maxRefusedStreams = call.manner.sendsStream ? 0 : 1;
+      const sent = call.refusedStreams > maxRefusedStreams || call.attempts.some((attempt) => attempt.sent);
       if (execution !== 'none' && !sent)
         this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
     }

@@ -1,6 +1,6 @@
 /** Many short simulations. Together with the full ones, at least 20,000 seeds per run. */
 import { expect, test } from 'vitest';
-import type { CoverageEvent } from './coverage.js';
+import { dominanceEvents, type CoverageEvent } from './coverage.js';
 import { testSeeds } from './seed-tests.js';
 
 const { coverage, assertComplete } = testSeeds(18_000, 1_000, { form: 'brief' });
@@ -24,6 +24,7 @@ const wanted: readonly CoverageEvent[] = [
   'custom-call-failed-over',
   'hedged',
   'raced',
+  ...dominanceEvents,
 ];
 
 test('every important event happened often', () => {

@@ -47,8 +47,6 @@ export interface SimulationOptions {
   readonly trace?: boolean;
   /** Default: full. */
   readonly form?: SimulationForm;
-  /** Reports violations of C9. */
-  readonly dominance?: boolean;
 }
 
 /** Runs the simulation of a seed. */
@@ -131,7 +129,7 @@ export class Simulation implements SimulationState {
 
   constructor(
     readonly seed: number,
-    readonly options: SimulationOptions,
+    options: SimulationOptions,
   ) {
     const { trace = false, form = 'full' } = options;
     this.runtime = createFakeRuntime({ seed });
@@ -151,7 +149,7 @@ export class Simulation implements SimulationState {
       form,
     );
     this.incident = form === 'steady' ? drawIncident(callers) : undefined;
-    const drawn = this.options.dominance === true ? drawHabits(callers, this.scenario.isHarmless) : [];
+    const drawn = drawHabits(callers, this.scenario.isHarmless);
     this.habits = new CallerHabits(callers, this.incident?.habits ?? drawn);
     const { services, startable, link } = this.scenario;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
@@ -281,9 +279,7 @@ export class Simulation implements SimulationState {
       maxLatencyMs: () => 1.2 * this.scenario.latencyMs + this.faults.maxMessageDelayMs,
       hasDeadFirstAddress: this.scenario.hasDeadFirstAddress,
       isHealthySince: (id, at) => replicas.isHealthySince(id, at),
-      violate: (clause, what) => {
-        if (this.options.dominance === true) oracle.violate(clause, what);
-      },
+      violate: (clause, what) => oracle.violate(clause, what),
       log,
     });
     replicas.onRequest = (replica, request, reply) => {

@@ -4,6 +4,7 @@ import type { MemoryRequest, ServerReply } from 'binding-clerk/testing';
 import type { Coverage } from '../coverage.js';
 import type { CallRecord } from '../oracle.js';
 import type { Replica } from '../replicas.js';
+import { AnswerHistory } from './answer-history.js';
 import { findLeak } from './call-secrets.js';
 import { PlainRequest, type PlainResult } from './plain-request.js';
 
@@ -47,6 +48,9 @@ export interface DominanceOracleOptions {
  *   a better answer is allowed. They must still end by their deadline, with an answer.
  * - `json` calls whose plain response is cut in the middle of its body, and calls of any kind whose accepted response is cut
  *
+ * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}),
+ * and the ejection as `refused` of an endpoint with an unreachable first address after all its addresses have failed.
+ *
  * Neither `retries: false` nor a body that can be sent only once is exempt: their first attempt continues.
  *
  * @see [C9](../../../docs/guarantees.md#c9)
@@ -54,6 +58,7 @@ export interface DominanceOracleOptions {
 export class DominanceOracle {
   readonly #options: DominanceOracleOptions;
   readonly #plain = new Map<string, PlainRequest>();
+  readonly #answers = new AnswerHistory();
 
   constructor(options: DominanceOracleOptions) {
     this.#options = options;
@@ -86,6 +91,8 @@ export class DominanceOracle {
         'C9.3',
         `${replica.id} receives ${call.id} (${call.method}, headers as ${call.manner.headerForm}), attempt ${attempt}, with ${leak}`,
       );
+    const { clock } = this.#options;
+    this.#answers.add(replica.id, clock.now(), (reply.statusCode ?? 200) >= 500);
     if (attempt === 0) this.#plain.get(call.id)?.handled(replica, reply);
   }
 
@@ -95,7 +102,9 @@ export class DominanceOracle {
     const refusedMs = this.#options.hasDeadFirstAddress ? Infinity : hardEvidenceMs;
     const withinMs =
       reason === 'failures' ? failureEvidenceMs : reason === 'refused' ? refusedMs : hardEvidenceMs;
-    if (this.#options.isHealthySince(id, this.#options.clock.now() - withinMs))
+    const now = this.#options.clock.now();
+    if (reason === 'failures' && this.#answers.looksFailing(id, now)) return;
+    if (this.#options.isHealthySince(id, now - withinMs))
       this.#options.violate('C9.2', `${clerk} ejects the healthy ${id}: ${reason}`);
   }
 
@@ -136,6 +145,7 @@ export class DominanceOracle {
   #checkSuccess(call: CallRecord, statusCode: number, at: number): void {
     const { id, outcome, settledAt } = call;
     if (this.#isExempt(call, at)) return;
+    if (call.attempts.length > 1 && settledAt === at) this.#options.coverage.hit('first-attempt-won');
     const answer = `a plain request to ${call.attempts[0]?.endpoint ?? ''} gets ${statusCode} after ${(at - call.startedAt).toFixed(1)} ms`;
     if (outcome === undefined || settledAt === undefined)
       this.#options.violate('C9.1', `${id} has not ended, and ${answer}`);
