@@ -146,10 +146,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     dispatcher,
     fetch: createFetch(dispatcher, fetchOver),
     controller,
-    release: async () => {
-      await snapshot?.close();
-      await registry.close?.();
-    },
+    closeRegistry: async () => registry.close?.(),
+    saveSnapshot: async () => snapshot?.close(),
   });
   return clerk;
 }

@@ -39,8 +39,10 @@ export interface ClerkDependencies {
   readonly fetch: ClerkFetch;
   /** Controller whose signal aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
-  /** Closes the registry and the snapshot file of the clerk. Called at most once. */
-  readonly release: () => Promise<void>;
+  /** Called at most once. */
+  readonly closeRegistry: () => Promise<void>;
+  /** Writes unsaved resolutions to the snapshot file. Never rejects. */
+  readonly saveSnapshot: () => Promise<void>;
 }
 
 /** The implementation of {@link Clerk}. */
@@ -49,7 +51,7 @@ export class DefaultClerk implements Clerk {
   readonly fetch: ClerkFetch;
   readonly #dependencies: ClerkDependencies;
   #closing: Promise<void> | undefined;
-  #released: Promise<void> | undefined;
+  #registryClosed: Promise<void> | undefined;
 
   constructor(dependencies: ClerkDependencies) {
     this.#dependencies = dependencies;
@@ -133,7 +135,8 @@ export class DefaultClerk implements Clerk {
     await this.#destroyCalls(
       error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight'),
     );
-    await this.#release();
+    await this.#dependencies.saveSnapshot();
+    await this.#closeRegistry();
   }
 
   async #destroyCalls(reason: Error): Promise<void> {
@@ -156,29 +159,32 @@ export class DefaultClerk implements Clerk {
 
   /** Waits for the calls in flight. After `closeTimeoutMs`, destroys what is left. */
   async #closeInTime(): Promise<void> {
-    const { clock, callTracker, config, logger } = this.#dependencies;
-    const { closeTimeoutMs } = config;
+    const { clock, config, saveSnapshot } = this.#dependencies;
     let timer: Timer | undefined;
     const timeout = new Promise<'late'>((resolve) => {
-      timer = clock.setTimer(() => resolve('late'), closeTimeoutMs);
+      timer = clock.setTimer(() => resolve('late'), config.closeTimeoutMs);
     });
-    const result = await Promise.race([this.#closeGracefully(), timeout]);
-    timer?.cancel();
-    if (result !== 'late') return;
+    try {
+      if ((await Promise.race([this.#closeGracefully(), timeout])) === 'late') await this.#destroyLate();
+    } finally {
+      timer?.cancel();
+      await saveSnapshot();
+    }
+  }
+
+  async #destroyLate(): Promise<void> {
+    const { callTracker, config, logger } = this.#dependencies;
+    const afterMs = `${String(config.closeTimeoutMs)} ms`;
     const count = callTracker.inFlight;
     const left =
       count === 0
         ? 'the registry or a connection did not close'
         : `${String(count)} ${count === 1 ? 'call or response body has' : 'calls or response bodies have'} not ended; read or discard each response body, and release each acquired endpoint`;
-    logger.warn(`clerk.close() destroys what is left after ${String(closeTimeoutMs)} ms: ${left}`);
-    await this.#destroyCalls(
-      new ClerkError(
-        'CLERK_CLOSED',
-        `The clerk was closed, and the call did not end within ${String(closeTimeoutMs)} ms`,
-      ),
-    );
-    this.#release().catch((error: unknown) =>
-      logger.warn(`The registry of the clerk could not be closed: ${errorMessage(error)}`),
+    logger.warn(`clerk.close() destroys what is left after ${afterMs}: ${left}`);
+    const error = `The clerk was closed, and the call did not end within ${afterMs}`;
+    await this.#destroyCalls(new ClerkError('CLERK_CLOSED', error));
+    this.#closeRegistry().catch((cause: unknown) =>
+      logger.warn(`The registry of the clerk could not be closed: ${errorMessage(cause)}`),
     );
   }
 
@@ -188,12 +194,12 @@ export class DefaultClerk implements Clerk {
     if (controller.signal.aborted) return;
     this.#abortPending();
     await bindings.close();
-    await this.#release();
+    await this.#closeRegistry();
   }
 
-  #release(): Promise<void> {
-    this.#released ??= this.#dependencies.release();
-    return this.#released;
+  #closeRegistry(): Promise<void> {
+    this.#registryClosed ??= this.#dependencies.closeRegistry();
+    return this.#registryClosed;
   }
 
   #abortPending(): void {
