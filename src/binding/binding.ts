@@ -60,8 +60,9 @@ export interface Binding {
   /**
    * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails and
    * the kind allows a retry, `run` is called again with another endpoint. A call of kind `once`, the default, is never
-   * retried, because a failed attempt may have reached the endpoint. An attempt of kind `safe` or `idempotent` is
-   * aborted when the attempt exceeds its attempt timeout and another endpoint is available.
+   * retried, because a failed attempt may have reached the endpoint. When an attempt of kind `safe` or `idempotent`
+   * exceeds its attempt timeout, `run` is called with another endpoint, too. The first value is used, and the other
+   * attempt is aborted.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned

@@ -94,14 +94,12 @@ export interface BindOptions {
    */
   readonly affinity?: string | ((path: string) => string | undefined);
   /**
-   * Number of endpoints that this clerk uses if the service has more endpoints, to limit the number of connections. An
-   * integer ≥ 12, or Infinity for all endpoints. Default 100.
+   * Number of endpoints that this clerk uses if the service has more, to limit the number of connections. An integer ≥ 12,
+   * or Infinity for all endpoints. Default 100.
    *
-   * Each clerk uses its own random subset of the endpoints, so all clerks together load the endpoints evenly. When an
-   * endpoint of the subset is ejected or removed, another endpoint takes its place. `local-first` uses three subsets of
-   * this size: endpoints on the same host, endpoints in the same zone, and all other endpoints. The size doubles when a
-   * picked endpoint already has many calls of this clerk in flight. The policies `affinity` and `primary` and custom
-   * policies use all endpoints.
+   * Each clerk uses its own random subset. `local-first` uses a subset each for the same host, the same zone and all other
+   * endpoints. The size doubles when a picked endpoint has many calls in flight. The policies `affinity` and `primary` and
+   * custom policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
@@ -111,9 +109,9 @@ export interface BindOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * Time in ms after which a call that may be retried starts a second attempt at another endpoint. A number sets the
-   * attempt timeout; an object bounds the attempt timeout that is learned from the latencies of the route. Default: the
-   * setting of the service config, otherwise 25 … 1,000.
+   * Attempt timeout in ms, above 0: a call that may be retried then starts a second attempt at another endpoint, and the
+   * first continues. An object bounds the timeout that is learned from the latencies of the route. Default: the setting of
+   * the service config, otherwise as in {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /**
@@ -122,7 +120,7 @@ export interface BindOptions {
    */
   readonly retries?: RetryOptions | false;
   /**
-   * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent. Bindings of one
+   * Request that checks whether an ejected endpoint responds again. `false`: only calls find that out. Bindings of one
    * name share the setting; the last one applies. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false;
@@ -140,7 +138,7 @@ export interface BindOptions {
    * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the hedging
    * budget (`budgetRatio`) and the retry budget. With `true`, the second attempt starts when the first is slower than
-   * 95 % of the requests with the same HTTP method. Default `false`.
+   * 95 % of the requests with the same HTTP method and route class. Default `false`.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
@@ -161,7 +159,7 @@ export interface ProbeOptions {
 export interface HedgeOptions {
   /**
    * Time from the start of the first attempt to the start of the second attempt, in ms, ≥ 0. Default: the latency that
-   * only a fraction `budgetRatio` of the requests with the same HTTP method exceeds.
+   * only a fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
    */
   readonly afterMs?: number;
   /**
