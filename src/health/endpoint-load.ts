@@ -48,6 +48,7 @@ export class EndpointLoad {
   // The fields that `load` reads come first and hold integers, so that `load` reads little memory. With thousands of
   // endpoints this memory is rarely cached, and each fractional number would be a separate heap object.
   pending = 0;
+  held = 0;
   /** Smoothed latency in µs; 0 while unknown. */
   #latencyUs = 0;
   #observedAt = 0;
@@ -58,7 +59,6 @@ export class EndpointLoad {
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
-  held = 0;
   loadReport: LoadReport | undefined = undefined;
 
   /**

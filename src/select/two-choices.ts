@@ -29,9 +29,8 @@ export function twoChoicesPicker(candidates: readonly Candidate[], prefers: Pref
       // except `i`.
       let j = Math.floor(random() * (count - 1));
       if (j >= i) j++;
-      const first = candidates[i];
-      const second = candidates[j];
-      if (first === undefined || second === undefined) return first;
+      const first = candidates[i] as Candidate;
+      const second = candidates[j] as Candidate;
       const weightRatio =
         weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
       return prefers(second, first, now, weightRatio) ? second : first;
