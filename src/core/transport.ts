@@ -78,9 +78,9 @@ export interface Channel {
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Gives up a request before `onConnect`: removes it from the queue, and destroys a socket that is still connecting if
-   * no other request waits for it. The handler is not called again, except for one `onError`. Without this method, a
-   * cancelled request stays queued until its `onConnect` throws.
+   * Gives up a request before `onConnect`: removes it from the queue, and limits the time of a socket that is still
+   * connecting if no other request waits for it. The handler may still get `onConnect`, which must throw, or `onError`.
+   * Without this method, a cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
@@ -104,8 +104,8 @@ export interface Channel {
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Closes idle connections at once and busy connections after their requests. Called when the endpoint did not
-   * respond, since the connections may be half-open.
+   * Replaces the established connections: closes idle ones at once and busy ones after their requests. Called when the
+   * endpoint did not respond, since its connections may be half-open.
    */
   resetConnections(): void;
   /**

@@ -25,9 +25,15 @@ export interface ConnectionPoolOptions {
 }
 
 /**
+ * Time in which a socket may connect although no request waits for it, in ms. An endpoint that connects more slowly than
+ * attempts time out would otherwise never get a connection.
+ */
+const maxUnneededDialMs = 1_000;
+
+/**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
  * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. A socket
- * that is still connecting is destroyed when no request waits for it any more.
+ * for which no request waits gets at most one second to connect, and then serves later requests.
  *
  * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
  * rejected a request.
@@ -65,14 +71,17 @@ export class ConnectionPool implements LimitedPool {
     else if (this.#send(connection, request, handler, origin)) this.#release(connection);
   }
 
-  /** Whether the request with this handler waits for a free connection. */
+  get hasOpen(): boolean {
+    return this.#connections.some(({ isOpen }) => isOpen);
+  }
+
   isQueued(handler: RequestHandler): boolean {
     return this.#queue.has(handler);
   }
 
   /**
    * Gives up a request that was not sent. A queued request leaves the queue. If no other request waits for the same
-   * socket to connect, the socket is destroyed, and `onError` of the handler is called.
+   * socket, the socket gets the rest of a second to connect. When it fails, `onError` of the handler is called.
    *
    * @returns whether the request waited in this pool
    */
@@ -82,14 +91,14 @@ export class ConnectionPool implements LimitedPool {
       return true;
     }
     const connection = this.#connections.find(({ waiting }) => waiting.delete(handler));
-    if (connection?.waiting.size === 0)
-      connection.stopDial(new Error('The request that waited for the connection was cancelled'));
+    connection?.endUnneededDial(this.#options.clock, this.#closing ? 0 : maxUnneededDialMs);
     return connection !== undefined;
   }
 
   /** Waits until all requests, including queued requests, have ended; then closes the connections. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
+    for (const connection of this.#connections) connection.endUnneededDial(this.#options.clock, 0);
     return this.#closing;
   }
 
@@ -104,9 +113,11 @@ export class ConnectionPool implements LimitedPool {
   }
 
   closeIdle(): boolean {
-    const connection = this.#free.find(({ isEmpty }) => isEmpty);
-    if (connection) this.#drain(connection);
-    return connection !== undefined;
+    const idle = this.#free.find(({ isEmpty }) => isEmpty);
+    if (idle) this.#drain(idle);
+    const unneeded = idle ?? this.#connections.find(({ isUnneededDial }) => isUnneededDial);
+    unneeded?.endUnneededDial(this.#options.clock, 0);
+    return unneeded !== undefined;
   }
 
   onRoom(): void {
@@ -154,7 +165,7 @@ export class ConnectionPool implements LimitedPool {
     return isOpen && clock.now() - connectedAt > ttlMs;
   }
 
-  /** Returns a connection whose socket is to be opened by the next request; undefined when a limit is reached. */
+  /** Returns a connection whose socket the next request opens; undefined when a limit is reached. */
   #open(): PooledConnection | undefined {
     const { connections, sockets } = this.#options;
     if (this.#closed.length === 0 && this.#connections.length >= connections) return undefined;
@@ -183,7 +194,6 @@ export class ConnectionPool implements LimitedPool {
     return connection;
   }
 
-  /** Called when the connection can take a request. */
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
     // undici writes a request that it gets during this event after the event, outside the async context of its call.
@@ -191,13 +201,12 @@ export class ConnectionPool implements LimitedPool {
     else this.#release(connection);
   }
 
-  /** Called when the socket of a connection was closed or could not be connected. */
   #onClosed(connection: PooledConnection): void {
     connection.isOpen = false;
     connection.waiting.clear();
     const { lastHandler } = connection;
     // undici connects again for a request that it has not written yet.
-    if (lastHandler && !connection.isEmpty) connection.waiting.add(lastHandler);
+    if (lastHandler && !connection.isEmpty) connection.startDial(lastHandler, this.#options.clock);
     else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
       this.#closed.push(connection);
@@ -227,9 +236,9 @@ export class ConnectionPool implements LimitedPool {
     origin: string,
   ): boolean {
     const { client } = connection;
-    const { origin: url, pipelining } = this.#options;
+    const { origin: url, pipelining, clock } = this.#options;
     connection.lastHandler = handler;
-    if (!connection.isOpen) connection.waiting.add(handler);
+    if (!connection.isOpen) connection.startDial(handler, clock);
     if (hasSubscribers() && pipelining === 1) connection.bindEvents();
     url.origin = origin;
     if (client.dispatch(request, handler)) return true;

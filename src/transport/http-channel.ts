@@ -114,7 +114,7 @@ export class HttpChannel implements Channel, PoolUser {
     // The first address that responds becomes the address that requests use.
     const index = await Promise.any(probes);
     this.onConnected();
-    if (index !== this.#addressIndex) this.#useAddress(index);
+    this.#useAddress(index);
   }
 
   wasNotProcessed(error: Error): boolean {
@@ -123,8 +123,14 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   resetConnections(): void {
-    for (const shared of [this.#shared, this.#fresh]) if (shared) this.#pools.replace(shared);
-    this.#leavePools();
+    // A socket that is still connecting is not half-open.
+    for (const shared of [this.#shared, this.#fresh]) {
+      if (shared?.pool.hasOpen !== true) continue;
+      this.#pools.replace(shared);
+      this.#leave(shared);
+      if (shared === this.#shared) this.#shared = undefined;
+      else this.#fresh = undefined;
+    }
   }
 
   nextAddress(from: Address): boolean {
@@ -175,6 +181,7 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   #useAddress(index: number): void {
+    if (index === this.#addressIndex) return;
     this.#addressIndex = index;
     this.#origin = originOf(this.address, this.#authority);
     this.#leavePools();

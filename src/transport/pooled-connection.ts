@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
+import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
 
 /** Called by the connector of a connection's client. */
@@ -28,6 +29,7 @@ export class PooledConnection implements ConnectionListener {
   /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
   #socket: Socket | undefined;
+  #dialedAt = 0;
   readonly #onConnected: (connection: PooledConnection) => void;
 
   /** @param onConnected - called each time a socket has connected */
@@ -72,6 +74,25 @@ export class PooledConnection implements ConnectionListener {
       const scope = this.lastHandler?.asyncContext;
       return scope ? scope.runInAsyncScope(emit, undefined, ...args) : emit(...args);
     };
+  }
+
+  /** Whether the socket is still connecting, and no request waits for it any more. */
+  get isUnneededDial(): boolean {
+    return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
+  }
+
+  /** Called when a request is about to wait for the socket to connect. */
+  startDial(handler: RequestHandler, clock: Clock): void {
+    this.waiting.add(handler);
+    this.#dialedAt = clock.now();
+  }
+
+  /** Stops connecting if no request waits for the socket, but not before `graceMs` have passed. */
+  endUnneededDial(clock: Clock, graceMs: number): void {
+    if (!this.isUnneededDial) return;
+    const leftMs = this.#dialedAt + graceMs - clock.now();
+    if (leftMs > 0) clock.setTimer(() => this.endUnneededDial(clock, graceMs), leftMs).setRef(false);
+    else this.stopDial(new Error('No request waits for the connection any more'));
   }
 
   /** Stops connecting. undici then fails the requests that wait for the socket. */

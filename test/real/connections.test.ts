@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, Socket, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClerk, isClerkError } from 'binding-clerk';
@@ -133,4 +133,31 @@ test('200 names on one server share connections, which close when they are idle'
   await Promise.all(names.map((name) => clerk.bind(name).json('/orders')));
   expect(connections).toBeLessThanOrEqual(3 + 64);
   while (sockets.size > 0) await sleep(20);
+});
+
+test('an endpoint that connects more slowly than its attempts time out gets calls all the same', async () => {
+  const [fast, slow] = [await hello(), await hello()];
+  const slowPort = new URL(slow.address).port;
+  const connector = (
+    { port }: { port: string },
+    callback: (error: Error | null, socket: Socket | null) => void,
+  ): Socket => {
+    const socket = new Socket();
+    socket.once('connect', () => callback(null, socket)).once('error', (error) => callback(error, null));
+    setTimeout(
+      () => {
+        if (!socket.destroyed) socket.connect(Number(port), '127.0.0.1');
+      },
+      port === slowPort ? 150 : 0,
+    );
+    return socket;
+  };
+  const { clerk } = testClerk([fast.address, slow.address], { undici: { connect: connector } });
+  const orders = clerk.bind('/shop/orders', { policy: 'round-robin', attemptTimeoutMs: 50 });
+
+  for (let i = 0; i < 60 && slow.requests.length < 5; i++) {
+    await orders.json('/orders');
+    await sleep(20);
+  }
+  expect(slow.requests.length).toBeGreaterThanOrEqual(5);
 });
