@@ -244,7 +244,8 @@ export class ServiceState implements HealthSource {
 
   #refreshInBackground(now: number): void {
     this.#refreshAt = Infinity;
-    this.clerk.resolver.refresh(this.name, new Set()).then(
+    this.clerk.resolver.refreshInBackground(
+      this.name,
       (resolution) => this.applyResolution(resolution),
       () => {
         this.#refreshAt = now + 1_000;

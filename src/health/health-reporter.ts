@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
@@ -61,6 +62,7 @@ export class HealthReporter {
   #isSending = false;
   #timer: Timer | undefined;
   #timerAt = Infinity;
+  readonly #context = new AsyncResource('CLERK_HEALTH_REPORT');
 
   constructor(options: HealthReporterOptions) {
     this.#options = options;
@@ -211,7 +213,10 @@ export class HealthReporter {
     signal.addEventListener('abort', stop);
     try {
       const report = { clerk: this.#clerkId, reports };
-      const sent = Promise.resolve().then(() => registry.report?.(report, { signal: controller.signal }));
+      // In the async context of the clerk, not in that of the call that first failed.
+      const sent = this.#context.runInAsyncScope(async () =>
+        registry.report?.(report, { signal: controller.signal }),
+      );
       await withTimeout(
         clock,
         reportTimeoutMs,
