@@ -457,10 +457,24 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.latencyMs = latencyMs;
     health.attemptHeld(candidate);
     this.attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
-    if (isFailureStatus(statusCode)) health.attemptFailed(candidate, 'status', startedAt, now);
+    const isFailure = isFailureStatus(statusCode) && !this.#failsElsewhere(attempt);
+    if (isFailure) health.attemptFailed(candidate, 'status', startedAt, now);
     else health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
     const load = orcaFromHeaders(headers);
     if (load !== undefined) health.loadReported(candidate, load, now);
+  }
+
+  /**
+   * Whether another endpoint has already given this call a failure response. A second failure response then shows that
+   * the call fails, and counts against no endpoint.
+   */
+  #failsElsewhere({ number }: Attempt): boolean {
+    return (
+      number > 1 &&
+      this.failover.retry.outcomes.some(
+        ({ stage, code }) => stage === 'answered' && isFailureStatus(Number(code)),
+      )
+    );
   }
 
   /** Whether a retry may get a better response than one with this status. */

@@ -1,0 +1,38 @@
+/** A route that fails at every server says nothing about the servers. */
+import { expect, onTestFinished, test } from 'vitest';
+import { memoryCluster } from 'binding-clerk/testing';
+
+test.each(['primary', 'round-robin'] as const)(
+  'a route that answers 503 at every server ejects none of the servers that get only its retries: %s',
+  async (policy) => {
+    const ids = ['a', 'b', 'c'];
+    const { clerk, cluster, runtime } = memoryCluster(
+      { '/shop/orders': ids },
+      { seed: 3, autoAdvance: false },
+    );
+    onTestFinished(() => clerk.destroy());
+    for (const id of ids)
+      cluster.respond(id, ({ path }) => ({ statusCode: path.startsWith('/broken') ? 503 : 200 }));
+    const ejected: string[] = [];
+    clerk.on('ejected', ({ endpoint }) => ejected.push(endpoint));
+    const orders = clerk.bind('/shop/orders', { policy });
+
+    let failed = 0;
+    for (let i = 0; i < 400; i++) {
+      const isBroken = i % 10 === 0;
+      void orders.request({ path: isBroken ? '/broken' : '/fine' }).then(
+        (response) => {
+          response.body.resume();
+          if (!isBroken && response.statusCode !== 200) failed++;
+        },
+        () => {
+          if (!isBroken) failed++;
+        },
+      );
+      await runtime.advance(20);
+    }
+    await runtime.advance(1_000);
+
+    expect([ejected, failed]).toEqual([[], 0]);
+  },
+);
