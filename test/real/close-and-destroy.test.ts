@@ -259,3 +259,18 @@ test('close does not wait longer than closeTimeoutMs for a registry that does no
 
   expect(warnings).toEqual([expect.stringMatching(/registry or a connection did not close/)]);
 });
+
+test('close rejects when the registry fails to close, and keeps no timer', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const clerk = createClerk({
+    registry: {
+      resolve: () => Promise.resolve({ kind: 'absent' }),
+      close: () => Promise.reject(new Error('the file is locked')),
+    },
+  });
+  const before = timers();
+
+  await expect(clerk.close()).rejects.toThrow('the file is locked');
+
+  expect(timers()).toBe(before);
+});
