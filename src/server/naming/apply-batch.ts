@@ -11,7 +11,11 @@ export interface BatchTargets {
   readonly watchHub: WatchHub;
 }
 
-/** Applies a saved batch: first to the state, then to the timers, then to the watches. `revision` is the new revision. */
+/**
+ * Applies the changes of a saved batch to the state, then to the timers, and then to the watches.
+ *
+ * @param revision - revision of the registry after the batch
+ */
 export function applyBatch(
   { state, position, expiry, watchHub }: BatchTargets,
   batch: readonly Plan[],
@@ -26,8 +30,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // The last plan that changes an entry itself decides when the pending change of the entry applies. Plans that change
-  // only endpoints under the name do not count.
+  // The last plan that changes an entry decides when the pending change of the entry applies. A plan that changes only
+  // endpoints of the entry does not count.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);

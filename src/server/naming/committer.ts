@@ -27,7 +27,7 @@ export interface CommitterOptions {
   readonly planContext: PlanContext;
   /** Returns the saved revision. */
   readonly revision: () => number;
-  /** Called before the changes of a batch are written. If the write fails, the changes may be saved or not. */
+  /** Called before the changes of a batch are written. A write that fails may nevertheless have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
   /** Called once a batch is saved, with the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
@@ -36,7 +36,8 @@ export interface CommitterOptions {
 /**
  * Saves commands in batches: commands that arrive while one batch is being written form the next batch. Each command is
  * planned on the state that the preceding commands leave. All changes of a batch are saved in one write, then applied
- * to the state, and then the promises of the commands resolve. After a failed write, all commands are rejected.
+ * to the state, and then the promises of the commands resolve. After a failed write, the commands of the batch and all
+ * later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -59,8 +60,8 @@ export class Committer {
    * Queues a command. Resolves once the changes are saved and visible to every lookup.
    *
    * @param atFront - whether the command precedes the commands that are already queued
-   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; any code
-   *   when the command is rejected
+   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; otherwise
+   *   the error with which the plan of the command fails
    */
   submit(prepare: PrepareCommand, atFront = false): Promise<CommitResult> {
     return new Promise((resolve, reject) => {

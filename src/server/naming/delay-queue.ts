@@ -1,4 +1,4 @@
-/** Queue of items that become due a fixed delay after they were added. Items are in order of adding. */
+/** Queue of items. Each item is due a fixed delay after it was added, so the oldest item is due first. */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
@@ -8,7 +8,7 @@ export class DelayQueue<T> {
     this.#delayMs = delayMs;
   }
 
-  /** Earliest due time; `Infinity` when the queue is empty. */
+  /** Time at which the oldest item is due; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;

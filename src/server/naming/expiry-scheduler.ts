@@ -8,7 +8,7 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** How long a service that no client has defined is kept without endpoints, in ms. */
+/** Time, in ms, after which a service without endpoints is removed, if no client has defined the service. */
 const emptyServiceMs = 300_000;
 
 export interface ExpiryDependencies {
@@ -17,14 +17,14 @@ export interface ExpiryDependencies {
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
-  /** Never rejects. */
+  /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
 }
 
 /**
- * Removes endpoints whose lease has ended and empty services, and applies the pending changes of frozen entries. One
- * timer serves all. Requests that have already arrived are handled before a lease expires, so a renewal that waits in a
- * busy event loop still counts.
+ * Removes empty services, and endpoints whose lease has ended. Applies the pending changes of frozen entries. One timer
+ * serves all leases, services and entries. Requests that have already arrived are handled before a lease expires, so a
+ * renewal that waits in a busy event loop still counts.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
@@ -42,7 +42,7 @@ export class ExpiryScheduler {
     this.#deps = deps;
   }
 
-  /** Called after the state was loaded. */
+  /** Called once, after the state was loaded. */
   start(): void {
     for (const name of this.#deps.state.entries.keys()) this.onEntryChanged(name);
     this.#arm();
@@ -100,7 +100,7 @@ export class ExpiryScheduler {
     else this.#leasesCheckedAt = undefined;
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is kept, because its delay shows how long this process was stalled.
+    // An overdue timer is kept, because the delay of the timer shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -132,7 +132,7 @@ export class ExpiryScheduler {
       void submit(() => ({ kind: 'expire-service', name }));
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // `Infinity` prevents a second command for the same entry, which `onEntryChanged` unfreezes.
+      // `Infinity` prevents a second command for the same entry. `onEntryChanged` unfreezes the entry.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }

@@ -2,18 +2,22 @@ import type { Clock } from '../../core/clock.js';
 import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Wait after the end of a guarantee, in ms, so that clients with a slow clock stop using the entry before it changes. */
+/**
+ * Time, in ms, between the end of a guarantee and the change of the entry. Clients with a slow clock need this time to
+ * stop using the entry.
+ */
 export const clockMarginMs = 250;
 
 /**
  * Keeps track of when the guarantee of each entry ends. A lookup guarantees that an entry does not change for
- * `guaranteedMs`. Only the time of the last lookup is kept, in memory: after a restart, every entry counts as just
- * looked up.
+ * `guaranteedMs`. The time of the last lookup is in memory only. After a restart, every entry counts as just looked up.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
 export class Guarantees {
-  /** Frozen entries, each with the time at which its pending change applies; `Infinity` while that is being written. */
+  /**
+   * Times at which the pending changes of frozen entries apply, by name; `Infinity` while a change is being written.
+   */
   readonly #frozen = new Map<string, number>();
   /** Entries with a change that is being written. Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
@@ -25,7 +29,7 @@ export class Guarantees {
     this.#clock = clock;
   }
 
-  /** Whether an entry waits for a pending change, or a change of the entry is being written to the store. */
+  /** Whether a change of the entry is pending or is being written to the store. */
   isFrozen({ name }: NameEntry): boolean {
     // Both collections are usually empty, and reading `size` is cheaper than `has`.
     return (
@@ -34,7 +38,11 @@ export class Guarantees {
     );
   }
 
-  /** Time until an entry may change, in ms; 0 when the entry may change now. */
+  /**
+   * Returns the time until an entry may change, in ms; 0 when the entry may change now.
+   *
+   * @param guaranteedMs - time that a lookup of the entry guarantees, in ms
+   */
   remainingMs(name: string, guaranteedMs: number): number {
     const lastServedAt = this.#state.entries.get(name)?.lastServedAt ?? 0;
     const until = this.#frozen.get(name);
@@ -45,7 +53,7 @@ export class Guarantees {
   }
 
   /**
-   * Time, in ms, for which a lookup may guarantee an entry now. A lookup that shows the entry must also call
+   * Returns the time for which a lookup may guarantee an entry, in ms. A lookup that shows the entry must also call
    * {@link Guarantees.recordServed}, or the guarantee is not kept.
    */
   guaranteedMs(entry: NameEntry): number {
@@ -62,7 +70,7 @@ export class Guarantees {
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
   }
 
-  /** @param until - when the pending change applies; `Infinity` while that change is being written */
+  /** @param until - time at which the pending change applies; `Infinity` while the change is being written */
   freeze(name: string, until: number): void {
     this.#frozen.set(name, until);
   }
@@ -71,7 +79,7 @@ export class Guarantees {
     this.#beingWritten.add(name);
   }
 
-  /** Called when the batch with all begun writes is saved. */
+  /** Called when all changes given to `beginWrite` are saved. */
   endWrite(): void {
     this.#beingWritten.clear();
   }

@@ -2,7 +2,10 @@ import type { LaunchRecord, LaunchRecords } from '../ports.js';
 import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
-/** Gives the launcher access to its launch records. Reading shows saved records; each change is a command. */
+/**
+ * Creates the port through which the launcher reads and changes launch records. The launcher reads only saved records.
+ * Each change is saved as a command.
+ */
 export function launchRecords(
   view: NamingView,
   submit: (command: NamingCommand) => Promise<Plan>,

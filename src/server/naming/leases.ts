@@ -1,12 +1,11 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Length of a slot, in ms. The registrations of a slot are checked together, up to a slot and a tick late. */
+/** Length of a slot, in ms. The registrations of a slot are checked together, at most one slot and one tick late. */
 const slotMs = 250;
-/** Share of all leases above which expired registrations are removed slowly. Server or network are then the likely cause. */
+/** Share of expired leases above which removals are throttled. The cause is then probably the server or the network. */
 const massExpiryShare = 0.15;
-/** Minimum number of expired leases for slow removal. With few registrations, two leases are already a large share. */
+/** Minimum number of expired leases for throttling. With few registrations, two leases are already a large share. */
 const massExpiryMin = 8;
-/** Number of recent stalls of this process that are remembered to extend leases. */
 /** Number of recent stalls of this process that are remembered to extend leases. */
 const maxStalls = 64;
 
@@ -15,16 +14,16 @@ const maxStalls = 64;
  * when the slot of the registration is due.
  *
  * If this process stalls for a third of a lease or longer, that lease is extended by the length of the stall. When many
- * leases expire at once, removals are throttled, by at most one more lease per registration.
+ * leases expire at once, removals are throttled. Throttling delays a removal by at most the length of the lease.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
  *   [C5.5](../../../docs/guarantees.md#c5-5)
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Registrations that have not expired and were not renewed for two thirds of their lease. */
+  /** Registrations whose renewal is overdue and whose lease has not expired. */
   readonly #overdue = new Set<Registration>();
-  /** Registrations that became overdue since the last call of `takeOverdue`. */
+  /** Registrations whose renewal became overdue since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
   /** Registrations that have expired and are not removed yet. */
   readonly #expired = new Set<Registration>();
@@ -47,7 +46,7 @@ export class Leases {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Must be called again after every change of `expiresAt`. */
+  /** Starts or continues the lease of a registration. Must be called after every change of `expiresAt`. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
@@ -67,13 +66,18 @@ export class Leases {
     this.#isThrottling = false;
   }
 
-  /** Records a stall of `ms` until `now`. A stall extends every running lease of at most three times its length. */
+  /**
+   * Records a stall that lasted `ms` and ended at `now`. The stall extends every running lease that is at most three
+   * times as long as the stall.
+   */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Returns the registrations to remove now, again at each call until `release` or `track`. */
+  /**
+   * Returns the registrations to remove now. Each call returns a registration again until it is released or tracked.
+   */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
@@ -86,8 +90,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations that have missed two renewals since the last call. Returns none when too many are overdue
-   * at once, because then the server or the network is probably the cause.
+   * Returns the registrations whose renewal became overdue since the last call. Returns none when many renewals are
+   * overdue at once: the cause is then probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -103,8 +107,9 @@ export class Leases {
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first: about `massExpiryShare` of all
-   * registrations within the shortest lease, and those that have waited for one lease.
+   * Returns the expired registrations to remove in this tick, oldest first. Over the length of the shortest lease,
+   * about `massExpiryShare` of all registrations are removed. A registration that has waited for the length of its
+   * lease is always removed.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -158,7 +163,7 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** Expiry time, extended by the stalls of this process since the last renewal. */
+  /** Returns the expiry time, extended by the stalls of this process since the last renewal. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -168,7 +173,10 @@ export class Leases {
   }
 }
 
-/** One third of the lease before `expiresAt`, when two of three renewals are missed. A draining endpoint does not renew. */
+/**
+ * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint does
+ * not renew.
+ */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;
 }

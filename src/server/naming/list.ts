@@ -4,14 +4,14 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Maximum number of names that are read for one page. The page then ends with fewer entries. */
+/** Maximum number of names that are read for one page. A page for which more names would be read ends early. */
 const maxStepsPerPage = 20_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists the names that match a glob, in order, after the name `after`. A directory without an entry is listed while
- * names below it exist, unless the glob ends with `**`.
+ * Lists the names that match a glob, in order, after the name `after`. Also lists directories without an entry, except
+ * for a glob that ends with `**`.
  */
 export function listPage(
   state: NamingState,

@@ -4,7 +4,7 @@ import type { NameEntry, Registration } from './state/name-entry.js';
 /** Minimum age, in ms, at which a cached lookup is built again to show new loads. */
 export const loadRefreshMs = 2_000;
 
-/** Longest lease, in ms, of an endpoint whose load reports are used. With longer leases, the loads are stale. */
+/** Longest lease, in ms, of an endpoint whose load reports are used. With a longer lease, a load would be stale. */
 const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
@@ -32,7 +32,7 @@ export class LoadReports {
     return this.#loads.get(registration);
   }
 
-  /** Version of the loads of a name, incremented by every recorded load of its endpoints. */
+  /** Returns the version of the loads of a service. Every new load of an endpoint increments the version. */
   versionOf(entry: NameEntry | undefined): number {
     return (entry && this.#versions.get(entry)) ?? 0;
   }

@@ -14,23 +14,27 @@ import { tryResolveLinks } from './state/resolve-links.js';
 /** Maximum number of cached lookups in each of the two generations. */
 const maxPerGeneration = 16_384;
 
-/** The saved position of the state. */
+/** Incarnation of the registry, and revision of the last saved batch. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
 }
 
 interface CachedLookup {
-  /** JSON of the response before the value of the revision, and after that value. */
+  /** JSON of the response up to the value of `revision`. */
   readonly head: string;
+  /** JSON of the response after the value of `revision`. */
   readonly tail: string;
-  /** Entries that the lookup shows, and their versions when the lookup was built. */
+  /** Entries on the path of the lookup. */
   readonly entries: readonly NameEntry[];
+  /** Version of each of `entries` when the lookup was built. */
   readonly versions: readonly number[];
-  /** Entry of the service whose loads the lookup shows, and the version of these loads. */
+  /** Entry at the canonical name; undefined for a directory without an entry. */
   readonly serviceEntry: NameEntry | undefined;
+  /** Version of the loads of `serviceEntry` when the lookup was built; see {@link LoadReports.versionOf}. */
   readonly loadVersion: number;
   readonly builtAt: number;
+  /** Revision in `json`. */
   revision: number;
   json: string;
 }
@@ -45,9 +49,12 @@ export interface LookupDependencies {
 }
 
 /**
- * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry that the response
- * shows has changed, and at most every 2 s when only loads have changed. Reading a response restarts the guarantee of
- * every entry on its path. When the recent of two generations is full, it replaces the previous generation.
+ * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on the path of
+ * the lookup has changed. When only loads have changed, a response is built again at most every 2 s. Each use of a
+ * response restarts the guarantee of every entry on the path.
+ *
+ * The cache has two generations. When the recent generation is full, the recent generation replaces the previous
+ * generation.
  */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
@@ -74,8 +81,8 @@ export class LookupCache {
   }
 
   /**
-   * A string that changes with every entry or endpoint that the lookup shows, but not with a load or the revision.
-   * Undefined when the name does not exist. Restarts no guarantee.
+   * Returns a string that changes when an entry or an endpoint in the lookup changes. A change of only a load or the
+   * revision does not change the string. Returns undefined when the name does not exist. Does not restart guarantees.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
@@ -141,7 +148,8 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // A directory without an entry depends on the names below it, and the guarantee of a frozen entry shrinks with time.
+    // A directory without an entry is not cached, because it depends on the names below it. A frozen entry is not
+    // cached, because the guarantee of the entry shrinks with time.
     if (record !== undefined && !this.#hasFrozen(entries)) this.#store(name, lookup);
     return lookup;
   }
@@ -173,7 +181,8 @@ export class LookupCache {
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
-    // A client must not use a frozen entry longer than its guarantee. Otherwise the TTL is only a hint.
+    // A client must not use a frozen entry beyond the guarantee of the entry. Without a frozen entry, the TTL is only a
+    // hint.
     const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {
       head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}],"revision":"`,

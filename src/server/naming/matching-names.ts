@@ -4,7 +4,9 @@ import { compareNames, segmentsOf } from '../../core/name.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/** Parses a glob, and replaces a directory identifier at its start by the current name of the directory. */
+/**
+ * Parses a glob. A directory identifier at the start of the glob is replaced with the current name of the directory.
+ */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -24,8 +26,8 @@ interface ScannedName {
 }
 
 /**
- * Yields the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
- * glob ends with `**`.
+ * Yields the names after `after` that may match a glob, in order. `matches` states whether the name matches.
+ * Includes directories without an entry, except for a glob that ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -38,13 +40,14 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // Every name that matches begins with the segments before the first wildcard, and that segment up to its `*`.
+  // Every name that matches begins with the segments before the first wildcard segment. The part of the wildcard
+  // segment before `*` follows.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // With a single wildcard, as last segment, the number of segments decides whether a name in range matches.
+  // If only the last segment is a wildcard, the number of segments decides whether a name in range matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -67,7 +70,7 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has too many segments to match. All names below its ancestor with `depth` segments are skipped.
+      // The name has too many segments to match. All names below the ancestor that has `depth` segments are skipped.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;
@@ -91,7 +94,9 @@ function isSibling(previous: string, name: string): boolean {
   return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
 }
 
-/** Yields the ancestors, with up to `depth` segments, of `path`, without `previous` and the ancestors of `previous`. */
+/**
+ * Yields the ancestors of `path` that have at most `depth` segments. Omits `previous` and the ancestors of `previous`.
+ */
 function* directoriesBetween(
   previous: string,
   path: readonly string[],

@@ -63,13 +63,13 @@ export interface NameServerOptions {
   readonly maxEndpoints?: number;
   /** Maximum number of stored health reports of one principal. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
-  /** Interval between two heartbeats of a watch without events, in ms. Default 5,000. */
+  /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Whether the launcher can start a service with this manifest. Default: always. */
+  /** Whether the launcher can start a service with this manifest. Default: true for every manifest. */
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** Records of a store. */
+/** Content of a store. `changes` has one change for each record. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -77,8 +77,8 @@ export interface StoredState {
 }
 
 /**
- * The name space of the server. The committer saves each command in the store, and only then are its changes applied to
- * the state in memory, which lookups read, to the timers and to the watches.
+ * The name space of the server. The committer saves the changes of each command in the store. Saved changes are applied
+ * to the state in memory, to the timers and to the watches. Lookups read only the state in memory.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;

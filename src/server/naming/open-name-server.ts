@@ -8,7 +8,7 @@ export type { NameServerOptions } from './name-server.js';
 
 /**
  * Opens a name server with the records of a store. All leases and guarantees restart with their full length. An empty
- * store gets a new incarnation. The caller closes the name server first and the store afterwards.
+ * store gets a new incarnation. The caller must close the name server before the store.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
  *   store; `REGISTRY_UNREACHABLE` when a new store cannot be written

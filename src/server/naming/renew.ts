@@ -15,8 +15,9 @@ export interface RenewDependencies {
 }
 
 /**
- * Renews leases, which are not saved in the store. A result is `renewed`, `lost` (the endpoint must register again) or
- * `fenced` (the registration was superseded or withdrawn). A renewal may use the name from before a move.
+ * Renews leases. Renewals are not saved in the store. A result is `renewed`, `lost` (the endpoint must register again)
+ * or `fenced` (the registration was superseded or withdrawn). A renewal may contain the name that the service had
+ * before a move.
  *
  * @see [C5.6](../../../docs/guarantees.md#c5-6)
  */
@@ -36,7 +37,7 @@ export function renewLeases(
   return { results, ...(suspects.length > 0 && { suspects }) };
 }
 
-/** Finds a registration by any name that resolves to its service. */
+/** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
 }

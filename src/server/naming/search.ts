@@ -6,7 +6,10 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds the endpoints with every zone, host, version and attribute value of a filter, in the services that match a glob.
+ * Finds endpoints in the services whose names match a glob. Each endpoint has every zone, host, version and attribute
+ * value of `filter`.
+ *
+ * @param text - glob
  *
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
  * @see [Naming N7](../../../docs/background.md#n7)

@@ -15,7 +15,7 @@ import {
   checkTimeout,
 } from './validate-command.js';
 
-/** Record of a service that no client has defined. The service exists because an endpoint registered under its name. */
+/** Record of a service that no client has defined. The first registration of an endpoint creates such a service. */
 export const implicitService: ServiceRecord = Object.freeze({
   kind: 'service',
   defined: false,
@@ -88,9 +88,10 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
 }
 
 /**
- * Creates the error for a change of an entry that lookups still guarantee.
+ * Creates the error for a change of an entry before the guarantee of the entry has ended.
  *
- * @param isFrozen - whether an earlier change of the entry already waits for the end of the guarantee
+ * @param remainingMs - time until the entry may change, in ms
+ * @param isFrozen - whether an earlier change of the entry is scheduled for the end of the guarantee
  * @see [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
@@ -105,8 +106,9 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry, at once if no guarantee is running. During a guarantee, `whenExpired` decides
- * whether the entry is frozen until the end of the guarantee or the change is rejected. A frozen entry rejects changes.
+ * Replaces the record of an entry, at once if the guarantee of the entry has ended. During the guarantee, the change is
+ * rejected. With `whenExpired`, the change is instead scheduled for the end of the guarantee. While a change is
+ * scheduled, the entry is frozen: every other change is rejected.
  */
 function replaceEntry(
   name: string,

@@ -3,7 +3,10 @@ import type { StateChange } from '../state/records.js';
 import { fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
-/** Removes endpoints whose lease or drain time has ended, unless an endpoint has registered again with another epoch. */
+/**
+ * Removes endpoints whose lease or drain time has ended. Skips an endpoint that has registered again with another
+ * epoch.
+ */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();
   const changes: StateChange[] = [];

@@ -1,8 +1,9 @@
 /**
- * instance is removed, its last epoch is kept as a fence, which rejects delayed requests with older epochs.
+ * Epochs and fences. A service name assigns each epoch to one registration only. When an instance is removed, the last
+ * epoch of the instance is kept as a fence. Delayed requests with an older epoch are then rejected.
  *
- * A name keeps at most 256 fences. When a fence is dropped, the floor of the epoch counter rises to its epoch. An
- * instance without a fence cannot register with an epoch up to the floor, except with a launch ticket.
+ * A name keeps at most 256 fences. When a fence is dropped, the floor of the epoch counter rises to the epoch of the
+ * fence. An instance without a fence must register with an epoch above the floor, or with a launch ticket.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -13,15 +14,18 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
 const maxFences = 256;
 
-/** Highest epoch that a request may name. Leaves room for the registry to assign higher epochs. */
+/** Highest epoch that a request may contain. The registry can still assign higher epochs. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
- * Assigns the epoch of a registration: `requestedEpoch`, or else the next epoch of the name.
+ * Returns the epoch of a registration: `requestedEpoch` if given, otherwise the next epoch of the name. `changes`
+ * updates the epoch counter of the name and removes the fence of the instance.
  *
  * @param isLaunched - whether the instance has redeemed a launch ticket for `requestedEpoch`
- * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50; `FORBIDDEN` when
- *   the instance has a newer epoch or has withdrawn `requestedEpoch`, or when the instance has no fence and
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50
+ * @throws {@link ClerkError} `FORBIDDEN` when the instance has registered with a higher epoch, or has withdrawn
+ *   `requestedEpoch`
+ * @throws {@link ClerkError} `FORBIDDEN` when the instance has no registration, no fence and no launch ticket, and
  *   `requestedEpoch` is not above the floor
  */
 export function assignEpoch(
@@ -43,7 +47,10 @@ export function assignEpoch(
   return { epoch, changes };
 }
 
-/** Returns the changes that add a fence for each removed instance and drop the oldest fences above the maximum. */
+/**
+ * Returns changes that add a fence for each removed instance. With more than 256 fences, the changes also drop the
+ * oldest fences.
+ */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -68,7 +75,10 @@ export function fenceOff(
   return changes;
 }
 
-/** A name without a counter starts at the highest epoch of all removed names, so no epoch is assigned twice. */
+/**
+ * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names, so a name that
+ * is created again assigns no epoch twice.
+ */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };
 }

@@ -1,4 +1,4 @@
-/** Commands that change launch records: one record for each start of a service. */
+/** Commands that change launch records. Each start of a service has one launch record. */
 import { ClerkError } from '../../../core/errors.js';
 import type { LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';

@@ -41,7 +41,10 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
   return { changes, appliesInMs: 0, name: to };
 }
 
-/** Adds records before removing records, because leases and guarantees are copied from the old records. */
+/**
+ * Returns the changes that move one name. The new records are added before the old records are removed, because leases
+ * and guarantees are copied from the old records.
+ */
 function moveChanges(
   view: NamingView,
   from: string,

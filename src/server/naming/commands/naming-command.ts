@@ -32,10 +32,10 @@ export type NamingCommand =
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
 
-/** Builds a command right before its planning; returns undefined when the command is no longer needed. */
+/** Builds a command right before the command is planned. Returns undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
 
-/** Refers to one registration. Commands skip the endpoint if its current epoch is not `epoch`. */
+/** Refers to one registration. A command skips the endpoint when the current epoch of the endpoint is not `epoch`. */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
@@ -66,7 +66,7 @@ export interface Plan {
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** Names that `force` removes before their guarantees have ended. */
+  /** Names that a removal with `force` removes before the end of their guarantees. */
   readonly brokenGuarantees?: readonly string[];
 }
 

@@ -11,7 +11,7 @@ import { setStatuses } from './set-status.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Plans one command without making its changes. The plan depends only on the records, the command and the context.
+ * Plans one command and applies nothing. The plan depends only on the records, the command and the context.
  *
  * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
  */

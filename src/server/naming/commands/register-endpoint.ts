@@ -22,7 +22,7 @@ import { checkLease } from './validate-command.js';
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the lease, the endpoint or the epoch is invalid
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
- * @throws {@link ClerkError} `FORBIDDEN` when the name is not that of a service, or the epoch is too old
+ * @throws {@link ClerkError} `FORBIDDEN` when the name is a link or a directory, or the epoch is too old
  * @throws {@link ClerkError} `TICKET_REFUSED` or `NAME_MISMATCH` when the ticket is not valid for this registration
  * @see [C5.1](../../../../docs/guarantees.md#c5-1), [C5.6](../../../../docs/guarantees.md#c5-6)
  */

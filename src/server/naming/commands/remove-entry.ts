@@ -7,7 +7,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry; with `recursive`, also its endpoints and all names below it. */
+/** Removes an entry. With `recursive`, also removes the endpoints of the entry and all names below the entry. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -47,7 +47,10 @@ export function remove(
   return { changes, appliesInMs: longest.remainingMs, name };
 }
 
-/** Removes a service without endpoints that no client has defined, at the earliest when its guarantee has ended. */
+/**
+ * Removes a service that has no endpoints and that no client has defined. If the guarantee of the service has not
+ * ended, the removal is scheduled for the end of the guarantee.
+ */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
   if (entry?.kind !== 'service' || entry.defined || entry.pending !== undefined) return noChange;
@@ -76,8 +79,8 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Removes all records of `names`. The epoch floor of the registry rises to their highest epoch, so a name that is
- * created again assigns no epoch a second time.
+ * Returns the changes that remove all records of `names`. The epoch floor of the registry rises to the highest epoch of
+ * `names`. A name that is created again thus assigns no epoch a second time.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

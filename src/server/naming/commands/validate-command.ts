@@ -1,4 +1,4 @@
-/** Checks the fields of commands for what the JSON schemas of the requests do not check. */
+/** Checks of command fields that the JSON schemas of the requests do not cover. */
 import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -37,7 +37,7 @@ export function checkTimeout(timeoutMs: unknown): number {
   return checkMs(timeoutMs, 'timeout', 1);
 }
 
-/** Returns the retry settings of a service config; null stands for a missing setting. */
+/** Checks the retry settings of a service. A setting that is null or undefined is omitted from the result. */
 export function checkRetryOverrides(
   attemptTimeoutMs: unknown,
   retries: unknown,
@@ -64,7 +64,11 @@ function checkMs(ms: unknown, what: string, min: number): number {
   );
 }
 
-/** Returns a copy of `launch` without unknown fields. Throws if the manifest or a parameter is invalid. */
+/**
+ * Returns a copy of `launch` without unknown fields.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the manifest name or a parameter is invalid
+ */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params }: Record<string, unknown> = isObject(launch) ? launch : {};

@@ -10,8 +10,9 @@ import { fenceOff, supersededError } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
 /**
- * Withdraws an endpoint: at once with `now`, otherwise after every cached lookup that shows the endpoint has expired.
- * If the lease of the endpoint has already expired, a fence prevents `request.epoch` from registering again.
+ * Withdraws an endpoint. With `now`, the endpoint is removed at once. Without `now`, the endpoint drains until clients
+ * no longer use earlier lookups. If the lease of the endpoint has already expired, a fence prevents a new registration
+ * with `request.epoch`.
  */
 export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;

@@ -9,14 +9,15 @@ interface LastClear {
 }
 
 /**
- * Limits how often a suspect endpoint may clear its own suspect status. After a clear, the next is allowed after 10 s.
- * The interval doubles, up to 5 min, for a clear less than 5 min after the end of the last interval. An endpoint that
- * was stalled once is thus used again at once; one that runs but cannot be reached stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After the first clear, the next clear is allowed after
+ * 10 s. This interval doubles, up to 5 min, when the next clear comes less than 5 min after the end of the interval.
+ * Thus an endpoint that was stalled once is used again at once. An endpoint that runs but cannot be reached stays
+ * suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** Returns whether a clear at `now` is allowed, and counts it. */
+  /** Whether a clear at `now` is allowed. An allowed clear starts the next interval. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

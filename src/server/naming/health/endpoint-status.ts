@@ -2,13 +2,14 @@ import type { Votes } from './votes.js';
 
 /**
  * - `healthy`: no client reports the endpoint unreachable
- * - `reviewing`: a client reports the endpoint unreachable; all clients that use it are asked for reports
- * - `suspect`: a majority reports the endpoint unreachable, or its renewal is overdue; clients use it as a last resort
+ * - `reviewing`: a client reports the endpoint unreachable; lookups ask all clients for reports on the endpoint
+ * - `suspect`: a majority votes `unreachable`, or the renewal of the endpoint is overdue; clients use the endpoint as a
+ *   last resort
  */
 export type EndpointStatus = 'healthy' | 'reviewing' | 'suspect';
 
 export interface ReviewState {
-  /** Whether the review has ended: the clients that use the endpoint have had time to report. */
+  /** Whether the review has ended, so that all clients have had time to report. */
   readonly isReviewed: boolean;
   /** Whether the lease was not renewed for two thirds of its length. */
   readonly isRenewalOverdue: boolean;

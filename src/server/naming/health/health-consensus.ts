@@ -18,7 +18,7 @@ export interface ConsensusDependencies {
   readonly clock: Clock;
   /** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /** Never rejects. */
+  /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
   /** Maximum number of stored reports of one principal. */
   readonly maxReportsPerPrincipal: number;
@@ -32,7 +32,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** An endpoint that clients report unreachable, or whose renewal is overdue. */
+/** Review of an endpoint that clients report unreachable or whose renewal is overdue. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -45,10 +45,11 @@ interface EndpointReview {
 }
 
 /**
- * Combines the reports of all clients on an endpoint, and whether its lease is renewed, into one status that all
- * clients see. An `unreachable` report starts a review of 2 s, in which all clients that use the endpoint are asked for
- * reports. Afterwards the endpoint is suspect while more than half of the principals with a report vote `unreachable`.
- * An endpoint whose renewal is overdue is suspect without a review. Reports and statuses are in memory only.
+ * Decides the status of each endpoint, which is the same for all clients, from the reports of clients and the renewals
+ * of the endpoint. An `unreachable` report starts a review of 2 s, in which all clients that use the endpoint are asked
+ * for reports. Afterwards the endpoint is suspect while more than half of the principals with a report vote
+ * `unreachable`. An endpoint whose renewal is overdue is suspect without a review. Reports and statuses are in memory
+ * only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -82,8 +83,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the verdicts of a client. Ignores a verdict on an unknown or draining endpoint or an earlier epoch, and
-   * verdicts beyond `maxReportsPerPrincipal`.
+   * Counts the verdicts of a client. Ignores a verdict on an unknown endpoint, a draining endpoint or another epoch. A
+   * principal with `maxReportsPerPrincipal` stored reports can change these reports, but add none.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -273,7 +274,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds are handled before deadlines. If both are due, `reviewing` is published, and its hold delays `suspect`.
+    // Holds are handled before deadlines. If both are due, `reviewing` is published, and the hold of `reviewing` delays
+    // `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

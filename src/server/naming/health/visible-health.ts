@@ -1,6 +1,6 @@
 /**
- * The health of endpoints that lookups show. When all endpoints of a service that do not drain are suspect, none is
- * shown as suspect: the reports are probably wrong, and clients have no better endpoint (panic mode).
+ * The health that lookups show for endpoints. When every endpoint of a service is suspect or drains, lookups show no
+ * endpoint as suspect (panic mode). The reports are then probably wrong, and clients have no better endpoint.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
@@ -9,7 +9,7 @@ import { endpointJson } from '../state/record-codec.js';
 
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
-  /** Ids of all endpoints that are not healthy, on which clients are asked for reports. */
+  /** Ids of the endpoints that are not healthy. Clients are asked for reports on these endpoints. */
   readonly healthQueried: readonly string[];
 }
 
@@ -18,7 +18,7 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** Does no work while all endpoints are healthy. */
+/** Returns the health that lookups show for the endpoints of a service. Takes constant time while all are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();
@@ -41,7 +41,7 @@ export function isVisiblySuspect(registration: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/** Returns the JSON that lookups show for an endpoint. The `state` is always the last field. */
+/** Returns the JSON that lookups show for an endpoint. The last field is always `state`. */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);
   return suspects.has(registration) && json.endsWith(upState)

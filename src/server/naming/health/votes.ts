@@ -3,8 +3,8 @@ import type { EndpointReport } from '../../../core/registry.js';
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients, or none on a tie.
- * Running many clients or inventing client ids therefore gains no votes.
+ * The votes on one endpoint. Each principal has one vote: the verdict of most of its clients. A principal whose clients
+ * are tied has no vote. A principal gains no votes by running more clients or inventing client ids.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -14,7 +14,7 @@ export class Votes {
   /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Number of principals with a report, even without a vote. */
+  /** Number of principals with a report, including principals without a vote. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }

@@ -1,6 +1,8 @@
 /** Index of registrations by address. @see [DEC C12](../../../../docs/background.md#arch-c12) */
 export class AddressIndex<T extends object> {
-  /** The owner of each address, or the set of its owners. Most addresses have one owner, so no set is created. */
+  /**
+   * The owner of each address. Only an address with several owners has a set, because most addresses have one owner.
+   */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

@@ -6,9 +6,9 @@ import type { RegistrationSet } from './registration-set.js';
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /** When a lookup last showed the name, in ms on the monotonic clock; 0 for never. */
+  /** Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never. */
   lastServedAt: number;
-  /** Unique number that is replaced by another after every change that lookups show; −1 once the name is removed. */
+  /** Becomes another unique number with every change that lookups show; −1 once the name is removed. */
   version: number;
   /** Undefined when the name never had a registration. */
   service: ServiceRegistrations | undefined;
@@ -33,9 +33,9 @@ export interface Registration {
   json: string;
   /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
-  /** Slot of `Leases`; −1 for none. */
+  /** Slot in which `Leases` checks the registration; −1 for none. */
   leaseSlot: number;
-  /** Whether the removal is being written to the store. A renewal fails from then on. */
+  /** Whether the removal of the registration is being written to the store. Renewals then fail. */
   isRemovalPending: boolean;
   /** Status by health reports and lease. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;

@@ -193,7 +193,7 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // The status was decided for the old registration, so an endpoint that drains or has a new epoch or name is healthy.
+    // The status was decided for the old registration. An endpoint that drains, or has a new epoch or name, is healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);

@@ -1,6 +1,6 @@
 import { compareNames } from '../../../core/name.js';
 
-/** Returns a string that sorts after all names below `name` and before all later names. */
+/** Returns a string that sorts after all names below `name` and before every name that follows them. */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }
@@ -14,7 +14,7 @@ const chunkLength = 512;
  */
 export class OrderedNames {
   #chunks: string[][] = [];
-  /** Incremented by every change. An iteration that sees a new version searches its position again. */
+  /** Incremented by every change. An iteration that sees a new version searches for its last name again. */
   #version = 0;
 
   /** The set must not contain the name. */
@@ -29,8 +29,8 @@ export class OrderedNames {
     const chunk = this.#chunks[at] as string[];
     chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
-    // If the new name is the last of all names, only this name is split off. Names that arrive in order then fill the
-    // chunks.
+    // If the new name is the last of all names, only this name is split off. Chunks thus stay full when names are added
+    // in order.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;
     this.#chunks.splice(at, 1, chunk.slice(0, cut), chunk.slice(cut));
   }
@@ -72,7 +72,7 @@ export class OrderedNames {
     }
   }
 
-  /** Fills an empty set. */
+  /** Adds names to an empty set. */
   fill(names: Iterable<string>): void {
     const sorted = [...names].sort(compareNames);
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));

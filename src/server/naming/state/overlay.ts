@@ -2,7 +2,10 @@ import type { LaunchRecord } from '../../ports.js';
 import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** The records after the commands that a batch has planned so far. Only the planning of the batch reads the overlay. */
+/**
+ * The saved records with the changes of the commands that a batch has planned so far. Only plans of this batch read the
+ * overlay.
+ */
 export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;

@@ -20,7 +20,7 @@ export const storeKeys = Object.freeze({
   epochFloor: 'm floor',
 });
 
-/** Encodes a change for the store; undefined for a change that is not stored. */
+/** Returns the store record for a change; undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
@@ -52,7 +52,7 @@ export function encodeEndpoint(principal: string, endpoint: EndpointMessage): st
 
 /**
  * Returns the part of a stored registration that lookups show, without parsing the JSON. The first `"endpoint":` is the
- * key, because JSON escapes quotes in the principal.
+ * key, because the JSON of the principal contains no unescaped quotes.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
@@ -163,7 +163,7 @@ function parseEndpoint(json: string, id: string): EndpointRecord {
     endpoint: { id: string; epoch: number; leaseMs: number; state: string; addresses: string[] };
   };
   if (endpoint.id !== id || typeof principal !== 'string')
-    throw new TypeError('the id is not that of the key, or the principal is not a string');
+    throw new TypeError('the id differs from the id in the key, or the principal is not a string');
   return {
     id,
     epoch: checkInteger(endpoint.epoch),
@@ -177,7 +177,7 @@ function parseEndpoint(json: string, id: string): EndpointRecord {
 
 function checkInteger(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new TypeError('a number is not a non-negative integer');
+  throw new TypeError('a number is not an integer of 0 or more');
 }
 
 function checkBoolean(value: boolean): boolean {

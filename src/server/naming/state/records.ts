@@ -5,7 +5,10 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 
 export interface ServiceRecord {
   readonly kind: 'service';
-  /** Whether a client has defined the service. Otherwise the service ends 5 minutes after its last endpoint. */
+  /**
+   * Whether a client has defined the service. A service that no client has defined is removed 5 min after its last
+   * endpoint.
+   */
   readonly defined: boolean;
   readonly policy: string | null;
   /** Default timeout of a call to the service, in ms. */
@@ -42,7 +45,7 @@ export type PendingChange =
       readonly kind: 'replace';
       readonly record: Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'>;
     }
-  /** Removes the entry and its endpoints. Each name below it has its own pending change. */
+  /** Removes the entry and its endpoints. Each name below the entry has its own pending change. */
   | { readonly kind: 'remove' }
   /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
   | { readonly kind: 'expire' };
@@ -61,22 +64,24 @@ export interface EndpointRecord {
 }
 
 export interface EpochCounter {
-  /** Highest epoch that the service name has assigned so far. */
+  /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
-  /** An instance without registration, fence and launch ticket can only register with an epoch above this number. */
+  /**
+   * An instance that has no registration, no fence and no launch ticket must register with an epoch above this number.
+   */
   readonly floor: number;
 }
 
 /** Last epoch of a removed instance. @see [C5.6](../../../../docs/guarantees.md#c5-6) */
 export interface Fence {
   readonly epoch: number;
-  /** Whether the instance withdrew `epoch`. A withdrawn epoch cannot register again. */
+  /** Whether the instance withdrew `epoch`. An instance cannot register with a withdrawn epoch again. */
   readonly withdrawn: boolean;
 }
 
 /**
- * A change of one record; without `record`, the removal of the record. `movedFrom` is the old name of a moved record,
- * whose lease and guarantee continue.
+ * A change of one record. An undefined `record` removes the stored record. `movedFrom` is the old name of a moved
+ * record. The lease and the guarantee of a moved record continue.
  */
 export type StateChange =
   | {

@@ -1,4 +1,4 @@
-/** Number of registrations up to which a set has no index by id. */
+/** A set with at most this number of registrations has no index by id. */
 const indexThreshold = 16;
 
 /** The registrations of one service, in order of arrival. Most services have few registrations, so an index is rare. */

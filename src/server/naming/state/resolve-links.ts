@@ -25,11 +25,11 @@ interface LinkHop {
 }
 
 /**
- * Replaces a directory identifier at the start of a name, and follows every link in the name, including a link at its
- * end. No name exists below a link, so at most one prefix of a name is a link. At most 16 links are followed.
+ * Follows the links in a name, including a link at the end of the name. A directory identifier at the start of a name
+ * or a link target is replaced with the current name of the directory. At most 16 links are followed.
  *
- * @param onPrefix - called, in order, with every prefix whose entry is read, and with `/` and every directory
- *   identifier that is read; the result depends only on these
+ * @param onPrefix - called, in order, with the name of every entry that is read; for a directory identifier, with `/`
+ *   and the identifier; the result depends only on these entries
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  */
@@ -55,7 +55,7 @@ export function tryResolveLinks(
   }
 }
 
-/** Follows the links in a name, except a link at its end, so that a command can change the link itself. */
+/** Follows the links in a name, except a link at the end of the name. A command can thus change the link itself. */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }

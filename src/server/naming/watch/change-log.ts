@@ -1,7 +1,7 @@
-/** The log is cut to this number of changes when it has more than twice as many. */
+/** When the log has more than twice this number of changes, only the last changes, up to this number, are kept. */
 const maxNames = 16_384;
 
-/** Log of the last changes of names, from which a watch whose connection broke resumes without a full snapshot. */
+/** Log of the last changes of names. A watch whose connection broke resumes from the log without a full snapshot. */
 export class ChangeLog {
   /** The log contains every change after this revision. */
   #oldestRevision: number;
@@ -21,7 +21,10 @@ export class ChangeLog {
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }
 
-  /** Returns the names that changed after a revision, in order of last change; undefined if the log starts later. */
+  /**
+   * Returns the names that changed after `revision`, in order of last change. Returns undefined when the log no longer
+   * contains all changes after `revision`.
+   */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;
     const names = new Set<string>();

@@ -4,13 +4,13 @@ interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
   dependencies: ReadonlySet<string>;
-  /** Fingerprint of the lookup that was sent last; undefined for a missing name. */
+  /** Fingerprint of the lookup at the last update; undefined when the name did not exist. */
   fingerprint: string | undefined;
 }
 
 /**
- * Index of the watched names without wildcards. A watch shows the lookup of such a name, so a change of any link or
- * entry on the path of that lookup concerns the watch.
+ * Index of the watched names without wildcards. A watch shows the lookup of such a name. A change of any link or entry
+ * on the path of the lookup therefore concerns the watch.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -41,7 +41,7 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Returns the watched names whose lookups changed when `names` changed, with their watches. */
+  /** Called after `names` have changed. Returns the watches of each watched name whose lookup has changed. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
@@ -56,7 +56,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the names in `globs` whose lookup may have changed with the names in `changed`. */
+  /** Returns the names without wildcards in `globs` whose lookup may depend on a name in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -68,7 +68,7 @@ export class ExactNameIndex<Watch> {
     );
   }
 
-  /** Prefixes and directory identifiers that the lookup of a name reads. */
+  /** Returns the prefixes and directory identifiers that the lookup of a name reads. */
   #dependenciesOf(name: string): Set<string> {
     const dependencies = new Set<string>();
     tryResolveLinks(this.#links, name, (prefix) => dependencies.add(prefix));
@@ -76,8 +76,8 @@ export class ExactNameIndex<Watch> {
   }
 
   /**
-   * Returns the watched names that depend on one of `names` or on a name above one of `names`: a directory without an
-   * entry exists only while names below it exist.
+   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. An ancestor without an
+   * entry exists only while names below the ancestor exist.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

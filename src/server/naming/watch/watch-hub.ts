@@ -19,9 +19,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. Once a batch is saved, each watch receives one event for each changed name that it watches, with
- * the current state of the name. Within one incarnation a watch misses no change. If the changes since an interruption
- * are no longer known, the watch receives `resync` and a full snapshot.
+ * All open watches. Once a batch is saved, each watch receives one event for each changed name of the watch. The event
+ * has the current state of the name. Within one incarnation a watch misses no change. If the changes since an
+ * interruption are no longer known, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -72,7 +72,7 @@ export class WatchHub {
   /**
    * Sends the events of a saved batch.
    *
-   * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` and its identifier
+   * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` followed by the identifier
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
     const { revision } = this.#deps.position;
@@ -102,7 +102,10 @@ export class WatchHub {
     this.#updateHeartbeatTimer();
   }
 
-  /** Names that changed since the revision at which a watch resumes; undefined when it needs a full snapshot. */
+  /**
+   * Returns the names of a watch that changed after the revision at which the watch resumes. Returns undefined when the
+   * watch needs a full snapshot.
+   */
   #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
     if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
@@ -123,7 +126,10 @@ export class WatchHub {
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
   }
 
-  /** What a watch shows of a name: a link that matches a glob as the link itself, anything else as the lookup. */
+  /**
+   * Returns what a watch shows of a name; undefined when the name does not exist. A link that only matches a glob is
+   * shown as the link itself. Every other name is shown as the lookup of the name.
+   */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
     const entry = state.entries.get(name);

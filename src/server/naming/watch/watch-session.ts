@@ -10,9 +10,9 @@ import type { ExactNameIndex } from './exact-name-index.js';
 /** Maximum number of snapshot events that are sent in one go, before other work gets a turn. */
 const sliceSize = 128;
 
-/** A watched name. `isExact`: the watch contains the name itself, not only a glob that matches the name. */
 export interface WatchedName {
   readonly name: string;
+  /** Whether the watch contains the name itself. Otherwise the name matches a glob of the watch. */
   readonly isExact: boolean;
 }
 
@@ -31,17 +31,18 @@ interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
-  /** Revision of each event of the snapshot except `current`; undefined for the revision of the event before. */
+  /** Revision of each event of the snapshot except `current`; undefined for the revision of the previous event. */
   readonly revisionDuring: number | undefined;
   /**
-   * Revision of the `current` event if names have changed during the snapshot; undefined for the revision of the event
-   * before. Otherwise, and with `latest`, `current` has the latest revision.
+   * Revision of the `current` event if names have changed during the snapshot; undefined for the revision of the
+   * previous event. If no names have changed, the `current` event has the latest revision.
    */
   readonly revisionAfter: number | 'latest' | undefined;
 }
 
 /**
- * One open watch. Changes that arrive during a snapshot wait until its end; then each changed name is sent once.
+ * One open watch. Changes that arrive during a snapshot are deferred to the end of the snapshot. Then each changed name
+ * is sent once.
  *
  * Only the last event of a batch carries the revision of the batch, so a client never resumes inside a batch. A client
  * that resumes may receive events twice, but misses none.
@@ -102,14 +103,14 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name that is not an exact name of the watch matches a glob. */
+  /** Whether a name matches a glob of the watch. False for an exact name of the watch. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
     return false;
   }
 
-  /** Sends the events of a batch, one for each of `names`. During a snapshot, only keeps the changed names for later. */
+  /** Sends the events of a batch, one for each of `names`. During a snapshot, the names are deferred instead. */
   notify(
     names: readonly WatchedName[],
     events: readonly WatchEvent[],
@@ -124,7 +125,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Changes the names and globs. Sends a snapshot of everything in `add`. */
+  /** Adds and removes names and globs. Sends a snapshot of everything in `add`. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -145,7 +146,7 @@ export class WatchSession {
     });
   }
 
-  /** Called after events were dropped. */
+  /** Sends `resync` and a full snapshot. Called after events were dropped. */
   resync(reason: string): void {
     this.#snapshots.length = 0;
     this.#deferred.clear();
