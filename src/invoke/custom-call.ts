@@ -151,6 +151,14 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     this.succeed(value);
   }
 
+  /** Whether the function has already failed at another endpoint. A second failure then counts against no endpoint. */
+  #failsElsewhere({ number }: CustomAttempt): boolean {
+    const { outcomes } = this.failover.retry;
+    return (
+      number > 1 && outcomes.some(({ verdict, error }) => verdict === 'failure' && !isSystemError(error))
+    );
+  }
+
   #onFailure(attempt: CustomAttempt, thrown: unknown): void {
     if (attempt.ended) return;
     const { context } = this;
