@@ -76,7 +76,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Nothing is open yet, so nothing must be closed when a manifest is invalid.
+  // Manifests are read before anything is opened, so nothing must be closed when a manifest is invalid.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -97,10 +97,11 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // Without a data folder, the output of services goes to a temporary folder: a failed start quotes its end.
+    // Without a data folder, the output of services goes to a temporary folder. The error of a failed start quotes the
+    // end of the output.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // LevelDB ignores the log folder in its folder.
+    // LevelDB ignores the folder `logs` in the data folder.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,

@@ -15,7 +15,10 @@ export class LastLookups {
   /** Records a lookup of an existing name. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
-  /** Time of the last lookup of a service, also through links, in ms on the monotonic clock; undefined for none. */
+  /**
+   * Returns the time of the last lookup of a service, in ms on the monotonic clock; undefined for none. Lookups through
+   * links count too.
+   */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;
     for (const [name, at] of this.#lookupAt) {

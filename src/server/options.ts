@@ -25,7 +25,7 @@ export interface ServerOptions {
    * address of the connection are accepted in any case. Default none.
    */
   readonly allowedHosts?: readonly string[];
-  /** Interval between two heartbeats of a watch without events, in ms; 10 to 3,600,000. Default 5,000. */
+  /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
   /** Receives the log messages of the server. Default none: the messages are discarded. */
   readonly logger?: Logger;

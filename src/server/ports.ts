@@ -1,4 +1,7 @@
-/** The interfaces between the folders of the server, which import this file but never each other. */
+/**
+ * The interfaces between the folders of the server. Each of these folders imports this file, but no other folder of the
+ * server.
+ */
 import type { Clock } from '../core/clock.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
@@ -45,7 +48,7 @@ export interface RecordChange {
  * pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
-  /** Loads all records. Called first, and once. The error of a damaged record names its key. */
+  /** Loads all records. Called once, before `write`. The error for a damaged record contains the key of the record. */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected `write`, the server
@@ -84,11 +87,14 @@ export interface NameService {
   status(): StatusResponse;
   /** Number of leases that have expired since this process started. */
   readonly expiredRegistrations: number;
-  /** Health reports, their verdicts, and endpoints that became suspect, since the start; endpoints suspect now. */
   readonly healthStats: {
+    /** Number of health reports since this process started. */
     readonly reports: number;
+    /** Number of verdicts in these reports. A report has one verdict for each reported endpoint. */
     readonly endpointReports: number;
+    /** Number of times that an endpoint became suspect since this process started. */
     readonly suspectTransitions: number;
+    /** Number of endpoints that are suspect now. */
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;
@@ -103,7 +109,7 @@ export interface NameService {
   /** Never throws. Ignores verdicts on unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
   withdraw(request: WithdrawRequest): Promise<ChangeResponse>;
-  /** All lines or none. */
+  /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
   /** Opens a watch. `onEvent` is called in the order of the events, and never during this call. */
@@ -112,7 +118,10 @@ export interface NameService {
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;
-  /** The name to which links lead, and the launch rule of the service with that name, if any. */
+  /**
+   * Returns the canonical name, and the launch rule of the service with the canonical name. `rule` is undefined without
+   * a launch rule.
+   */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
   /** Waits for the store write in progress, and rejects waiting changes with `CLERK_CLOSED`. */
@@ -144,10 +153,13 @@ export interface LaunchRecord {
   readonly manifest: string;
   readonly instance: string;
   readonly epoch: number;
-  /** `intent`: the process may have been started. */
+  /** `running`: the process was started. `intent`: the process may have been started. */
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
-  /** Start time of the process by the operating system, which distinguishes the process from a later one with the same `pid`. */
+  /**
+   * Start time of the process, as the operating system reports it. Another process with the same `pid` has another
+   * time.
+   */
   readonly startTicks: string | undefined;
   /** SHA-256 of the ticket as hexadecimal digits. The ticket itself is never stored. */
   readonly ticketHash: string;
@@ -159,7 +171,7 @@ export interface LaunchRecord {
   readonly startedAt: number;
 }
 
-/** A start that is about to happen. */
+/** Record of a start that is about to happen. */
 export type LaunchIntent = Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>;
 
 export interface LaunchRecords {

@@ -34,8 +34,8 @@ type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /**
- * Creates the hono application: the routes of the table `routes`, and watch, export, import, health, metrics and
- * openapi. Status 404 for an unknown path, 405 for a wrong method.
+ * Creates the hono application. The routes are the table `routes`, and watch, export, import, health, metrics and
+ * openapi. A request with an unknown path gets status 404, a request with a wrong method gets status 405.
  */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
@@ -147,7 +147,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/** The code is not `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist. */
+/** The code is `CONFIG_INVALID`, because clients conclude from `NAME_NOT_FOUND` that a name does not exist. */
 export function routeNotFound(): HttpError {
   return new HttpError(
     'CONFIG_INVALID',

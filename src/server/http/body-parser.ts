@@ -14,7 +14,9 @@ import { HttpError } from './http-error.js';
 const jsonMediaType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` with status 415 */
+/**
+ * @throws {@link ClerkError} `CONFIG_INVALID` with status 415 when the content type or the content encoding is wrong
+ */
 export function checkContentType({ headers }: IncomingMessage, format: 'json' | 'lines'): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
@@ -33,7 +35,9 @@ export function checkContentType({ headers }: IncomingMessage, format: 'json' | 
     );
 }
 
-/** Throws if a GET or HEAD request has a body. The response closes the connection, which may contain unread bytes. */
+/**
+ * Throws if a GET or HEAD request has a body. The error response closes the connection, because the body is not read.
+ */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -56,7 +60,7 @@ function bodyTooLarge(maxBytes: number): HttpError {
 /**
  * Reads a body chunk by chunk.
  *
- * @param onChunk - called with each chunk; an error that `onChunk` throws ends the reading
+ * @param onChunk - called with each chunk; when `onChunk` throws, no further chunk is read
  * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */
 export function readChunks(

@@ -7,8 +7,9 @@ import { HttpError } from './http-error.js';
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends for a foreign web page: with a `Host` header that names another server (DNS
- * rebinding), or with the origin of another site (CSRF). On loopback, this check is the only access control.
+ * Rejects requests that a browser sends for a web page of another site. The `Host` header of such a request names
+ * another server (DNS rebinding), or the origin is that of the other site (CSRF). On loopback, this check is the only
+ * access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -16,14 +17,17 @@ export class HostCheck {
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #acceptedHosts = new Set<string>();
 
-  /** @param allowedHosts - accepted host names without port, besides loopback and the connection's local address */
+  /**
+   * @param allowedHosts - host names, without port, that are accepted in addition to loopback names and the local
+   *   address of the connection
+   */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
   /**
-   * @throws {@link ClerkError} `FORBIDDEN` when `host` names another server, or when `origin` or `sec-fetch-site` shows
-   *   a page of another site
+   * @throws {@link ClerkError} `FORBIDDEN` when the header `host` names another server, or when the header `origin` or
+   *   `sec-fetch-site` names another site
    */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';
@@ -57,7 +61,7 @@ export class HostCheck {
   }
 }
 
-/** Returns an address in lower case, and an IPv4-mapped IPv6 address as IPv4. */
+/** Returns an address in lower case. Returns the IPv4 address of an IPv4-mapped IPv6 address. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }

@@ -8,7 +8,7 @@ export class HttpError extends ClerkError {
   /** Extra headers, such as `allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param code - not `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist */
+  /** @param code - any code but `NAME_NOT_FOUND`, from which clients conclude that a name does not exist */
   constructor(
     code: ClerkErrorCode,
     message: string,
@@ -28,7 +28,7 @@ export interface ErrorResponse {
 }
 
 /**
- * Converts any thrown value. The details of an unexpected error are logged, not sent.
+ * Converts any thrown value to an error response. The details of an unexpected error are logged, not sent.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */

@@ -25,7 +25,10 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /** Host names that the `Host` header may have, besides loopback, `host` and the connection's local address. */
+  /**
+   * Host names that the `Host` header may have, in addition to loopback names, `host` and the local address of the
+   * connection.
+   */
   readonly allowedHosts: readonly string[];
   /** Called for each lookup of an existing name. */
   readonly onLookup?: (name: string) => void;
@@ -39,9 +42,9 @@ export interface RunningHttpServer {
 
 /** Longest wait of `close` for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** A connection without traffic during a request is closed after this time, in ms. */
+/** A connection on which no byte is sent or received during a request is closed after this time, in ms. */
 const socketTimeoutMs = 30_000;
-/** Lifetime of a connection without a request, in ms. */
+/** An idle connection is closed after this time, in ms. */
 const keepAliveMs = 65_000;
 
 /**
@@ -158,7 +161,9 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
   }
 }
 
-/** Rejects a request that is malformed, has too large headers or arrives too slowly; closes the connection. */
+/**
+ * Sends an error for a request that is malformed, has too large headers or arrives too slowly. Closes the connection.
+ */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

@@ -16,7 +16,7 @@ const maxImportBytes = 256 * 1024 * 1024;
 /** Minimum length of a chunk of an export, in characters. */
 const chunkLength = 64 * 1024;
 
-/** Serializes all entries at once, so that later changes have no effect, one JSON value per line, in chunks. */
+/** Returns all entries as chunks of JSON lines. Later changes of entries do not change the chunks. */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
@@ -31,6 +31,8 @@ export function exportChunks(names: NameService): readonly string[] {
 }
 
 /**
+ * Reads and validates the body of an import.
+ *
  * @throws {@link ClerkError} `CONFIG_INVALID` when a line is invalid; `BODY_TOO_LARGE` when a line or the whole body is
  *   too large
  */

@@ -11,7 +11,7 @@ export class Histogram {
   readonly #counts = new Array<number>(bucketBounds.length + 1).fill(0);
   #sum = 0;
 
-  /** @param seconds - ≥ 0 */
+  /** @param seconds - observed duration, in s; ≥ 0 */
   observe(seconds: number): void {
     let at = 0;
     while (at < bucketBounds.length && seconds > (bucketBounds[at] as number)) at++;
@@ -19,7 +19,7 @@ export class Histogram {
     this.#sum += seconds;
   }
 
-  /** Lines in the Prometheus text format. */
+  /** Returns the histogram as lines of the Prometheus text format. */
   expose(name: string): string[] {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
@@ -46,14 +46,14 @@ const sampleIntervalMs = 100;
  */
 export class Metrics {
   readonly commitSeconds = new Histogram();
-  /** Records stored or deleted. */
+  /** Number of records that were stored or deleted. */
   committedRecords = 0;
   commitFailures = 0;
-  /** How long after its due time a timer was called. */
+  /** Time from the due time of a timer to the call of the timer. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Overflows of the event queue of a watch whose client read too slowly. */
+  /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
   watchOverflows = 0;
-  /** Watches that were disconnected because the response buffer stayed full. */
+  /** Number of watches that were disconnected because the response buffer stayed full. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class Metrics {
     this.#sampleEventLoop(clock.now());
   }
 
-  /** Returns a function that counts one request of a route by status, without a map lookup per request. */
+  /** Returns a function that counts one request of a route by its status. */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;
     const counts = this.#requestCounts.get(key) ?? new Map<number, number>();
@@ -72,7 +72,7 @@ export class Metrics {
     return (status) => counts.set(status, (counts.get(status) ?? 0) + 1);
   }
 
-  /** All metrics in the Prometheus text format. */
+  /** Returns all metrics in the Prometheus text format. */
   expose(
     status: StatusResponse,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,
@@ -101,7 +101,11 @@ export class Metrics {
       ['clerk_commit_seconds', 'Duration of store writes', this.commitSeconds],
       ['clerk_commit_records_total', 'Records written to the store', this.committedRecords],
       ['clerk_commit_failures_total', 'Store writes that failed', this.commitFailures],
-      ['clerk_watch_overflows_total', 'Watches resynchronized for a slow client', this.watchOverflows],
+      [
+        'clerk_watch_overflows_total',
+        'Overflows of watch queues because a client read too slowly',
+        this.watchOverflows,
+      ],
       [
         'clerk_watch_disconnects_total',
         'Watches disconnected because the client read nothing',

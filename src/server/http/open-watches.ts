@@ -26,7 +26,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent */
+  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`; no part of the response is sent before the error */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -74,7 +74,7 @@ export class OpenWatches {
 
   /**
    * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id;
-   *   `NAME_INVALID`; `LIMIT_EXCEEDED`
+   *   `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs
    */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
@@ -89,7 +89,7 @@ export class OpenWatches {
   }
 }
 
-/** Texts that are written in the same tick are sent as one chunk. */
+/** Creates a sink for a response. Texts that are written in the same tick are sent as one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

@@ -24,7 +24,8 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': eventStream, ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watch, 'get', {
-    summary: 'Opens a watch, for curl and web pages; Last-Event-ID resumes after a received event',
+    summary:
+      'Opens a watch, for curl and web pages; the header last-event-id resumes a watch after a received event',
     parameters: [
       { ...parameter('glob', true), schema: { type: 'array', items: { type: 'string' } }, explode: true },
       { name: 'last-event-id', in: 'header', required: false, schema: { type: 'string' } },
@@ -32,7 +33,7 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watchEdit, 'post', {
-    summary: 'Adds and removes globs of an open watch; 404 with CLERK_CLOSED when it is not open',
+    summary: 'Adds and removes globs of an open watch; 404 with CLERK_CLOSED when the watch is not open',
     requestBody: requestBody('application/json', requests.watchEditRequest),
     responses: {
       '200': jsonResponse(
@@ -47,7 +48,7 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Imports entries in the format of export, all or none; a line has at most ${limits.maxBodyBytes} bytes`,
+    summary: `Imports all entries or none; the body has the format of an export, with at most ${limits.maxBodyBytes} bytes per line`,
     requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
       '200': jsonResponse('All entries were imported', responses.importResponse),
@@ -82,7 +83,7 @@ export function openApiDocument(version: string): JsonObject {
       title: 'binding-clerk bundled server',
       version,
       description:
-        'Names, endpoints with leases, watches, and starting of services. State changes only by POST with a JSON body. Every response has the headers clerk-revision and clerk-incarnation.',
+        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision and clerk-incarnation.',
     },
     paths: pathItems,
     components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },
@@ -139,7 +140,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Error responses by status: those of every route with this method, and `routeCodes`. */
+/** Returns error responses by status. The codes are those of every route with this method, and `routeCodes`. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -174,7 +175,7 @@ function jsonSchema(schema: z.core.$ZodType): JsonObject {
   return rest;
 }
 
-/** Returns a copy of a JSON Schema whose properties have {@link fieldDescriptions}. */
+/** Returns a copy of a JSON Schema in which the properties are described by {@link fieldDescriptions}. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

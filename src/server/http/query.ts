@@ -1,7 +1,11 @@
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is not valid */
+/**
+ * Parses the query of a request target.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is not valid
+ */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
   for (const [key, value] of queryPairs(target)) {
@@ -14,7 +18,11 @@ export function parseQuery(target: string): Record<string, string> {
   return query;
 }
 
-/** Yields the decoded pairs, also of a repeated key. @throws {@link ClerkError} `CONFIG_INVALID` */
+/**
+ * Yields the decoded pairs of key and value, in order. A key may be repeated.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the query is not valid
+ */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
   if (at < 0 || at === target.length - 1) return;
@@ -34,7 +42,7 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** Path of a request target without the query, neither decoded nor normalized. */
+/** Returns the path of a request target as received, without the query. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

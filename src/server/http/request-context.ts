@@ -36,7 +36,7 @@ export function responseHeaders(
 
 export const jsonContentType = 'application/json';
 
-/** Principal whose quotas a request uses: all clients with one IP address. */
+/** Returns the principal whose quotas a request uses. All clients with one IP address share one principal. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
@@ -48,7 +48,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** If a response has already begun, closes the connection instead. */
+/** Sends an error response. If another response has already begun, closes the connection instead. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -77,7 +77,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // A service start may take longer than the timeout.
+      // A service start may take longer than the timeout of the connection.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());

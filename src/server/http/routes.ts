@@ -12,7 +12,7 @@ export interface RouteContext {
   /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly caller: Caller;
-  /** Aborts when the client disconnects or the server closes. */
+  /** Returns a signal that aborts when the client disconnects or the server closes. */
   readonly signal: () => AbortSignal;
 }
 
@@ -23,7 +23,7 @@ export interface Route {
   readonly summary: string;
   /** Schema of the query (GET) or the body (POST). */
   readonly requestSchema: z.core.$ZodType;
-  /** Codes besides those of every route. */
+  /** Error codes of this route, in addition to those of every route. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
   /** Validates the input and returns the response body or its promise. */
@@ -71,7 +71,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.resolve,
-    summary: 'Resolves a name, following links',
+    summary: 'Resolves a name and follows links',
     requestSchema: z.strictObject({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
     responseSchema: responses.resolveResponse,
@@ -89,7 +89,8 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.search,
-    summary: 'Finds endpoints by attributes, zone, host or version; every other query key is an attribute',
+    summary:
+      'Finds endpoints by zone, host, version and attributes; a query key that is none of glob, zone, host and version is an attribute',
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.searchResponse,
@@ -136,7 +137,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.move,
-    summary: 'Moves an entry and all entries below it, leaving a link',
+    summary: 'Moves an entry and all entries below it; the old name becomes a link',
     requestSchema: requests.moveRequest,
     run: (request, { names }) => names.move(request),
   }),
@@ -159,7 +160,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.renew,
-    summary: 'Renews leases, all of one process in one request',
+    summary: 'Renews leases; one request can renew all leases of a process',
     requestSchema: requests.renewRequest,
     responseSchema: responses.renewResponse,
     run: (request, { names }) => names.renew(request),
@@ -187,7 +188,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.launch,
-    summary: 'Starts a service that has no callable endpoint, and waits until it has registered',
+    summary: 'Starts a service that has no callable endpoint, and waits until the service has registered',
     requestSchema: requests.launchRequest,
     errorCodes: [
       'NAME_INVALID',
@@ -203,7 +204,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.stop,
-    summary: 'Stops the instances of a service that the launcher has started',
+    summary: 'Stops all instances of a service that were started by the launcher',
     requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
     responseSchema: responses.stopResponse,

@@ -4,10 +4,11 @@ import { HttpError } from './http-error.js';
 
 /**
  * Parses untrusted JSON. The depth is checked before parsing, because recursive code overflows the stack on deep
- * nesting. The key `__proto__` is rejected, and duplicate keys, because JSON parsers disagree on which value counts.
+ * nesting. The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers disagree on which value
+ * counts.
  *
  * @param subject - beginning of every error message
- * @throws {@link ClerkError} `CONFIG_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected
  * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {
@@ -23,7 +24,10 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   return value;
 }
 
-/** Checks the depth and counts object members, including duplicate keys: each has one colon outside of strings. */
+/**
+ * Checks the depth. Returns the number of object members, including duplicate keys: each member has one colon outside
+ * of strings.
+ */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;

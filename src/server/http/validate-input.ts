@@ -17,7 +17,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   globs: `an array of 1 to ${limits.maxGlobs} names and globs such as '/shop/**'`,
   add: `an array of at most ${limits.maxGlobs} names and globs`,
   remove: `an array of at most ${limits.maxGlobs} names and globs`,
-  after: "the 'next' of the previous page",
+  after: "the value of 'next' in the previous page",
   address: "an address such as 'http://127.0.0.1:3001'",
   addresses: "an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', preferred first",
   id: 'a string of 1 to 128 printable ASCII characters without blanks',
@@ -42,8 +42,8 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   ticket: 'the ticket of the launch handshake, 1 to 128 characters',
   renewals: `an array of 1 to ${limits.maxBatch} objects with 'name', 'id' and 'epoch'`,
   since: "an object with the 'incarnation' and 'revision' of the last event received",
-  incarnation: "the part of the last event's id before the ':'",
-  revision: "the digits after the ':' of the last event's id",
+  incarnation: "the part before the ':' in the id of the last event",
+  revision: "the digits after the ':' in the id of the last event",
   watch: "the watch id from the 'open' event",
   kind: "'service', 'link' or 'directory'",
   recursive: 'true or false',
@@ -53,6 +53,8 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 });
 
 /**
+ * Returns the value if it matches the schema.
+ *
  * @param subject - beginning of error messages
  * @throws {@link ClerkError} `CONFIG_INVALID` with the first invalid field, its valid values and the value received
  */
@@ -97,7 +99,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
 }
 
-/** Undefined when the issue is neither a wrong type nor a union. */
+/** Returns the expected type; undefined when the issue is neither a wrong type nor a union. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }

@@ -6,14 +6,17 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 /** Response stream to which a watch writes. */
 export interface ResponseSink {
   write(text: string): void;
-  /** Number of unsent bytes. From {@link highWaterMarkBytes} on, {@link WatchResponse.onDrain} is called at 0. */
+  /**
+   * Number of unsent bytes. After {@link highWaterMarkBytes} was reached, {@link WatchResponse.onDrain} is called once
+   * all bytes are sent.
+   */
   readonly bufferedBytes: number;
   end(): void;
   /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** With this number of unsent bytes, events are queued and not written. */
+/** With this number of unsent bytes or more, events are queued instead of written. */
 export const highWaterMarkBytes = 64 * 1024;
 /** Time after which a client whose response buffer stays full is disconnected, in ms. */
 export const stallTimeoutMs = 5_000;
@@ -32,8 +35,8 @@ export interface WatchResponseOptions {
 
 /**
  * One watch, sent to one client as server-sent events. Up to 256 events are queued for a slow client. On overflow, all
- * queued events are dropped, and the client later receives `resync` and a full snapshot. The name server waits for the
- * client during a snapshot. A client whose response buffer stays full for 5 s is disconnected.
+ * queued events are dropped, and the client later receives `resync` and a full snapshot. During a snapshot, the name
+ * server waits for a slow client. A client whose response buffer stays full for 5 s is disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -96,7 +99,7 @@ export class WatchResponse {
     resume?.();
   }
 
-  /** Ends the stream, after a heartbeat with the last revision unless events are queued or were dropped. */
+  /** Ends the stream. If all events were written, first sends a heartbeat with the last revision. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -104,7 +107,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Drops queued events. Does not end the stream. */
+  /** Closes the watch and drops queued events. Does not end the stream. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -7,12 +7,15 @@ import { openLeveldb, type LeveldbHost } from '../../core/open-leveldb.js';
 import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
-/** Key of the number and checksum of all records. The keys of records never begin with a null character. */
+/**
+ * Key under which the number and the checksum of all records are stored. The keys of records never begin with a null
+ * character.
+ */
 const tallyKey = '\0census';
 
 /**
- * A LevelDB store in a folder. A write is one atomic batch, synced to disk before the promise of `write` resolves. After
- * a failed write, every later write fails. Only one server at a time can open the folder. The store never returns
+ * A LevelDB store in a folder. A write is one atomic batch, synced to disk before the promise of `write` resolves.
+ * After a failed write, every later write fails. Only one server at a time can open the folder. The store never returns
  * damaged data: `load` finds damaged and missing records by checksums.
  *
  * `load` creates the folder. `load` rejects with a {@link ClerkError}:
@@ -22,7 +25,7 @@ const tallyKey = '\0census';
  *   process uses the folder,
  * - `REGISTRY_INVALID` when a record is damaged or missing.
  *
- * @param folder - absolute, or relative to the working directory
+ * @param folder - path of the folder, absolute or relative to the working directory
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  * @see [A23](../../../docs/guarantees.md#a23), [A24](../../../docs/guarantees.md#a24)
  */
@@ -108,7 +111,7 @@ class LevelDbStore implements Store {
       batch.put(tallyKey, withChecksum(tallyKey, this.#tally.text));
       await batch.write({ sync: true });
     } catch (error) {
-      // Every later write must fail, because which changes reached the disk is unknown until the store is loaded again.
+      // It is unknown which changes reached the disk. Every later write must fail until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
         `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,

@@ -2,10 +2,10 @@ import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
 /**
- * A store in memory, for tests and embedded servers. A store that no second server loads needs no records, since a name
- * server reads its store only once.
+ * A store in memory, for tests and embedded servers.
  *
- * @param records - records to load and to keep for another store. Default: written records are discarded.
+ * @param records - records to load; written records are kept in this map, for another store. Default: written records
+ *   are discarded, because a name server loads its store only once.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

@@ -11,7 +11,9 @@ export class StoreLifecycle {
     this.#subject = subject;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when the store is loaded a second time; `CLERK_CLOSED` */
+  /**
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the store is loaded a second time; `CLERK_CLOSED` after `close`
+   */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
@@ -25,7 +27,7 @@ export class StoreLifecycle {
   /**
    * Returns a function to be called when the write has ended.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED`
+   * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED` after `close`
    */
   beginWrite(): () => void {
     if (this.#state === 'closed') throw this.#closedError();
@@ -40,7 +42,7 @@ export class StoreLifecycle {
     return () => (this.#isWriting = false);
   }
 
-  /** Returns whether this call closed the store. */
+  /** Closes the store. Returns false if the store was already closed. */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
     this.#state = 'closed';
