@@ -1,4 +1,5 @@
 /** The composition root of the client. */
+import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { toClerkConfig, defaults } from './client/config.js';
@@ -122,6 +123,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     // Drawn on first use, because only services with many endpoints need the seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
+    asyncContext: new AsyncResource('CLERK'),
     closeSignal: signal,
   };
   const bindings = new BindingCache(context);

@@ -244,13 +244,15 @@ export class ServiceState implements HealthSource {
 
   #refreshInBackground(now: number): void {
     this.#refreshAt = Infinity;
-    this.clerk.resolver.refreshInBackground(
-      this.name,
-      (resolution) => this.applyResolution(resolution),
-      () => {
-        this.#refreshAt = now + 1_000;
-      },
-    );
+    const { asyncContext, resolver } = this.clerk;
+    asyncContext.runInAsyncScope(() => {
+      resolver.refresh(this.name, new Set()).then(
+        (resolution) => this.applyResolution(resolution),
+        () => {
+          this.#refreshAt = now + 1_000;
+        },
+      );
+    });
   }
 
   #useStarted(started: readonly Endpoint[], factory: Factory): void {
@@ -321,21 +323,23 @@ export class ServiceState implements HealthSource {
   #onUnreachable(endpoint: string): void {
     if (this.#isClosed || this.#resolution === undefined) return;
     this.clerk.healthReporter.onUnreachable(this, endpoint);
-    void this.refresh(new Set([endpoint]));
+    this.clerk.asyncContext.runInAsyncScope(() => void this.refresh(new Set([endpoint])));
   }
 
   #startWatching(): void {
-    const { registry, logger } = this.clerk;
+    const { asyncContext, registry, logger } = this.clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
     this.#isWatching = true;
     try {
-      this.#unwatch = registry.watch(
-        this.name,
-        (snapshot) => this.#onSnapshot(snapshot),
-        (error) =>
-          logger.warn(
-            `The watch of ${this.name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
-          ),
+      this.#unwatch = asyncContext.runInAsyncScope(() =>
+        registry.watch?.(
+          this.name,
+          (snapshot) => this.#onSnapshot(snapshot),
+          (error) =>
+            logger.warn(
+              `The watch of ${this.name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
+            ),
+        ),
       );
     } catch (error) {
       logger.warn(

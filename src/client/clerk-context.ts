@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
@@ -29,6 +30,8 @@ export interface ClerkContext {
   /** Returns the random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
+  /** Async context of work that no call waits for. */
+  readonly asyncContext: AsyncResource;
   /** Aborts when the clerk is destroyed, or when the clerk was closed and its last call has ended. */
   readonly closeSignal: AbortSignal;
 }

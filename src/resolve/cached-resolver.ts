@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { ResolvedService, Resolver } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -27,7 +26,6 @@ export class CachedResolver implements Resolver {
   readonly #cache: ResolutionCache;
   readonly #inFlight = new Map<string, Promise<ResolvedService>>();
   readonly #lastForcedAt = new Map<string, number>();
-  readonly #context = new AsyncResource('CLERK_REFRESH');
 
   constructor(inner: Resolver, options: CachedResolverOptions) {
     this.#inner = inner;
@@ -63,17 +61,6 @@ export class CachedResolver implements Resolver {
       this.#recordForced(name, now);
     }
     return this.#lookup(name, { suspects });
-  }
-
-  /** Refreshes a name that no call waits for, in the async context of the clerk. */
-  refreshInBackground(
-    name: string,
-    onResolved: (resolved: ResolvedService) => void,
-    onFailed: () => void,
-  ): void {
-    this.#context.runInAsyncScope(() => {
-      void this.#lookup(name, { suspects: new Set() }).then(onResolved, onFailed);
-    });
   }
 
   /** Stores a result of a watch or a snapshot file. */

@@ -14,13 +14,17 @@ function setup() {
   runtime.transport = network.transport;
   for (const origin of ['http://a', 'http://b'])
     network.server(origin).handler = () => ({ statusCode: 200, body: '1' });
-  const contexts = { resolve: [] as unknown[], report: [] as unknown[] };
+  const contexts = { resolve: [] as unknown[], report: [] as unknown[], watch: [] as unknown[] };
   const registry: Registry = {
     resolve() {
       contexts.resolve.push(requestId.getStore());
       return { kind: 'bound', endpoints: ['http://a', 'http://b'], ttlMs: 5_000 };
     },
     report: () => void contexts.report.push(requestId.getStore()),
+    watch() {
+      contexts.watch.push(requestId.getStore());
+      return () => undefined;
+    },
   };
   const clerk = requestId.run('clerk', () => createClerk({ registry, runtime }));
   onTestFinished(() => clerk.destroy());
@@ -36,6 +40,13 @@ test('a refresh before the end of ttlMs runs in the context of the clerk', async
   await call('second');
   await runtime.advance(10);
   expect(contexts.resolve).toEqual(['first', 'clerk']);
+});
+
+test('the watch of a service runs in the context of the clerk', async () => {
+  const { runtime, contexts, call } = setup();
+  await call('first');
+  await runtime.advance(10);
+  expect(contexts.watch).toEqual(['clerk']);
 });
 
 test('a health report runs in the context of the clerk', async () => {
