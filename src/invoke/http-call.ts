@@ -457,9 +457,9 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.latencyMs = latencyMs;
     health.attemptHeld(candidate);
     this.attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
-    const isFailure = isFailureStatus(statusCode) && !this.#failsElsewhere(attempt);
-    if (isFailure) health.attemptFailed(candidate, 'status', startedAt, now);
-    else health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
+    if (!isFailureStatus(statusCode))
+      health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
+    else if (!this.#failsElsewhere(attempt)) health.attemptFailed(candidate, 'status', startedAt, now);
     const load = orcaFromHeaders(headers);
     if (load !== undefined) health.loadReported(candidate, load, now);
   }
