@@ -2,7 +2,10 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import type { Registry } from '../core/registry.js';
 
-/** Returns a factory that starts services through the registry. The factory rejects with `START_FAILED`. */
+/**
+ * Returns a factory that starts services through the registry; undefined if the registry cannot start services. When a
+ * start fails, the factory rejects with `START_FAILED`.
+ */
 export function registryFactory(registry: Registry): Factory | undefined {
   if (registry.start === undefined) return undefined;
   const start = registry.start.bind(registry);

@@ -12,8 +12,8 @@ const maxFailuresInWindow = 3;
 
 /**
  * Starts one service through its factory. Concurrent callers share one start and its error. After a failed start, the
- * service cannot be started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures within
- * 60 s, starts are refused until the oldest of them is 60 s old.
+ * service cannot be started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures
+ * within 60 s, starts are refused until the oldest of these failures is 60 s old.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -27,11 +27,11 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** Before this time the registry would refuse a start, in ms on the monotonic clock. */
+  /** Time before which the registry would refuse a start, in ms on the monotonic clock. */
   #notBefore = 0;
 
   /**
-   * @param signal - aborts when the clerk is destroyed, or was closed and its last call has ended
+   * @param signal - aborts when the clerk is destroyed; after `close` of the clerk, when the last call has ended
    * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
   constructor(
@@ -66,7 +66,7 @@ export class ServiceStarter {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records that no endpoint of the last start has ever responded: the start has failed. */
+  /** Records the last start as failed, because no endpoint of that start has ever responded. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
@@ -107,7 +107,8 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // With `remainingMs`, the registry refused the start as too early. A refusal is not a failed start.
+      // An error with `remainingMs` states that the registry refused the start as too early. A refused start has not
+      // failed.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

@@ -9,7 +9,7 @@ import { currentRecord } from './process-record.js';
 import { findLaunched } from './recover-launch.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** A service whose process exits within this time, in ms, after the registration counts as failed. */
+/** A service counts as failed if its process exits within this time after the registration, in ms. */
 const stableAfterMs = 10_000;
 /** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
 const drainTimeoutMs = 6_500;
@@ -20,7 +20,7 @@ const stopTimeoutMs = 2_000;
  * service waits for the end of these children.
  */
 const orphanTimeoutMs = 500;
-/** Longest wait, in ms, until the endpoint is recorded as draining and SIGTERM is sent. */
+/** Longest wait, in ms, for the endpoint to be recorded as draining. SIGTERM is sent afterwards. */
 const withdrawTimeoutMs = 1_000;
 
 /** How a start ended: the service registered, the start failed, or the start was stopped on request. */
@@ -34,19 +34,23 @@ interface LaunchInit {
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
-  /** When the service was last used, in ms on the monotonic clock. */
+  /** Returns the time at which the service was last used, in ms on the monotonic clock. */
   readonly lastUsedAt: () => number;
   /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
-  /** Called when the process of a registered service exits on its own; `wasStable`: at least 10 s after registration. */
+  /**
+   * Called when the process of a registered service exits without a request to stop. `wasStable` is true if the
+   * registration was at least 10 s ago.
+   */
   readonly onExit: (reason: string, wasStable: boolean) => void;
   /** Called when all processes have ended and the record is removed. */
   readonly onDone: () => void;
 }
 
 /**
- * One launch of a service, until all of its processes have ended. At the end, first the endpoint is withdrawn, then the
- * process group is stopped, then the launch record is removed: by the record, the next server finds the processes.
+ * One launch of a service, until all of its processes have ended. To stop the service, the endpoint is withdrawn, then
+ * the process group is stopped, and then the launch record is removed. The record is removed last, because a later
+ * server needs the record to find the processes.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
@@ -107,7 +111,7 @@ export class Launch implements PendingRegistration {
     void this.#stopProcesses(stopTimeoutMs);
   }
 
-  /** Resolves when {@link done} resolves. */
+  /** Stops the launch. Resolves when {@link done} resolves. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
     if (this.#state === 'up') void this.#drain();
@@ -169,7 +173,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // Clients soon stop choosing the endpoint. The withdrawal is not awaited, so that the children are stopped at once.
+    // The withdrawal is not awaited, so that the children of the process are stopped at once.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -229,7 +233,7 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /** Finds the process of a recovered launch that has registered. Without a process, the supervision ends. */
+  /** Finds the process of a recovered launch after the registration. If no process is found, the supervision ends. */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;
     const { name, instance } = this.record;

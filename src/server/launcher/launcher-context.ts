@@ -15,15 +15,17 @@ export interface LauncherContext {
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Why the program of a manifest must not be run any more; undefined when it may be run. */
+  /** Returns why the program of a manifest must no longer be run; undefined when the program may be run. */
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
   /** Folder for the output of programs; undefined to discard the output. */
   readonly logs: string | undefined;
-  /** When a canonical name was last looked up, in ms on the monotonic clock; undefined for never. */
+  /**
+   * Returns the time at which a canonical name was last looked up, in ms on the monotonic clock; undefined for never.
+   */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
-  /** Running instances by manifest. @see [A21](../../../docs/guarantees.md#a21) */
+  /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
   readonly instanceLimit: Quotas;
   /** Launches that wait for the registration of the service, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;

@@ -13,14 +13,18 @@ export interface LauncherOptions extends Pick<
 > {
   /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
   readonly logs?: string | undefined;
-  /** Default: only launch requests count. Clients with a watch do not repeat lookups, so their calls do not count. */
+  /**
+   * Default: only launch requests count. Calls of clients with a watch never count, because these clients do not repeat
+   * lookups.
+   */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
   /** Default: checks the files again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
 
 /**
- * Opens the launcher of this host, which continues to supervise the launches that an earlier server has recorded.
+ * Opens the launcher of this host. The launcher continues to supervise the launches that an earlier server has
+ * recorded.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -46,7 +50,7 @@ class HostLauncher implements Launcher {
 
   constructor(context: LauncherContext) {
     this.#context = context;
-    // By instance id, because the service may have moved to another name since its start.
+    // The launch is found by instance id, because the service may have moved to another name since the start.
     this.#unsubscribe = context.names.onRegistered((_name, instance) =>
       context.pendingRegistrations.get(instance)?.onRegistered(),
     );
@@ -119,7 +123,10 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** All supervisors of a service. A service that was started and then moved has one under the earlier name too. */
+  /**
+   * Returns all supervisors of a service. A service that has moved since a start also has a supervisor under the
+   * earlier name.
+   */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {

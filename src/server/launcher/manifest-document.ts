@@ -1,7 +1,11 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { ClerkError } from '../../core/errors.js';
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key */
+/**
+ * Parses the text of a manifest.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key
+ */
 export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
   const document = parseDocument(text, {
@@ -28,7 +32,7 @@ export class ManifestField {
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number, from 1; of a missing field, that of the map that lacks the field. */
+  /** Line number, from 1. For a missing field, the line of the map that lacks the field. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -71,7 +75,7 @@ export class ManifestField {
     return value;
   }
 
-  /** An integer from `min` to `max`; `fallback` when the field is missing. */
+  /** Returns an integer from `min` to `max`; `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
@@ -82,7 +86,7 @@ export class ManifestField {
     return value;
   }
 
-  /** A missing field is an empty list. */
+  /** Returns the items of a list. A missing field counts as an empty list. */
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
@@ -92,7 +96,7 @@ export class ManifestField {
     return node.items.map((item, index) => this.#child(`${this.#path}[${index}]`, item));
   }
 
-  /** A missing field is an empty map. */
+  /** Returns the fields of a map by key. A missing field counts as an empty map. */
   entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
@@ -110,7 +114,7 @@ export class ManifestField {
     return entries;
   }
 
-  /** Returns a field for each of `keys`, also for a missing one. Rejects any other key. */
+  /** Returns a field for each of `keys`, even for a missing key. Rejects a map with any other key. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

@@ -28,7 +28,10 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
   return manifests;
 }
 
-/** Returns why a program must not be run any more; it may have changed since the server started. */
+/**
+ * Returns why the program of a manifest must no longer be run; undefined when the program may be run. The program may
+ * have changed since the server started.
+ */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
@@ -54,7 +57,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // Check and read concern the same open file, even if the file at the path is replaced.
+    // The checked file and the file that is read are the same open file, even if the file at the path is replaced.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
@@ -72,7 +75,7 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
     throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
-/** Adds the facts of this host: the real path of the program and the user ids. */
+/** Adds what depends on this host: the real path of the program and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
@@ -93,7 +96,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // Other users than the user of a server without root were rejected.
+  // If the server does not run as root, `runAsProblem` has rejected every user except the user of the server.
   return ownUid === 0 ? ids : undefined;
 }
 
@@ -105,7 +108,7 @@ function manifestError(
   return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
 }
 
-/** Facts of a file and of every folder above the file. */
+/** Returns the facts of a file and of every folder above the file. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));

@@ -3,7 +3,9 @@ import { parseGlob, type Glob } from '../../core/glob.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/** A parsed and validated manifest, without what depends on this host. */
+/**
+ * A parsed manifest with valid fields. Whether the program, the folder and the user exist on this host is not checked.
+ */
 export interface ParsedManifest {
   readonly file: string;
   /** The service names that may be started with this manifest. */
@@ -18,7 +20,10 @@ export interface ParsedManifest {
   readonly cwd: string;
   /** Name or id of a user; undefined for the user who runs the server. */
   readonly user: string | number | undefined;
-  /** Running instances over all service names, 1 to 1,000. Default 1, or 16 when `service` has wildcards. */
+  /**
+   * Maximum number of running instances over all service names, 1 to 1,000. Default 1, or 16 when `service` has
+   * wildcards.
+   */
   readonly maxInstances: number;
   /** Longest time from the start to the registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
@@ -29,18 +34,22 @@ export interface ParsedManifest {
 }
 
 /**
- * A program that the operator of a host allows the launcher to start. A launch rule only names a manifest and gives
- * values for its parameters; the manifest determines everything else.
+ * A program that the operator of a host allows the launcher to start. A launch rule contains only the name of a
+ * manifest and the values of parameters. The manifest determines everything else.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /** Real path of the program when the server started. A start is rejected if `exec` leads elsewhere. */
+  /** Real path of the program when the server started. A start is rejected if `exec` now leads to another path. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field */
+/**
+ * Parses and validates the text of a manifest.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field
+ */
 export function parseManifest(file: string, text: string): ParsedManifest {
   const top = parseManifestDocument(file, text).fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
@@ -148,7 +157,8 @@ function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // A pattern with an unmatched parenthesis, such as `a)|(b`, is rejected alone; inside `(?:…)` it would be valid.
+    // The pattern is compiled alone first, to reject unmatched parentheses. Inside `(?:…)`, the pattern `a)|(b` would
+    // be valid.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {
@@ -156,13 +166,17 @@ function patternField(field: ManifestField): RegExp {
   }
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid */
+/**
+ * Returns the name of a manifest: the file name without `.yaml`.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid
+ */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Manifest file name must have 1 to 63 letters, digits, '.', '_' and '-' before '.yaml'; got ${file}`,
+      `Manifest file name must have 1 to 63 letters, digits, '.', '_' and '-' before '.yaml', of which the first is a letter or digit; got ${file}`,
     );
   return name;
 }

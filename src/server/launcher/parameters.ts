@@ -13,7 +13,7 @@ function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** Returns what is wrong with the placeholders `${name}` of an argument; undefined when all are valid. */
+/** Returns what is wrong with the placeholders `${name}` of an argument; undefined when all placeholders are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
     return "has an unclosed '${'; write a placeholder as ${param}";
@@ -82,7 +82,10 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
   return String(number);
 }
 
-/** Accepts a finite number and its canonical string form, such as `'8080'`. */
+/**
+ * Returns a finite number; undefined for any other value. A string must be the canonical form of a number, such as
+ * `'8080'`.
+ */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;

@@ -1,18 +1,18 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/** Interval of checks whether an adopted process runs, in ms. The host reports only the exit of child processes. */
+/** Interval of checks whether an adopted process runs, in ms. The host reports exits only of child processes. */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch of this or an earlier launcher. */
+/** The process of a launch by this launcher or by an earlier launcher. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
   /** Process group that the process leads; undefined when no process is known or another group may have the id. */
   readonly processGroup: number | undefined;
-  /** Whether the process has certainly ended, possibly before {@link exited} resolves. */
+  /** Whether the process has certainly ended. Can be true before {@link exited} resolves. */
   hasExited(): boolean;
   /** Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
@@ -64,7 +64,7 @@ export function adoptedProcess(
   };
 }
 
-/** A process that ended while no launcher ran. Another process may have its process id by now. */
+/** A process that ended while no launcher ran. Another process may have the same process id by now. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,

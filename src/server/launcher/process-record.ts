@@ -1,7 +1,7 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Returns the stored record, which may be newer than `launch`; undefined when it was removed. */
+/** Returns the stored record, which may be newer than `launch`; undefined when the record was removed. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -11,7 +11,10 @@ export function currentRecord(
     .find(({ name, instance }) => name === launch.name && instance === launch.instance);
 }
 
-/** Records the process of a launch for the next server. Later changes of the record, such as a redeemed ticket, stay. */
+/**
+ * Records the process of a launch for the next server. Changes of the record since `launch`, such as a redeemed ticket,
+ * are kept.
+ */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,

@@ -17,8 +17,8 @@ type RecoveredLaunch =
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a recorded launch, by process id and start time, or without a process id by the environment
- * marker of the launch.
+ * Finds the process of a recorded launch by process id and start time. If no process id is recorded, the process is
+ * found by the environment marker of the launch.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */
@@ -38,7 +38,10 @@ export async function recoverLaunch(
   return record.redeemed ? { kind: 'unidentifiable' } : { kind: 'unconfirmed', handle: unknownProcess };
 }
 
-/** Finds the process of a launch by its environment marker, and records the process. */
+/**
+ * Finds the process of a launch by the environment marker of the launch, and records the process. Returns undefined
+ * when no process is found.
+ */
 export async function findLaunched(
   context: LauncherContext,
   record: LaunchRecord,

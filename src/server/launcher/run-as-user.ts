@@ -6,7 +6,8 @@ interface UserIds {
 }
 
 /**
- * Finds a user by name or id in the text of `/etc/passwd`. An id that is not there gets the same number as group id.
+ * Finds a user by name or id in the text of `/etc/passwd`. For a user id that is not in the text, the group id is the
+ * same number.
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -18,7 +19,10 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
   return typeof user === 'number' ? { uid: user, gid: user } : undefined;
 }
 
-/** Returns why the server cannot start programs as a user. Only root can change the user of a program. */
+/**
+ * Returns why the server cannot start programs as a user; undefined when the server can. Only root can start a program
+ * as another user.
+ */
 export function runAsProblem(
   user: string | number,
   ids: UserIds | undefined,

@@ -17,7 +17,7 @@ import { SharedStart, type WaitOptions } from './shared-start.js';
 const defaultReadyMs = 10_000;
 
 interface StartAttempt {
-  /** Error for the callers of a cancelled attempt. */
+  /** Error for the callers of a cancelled attempt; undefined for an attempt that was not cancelled. */
   cancellation: ClerkError | undefined;
   /** Undefined until the process is started. */
   launch: Launch | undefined;
@@ -52,7 +52,7 @@ export class ServiceSupervisor {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether an endpoint is not draining. */
+  /** Whether the service has an endpoint that does not drain. */
   hasCallableEndpoint(): boolean {
     try {
       return this.#context.names.resolve(this.name).endpoints.some(({ state }) => state !== 'draining');
@@ -62,7 +62,7 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Starts the service unless it has a callable endpoint, and waits until it has registered.
+   * Starts the service and waits until the service has registered. Does nothing if the service has a callable endpoint.
    *
    * @returns whether this call started the service
    * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`,
@@ -70,7 +70,8 @@ export class ServiceSupervisor {
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice an exit before this server, so the endpoint of an exited process is withdrawn first.
+    // A caller can notice the exit of a process before this server does. The endpoint of an exited process is therefore
+    // withdrawn first.
     for (const launch of this.#launches) await launch.withdrawIfExited();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
@@ -98,7 +99,7 @@ export class ServiceSupervisor {
     this.#backoff.reset();
   }
 
-  /** Supervises a launch of an earlier server. */
+  /** Continues the supervision of a launch by an earlier server. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
     if (recovered.kind === 'unidentifiable')
@@ -155,7 +156,10 @@ export class ServiceSupervisor {
     throw this.#startError(result.reason);
   }
 
-  /** Counts one more instance. At the limit, first stops all launches of this service, none of which is callable. */
+  /**
+   * Reserves one instance of the manifest. At the limit, first stops all launches of this service, because none has a
+   * callable endpoint.
+   */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;

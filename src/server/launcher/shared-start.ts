@@ -5,7 +5,7 @@ export const maxWaiters = 1_024;
 
 export interface WaitOptions {
   readonly clock: Clock;
-  /** In ms; undefined for no limit. */
+  /** Longest wait for the start, in ms; undefined for no limit. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -42,7 +42,10 @@ export class SharedStart<T> {
     this.#cancel(reason);
   }
 
-  /** Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
+  /**
+   * Waits for the start. Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or
+   * `ABORTED`.
+   */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(

@@ -7,15 +7,19 @@ import { instanceMarker } from './stop-processes.js';
 
 const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
-/** Secrets of one launch: by `ticket` the service proves its identity, by `registryKey` the registry. */
+/**
+ * Secrets of one launch. The service proves its identity with `ticket`. The registry proves its identity with
+ * `registryKey`.
+ */
 interface LaunchSecrets {
   readonly ticket: string;
   readonly registryKey: string;
 }
 
 /**
- * Starts the process of a recorded launch. The arguments are those of the manifest, then the name of the service. The
- * process gets the handshake as one line on standard input, and only the environment variables that the manifest lists.
+ * Starts the process of a recorded launch. The program gets `args` and the name of the service as arguments, and the
+ * handshake as one line on standard input. Of the environment of the server, the program gets only the variables that
+ * the manifest lists.
  *
  * @throws the error of the host when the program cannot be started
  * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9),

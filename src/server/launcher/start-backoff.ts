@@ -35,7 +35,9 @@ export class StartBackoff {
     return this.#failureCount === 0;
   }
 
-  /** Reason of the last failure and remaining backoff, in ms; undefined when the service may be started. */
+  /**
+   * Returns the reason of the last failure and the remaining backoff, in ms; undefined when the service may be started.
+   */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

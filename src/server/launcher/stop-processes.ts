@@ -6,7 +6,7 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** The environment variable, as `NAME=value`, by which all processes of a launch are found. */
+/** Returns the environment variable, as `NAME=value`, by which all processes of a launch are found. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
@@ -38,7 +38,10 @@ export async function stopProcesses(
   return !(await processes.isAlive(processGroup, envMarker));
 }
 
-/** Never rejects: an endpoint that cannot be withdrawn expires. Without `immediately`, the endpoint first drains. */
+/**
+ * Withdraws the endpoint of a launch. Without `immediately`, the endpoint first drains. Never rejects: an endpoint that
+ * cannot be withdrawn expires.
+ */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,
   { name, instance }: LaunchRecord,

@@ -75,7 +75,7 @@ export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (typeof manifest !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(manifest))
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The manifest name of a launch rule must have 1 to 64 characters, each a letter, a digit, '.', '_' or '-'; got ${quote(manifest)}`,
+      `The manifest name of a launch rule must begin with a letter or digit and have 1 to 64 characters, each a letter, a digit, '.', '_' or '-'; got ${quote(manifest)}`,
     );
   if (params === undefined) return { manifest };
   if (!isObject(params))
