@@ -25,10 +25,10 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** Body of the registration request. Epoch and ticket are added when it is sent. */
+  /** Body of the registration request. Epoch and ticket are added when the request is sent. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id, so that no other instance has it. */
+  /** Whether this process generated the instance id. No other instance then has the id. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended. */
@@ -37,13 +37,15 @@ export interface AdvertisedServiceOptions {
 
 /** Maximum random delay before the first retry of a registration, in ms. Doubles with each retry. */
 const initialBackoffMs = 500;
-/** Maximum random delay before a retry, and maximum of the delay that the registry asks for in addition, in ms. */
+/**
+ * Maximum random delay before any retry, in ms. A delay that the registry asks for is added, up to the same maximum.
+ */
 const maxBackoffMs = 5_000;
 
 /**
- * One advertised service, from its first registration to the end of its advertisement. The service treats its lease as
- * expired slightly before the registry does, and then registers again. The advertisement ends early when a newer
- * registration of the instance replaces this one, or when the registry refuses the service.
+ * One advertised service, from the first registration to the end of the advertisement. The service treats its lease as
+ * expired slightly before the registry does. The service then registers again. The advertisement ends early when a
+ * newer registration of the instance replaces this registration, or when the registry refuses the service.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -55,7 +57,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #epoch: number | undefined;
   #leaseMs: number;
   #ticket: string | undefined;
-  /** Whether a registration with the ticket got no response, and the registry may have accepted the ticket. */
+  /** Whether the registry may have accepted the ticket in a registration that got no response. */
   #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
@@ -126,7 +128,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Rejects when the registry refuses the service or `signal` aborts. */
+  /** Registers the service. Rejects when the registry refuses the service or `signal` aborts. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -146,8 +148,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
-    if (status === 'fenced') this.#fence(`a newer registration of ${this.name} took its place`);
-    else if (status === 'lost') this.#loseLease('the registry has no such registration');
+    if (status === 'fenced') this.#fence('a newer registration of this instance replaced the registration');
+    else if (status === 'lost') this.#loseLease('the registry has no registration of this instance');
     else {
       this.#hasWarned = false;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
@@ -176,9 +178,9 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Retries until the registry accepts or refuses the registration.
+   * Registers the service. Retries until the registry accepts or refuses the registration.
    *
-   * @param recovered - whether the service has lost its lease
+   * @param recovered - whether the service has lost a lease before
    */
   async #register(recovered: boolean): Promise<void> {
     const { clock, retry, renewer } = this.#options;
@@ -194,8 +196,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // At most a third of the lease, or 500 ms for leases below 1,500 ms, so that a registry that is available again
-        // soon gets the registration.
+        // The maximum delay grows up to a third of the lease, or to 500 ms for a lease below 1,500 ms. A registry that
+        // is available again thus gets the registration soon.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -228,7 +230,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // An earlier attempt, whose response was lost, has used the ticket. The epoch that came with it is still valid.
+      // An earlier attempt, whose response was lost, has used the ticket. The epoch of the ticket is still valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -239,14 +241,19 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // No other process has the generated id, so the registry has forgotten this instance during a long absence.
+      // No other process has the generated id. The registry has therefore forgotten this instance during a long
+      // absence.
       this.#epoch = undefined;
       return true;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
 
-  /** Throws unless the response to a ticket proves that its sender launched this service. @see [T9](../../docs/background.md#t9) */
+  /**
+   * Throws if the registration had a ticket and the response does not prove that the registry launched this service.
+   *
+   * @see [T9](../../docs/background.md#t9)
+   */
   #verifyProof({ proof, epoch }: RegisterResponse): void {
     const { hashing, handshake } = this.#options;
     if (handshake === undefined || this.#ticket === undefined) return;
@@ -266,7 +273,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, the services do not all register at once.
+    // The random delay prevents that all services register at once after a restart of the registry.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -320,7 +327,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** Also aborts a registration that is in progress. */
+  /** Stops the renewals of the lease. Also aborts a registration that is in progress. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -328,7 +335,10 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} has ended`));
   }
 
-  /** Resolves with the time, in ms, for which clients with a cached lookup may still call this endpoint. */
+  /**
+   * Withdraws the registration. Resolves with the time, in ms, for which clients with a cached lookup may still call
+   * this endpoint.
+   */
   #withdraw(immediately: boolean): Promise<number> {
     if (this.#epoch === undefined) return Promise.resolve(0);
     const { name, id, epoch } = this;

@@ -8,22 +8,22 @@ export interface AdvertisementEvents {
   };
   /** The lease may have expired. Work that only the holder of the lease may do must stop. The service registers again. */
   readonly lost: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, for people. */
+    /** The cause, as a text for people. */
     readonly reason: string;
   };
   /**
-   * The advertisement has ended: a newer registration of the instance has replaced this one, or the registry refuses the
-   * service.
+   * The advertisement has ended: a newer registration of the instance has replaced this registration, or the registry
+   * refuses the service.
    */
   readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, for people. */
+    /** The cause, as a text for people. */
     readonly reason: string;
   };
   /**
    * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
-   * late. Clients use a suspect endpoint only when there is no other. Each renewal claims that the endpoint is healthy.
-   * If the registry accepts the claim, the reports are discarded; the next claim is accepted only after a longer
-   * interval.
+   * late. Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint
+   * claims that the endpoint is healthy. If the registry accepts a claim, the reports are discarded. The next claim is
+   * accepted at the earliest after 10,000 ms. For repeated claims, this interval doubles, up to 300,000 ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */
@@ -53,7 +53,7 @@ export interface Advertisement extends AsyncDisposable {
   readonly epoch: number;
   /** Addresses of the service, best first. */
   readonly addresses: readonly string[];
-  /** Addresses of the registry, at which a clerk of the program can look up other services. */
+  /** Addresses of the registry. A clerk of the program can use these addresses to look up other services. */
   readonly registry: readonly string[];
   /** The state now. */
   readonly state: AdvertisementState;
@@ -68,17 +68,18 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, in place of the measured load, with lease renewals and with at most one response
-   * per 250 ms on each connection. A report is valid until the next report, for up to 180,000 ms. Omitted rates are
-   * measured. Has no effect once the advertisement has ended.
+   * Reports the load of the service, in place of the measured load. The load is sent with each lease renewal, and with
+   * at most one response per 250 ms on each connection. A report is valid until the next report, but at most for
+   * 180,000 ms. Omitted rates are measured. Has no effect once the advertisement has ended.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   reportLoad(load: LoadInit): void;
   /**
    * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends the
-   * advertisement. Clients that watch the name know at once. Usually takes 5,000 to 6,000 ms, with requests in flight up
-   * to `drainMs`. Does not close the server. Never rejects. Further calls return the same promise.
+   * advertisement. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms. While requests
+   * are in flight, takes up to `drainMs`. Does not close the server. Never rejects. Further calls return the same
+   * promise.
    */
   drain(): Promise<void>;
   /** Ends the advertisement without waiting for clients. Never rejects. Further calls return the same promise. */

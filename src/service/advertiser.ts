@@ -28,7 +28,7 @@ export class Advertiser {
   readonly #launchContext: LaunchContext;
   readonly #sigtermDrain: SigtermDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** By registry addresses. `users` is the number of services that share the renewer. */
+  /** Lease renewers by registry addresses. `users` is the number of services that share a renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -128,7 +128,7 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /** Returns a renewer and the function that releases it. The last release closes the renewer. */
+  /** Returns a renewer, and a function that releases the renewer. The last release closes the renewer. */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);

@@ -9,7 +9,7 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** Shows when a response or HTTP/2 stream has closed, and whether the response is complete. */
+/** The members of a response or an HTTP/2 stream that show whether it has closed and is complete. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;
@@ -28,8 +28,8 @@ const patchedServers = new WeakSet<object>();
 
 /**
  * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504,
- * and its handler does not run. The calls of a handler inherit the deadline of its request, and are not retried if the
- * request is itself a retry. A second invocation for the same server has no effect.
+ * and the handler does not run. The calls of a handler inherit the deadline of the request. The calls are not retried
+ * if the request is a retry. A second invocation for the same server has no effect.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -40,7 +40,8 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // A server with HTTP/2 emits 'stream' first for an HTTP/2 request, and only 'request' for an HTTP/1.1 request.
+  // For an HTTP/2 request, a server with HTTP/2 emits 'stream' before 'request'. For an HTTP/1.1 request, the server
+  // emits only 'request'.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);
@@ -59,13 +60,15 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // After a disconnect the handler may still run, so the deadline still limits its calls.
+    // After a disconnect the handler may still run, so the deadline still limits the calls of the handler.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
-/** Undefined when neither the timeout nor the attempt header is valid. */
+/**
+ * Returns the deadline and the attempt number of a request; undefined when the headers of both are missing or invalid.
+ */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
   const attempt = parseCount(headers[callHeaders.attemptCount]);
@@ -98,8 +101,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests: all requests of one turn of the event loop arrive when the first is handled. The
- * wait of a request for the handlers of other requests then counts against its deadline.
+ * Clock for the arrival of requests. All requests of one turn of the event loop get the arrival time of the first
+ * request. The time in which earlier handlers run thus counts against the deadline of a later request.
  */
 class ArrivalClock {
   readonly #clock: Clock;

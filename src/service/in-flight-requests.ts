@@ -8,18 +8,21 @@ interface ClosingResponse {
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/** Counts the requests at a server, of HTTP/1.1 and HTTP/2, with and without `Expect`. Each request counts once. */
+/**
+ * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2, with and without `Expect`. Each request counts
+ * once.
+ */
 export class InFlightRequests {
-  /** Ended requests. */
+  /** Number of ended requests. */
   finished = 0;
-  /** Ended requests with a server failure (5xx except 501). */
+  /** Number of ended requests with a server failure (5xx except 501). */
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
   readonly #seen = new WeakSet<ClosingResponse>();
   readonly #removers: (() => void)[];
 
-  /** @param server - with undefined, nothing is counted */
+  /** @param server - server whose requests are counted; with undefined, nothing is counted */
   constructor(server: ServerLike | undefined) {
     this.#removers = server === undefined ? [] : this.#listen(server);
   }
@@ -38,7 +41,8 @@ export class InFlightRequests {
   #listen(server: ServerLike): (() => void)[] {
     const removers = (['request', 'checkContinue', 'checkExpectation'] as const).map((event) =>
       addRequestListener(server, event, (request, response) => {
-        // An HTTP/2 request was counted at its 'stream' event, which a server also emits for programs without requests.
+        // An HTTP/2 request was counted at the 'stream' event. A server emits 'stream' even without a listener for
+        // 'request'.
         if ((request as { readonly httpVersionMajor?: number }).httpVersionMajor !== 2)
           this.#track(response as ClosingResponse);
       }),

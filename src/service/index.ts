@@ -57,7 +57,7 @@ const advertiser = new Advertiser({
 });
 
 /**
- * Registers this process as a service and renews its lease until the process ends. While the registry is unreachable,
+ * Registers this process as a service and renews the lease until the process ends. While the registry is unreachable,
  * the registration is retried and one warning is logged. After a lost lease, the service registers again. A launched
  * service gets its name, registry and ticket from the launcher.
  * At SIGTERM the service drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A
@@ -69,7 +69,6 @@ const advertiser = new Advertiser({
  * await advertise({ name: '/shop/orders', version: '2.1.0', address: server });
  * ```
  * @returns the advertisement, once the registry has stored the registration durably
- * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses or did not launch the service
@@ -88,12 +87,13 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 
 /**
  * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
- * however often clients send the request. The key and a fingerprint of the request are stored before the handler
  * however often clients send the request. The key and a fingerprint of method, target, content-type and body are stored
  * before the handler runs. In the following cases the handler does not run, and the response header
  * `clerk-idempotency` states the case:
  *
- * - `unknown`: 409, an earlier request with this key ended, and no response is stored
+ * - `replayed`: the response is the stored response of an earlier request with this key
+ * - `running`: 409, an earlier request with this key is still running
+ * - `unknown`: 409, an earlier request with this key has ended, and no response is stored
  * - `mismatch`: 422, an earlier request with this key has another fingerprint
  * - `expired`: 410, the key was created more than `windowMs` ago, or more than 300,000 ms in the future
  * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
@@ -105,8 +105,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * without trailers.
  *
  * If a durable store has recorded a request of a process that died, a retry gets `unknown`. A store in memory lacks the
- * requests of earlier processes, so a request is rejected if `clerk-instance` names an epoch of an earlier process, or,
- * without that header, if its key was created before this process started.
+ * requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of an earlier
+ * process. A request without `clerk-instance` is rejected if the key was created before this process started.
  *
  * @example
  * ```ts
@@ -116,7 +116,7 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * ```
  * @typeParam H - type of the handler
  * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) =>
- * Response`; further arguments are passed on
+ * Response`; further arguments are passed to the handler
  * @returns a handler with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),
@@ -140,15 +140,16 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, so that they survive restarts and crashes. A record is synced to disk before
- * its request runs, a response soon after it was sent. Requires the package `classic-level`. Only one user and one
- * process at a time may use the folder, which is opened when the service is advertised or at the first request.
+ * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request is
+ * synced to disk before the request runs. The response is synced to disk soon after the response was sent. Requires the
+ * package `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the
+ * service is advertised or at the first request.
  *
  * The service must be advertised with an `id` that stays the same after a restart; with another `id`, retries are
  * rejected as `elsewhere`. Opening the folder reads all records, at about 300,000 records per second, and detects
  * damaged or missing records. After a failed write, no request with a key runs until the process restarts.
  *
- * @param folder - path of the folder, relative to the working directory
+ * @param folder - path of the folder, absolute or relative to the working directory
  */
 export function diskCalls(folder: string): IdempotencyStore {
   return new LeveldbIdempotencyStore(resolve(folder), {

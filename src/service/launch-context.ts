@@ -5,8 +5,8 @@ import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Holds the launch handshake that a launcher wrote to standard input in one line. The first advertisement of the process
- * must have the launched name, and sends the ticket, which can be used only once.
+ * Holds the launch handshake that a launcher wrote to standard input in one line. The first advertisement of the
+ * process must have the launched name. This advertisement sends the ticket, which can be used only once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -19,14 +19,19 @@ export class LaunchContext {
     this.#process = process;
   }
 
-  /** Undefined when no launcher started this process. @throws {@link ClerkError} `CONFIG_INVALID` */
+  /**
+   * Resolves with the handshake; undefined when no launcher started this process.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the line on standard input is not a handshake
+   */
   handshake(): Promise<LaunchHandshake | undefined> {
     this.#handshake ??= this.#read();
     return this.#handshake;
   }
 
   /**
-   * Returns the handshake for the first advertisement; undefined for each further one, which may have any name.
+   * Returns the handshake for the first advertisement; undefined for each further advertisement, which may have any
+   * name.
    *
    * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the launched name
    */

@@ -25,18 +25,19 @@ export interface RenewedLease {
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
   /**
-   * Called with the response to a renewal: `lost` if the registry has no such registration, `fenced` if a newer
-   * registration of the instance replaced this one.
+   * Called with the response to a renewal: `lost` if the registry does not have this registration, `fenced` if a newer
+   * registration of the instance replaced this registration.
    *
-   * @param sentAt - on the monotonic clock
+   * @param sentAt - time at which the renewal was sent, in ms on the monotonic clock
    */
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  /** Called without a valid response to a renewal. */
+  /** Called when a renewal got no valid response. */
   onRenewalFailed(error: unknown): void;
 }
 
-/** Share of the lease after which it is renewed, and random change of that interval. */
+/** Share of the lease after which the lease is renewed. */
 const renewAfterShare = 1 / 3;
+/** Maximum random change of the interval between renewals, as a share of the interval. */
 const jitterShare = 0.1;
 /** Maximum delay of the renewal that claims that a newly suspect endpoint is healthy, in ms. */
 const suspectReplyMs = 1_000;
@@ -46,8 +47,8 @@ const retryAfterShare = 1 / 6;
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
- * Renews the leases of all services of a process at one registry, each after a third of its duration. Renewals that are
- * due at about the same time share one request. Does not keep the process alive.
+ * Renews the leases of all services of a process at one registry. A lease is renewed after a third of its duration.
+ * Renewals that are due at about the same time share one request. Does not keep the process alive.
  *
  * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -115,7 +116,7 @@ export class LeaseRenewer {
 
   #tick(): void {
     const now = this.#clock.now();
-    // Leases that are due within a ninth of their duration are renewed too, so that they stay due at the same time.
+    // A lease that is due within a ninth of its duration is renewed too, so that leases stay due at the same time.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -163,7 +164,7 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // A registration at a second registry server would fence the registration at the first.
+        // A registration at a second registry server would fence the registration at the first server.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)
@@ -172,7 +173,7 @@ export class LeaseRenewer {
           if (typeof message !== 'object' || message === null || !isValid(message))
             throw new ClerkError(
               'REGISTRY_INVALID',
-              `${connection.url} sent an invalid response to ${path}; check that it is the address of a registry`,
+              `${connection.url} sent an invalid response to ${path}; check that ${connection.url} is the address of a registry`,
             );
           return message as T;
         },

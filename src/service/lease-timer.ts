@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** By this share of the granted lease, the lease ends earlier for the service. */
+/** The service treats the lease as expired earlier than granted, by this share of the lease. */
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired: 10 % earlier than granted, from the sending of the renewal, and
- * by the monotonic clock or the wall clock. The registry removes the registration later. Does not keep the process alive.
+ * Determines when a service treats its lease as expired: 90 % of the granted time after the last renewal was sent. Both
+ * the monotonic clock and the wall clock are read, and the first clock to reach that time decides. The registry removes
+ * the registration later. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -23,7 +24,7 @@ export class LeaseTimer {
     this.#onLost = onLost;
   }
 
-  /** @param sentAt - when the registration or renewal was sent, on the monotonic clock */
+  /** @param sentAt - time at which the registration or renewal was sent, in ms on the monotonic clock */
   renew(sentAt: number, leaseMs: number): void {
     const clock = this.#clock;
     const now = clock.now();
@@ -35,7 +36,10 @@ export class LeaseTimer {
     this.#timer.setRef(false);
   }
 
-  /** The wall clock is needed because the monotonic clock may stand still while the machine sleeps. */
+  /**
+   * Whether the lease has expired. The wall clock is needed because the monotonic clock may stand still while the
+   * machine sleeps.
+   */
   get isExpired(): boolean {
     const clock = this.#clock;
     return (
@@ -44,7 +48,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Cancels `onLost` until the next {@link renew}. */
+  /** Prevents the call of `onLost` until the next {@link renew}. */
   stop(): void {
     this.#timer?.cancel();
   }

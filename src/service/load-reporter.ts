@@ -13,7 +13,7 @@ import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
  * expiration)
  */
 const reportTtlMs = 180_000;
-/** Sampling intervals over which rates are computed: 2,000 ms in total. */
+/** Number of sampling intervals over which rates are computed: 2,000 ms in total. */
 const windowSamples = 8;
 
 export interface LoadReporterOptions {
@@ -22,7 +22,7 @@ export interface LoadReporterOptions {
   readonly inFlight: InFlightRequests;
   /** Whether the service has a server in this process. */
   readonly hasServer: boolean;
-  /** Whether the load is measured without a valid report. */
+  /** Whether the load is measured while there is no valid report. */
   readonly measuresLoad: boolean;
 }
 
@@ -32,7 +32,9 @@ interface Counts {
   readonly failed: number;
 }
 
-/** Load of one advertised service: the valid report of the program, or else the measured load of the server. */
+/**
+ * Load of one advertised service: the load that the program has reported, or without a valid report the measured load.
+ */
 export class LoadReporter {
   /** Value of the load header; undefined while the load is unknown. Updated every 250 ms. */
   headerValue: string | undefined = undefined;
@@ -66,7 +68,7 @@ export class LoadReporter {
     this.#updateHeader();
   }
 
-  /** Undefined while the load is unknown. */
+  /** The load now; undefined while the load is unknown. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =

@@ -14,23 +14,28 @@ export interface AdvertiseOptions {
   /** Absolute name of the service. Required unless a launcher started this process. */
   readonly name?: string;
   /**
-   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, which may begin to listen later, or 1
-   * to 16 addresses, best first: `http(s)://host:port`, `tcp://host:port` or `unix:/path`.
+   * Where the service listens: a server, or 1 to 16 addresses, best first. A server is an `http.Server`, an
+   * `https.Server` or an HTTP/2 server, and may begin to listen later. An address is `http(s)://host:port`,
+   * `tcp://host:port` or `unix:/path`.
    */
   readonly address: ServerOrAddress;
   /** Semver version of the service. Default: none. */
   readonly version?: string;
   /** Registry addresses. Default: those of the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
   readonly registry?: string | readonly string[];
-  /** Lease duration, in ms: 1,000 to 604,800,000 (7 d). Renewed after a third. Default 10,000. */
+  /**
+   * Lease duration, in ms: 1,000 to 604,800,000 (7 d). The lease is renewed after a third of this time. Default 10,000.
+   */
   readonly leaseMs?: number;
-  /** Relative share of the calls, ≥ 0. With weight 0, used only when there is no other endpoint. Default 1. */
+  /**
+   * Relative share of the calls, ≥ 0. A service with weight 0 is used only when there is no other endpoint. Default 1.
+   */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
   readonly zone?: string;
   /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Host of the service, for the policy `local-first`. Default: this machine's host name. */
+  /** Host of the service, for the policy `local-first`. Default: the host name of this machine. */
   readonly host?: string;
   /**
    * Instance id: 1 to 128 printable characters, never used by another instance. Default: the id from the launcher, else
@@ -39,17 +44,21 @@ export interface AdvertiseOptions {
   readonly id?: string;
   /**
    * The handler that `atMostOnce` returned, if the server uses one. Clients then see the attribute `at-most-once`. The
-   * handler rejects requests for other instances. Advertising fails if its store cannot be opened. Default: none.
+   * handler rejects requests for other instances. `advertise` rejects if the store of the handler cannot be opened.
+   * Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether the service drains at SIGTERM. The process then ends by SIGTERM when all its services have drained, unless
-   * the program listens for SIGTERM too. Default true.
+   * Whether the service drains at SIGTERM. When all services of the process have drained, the process ends by SIGTERM,
+   * unless the program listens for SIGTERM too. Default true.
    */
   readonly drainOnSignal?: boolean;
   /** Whether the process exits with code 0 after draining at SIGTERM. Default false. */
   readonly exitAfterDrain?: boolean;
-  /** Maximum duration of draining, in ms, > 0. Later requests in flight are not aborted. Default 25,000. */
+  /**
+   * Maximum duration of draining, in ms, > 0. Requests that are in flight after this time are not aborted. Default
+   * 25,000.
+   */
   readonly drainMs?: number;
   /**
    * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}: event-loop
@@ -85,7 +94,7 @@ const keys = Object.keys({
   signal: true,
 } satisfies Record<keyof AdvertiseOptions, true>);
 
-/** @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` when an option is invalid */
+/** @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid */
 export function toAdvertiseConfig(options: AdvertiseOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null)
@@ -97,7 +106,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // Building an endpoint checks the options. A server may not have an address yet.
+  // `toEndpoint` checks the options. A server may have no address yet, so a fixed address stands in for its address.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)

@@ -16,7 +16,7 @@ interface Outgoing {
 
 /**
  * Adds the load of a service to response headers. Each load sample is sent once per connection: with at most four
- * responses per second. A load header of the handler is not overwritten.
+ * responses per second. A load header that the handler has set is not overwritten.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers
@@ -37,7 +37,7 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Returns whether the header was set. Headers that were sent, and a load header of the handler, stay. */
+/** Sets the load header. Returns false when the headers were already sent or the handler has set a load header. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

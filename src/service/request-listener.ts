@@ -1,6 +1,6 @@
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** With members of Node's event emitters that {@link ServerLike} does not require. */
+/** A server with members of Node's event emitters that {@link ServerLike} does not require. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -12,9 +12,9 @@ type Listener = (...args: unknown[]) => void;
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, which may send a response at once. A server acts differently
- * once it has a listener for 'checkContinue' or 'checkExpectation', and a server with HTTP/2 once it has one for
- * 'request'. The listener is then added only when the program adds its own.
+ * Calls `listener` before the listeners of the program, which may send a response at once. A listener for
+ * 'checkContinue' or 'checkExpectation' changes how a server acts, and so does a listener for 'request' at a server
+ * with HTTP/2. For these events, `listener` is added only when the program adds a listener.
  *
  * @returns a function that removes the listener
  */

@@ -41,7 +41,7 @@ export function isHttp2(server: ServerLike): boolean {
 }
 
 /**
- * Returns the addresses of a server, which may begin to listen later, or the given addresses, best first. A server that
+ * Returns the addresses of a server, or the given addresses, best first. Waits until the server listens. A server that
  * is bound to all addresses has the reachable addresses of the host, then the loopback address.
  *
  * @param hostAddresses - returns the addresses of this host that other hosts can reach

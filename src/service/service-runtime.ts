@@ -9,7 +9,10 @@ export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Resolves with the first line of standard input; empty when there is none. Called at most once. */
   readFirstLine(): Promise<string>;
-  /** Calls `callback` at the first SIGTERM, which then does not end the process. Returns a function that removes it. */
+  /**
+   * Calls `callback` at the first SIGTERM. This SIGTERM does not end the process. Returns a function that removes
+   * `callback`.
+   */
   onSigterm(callback: () => void): () => void;
   /** Ends the process by SIGTERM, unless the program has its own SIGTERM listener. */
   exitBySigterm(): void;
@@ -26,13 +29,13 @@ export interface ServiceRuntime {
   readonly process: ProcessPort;
   /** Connects to one registry server. @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid */
   readonly connect: (url: string) => RegistryConnection;
-  /** Total active time of this thread's event loop, in ms. */
+  /** Returns the total active time of the event loop of this thread, in ms. */
   readonly eventLoopActiveMs: () => number;
-  /** Addresses of this host that other hosts can reach, IPv4 first, IPv6 without brackets. */
+  /** Returns the addresses of this host that other hosts can reach, IPv4 first, IPv6 without brackets. */
   readonly hostAddresses: () => readonly string[];
 }
 
-/** The logger of programs that set none: prints warnings and errors for operators. */
+/** Returns the default logger, which prints warnings and errors for operators. */
 export function processLogger({ warn }: Pick<ProcessPort, 'warn'>): Logger {
   const ignore = (): void => undefined;
   return { debug: ignore, info: ignore, warn, error: warn };

@@ -16,7 +16,11 @@ export class SigtermDrain {
     this.#process = process;
   }
 
-  /** Returns a function that removes the advertisement. @param exitAfterDrain - whether the process exits with code 0 */
+  /**
+   * Adds an advertisement. Returns a function that removes the advertisement.
+   *
+   * @param exitAfterDrain - whether the process exits with code 0 after draining
+   */
   add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
     this.#removeListener ??= this.#process.onSigterm(() => void this.#drainAll());

@@ -2,22 +2,25 @@ import type { IdempotencyStore } from '../../core/idempotency-store.js';
 
 interface ActiveCall {
   readonly createdAt: number;
-  /** Store lookups without a result. */
+  /** Number of store lookups in progress. */
   lookups: number;
   executions: number;
-  /** Whether an execution has started since this entry was added, perhaps during a pending lookup. */
+  /** Whether an execution has started since this entry was added. */
   hasRun: boolean;
 }
 
 /**
- * The calls that this process is looking up in the store or running, until their end is stored or could not be stored. A
- * call of this process that the store reports as running, but that is not active, does not run: the write of its end
- * failed, or the write of its start took effect although it was reported as failed.
+ * The active calls of this process. A call is active while the process looks the call up in the store or runs the call.
+ * A call that runs stays active until the write of its end has succeeded or failed.
+ *
+ * The store can report a call as running although the call is not active in the process that started it. Such a call
+ * does not run. Either the write of its end has failed, or the write of its start took effect but was reported as
+ * failed.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** {@link lookupFinished} must follow. */
+  /** Called before a store lookup. {@link lookupFinished} must follow. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -25,7 +28,7 @@ export class ActiveCalls {
   }
 
   /**
-   * @param isNew - whether the call runs from now on; {@link executionEnded} must then follow
+   * @param isNew - whether the call is new and now runs; {@link executionEnded} must then follow
    * @returns whether another request was looking up or running the same call during this lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
@@ -41,7 +44,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Called after the write of the end has succeeded or failed. */
+  /** Called after the write of the end of the call has succeeded or failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -49,7 +52,10 @@ export class ActiveCalls {
     this.#removeIfIdle(id, active);
   }
 
-  /** Forgets executions that never end. Requests with keys created before `createdBefore` are rejected by age. */
+  /**
+   * Forgets executions of calls created before `createdBefore`, because an execution may never end. Requests with keys
+   * of that age are rejected.
+   */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
       if (active.createdAt >= createdBefore) continue;
@@ -65,7 +71,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** Handlers that use the same store share its active calls. */
+/** Returns the active calls of a store. Handlers with the same store share one object. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-/** Collects the bytes of a body, unless the body has more than `maxBytes` bytes. */
+/** Collects the bytes of a body. Once the body has more than `maxBytes` bytes, no bytes are kept. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
@@ -19,7 +19,7 @@ export class BoundedBuffer {
     else this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** Undefined when the body has more than `maxBytes` bytes. */
+  /** Returns the bytes of the body; undefined when the body has more than `maxBytes` bytes. */
   toBytes(): Uint8Array | undefined {
     return this.isExceeded ? undefined : Buffer.concat(this.#chunks);
   }

@@ -16,15 +16,17 @@ export interface BufferedBody {
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** Bytes above the size limit of a body that are read and discarded before the connection is closed. */
+/**
+ * Maximum number of bytes above the size limit of a body that are read and discarded. Then the connection is closed.
+ */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if it had
- * just arrived. Until the body is complete, its chunks are held outside the request, whose state does not change. Never
- * rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if it
+ * had just arrived. Until the body is complete, the chunks of the body are held outside the request, so the state of
+ * the request does not change. The promise never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -41,7 +43,7 @@ export async function bufferBody(
   return bufferArrivingBody(request, maxBytes, clock);
 }
 
-/** Whether the request may have a body, by its headers. */
+/** Whether the headers of the request allow a body. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
@@ -105,7 +107,8 @@ function bufferArrivingBody(
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An HTTP/2 client that aborts may end its stream and then reset it. The body is complete only without a reset.
+      // An HTTP/2 client that aborts may end the stream and then reset the stream. The body is complete only without a
+      // reset.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
     };

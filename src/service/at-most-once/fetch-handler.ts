@@ -10,7 +10,7 @@ import { BoundedBuffer } from './bounded-buffer.js';
 /**
  * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
  *
- * @throws what the handler throws
+ * @throws the error that the handler throws
  */
 export async function handleFetchCall(
   guard: IdempotencyGuard,
@@ -44,7 +44,7 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** The handler can still read the original body. */
+/** Reads a copy of the request body. The handler can still read the original body. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);

@@ -3,15 +3,23 @@ export interface FingerprintInput {
   readonly method: string;
   /** Path and query as sent. */
   readonly target: string;
-  /** Empty without the header. */
+  /** Value of the header `content-type`; empty without this header. */
   readonly contentType: string;
   readonly body: Uint8Array;
 }
 
-/** SHA-256 of several parts in hexadecimal. Each part is preceded by its length, so bytes cannot move between parts. */
+/**
+ * Returns the SHA-256 of several parts, as hexadecimal digits. Each part is hashed with its length, so other parts with
+ * the same concatenation have another digest.
+ */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
-/** The fingerprint is the same only for the same method, target, content-type and body. @see [C3.6](../../../docs/guarantees.md#c3-6) */
+/**
+ * Returns the fingerprint of a request. Two requests have the same fingerprint only if method, target, content-type and
+ * body are the same.
+ *
+ * @see [C3.6](../../../docs/guarantees.md#c3-6)
+ */
 export function fingerprintOf(
   digest: Digest,
   { method, target, contentType, body }: FingerprintInput,

@@ -3,8 +3,8 @@ import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * One execution of a handler. Writes to the store are made one after the other. A failed write is logged, and does not
- * affect the response to the client, which does not wait for the write.
+ * One execution of a handler. Writes to the store are made one after the other. The response to the client does not
+ * wait for a write. A failed write is logged and does not affect the response.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -15,7 +15,9 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, when the first attempt to store the end or to withdraw has succeeded or failed */
+  /**
+   * @param onEnded - called once, when the first write of the end, or the removal of the call, has succeeded or failed
+   */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;
@@ -23,12 +25,18 @@ export class HandlerExecution {
     this.#onEnded = onEnded;
   }
 
-  /** A second call has no effect. @param response - undefined when the response is too large to store */
+  /**
+   * Stores the response of the call. A second invocation has no effect.
+   *
+   * @param response - undefined when the response is too large to store
+   */
   complete(response: StoredResponse | undefined): void {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** Stores that the handler probably will not respond. {@link complete} may still follow. */
+  /**
+   * Stores the call as interrupted, because the handler probably will not respond. {@link complete} may still follow.
+   */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }

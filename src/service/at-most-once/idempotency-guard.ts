@@ -26,16 +26,19 @@ export interface ValidKey {
   readonly createdAt: number;
 }
 
-/** Interval between two removals of expired calls, in ms: a hundredth of `windowMs`, within these bounds. */
+/**
+ * Bounds of the interval between two removals of expired calls, in ms. Within the bounds, the interval is a hundredth
+ * of `windowMs`.
+ */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether the handler runs: at most once per key, after the key was
- * stored. Serves both Node handlers and fetch-style handlers.
+ * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key, and
+ * only after the key was stored. Serves both Node handlers and fetch-style handlers.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
- * [C3.7](../../../docs/guarantees.md#c3-7)
+ *   [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class IdempotencyGuard {
   readonly instanceEpochs = new InstanceEpochs();
@@ -61,7 +64,10 @@ export class IdempotencyGuard {
     await this.#options.store.open?.();
   }
 
-  /** Checks the headers of a request. Returns the key if its call may run, otherwise the response that rejects it. */
+  /**
+   * Checks the idempotency key and the header `clerk-instance` of a request. Returns the key if both are valid,
+   * otherwise the response that rejects the request.
+   */
   validateKey(id: string, instance: string | undefined): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
     if (digits === undefined) return rejections.malformedKey();
@@ -78,15 +84,18 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // A call from before this store, which is not durable, may have run in an earlier process. A target with epoch 0
-    // had no earlier process.
+    // The store is not durable, so an earlier process may have run a call that the store does not contain. With epoch
+    // 0, there was no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? rejections.keyExpired()
       : { id, createdAt };
   }
 
-  /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
+  /**
+   * Stores a new call and returns the execution of the call. For any other call, returns the response to send. The
+   * promise never rejects.
+   */
   async begin(
     { id, createdAt }: ValidKey,
     request: FingerprintInput,
@@ -120,8 +129,9 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Whether a call that is stored as running certainly no longer runs. That is unknown for other instances that share the
-   * store. Any other call runs only if this process started it and it is active.
+   * Whether a call that is stored as running certainly no longer runs. False for a call of another instance that shares
+   * the store, because such a call may still run. Any other call runs only if this process started the call and the
+   * call is active.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;

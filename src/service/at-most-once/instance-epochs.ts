@@ -7,7 +7,7 @@ export interface TargetInstance {
   readonly epoch: number;
 }
 
-/** Undefined when the header is malformed. */
+/** Parses the header `clerk-instance`; undefined when the header is malformed. */
 export function parseTargetInstance(text: string): TargetInstance | undefined {
   const [, id, digits] = targetForm.exec(text) ?? [];
   const epoch = Number(digits);
@@ -15,29 +15,29 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 }
 
 /**
- * The instance ids of this process, each with its first epoch in this process. A request is for this process if its
- * target has such an id and at least that epoch.
+ * The instance ids of this process, each with the first epoch of the id in this process. A request is for this process
+ * if the target has one of these ids, and an epoch that is not below the first epoch.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class InstanceEpochs {
-  /** Undefined until the registry has assigned an epoch. */
+  /** First epochs by instance id. An epoch is undefined until the registry has assigned an epoch. */
   readonly #firstEpochs = new Map<string, number | undefined>();
 
-  /** Keeps the first epoch of each id. */
+  /** Adds an id. Only the first epoch of an id is kept. */
   add(id: string, epoch?: number): void {
     const known = this.#firstEpochs.get(id);
     this.#firstEpochs.set(id, known ?? epoch);
   }
 
-  /** Instance that was advertised first; empty before that. */
+  /** Id of the instance that was advertised first; empty before the first advertisement. */
   get id(): string {
     return this.#firstEpochs.keys().next().value ?? '';
   }
 
   /**
-   * Compares a target with the instances of this process. `earlier-epoch`: from before this process started. `unknown`:
-   * the process is not advertised, or its epoch is not assigned.
+   * Compares a target with the instances of this process. `earlier-epoch`: the epoch was assigned before this process
+   * started. `unknown`: this process is not advertised, or the id has no epoch yet.
    */
   locate({ id, epoch }: TargetInstance): 'current' | 'earlier-epoch' | 'other-instance' | 'unknown' {
     if (this.#firstEpochs.size === 0) return 'unknown';

@@ -8,7 +8,7 @@ import { recordNodeResponse } from './record-node-response.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** In bytes. */
+/** Maximum sizes of a request body and a stored response body, in bytes. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
@@ -18,7 +18,7 @@ export interface BodyLimits {
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @returns the awaited result of the handler; undefined when the handler did not run
- * @throws what the handler throws
+ * @throws the error that the handler throws
  */
 export async function handleNodeCall(
   guard: IdempotencyGuard,
@@ -57,7 +57,7 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler and stores how the handler responded. */
+/** Runs the handler. Stores the response, or that the call was interrupted. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -70,8 +70,9 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // After the client has closed the connection, a handler that has begun its response or settled may never end the
-  // response. If the handler still ends it, the response is stored instead.
+  // After the client has closed the connection, a handler that has begun to respond or has settled may never end the
+  // response. The call is then stored as interrupted. If the handler still ends the response, the response is stored
+  // instead.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -96,13 +97,13 @@ async function runHandler(
   }
 }
 
-/** The response to a request whose body could not be buffered. */
+/** Returns the response to a request whose body could not be buffered. */
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends a response. Headers that were set on `response` before stay, unless the sent response replaces them. */
+/** Sends a response. A header that is already set on `response` stays, unless the sent response has the same header. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

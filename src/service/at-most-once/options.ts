@@ -11,9 +11,12 @@ export interface AtMostOnceOptions {
    * rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
    */
   readonly windowMs?: number;
-  /** Maximum size of a request body, in bytes, ≥ 0. Larger ones get 413. Default 1,048,576. */
+  /** Maximum size of a request body, in bytes, ≥ 0. A request with a larger body gets 413. Default 1,048,576. */
   readonly maxBodyBytes?: number;
-  /** Maximum size of a stored response body, in bytes, ≥ 0. Retries for a larger one get 409. Default 1,048,576. */
+  /**
+   * Maximum size of a stored response body, in bytes, ≥ 0. A retry of a call with a larger response body gets 409.
+   * Default 1,048,576.
+   */
   readonly maxResponseBytes?: number;
   /** Receives warnings and errors of the store, which cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;

@@ -7,9 +7,9 @@ import { BoundedBuffer } from './bounded-buffer.js';
 const maxReadOnMs = 60_000;
 
 /**
- * Records the response of a fetch-style handler while the client reads it, and for up to 60,000 ms after the client has
- * closed the connection. A value that is not a `Response`, or cannot be replayed (such as an upgrade), is returned
- * unchanged, and the call counts as interrupted.
+ * Records the response of a fetch-style handler while the client reads the response. Recording continues for up to
+ * 60,000 ms after the client has closed the connection. A value that is not a `Response`, or cannot be replayed (such
+ * as an upgrade), is returned unchanged, and the call counts as interrupted.
  *
  * @returns the response to send
  */
@@ -38,7 +38,7 @@ export function recordFetchResponse(
   }
   const reader = body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
   const buffer = new BoundedBuffer(maxBytes);
-  // After reading was given up, the reader reports the end of the stream although the response is incomplete.
+  // After `abandon`, the reader reports the end of the stream although the response is incomplete.
   let isAbandoned = false;
 
   const next = async (): Promise<Uint8Array | undefined> => {

@@ -14,7 +14,8 @@ export interface ResponseRecording {
  * Records what a handler writes to a Node response, even after the client has closed the connection. The response
  * behaves as without the recording.
  *
- * @param onEnd - called once, when the handler has ended the response; with undefined for a body above `maxBytes`
+ * @param onEnd - called once, when the handler has ended the response; `recorded` is undefined for a body above
+ *   `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,

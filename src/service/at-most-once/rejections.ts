@@ -35,12 +35,12 @@ function notExecuted(
   return rejection(status, code, message, options, true);
 }
 /**
- * Responses to requests for which the handler does not run. `clerk-not-executed` concerns the request itself;
- * `clerk-idempotency` describes the call with the same key, which an earlier request may have run. No message repeats
- * what a client sent.
+ * Responses to requests for which the handler does not run. The header `clerk-not-executed` concerns the request
+ * itself. The header `clerk-idempotency` concerns the call with this key, which an earlier request may have run. No
+ * message contains text that a client sent.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
- * [C3.7](../../../docs/guarantees.md#c3-7)
+ *   [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export const rejections = {
   malformedKey: () =>
@@ -59,7 +59,7 @@ export const rejections = {
     notExecuted(
       413,
       'BODY_TOO_LARGE',
-      `The body of a request with an idempotency key must have at most ${maxBytes} bytes; split the call into smaller ones`,
+      `The body of a request with an idempotency key must have at most ${maxBytes} bytes; split the call into smaller calls`,
     ),
   bodyIncomplete: () =>
     notExecuted(

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 
-/** Time by which a key may be created ahead of this process's clock, in ms. */
+/** Maximum time by which the creation time of a key may be ahead of the clock of this process, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**
@@ -13,11 +13,17 @@ export const maxClockSkewMs = 5 * 60_000;
 export class RetentionWindow {
   readonly #clock: Clock;
   readonly #windowMs: number;
-  /** Smallest wall clock minus monotonic clock, in ms, during about the last `windowMs`. Ignores recent forward jumps. */
+  /**
+   * Smallest difference between the wall clock and the monotonic clock during about the last `windowMs`, in ms. Recent
+   * forward jumps of the wall clock are ignored.
+   */
   #wallOffset: number;
-  /** Set while the difference is larger: when that was first seen (monotonic), and the smallest difference since. */
+  /**
+   * Set while the difference of the clocks is larger than `#wallOffset`. `since` is the time, on the monotonic clock,
+   * at which the larger difference was first seen. `offset` is the smallest difference since then.
+   */
   #largerOffset: { readonly since: number; offset: number } | undefined;
-  /** In ms since 1970. */
+  /** Time at which this process began to accept keys, in ms since 1970. */
   readonly startedAt: number;
 
   constructor(clock: Clock, windowMs: number) {
@@ -27,14 +33,17 @@ export class RetentionWindow {
     this.#wallOffset = this.startedAt - clock.now();
   }
 
-  /** @param createdAt - when the key was created, in ms since 1970 */
+  /** @param createdAt - time at which the key was created, in ms since 1970 */
   classify(createdAt: number): 'valid' | 'expired' | 'future' {
     const now = this.#clock.wallNow();
     if (createdAt < now - this.#windowMs) return 'expired';
     return createdAt > now + maxClockSkewMs ? 'future' : 'valid';
   }
 
-  /** Calls created before this time, in ms since 1970, are rejected by age, so their records may be removed. */
+  /**
+   * Returns a time, in ms since 1970. Calls created before that time are rejected by age, so the records of these calls
+   * may be removed.
+   */
   expiredBefore(): number {
     const now = this.#clock.now();
     const offset = this.#clock.wallNow() - now;

@@ -46,7 +46,10 @@ export class StoredHeaders {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** Leaves out headers in `notStored` and those that `connection` lists, and HTTP/2 pseudo-headers. */
+  /**
+   * Returns the headers to store. Omits headers in `notStored`, headers that `connection` lists, and HTTP/2
+   * pseudo-headers.
+   */
   entries(): readonly (readonly [string, string])[] {
     const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>

@@ -34,7 +34,7 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** Undefined for a function that {@link wrapHandler} did not return. */
+/** Returns the guard of a wrapped handler; undefined for a function that {@link wrapHandler} did not return. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
@@ -105,7 +105,10 @@ function readCallHeaders([request, response]: readonly unknown[]): {
   return { isFetch, id: readKey(get), instance: get(callHeaders.instance) };
 }
 
-/** An `Idempotency-Key` without the form of a `clerk-call-id` does not count, so that the handler can use it. */
+/**
+ * Returns the idempotency key of a request. An `Idempotency-Key` without the form of a `clerk-call-id` is ignored, so
+ * that the handler can use this header.
+ */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);
   if (id !== undefined) return id;

@@ -5,9 +5,11 @@ import { withChecksum } from '../../../core/checksum.js';
 import { addToTally, tallyKey, removeFromTally, type RecordTally } from './leveldb-records.js';
 
 export interface KeyUpdate {
-  /** Undefined deletes the record. */
+  /** New text of the record; undefined to delete the record. */
   readonly text: string | undefined;
-  /** Absent if the response does not change; a `text` of undefined deletes it. */
+  /**
+   * Change of the stored response; absent if the response does not change. An undefined `text` deletes the response.
+   */
   readonly response?: { readonly key: string; readonly text: string | undefined };
 }
 
@@ -31,8 +33,8 @@ interface PendingWrite {
 }
 
 /**
- * Writes changes to LevelDB, one synced write after the other, which the changes requested during a write share. After a
- * failed write, whose changes may or may not be on disk, no further write is made.
+ * Writes changes to LevelDB in synced writes, one after the other. Changes that are requested during a write share the
+ * next write. The changes of a failed write may or may not be on disk. After a failed write, no further write is made.
  */
 export class GroupCommit {
   readonly #level: ClassicLevel;
@@ -41,7 +43,7 @@ export class GroupCommit {
   #pending: PendingWrite[] = [];
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
-  /** Records that the latest write has added. */
+  /** Keys of the records that the latest write has added. */
   readonly #added = new Set<string>();
 
   constructor(level: ClassicLevel, folder: string, tally: RecordTally) {
@@ -51,7 +53,8 @@ export class GroupCommit {
   }
 
   /**
-   * Writes changes together: all of them or none. Resolves when they are on disk, with the records before the changes.
+   * Writes changes together: all of them or none. Resolves with the records before the changes, once the changes are on
+   * disk.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when the changes are not, or may not be, on disk
    */
@@ -63,7 +66,7 @@ export class GroupCommit {
     });
   }
 
-  /** Throws the error of a failed write that added `key`, because the record may not be on disk. */
+  /** Throws if the write that added `key` has failed, because the record may not be on disk. */
   assertDurable(key: string): void {
     if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }

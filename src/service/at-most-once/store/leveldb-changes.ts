@@ -1,15 +1,18 @@
-/** Changes of one call's record: first `running`, then perhaps `interrupted`, then `done`, which does not change. */
+/**
+ * Changes of the record of a call. The state is first `running`, then perhaps `interrupted`, then `done`. A record with
+ * the state `done` does not change.
+ */
 import type { CallRecord, CallResult } from '../../../core/idempotency-store.js';
 import { responseKey, decodeCall, encodeResponse, encodeCall } from './leveldb-records.js';
 import type { KeyChange } from './group-commit.js';
 
-/** Adds a record for a running call, unless the call already has a record. */
+/** Returns a change that adds a record for a running call, unless the call already has a record. */
 export function beginChange(key: string, { fingerprint, owner }: CallRecord): KeyChange {
   const text = encodeCall(key, { state: 'running', fingerprint, owner });
   return { key, update: (current) => (current === undefined ? { text } : undefined) };
 }
 
-/** Stores the end of a call, unless the record is missing, damaged, or already `done`. */
+/** Returns a change that stores the end of a call, unless the record is missing, damaged, or already `done`. */
 export function endChange(key: string, result: CallResult): KeyChange {
   const response = result.state === 'done' ? result.response : undefined;
   const responseAt = responseKey(key);
@@ -29,7 +32,7 @@ export function endChange(key: string, result: CallResult): KeyChange {
   };
 }
 
-/** Deletes a record and its response. */
+/** Returns a change that deletes the record and the response of a call. */
 export function deleteChange(key: string): KeyChange {
   return { key, update: () => ({ text: undefined, response: { key: responseKey(key), text: undefined } }) };
 }

@@ -29,8 +29,8 @@ interface OpenStore extends OpenLevelDb {
 }
 
 /**
- * An idempotency store in a LevelDB folder. The record of a call is on disk before the call runs; its response soon
- * after it was sent. Calls that an earlier process stored as running were interrupted.
+ * An idempotency store in a LevelDB folder. The record of a call is on disk before the call runs. The response is on
+ * disk soon after the response was sent. A call that an earlier process stored as running was interrupted.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -142,7 +142,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
   }
 }
 
-/** The first part of an id is the creation time of the call. */
+/** Returns the creation time of a call, which is the first part of the id. */
 function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

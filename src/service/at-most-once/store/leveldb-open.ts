@@ -21,7 +21,7 @@ export interface OpenLevelDb {
  * Opens the folder and detects damaged or missing records. Reads all records, at about 300,000 records per second.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is damaged or cannot be opened
- * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns it
+ * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns the folder
  */
 export async function openLevelDb(path: string, host: LeveldbHost): Promise<OpenLevelDb> {
   const level = await openLeveldb(path, subjectOf(path), host, (problem, cause) =>
@@ -35,7 +35,7 @@ export async function openLevelDb(path: string, host: LeveldbHost): Promise<Open
   }
 }
 
-/** Throws when the records do not match the tally, or a record is damaged. */
+/** Returns the stored tally. Throws when the records do not match the tally, or a record is damaged. */
 async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTally> {
   let counted: RecordTally = { calls: 0, sum: 0, expiredBefore: 0 };
   let stored: string | undefined;
@@ -51,7 +51,7 @@ async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTal
   }
   if (stored === undefined && counted.calls === 0) return counted;
   const text = stored === undefined ? undefined : verifyChecksum(tallyKey, stored);
-  if (text === undefined) throw damagedError(path, 'has no readable tally');
+  if (text === undefined) throw damagedError(path, 'has no readable record count');
   const tally = JSON.parse(text) as RecordTally;
   if (tally.calls === counted.calls && tally.sum === counted.sum) return tally;
   throw damagedError(

@@ -1,6 +1,7 @@
 /**
- * Keys and values in the folder of `diskCalls`. A tally, with the number of call records and the sum of their checksums,
- * detects missing records. The response of a call has its own key and no tally; a damaged response counts as not stored.
+ * Keys and values in the folder of `diskCalls`. The tally has the number of call records and the sum of their
+ * checksums, so that missing records are detected. The response of a call has its own key and is not in the tally. A
+ * damaged response counts as not stored.
  */
 import type { CallLookup, StoredResponse } from '../../../core/idempotency-store.js';
 import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/checksum.js';
@@ -11,11 +12,14 @@ export type StoredCall =
   | { readonly state: 'interrupted'; readonly fingerprint: string }
   | { readonly state: 'done'; readonly fingerprint: string; readonly hasResponse: boolean };
 
-/** Range of the record keys, sorted by creation time: from `callsStart`, before `callsEnd`. */
+/**
+ * Bounds of the keys of call records, which are sorted by creation time. `callsStart` is below every key, `callsEnd` is
+ * above every key.
+ */
 export const [callsStart, callsEnd] = ['call/', 'call0'] as const;
 export const tallyKey = 'tally';
 
-/** First key of the calls created at `createdAt` or later. */
+/** Returns the lower bound of the keys of calls created at `createdAt` or later. */
 export function callsCreatedFrom(createdAt: number): string {
   return callsStart + String(Math.max(0, createdAt)).padStart(14, '0');
 }
@@ -38,7 +42,7 @@ export function encodeCall(key: string, record: StoredCall): string {
   return withChecksum(key, JSON.stringify(record));
 }
 
-/** Undefined when the record is damaged. */
+/** Returns the record of a call; undefined when the record is damaged. */
 export function decodeCall(key: string, text: string): StoredCall | undefined {
   const value = verifyChecksum(key, text);
   return value === undefined ? undefined : (JSON.parse(value) as StoredCall);
@@ -49,7 +53,7 @@ export function encodeResponse(key: string, { status, headers, body }: StoredRes
   return withChecksum(key, JSON.stringify({ status, headers, base64 }));
 }
 
-/** Undefined when the response is missing or damaged. */
+/** Returns the response of a call; undefined when the response is missing or damaged. */
 export function decodeResponse(key: string, text: string | undefined): StoredResponse | undefined {
   const value = text === undefined ? undefined : verifyChecksum(key, text);
   if (value === undefined) return undefined;
@@ -66,7 +70,7 @@ export function toCallLookup(record: StoredCall, response: StoredResponse | unde
 /** Detects missing records, and keeps the time before which calls have expired. */
 export interface RecordTally {
   readonly calls: number;
-  /** Checksums of all records, modulo 2^32. */
+  /** Sum of the checksums of all records, modulo 2^32. */
   readonly sum: number;
   /** Calls created before this time, in ms since 1970, are rejected. */
   readonly expiredBefore: number;

@@ -15,15 +15,16 @@ export interface MemoryCallsOptions {
    */
   readonly maxCalls?: number;
   /**
-   * Maximum total size of all stored responses, in bytes, ≥ 0. New responses displace the oldest responses; retries
-   * of a call without a stored response get 409. Default 67,108,864 (64 MiB).
+   * Maximum total size of all stored responses, in bytes, ≥ 0. New responses displace the oldest responses. Retries of
+   * a call without a stored response get 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
 
 /**
- * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because its
- * records are lost. When the store is full, new calls are rejected; no record is removed before its call has expired.
+ * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because the
+ * records of that process are lost. When the store is full, new calls are rejected. No record is removed before the
+ * call has expired.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -49,7 +50,7 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Bytes of the stored responses, by id, oldest first. */
+  /** Sizes of the stored responses, in bytes, by id of the call, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
   /** Calls created before this time, in ms since 1970, are rejected. */
@@ -108,7 +109,10 @@ class MemoryCalls implements IdempotencyStore {
     this.#sizes.clear();
   }
 
-  /** Drops the oldest responses to make room. Returns undefined for a response above `maxBytes`. */
+  /**
+   * Drops the oldest responses to make room for a response. Returns the response; undefined when it has more than
+   * `maxBytes`.
+   */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
     const size = responseBytes(response);
