@@ -22,8 +22,8 @@ const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
 /**
- * Parses an address. An invalid address is never repaired. A host that other programs read as another IP address
- * (`127.1`, `010.0.0.1`) is invalid.
+ * Parses an address. An invalid address is never repaired. A host such as `127.1` or `010.0.0.1` is invalid, because
+ * programs differ in the IP address that they read from such a host.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */

@@ -14,7 +14,7 @@ export interface SlowStart {
 export interface Candidate {
   /** The observed endpoint. */
   readonly endpoint: Endpoint;
-  /** `closed`: the endpoint is ejected, and gets calls only when no other endpoint is left. */
+  /** `closed`: the endpoint is ejected. `open`: the endpoint is not ejected; it may be suspect. */
   readonly status: 'open' | 'closed';
   /** Number of attempts of this client in flight at the endpoint. */
   readonly pending: number;
@@ -30,8 +30,10 @@ export interface Candidate {
   /** The last slow start, even if it has ended; undefined when the endpoint had none. */
   readonly slowStart: SlowStart | undefined;
   /**
-   * Returns the load of the endpoint at `now`, in ms on the monotonic clock. The endpoint with the lower load should get
-   * the call. The load decays while no call is sent to the endpoint.
+   * Returns the load of the endpoint. Of two endpoints, the endpoint with the lower load should get the call. The load
+   * falls while the endpoint gets no calls.
+   *
+   * @param now - time for which the load is computed, in ms on the monotonic clock
    */
   load(now: number): number;
 }
@@ -40,17 +42,23 @@ export interface Candidate {
 export interface EndpointChannels {
   /** Channel over all addresses of the endpoint. */
   readonly channel: Channel;
-  /** Channel over the addresses with TLS. Equals `channel` when all have TLS; undefined when none has. */
+  /**
+   * Channel over the addresses of the endpoint with TLS. Equals `channel` when all addresses have TLS; undefined when no
+   * address has TLS.
+   */
   readonly tlsChannel: Channel | undefined;
 }
 
 /** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
-   * Whether an attempt at the endpoint is a trial: the endpoint is ejected or suspect. A trial is joined by an attempt at
-   * another endpoint after 20 ms.
+   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial: an attempt at another endpoint
+   * joins the trial after 20 ms.
    */
   readonly isTrial: boolean;
-  /** Whether the endpoint fails but may not be ejected, so that it gets only a part of its calls. */
+  /**
+   * Whether too many responses of the endpoint are failures, but too many other endpoints are ejected already. Such an
+   * endpoint gets only a part of its calls.
+   */
   readonly isFailing: boolean;
 }

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 
-/** CRC-32 of the key, a zero byte and the value. */
+/** Returns the CRC-32 of a text that consists of the key, a zero byte and the value. */
 export function recordChecksum(key: string, value: string): number {
   return crc32(value, crc32(`${key}\0`));
 }
@@ -44,7 +44,7 @@ export class ChecksumTally {
     this.#total = (this.#total - sum) >>> 0;
   }
 
-  /** The tally in the form in which it is stored. */
+  /** The tally as stored: the number of records in decimal, a space, and the sum in hexadecimal. */
   get text(): string {
     return `${String(this.#sums.size)} ${hex(this.#total)}`;
   }

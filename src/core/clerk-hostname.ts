@@ -14,7 +14,7 @@ const domainSuffix = '.clerk';
  * invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
-  // Trailing dots and capitals are included, so that such a host is an error and not a name for DNS.
+  // The pattern accepts trailing dots and capitals. A host with these is rejected below, and is not looked up in DNS.
   if (!/(^|\.)clerk\.*$/i.test(hostname)) return undefined;
   if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove the dot');
   if (hostname === 'clerk' || hostname === domainSuffix)
@@ -33,8 +33,8 @@ export function nameFromHostname(hostname: string, port: string): string | undef
 }
 
 /**
- * Returns the host name of a valid absolute name, for the `Host` header; at most 252 characters. `/#d7/orders` becomes
- * `orders._d7.clerk`, which {@link nameFromHostname} rejects.
+ * Returns the host name of a valid absolute name, for the `Host` header. The host name has at most 252 characters.
+ * `/#d7/orders` becomes `orders._d7.clerk`, which {@link nameFromHostname} rejects.
  */
 export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;

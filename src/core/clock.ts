@@ -2,7 +2,7 @@
 export interface Timer {
   /** Cancels the timer: the callback is not called any more. */
   cancel(): void;
-  /** Sets whether the timer keeps the process alive while pending. Initially true. */
+  /** Sets whether the pending timer keeps the process alive. Initially, the timer keeps the process alive. */
   setRef(ref: boolean): void;
 }
 
@@ -13,15 +13,18 @@ export const maxTimerMs = 2 ** 31 - 1;
 export interface Clock {
   /** Monotonic time, in ms, with fractions, above 0. May stand still while the machine sleeps. */
   now(): number;
-  /** Wall-clock time, in ms since 1970. May jump: may shorten a lifetime, but must never extend a lifetime. */
+  /**
+   * Wall-clock time, in ms since 1970. May jump, so a caller also compares the monotonic clock: a jump may then shorten a
+   * lifetime, but cannot extend a lifetime.
+   */
   wallNow(): number;
   /** Returns a random number, uniform in [0, 1). */
   random(): number;
   /** Calls `callback` once, after `delayMs` or slightly more; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls `callback` after the I/O that has already arrived at this process was handled; never synchronously. A timeout
-   * thus takes effect only after the responses that a busy event loop has not handled yet.
+   * Calls `callback` after the I/O that has already arrived at this process was handled; never synchronously. With this
+   * method, a timeout waits until a busy event loop has handled the responses that have arrived in time.
    */
   afterPendingIo(callback: () => void): void;
   /** Name of this host. Endpoints with this host name are local. */
@@ -36,8 +39,10 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Settles like `promise`, or rejects with the error of `onTimeout` after `timeoutMs`, in ms, ≥ 0. The operation behind
- * `promise` then continues, but its result is ignored. The timer does not keep the process alive.
+ * Settles as `promise` does. If `promise` has not settled after `timeoutMs`, rejects with the error that `onTimeout`
+ * returns; a result of `promise` after that is ignored. The timer does not keep the process alive.
+ *
+ * @param timeoutMs - in ms, ≥ 0
  */
 export function withTimeout<T>(
   clock: Clock,

@@ -1,4 +1,4 @@
-/** `T` whose keys are optional where their value may be undefined. */
+/** `T` with an optional key in place of each key whose value may be undefined. */
 export type DefinedFields<T> = {
   [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key];
 } & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };

@@ -1,6 +1,6 @@
 /**
- * Returns a string as messages show it: in quotes, cut after 80 characters. Characters outside printable ASCII are
- * escaped, since they could control a terminal. Returns the type of any other value. @see
+ * Quotes a string for a message. Cuts the string after 80 characters, and escapes characters outside printable ASCII,
+ * since such characters could control a terminal. For any other value, returns `null` or the type of the value. @see
  * [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {

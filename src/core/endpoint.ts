@@ -9,15 +9,18 @@ export interface Endpoint {
   /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the registration, 0 without. A registration never replaces a registration of the same id with a
-   * higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the registration; 0 when the registration has no number. A registration never replaces a
+   * registration that has the same id and a higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
   readonly address: AddressString;
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
-  /** Share of calls relative to other endpoints, ≥ 0. With weight 0, used only when no positive weight is left. */
+  /**
+   * Share of calls relative to other endpoints, ≥ 0. An endpoint of weight 0 is used only when no endpoint of positive
+   * weight is left.
+   */
   readonly weight: number;
   /** Host that the endpoint runs on; undefined when unknown. */
   readonly host: string | undefined;
@@ -43,15 +46,15 @@ export interface EndpointInit {
   readonly epoch?: number;
   /** Share of calls, see {@link Endpoint.weight}; finite, ≥ 0. Default 1. */
   readonly weight?: number;
-  /** Semantic version of the service that the endpoint runs. */
+  /** Semantic version of the service that the endpoint runs. Default: unknown. */
   readonly version?: string;
   /** Host that the endpoint runs on. Default: this host for Unix sockets and loopback addresses, else unknown. */
   readonly host?: string;
-  /** Zone that the endpoint runs in. */
+  /** Zone that the endpoint runs in. Default: unknown. */
   readonly zone?: string;
   /** Labels that the program chooses. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Set by registries: how long the registration lasts without a renewal, in ms. */
+  /** Set by registries: how long the registration lasts without a renewal, in ms, above 0. */
   readonly leaseMs?: number;
   /** Set by registries: the last load that the endpoint reported. */
   readonly load?: LoadInit & {
@@ -80,7 +83,8 @@ const knownKeys = new Set([
 /**
  * Validates an address or an {@link EndpointInit}.
  *
- * @param where - the service, for error messages
+ * @param where - name of the service, for error messages
+ * @returns the endpoint, frozen
  * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a key is unknown.
  */
 export function toEndpoint(input: unknown, where: string): Endpoint {

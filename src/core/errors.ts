@@ -12,12 +12,12 @@ import type { Outcome } from './outcome.js';
  * - `REGISTRY_INVALID` the registry sent an invalid response
  * - `ENDPOINTS_EXHAUSTED` the call failed at every endpoint that could be tried
  * - `DEADLINE_EXCEEDED` the deadline of the call passed
- * - `ABORTED` the program aborted the call; `name` is `AbortError`, and `cause` is the reason of the signal
+ * - `ABORTED` the program aborted the call; the error has the name `AbortError`, and the reason of the signal as cause
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
  * - `BUDGET_EXHAUSTED` the retry budget was too low for a retry or a start
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
  * - `RESPONSE_INVALID` the endpoint sent a response that breaks the rules of HTTP; not retried
- * - `BAD_STATUS` the response has a status ≥ 400 (`json`, `text` and `bytes` only)
+ * - `BAD_STATUS` the response of `json`, `text` or `bytes` has a status ≥ 400, or the body for `json` is not valid JSON
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
@@ -62,7 +62,7 @@ export type Execution = 'none' | 'unknown' | 'done';
 
 /** Optional fields of a {@link ClerkError}. */
 export interface ClerkErrorDetails {
-  /** Default `none`. */
+  /** Whether the call ran. Default `none`. */
   readonly execution?: Execution;
   /** One record per attempt, in order. Default empty. */
   readonly outcomes?: readonly Outcome[];
@@ -95,15 +95,15 @@ export class ClerkError extends Error {
   readonly execution: Execution;
   /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
-  /** As in {@link ClerkErrorDetails}. */
+  /** HTTP status of the response with code `BAD_STATUS`; otherwise undefined. */
   readonly statusCode: number | undefined;
-  /** As in {@link ClerkErrorDetails}. */
+  /** The beginning of the response body with code `BAD_STATUS`, at most 4,096 characters; otherwise undefined. */
   readonly bodyText: string | undefined;
-  /** As in {@link ClerkErrorDetails}. */
+  /** Time until a retry can succeed, in ms; undefined when unknown. */
   readonly remainingMs: number | undefined;
 
   /**
-   * @param message - a sentence without a full stop that says what was wrong, with names and numbers, and what to do
+   * @param message - a sentence without a full stop: what was wrong, with names and numbers, and what the program can do
    */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -118,7 +118,7 @@ export class ClerkError extends Error {
   }
 }
 
-/** Whether a value is a {@link ClerkError} of this copy or of another loaded copy of this library. */
+/** Whether a value is a {@link ClerkError}. Recognizes the errors of every copy of this library that is loaded. */
 export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }

@@ -32,7 +32,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Name of the policy, or `failover` after a failed attempt of the same call. */
+    /** Why the endpoint was picked, as in {@link Outcome.pickReason}. */
     readonly pickReason: string;
     /** Number of the attempt within the call, from 1. */
     readonly attempt: number;
@@ -61,10 +61,10 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** How the last attempt failed: `refused`, `reset` or `timeout`; `failures` when too many responses failed. */
+    /** `refused`, `reset` or `timeout`: the endpoint is unreachable. `failures`: too many responses are failures. */
     readonly reason: string;
   };
-  /** An ejected endpoint is in use again: it responded, or its ejection for failing answers has ended. */
+  /** An ejected endpoint gets calls again: the endpoint has responded, or the time of the ejection has ended. */
   revived: {
     /** Name of the service. */
     readonly name: string;
@@ -82,13 +82,13 @@ export interface ClerkEventMap {
     /** Duration of the start, in ms. */
     readonly durationMs: number;
   };
-  /** An endpoint became suspect: a call failed there, or the registry flagged the endpoint for all clients. */
+  /** An endpoint became suspect: it seems to be unreachable, or the registry flagged it for all clients. */
   suspect: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** How the call failed: `refused`, `reset` or `timeout`; `registry` when the registry flagged the endpoint. */
+    /** `refused`, `reset` or `timeout`: what this client observed. `registry`: the registry flagged the endpoint. */
     readonly reason: string;
   };
 }
@@ -98,7 +98,10 @@ export type ClerkEvent = keyof ClerkEventMap;
 
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
-  /** Asked before a payload is built, so that an event without a listener costs nothing. */
+  /**
+   * Whether an event has a listener. Called before the payload of the event is built, so that an event without a listener
+   * costs nothing.
+   */
   hasListeners(event: ClerkEvent): boolean;
   /** Calls all listeners; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;

@@ -1,10 +1,10 @@
-/** Port to small files that only this process's user may read and write. */
+/** Port to small files that only the user of this process may read and write. */
 export interface PrivateFiles {
   /**
    * Returns the text of a file; undefined when the file does not exist. Throws when the file cannot be read, is longer
    * than `maxBytes`, is not a regular file, belongs to another user, or is writable by other users.
    */
   read(path: string, maxBytes: number): string | undefined;
-  /** Replaces a file atomically; only this user can read the new file. */
+  /** Replaces a file atomically. Only the user of this process can read the new file. */
   replace(path: string, text: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Globs: names with wildcards. Never compiled to a RegExp: the time to match is at most proportional to the length of
- * the glob times the length of the name.
+ * Globs: names with wildcards. A glob is never compiled to a RegExp, so that the time to match is at most proportional to
+ * the length of the glob times the length of the name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -11,7 +11,7 @@ const maxWildcards = 8;
 
 /** A validated glob. Immutable. */
 export interface Glob {
-  /** As given. */
+  /** The glob as the caller passed it. */
   readonly text: string;
   readonly segments: readonly string[];
   /** Whether the glob has no wildcard. */
@@ -23,7 +23,7 @@ export interface Glob {
  *
  * - `*` matches any number of characters within a segment, including none: `/shop/or*` matches `/shop/or`.
  * - `**`, as a whole segment, matches any number of segments, including none: `/shop/**` matches `/shop`.
- * - Both also match a directory identifier, including its `#`.
+ * - Both wildcards also match a directory identifier, including the `#`.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob matches no
  * valid segment of a name.
@@ -66,7 +66,7 @@ const star = 42;
 
 /**
  * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, the last wildcard takes one
- * more item. The wildcards before keep their shortest match: a longer one only leaves fewer items for the rest.
+ * more item. Earlier wildcards keep their shortest match, since a longer match would only leave fewer items.
  */
 function matchesSequence<T>(
   length: number,

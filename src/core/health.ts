@@ -2,14 +2,15 @@ import type { ConnectedCandidate } from './candidate.js';
 import type { Load } from './load-report.js';
 
 /**
- * What a failed attempt shows about its endpoint. What the caller caused, and a response that cannot be parsed, is never
- * evidence.
+ * What a failed attempt shows about its endpoint. A failure that the caller caused is never evidence, and neither is a
+ * response that cannot be parsed.
  *
  * - `refused` no connection could be established: ejects the endpoint at once
  * - `reset` the connection was closed before a response: makes the endpoint suspect
- * - `connect-timeout` no connection was established in time: makes the endpoint suspect, if the endpoint is silent
- * - `status` the response reports a failure: ejects the endpoint when too many responses do
- * - `failure` the program reports a failure: as `status`, but is not a sign of life
+ * - `connect-timeout` no connection was established in time: makes an endpoint suspect that has answered nothing since
+ *   the start of the attempt
+ * - `status` the response reports a failure: ejects the endpoint when too many responses report failures
+ * - `failure` the program reports a failure: counts as `status` does, but is not a sign of life
  */
 export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'failure';
 
@@ -25,7 +26,7 @@ export interface Health {
    *
    * @param latencyMs - time since the start of the attempt; undefined when not measured, as for an upgrade
    * @param usualMs - median latency of the route class over all endpoints. The latency counts relative to this value,
-   *   so that a slow route does not make its endpoint look slow. Undefined while unknown.
+   *   so that a slow route does not make an endpoint look slow. Undefined while unknown.
    */
   responseReceived(
     candidate: ConnectedCandidate,
@@ -34,9 +35,9 @@ export interface Health {
     usualMs?: number,
   ): void;
   /**
-   * Called when an attempt is cancelled because another attempt of the same call was accepted. Its latency would have
-   * been at least `elapsedMs`, the time since its start.
+   * Called when an attempt is cancelled because another attempt of the same call was accepted.
    *
+   * @param elapsedMs - time since the start of the cancelled attempt, in ms; a lower bound of the latency of the endpoint
    * @param usualMs - as in {@link Health.responseReceived}
    */
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
@@ -47,16 +48,18 @@ export interface Health {
   /**
    * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt continues.
    *
-   * The endpoint becomes suspect if it has answered nothing since `sentAt`: no attempt and no probe. A suspect endpoint
-   * gets no calls while another endpoint is free, until it answers an attempt or a probe. The endpoint is ejected and
-   * reported after 1 s of silence to both.
+   * The endpoint becomes suspect if it has answered no attempt and no probe since `sentAt`. A suspect endpoint gets no
+   * calls while another endpoint is free. An answer to an attempt or a probe ends the suspicion. After 1 s without an
+   * answer, the endpoint is ejected and reported to the registry.
    *
    * @param sentAt - when the last byte of the request was sent
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
   /**
-   * Called when an attempt fails. `startedAt` is the start of the attempt: an endpoint that has responded to another
-   * attempt since then is slow, not silent.
+   * Called when an attempt fails.
+   *
+   * @param startedAt - when the attempt started; an endpoint that has responded to another attempt since `startedAt` is
+   *   slow, not silent
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /** Called when the head of a response has arrived. The attempt counts as held until it ends. */

@@ -1,10 +1,10 @@
 /** Port to the store behind `atMostOnce`. @see [C3.6](../../docs/guarantees.md#c3-6) */
 
-/** A response for the retries of the same call. */
+/** The response of a call, stored for retries of the call. */
 export interface StoredResponse {
   /** HTTP status, 200 or above. */
   readonly status: number;
-  /** Without hop-by-hop headers. Names are in lower case and may repeat. */
+  /** The headers of the response, except hop-by-hop headers. Names are in lower case and may repeat. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The complete body; may be empty. */
   readonly body: Uint8Array;
@@ -61,14 +61,17 @@ export interface DoneCall extends Pick<CallRecord, 'fingerprint'> {
 export type CallResult = Omit<InterruptedCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
 /**
- * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects; the
- * message is logged, so it must not contain a fingerprint, a body or a header. `idempotencyStoreSuite` of
- * `binding-clerk/testing` checks an implementation.
+ * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects. The
+ * message of the error is logged, so that message must not contain a fingerprint, a body or a header.
+ * `idempotencyStoreSuite` of `binding-clerk/testing` checks an implementation.
  */
 export interface IdempotencyStore {
   /** Whether records survive a crash of the process. */
   readonly isDurable: boolean;
-  /** Name that all instances sharing the store use: 1 to 128 printable characters, no spaces. Undefined: not shared. */
+  /**
+   * Name of the store, the same in all instances that share the store; 1 to 128 printable characters without spaces.
+   * Undefined: the store is not shared.
+   */
   readonly scope?: string | undefined;
 
   /**
@@ -78,8 +81,9 @@ export interface IdempotencyStore {
   open?(): Promise<void>;
 
   /**
-   * Records that a call begins, unless its id is known. Of all concurrent `begin`s of one id, from all instances that
-   * share the store, exactly one resolves to `new`. When `begin` rejects, the caller does not run the call.
+   * Records that a call begins, if the id of the call is unknown. Of all concurrent `begin`s of one id, from all
+   * instances that share the store, exactly one resolves to `new`. When `begin` rejects, the caller does not run the
+   * call.
    *
    * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A store never drops a record to make room.
    */
@@ -97,8 +101,8 @@ export interface IdempotencyStore {
 
   /**
    * Removes the records of all calls created before `createdBefore`, in ms since 1970, including running calls. From
-   * then on, `begin` must resolve to `expired` for every call that was created no later than a removed call. The store
-   * must ensure this before the removal, for ever, and without reading a clock.
+   * then on, `begin` must resolve to `expired` for every call that is as old as a removed call, or older. The store must
+   * record that limit before the removal, must never forget the limit, and must not read a clock.
    */
   expire(createdBefore: number): Promise<void>;
 

@@ -9,7 +9,11 @@ export type CallKind = 'safe' | 'idempotent' | 'once';
 
 export const callKinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 
-/** Returns the default kind of calls with an HTTP method, in upper case. */
+/**
+ * Returns the default kind of a request.
+ *
+ * @param method - HTTP method in upper case
+ */
 export function kindOfMethod(method: string): CallKind {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
     ? 'safe'

@@ -1,14 +1,15 @@
 /**
- * The request that this program is serving, in the asynchronous context. Calls inherit its deadline and attempt number.
+ * Keeps the request that this program is serving in the asynchronous context. Calls made in that context inherit the
+ * deadline and the attempt number of the request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface InboundRequest {
-  /** In ms on the monotonic clock; Infinity without a deadline. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /** Deadline of the request, in ms on the monotonic clock; Infinity without a deadline. @see [C2.2](../../docs/guarantees.md#c2-2) */
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** Whether the response was sent. Later calls inherit nothing. */
+  /** Whether the response was sent. Calls that are made after that inherit nothing. */
   isFinished: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Receives messages. `pino` and `console` are loggers. */
+/** Receives log messages. `console` and the loggers of `pino` have these methods. */
 export interface Logger {
   /** Details for troubleshooting. */
   debug(message: string): void;

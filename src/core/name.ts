@@ -2,7 +2,7 @@
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
-/** The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2) */
+/** Maximum length of a name. The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2) */
 const maxBytes = 247;
 const maxSegments = 16;
 /** The maximum length of a DNS label. */
@@ -13,7 +13,9 @@ const maxSegmentLength = 63;
  * of `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
  * directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
  *
- * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule. `what` is the subject of the message.
+ * @param what - subject of the error message
+ * @returns the name, unchanged
+ * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule
  * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2),
  * [C8.2](../../docs/guarantees.md#c8-2)
  */
@@ -24,7 +26,8 @@ export function parseName(text: unknown, what = 'Name'): string {
 }
 
 /**
- * Appends a name without a leading `/` to a root. `''` and `/` mean no root.
+ * Returns the absolute form of a name. A name without a leading `/` is appended to `root`; a root of `''` or `/` adds
+ * nothing.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when the result is not a valid name.
  * @see [G1](../../docs/background.md#g1) (working root)
@@ -49,7 +52,7 @@ export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/** Compares names for a depth-first order: a name, then all names below it, then its next sibling. */
+/** Comparison function for a depth-first order: a name, then all names below that name, then the next sibling. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -63,10 +66,10 @@ export function compareNames(a: string, b: string): number {
 
 const slash = 47;
 
-/** Returns why a segment at a position, from 0, is invalid; undefined when the segment is valid. */
+/** Returns why a segment is invalid; undefined when the segment is valid. `index` is its position, from 0. */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/** Returns why a name or glob is invalid; undefined when valid. */
+/** Returns why a name or glob is invalid; undefined when the name or glob is valid. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";

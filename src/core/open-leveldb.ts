@@ -1,7 +1,7 @@
 import type { ClassicLevel } from 'classic-level';
 import { ClerkError, errorMessage } from './errors.js';
 
-/** External functions that a LevelDB store needs. */
+/** Functions that {@link openLeveldb} needs from outside. */
 export interface LeveldbHost {
   /** Imports the optional package `classic-level`. */
   readonly load: () => Promise<{ readonly ClassicLevel: new (folder: string) => ClassicLevel }>;
@@ -18,7 +18,8 @@ export interface LeveldbHost {
  * Opens LevelDB in a folder. Only one process at a time can open the folder.
  *
  * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
- * @param damagedError - creates the error for a folder that cannot be opened
+ * @param damagedError - creates the error for a folder that cannot be opened; `problem` continues a sentence about the
+ *   folder
  * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`; `FORBIDDEN` when another process uses
  *   the folder; the errors of `prepareFolder` and `damagedError`
  */

@@ -31,8 +31,8 @@ export interface Outcome {
   readonly verdict: Verdict;
   /** Error code of a failed attempt; otherwise the HTTP status, or `ok` for a call without HTTP. */
   readonly code: string;
-  /** Time from the start to the head of the response or the failure, in ms. */
+  /** Time from the start of the attempt until the head of the response arrived or the attempt failed, in ms. */
   readonly durationMs: number;
-  /** Error of a failed attempt. */
+  /** Error of a failed attempt; undefined for any other attempt. */
   readonly error?: unknown;
 }

@@ -1,6 +1,6 @@
 import type { Candidate } from './candidate.js';
 
-/** Input of a pick besides the candidates. */
+/** Input of a {@link Picker}. */
 export interface PickContext {
   /** Time of the pick, in ms on the monotonic clock. */
   readonly now: number;
@@ -11,8 +11,8 @@ export interface PickContext {
 }
 
 /**
- * Picks one of the candidates passed to {@link Policy.prepare}, or undefined. Called during each call; must take
- * constant time and allocate nothing.
+ * Returns one of the candidates that were passed to {@link Policy.prepare}; undefined to pick none. Called for each call;
+ * must take constant time and allocate nothing.
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
@@ -27,8 +27,9 @@ export interface Locality {
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
   /**
-   * Candidates that may be picked, in a stable order: those that are `open`; of these, those that are not suspect; of
-   * these, those in state `up`; of these, those of positive weight. A condition that no candidate meets is ignored.
+   * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is `open`,
+   * the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no candidate is
+   * skipped.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -36,35 +37,38 @@ export interface PickerInput {
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Returns the subset of the candidates that this client uses, in the same order. Absent unless the service has many
-   * endpoints. Called during `prepare` only, and not by policies that pick by key or by order.
+   * Returns those of the given candidates that this client uses, in the same order. Undefined when this client uses all
+   * candidates. A policy may call `subset` during `prepare` only. A policy that picks by key or by order must not.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
  * A load-balancing policy of one binding. `prepare` is called when the candidates or their health change, and may take
- * time proportional to their number. State that must survive a change, such as a position, belongs in the policy.
+ * time proportional to the number of candidates. State that must survive such a change, such as a position, belongs in
+ * the policy and not in the picker.
  */
 export interface Policy {
   /** Name of the policy in outcomes and in `explain`. */
   readonly name: string;
-  /** Whether a retryable call is sent to two endpoints at once and takes the first response. Default false. */
+  /**
+   * Whether a call that may be retried is sent to two endpoints at once. The first response is used. Default false.
+   */
   readonly hedges?: boolean;
   /**
-   * Whether calls avoid an endpoint that is suspect, or that fails but may not be ejected. Default true; false for a policy
-   * that must not choose another endpoint, as `primary`.
+   * Whether calls avoid an endpoint that is suspect, or that fails too often but may not be ejected. Default true. The
+   * policy `primary` sets false, since this policy must not choose another endpoint.
    */
   readonly avoidsFailing?: boolean;
-  /** Returns a short note about a candidate for `explain`, such as its share of the calls; undefined for no note. */
+  /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */
   readonly describe?: (candidate: Candidate) => string | undefined;
   /** Creates the picker for one set of candidates. */
   prepare(input: PickerInput): Picker;
 }
 
 /**
- * A policy of the program: returns one of the candidates, or undefined for none. When the function throws or returns
- * any other value, the call fails with `CONFIG_INVALID`.
+ * A policy of the program: returns one of the candidates, or undefined to pick none. When the function throws, or
+ * returns any other value, the call fails with `CONFIG_INVALID`.
  */
 export type PolicyFunction = (
   candidates: readonly Candidate[],

@@ -1,6 +1,6 @@
 /** How to start a program. The program inherits no environment, files or working directory from this process. */
 export interface SpawnOptions {
-  /** Absolute path. No shell is involved. */
+  /** Absolute path of the program. No shell is involved. */
   readonly file: string;
   readonly argv0: string;
   readonly args: readonly string[];
@@ -8,13 +8,13 @@ export interface SpawnOptions {
   readonly cwd: string;
   /** Default: user and group of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Text for the standard input, which is then closed. */
+  /** Text that is written to the standard input before the standard input is closed. */
   readonly stdin: string;
   /** New file for standard output and error, readable by its owner only. Undefined discards both. */
   readonly logFile: string | undefined;
 }
 
-/** How a program ended: with an exit code or by a signal. Both are null when unknown. */
+/** How a program ended: with an exit code, or by a signal. Both fields are null when that is unknown. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -41,7 +41,7 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 export interface Processes {
   /** Starts a program that outlives this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
-  /** Identifies a live process among all present and future processes of this host; undefined when unknown. */
+  /** Returns a text that identifies a live process even after its pid is reused; undefined when unknown. */
   identityOf(pid: number): string | undefined;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
@@ -49,6 +49,6 @@ export interface Processes {
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
   /** Sends a signal to the group, then to all other processes with the marker. Ended processes are ignored. */
   signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
-  /** A variable of the environment of this process. */
+  /** Returns a variable of the environment of this process; undefined when the variable is not set. */
   env(name: string): string | undefined;
 }

@@ -1,8 +1,8 @@
-/** Counts what each key, such as a principal, has acquired and not released. */
+/** Counts the units that each key, such as a principal, has acquired and not released. */
 export class Quotas {
   readonly #used = new Map<string, number>();
 
-  /** Counts one more if fewer than `max` are counted for the key. Returns whether one was counted. */
+  /** Acquires one unit for the key, if the key has fewer than `max` units. Returns whether a unit was acquired. */
   tryAcquire(key: string, max: number): boolean {
     const used = this.#used.get(key) ?? 0;
     if (used >= max) return false;

@@ -6,11 +6,11 @@ import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
 /** Context of a lookup. */
 export interface ResolveContext {
-  /** Aborted when no caller waits any more, or when the lookup takes too long. */
+  /** Aborted when the lookup takes too long, or when the clerk closes. */
   readonly signal: AbortSignal;
-  /** Instance ids of the endpoints whose failed calls caused this lookup; may be empty. */
+  /** Instance ids of the endpoints at which failed calls caused this lookup; empty when no failed call did. */
   readonly suspects: ReadonlySet<string>;
-  /** Clock for timers. Without a clock, the registry must not use timers. */
+  /** Clock for timers of the registry. If undefined, the registry must not use timers. */
   readonly clock?: Clock;
 }
 
@@ -37,21 +37,24 @@ export interface BoundResolution {
   readonly ttlMs?: number;
   /** Time for which the result will not change, in ms. Limits `ttlMs`. @see [G4](../../docs/background.md#g4) */
   readonly guaranteedMs?: number;
-  /** Number that grows with every change. The clerk rejects a result whose number is smaller than before. */
+  /** Decimal number that grows with every change. The clerk rejects a result with a lower number than its last result. */
   readonly revision?: string;
-  /** Changes when the registry loses its data. Revisions are comparable only within one incarnation. */
+  /** Text that changes when the registry loses its data. Only revisions of the same incarnation are compared. */
   readonly incarnation?: string;
   /** The name after all links were followed. Default: the requested name. */
   readonly canonical?: string;
   /** Name of the policy in the service config. */
   readonly policy?: string;
-  /** Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Default: the timeout of the clerk. */
+  /** Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Default 10,000. */
   readonly timeoutMs?: number;
-  /** Attempt timeout of the service config: a number of ms, or bounds. Default: 25 … 1,000 ms. */
+  /** Attempt timeout of the service config: a number of ms, or bounds. Default: as in {@link AttemptTimeoutOptions}. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
-  /** Retries of the service config; `false`: none after the request was sent. Default: as in {@link RetryOptions}. */
+  /**
+   * Retries of the service config. `false`: a call is not retried after the request was sent. Default: as in {@link
+   * RetryOptions}.
+   */
   readonly retries?: RetryOptions | false;
-  /** From the requested to the canonical name. Default: only the requested name. */
+  /** The steps from the requested to the canonical name. Default: only the requested name. */
   readonly path?: readonly ResolutionStep[];
   /** Whether {@link Registry.start} can start the service. Default false. */
   readonly startable?: boolean;
@@ -137,13 +140,16 @@ export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string,
  */
 export interface Registry {
   /**
-   * Looks up one name. Resolves to `absent` for an unknown name; rejects when the complete result cannot be determined.
-   * A clerk has at most one lookup of a name in flight. Must settle soon after `context.signal` aborts.
+   * Looks up one name. Resolves to `absent` for an unknown name. Rejects when the complete result cannot be determined.
+   * A clerk has at most one lookup of each name in flight. The lookup must settle soon after `context.signal` aborts.
    */
   resolve(name: string, context: ResolveContext): Promise<Resolution> | Resolution;
   /** Lists the names that match a glob. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
-  /** Finds the endpoints whose attributes, zone, host and version equal the filter, under names that match a glob. */
+  /**
+   * Finds endpoints of the services whose names match a glob. Each entry of the filter requires a value of `zone`, `host`,
+   * `version` or an attribute of the endpoint.
+   */
   search?(
     glob: string,
     filter: Readonly<Record<string, string>>,
@@ -161,16 +167,16 @@ export interface Registry {
   ): () => void;
   /**
    * Starts a `startable` service that has no endpoint, once for all concurrent callers. Resolves to the started
-   * endpoints when the service can be called; later resolutions must include these endpoints. Rejects with
-   * `START_FAILED`; `remainingMs` in the error states when the next start can succeed. @see
+   * endpoints when the service can be called. Later resolutions must include these endpoints. Rejects with
+   * `START_FAILED` when the start fails; `remainingMs` of the error is the time until the next start can succeed. @see
    * [C6.1](../../docs/guarantees.md#c6-1)
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
    * Receives reports about endpoints that this clerk cannot reach, and about suspect and {@link
-   * BoundResolution.healthQueried} endpoints that it can reach. Called at most once a second, never while another
-   * report is in flight. A report is repeated every few seconds while it is true. A rejection has no effect. Must
-   * settle soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
+   * BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, never while another
+   * call of `report` is in flight. A report that stays true is repeated every few seconds. A rejection has no effect.
+   * The call must settle soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

@@ -20,11 +20,11 @@ export interface ResolvedService {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /** Retries of the service config. */
   readonly retries?: RetryOptions | false;
-  /** From the requested to the canonical name. */
+  /** The steps from the requested to the canonical name. */
   readonly path: readonly ResolutionStep[];
-  /** Empty when the registry sent none. */
+  /** Revision of the result; empty when the registry sent none. */
   readonly revision: string;
-  /** Empty when the registry sent none. */
+  /** Incarnation of the registry; empty when the registry sent none. */
   readonly incarnation: string;
   readonly startable?: boolean;
   readonly healthQueried?: readonly string[];
@@ -36,13 +36,13 @@ export interface ResolvedService {
   readonly ttlMs: number;
   /** When the request was sent, in ms on the monotonic clock. @see [C1.1](../../docs/guarantees.md#c1-1) */
   readonly requestedAt: number;
-  /** The same on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
+  /** When the request was sent, in ms since 1970 on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
-  /** Whether a refresh of this result has failed. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** Whether the result has expired and is used because the registry has not delivered a newer one. @see [C1.4](../../docs/guarantees.md#c1-4) */
   readonly stale: boolean;
 }
 
-/** Looks up names and validates the results. Rejects with a `ClerkError` when the registry cannot be reached. */
+/** Looks up names and validates the results. Rejects with a `ClerkError` when a lookup fails. */
 export interface Resolver {
   resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService>;
 }

@@ -7,17 +7,17 @@ export interface AttemptTimeoutOptions {
   /** Shortest attempt timeout, above 0 and at most `max`. Default 25. */
   readonly min?: number | undefined;
   /**
-   * Longest attempt timeout, at most 2^31 − 1. Default 1,000, or half the timeout of the call for a route with at least
-   * 20 responses.
+   * Longest attempt timeout, at most 2^31 − 1. Default 1,000. Once 20 responses of a route class were received, the
+   * default for that class is half of the call timeout, but at least 1,000.
    */
   readonly max?: number | undefined;
 }
 
-/** Limits of the retries of all calls together. Calls of one service with the same limits share one budget. */
+/** Limits of the retries of all calls of a service together. Calls with the same limits share one budget. */
 export interface RetryBudgetOptions {
-  /** Retries per call, 0 … 1. Default 0.1. */
+  /** Number of allowed retries per call, 0 … 1. Default 0.1. */
   readonly ratio?: number | undefined;
-  /** Retries per second without any call, 0 … 10,000; added to `ratio`. Default 3. */
+  /** Retries per second that are allowed in addition to `ratio`, even without any call, 0 … 10,000. Default 3. */
   readonly minPerSecond?: number | undefined;
 }
 
@@ -27,11 +27,14 @@ export interface RetryOptions {
   readonly max?: number | undefined;
   /** Response statuses after which a safe or idempotent call is retried, 400 … 599. Default 429, 502, 503, 504. */
   readonly statuses?: readonly number[] | undefined;
-  /** Limits of the retries of all calls together. */
+  /** Limits of the retries of all calls of the service together. */
   readonly budget?: RetryBudgetOptions | undefined;
 }
 
-/** Retry settings of one level: a request, a binding or a service config. The next level supplies what is missing. */
+/**
+ * Retry settings of one level. A field that the request leaves undefined is taken from the binding, then from the service
+ * config, then from the defaults.
+ */
 export interface RetryOverrides {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
   readonly retries?: RetryOptions | false | undefined;
@@ -44,7 +47,7 @@ const maxRetries = 100;
 /**
  * Checks and copies the option `attemptTimeoutMs`.
  *
- * @param createError - creates the error to throw; its argument begins with the name of the option
+ * @param createError - creates the error to throw from a problem; the problem begins with the name of the option
  */
 export function checkAttemptTimeout(
   value: unknown,
@@ -72,7 +75,7 @@ export function checkAttemptTimeout(
 /**
  * Checks and copies the option `retries`.
  *
- * @param createError - creates the error to throw; its argument begins with the name of the option
+ * @param createError - creates the error to throw from a problem; the problem begins with the name of the option
  */
 export function checkRetries(value: unknown, createError: CreateError): RetryOptions | false | undefined {
   if (value === undefined || value === false) return value;

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js';
 import type { TransportFactory } from './transport.js';
 
-/** Port to time, randomness and the network. A whole system can run in virtual time. */
+/** Port to time, randomness and the network. With a runtime of its own, a test can run a clerk in virtual time. */
 export interface Runtime extends Clock {
   /** Creates the transport that connects to endpoints. */
   readonly transport: TransportFactory;

@@ -20,13 +20,13 @@ export interface TransportRequest {
 
 /**
  * Callbacks for one request, with undici's signatures. Order: `onConnect`, any number of `onHeaders` with a 1xx status,
- * one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any point;
- * without a preceding `onConnect`, no byte of the request was written.
+ * one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any point. If
+ * `onConnect` was not called before, no byte of the request was written.
  */
 export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
-  /** The async context of the call, in which a request that was queued is sent. Default: any. */
+  /** Async context of the call. A request that was queued is sent in this context. Default: any context. */
   readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
@@ -72,20 +72,20 @@ export interface Channel {
   /**
    * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - whether to avoid connections that were idle for a second or longer, since the server may be
-   * closing them
+   * @param freshOnly - whether to avoid connections that were idle for a second or longer; the server may be closing such
+   * a connection
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Gives up a request before `onConnect`: removes it from the queue, and limits the time of a socket that is still
-   * connecting if no other request waits for it. The handler may still get `onConnect`, which must throw, or `onError`.
-   * Without this method, a cancelled request stays queued until its `onConnect` throws.
+   * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other request
+   * waits for a socket that is still connecting, limits the time of that socket. The handler may still get `onError`, or
+   * `onConnect`, which must throw. Without this method, a cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
    * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use. If false,
-   * an unsent request waits for its connection to be established. Default: never.
+   * an unsent request waits for its connection to be established. Without this method: false for every request.
    */
   isQueued?(handler: RequestHandler): boolean;
   /**
@@ -99,19 +99,18 @@ export interface Channel {
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Default:
-   * never. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without this
+   * method: false for every error. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Replaces the established connections: closes idle ones at once and busy ones after their requests. Called when the
-   * endpoint did not respond, since its connections may be half-open.
+   * Replaces the established connections: closes idle connections at once, and busy connections after their requests.
+   * Called when the endpoint did not respond, since its connections may then be half-open.
    */
   resetConnections(): void;
   /**
-   * Switches to the next address of the endpoint, unless another request has already switched away from the failed
-   * address `from`. Returns false when all addresses have failed since the last success; the channel then uses the
-   * first address again.
+   * Switches to the next address of the endpoint, if the channel still uses the failed address `from`. Returns false when
+   * all addresses have failed since the last success. The channel then uses the first address again.
    */
   nextAddress(from: Address): boolean;
   /** Closes the channel after the requests in flight. */
