@@ -174,11 +174,8 @@ test.each([
   ['acquire', { retries: false }],
   ['ready', { affinity: 'a' }],
 ] as const)('%s(%j) is rejected', async (method, options) => {
-  const error = await clerkErrorOf(
-    cluster()
-      .clerk.bind('/s')
-      [method](options as never),
-  );
+  const binding = cluster().clerk.bind('/s');
+  const error = await clerkErrorOf(binding[method](options as never));
   expect(error.code).toBe('CONFIG_INVALID');
   expect(error.message).toContain(`unknown option '${String(Object.keys(options)[0])}'`);
 });

@@ -91,7 +91,8 @@ test('attributes may be named like members of Object.prototype', () => {
 });
 
 test('rejects invalid input and names the service and the problem', () => {
-  const idRule = 'must have an id (default: the first address) of 1 to 128 printable ASCII characters without spaces; got';
+  const idRule =
+    'must have an id (default: the first address) of 1 to 128 printable ASCII characters without spaces; got';
   const wrong: [unknown, string][] = [
     [undefined, 'must be an address, or an object with an address; got undefined'],
     [null, 'must be an address, or an object with an address; got null'],
@@ -126,10 +127,7 @@ test('rejects invalid input and names the service and the problem', () => {
     [{ address, id: '' }, `${idRule} ''`],
     [{ address, id: 'a b' }, `${idRule} 'a b'`],
     [{ address, id: 'ä' }, `${idRule} '\\u00e4'`],
-    [
-      { address, id: 'i'.repeat(129) },
-      `${idRule} '${'i'.repeat(80)}…'`,
-    ],
+    [{ address, id: 'i'.repeat(129) }, `${idRule} '${'i'.repeat(80)}…'`],
     [{ address, id: 7 }, `${idRule} 7`],
     ['unix:/run/my sock', `${idRule} 'unix:/run/my sock'`],
   ];
