@@ -43,8 +43,8 @@ export interface EndpointChannels {
   /** Channel over all addresses of the endpoint. */
   readonly channel: Channel;
   /**
-   * Channel over the addresses of the endpoint with TLS. Equals `channel` when all addresses have TLS; undefined when no
-   * address has TLS.
+   * Channel over the addresses of the endpoint with TLS. Equals `channel` when all addresses have TLS; undefined when
+   * no address has TLS.
    */
   readonly tlsChannel: Channel | undefined;
 }
@@ -52,8 +52,8 @@ export interface EndpointChannels {
 /** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
-   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial: an attempt at another endpoint
-   * joins the trial after 20 ms.
+   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial: an attempt at another
+   * endpoint joins the trial after 20 ms.
    */
   readonly isTrial: boolean;
   /**

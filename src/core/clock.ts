@@ -14,8 +14,8 @@ export interface Clock {
   /** Monotonic time, in ms, with fractions, above 0. May stand still while the machine sleeps. */
   now(): number;
   /**
-   * Wall-clock time, in ms since 1970. May jump, so a caller also compares the monotonic clock: a jump may then shorten a
-   * lifetime, but cannot extend a lifetime.
+   * Wall-clock time, in ms since 1970. May jump, so a caller also compares the monotonic clock: a jump may then shorten
+   * a lifetime, but cannot extend a lifetime.
    */
   wallNow(): number;
   /** Returns a random number, uniform in [0, 1). */

@@ -103,7 +103,8 @@ export class ClerkError extends Error {
   readonly remainingMs: number | undefined;
 
   /**
-   * @param message - a sentence without a full stop: what was wrong, with names and numbers, and what the program can do
+   * @param message - a sentence without a full stop: what was wrong, with names and numbers, and what the program can
+   *   do
    */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

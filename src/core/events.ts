@@ -99,8 +99,8 @@ export type ClerkEvent = keyof ClerkEventMap;
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
   /**
-   * Whether an event has a listener. Called before the payload of the event is built, so that an event without a listener
-   * costs nothing.
+   * Whether an event has a listener. Called before the payload of the event is built, so that an event without a
+   * listener costs nothing.
    */
   hasListeners(event: ClerkEvent): boolean;
   /** Calls all listeners; never throws. */

@@ -14,8 +14,8 @@ export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
  * Starts a service that has no endpoint. Concurrent calls of a service wait for the same start. Resolves to one or more
- * endpoints when the service can be called; rejects when the service could not be started. @see [B3](../../docs/background.md#b3),
- * [C6.1](../../docs/guarantees.md#c6-1)
+ * endpoints when the service can be called; rejects when the service could not be started. @see
+ * [B3](../../docs/background.md#b3), [C6.1](../../docs/guarantees.md#c6-1)
  */
 export type Factory = (
   context: FactoryContext,

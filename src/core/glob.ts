@@ -1,6 +1,6 @@
 /**
- * Globs: names with wildcards. A glob is never compiled to a RegExp, so that the time to match is at most proportional to
- * the length of the glob times the length of the name.
+ * Globs: names with wildcards. A glob is never compiled to a RegExp, so that the time to match is at most proportional
+ * to the length of the glob times the length of the name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';

@@ -37,7 +37,8 @@ export interface Health {
   /**
    * Called when an attempt is cancelled because another attempt of the same call was accepted.
    *
-   * @param elapsedMs - time since the start of the cancelled attempt, in ms; a lower bound of the latency of the endpoint
+   * @param elapsedMs - time since the start of the cancelled attempt, in ms; a lower bound of the latency of the
+   *   endpoint
    * @param usualMs - as in {@link Health.responseReceived}
    */
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;

@@ -101,8 +101,8 @@ export interface IdempotencyStore {
 
   /**
    * Removes the records of all calls created before `createdBefore`, in ms since 1970, including running calls. From
-   * then on, `begin` must resolve to `expired` for every call that is as old as a removed call, or older. The store must
-   * record that limit before the removal, must never forget the limit, and must not read a clock.
+   * then on, `begin` must resolve to `expired` for every call that is as old as a removed call, or older. The store
+   * must record that limit before the removal, must never forget the limit, and must not read a clock.
    */
   expire(createdBefore: number): Promise<void>;
 

@@ -5,7 +5,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface InboundRequest {
-  /** Deadline of the request, in ms on the monotonic clock; Infinity without a deadline. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /**
+   * Deadline of the request, in ms on the monotonic clock; Infinity without a deadline. @see
+   * [C2.2](../../docs/guarantees.md#c2-2)
+   */
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;

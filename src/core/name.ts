@@ -2,7 +2,10 @@
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
-/** Maximum length of a name. The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2) */
+/**
+ * Maximum length of a name. The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see
+ * [C8.2](../../docs/guarantees.md#c8-2)
+ */
 const maxBytes = 247;
 const maxSegments = 16;
 /** The maximum length of a DNS label. */

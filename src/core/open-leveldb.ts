@@ -20,8 +20,8 @@ export interface LeveldbHost {
  * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
  * @param damagedError - creates the error for a folder that cannot be opened; `problem` continues a sentence about the
  *   folder
- * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`; `FORBIDDEN` when another process uses
- *   the folder; the errors of `prepareFolder` and `damagedError`
+ * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`; `FORBIDDEN` when another process
+ *   uses the folder; the errors of `prepareFolder` and `damagedError`
  */
 export async function openLeveldb(
   folder: string,

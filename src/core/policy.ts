@@ -11,8 +11,8 @@ export interface PickContext {
 }
 
 /**
- * Returns one of the candidates that were passed to {@link Policy.prepare}; undefined to pick none. Called for each call;
- * must take constant time and allocate nothing.
+ * Returns one of the candidates that were passed to {@link Policy.prepare}; undefined to pick none. Called for each
+ * call; must take constant time and allocate nothing.
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
@@ -27,9 +27,9 @@ export interface Locality {
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
   /**
-   * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is `open`,
-   * the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no candidate is
-   * skipped.
+   * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is
+   * `open`, the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no
+   * candidate is skipped.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */

@@ -37,7 +37,9 @@ export interface BoundResolution {
   readonly ttlMs?: number;
   /** Time for which the result will not change, in ms. Limits `ttlMs`. @see [G4](../../docs/background.md#g4) */
   readonly guaranteedMs?: number;
-  /** Decimal number that grows with every change. The clerk rejects a result with a lower number than its last result. */
+  /**
+   * Decimal number that grows with every change. The clerk rejects a result with a lower number than its last result.
+   */
   readonly revision?: string;
   /** Text that changes when the registry loses its data. Only revisions of the same incarnation are compared. */
   readonly incarnation?: string;
@@ -147,8 +149,8 @@ export interface Registry {
   /** Lists the names that match a glob. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
   /**
-   * Finds endpoints of the services whose names match a glob. Each entry of the filter requires a value of `zone`, `host`,
-   * `version` or an attribute of the endpoint.
+   * Finds endpoints of the services whose names match a glob. Each entry of the filter requires a value of `zone`,
+   * `host`, `version` or an attribute of the endpoint.
    */
   search?(
     glob: string,
@@ -174,9 +176,10 @@ export interface Registry {
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
    * Receives reports about endpoints that this clerk cannot reach, and about suspect and {@link
-   * BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, never while another
-   * call of `report` is in flight. A report that stays true is repeated every few seconds. A rejection has no effect.
-   * The call must settle soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
+   * BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, never while
+   * another call of `report` is in flight. A report that stays true is repeated every few seconds. A rejection has no
+   * effect. The call must settle soon after the signal aborts, and must not keep the process alive. @see
+   * [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

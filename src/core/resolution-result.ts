@@ -38,7 +38,10 @@ export interface ResolvedService {
   readonly requestedAt: number;
   /** When the request was sent, in ms since 1970 on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
-  /** Whether the result has expired and is used because the registry has not delivered a newer one. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /**
+   * Whether the result has expired and is used because the registry has not delivered a newer one. @see
+   * [C1.4](../../docs/guarantees.md#c1-4)
+   */
   readonly stale: boolean;
 }
 

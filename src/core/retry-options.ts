@@ -32,8 +32,8 @@ export interface RetryOptions {
 }
 
 /**
- * Retry settings of one level. A field that the request leaves undefined is taken from the binding, then from the service
- * config, then from the defaults.
+ * Retry settings of one level. A field that the request leaves undefined is taken from the binding, then from the
+ * service config, then from the defaults.
  */
 export interface RetryOverrides {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;

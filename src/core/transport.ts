@@ -72,15 +72,16 @@ export interface Channel {
   /**
    * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - whether to avoid connections that were idle for a second or longer; the server may be closing such
-   * a connection
+   * @param freshOnly - whether to avoid connections that were idle for a second or longer; the server may be closing
+   *   such a connection
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other request
-   * waits for a socket that is still connecting, limits the time of that socket. The handler may still get `onError`, or
-   * `onConnect`, which must throw. Without this method, a cancelled request stays queued until its `onConnect` throws.
+   * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other
+   * request waits for a socket that is still connecting, limits the time of that socket. The handler may still get
+   * `onError`, or `onConnect`, which must throw. Without this method, a cancelled request stays queued until its
+   * `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
@@ -89,8 +90,8 @@ export interface Channel {
    */
   isQueued?(handler: RequestHandler): boolean;
   /**
-   * Establishes a connection without sending a request; rejects when the connection fails. Aborting the signal stops the
-   * attempt to connect.
+   * Establishes a connection without sending a request; rejects when the connection fails. Aborting the signal stops
+   * the attempt to connect.
    */
   connect(signal?: AbortSignal): Promise<void>;
   /**
@@ -99,8 +100,8 @@ export interface Channel {
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without this
-   * method: false for every error. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without
+   * this method: false for every error. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
@@ -109,8 +110,8 @@ export interface Channel {
    */
   resetConnections(): void;
   /**
-   * Switches to the next address of the endpoint, if the channel still uses the failed address `from`. Returns false when
-   * all addresses have failed since the last success. The channel then uses the first address again.
+   * Switches to the next address of the endpoint, if the channel still uses the failed address `from`. Returns false
+   * when all addresses have failed since the last success. The channel then uses the first address again.
    */
   nextAddress(from: Address): boolean;
   /** Closes the channel after the requests in flight. */
