@@ -25,7 +25,7 @@ export class CallTracker {
     if (--this.#count === 0) this.#onIdle?.();
   }
 
-  /** From now on, `start` and `assertOpen` throw. */
+  /** After this call, `start` and `assertOpen` throw. */
   close(): void {
     this.#isClosed = true;
   }
@@ -36,8 +36,8 @@ export class CallTracker {
   }
 
   /**
-   * Resolves when the last call has finished or {@link CallTracker.stopWaiting} is called. Called once, and only while
-   * calls are in flight.
+   * Resolves when the last call has finished or {@link CallTracker.stopWaiting} is called. Must be called
+   * at most once, while calls are in flight.
    */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));

@@ -18,15 +18,15 @@ import type { Resolved } from './resolved.js';
 export interface Clerk extends AsyncDisposable {
   /**
    * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes to
-   * the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not that option's
-   * dispatcher.
+   * the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not the
+   * dispatcher of the option.
    */
   readonly dispatcher: Dispatcher;
 
   /**
-   * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` is a name in reverse order:
-   * `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does; its
-   * cause is a {@link ClerkError}.
+   * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` has the segments of a name in
+   * reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as
+   * `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
@@ -39,8 +39,9 @@ export interface Clerk extends AsyncDisposable {
   bind(name: string, options?: BindOptions): Binding;
 
   /**
-   * Makes a request to a path that begins with the name of a service. If several prefixes name services, the longest is
-   * called. The time to look up the prefixes counts against the timeout of the call.
+   * Makes a request to a path that begins with the name of a service. If several prefixes of the path name services,
+   * the service with the longest name is called. The time to look up the prefixes counts against the timeout of the
+   * call.
    *
    * @param path - the name of a service followed by the path within the service, for example
    *   `/shop/orders/orders/7?full=1`
@@ -50,7 +51,7 @@ export interface Clerk extends AsyncDisposable {
   request(path: string, options?: Omit<RequestOptions, 'path'>): Promise<ClerkResponse>;
 
   /**
-   * Looks a name up, or returns the cached result until the result expires.
+   * Looks a name up. A cached result is returned until that result expires.
    *
    * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
    *   `CLERK_CLOSED`
@@ -68,8 +69,8 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Lists the services whose names match a glob, each with the endpoints that match a filter.
    *
-   * @param filter - required values of `zone`, `host`, `version` or attributes, for example `{ zone: 'a' }`; `{}` matches
-   *   all endpoints
+   * @param filter - required values of `zone`, `host`, `version` or attributes, for example `{ zone: 'a' }`; `{}`
+   *   matches all endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as {@link
    *   Clerk.resolve}
    * @see [Naming N7](../../docs/background.md#n7)
@@ -115,8 +116,8 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Closes the clerk without waiting for calls in flight. May be called repeatedly.
    *
-   * @param error - error with which the calls in flight fail; an error that is not a `ClerkError` becomes the cause of a
-   *   `CLERK_CLOSED` error. Default: `CLERK_CLOSED`
+   * @param error - error with which the calls in flight fail; an error that is not a `ClerkError` becomes the cause of
+   *   a `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`
    */
   destroy(error?: Error | null): Promise<void>;
 

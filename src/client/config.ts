@@ -20,7 +20,7 @@ export interface ClerkConfig {
   readonly root: string;
   readonly tls: TlsOptions;
   readonly connections: number;
-  /** Undefined: derived from the maximum number of open files. */
+  /** Undefined: half of the maximum number of files that the process may have open. */
   readonly maxSockets: number | undefined;
   readonly maxPending: number;
   readonly closeTimeoutMs: number;
@@ -46,9 +46,9 @@ export const defaults = Object.freeze({
   maxNames: 10_000,
   /** Timeout of a lookup in the registry, in ms. */
   lookupTimeoutMs: 5_000,
-  /** Longest use of an expired resolution, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** Time for which an expired resolution may be used, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Second attempts of hedged calls per call in any 10 s. */
+  /** Maximum number of second attempts by hedging in any 10 s, as a fraction of the calls in these 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
@@ -70,7 +70,7 @@ const clerkKeys = Object.keys({
 } satisfies Record<keyof ClerkOptions, true>);
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
-/** Keys of the option `undici`. Others are rejected, because undici would ignore a misspelt key. */
+/** Keys of the option `undici`. Any other key is rejected, because undici would ignore a misspelt key. */
 const undiciKeys = [
   'allowH2',
   'autoSelectFamily',

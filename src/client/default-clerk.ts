@@ -39,7 +39,7 @@ export interface ClerkDependencies {
   readonly fetch: ClerkFetch;
   /** Controller whose signal aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
-  /** Called at most once. */
+  /** Closes the registry. Called at most once. */
   readonly closeRegistry: () => Promise<void>;
   /** Writes unsaved resolutions to the snapshot file. Never rejects. */
   readonly saveSnapshot: () => Promise<void>;
@@ -180,7 +180,7 @@ export class DefaultClerk implements Clerk {
       count === 0
         ? 'the registry or a connection did not close'
         : `${String(count)} ${count === 1 ? 'call or response body has' : 'calls or response bodies have'} not ended; read or discard each response body, and release each acquired endpoint`;
-    logger.warn(`clerk.close() destroys what is left after ${afterMs}: ${left}`);
+    logger.warn(`clerk.close() waited ${afterMs} and now destroys what is left: ${left}`);
     const error = `The clerk was closed, and the call did not end within ${afterMs}`;
     await this.#destroyCalls(new ClerkError('CLERK_CLOSED', error));
     this.#closeRegistry().catch((cause: unknown) =>
@@ -213,8 +213,8 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // 'error' is accepted although the clerk has no such event. Otherwise the function `events.on()` of `node:events`
-  // would fail, because this function also adds a listener for 'error'.
+  // 'error' is accepted although the clerk has no such event: the function `events.on()` of `node:events` also adds a
+  // listener for 'error'.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

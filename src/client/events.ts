@@ -18,8 +18,8 @@ const eventNames: readonly ClerkEvent[] = [
 ];
 
 /**
- * Events that are emitted in the async context of the call to which they belong. Other events belong to no call, and are
- * emitted in the context in which the clerk was created.
+ * Events that are emitted in the async context of the call to which they belong. Other events belong to no call, and
+ * are emitted in the context in which the clerk was created.
  */
 const callEvents: ReadonlySet<ClerkEvent> = new Set(['resolved', 'picked', 'attempt', 'failover', 'started']);
 
@@ -83,7 +83,10 @@ export class ClerkEvents implements EventSink {
     this.#updateListenedEvents(event);
   }
 
-  /** Logs errors of a listener. eventemitter3 would throw them to the clerk and skip the remaining listeners. */
+  /**
+   * Returns a function that calls `listener` and logs its errors. eventemitter3 would throw such an error to the clerk,
+   * and skip the remaining listeners.
+   */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {

@@ -16,7 +16,8 @@ import { checkSignal } from './option-checks.js';
 type FetchCallOptions = Omit<CallOptions, 'signal'>;
 
 /**
- * The signature of {@link Clerk.fetch}: `fetch` with the options of a call. These options require a host under `.clerk`.
+ * The signature of {@link Clerk.fetch}: `fetch`, with the options of a call in `init`. The options of a call require a
+ * host under `.clerk`.
  */
 export type ClerkFetch = (
   input: string | URL | Request,
@@ -42,7 +43,7 @@ export class HostRouter {
     this.#bindings = bindings;
   }
 
-  /** Dispatches a request to a host under `.clerk`. Never throws: every failure is passed to the handler. */
+  /** Dispatches a request whose host is under `.clerk`. Never throws: every failure is passed to the handler. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
@@ -124,7 +125,10 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
 class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;
-  /** undici's `fetch` makes a stream of the body, which can be sent only once. A retry needs the original body. */
+  /**
+   * The body that the program gave; undefined when that body is not in memory. undici's `fetch` turns the body into a
+   * stream, which can be sent only once, so a retry needs the original body.
+   */
   readonly #originalBody: unknown;
 
   constructor(dispatcher: FetchDispatcher, options: FetchCallOptions, body: unknown) {
@@ -147,8 +151,10 @@ class CallDispatcher implements FetchDispatcher {
 }
 
 /**
- * Runs a fetch that the caller's signal aborts, until the response body has ended. undici would keep a listener on the
- * caller's signal until its garbage collection.
+ * Runs a fetch that aborts when `callerSignal` aborts. The listener on `callerSignal` is removed when the response body
+ * has ended. A listener that undici adds would stay until garbage collection.
+ *
+ * @param fetch - starts the fetch, which must abort with the given signal
  */
 function fetchUntilAborted(
   callerSignal: AbortSignal,
@@ -177,7 +183,7 @@ function fetchUntilAborted(
   );
 }
 
-/** Responses whose bodies the program may never read. */
+/** Removes the listener of a response when the response is garbage-collected before its body was read. */
 const abandonedResponses = new FinalizationRegistry((stopListening: () => void) => stopListening());
 
 function isStreamLike(body: unknown): boolean {

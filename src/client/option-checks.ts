@@ -21,7 +21,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
  * Checks that an object of options has only keys in `known`.
  *
  * @param subject - start of the error message
- * @param unsupported - names of options that a later version will have
+ * @param unsupported - keys for which the error message says that this version does not support the option
  */
 export function rejectUnknownKeys(
   given: object,
@@ -32,7 +32,7 @@ export function rejectUnknownKeys(
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
     if (unsupported.includes(key))
-      throw configError(`${subject}: option '${key}' is not supported by this version; remove it`);
+      throw configError(`${subject}: option '${key}' is not supported by this version; remove the option`);
     throw configError(`${subject}: unknown option '${key}'; known options are ${known.join(', ')}`);
   }
 }
@@ -59,7 +59,7 @@ export function checkString(value: unknown, key: string): string | undefined {
  * Checks that a value is an `AbortSignal`, undefined or null.
  *
  * @param subject - start of the error message
- * @returns the signal; undefined for null
+ * @returns the signal; undefined if `signal` is null
  */
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;

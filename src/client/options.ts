@@ -22,8 +22,8 @@ export interface ClerkOptions {
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses;
   /**
-   * File in which the clerk stores the last resolution of each name, so that a restarted program can call services while
-   * the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
+   * File in which the clerk stores the last resolution of each name, so that a restarted program can call services
+   * while the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
    *
    * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
@@ -32,12 +32,15 @@ export interface ClerkOptions {
   readonly root?: string;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions;
-  /** Maximum number of connections per endpoint, 1 … 10,000; as many again for calls of kind `once`. Default 64. */
+  /**
+   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use connections of their own, at most
+   * the same number. Default 64.
+   */
   readonly connections?: number;
   /**
    * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. A call that finds no free connection and
-   * no room for another socket waits until a connection closes. Health probes and registries do not count. Default:
-   * half of the files that the process may have open.
+   * no room for another socket waits until a connection closes. Sockets for health probes and registries do not count.
+   * Default: half of the files that the process may have open.
    */
   readonly maxSockets?: number;
   /**
@@ -46,26 +49,33 @@ export interface ClerkOptions {
    */
   readonly maxPending?: number;
   /**
-   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After that
-   * time, `close` destroys what is left and logs a warning. Default 30,000.
+   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After
+   * that time, `close` destroys what is left and logs a warning. Default 30,000.
    */
   readonly closeTimeoutMs?: number;
-  /** Host on which the program runs, which the policy `local-first` prefers. Default: the hostname of the machine. */
+  /**
+   * Name of the host on which the program runs. The policy `local-first` prefers endpoints on this host. Default: the
+   * hostname of the machine.
+   */
   readonly host?: string;
-  /** Zone of the host, which the policy `local-first` prefers after the host itself. Default: no zone. */
+  /**
+   * Zone in which the program runs. The policy `local-first` prefers endpoints in this zone to endpoints in other zones.
+   * Default: no zone.
+   */
   readonly zone?: string;
   /**
-   * Dispatcher for requests to hosts that are not under `.clerk`. The clerk never closes it. Default: undici's global
-   * dispatcher at the time of `createClerk`.
+   * Dispatcher for requests to hosts that are not under `.clerk`. The clerk never closes this dispatcher. Default:
+   * undici's global dispatcher at the time of `createClerk`.
    */
   readonly dispatcher?: Dispatcher;
   /**
-   * Options for undici's connection pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`,
-   * `connect`.
+   * Options for undici's connection pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`
+   * and `connect`.
    */
   readonly undici?: Readonly<Record<string, unknown>>;
   /**
-   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: the real ones.
+   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: those of
+   * the system.
    */
   readonly runtime?: Partial<Runtime>;
   /**
@@ -84,8 +94,8 @@ export interface BindOptions {
    */
   readonly version?: string;
   /**
-   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`, which uses `load-aware`
-   * among equally near endpoints.
+   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`. Among equally near
+   * endpoints, `local-first` picks as `load-aware` does.
    */
   readonly policy?: PolicyName | Policy | PolicyFunction;
   /**
@@ -94,24 +104,25 @@ export interface BindOptions {
    */
   readonly affinity?: string | ((path: string) => string | undefined);
   /**
-   * Number of endpoints that this clerk uses if the service has more, to limit the number of connections. An integer ≥ 12,
-   * or Infinity for all endpoints. Default 100.
+   * Number of endpoints that this clerk uses if the service has more, to limit the number of connections. An integer ≥
+   * 12, or Infinity for all endpoints. Default 100.
    *
-   * Each clerk uses its own random subset. `local-first` uses a subset each for the same host, the same zone and all other
-   * endpoints. The size doubles when a picked endpoint has many calls in flight. The policies `affinity` and `primary` and
-   * custom policies use all endpoints.
+   * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in the
+   * same zone, and elsewhere. The size doubles when a picked endpoint has many calls in flight. The policies `affinity`
+   * and `primary` and custom policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
   readonly subsetSize?: number;
   /**
-   * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config, otherwise 10,000.
+   * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config, otherwise
+   * 10,000.
    */
   readonly timeoutMs?: number;
   /**
-   * Attempt timeout in ms, above 0: a call that may be retried then starts a second attempt at another endpoint, and the
-   * first continues. An object bounds the timeout that is learned from the latencies of the route. Default: the setting of
-   * the service config, otherwise as in {@link AttemptTimeoutOptions}.
+   * Time in ms, above 0, after which a call that may be retried starts a second attempt at another endpoint. The first
+   * attempt continues. A number fixes the time. An object bounds the time, which is learned from the latencies of the
+   * route class. Default: the setting of the service config, otherwise as in {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /**
@@ -120,13 +131,13 @@ export interface BindOptions {
    */
   readonly retries?: RetryOptions | false;
   /**
-   * Request that checks whether an ejected endpoint responds again. `false`: only calls find that out. Bindings of one
-   * name share the setting; the last one applies. Default: `OPTIONS /`.
+   * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
+   * show whether the endpoint responds. All bindings of one name use the value that was set last. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false;
   /**
-   * Returns the route class of a request. Attempt timeouts are learned for each HTTP method and route class. Called for
-   * each request; should return few different strings. Default: the first segment of the path.
+   * Returns the route class of a request. Attempt timeouts are learned for each pair of HTTP method and route class.
+   * Called for each request; should return few different strings. Default: the first segment of the path.
    */
   readonly routeOf?: (method: string, path: string) => string;
   /**
@@ -143,7 +154,7 @@ export interface BindOptions {
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions;
-  /** Starts the service when it has no endpoint. Default: the registry starts the service, if the registry can. */
+  /** Starts a service that has no endpoint. Default: the registry starts the service, if the registry can. */
   readonly factory?: Factory;
 }
 

@@ -13,8 +13,8 @@ import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * The queries that a program makes to the registry. Every query except a watch has a timeout and keeps the process
- * alive.
+ * The queries that a program makes to the registry. A watch has no timeout and does not keep the process alive. Every
+ * other query has a timeout and keeps the process alive.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;

@@ -8,7 +8,7 @@ import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.
 export interface Resolved {
   /** The name that was looked up. */
   readonly name: string;
-  /** The name after following all links. */
+  /** The name that remains after all links were followed. */
   readonly canonical: string;
   /** Kind of the entry with the name `canonical`. */
   readonly kind: 'service';
@@ -24,7 +24,7 @@ export interface Resolved {
   readonly timeoutMs?: number;
   /** Attempt timeout of the service config: a number of ms, or bounds. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
-  /** Retries of the service config; `false`: none after the request was sent. */
+  /** Retries of the service config. `false`: a call is not retried after the request was sent. */
   readonly retries?: RetryOptions | false;
   /** Revision of the result, exactly as the registry sent the revision. */
   readonly revision: string;
