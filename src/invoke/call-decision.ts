@@ -141,7 +141,6 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
   if (attempt.isQueued) return joinIfNeeded;
-  if (isHopeless(call)) return [settle('deferred')];
   const isUnsent = attempt.stage === 'waiting';
   if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
     // A request that may be sent only once moves, as long as no byte of it was written.
@@ -216,16 +215,9 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   return [retry === 'never' ? settle('unknown') : { do: 'send' }];
 }
 
-/** Whether an earlier attempt may still be answered. */
+/** Whether an earlier attempt runs, other than at an ejected endpoint, which may have got the call as its probe. */
 function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boolean {
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
-}
-
-/** Whether only ejected endpoints could still give a better response than the deferred one. */
-function isHopeless(call: CallFacts): boolean {
-  const { kind, deferred, inFlight } = call;
-  if (kind === 'once' || deferred === 'none' || inFlight.some(({ isEjected }) => !isEjected)) return false;
-  return deferred === 'final' || !canJoin(call);
 }
 
 /** Waits for the attempts left. If all of them are late, one more attempt joins them. */

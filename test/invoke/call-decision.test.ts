@@ -293,47 +293,6 @@ describe('an attempt of a safe or idempotent call is late', () => {
   ]);
 });
 
-describe('a late attempt at an ejected endpoint is looked at again', () => {
-  checkRows([
-    [
-      'a deferred 404 is delivered, since the earlier attempt is not expected to be answered',
-      { ...racing(ejected(1)), deferred: 'final' },
-      isLate(ejected(1)),
-      'settle deferred',
-    ],
-    [
-      'a deferred 404 is kept while another attempt may be answered',
-      { ...racing(ejected(1), late(2)), attemptCount: 5, deferred: 'final' },
-      isLate(ejected(1)),
-      'suspect, wait 100',
-    ],
-    [
-      'a deferred 503 is kept, and another attempt joins',
-      { ...racing(ejected(1)), deferred: 'retryable' },
-      isLate(ejected(1)),
-      'suspect, join, wait 100',
-    ],
-    [
-      'a deferred 503 is delivered when no attempt is left',
-      { ...racing(ejected(1)), attemptCount: 5, deferred: 'retryable' },
-      isLate(ejected(1)),
-      'settle deferred',
-    ],
-    [
-      'without a deferred response the attempt continues',
-      { ...racing(ejected(1)), attemptCount: 5 },
-      isLate(ejected(1)),
-      'suspect, wait 100',
-    ],
-    [
-      "a 'once' call that was sent is not ended, since it may be executed",
-      { ...post, inFlight: [ejected(1)], deferred: 'final' },
-      isLate(ejected(1)),
-      'wait',
-    ],
-  ]);
-});
-
 describe("an attempt of a 'once' call is late", () => {
   const unsent = { ...post, inFlight: [connecting(1)] };
   checkRows([
