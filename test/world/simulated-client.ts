@@ -38,6 +38,8 @@ export class SimulatedClient implements AttemptObserver {
   /** One headers object for many calls. */
   readonly #sharedHeaders: Record<string, string> = {};
   readonly #aborts: CallerAborts;
+  /** Ids of the ejected endpoints. */
+  readonly #ejected = new Set<string>();
   #calls = 0;
 
   constructor(
@@ -113,6 +115,7 @@ export class SimulatedClient implements AttemptObserver {
       settledAt: undefined,
       outcome: undefined,
       attempts: [],
+      isFirstEndpointEjected: false,
       hasBrokenBody: false,
       refusedStreams: 0,
     };
@@ -161,6 +164,7 @@ export class SimulatedClient implements AttemptObserver {
     simulation.log(
       `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
     );
+    record.isFirstEndpointEjected = this.#ejected.has(record.attempts[0]?.endpoint ?? '');
     simulation.oracle.callSettled(record, outcome, simulation.runtime.now());
     this.#aborts.reached(record, 'ended');
   }
@@ -258,6 +262,7 @@ export class SimulatedClient implements AttemptObserver {
     });
     clerk.on('ejected', ({ name, endpoint, reason }) => {
       log(`${this.id} ejects ${endpoint}: ${reason}`);
+      this.#ejected.add(endpoint);
       coverage.hit(`ejected: ${reason}` as CoverageEvent);
       simulation.dominance.ejected(this.id, endpoint, reason);
       const { candidates } = this.binding(name).explain();
@@ -273,6 +278,7 @@ export class SimulatedClient implements AttemptObserver {
     });
     clerk.on('revived', ({ endpoint }) => {
       log(`${this.id} revives ${endpoint}`);
+      this.#ejected.delete(endpoint);
       coverage.hit('revived');
     });
     clerk.on('started', ({ name }) => {

@@ -12,6 +12,7 @@ export const habitKinds = [
   'caller-holds-body',
   'probe-fails',
   'probe-slow',
+  'probe-silent',
 ] as const;
 
 export type HabitKind = (typeof habitKinds)[number];

@@ -46,6 +46,8 @@ export interface DominanceOracleOptions {
  * - calls whose first attempt is cancelled before its connection is established, since the plain request has no connection either
  * - calls whose plain request is answered with 429 or 5xx, or whose response is refused by the parser: it fails, and waiting for
  *   a better answer is allowed. They must still end by their deadline, with an answer.
+ * - calls that end with the answer of another endpoint while the endpoint of their first attempt is ejected: it has had a fault, or
+ *   C9.2 is broken
  * - `json` calls whose plain response is cut in the middle of its body, and calls of any kind whose accepted response is cut
  *
  * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}),
@@ -149,6 +151,7 @@ export class DominanceOracle {
     const answer = `a plain request to ${call.attempts[0]?.endpoint ?? ''} gets ${statusCode} after ${(at - call.startedAt).toFixed(1)} ms`;
     if (outcome === undefined || settledAt === undefined)
       this.#options.violate('C9.1', `${id} has not ended, and ${answer}`);
+    else if (call.isFirstEndpointEjected && isAnswer(outcome)) return;
     else if (!isSuccess(outcome, statusCode))
       this.#options.violate(
         'C9.1',
@@ -192,6 +195,12 @@ export class DominanceOracle {
     const endedAt = Math.min(abortedAt ?? Infinity, destroyedAt ?? Infinity);
     return endedAt < Infinity && endedAt <= at + marginMs ? true : hasBrokenBody;
   }
+}
+
+function isAnswer(outcome: NonNullable<CallRecord['outcome']>): boolean {
+  if (outcome.ok) return true;
+  const { code } = outcome.error as ClerkError;
+  return code === 'BAD_STATUS' || code === 'RESPONSE_INVALID';
 }
 
 function isSuccess(outcome: NonNullable<CallRecord['outcome']>, plainStatus: number): boolean {

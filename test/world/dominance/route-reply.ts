@@ -29,10 +29,13 @@ export function drawRouteReply(
 function drawProbeReply(habits: CallerHabits, usualMs: number, coverage: Coverage): ServerReply {
   const isFailing = habits.has('probe-fails');
   const isSlow = habits.has('probe-slow');
+  const isSilent = habits.has('probe-silent');
+  if (isSilent) coverage.hit('habit:probe-silent');
   if (isFailing) coverage.hit('habit:probe-fails');
   if (isSlow) coverage.hit('habit:probe-slow');
   return {
     ...(isFailing && { statusCode: 500 }),
+    ...(isSilent && { behavior: 'hang' }),
     ...(isSlow && { delayMs: usualMs + slowProbeMs }),
   };
 }

@@ -61,18 +61,20 @@ export function drawIncident(random: RandomStream): Incident {
   const habit = habitsOf[kind];
   const isFast = kind === 'failing-answers' || kind === 'resets' || kind === 'refusals' || kind === 'killed';
   const majority = Math.floor(endpoints / 2) + 1;
-  const probes = random.one([undefined, undefined, 'probe-fails', 'probe-slow'] as const);
+  // An endpoint that answers no probe is rightly ejected when it answers nothing else for a second.
+  const silent = habit === undefined ? 'probe-silent' : undefined;
+  const probes = random.one([undefined, silent, 'probe-fails', 'probe-slow'] as const);
   return {
     kind,
     endpoints,
     affected:
       habit !== undefined ? 0 : isFast && random.chance(0.5) ? random.int(majority, endpoints - 1) : 1,
     beginsAt: 1_500,
-    endsAt: 1_500 + (isFast ? 5_000 : random.one([800, 2_000, 4_000])),
+    endsAt: 1_500 + (isFast ? 6_000 : habit !== undefined ? 5_000 : random.one([800, 2_000, 4_000])),
     statusCode: random.one([500, 502, 503, 503, 504]),
     exemptsProbes: random.chance(0.5),
     // 2 % of few calls is less than one call per return of a failing endpoint.
-    callsPerSecond: random.one(kind === 'failing-answers' ? [100, 150] : [30, 60, 100, 150]),
+    callsPerSecond: random.one(kind === 'failing-answers' ? [100, 150] : [60, 100, 150]),
     habits: [habit, probes].filter((each) => each !== undefined),
   };
 }
