@@ -198,7 +198,7 @@ export interface Launcher {
    */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;
-  /** Stops a service, resets its start backoff, and starts it again. */
+  /** Stops a service, resets the start backoff, and starts the service again. */
   reset(request: StopRequest): Promise<LaunchResponse>;
   hasManifest(manifest: string): boolean;
   /** The started services keep running. @see [T6](../../docs/background.md#t6) */

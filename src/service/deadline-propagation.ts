@@ -9,7 +9,7 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or an HTTP/2 stream that show whether it has closed and is complete. */
+/** The members of a response or an HTTP/2 stream that show the close, and whether the response is complete. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;

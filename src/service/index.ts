@@ -101,8 +101,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
  * pass unchanged. `Idempotency-Key` counts as a key only in the form of `clerk-call-id`.
  *
- * The request body is buffered before the handler runs. The response is sent while the handler writes it, and stored
- * without trailers.
+ * The request body is buffered before the handler runs. The response is sent while the handler writes. Trailers are not
+ * stored.
  *
  * If a durable store has recorded a request of a process that died, a retry gets `unknown`. A store in memory lacks the
  * requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of an earlier

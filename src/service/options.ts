@@ -21,7 +21,9 @@ export interface AdvertiseOptions {
   readonly address: ServerOrAddress;
   /** Semver version of the service. Default: none. */
   readonly version?: string;
-  /** Registry addresses. Default: those of the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
+  /**
+   * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`.
+   */
   readonly registry?: string | readonly string[];
   /**
    * Lease duration, in ms: 1,000 to 604,800,000 (7 d). The lease is renewed after a third of this time. Default 10,000.

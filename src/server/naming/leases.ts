@@ -76,7 +76,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations to remove now. Each call returns a registration again until it is released or tracked.
+   * Returns the registrations to remove now. Each call returns a registration again until `release` or `track` is
+   * called with the registration.
    */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);

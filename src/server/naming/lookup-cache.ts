@@ -148,8 +148,8 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // A directory without an entry is not cached, because it depends on the names below it. A frozen entry is not
-    // cached, because the guarantee of the entry shrinks with time.
+    // A directory without an entry is not cached, because the lookup depends on the names below the directory. A frozen
+    // entry is not cached, because the guarantee of the entry shrinks with time.
     if (record !== undefined && !this.#hasFrozen(entries)) this.#store(name, lookup);
     return lookup;
   }

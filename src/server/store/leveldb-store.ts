@@ -21,8 +21,8 @@ const tallyKey = '\0census';
  * `load` creates the folder. `load` rejects with a {@link ClerkError}:
  *
  * - `CONFIG_INVALID` when the package `classic-level` is not installed, or the path is not a folder,
- * - `FORBIDDEN` when another user owns or can write to the folder, when the path is a symbolic link, or when another
- *   process uses the folder,
+ * - `FORBIDDEN` when the path is a symbolic link, another user owns or can write to the folder, or another process uses
+ *   the folder,
  * - `REGISTRY_INVALID` when a record is damaged or missing.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
@@ -111,7 +111,7 @@ class LevelDbStore implements Store {
       batch.put(tallyKey, withChecksum(tallyKey, this.#tally.text));
       await batch.write({ sync: true });
     } catch (error) {
-      // It is unknown which changes reached the disk. Every later write must fail until the store is loaded again.
+      // The changes may or may not be on disk. Every later write must fail until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
         `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,

@@ -4,15 +4,17 @@ import type { NodeRequest } from './node-types.js';
 /** A complete request body. Either {@link restore} or {@link discard} must be called. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Puts the body back, so that the handler can read it. */
+  /** Puts the body back, so that the handler can read the body. */
   restore(): void;
   /** Drops the body of a handler that will not run. */
   discard(): void;
 }
 
 /**
- * Why a request body could not be buffered: the client closed the connection, the body exceeds the limit, or another
- * reader has started to read the body.
+ * Why a request body could not be buffered:
+ * - `aborted`: the client closed the connection
+ * - `too-large`: the body exceeds the limit
+ * - `already-read`: another reader has started to read the body
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 

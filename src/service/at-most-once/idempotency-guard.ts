@@ -84,8 +84,8 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // The store is not durable, so an earlier process may have run a call that the store does not contain. With epoch
-    // 0, there was no earlier process.
+    // The store is not durable and lacks the calls that an earlier process has run. With epoch 0, there was no earlier
+    // process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? rejections.keyExpired()

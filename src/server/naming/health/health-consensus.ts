@@ -75,7 +75,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Number of suspect endpoints, including those that lookups show as `up` because the service has no other. */
+  /** Number of suspect endpoints, including suspect endpoints that lookups show as `up` in panic mode. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -107,7 +107,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** @param claimsHealthy - whether the endpoint states in the renewal that it works although it is suspect */
+  /** @param claimsHealthy - whether the renewal of a suspect endpoint states that the endpoint works */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;

@@ -1,6 +1,6 @@
 import { compareNames } from '../../../core/name.js';
 
-/** Returns a string that sorts after all names below `name` and before every name that follows them. */
+/** Returns a string that sorts after `name` and all names below `name`, and before every other later name. */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }

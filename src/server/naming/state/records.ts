@@ -50,7 +50,7 @@ export type PendingChange =
   /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/** A registered endpoint. `json` is kept because lookups show an endpoint far more often than commands read it. */
+/** A registered endpoint. `json` is kept because lookups, which show the JSON, are far more frequent than commands. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;

@@ -56,7 +56,7 @@ export class GroupCommit {
    * Writes changes together: all of them or none. Resolves with the records before the changes, once the changes are on
    * disk.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when the changes are not, or may not be, on disk
+   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed, so that the changes may be missing on disk
    */
   write(changes: readonly KeyChange[], expiredBefore = 0): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);

@@ -110,7 +110,7 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   /**
-   * Drops the oldest responses to make room for a response. Returns the response; undefined when it has more than
+   * Drops the oldest responses to make room for a response. Returns the response; undefined for a response above
    * `maxBytes`.
    */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
