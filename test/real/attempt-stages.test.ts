@@ -111,7 +111,7 @@ describe.each(neverSent)('never sent: %s', (_what, make, code) => {
 
     expect(await reply.body.json()).toEqual({ ok: true });
     expect(reply.attempts).toBe(2);
-    // A late attempt that may be sent twice goes on until the second one is answered.
+    // A late attempt that may be sent twice continues until the second one is answered.
     const joined = code === 'ATTEMPT_TIMEOUT' && kind !== 'once';
     expect(outcomes.map(({ stage, code }) => [stage, code])).toEqual([
       ['waiting', joined ? 'SUPERSEDED' : code],
@@ -185,7 +185,7 @@ describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
 });
 
 describe('garbage instead of a response', () => {
-  test.each(kinds)('%s is not retried, and sets no endpoint aside', async (kind) => {
+  test.each(kinds)('%s is not retried, and ejects no endpoint', async (kind) => {
     const { trouble, healthy, orders } = await setUp(raw('garbage'));
 
     const error = await clerkErrorOf(orders.request({ path: '/orders/7', method: methods[kind], kind }));
