@@ -6,16 +6,22 @@ export interface RegistryRequest {
   readonly path: string;
   /** Query parameters of a GET. */
   readonly query?: Readonly<Record<string, string>>;
-  /** A value that is sent as JSON, or the bytes of lines of JSON. Only an import may exceed 64 KiB. */
+  /**
+   * A `Uint8Array` must contain lines of JSON and is sent unchanged. Any other value is sent as JSON. The server
+   * rejects a body above 64 KiB, except that of an import.
+   */
   readonly body?: unknown;
   /**
    * Timeout from the connection to the response headers, in ms. Default 3,000. The timeout from the headers to the end
-   * of the body is equal, but at least 3,000 ms.
+   * of the body has the same value, but is at least 3,000 ms.
    */
   readonly headersTimeoutMs?: number;
   /** Maximum size of the response body, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
-  /** Whether a failure after the request was sent has `execution: 'unknown'`, even after an abort. Default false. */
+  /**
+   * Whether the request changes the registry. When such a request was sent and its response is lost, the error has
+   * `execution: 'unknown'`. An abort after sending also counts as a lost response. Default false.
+   */
   readonly isChange?: boolean;
 }
 
@@ -32,16 +38,19 @@ export interface RegistryResponse {
 export interface StreamEvent {
   readonly type: string;
   readonly id: string;
-  /** Parsed JSON. */
+  /** The parsed JSON text of the event. */
   readonly data: unknown;
 }
 
 export interface StreamListener {
-  /** Called when bytes have arrived, also for bytes that are not an event. */
+  /** Called when bytes have arrived, even if the bytes complete no event. */
   onActivity(): void;
   /** Called for each event, in order; never after `onEnd`. */
   onEvent(event: StreamEvent): void;
-  /** Called once, when the stream has ended or could not be opened; never before `stream` has returned or after a stop. */
+  /**
+   * Called once, when the stream has ended or could not be opened. Not called before `stream` has returned. Not called
+   * after the stream was stopped.
+   */
   onEnd(error: ClerkError): void;
 }
 
@@ -50,8 +59,8 @@ export interface RegistryConnection {
   /** Address of the server, for error messages. */
   readonly url: string;
   /**
-   * Sends a request. Resolves to the complete response with any status. Rejects with the reason of `signal` when
-   * `signal` aborts.
+   * Sends a request. Resolves to the complete response, whatever its status. Rejects with the reason of `signal` when
+   * `signal` aborts, except for a change that was already sent.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when no response was received in time; `REGISTRY_INVALID` when
    * the response is not one of a registry server.

@@ -68,7 +68,7 @@ export class EventStream implements RequestHandler {
     this.#client.dispatch(request, this);
   }
 
-  /** The listener is not called again. */
+  /** Closes the connection. The listener is not called again. */
   stop(): void {
     this.#isStopped = true;
     this.#closeConnection();

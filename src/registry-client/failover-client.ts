@@ -8,15 +8,19 @@ const hedgeDelayMs = 500;
 /** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
-  /** Whether the request is also sent to the next server after 500 ms; only for requests that change nothing. */
+  /**
+   * Whether the request is also sent to the next server when no response has arrived within 500 ms. Must be false for a
+   * request that changes the registry.
+   */
   readonly hedged: boolean;
-  /** When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
+  /** Converts a response to the result. When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
 /**
- * Client of several equivalent registry servers, beginning with the server that responded last. The next server is tried
- * after no response, an invalid response, or the response that a server is unavailable. Any other error is the result.
+ * Client of several equivalent registry servers. Each request goes first to the server that responded last. The next
+ * server is tried when a server does not respond, sends an invalid response, or responds that the server is
+ * unavailable. Any other error is thrown at once.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
@@ -29,18 +33,19 @@ export class FailoverClient {
     this.#clock = clock;
   }
 
-  /** Beginning with the server that responded last. */
+  /** The connections to all servers, beginning with the server that responded last. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** Makes a server the first that later requests try. */
+  /** Makes later requests begin with this server. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }
 
   /**
-   * Sends a request that may be repeated, until a server responds. Resolves to the result of `parse`.
+   * Sends a repeatable request to one server after the other, until a server sends a valid response. Resolves to the
+   * result of `parse`.
    *
    * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
    * sent a valid response
@@ -168,7 +173,7 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether the next server should be tried after this error of a server. */
+/** Whether a request that failed with `error` at one server should be sent to the next server. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||

@@ -11,7 +11,7 @@ import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from
 export interface HttpConnectionOptions {
   readonly clock: Clock;
   readonly tls: TlsOptions;
-  /** Called when the first request or stream starts. */
+  /** Loads undici. Not called before the first request or stream. */
   readonly undici: () => UndiciModule;
 }
 
@@ -21,8 +21,8 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * Creates a connection to one registry server: JSON over HTTP, with one timeout each for connecting, headers and body.
- * A request that is aborted before it is sent is never sent.
+ * Creates a connection to one registry server: JSON over HTTP, with separate timeouts for the connection, the response
+ * headers and the body. A request that is aborted before it is sent is never sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -65,7 +65,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
         headersTimeout: 0,
-        // The listener knows the heartbeat interval and measures the silence.
+        // The listener of the stream knows the heartbeat interval, and measures the time without bytes.
         bodyTimeout: 0,
       }),
       {
@@ -261,7 +261,10 @@ function unreachableError(url: string, error: unknown): ClerkError {
   );
 }
 
-/** Whether undici refused to parse a response. The parser also reports a connection that closed within a response. */
+/**
+ * Whether the bytes of the response are not valid HTTP. undici's parser also fails when a connection closes within a
+ * response, which does not count.
+ */
 function isInvalidResponse(error: unknown): boolean {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;
   return (

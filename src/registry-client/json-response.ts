@@ -2,7 +2,10 @@ import { ClerkError } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
-/** Default maximum size of a response body, in bytes: twice a lookup result with 10,000 endpoints of 200 bytes. */
+/**
+ * Default maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200
+ * bytes each.
+ */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
 /** The status of a response, and the headers that the client uses. */
@@ -16,8 +19,8 @@ export interface ResponseHead {
 /**
  * Reads the head of a response.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding, which makes its decoded size
- * unbounded
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding. The decoded size of such a body
+ * would be unbounded.
  * @see [A8](../../docs/guarantees.md#a8)
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
@@ -62,7 +65,7 @@ export class JsonBodyReader {
     this.#chunks.push(chunk);
   }
 
-  /** Returns the parsed body; undefined when the body is not JSON. */
+  /** Returns the parsed body; an array for lines of JSON; undefined when the body is not JSON. */
   parse(contentType: string): unknown {
     const text = Buffer.concat(this.#chunks).toString('utf8');
     try {
@@ -75,7 +78,7 @@ export class JsonBodyReader {
   }
 }
 
-/** Returns the body of a successful response. @throws {@link ClerkError} the error in any other response */
+/** Returns the body of a successful response. @throws {@link ClerkError} the error that any other response contains */
 export function expectBody(
   { status, body }: RegistryResponse,
   connection: RegistryConnection,

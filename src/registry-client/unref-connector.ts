@@ -6,20 +6,20 @@ import type * as undiciModule from 'undici';
 export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
-/** undici's connectors return the socket, unlike their declared type. */
+/** A connector as undici implements it: it returns the socket, which undici's declaration lacks. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
-/** A connector whose sockets never keep the process alive once they are connected. */
+/** A connector whose connected sockets never keep the process alive. */
 export interface UnrefConnector {
   readonly connect: Connector;
-  /** Destroys the sockets that are still connecting. undici leaves these sockets open, and they keep the process alive. */
+  /** Destroys the sockets that are still connecting. undici leaves such sockets open, which keeps the process alive. */
   readonly destroyConnecting: () => void;
 }
 
 /**
  * Creates an {@link UnrefConnector}.
  *
- * @param timeoutMs - timeout of the connection with its TLS handshake, in ms, accurate to about 500 ms
+ * @param timeoutMs - time limit for the connection and its TLS handshake together, in ms; accurate to about 500 ms
  */
 export function unrefConnector(
   undici: UndiciModule,
@@ -43,7 +43,7 @@ export function unrefConnector(
       if (socket === undefined) return;
       connecting.add(socket);
       socket.unref();
-      // undici calls `ref` before each request.
+      // undici calls `ref` before each request, which would keep the process alive.
       socket.ref = () => socket;
     },
     destroyConnecting: () => {

@@ -1,13 +1,13 @@
 /**
  * Helpers of composite registries. The registries that a composite registry queries are its parts. `list`, `search` and
- * `watch` exist only if all parts have the method, so that a partial list is never returned.
+ * `watch` exist only if all parts have the method. A result therefore never lacks the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** Lifetime of an absent name without `ttlMs`, and of a name in a part that failed or was slow, in ms. */
+/** Lifetime of an absent result, in ms, when a part gives no `ttlMs`, has failed or was slow. */
 export const defaultAbsentTtlMs = 1_000;
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */
@@ -42,7 +42,7 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the result of `select` for every part; undefined when one result is undefined. */
+/** Returns the result of `select` for every part; undefined when any result is undefined. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -52,9 +52,11 @@ export function fromAll<T>(
 }
 
 /**
- * Returns the `watch` of a composite registry. Its first snapshot follows when every part has reported a snapshot.
+ * Returns an object with the `watch` of a composite registry; an empty object when a part has no `watch`. The first
+ * merged snapshot is reported when every part has reported a snapshot.
  *
- * @param merge - merges the resolutions of a name, one per part; undefined for a part that does not have the name
+ * @param merge - merges the resolutions of one name. The array has one element per part. The element is undefined when
+ * the part does not have the name.
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -101,7 +103,10 @@ export function mergedWatch(
   };
 }
 
-/** Returns the `report` of a composite registry. A part ignores reports about endpoints that it does not have. */
+/**
+ * Returns an object with the `report` of a composite registry; an empty object when no part has `report`. A report goes
+ * to all parts. A part ignores reports about endpoints that the part does not have.
+ */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   if (parts.every((part) => part.report === undefined)) return {};
   return {
@@ -113,7 +118,7 @@ export function sortByName<T extends { readonly name: string }>(entries: Iterabl
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Returns a snapshot without absent names. */
+/** Converts a snapshot to a Map without absent names. */
 export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);
@@ -125,7 +130,10 @@ export function closeAll(parts: readonly Registry[]): Promise<void> {
   return forEach(new Set(parts), (part) => part.close?.());
 }
 
-/** Runs an action for each part, even if the action fails for another part. Rejects with the first failure. */
+/**
+ * Runs an action for each part, even if the action fails for another part. Rejects with the failure of the first part
+ * that failed.
+ */
 async function forEach(parts: Iterable<Registry>, action: (part: Registry) => unknown): Promise<void> {
   const results = await Promise.allSettled([...parts].map(async (part) => action(part)));
   const failed = results.find((result) => result.status === 'rejected');

@@ -16,12 +16,14 @@ import type { StaticAddresses } from './static-registry.js';
 /**
  * A registry that queries several registries in order of precedence. The result for a name comes from the first
  * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
- * has the name. If no registry has the name and a registry failed, the lookup rejects with the failure. The `ttlMs` of a
- * result is at most that of the absent results of earlier registries.
+ * has the name. If no registry has the name and a registry failed, the lookup rejects with the first failure in order
+ * of precedence. The `ttlMs` of a result is at most the `ttlMs` of each absent result of an earlier registry, and at
+ * most 1,000 ms if an earlier registry was skipped.
  *
- * `list`, `search` and `watch` exist if all registries have the method; `search` also needs `list` in all registries. A
- * name in one registry hides the same name in later registries, even in a search that matches no endpoint of the first.
- * A service is started by the registry that the lookup result comes from.
+ * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list` in all
+ * registries. A name in one registry hides the same name in later registries. In a search, the name is hidden even if
+ * the filter matches no endpoint of the earlier registry. A service is started by the registry that the lookup result
+ * comes from.
  *
  * @param registries - registry ports or static addresses, at least one, highest precedence first. Closing the returned
  * registry closes these registries.
@@ -81,14 +83,17 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
   };
 }
 
-/** Limits `ttlMs` to the shortest in `earlier`: the results of earlier parts, which failed or lack the name. */
+/**
+ * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element stands
+ * for 1,000 ms.
+ */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
     earlier.length === 0
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // The prefix prevents a comparison of revisions of two parts.
+  // The prefix keeps the revisions of different parts from being compared.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 

@@ -13,8 +13,8 @@ import { toRegistry, watchUnchanging, type StaticAddresses } from './static-regi
  * exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
- * @param registry - a registry port or static addresses, with names without the prefix. Closing the returned registry
- * closes this registry.
+ * @param registry - a registry port or static addresses, whose names do not contain the prefix. Closing the returned
+ * registry closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
  * @see [Naming N6](../../docs/background.md#n6)
@@ -102,9 +102,10 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Translates a glob into a glob for names without the prefix, which may match too many names, but never too few.
- * Undefined when `glob` matches no name below the prefix. `/**` when `glob` has several translations, because a `**` may
- * match parts of the prefix and also names below the prefix.
+ * Translates a glob for the mounted registry, whose names lack the prefix. The returned glob may match more names than
+ * `glob`, but never fewer. Returns undefined when `glob` matches no name below the prefix. Returns `/**` when `glob`
+ * has several translations. A glob with `**` can have several, because `**` may match parts of the prefix and also
+ * names below the prefix.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);

@@ -4,12 +4,12 @@ import { resolveFrom } from './composite.js';
 
 /** Time, in ms, after which a part without a response counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Time, in ms, during which lookups do not wait for a part that was slow. */
+/** Maximum time, in ms, after a part was slow, during which lookups do not wait for that part. */
 const slowPartMs = 5_000;
 
 /**
- * The resolution of the chosen part, and of all parts before it. When the name is absent, `earlier` has the resolutions
- * of all parts. An element of `earlier` is undefined when the part failed or was slow.
+ * Result of a lookup. `resolution` comes from the chosen part. `earlier` has one element per part before the chosen
+ * part; when the name is absent, one element per part. An element is undefined when the part failed or was slow.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -20,8 +20,8 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 
 /**
  * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
- * queried concurrently; at once in the 5 s after a part was slow. The result comes from the first part in order that has
- * the name. Requests still in flight are then aborted.
+ * queried concurrently. For up to 5 s after a part was slow, the next part is queried at once. The result comes from
+ * the first part in order that has the name. Requests still in flight are then aborted.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -33,7 +33,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /** Rejects with the failure of the first failed part, when no part has the name. */
+  /** When no part has the name and a part failed, rejects with the failure of the first such part. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();

@@ -16,7 +16,7 @@ export type StaticEntry = AddressString | URL | EndpointInit;
  */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-/** Any object without a `resolve` method counts as static addresses. */
+/** Whether the value is a registry port. An object without a `resolve` method counts as static addresses. */
 export function isRegistry(value: Registry | StaticAddresses): value is Registry {
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
@@ -89,7 +89,8 @@ interface StaticResolution extends BoundResolution {
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * The filter keys `zone`, `host`, `version` and `id` stand for fields of the endpoint, all other keys for attributes.
+ * Whether an endpoint has all values of the filter. The keys `zone`, `host`, `version` and `id` name fields of the
+ * endpoint. All other keys name attributes.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */

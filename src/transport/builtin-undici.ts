@@ -1,6 +1,7 @@
 /**
  * Converts FormData and Request of Node's built-in undici for the installed undici, which accepts only its own classes.
- * Unconverted, a FormData would be sent as the text `[object FormData]`, and a Request rejected as an invalid URL.
+ * Without the conversion, a FormData would be sent as the text `[object FormData]`, and a Request would be rejected as
+ * an invalid URL.
  */
 import { undici } from './load-undici.js';
 
@@ -14,7 +15,8 @@ export function fromBuiltinBody(body: unknown): unknown {
 
 /**
  * Converts the arguments of `fetch` for the installed undici. A Request of Node's built-in undici is replaced with its
- * URL; its settings are added to `init`, which wins. A FormData in `init.body` is converted.
+ * URL, and the settings of the Request are added to `init`. A setting in `init` takes precedence over the same setting
+ * of the Request. A FormData in `init.body` is converted.
  */
 export function fromBuiltinRequest(
   input: unknown,

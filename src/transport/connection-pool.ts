@@ -20,20 +20,21 @@ export interface ConnectionPoolOptions {
   readonly sockets: SocketLimit;
   /** The URL of all clients of the pool. */
   readonly origin: SharedOrigin;
-  /** Creates the undici client of a new connection, which connects when it gets its first request. */
+  /** Creates the undici client of a new connection. The client connects when the client gets its first request. */
   readonly createClient: (listener: ConnectionListener) => Client;
 }
 
 /**
- * Time in which a socket may connect although no request waits for it, in ms. An endpoint that connects more slowly than
- * attempts time out would otherwise never get a connection.
+ * Time from the start of a dial, in ms, after which a socket that is still connecting and has no waiting request is
+ * destroyed. Without this time, an endpoint that takes longer to connect than the attempt timeout would never get a
+ * connection.
  */
 const maxUnneededDialMs = 1_000;
 
 /**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
  * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. A socket
- * for which no request waits gets at most one second to connect, and then serves later requests.
+ * for which no request waits has one second from its dial to connect. Once connected, the socket serves later requests.
  *
  * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
  * rejected a request.
@@ -80,8 +81,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up a request that was not sent. A queued request leaves the queue. If no other request waits for the same
-   * socket, the socket gets the rest of a second to connect. When it fails, `onError` of the handler is called.
+   * Gives up a request that was not sent. A queued request leaves the queue. If the request waits for a socket and no
+   * other request waits for that socket, the socket must connect within one second from its dial. When the socket fails
+   * to connect, `onError` of the handler is called.
    *
    * @returns whether the request waited in this pool
    */
@@ -181,7 +183,7 @@ export class ConnectionPool implements LimitedPool {
     const connection = new PooledConnection(createClient, () => {
       connection.connectedAt = clock.now();
       if (hasSubscribers() && pipelining === 1) connection.bindEvents();
-      // undici has replaced a lost socket on its own.
+      // An uncounted socket is one that undici has opened by itself in place of a lost socket.
       if (!connection.isCounted) sockets.reopened();
       connection.isCounted = true;
       connection.waiting.clear();
@@ -196,7 +198,7 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // undici writes a request that it gets during this event after the event, outside the async context of its call.
+    // A request that undici gets during this event is written after the event, outside the async context of its call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }
@@ -205,7 +207,7 @@ export class ConnectionPool implements LimitedPool {
     connection.isOpen = false;
     connection.waiting.clear();
     const { lastHandler } = connection;
-    // undici connects again for a request that it has not written yet.
+    // undici connects again for a request that undici has not written yet.
     if (lastHandler && !connection.isEmpty) connection.startDial(lastHandler, this.#options.clock);
     else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
@@ -247,11 +249,11 @@ export class ConnectionPool implements LimitedPool {
     return handler.hasFailed ?? client.stats.size < pipelining;
   }
 
-  /** Sends the first queued request on a connection. Returns as `#send` does. */
+  /** Sends the first queued request on a connection. Returns the result of `#send`. */
   #sendNext(connection: PooledConnection): boolean {
     const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
     const updated = (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
-    // A connection that is not open calls the `connect` function of the program.
+    // To open a connection, undici calls the `connect` function of the program, if there is one.
     if (handler.asyncContext && (!connection.isOpen || isObserved(request.body)))
       return handler.asyncContext.runInAsyncScope(() => this.#send(connection, updated, handler, origin));
     return this.#send(connection, updated, handler, origin);
@@ -278,7 +280,10 @@ export class ConnectionPool implements LimitedPool {
     if (this.#queue.isEmpty) this.#onQueueEmpty?.();
   }
 
-  /** False for a connection without a socket and without requests: the next request needs room for a socket. */
+  /**
+   * Whether the connection can take a request without room for a new socket. False for a connection without a socket
+   * and without requests.
+   */
   #canSend(connection: PooledConnection): boolean {
     return connection.isOpen || !connection.isEmpty;
   }
@@ -291,7 +296,7 @@ export class ConnectionPool implements LimitedPool {
     this.#drain(connection);
   }
 
-  /** Takes a free connection out of use. */
+  /** Removes a free connection from the pool. The connection closes after its last request. */
   #drain(connection: PooledConnection): void {
     const { client } = connection;
     remove(this.#free, connection);

@@ -10,10 +10,11 @@ export type Connector = ReturnType<Undici['buildConnector']>;
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a function that always dials `address`, whatever origin undici passes to it. With TLS, the certificate must be
- * valid for the host name in `address`.
+ * Creates a function that always dials `address`, whatever origin undici passes to the function. With TLS, the
+ * certificate must be valid for the host name in `address`.
  *
- * @param timeoutMs - limit that replaces the `connectTimeout` of the program
+ * @param timeoutMs - connect timeout, in ms, in place of the program's `connectTimeout`; undefined: the program's
+ * `connectTimeout` applies
  */
 export function createDial(
   address: Address,
@@ -45,7 +46,7 @@ export function createDial(
   return (requested, callback) => dial({ ...requested, ...target }, callback);
 }
 
-/** Creates the connector of one client: dials, and reports the sockets to `listener`. */
+/** Creates the connector of one client. The connector dials with `dial`, and reports each socket to `listener`. */
 export function createConnector(dial: Dial, listener: ConnectionListener): Connector {
   return (requested, callback) => {
     const socket = dial(requested, (...result) => {

@@ -25,8 +25,8 @@ export const defaultTransport: TransportFactory = (options, clock) => {
 };
 
 /**
- * Throws a ClerkError when undici rejects the `undici` options. Without this check, the first call would be the first
- * to fail.
+ * Throws a ClerkError when undici rejects the `undici` options. Without this check, the error would not be thrown
+ * before the first call.
  */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {

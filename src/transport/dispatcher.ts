@@ -11,7 +11,10 @@ export interface ClerkDispatcherOptions {
   /** Whether an origin is under `.clerk`. Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
-  /** Dispatcher for all other origins, never closed here. Default: undici's global dispatcher. */
+  /**
+   * Dispatcher for all other origins; undefined: undici's global dispatcher. This dispatcher is never closed or
+   * destroyed here.
+   */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;

@@ -2,16 +2,26 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Successive checks without received bytes, one per half ping interval: two pings were then not acknowledged. */
+/**
+ * Number of successive checks without received bytes after which a peer counts as silent. A check runs every half ping
+ * interval, so two pings were then not acknowledged.
+ */
 const maxSilentChecks = 5;
-/** Slowest transfer rate at which a peer is not silent, in bytes per ms: HTTP/2's initial window takes 8,000 ms. */
+/**
+ * Slowest transfer rate at which a peer does not count as silent, in bytes per ms. At this rate, HTTP/2's initial
+ * window of 65,535 bytes takes about 8,000 ms.
+ */
 const minBytesPerMs = 8;
-/** Maximum time by which written bytes extend the allowed silence. New requests use the connection until then. */
+/**
+ * Maximum time by which written bytes extend the allowed silence, in ms. New requests use a silent connection until the
+ * allowed silence has passed.
+ */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Detects an HTTP/2 peer that has become silent, for which TCP alone needs minutes. undici sends PING frames but does
- * not check their acknowledgements. A working peer acknowledges every PING, so a silent socket means a silent peer.
+ * Detects an HTTP/2 peer that has become silent. TCP alone needs minutes to detect such a peer. undici sends PING
+ * frames but does not check their acknowledgements. A working peer acknowledges every PING, so a silent socket means a
+ * silent peer.
  *
  * A PING reaches the peer only after all bytes that were written before the PING, and the kernel may still hold
  * megabytes of these bytes. The allowed silence therefore grows with the number of recently written bytes. Silence is
@@ -29,9 +39,9 @@ export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSi
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // For each of the last two checks that found received bytes: the value of `bytesWritten` one check earlier. The
-  // bytes that extend the allowed silence are counted from the older value. The bytes received last may respond to an
-  // old request, so they do not prove that newer bytes have arrived.
+  // For each of the last two checks that found received bytes: the value of `bytesWritten` one check earlier. The bytes
+  // that extend the allowed silence are counted from the older value. The bytes received last may respond to an old
+  // request, so the peer may not have received all newer bytes yet.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

@@ -26,7 +26,7 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #authority: string;
   readonly #pools: HttpPools;
   readonly #probeClient: ProbeClient;
-  /** Pools that the channel no longer uses for new requests, but that may hold earlier ones. */
+  /** Pools that the channel no longer uses for new requests, but that may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
   /** Addresses to which a connection has failed. The set is emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
@@ -136,7 +136,7 @@ export class HttpChannel implements Channel, PoolUser {
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // The current address has not failed: another request has already switched the channel to this address.
+    // If the current address has not failed, another request has already switched the channel to this address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#useAddress(Math.max(0, next));
@@ -154,7 +154,10 @@ export class HttpChannel implements Channel, PoolUser {
     await Promise.all([...this.#formerPools].map((shared) => this.#pools.release(shared, this)));
   }
 
-  /** Also fails the requests of other names in the same pools: a clerk destroys all its channels together. */
+  /**
+   * Also fails the requests of other names in the same pools, because a clerk always destroys all its channels
+   * together.
+   */
   async destroy(error: Error): Promise<void> {
     this.#close(error);
     await Promise.all([...this.#formerPools].map(({ pool }) => pool.destroy(error)));
@@ -198,7 +201,10 @@ export class HttpChannel implements Channel, PoolUser {
     void this.#pools.release(shared, this);
   }
 
-  /** Adds what the connections of a shared pool do not know: the name, unless the pool was created for it. */
+  /**
+   * Converts a request for undici. A request gets the `Host` header of its name when the pool was created for another
+   * name.
+   */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;
     let sent = request;

@@ -8,7 +8,9 @@ import { undici } from './load-undici.js';
 import { SharedOrigin } from './shared-origin.js';
 import { SocketLimit } from './socket-limit.js';
 
-/** Time without requests after which an HTTP/2 connection closes, in ms: at least this long, at most twice as long. */
+/**
+ * Time unit for closing idle HTTP/2 connections, in ms. A connection closes after one to two units without a request.
+ */
 const h2IdleMs = 30_000;
 
 /** A user of a pool. */
@@ -20,7 +22,10 @@ export interface PoolUser {
 /** The connections to one address of one instance. */
 export interface SharedPool {
   readonly pool: ConnectionPool;
-  /** Name that first used the pool: undici sends it as the `Host` header of requests without such a header. */
+  /**
+   * Host of the name that first used the pool. undici sends this host as the `Host` header of requests without a `Host`
+   * header.
+   */
   readonly authority: string;
   /** Whether the pool gets no new requests, and closes after its last request. */
   isRetired: boolean;
@@ -29,8 +34,8 @@ export interface SharedPool {
 }
 
 /**
- * The connection pools of a clerk. All names with the same instance at the same address share their connections, since
- * the TLS settings of a clerk are the same for all names.
+ * The connection pools of a clerk. All names with the same instance at the same address share the connections to that
+ * address. The TLS settings of a clerk are the same for all names.
  */
 export class HttpPools {
   readonly #options: TransportOptions;
@@ -49,7 +54,7 @@ export class HttpPools {
   }
 
   /**
-   * Returns the pool for an address of an instance. `release` must follow.
+   * Returns the pool for an address of an instance. The user must later call `release`.
    *
    * @param freshOnly - whether the connections of the pool close after 500 to 1,000 ms without a request
    */
@@ -72,14 +77,17 @@ export class HttpPools {
     return shared;
   }
 
-  /** Called when a user stops using a pool. The last user retires the pool; resolves when the pool is closed. */
+  /**
+   * Ends the use of a pool by a user. A pool without users is retired. Resolves at once; for a retired pool, when the
+   * pool is closed.
+   */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);
     if (shared.users.size === 0) this.retire(shared);
     if (shared.isRetired) await shared.pool.close();
   }
 
-  /** Stops new users from getting a pool whose connections may be half-open. Its present users keep it. */
+  /** Stops new users from getting a pool whose connections may be half-open. The present users keep the pool. */
   replace(shared: SharedPool): void {
     for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
   }
@@ -150,7 +158,7 @@ export class HttpPools {
   }
 }
 
-/** The origin that undici gets for requests of a name to an address. */
+/** Returns the origin that undici gets for requests of a name to an address. */
 export function originOf({ protocol }: Address, authority: string): string {
   return `${protocol === 'https' ? 'https' : 'http'}://${authority}`;
 }

@@ -46,7 +46,7 @@ export class PooledConnection implements ConnectionListener {
     return this.client.stats.size === 0;
   }
 
-  /** A socket that the client no longer uses but that is open, as after a protocol upgrade. */
+  /** The socket, if the socket is still open after the client has stopped using it, as after a protocol upgrade. */
   get releasedSocket(): Socket | undefined {
     return this.#socket?.destroyed === false ? this.#socket : undefined;
   }
@@ -63,8 +63,8 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * Makes the events of the socket, in which undici publishes the response, run in the async context of the last
-   * request. Otherwise they run in the context of the request for which the socket was opened.
+   * Makes the event listeners of the socket run in the async context of the last request. undici publishes the response
+   * in these listeners. By default, the listeners run in the context of the request for which the socket was opened.
    */
   bindEvents(): void {
     const socket = this.#socket;
@@ -87,7 +87,10 @@ export class PooledConnection implements ConnectionListener {
     this.#dialedAt = clock.now();
   }
 
-  /** Stops connecting if no request waits for the socket, but not before `graceMs` have passed. */
+  /**
+   * Stops connecting if no request waits for the socket, but not before `graceMs` have passed since the start of the
+   * dial.
+   */
   endUnneededDial(clock: Clock, graceMs: number): void {
     if (!this.isUnneededDial) return;
     const leftMs = this.#dialedAt + graceMs - clock.now();

@@ -28,7 +28,7 @@ export class ProbeClient {
 
   /**
    * Sends `request`. Resolves when the first byte of a response arrives, whatever its status, even if the response is
-   * invalid. Rejects when the connection fails, when no response arrives within `timeoutMs`, and when {@link abortAll}
+   * invalid. Rejects when the connection fails, when no response arrives within `timeoutMs`, or when {@link abortAll}
    * is called.
    */
   probe(
@@ -72,7 +72,7 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // A service that takes the probe for a call works no longer than the probe waits, and retries nothing for it.
+      // With these headers, a service that handles the probe as a call stops after the timeout and makes no retries.
       const headers = {
         'user-agent': 'binding-clerk (probe)',
         [callHeaders.timeoutMs]: String(Math.max(1, Math.floor(timeoutMs))),

@@ -49,11 +49,11 @@ export class ResponseBody extends Readable {
   #isComplete = false;
   #isUsed = false;
   #pendingRead: PendingRead | undefined = undefined;
-  /** Whether the stream is read beside `#pendingRead`, so that both get all chunks. */
+  /** Whether the stream is read at the same time as `#pendingRead`. Both then get all chunks. */
   #isShared = false;
   /**
-   * Chunks that a read of the whole body has taken, until the stream ends in the next tick. A program that reads the
-   * stream too gets them.
+   * Chunks that a read of the whole body has taken, until the stream ends in the next tick. A program that also reads
+   * the stream gets these chunks.
    */
   #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';

@@ -1,8 +1,11 @@
 /** A pool that shares a {@link SocketLimit} with other pools. */
 export interface LimitedPool {
-  /** Closes a connection that has no request. Returns whether there was one. */
+  /**
+   * Closes a connection without a request, or a socket that is connecting and has no waiting request. Returns whether
+   * the pool had one.
+   */
   closeIdle(): boolean;
-  /** Called when a socket may be opened. Opens at most one. */
+  /** Called when there is room for a socket. The pool must call `tryOpen` before it opens a socket. */
   onRoom(): void;
 }
 
@@ -23,7 +26,7 @@ export class SocketLimit {
     this.#maxSockets = maxSockets;
   }
 
-  /** Whether a pool waits for room, so that no pool should keep an idle connection. */
+  /** Whether a pool waits for room, and no connection is being closed for that pool yet. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
   }
@@ -48,7 +51,7 @@ export class SocketLimit {
     return false;
   }
 
-  /** Counts a socket that undici opens in place of one that was lost, whether there is room or not. */
+  /** Counts a socket that undici opens in place of a lost socket, even if there is no room. */
   reopened(): void {
     this.#open++;
   }

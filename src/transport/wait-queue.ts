@@ -12,7 +12,10 @@ interface QueueNode extends QueuedRequest {
   next: QueueNode | undefined;
 }
 
-/** Requests that wait for a connection, in order of arrival. Cancelling takes constant time and releases the body. */
+/**
+ * Requests that wait for a connection, in order of arrival. Cancelling takes constant time and drops the reference to
+ * the request.
+ */
 export class WaitQueue {
   #first: QueueNode | undefined;
   #last: QueueNode | undefined;

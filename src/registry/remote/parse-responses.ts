@@ -1,6 +1,6 @@
 /**
- * Checks the shape of the server's responses. A response of the wrong shape is `REGISTRY_INVALID`, so that the request
- * is sent to the next server. The resolver validates all fields later.
+ * Checks the shape of the server's responses. A response of the wrong shape causes the error `REGISTRY_INVALID`, so
+ * that the request is sent to the next server. The resolver validates all fields later.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';

@@ -137,8 +137,8 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // After `waitMs`, the service is still starting or the request was lost. A repeated request never starts a
-          // second instance.
+          // When `waitMs` have passed, either the service is still starting or the request was lost. A repeated request
+          // never starts a second instance.
           const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }

@@ -9,28 +9,33 @@ import { WatchStream } from './watch-stream.js';
 
 /** Delay between adding the first watch and opening the stream, in ms. */
 const openDelayMs = 20;
-/** Bound of the wait after a failure while each server is tried once, in ms. Waits have full jitter. */
+/** Maximum backoff after a failed stream in the first round over all servers, in ms. Backoffs have full jitter. */
 const firstBackoffMs = 500;
-/** The same bound for the second round over all servers; doubles with each further round. */
+/**
+ * Maximum backoff in the second round over all servers, in ms. Doubles with each further round, up to `maxBackoffMs`.
+ */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with exponential
- * backoff and jitter. A new stream resumes where the broken stream ended, or begins with new snapshots. Until those are
- * complete, the previous snapshots stay valid. A snapshot never mixes data of two servers.
+ * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with
+ * exponential backoff and jitter. A new stream resumes where the broken stream ended, or begins with new snapshots. The
+ * previous snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
 export class SharedWatch {
   readonly #state = new WatchState();
-  /** The stream runs in the async context of the clerk, not in that of the call that happened to start it. */
+  /**
+   * The async context of the clerk. The stream runs in this context, not in the context of the call that caused its
+   * start.
+   */
   readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Where the next stream resumes. */
+  /** Position at which the next stream resumes; undefined when the next stream must begin with new snapshots. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
@@ -137,7 +142,8 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // The first failure of a current stream is its end. The outage is reported when every server has failed since.
+    // The end of a current stream counts as a failure. The outage is reported when every server has failed after that
+    // end.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -27,8 +27,8 @@ interface WatchedGlob {
 }
 
 /**
- * The watched globs of a clerk, and their snapshots. Only complete snapshots are reported. During a resync, in which the
- * server sends all entries of a glob again, the previous snapshot stays valid.
+ * The watched globs of a clerk, each with its snapshot. Only complete snapshots are reported. During a resync, in which
+ * the server sends all entries of a glob again, the previous snapshot stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -45,7 +45,10 @@ export class WatchState {
     return this.#globs.keys();
   }
 
-  /** Returns an object that identifies a watched glob, and changes when the glob is removed and added again. */
+  /**
+   * Returns an object that identifies a watched glob; undefined when the glob is not watched. A glob that is removed
+   * and added again gets another object.
+   */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
@@ -112,7 +115,7 @@ export class WatchState {
     }
   }
 
-  /** Called when the new snapshots of the globs are complete. */
+  /** Replaces the snapshots of the globs with the new snapshots, which are complete. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -125,7 +128,7 @@ export class WatchState {
     }
   }
 
-  /** Absent names are reported with the revision of this position. */
+  /** Sets the position whose revision is reported with absent names. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
@@ -179,9 +182,9 @@ export class WatchState {
 }
 
 /**
- * Returns the entry of a name in the snapshot of a glob with wildcards, in which a link appears as a link. The server
- * sends a link that is also watched by its exact name as the service behind it; the link is then derived from the path.
- * A name that exists only because its prefix is a link has no entry.
+ * Returns the entry of a name for the snapshot of a glob with wildcards, in which a link appears as a link. When a link
+ * is also watched by its exact name, the server sends the service behind the link. The link is then derived from
+ * `path`. Returns undefined for a name that exists only because its prefix is a link.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

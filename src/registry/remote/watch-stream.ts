@@ -12,20 +12,20 @@ export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Undefined when the stream must begin with new snapshots. */
+  /** Position at which the stream resumes; undefined when the stream must begin with new snapshots. */
   readonly resumeFrom: WatchPosition | undefined;
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
    * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is where the
-   * next stream can resume; undefined when it must begin with new snapshots.
+   * next stream can resume; undefined when the next stream must begin with new snapshots.
    */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
-/** Heartbeat intervals without a received byte after which a stream counts as broken. */
+/** Number of heartbeat intervals without received bytes after which a stream counts as broken. */
 const missedHeartbeats = 2.5;
-/** Maximum size of the globs in one request, in bytes; the rest of the body is JSON. */
+/** Maximum size of the globs in one request, in bytes. The other 4,096 bytes are for the rest of the body. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
@@ -36,7 +36,10 @@ const maxGlobBytes = limits.maxBodyBytes - 4_096;
  */
 export class WatchStream {
   readonly #options: WatchStreamOptions;
-  /** The globs that the server watches, with their `WatchState.identityOf`. */
+  /**
+   * The globs that the server watches. The value is the `WatchState.identityOf` of the glob when the glob was
+   * subscribed.
+   */
   readonly #subscribed = new Map<string, object | undefined>();
   /** The globs in `#subscribed` whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
@@ -60,7 +63,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only globs with a complete snapshot can be resumed. The other globs are then added once the stream is open.
+    // Only globs with a complete snapshot can be resumed. The remaining globs are added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -163,7 +166,10 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /** @throws {@link ClerkError} `REGISTRY_INVALID` when an event is before the last one or of another incarnation */
+  /**
+   * @throws {@link ClerkError} `REGISTRY_INVALID` when the revision of an event is before that of the previous event,
+   * or when the incarnation has changed
+   */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
     if (match === null) return;
@@ -193,8 +199,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob whose snapshot is incomplete is not removed: if it were added again, events of the first snapshot could
-        // be mistaken for events of the second.
+        // A glob whose snapshot is incomplete is not removed. If the glob were added again, events of the first
+        // snapshot could be mistaken for events of the second snapshot.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
