@@ -3,13 +3,16 @@ import type { EndpointState } from './endpoint-state.js';
 
 /** Time, in ms, after which the next dial of an endpoint may start although the previous dial has no result yet. */
 const maxDialMs = 5_000;
-/** Shortest duration of a timed-out dial that counts as failed, in ms: a healthy endpoint may need this long. */
+/**
+ * A dial that timed out counts as failed only if it lasted this long, in ms. A healthy endpoint may need almost this
+ * time.
+ */
 const minDialWaitMs = 250;
 
 /**
- * Returns how long to wait, in ms, before the next attempt to connect (dial) to an endpoint: uniformly random between 0
- * and an upper bound (full jitter). The bound is 100 ms after the first failed dial, doubles with each further one, and
- * never exceeds 5 s.
+ * Returns the time to wait before the next attempt to connect (dial) to an endpoint, in ms. The time is uniformly
+ * random between 0 and an upper bound (full jitter). The bound is 100 ms after the first failed dial, doubles with each
+ * further failed dial, and never exceeds 5 s.
  *
  * @param failedDials - number of consecutive failed dials of the endpoint
  * @param random - random number, uniform in [0, 1)
@@ -19,7 +22,10 @@ export function dialBackoffMs(failedDials: number, random: number): number {
   return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
 }
 
-/** Limits the dials of an endpoint after a failed dial: one at a time, with a backoff. Writes the dials of its state. */
+/**
+ * Limits the dials of an endpoint after a failed dial: at most one dial at a time, each after a backoff. Writes the
+ * dial fields of {@link EndpointState}.
+ */
 export class DialBackoff {
   readonly #clock: Clock;
 
@@ -34,7 +40,10 @@ export class DialBackoff {
     );
   }
 
-  /** Called when an attempt ended. One that started at or after `nextDialAt` was the dial that the backoff allowed. */
+  /**
+   * Called when an attempt ended. An attempt that started at or after `nextDialAt` was the dial that the backoff
+   * allowed.
+   */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
   }
@@ -45,7 +54,10 @@ export class DialBackoff {
     if (now >= member.nextDialAt) this.#backOff(member, now);
   }
 
-  /** Called when a dial timed out. Not counted if the endpoint has answered since, or if the dial had little time. */
+  /**
+   * Called when a dial timed out. The dial does not count as failed if the endpoint has answered since `startedAt`, or
+   * if the dial lasted less than 250 ms.
+   */
   onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);
     if (member.lastHeardAt <= startedAt && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)

@@ -3,8 +3,8 @@ import type { EndpointState } from './endpoint-state.js';
 import { mayEject } from './outlier-detection.js';
 
 /**
- * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm: a restarted
- * process has a new instance id or epoch, and counts as an added endpoint.
+ * Duration of the slow start after an ejection, in ms. The duration is short, because the process is usually still
+ * warm. A restarted process has a new instance id or epoch, and counts as a new endpoint.
  *
  * @see [P9](../../bench/README.md#p9)
  */
@@ -19,7 +19,10 @@ export interface EjectionsOptions {
   readonly onChange: () => void;
 }
 
-/** The ejected members of one service. The last open member is never ejected. */
+/**
+ * Ejects endpoints of one service (members) and opens ejected members again. A member is not ejected if all other
+ * members are ejected.
+ */
 export class Ejections {
   readonly #options: EjectionsOptions;
   #members: readonly EndpointState[] = [];
@@ -35,8 +38,8 @@ export class Ejections {
   }
 
   /**
-   * Replaces the members. Opens all of them if only ejected ones are left: a call to an ejected member may still succeed.
-   * Envoy's panic mode uses ejected hosts for the same reason.
+   * Replaces the members. If all new members are ejected, opens all of them, since a call to an ejected member may
+   * still succeed. Envoy's panic mode uses ejected hosts for the same reason.
    *
    * @returns the members that were opened
    */
@@ -50,10 +53,12 @@ export class Ejections {
   }
 
   /**
-   * Ejects an open member, unless too many members are ejected.
+   * Ejects a member. Has no effect if the member is ejected already, or if {@link mayEject} allows no further ejection.
    *
-   * @param isHardEvidence - whether the member is unreachable; false for failing answers
-   * @param reason - as in the event `ejected`
+   * @param isHardEvidence - whether the member is unreachable; false if the member answers, but with failures
+   * @param reason - the `reason` of the event `ejected`
+   *
+   * @returns whether the member was ejected
    */
   eject(member: EndpointState, isHardEvidence: boolean, reason: string, now: number): boolean {
     if (member.status === 'closed' || !mayEject(isHardEvidence, this.#members.length, this.#count))

@@ -1,14 +1,17 @@
 import type { LoadReport } from '../core/load-report.js';
 
 /**
- * Time constant of the exponential decay of the smoothed latency, in ms: an endpoint whose last response took ten times
- * as long as usual gets calls again after 3 s.
+ * Time constant of the exponential decay of the smoothed latency, in ms. An endpoint whose last response took ten times
+ * as long as usual gets calls again after about 3 s.
  *
  * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
 const penaltyDecayMs = 2_000;
-/** Smallest latency that `load` uses, in ms. Below this value, the calls in flight decide: the rest is noise. */
+/**
+ * Smallest latency that `load` uses, in ms. Differences between lower latencies are noise, so a lower latency counts as
+ * this value.
+ */
 const minLatencyMs = 2;
 /** How long a load report is used, in ms. */
 const loadReportLifetimeMs = 10_000;
@@ -17,8 +20,8 @@ const penaltySlotMs = 64;
 /** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, so that consecutive values are spread evenly. */
 const goldenRatioStep = 0x9e3779b9;
 /**
- * Base of the load of an endpoint that has a call in flight but no known latency. Exceeds every measured load, so that
- * the endpoint gets no second call before its first response.
+ * Base of the load of an endpoint that has a call in flight but no known latency. This base exceeds every measured
+ * load, so that the endpoint gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
 /** Stored value of a penalty of 1. Penalties are stored as integers, in thousandths. */
@@ -26,13 +29,13 @@ const penaltyScale = 1_000;
 const maxUtilization = 1.25;
 
 /**
- * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. The factor is
- * below 1.5 while `u` ≤ 0.7, 2.0 for 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
+ * Returns the factor by which a reported utilization `u` raises the load of an endpoint: 1 + 4 u⁶, with `u` capped at
+ * 1.25. The factor is below 1.5 while `u` ≤ 0.7. The factor is 2.0 at `u` = 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
  *
  * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away: `load-aware` ignores load
  * ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so that an overloaded endpoint
- * still gets the few calls that show when it has capacity again. It is never below 1, so that an endpoint cannot attract
- * calls by reporting a low utilization.
+ * still gets the few calls that show when it has capacity again. The factor is never below 1, so that an endpoint
+ * cannot attract calls by reporting a low utilization.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -55,7 +58,7 @@ export class EndpointLoad {
   /** Failure penalty at the instant `#penaltyAt`, in thousandths; decays from that instant on. */
   #penalty = 0;
   #penaltyAt = 0;
-  /** Most that the load report can add to a load factor of 1, in thousandths. */
+  /** The `utilizationPenalty` of the last load report, minus 1, in thousandths. */
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
@@ -88,8 +91,8 @@ export class EndpointLoad {
   }
 
   /**
-   * Updates the smoothed latency. A latency above the decayed smoothed latency replaces it; a lower one is blended in,
-   * with a weight that grows with the time since the previous measurement.
+   * Updates the smoothed latency. A latency that is not below the decayed smoothed latency replaces the smoothed
+   * latency. A lower latency is blended in; its weight grows with the time since the previous measurement.
    */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
@@ -97,7 +100,12 @@ export class EndpointLoad {
     this.#setLatency(latencyMs * (1 - previousWeight) + this.latencyMs * previousWeight, now);
   }
 
-  /** Raises the smoothed latency to `latencyMs`, if it is known and lower: the exact latency would have been higher. */
+  /**
+   * Raises the smoothed latency to `latencyMs`. Has no effect while the smoothed latency is unknown, or if the decayed
+   * smoothed latency is higher.
+   *
+   * @param latencyMs - lower bound of a latency whose exact value is unknown, in ms
+   */
   observeAtLeast(latencyMs: number, now: number): void {
     if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
   }
@@ -115,7 +123,7 @@ export class EndpointLoad {
   }
 
   /**
-   * Applies a load report of the endpoint, unless it was received before the last applied report.
+   * Applies a load report of the endpoint. Ignores a report that was received before the last applied report.
    *
    * @param random - random number, uniform in [0, 1); selects where this clerk starts in the sequence of load factors, so
    * that clerks have different factors at the same time
@@ -128,7 +136,11 @@ export class EndpointLoad {
     this.#utilizationPenaltyUntil = Math.floor(report.receivedAt + loadReportLifetimeMs);
   }
 
-  /** Forgets failures and the load report, and replaces the smoothed latency; 0 when unknown. */
+  /**
+   * Forgets failures and the load report, and sets the smoothed latency.
+   *
+   * @param latencyMs - the new smoothed latency, in ms; 0 when unknown
+   */
   resetLoad(latencyMs: number, now: number): void {
     this.#penalty = 0;
     this.loadReport = undefined;
@@ -155,7 +167,7 @@ export class EndpointLoad {
    * evenly between 1 and {@link utilizationPenalty}.
    *
    * All clerks receive the same report. With a constant factor, all clerks would leave the endpoint together and come
-   * back together. Since each clerk has its own slot offset, only some avoid the endpoint at any time.
+   * back together. Since each clerk has its own slot offset, only some clerks avoid the endpoint at any time.
    *
    * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence)
    */

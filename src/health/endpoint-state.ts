@@ -5,14 +5,19 @@ import { EndpointLoad } from './endpoint-load.js';
 import { SuccessRate } from './success-rate.js';
 
 /**
- * Health and load of one endpoint, as observed by this clerk. Only the {@link EndpointTable} and its parts write the
- * fields. All instants are in ms on the monotonic clock.
+ * Health and load of one endpoint, as observed by this clerk. Only {@link EndpointTable} and the other classes of this
+ * folder write the fields. All instants are in ms on the monotonic clock.
  */
 export class EndpointState extends EndpointLoad implements ConnectedCandidate {
+  /** `closed` while the endpoint is ejected, otherwise `open`. */
   status: 'open' | 'closed' = 'open';
-  /** Whether too many answers are failures, although the endpoint may not be ejected. @see {@link FailingEndpoints} */
+  /**
+   * Whether the endpoint fails too often, but was not ejected because too many endpoints are ejected already.
+   *
+   * @see {@link FailingEndpoints}
+   */
   isFailing = false;
-  /** Whether {@link FailingEndpoints} must hear of each good answer. */
+  /** Whether each good answer must be passed to {@link FailingEndpoints}. */
   isWatched = false;
   /**
    * When the current outage began: at the ejection or at the first suspicion, whichever came first. 0 while the endpoint
@@ -21,11 +26,14 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   unhealthySince = 0;
   /** When the endpoint last answered a call or a probe; 0 before the first answer. */
   lastHeardAt = 0;
-  /** From when on the silence of a suspect endpoint counts; 0 while the endpoint is not suspect. */
+  /** Time from which the silence of a suspect endpoint is measured; 0 while the endpoint is not suspect. */
   suspectSince = 0;
-  /** Why the endpoint is suspect, as in the event `suspect`. */
+  /** Why the endpoint became suspect: the `reason` of the event `suspect`. */
   suspectReason = '';
-  /** The endpoint as in the newest resolution. A new id, epoch or address creates a new state instead. */
+  /**
+   * The endpoint as listed in the newest resolution. For an endpoint with a new id, epoch or address, a new state is
+   * created.
+   */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
@@ -36,40 +44,45 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   consecutiveDialFailures = 0;
   /** Earliest time of the next dial. Meaningful only while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
-  /** When the dial in progress started, while dials run one at a time; 0 when no dial is in progress. */
+  /** When the dial in progress started; 0 when no dial is in progress. Set only while `consecutiveDialFailures` > 0. */
   dialStartedAt = 0;
 
-  /** Reason of the last ejection, as in the event `ejected`. */
+  /** Reason of the last ejection: the `reason` of the event `ejected`. */
   ejectionReason = '';
-  /** Whether the endpoint is ejected for a time, because its answers reported failures. */
+  /** Whether the endpoint is ejected because its answers were failures. Such an ejection ends after `stayMs`. */
   isEjectedForFailures = false;
   lastEjectedAt = 0;
-  /** Number of recent ejections: each adds one, each full minute between two ejections subtracts one. */
+  /** Number of recent ejections, ≥ 0. Each ejection adds 1; each full minute between two ejections subtracts 1. */
   recentEjections = 0;
-  /** Length of the last ejection for failing answers, in ms; 0 before the first. */
+  /**
+   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`, the time between two calls that
+   * the endpoint gets whatever its `achieved` share is.
+   */
   stayMs = 0;
-  /** When the last ejection for failing answers ended. */
+  /** When the last timed ejection ended, or will end. */
   returnedAt = 0;
-  /** Number of good answers until the endpoint is no longer ejected for a single bad answer. */
+  /** Number of further good answers after which a single bad answer no longer ejects the endpoint. */
   goodAnswersNeeded = 0;
-  /** When the endpoint began to fail, while `isFailing`. */
+  /** When the endpoint began to fail or got the last call at `retryAt`. Meaningful only while `isFailing`. */
   failingSince = 0;
-  /** Smoothed share of good answers, 0 … 1, while `isFailing`. */
+  /** Smoothed share of good answers, 0 … 1. Measured only while `isFailing`, otherwise 1. */
   achieved = 1;
-  /** From when on a failing endpoint gets one call, whatever it achieved. */
+  /** Time from which a failing endpoint gets one call, whatever its `achieved` share is. */
   retryAt = 0;
 
-  /** When an attempt was last refused or reset; for an endpoint ejected for silence, when the silence began. */
+  /**
+   * When an attempt was last refused or reset. For an endpoint that was ejected for silence: when the silence began.
+   */
   lastHardFailureAt = 0;
   /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;
   /** When the connections to the endpoint were last reset after a late attempt. */
   lastReconnectAt = 0;
-  /** When the last probe was sent. */
+  /** When the last probe was sent; -Infinity before the first probe. */
   lastProbeAt = -Infinity;
-  /** How many calls of the service had started when the last probe was sent. */
+  /** Number of calls of the service that had started when the last probe was sent. */
   callsAtLastProbe = 0;
-  /** From when on a repeatable call may be sent to the endpoint as its probe; Infinity when none may. */
+  /** Time from which a repeatable call may be sent to the endpoint as a probe; Infinity when no call may. */
   trialDueAt = Infinity;
   /** Whether the table still contains this state. False once the endpoint was removed or replaced. */
   isListed = true;
@@ -111,8 +124,9 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /**
    * Forgets failures and load after an ejection.
    *
-   * @param latencyMs - the new smoothed latency; 0 when unknown, as after a probe. With 0, the endpoint gets one call at a
-   *   time until an answer gives a latency, so that an endpoint that answers only probes fast delays one call.
+   * @param latencyMs - the new smoothed latency, in ms; 0 when unknown, as after a probe. With 0, the endpoint gets one
+   *   call at a time until an answer gives a latency. So an endpoint that answers probes fast but calls slowly delays
+   *   only one call.
    */
   recover(latencyMs: number, now: number): void {
     this.clearSuspicion();

@@ -20,30 +20,38 @@ export interface EndpointTableOptions {
   readonly reporter: EventSink;
   /** Opens the channels of an added endpoint. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /** Returns the request of a health probe; undefined for the default, false when the program has switched probes off. */
+  /**
+   * Returns the request of a health probe: undefined for the default request, false if the program has switched probes
+   * off.
+   */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** Called with the instance id of an endpoint that was found unreachable: the service must be looked up again. */
+  /**
+   * Called with the instance id of an endpoint that was found unreachable. The service must then be looked up again.
+   */
   readonly onUnreachable: (endpoint: string) => void;
   /** Called when the members, or the health of a member, may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Duration of the slow start of an added endpoint, in ms: the time in which a new process compiles code and fills
- * caches. The endpoints of the first lookup start together, so none of them gets fewer calls than another.
+ * Duration of the slow start of a new endpoint, in ms: the time in which a new process compiles code and fills caches.
+ * The endpoints of the first lookup are in slow start together, so slow start does not change their shares.
  *
  * @see Envoy's [slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * The endpoints of one service, with their health and load. Only this class and its parts change the health of endpoints:
- * {@link Reachability} judges whether an endpoint answers, {@link FailingEndpoints} judges what it answers.
+ * The endpoints of one service (members), with their health and load. {@link Reachability} judges whether an endpoint
+ * answers. {@link FailingEndpoints} judges the answers.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
-  /** Grows when the members, or the health of a member, may have changed. A picker of a lower version is outdated. */
+  /**
+   * Grows when the members, or the health of a member, may have changed. A picker that was prepared at a lower version
+   * is outdated.
+   */
   version = 0;
   #members: readonly EndpointState[] = [];
   readonly #options: EndpointTableOptions;
@@ -107,7 +115,7 @@ export class EndpointTable implements Health {
     return this.#ejections.count;
   }
 
-  /** From when on {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  /** Time from which {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
   get trialDueAt(): number {
     return this.#reachability.trialDueAt;
   }
@@ -221,8 +229,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Returns an ejected or suspect endpoint to which a repeatable call may be sent as its probe, and counts the call as
-   * that probe; undefined when there is none.
+   * Returns an ejected or suspect endpoint whose next probe may be a repeatable call, and counts the call as that
+   * probe. Returns undefined when there is no such endpoint.
    */
   takeTrial(now: number, isSuitable: (member: EndpointState) => boolean): EndpointState | undefined {
     return this.#reachability.takeTrial(
@@ -233,14 +241,14 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Whether an endpoint that was picked although it `isFailing` gets the call. If not, the call must go to an endpoint
-   * that works.
+   * Whether a failing endpoint that was picked gets the call. If false, the call must go to an endpoint that is not
+   * failing.
    */
   takesCall(candidate: ConnectedCandidate, now: number): boolean {
     return this.#failing.takesCall(asMember(candidate), now);
   }
 
-  /** Stops all probing. Does not close the channels: the caller closes the channels. */
+  /** Stops all probing. The caller must close the channels. */
   stop(): void {
     this.#reachability.stop();
     this.#failing.stop();
@@ -252,7 +260,10 @@ export class EndpointTable implements Health {
     return isEjected;
   }
 
-  /** Ends the ejection for failing answers of a member that was opened before its time. */
+  /**
+   * Called for a member that was opened. If the member was ejected for failing answers, cancels the timer of that
+   * ejection.
+   */
   #endFailures(member: EndpointState): void {
     if (!member.isEjectedForFailures) return;
     this.#failing.cancel(member);
@@ -262,7 +273,7 @@ export class EndpointTable implements Health {
 
   /**
    * Raises the load of an endpoint after a failed attempt, which gives no latency. An endpoint without a known latency
-   * takes the mean latency of the others: otherwise an endpoint that fails fast would look fast.
+   * takes the mean latency of the other endpoints: otherwise an endpoint that fails fast would look fast.
    */
   #penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
@@ -279,7 +290,10 @@ export class EndpointTable implements Health {
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Returns the mean known latency, in ms, of the open members other than `excluded`; 0 when none is known. */
+  /**
+   * Returns the mean latency of the members other than `excluded`, in ms; 0 when no latency is known. Leaves out
+   * ejected members and members without a known latency.
+   */
   #meanLatencyOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;

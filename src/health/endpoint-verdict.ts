@@ -1,7 +1,7 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/** The fields of an endpoint's state from which its verdict is derived. @see {@link EndpointState} */
+/** The fields of {@link EndpointState} from which the verdict on an endpoint is derived. */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
   readonly unhealthySince: number;
@@ -16,10 +16,10 @@ const reachableForMs = 10_000;
 const unreachableForMs = 15_000;
 
 /**
- * Creates a report for each member that is in `ids` and for which `verdictOf` returns a verdict.
+ * Creates a report for each member whose id is a key of `ids` and for which `verdictOf` returns a verdict.
  *
  * @param ids - ids of the endpoints to report, as the keys of a map; the values are not used
- * @param name - name of the service, after following all links
+ * @param name - canonical name of the service: the name behind all links
  */
 export function collectReports(
   members: readonly EndpointEvidence[],
@@ -45,7 +45,7 @@ export function verdictOf(
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    // Before a failure of the current outage was proved, the endpoint is only suspect.
+    // While no failure of the current outage is proved, the endpoint is only suspect.
     return lastHardFailureAt > lastHeardAt &&
       lastUnreachableAt >= unhealthySince &&
       now - lastUnreachableAt <= unreachableForMs

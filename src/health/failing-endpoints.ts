@@ -14,20 +14,27 @@ import {
 /** Shortest and longest time for which an endpoint is ejected for failing answers, in ms. */
 const minStayMs = 1_000;
 const maxStayMs = 30_000;
-/** Time without an ejection after which the next ejection is short again, in ms. */
+/** After this time without an ejection, in ms, the next ejection lasts only `minStayMs`. */
 const forgiveMs = 60_000;
-/** Number of good answers after a return until a single bad answer no longer ejects. */
+/**
+ * Number of good answers that an endpoint must give after an ejection. Until then, a single bad answer ejects the
+ * endpoint again.
+ */
 const probationAnswers = 5;
-/** Success rate of the best other endpoint from which a single bad answer ejects after a return. */
+/**
+ * A single bad answer after an ejection ejects again only if the best other endpoint has at least this success rate.
+ */
 const minProbationRate = 0.95;
-/** Weight of one answer in the share of good answers that a failing endpoint has achieved. */
+/** Weight of the newest answer in `achieved`, the smoothed share of good answers of a failing endpoint. */
 const answerWeight = 0.1;
-/** Achieved share from which an endpoint no longer fails, and below which it counts as 0. */
+/** Value of `achieved` from which an endpoint no longer counts as failing. */
 const recoveredShare = 0.95;
+/** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
 /**
- * How long the success rates of the other endpoints are reused, in ms: until an endpoint seems to fail, and then. With
- * many members, computing them for each failed call would be too expensive.
+ * Maximum age of the success rates to which an endpoint is compared, in ms. If the endpoint seems to fail, the
+ * comparison is repeated with `minStatsAgeMs`. Computing the rates of many members for each failed call would be too
+ * expensive.
  */
 const maxStatsAgeMs = 1_000;
 const minStatsAgeMs = 50;
@@ -36,7 +43,9 @@ const minStatsAgeMs = 50;
 export interface FailingEndpointsOptions {
   readonly clock: Clock;
   readonly members: () => readonly EndpointState[];
-  /** Ejects an endpoint; returns false when too many endpoints are ejected already. */
+  /**
+   * Ejects an endpoint. Returns false if the endpoint was not ejected, because too many endpoints are ejected already.
+   */
   readonly eject: (member: EndpointState, now: number) => boolean;
   /** Opens an endpoint whose ejection has ended. */
   readonly open: (member: EndpointState, now: number) => void;
@@ -45,14 +54,17 @@ export interface FailingEndpointsOptions {
 }
 
 /**
- * Judges endpoints by the statuses of their answers.
+ * Ejects endpoints whose answers fail too often.
  *
- * An endpoint whose answers fail too often is ejected for 1 s, and returns without a probe. After its return, one bad
- * answer ejects it again until it has given 5 good answers, unless the other endpoints fail as often. The time doubles with each ejection up to 30 s, and is 1 s
- * again after 60 s without one.
+ * The first ejection of an endpoint lasts 1 s. The duration doubles with each further ejection, up to 30 s. After 60 s
+ * without an ejection, the next ejection lasts 1 s again.
  *
- * An endpoint that fails but may not be ejected, because half of the endpoints are, gets the part of its calls that it
- * has lately answered well, and at least one call whenever an ejection would have ended.
+ * An endpoint returns without a probe. Until a returned endpoint has given 5 good answers, a single bad answer ejects
+ * the endpoint again. This rule applies only while the best other endpoint has a success rate of at least 0.95.
+ *
+ * At most half of the endpoints are ejected for failing answers. A further endpoint that fails too often only counts as
+ * failing. A failing endpoint gets a reduced part of its calls: its recent share of good answers. A failing endpoint
+ * also gets one call each time an ejection would have ended.
  *
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
@@ -61,7 +73,10 @@ export class FailingEndpoints {
   readonly #options: FailingEndpointsOptions;
   readonly #returns = new Map<EndpointState, Timer>();
   #stats: SuccessRateStats = successRateStats([]);
-  /** The two open members with the highest success rates that can be compared, best first. */
+  /**
+   * Of the members that are not ejected, the two with the highest {@link comparedRate}, best first. Members with the
+   * rate 0 are left out.
+   */
   #best: { readonly member: EndpointState; readonly rate: number }[] = [];
   #comparedAt = -Infinity;
 
@@ -69,15 +84,19 @@ export class FailingEndpoints {
     this.#options = options;
   }
 
-  /** Called when an attempt that started at `startedAt` ended with a failing answer, or lost its connection. */
+  /**
+   * Called when an attempt ended with a failing answer, or lost its connection.
+   *
+   * @param startedAt - when the attempt started
+   */
   onFailure(member: EndpointState, startedAt: number, now: number): void {
-    // An attempt from before or during an ejection says nothing about the time after it.
+    // An attempt that started before the endpoint returned shows nothing about the endpoint after its return.
     if (member.status === 'closed' || startedAt < member.returnedAt) return;
     member.successRate.count(false, now);
     member.consecutiveFailures++;
     if (member.isFailing) {
       this.#updateAchieved(member, 0);
-      // An attempt that started before the endpoint began to fail, or before its last retry, adds nothing new.
+      // An attempt that started before `failingSince` adds nothing new.
       if (member.achieved === 0 && startedAt >= member.failingSince) this.#prolong(member, now);
       if (this.#options.eject(member, now)) this.#onEjected(member, now);
       return;
@@ -109,7 +128,7 @@ export class FailingEndpoints {
     member.isWatched = member.goodAnswersNeeded > 0;
   }
 
-  /** Whether a failing endpoint that was picked gets the call. The call must go to another endpoint otherwise. */
+  /** Whether a failing endpoint that was picked gets the call. If false, the call must go to another endpoint. */
   takesCall(member: EndpointState, now: number): boolean {
     if (now < member.retryAt) return this.#options.clock.random() < member.achieved;
     member.retryAt = now + member.stayMs;
@@ -117,7 +136,10 @@ export class FailingEndpoints {
     return true;
   }
 
-  /** Ends the ejection for failing answers, without a return. Called for other evidence, and on removal. */
+  /**
+   * Forgets that an endpoint is failing or ejected for failing answers. Does not open the endpoint. Called when the
+   * endpoint is unreachable, was opened early or was removed.
+   */
   cancel(member: EndpointState): void {
     this.#returns.get(member)?.cancel();
     this.#returns.delete(member);
@@ -131,7 +153,10 @@ export class FailingEndpoints {
     this.#returns.clear();
   }
 
-  /** Ejects an endpoint for a time, for evidence that no probe can take back since probes are switched off. */
+  /**
+   * Opens an ejected endpoint after a time. Called for an unreachable endpoint when probes are switched off, so that no
+   * probe can end the ejection.
+   */
   ejectForTime(member: EndpointState, now: number): void {
     this.#prolong(member, now);
     this.#onEjected(member, now);
@@ -152,7 +177,7 @@ export class FailingEndpoints {
     member.returnedAt = now + member.stayMs;
   }
 
-  /** Sets the next stay: twice the last one, or 1 s if the last one ended long ago. */
+  /** Doubles `stayMs`, up to 30 s. Sets `stayMs` to 1 s if the last timed ejection ended 60 s ago or earlier. */
   #prolong(member: EndpointState, now: number): void {
     const isForgiven = member.stayMs === 0 || now - Math.max(member.returnedAt, member.retryAt) >= forgiveMs;
     member.stayMs = isForgiven ? minStayMs : Math.min(maxStayMs, 2 * member.stayMs);
@@ -177,7 +202,8 @@ export class FailingEndpoints {
     const [best, second] = this.#best;
     const bestRate = (best?.member === member ? second : best)?.rate;
     if (bestRate === undefined) {
-      // No other endpoint has enough attempts. A success rate then says nothing: a route may fail everywhere.
+      // No other endpoint has enough attempts for a comparison. The success rate of one endpoint alone proves nothing:
+      // a route may fail at every endpoint.
       const assumed = this.#assumedRateBeside(member, now);
       return (
         (goodAnswersNeeded > 0 && assumed >= minProbationRate) || isLongRun(consecutiveFailures, assumed)
@@ -190,7 +216,9 @@ export class FailingEndpoints {
     );
   }
 
-  /** Returns the best success rate of the other open members, however few their attempts; 1 if there are none. */
+  /**
+   * Returns the highest {@link assumedRate} of the other members that are not ejected; 1 if there is no such member.
+   */
   #assumedRateBeside(member: EndpointState, now: number): number {
     const rates = this.#options
       .members()
@@ -199,7 +227,7 @@ export class FailingEndpoints {
     return rates.length === 0 ? 1 : Math.max(...rates);
   }
 
-  /** Computes the success rates of the open members, and the best two. */
+  /** Computes the success-rate statistics of the members that are not ejected, and the best two of these members. */
   #compare(now: number): void {
     this.#comparedAt = now;
     this.#best = [];

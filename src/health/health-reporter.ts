@@ -6,14 +6,19 @@ import type { EndpointReport, Registry } from '../core/registry.js';
 const minReportIntervalMs = 1_000;
 /** Minimum delay between a change of an endpoint's health and the report of the change, in ms. */
 const reportDelayMs = 250;
-/** Upper bound of the random time added to `reportDelayMs`, in ms: spreads the reports of clerks that saw one failure. */
+/**
+ * Upper bound of the random time added to `reportDelayMs`, in ms. Spreads the reports of clerks that saw the same
+ * failure.
+ */
 const reportJitterMs = 1_000;
 /** Mean interval at which a report is repeated, in ms. The registry forgets a report after 10 s. */
 const repeatIntervalMs = 4_000;
-/** A report that becomes due within this time, in ms, is sent in the message of a report that is due. */
+/**
+ * A report that becomes due within this time, in ms, is sent early, in the same message as a report that is due now.
+ */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
-/** Maximum number of endpoints, over all services, that are tracked for reports; further ones are not reported. */
+/** Maximum number of endpoints, over all services, that are tracked for reports. Further endpoints are not reported. */
 const maxTrackedEndpoints = 1_000;
 const reportTimeoutMs = 3_000;
 
@@ -39,15 +44,18 @@ interface TrackedEndpoint {
 
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /** When to compare the verdicts on the endpoints with the reported ones; Infinity when no comparison is due. */
+  /**
+   * Time at which the verdicts on the endpoints are compared with the reported verdicts; Infinity when no comparison is
+   * due.
+   */
   checkAt: number;
 }
 
 /**
- * Reports unreachable and recovered endpoints to the registry, and endpoints whose health the registry asks for (queried
- * endpoints). Works in the background, and does not keep the process alive. Sends one message for all services together,
- * at most once per second. A report is repeated while the endpoint is unreachable or queried. A failed message is not
- * sent again, because the next message carries the current state.
+ * Reports unreachable and recovered endpoints to the registry. Also reports the health of endpoints for which the
+ * registry asks (queried endpoints). Works in the background, and does not keep the process alive. Sends one message
+ * for all services together, at most once per second. A report is repeated while the endpoint is unreachable or
+ * queried. A failed message is not sent again, because the next message carries the current state.
  *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
@@ -81,7 +89,8 @@ export class HealthReporter {
   /**
    * Called when the registry asks for the health of endpoints of a service.
    *
-   * @param ids - instance ids of these endpoints; replace the ids of the previous call for this service
+   * @param ids - instance ids of all endpoints of the service for which the registry asks; other endpoints are no
+   * longer queried
    */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
@@ -213,7 +222,7 @@ export class HealthReporter {
     signal.addEventListener('abort', stop);
     try {
       const report = { clerk: this.#clerkId, reports };
-      // In the async context of the clerk, not in that of the call that first failed.
+      // Runs in the async context of the clerk, not in the async context of the call that failed first.
       const sent = this.#context.runInAsyncScope(async () =>
         registry.report?.(report, { signal: controller.signal }),
       );

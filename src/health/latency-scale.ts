@@ -2,17 +2,18 @@
 const step = 1.02;
 
 /**
- * Converts the latencies of different route classes to one scale, so that a response of a slow route, which is slow at
- * every endpoint, does not make its endpoint look slow.
+ * Converts the latencies of different route classes to one scale. On this scale, a response of a route that is slow at
+ * every endpoint does not make one endpoint look slow.
  */
 export class LatencyScale {
-  /** Running median of the usual latencies of all responses, in ms; 0 before the first. */
+  /** Running median of `usualMs` over all responses, in ms; 0 before the first response. */
   #commonMs = 0;
 
   /**
-   * Returns the latency that a response of the most common route classes would have had in place of `latencyMs`.
+   * Returns `latencyMs`, scaled from the usual latency of its route class to the running median of all responses, in
+   * ms. Returns `latencyMs` unchanged while the usual latency is unknown.
    *
-   * @param usualMs - median latency of the route class; undefined while unknown, then `latencyMs` is returned
+   * @param usualMs - median latency of the route class, in ms; undefined while unknown
    */
   toCommon(latencyMs: number, usualMs: number | undefined): number {
     if (usualMs === undefined || usualMs <= 0) return latencyMs;

@@ -12,9 +12,11 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
   return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
 }
 
-/** Success rates of the endpoints of a service that have enough attempts. */
+/**
+ * Statistics of the success rates of the endpoints of a service. Endpoints with fewer than 100 attempts are left out.
+ */
 export interface SuccessRateStats {
-  /** Number of endpoints with 100 attempts or more. */
+  /** Number of endpoints that are not left out. */
   readonly hosts: number;
   /** Mean success rate of these endpoints, 0 … 1. */
   readonly mean: number;
@@ -22,16 +24,16 @@ export interface SuccessRateStats {
   readonly standardDeviation: number;
 }
 
-/** Failures in a row that eject an endpoint, while the best endpoint never fails. */
+/** Number of failures in a row that suffices for an ejection while the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
-/** Probability of a run of failures at the best endpoint up to which the same run ejects another endpoint. */
+/** A run of failures ejects an endpoint only if the same run at the best endpoint has at most this probability. */
 const maxRunProbability = 1e-6;
-/** Attempts in the last 30 s from which a success rate below 0.8 is a failure. */
+/** Minimum number of attempts in the last 30 s for an ejection because of a low success rate. */
 const minWindowResponses = 20;
 const minSuccessRatio = 0.8;
-/** Attempts in the last 30 s from which an endpoint is compared with others by {@link comparedRate}. */
+/** Minimum number of attempts in the last 30 s for a {@link comparedRate} above 0. */
 const minComparedResponses = 5;
-/** Attempts in the last 30 s from which the success rate of an endpoint can be an outlier. */
+/** Minimum number of attempts in the last 30 s for outlier detection. */
 const minResponses = 100;
 /**
  * Minimum number of endpoints for outlier detection. Of n rates, none can differ from the mean by more than √(n − 1)
@@ -43,10 +45,11 @@ const standardDeviationFactor = 1.9;
 const minRateGap = 0.05;
 
 /**
- * Whether the failures of an endpoint suffice to eject it: 5 failures in a row, or a success rate below 0.8 over 20 or
- * more attempts. Both are relative to the best endpoint, so that a route that fails everywhere ejects no endpoint:
+ * Whether the failures of an endpoint suffice for an ejection: 5 failures in a row, or a success rate below 0.8 over 20
+ * or more attempts. Both conditions are relative to the best endpoint, so that a route that fails everywhere ejects no
+ * endpoint:
  *
- * - When the best endpoint fails too, a run must be so long that it has a probability below 10^-6 there.
+ * - If the best endpoint fails too, the run must be so long that its probability at the best endpoint is at most 10^-6.
  * - The success rate must be below 0.8 × the best rate by more than chance explains.
  *
  * @param total - number of attempts at the endpoint in the last 30 s
@@ -65,7 +68,8 @@ export function exceedsFailureThreshold(
 }
 
 /**
- * Whether a run of failures suffices to eject an endpoint: 5 in a row, or more while the best endpoint fails too.
+ * Whether a run of failures suffices for an ejection: at least 5 failures in a row, and more if the best endpoint fails
+ * too.
  *
  * @param best - success rate of the best other endpoint, 0 … 1
  */
@@ -76,22 +80,21 @@ export function isLongRun(consecutiveFailures: number, best: number): boolean {
 }
 
 /**
- * Returns the success rate of an endpoint with which others are compared; 0 for fewer than 5 attempts. @see {@link
- * assumedRate}
+ * Returns the {@link assumedRate} of an endpoint, with which other endpoints are compared; 0 for fewer than 5 attempts.
  */
 export function comparedRate(counted: { total: number; successRate: number }): number {
   return counted.total < minComparedResponses ? 0 : assumedRate(counted);
 }
 
 /**
- * Returns the success rate of an endpoint. Counts one more success: an endpoint without attempts is assumed to work,
- * and a few early failures do not make an endpoint look bad.
+ * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded. So an endpoint without attempts
+ * has the rate 1, and a single failure does not lower the rate to 0.
  */
 export function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 1);
 }
 
-/** Computes the distribution of success rates. */
+/** Computes the statistics of success rates. */
 export function successRateStats(
   rates: Iterable<{ readonly total: number; readonly successRate: number }>,
 ): SuccessRateStats {
@@ -110,9 +113,9 @@ export function successRateStats(
 }
 
 /**
- * Whether an endpoint's success rate is an outlier: below the mean by more than 1.9 standard deviations and by more
- * than 0.05 and more than chance explains. Needs 5 endpoints with 100 attempts each. Envoy and gRPC have the same rule
- * without the last two conditions.
+ * Whether the success rate of an endpoint is an outlier. An outlier is below the mean by more than 1.9 standard
+ * deviations, by more than 0.05, and by more than chance explains. There must be at least 5 endpoints with 100 attempts
+ * each. The rule of Envoy and gRPC has only the condition on standard deviations.
  *
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000
@@ -130,7 +133,10 @@ export function isOutlier(
   );
 }
 
-/** Returns how far a rate over `total` attempts may be from `rate` by chance: four standard deviations. */
+/**
+ * Returns the difference between `rate` and a rate measured over `total` attempts that chance explains: four standard
+ * deviations.
+ */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

@@ -9,7 +9,10 @@ import type { EndpointState } from './endpoint-state.js';
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export const silenceMs = 1_000;
-/** Lateness of the end of a probe, in ms, from which the event loop was blocked and an answer may wait to be read. */
+/**
+ * If the timeout of a probe fires later than this, in ms, the event loop was blocked. An answer may then wait to be
+ * read.
+ */
 const maxLatenessMs = 50;
 /** Shortest time between the starts of two probes of an endpoint, in ms. */
 const minProbeIntervalMs = 500;
@@ -20,20 +23,20 @@ const firstProbeDelayMs = 250;
 /** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
-  /** Returns the request of a probe; undefined for the default, false when probes are switched off. */
+  /** Returns the request of a probe: undefined for the default request, false if probes are switched off. */
   readonly request: () => ProbeRequest | false | undefined;
   /** Called when the endpoint answered a probe sent at `sentAt`. */
   readonly onAnswered: (member: EndpointState, sentAt: number) => void;
   /** Called when a probe sent at `sentAt` failed. To have the endpoint probed again, call {@link Prober.start}. */
   readonly onUnanswered: (member: EndpointState, sentAt: number) => void;
-  /** Called in place of a probe when probes are switched off: for the next 1 s, a call may serve as the probe. */
+  /** Called when a probe is due but probes are switched off. For the next 1 s, a call may serve as the probe. */
   readonly onTrialWanted: (member: EndpointState) => void;
 }
 
 /**
- * Probes suspect and ejected endpoints, each at most once at a time and every 500 ms. The time between two probes of an
- * endpoint grows with the length of the outage. No probes are sent while the service receives no calls. No call waits
- * for a probe, and a probe never keeps the process alive.
+ * Probes suspect and ejected endpoints. Each endpoint gets at most one probe at a time, and at most one probe in 500
+ * ms. The time between two probes of an endpoint grows with the length of the outage. No probes are sent while the
+ * service receives no calls. No call waits for a probe, and a probe never keeps the process alive.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
@@ -59,7 +62,10 @@ export class Prober {
     }
   }
 
-  /** Probes an unhealthy endpoint as soon as its next probe is due. A suspect endpoint is probed at once. */
+  /**
+   * Probes an unhealthy endpoint as soon as its next probe is due. The first probe of a suspect endpoint is due at
+   * once, but not within 500 ms after another probe.
+   */
   start(member: EndpointState): void {
     if (
       this.#stopped ||
@@ -137,13 +143,13 @@ export class Prober {
 }
 
 /**
- * Returns the delay before a probe of an ejected endpoint, in ms: a tenth of `outageMs`, at least 500 ms and at most 4 s,
- * with up to 20 % less by jitter. The first probe follows after 200 to 250 ms. Both minima double with each recent
- * ejection after the first, up to 4 s.
+ * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, at least 500 ms
+ * (250 ms for the first probe) and at most 4 s. Each recent ejection after the first doubles the minimum, up to 4 s.
+ * Jitter then shortens the delay by up to 20 %.
  *
- * @param outageMs - time since the endpoint became unhealthy
+ * @param outageMs - time since the endpoint became unhealthy, in ms
  * @param ejections - number of recent ejections, including the current one
- * @param isFirst - whether the endpoint was not probed in this outage yet
+ * @param isFirst - whether the probe is the first of the outage
  * @param random - random number, uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */

@@ -14,9 +14,14 @@ export interface ReachabilityOptions {
   readonly reporter: EventSink;
   readonly ejections: Ejections;
   readonly failing: FailingEndpoints;
-  /** Returns the request of a health probe; undefined for the default, false when the program has switched probes off. */
+  /**
+   * Returns the request of a health probe: undefined for the default request, false if the program has switched probes
+   * off.
+   */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** Called with the instance id of an endpoint that was found unreachable: the service must be looked up again. */
+  /**
+   * Called with the instance id of an endpoint that was found unreachable. The service must then be looked up again.
+   */
   readonly onUnreachable: (endpoint: string) => void;
   /** Called when an endpoint became suspect, or is no longer suspect. */
   readonly onChange: () => void;
@@ -26,15 +31,17 @@ export interface ReachabilityOptions {
  * Judges whether endpoints can be reached.
  *
  * - A refused connection ejects an endpoint at once.
- * - A lost connection, or a late attempt at an endpoint that has answered nothing since, makes the endpoint suspect. A
- *   suspect endpoint gets no calls while another endpoint is free. It is probed at once. Any answer to an attempt or a
- *   probe ends the suspicion; 1 s of silence to everything ejects the endpoint.
- * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next one.
+ * - A lost connection makes an endpoint suspect. So does a late attempt, if the endpoint has answered nothing since the
+ *   attempt was sent. A suspect endpoint is probed at once, and gets no calls while an endpoint is left that is neither
+ *   suspect nor ejected. Any answer to an attempt or a probe ends the suspicion. If the endpoint answers nothing for 1
+ *   s, or a probe fails after a lost connection, the endpoint is ejected.
+ * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next
+ *   probe.
  *
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export class Reachability {
-  /** From when on {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  /** Time from which {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
   trialDueAt = Infinity;
   readonly #options: ReachabilityOptions;
   readonly #prober: Prober;
@@ -56,9 +63,9 @@ export class Reachability {
   }
 
   /**
-   * Called when an endpoint has answered. Any answer ends a suspicion or an ejection for silence.
+   * Called when an endpoint has answered. Any answer ends a suspicion, or the ejection of an unreachable endpoint.
    *
-   * @param latencyMs - measured latency of the answer; 0 when unknown
+   * @param latencyMs - measured latency of the answer, in ms; 0 when unknown
    */
   onHeard(member: EndpointState, latencyMs: number, now: number): void {
     member.lastHeardAt = now;
@@ -75,7 +82,8 @@ export class Reachability {
   /** Called when an attempt is late. An endpoint that has answered something since `sentAt` is slow, not silent. */
   onLate(member: EndpointState, sentAt: number, now: number): void {
     if (member.lastHeardAt > sentAt) return;
-    // An attempt sent before the last reset used the connections from before the reset, and says nothing about new ones.
+    // An attempt sent before the last reset used the connections from before the reset, and shows nothing about the new
+    // connections.
     if (sentAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
@@ -84,8 +92,8 @@ export class Reachability {
   }
 
   /**
-   * Called when a connection was lost before a response. That makes the endpoint suspect: one route or a proxy may have
-   * closed the connection. Attempts that were in flight together count once.
+   * Called when a connection was lost before a response. The endpoint becomes suspect and is not ejected at once, since
+   * one route or a proxy may have closed the connection. Attempts that were in flight together count once.
    */
   onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
     const { failing, probeRequest } = this.#options;
@@ -97,7 +105,7 @@ export class Reachability {
     else this.#suspect(member, 'reset', now, now);
   }
 
-  /** Ejects an endpoint that was found unreachable, unless it is the last one. */
+  /** Ejects an endpoint that was found unreachable. The last endpoint that is not ejected stays in use. */
   onUnreachable(member: EndpointState, reason: string, now: number): void {
     const { failing, ejections, onUnreachable, probeRequest } = this.#options;
     member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
@@ -117,8 +125,8 @@ export class Reachability {
   }
 
   /**
-   * Returns an ejected or suspect endpoint to which a repeatable call may be sent as its probe, and counts the call as
-   * that probe; undefined when there is none.
+   * Returns an ejected or suspect endpoint whose next probe may be a repeatable call, and counts the call as that
+   * probe. Returns undefined when there is no such endpoint.
    */
   takeTrial(
     members: readonly EndpointState[],
@@ -170,7 +178,8 @@ export class Reachability {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
     } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
-      // A lost connection and a failed probe prove that the endpoint is unreachable. Otherwise only silence does.
+      // After a lost connection, a failed probe proves that the endpoint is unreachable. After a late attempt, only 1 s
+      // of silence is a proof.
       this.onUnreachable(member, suspectReason, now);
       return;
     }

@@ -1,7 +1,7 @@
 const slotMs = 5_000;
 const slots = 6;
 
-/** Counts the answered and failed attempts of one endpoint over the last 25 to 30 s, in slots of 5 s. */
+/** Counts the successful and failed attempts of one endpoint over the last 25 to 30 s, in slots of 5 s. */
 export class SuccessRate {
   readonly #successes = new Float64Array(slots);
   readonly #failures = new Float64Array(slots);

@@ -13,12 +13,14 @@ const maxLoadFactor = 1.25;
  * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
  *
  * Weighted rendezvous hashing: the endpoint with the highest score for the key gets the call, where the score is
- * `-weight / ln(h(key, id))` and h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; they return
- * when the endpoint returns. A call without a key goes to a random endpoint by weight.
+ * `-weight / ln(h(key, id))` and h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; these keys
+ * return when the endpoint returns. A call without a key goes to a random endpoint, with a probability proportional to
+ * its weight.
  *
  * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉` of
- * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower score.
- * An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1 and would scatter every key.
+ * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower
+ * score. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1, which would
+ * scatter every key.
  *
  * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint.
  *
@@ -51,7 +53,10 @@ export function affinity(): Policy {
         ];
       };
 
-      /** Returns the index of the candidate with the highest score that is not overloaded; -1 when all are. */
+      /**
+       * Returns the index of the candidate with the highest score among those that are not overloaded; -1 when all
+       * candidates are overloaded.
+       */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;

@@ -1,4 +1,6 @@
-/** A draw chooses a slot `i` uniformly; the index is `i` with probability `probability[i]`, otherwise `alias[i]`. */
+/**
+ * A draw chooses a slot `i` uniformly. The drawn index is `i` with probability `probability[i]`, otherwise `alias[i]`.
+ */
 export interface AliasTable {
   readonly probability: Float64Array;
   readonly alias: Uint32Array;
@@ -39,7 +41,11 @@ export function aliasTable(weights: Float64Array): AliasTable {
   return { probability, alias };
 }
 
-/** @param unit - random number, uniform in [0, 1) */
+/**
+ * Returns the index that a random number selects.
+ *
+ * @param unit - the random number, uniform in [0, 1)
+ */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;
   const slot = Math.floor(scaled);

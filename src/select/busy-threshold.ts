@@ -1,5 +1,6 @@
 /**
- * Number of calls of this client in flight from which an endpoint counts as busy. A Node server handles 8 concurrent
- * calls without a slowdown, so moving a call away from fewer would only lose locality or a warm cache.
+ * An endpoint counts as busy if this client has at least this number of calls in flight there. A Node server handles 8
+ * concurrent calls without a slowdown. To move a call away from an endpoint that is not busy would only lose locality
+ * or a warm cache.
  */
 export const busyPending = 8;

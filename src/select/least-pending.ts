@@ -4,18 +4,18 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * Ratio of two loads up to which the loads count as equal. Latencies within 10 % of each other are equal; the rest is for
- * the decay since the last response, which differs between endpoints.
+ * Ratio of two loads up to which the loads count as equal. A factor of 1.1 allows for latencies that differ by 10 %.
+ * The rest allows for the decay since the last response, which differs between endpoints.
  */
 const equalLoadRatio = 1.25;
 
 /**
- * Power of two choices (P2C) by calls in flight: picks the endpoint with fewer calls of this client in flight. If both
- * have equal calls in flight, the endpoint with the lower load is picked. Latencies within 10 % of each other count as
- * equal; then the first drawn endpoint is picked.
+ * Power of two choices (P2C) by calls in flight: of two drawn endpoints, picks the one with fewer calls of this client
+ * in flight. At equal calls in flight, picks the one with the lower load. If the latencies are within 10 % of each
+ * other, the loads count as equal, and the first drawn endpoint is picked.
  *
- * Ignores latency unless the calls in flight are equal, so an endpoint that fails fast looks idle. Prefer `loadAware`
- * unless calls are long and similar.
+ * If the calls in flight differ, latency is ignored, so an endpoint that fails fast looks idle. Use this policy for
+ * calls that are long and similar, and `loadAware` for all other calls.
  *
  * If the second endpoint has a lower weight than the first, `(calls in flight + 1) / weight` is compared.
  */

@@ -11,28 +11,28 @@ import { twoChoicesPicker } from './two-choices.js';
 const tieMargin = 1.5;
 
 /**
- * Number of held attempts that count as few. Above it, a small difference between the held attempts of two endpoints
- * outweighs a large difference between their latencies.
+ * Number of held attempts that count as few. Above this number, a small difference between the held attempts of two
+ * endpoints outweighs a large difference between their latencies.
  */
 const fewHeld = 8;
 
 /**
- * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Picks the second endpoint
- * if its load is lower, otherwise the first. If both have equal calls in flight, the load must be lower by a factor of
- * 1.5. `local-first` uses this policy within a locality tier by default.
+ * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Picks the second drawn
+ * endpoint if its load is lower than the load of the first, otherwise the first. At equal calls in flight, the load
+ * must be lower by a factor of 1.5. `local-first` uses this policy within a locality tier by default.
  *
  * With unequal weights, the second endpoint gets the call only if both its load and its load per weight are lower than
- * those of the first endpoint. So at equal loads the shares match the weights despite latency noise, the queue of a heavy
- * endpoint does not overload a light one, and a slow endpoint loses calls whatever its weight.
+ * those of the first endpoint. So at equal loads the shares match the weights despite latency noise. The queue of a
+ * heavy endpoint does not overload a light endpoint. A slow endpoint loses calls whatever its weight is.
  *
- * Only drawing by weight would not work: of two endpoints, both are always drawn. Only comparing loads per weight would
- * not work either: at low load, the heaviest endpoint would get all calls.
+ * Weights in the draw alone would not suffice: of two endpoints, both are always drawn. Weights in the comparison alone
+ * would not suffice: at low load, the heaviest endpoint would get all calls.
  *
- * Held attempts, such as WebSockets and event streams, stay for long, so they are spread by their number rather than by
- * latency: otherwise the endpoint that was faster while they were opened would hold most of them.
+ * Held attempts, such as WebSockets and event streams, last long. Held attempts are therefore spread by number rather
+ * than by latency. Otherwise the endpoint that was fastest while the streams opened would hold most streams.
  *
- * Slow start lowers the weight of a new endpoint, at first to as little as a tenth. If the load were divided by the
- * slow-start factor instead, the new one of two endpoints would lose every comparison for two thirds of its window.
+ * Slow start lowers the weight of a new endpoint, at first to as little as a tenth. If slow start raised the load
+ * instead, a new endpoint beside one other would get no calls for two thirds of its slow start.
  *
  * @see [Finagle, P2C and peak
  * EWMA](https://twitter.github.io/finagle/guide/Clients.html#power-of-two-choices-p2c-least-loaded)
@@ -56,7 +56,10 @@ function isLessLoaded(
   return challenger.load(now) * factor < incumbent.load(now);
 }
 
-/** Returns by how much the load of a candidate that holds `held` attempts is raised against one that holds `other`. */
+/**
+ * Returns the factor on the load of a candidate with `held` held attempts, compared with a candidate with `other` held
+ * attempts.
+ */
 function heldFactor(held: number, other: number): number {
   return ((held + fewHeld) / (other + fewHeld)) ** 8;
 }

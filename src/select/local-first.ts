@@ -6,26 +6,32 @@ import { loadAware } from './load-aware.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/** Assumed ratio of the capacity of a tier to its normal calls: it keeps all calls until 1 - 1/1.4 = 29 % is not open. */
+/**
+ * Assumed ratio of the capacity of a tier to its normal calls. A tier keeps all calls while at most 1 - 1/1.4 = 29 % of
+ * its weight is ejected.
+ */
 const overprovisioningFactor = 1.4;
 
-/** Ratio of the loads of a busy endpoint and of an endpoint in a farther tier above which a call moves there. */
+/**
+ * A call moves from a busy endpoint to an endpoint of a farther tier if the ratio of their loads exceeds this value.
+ */
 const spilloverLoadRatio = 4;
 
 /**
  * Prefers near endpoints, in three tiers: endpoints on this host, endpoints in this zone, all other endpoints. Calls
  * spill over to the next tier in three cases.
  *
- * - **Too few open endpoints.** A tier gets at most the share `min(1, 1.4 × open weight / total weight)` of all calls, of
- *   those that the nearer tiers left. If the shares of all tiers add up to less than 1, they are scaled up. Example: with
- *   one of two local endpoints ejected, 70 % of the calls stay local. The nearest tier gets all calls while at least 72 %
- *   of its weight is open; no random number is drawn then.
- * - **A busy endpoint.** The call goes to the next tier if the picked endpoint has at least 8 calls of this client in
- *   flight, and its load is more than 4 times the load of the endpoint there. Without the first condition, calls would
- *   leave at low load, since the load of an idle endpoint decays to 0. Without the second, a host with few endpoints
- *   would lose calls to endpoints that are no faster.
- * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows as their slow start proceeds, so that
- *   the first endpoint on a host does not get all calls at once.
+ * - **Too few open endpoints.** An endpoint is open while it is not ejected. The share of a tier is `min(1, 1.4 × open
+ *   weight / total weight)` of all calls, or what the nearer tiers left if that is less. Shares that add up to less
+ *   than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay local. The nearest
+ *   tier gets all calls while at least 72 % of its weight is open; no random number is drawn then.
+ * - **A busy endpoint.** A call goes to the next tier if two conditions hold. First, the picked endpoint has at least 8
+ *   calls of this client in flight. Second, the load of the picked endpoint is more than 4 times the load of the
+ *   endpoint picked in the next tier. Without the first condition, calls would leave at low load, since the load of an
+ *   idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to endpoints
+ *   that are no faster.
+ * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows during the slow start. So the first
+ *   endpoint on a host does not get all calls at once.
  *
  * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know. If
  * a zone has too few servers for its callers, the calls in flight grow until calls spill over.
@@ -112,8 +118,8 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Returns the share of all calls that a tier can take, 0 … 1. Endpoints in slow start count with their factor, and never
- * make the share lower than without them.
+ * Returns the share of all calls that a tier can take, 0 … 1. An endpoint in slow start counts with its slow-start
+ * factor, and never lowers the share that the established endpoints of the tier have alone.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -152,8 +158,9 @@ function splitByLocality(
 }
 
 /**
- * Divides [0, 1) into one interval per tier, nearest first, and returns their upper ends. Shares that add up to less than
- * 1 are scaled up; if they add up to more, the farthest tiers get less than their shares.
+ * Divides [0, 1) into one interval per tier, nearest first, and returns the upper ends of the intervals. Shares that
+ * add up to less than 1 are scaled up. If the shares add up to more than 1, the farthest tiers get less than their
+ * shares.
  */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(

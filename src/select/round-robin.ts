@@ -5,11 +5,13 @@ import { subsetOf } from './subset.js';
 
 /**
  * Picks the candidates in turn. The first pick is random, so that not all clients call the same endpoint at the same
- * time. When the candidates change, the turn continues with the next candidate of the previous order that is present.
+ * time. When the candidates change, the turn continues with the next candidate of the previous order that is still
+ * present.
  *
- * Weights are ignored, except that endpoints of weight 0 are used only when no other endpoint is left. An endpoint in
- * slow start is skipped more often the lower its slow-start factor is. As the inner policy of `localFirst`, each tier
- * has its own turn; after a change of the candidates only the tier used last continues it.
+ * Weights are ignored, except that endpoints of weight 0 are used only when no other endpoint is left. The lower the
+ * slow-start factor of an endpoint is, the more often the endpoint is skipped. If this policy is the inner policy of
+ * `localFirst`, each tier has its own turn. After a change of the candidates, only the tier that was used last
+ * continues its turn.
  */
 export function roundRobin(): Policy {
   let lastOrder: readonly Candidate[] = [];
@@ -41,7 +43,10 @@ export function roundRobin(): Policy {
   };
 }
 
-/** Returns the first index, from `index` on, of a candidate that is not skipped, with the probability 1 − factor. */
+/**
+ * Returns the index of the first candidate, from `index` on, that is not skipped. A candidate is skipped with the
+ * probability 1 − factor.
+ */
 function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
   for (let left = factors.length; left > 0; left--) {
     const factor = factors[index] as number;

@@ -10,19 +10,24 @@ import { relativeWeights } from './weights.js';
 
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
-/** Maximum share of an endpoint that is not in slow start while others are, as a multiple of its fair share. */
+/**
+ * Maximum share of the calls for an endpoint while other endpoints are in slow start, as a multiple of its fair share.
+ */
 const maxFairShareFactor = 2;
 
 export interface SlowStartFactors {
   /** One factor per candidate, each in (0, 1], the highest 1; undefined when all factors are equal. */
   readonly factors: Float64Array | undefined;
-  /** When to recompute the factors, on the monotonic clock; Infinity when no slow start is in progress. */
+  /**
+   * Time at which the factors must be recomputed, on the monotonic clock; Infinity when no slow start is in progress.
+   */
   readonly expiresAt: number;
 }
 
 /**
- * Computes the slow-start factors: the elapsed part of the window, at least 0.1; 1 for an endpoint that is not in slow
- * start. The factors expire after a tenth of the shortest window in progress, within 100 ms … 1 s.
+ * Computes the slow-start factors. The factor of an endpoint in slow start is the elapsed part of its slow-start
+ * window, at least 0.1. The factor of any other endpoint is 1. The factors expire after a tenth of the shortest window
+ * in progress, but not before 100 ms and not after 1 s.
  *
  * Only differences matter: if all endpoints started together, all factors are equal. Factors are raised so that no
  * endpoint gets more than twice its fair share. Example: with one established endpoint and 99 new ones, each new endpoint
@@ -76,8 +81,8 @@ export function slowStartFactors(
 }
 
 /**
- * Returns a picker that applies weights and slow start. `create` is called once, or repeatedly while a slow start is
- * in progress, and not for fewer than two candidates.
+ * Returns a picker that applies weights and slow start. `create` is called once or, while a slow start is in progress,
+ * repeatedly. For fewer than two candidates, `create` is not called.
  *
  * @param create - creates a picker from the relative weights; the weights are undefined when all are equal
  */
@@ -102,7 +107,10 @@ export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }
 
-/** Multiplies two lists of weights element by element; an undefined list stands for weights of 1. */
+/**
+ * Multiplies two lists of weights element by element; an undefined argument counts as a list of ones. Returns undefined
+ * if both arguments are undefined.
+ */
 export function multiplyWeights(
   a: Float64Array | undefined,
   b: Float64Array | undefined,

@@ -4,9 +4,9 @@ const growIntervalMs = 1_000;
 const shrinkIntervalMs = 60_000;
 
 /**
- * Number of endpoints of a large service that one client uses. Doubles, at most once per second, while a picked endpoint
- * has at least 8 calls of this client in flight: otherwise a few busy clients would leave most endpoints idle. Halves
- * each time 60 s have passed without a change.
+ * Number of endpoints of a large service that one client uses. The number doubles at most once per second, while a
+ * picked endpoint has at least 8 calls of this client in flight. Otherwise a few busy clients would leave most
+ * endpoints idle. The number is halved each time 60 s have passed without a change.
  *
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
@@ -31,7 +31,11 @@ export class AdaptiveSubsetSize {
     return this.#size;
   }
 
-  /** Doubles the number of endpoints, unless it changed less than 1 s ago; returns whether it was doubled. */
+  /**
+   * Doubles the number of endpoints. Has no effect if the number changed less than 1 s ago.
+   *
+   * @returns whether the number was doubled
+   */
   tryDouble(now: number): boolean {
     if (now - this.#changedAt < growIntervalMs) return false;
     this.#size = this.sizeAt(now) * 2;

@@ -2,7 +2,7 @@ import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** Returns the subset of a large service that this client uses, otherwise all candidates. */
+/** Returns the candidates that this client uses: a subset for a large service, all candidates for any other service. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }

@@ -7,11 +7,13 @@ import { multiplyWeights, slowStartFactors } from './slow-start.js';
 import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
-/** Time after the first load report of an endpoint in which its reports are ignored, in ms: they are too low. */
+/**
+ * The reports of an endpoint are ignored for this time after its first report, in ms: the first reports are too low.
+ */
 const blackoutMs = 10_000;
 /** Lifetime of a load report, in ms. */
 const expiryMs = 180_000;
-/** How long weights are used before the next pick reads the load reports again, in ms. */
+/** Time for which computed weights are used before a pick reads the load reports again, in ms. */
 const updateIntervalMs = 1_000;
 /** `error_utilization_penalty` of gRFC A58. */
 const errorPenalty = 1;
@@ -27,7 +29,10 @@ interface ReportHistory {
   weight: number;
   /** When the last valid report arrived. */
   receivedAt: number;
-  /** When the current series of reports began, each less than 3 min after the previous one. */
+  /**
+   * When the current series of reports began. Each report of a series arrives less than 3 min after the previous
+   * report.
+   */
   unbrokenSince: number;
 }
 
@@ -51,8 +56,8 @@ interface ReportHistory {
  * Calls in flight and latency are ignored: prefer `loadAware` for services that send no load reports. A pick takes
  * constant time and one random number. While calls arrive, the reports are read once per second.
  *
- * Unlike gRPC, this policy limits capacities, and draws at random instead of using an earliest-deadline-first queue, so
- * that not all clients call the same endpoint at the same time.
+ * Unlike gRPC, this policy limits capacities. This policy also draws at random, where gRPC uses an
+ * earliest-deadline-first queue. So not all clients call the same endpoint at the same time.
  *
  * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
  * the figures
