@@ -6,7 +6,10 @@ import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-/** An endpoint that counts as busy until the program releases the endpoint. Returned by {@link Binding.acquire}. */
+/**
+ * The result of {@link Binding.acquire}. Until the program releases the endpoint, the endpoint counts as having one
+ * more attempt in flight.
+ */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
@@ -26,7 +29,7 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
 
 const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
-/** Until its release, the acquired endpoint counts as having one more attempt in flight. */
+/** Counts the candidate as having one more attempt in flight, until the program releases the endpoint. */
 export function acquireEndpoint(
   context: BindingCallContext,
   candidate: ConnectedCandidate,

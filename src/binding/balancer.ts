@@ -13,14 +13,20 @@ import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
 /** The endpoints that the calls of a binding may use. Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
-  /** All endpoints that satisfy the version range. In a set for calls that require TLS: those with a TLS address. */
+  /**
+   * All endpoints that satisfy the version range. A set for calls that require TLS contains only endpoints with a TLS
+   * address.
+   */
   readonly matching: readonly ConnectedCandidate[];
   /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
-  /** Chooses among the endpoints in `eligible` that work; undefined while all of them work, or none. */
+  /**
+   * Chooses among the endpoints in `eligible` that are not failing. Undefined when all or none of these endpoints are
+   * failing, or when the policy does not avoid failing endpoints.
+   */
   readonly pickWorking: Picker | undefined;
 }
 
@@ -35,20 +41,25 @@ export class Balancer {
   policyName = 'none';
   /** @see {@link Policy.hedges} */
   hedges = false;
-  /** The context of the next pick; undefined during a pick, since a policy may make a call, which picks, too. */
+  /**
+   * The context of the next pick, reused to allocate nothing. Undefined during a pick: a policy may make a call, and
+   * the pick of that call needs a context of its own.
+   */
   #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
   readonly #random: () => number;
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * A second instance of a policy that was given by name, for calls that require TLS. A policy keeps state about the
-   * endpoints that `prepare` was given, so the set of TLS endpoints needs its own instance.
+   * A second instance of the policy, for calls that require TLS. A policy keeps state about the endpoints that were
+   * passed to `prepare`, so the set of TLS endpoints needs its own instance. Not used for a policy object or a policy
+   * function.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
-  /** Input of the picker of {@link Balancer.candidates}, and the input that the policy prepared last. */
+  /** Input from which `pick` of `#candidates` was prepared. */
   #input: PickerInput | undefined;
+  /** Input of the last `prepare` of `#policy`. */
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
@@ -107,7 +118,10 @@ export class Balancer {
     );
   }
 
-  /** Picks an endpoint for a first attempt. An endpoint that fails gets only the part of its calls that it answers well. */
+  /**
+   * Picks an endpoint for a first attempt. A failing endpoint gets only a part of the calls for which it is picked; the
+   * remaining calls go to endpoints that are not failing.
+   */
   pickFrom(
     { pick, pickWorking }: CandidateSet,
     now: number,
@@ -172,7 +186,7 @@ export class Balancer {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
     const { avoidsFailing = true } = this.#currentPolicy(tlsOnly);
-    // A filter that would leave no endpoint is not applied. An open endpoint that would be a trial is suspect.
+    // A filter that would leave no endpoint is not applied. For an open endpoint, `isTrial` means suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
       ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
@@ -218,7 +232,7 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes what it prepared last, which may have been the endpoints left for a retry.
+    // A policy describes the input of its last `prepare`, which may contain only the endpoints left for a retry.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);

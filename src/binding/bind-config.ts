@@ -26,7 +26,7 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /** Whether the program set `timeoutMs`. If false, a timeout that the service config sets replaces `timeoutMs`. */
+  /** Whether the program set `timeoutMs`. If false, the timeout of the service config replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
   readonly attemptTimeoutMs: number | AttemptTimeoutOptions | undefined;
   readonly retries: RetryOptions | false | undefined;
@@ -57,7 +57,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
 >);
 const unsupportedBindKeys = ['tickets'];
 const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
-/** Smallest `subsetSize`. It would be too likely that all endpoints of a smaller subset fail at the same time. */
+/** Smallest `subsetSize`. In a smaller subset, it would be too likely that all endpoints fail at the same time. */
 const minSubset = 12;
 
 /**

@@ -61,8 +61,8 @@ export interface Binding {
    * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails and
    * the kind allows a retry, `run` is called again with another endpoint. A call of kind `once`, the default, is never
    * retried, because a failed attempt may have reached the endpoint. When an attempt of kind `safe` or `idempotent`
-   * exceeds its attempt timeout, `run` is called with another endpoint, too. The first value is used, and the other
-   * attempt is aborted.
+   * exceeds its attempt timeout, `run` is also called with another endpoint. The attempt that succeeds first gives the
+   * result, and the other attempt is aborted.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
@@ -71,7 +71,8 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and counts that endpoint as busy until the program releases it.
+   * Picks an endpoint on which the program works itself. Until the program releases the endpoint, the endpoint counts
+   * as having one more attempt in flight.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */

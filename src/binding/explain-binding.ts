@@ -77,9 +77,20 @@ function exclusionReason(
   if (!matches) return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(version)}`;
   if (member.status === 'closed') {
     const { consecutiveFailures: failures } = member;
-    const failureCount = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
-    return `ejected after ${failureCount} (${member.ejectionReason}); ${isProbed ? 'probed' : 'tried by single calls'} until the endpoint responds`;
+    const cause =
+      failures === 0
+        ? ''
+        : failures === 1
+          ? ' after a failure'
+          : ` after ${String(failures)} failures in a row`;
+    const end =
+      isProbed && !member.isEjectedForFailures
+        ? 'probed until the endpoint responds'
+        : 'used again after a time, without a probe';
+    return `ejected${cause} (${member.ejectionReason}); ${end}`;
   }
+  if (member.isSuspect)
+    return `suspect (${member.suspectReason}): used only as a last resort until it responds`;
   const { state } = member.endpoint;
   const note =
     state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect according to the registry' : state;

@@ -14,7 +14,7 @@ export interface ExplainedCandidate {
   readonly latencyMs: number;
   /** Fraction of the capacity in use, from the last load report: 0 is idle, 1 is full; undefined without a report. */
   readonly utilization: number | undefined;
-  /** Load as the policy `load-aware` computes it; lower is better. */
+  /** Load of the endpoint, as the policy `load-aware` computes the load; lower is better. */
   readonly score: number;
   /** Note of the policy, such as the share of the calls under `weighted`; undefined when the policy has no note. */
   readonly policyNote: string | undefined;
@@ -28,30 +28,33 @@ export interface ExcludedEndpoint {
   readonly reason: string;
 }
 
-/** The retries of a call whose request sets none. */
+/** The retry settings of a call whose request has no retry settings. */
 export interface ExplainedRetries {
   /** Maximum number of retries of one call. */
   readonly max: number;
   /** Response statuses after which a safe or idempotent call is retried. */
   readonly statuses: readonly number[];
-  /** Limits of the retries of all calls together. */
+  /** Limits of the retries of all calls of the service together. */
   readonly budget: {
-    /** Retries per call, 0 … 1. */
+    /** Number of allowed retries per call, 0 … 1. */
     readonly ratio: number;
-    /** Retries per second without any call; added to `ratio`. */
+    /** Retries per second that are allowed in addition to `ratio`, even without any call. */
     readonly minPerSecond: number;
   };
 }
 
-/** The settings of a call whose request sets none: those of the binding, the service config or the defaults. */
+/**
+ * The settings of a call whose request has no such settings. Each setting comes from the binding, from the service
+ * config or from the defaults.
+ */
 export interface ExplainedSettings {
   /** Shortest attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
   /** Longest attempt timeout, in ms. */
   readonly maxAttemptTimeoutMs: number;
-  /** Retries of a call; `false`: none after the request was sent. */
+  /** Retries of a call. `false`: a call is not retried after the request was sent. */
   readonly retries: ExplainedRetries | false;
-  /** Request that checks whether an ejected endpoint responds again; `false`: no such request. */
+  /** Request that checks whether an ejected endpoint responds again. `false`: no such request is sent. */
   readonly probe: ProbeRequest | false;
 }
 
@@ -59,7 +62,7 @@ export interface ExplainedSettings {
 export interface Explanation {
   /** The name that was bound. */
   readonly name: string;
-  /** The name after following all links; undefined before the first lookup. */
+  /** The name that remains after all links were followed; undefined before the first lookup. */
   readonly canonical: string | undefined;
   /** Name of the policy. */
   readonly policy: string;
@@ -73,7 +76,7 @@ export interface Explanation {
   readonly path: readonly ResolutionStep[];
   /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
   readonly ageMs: number | undefined;
-  /** Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first one. */
+  /** Time in ms, from the start of the lookup, for which the resolution may be used; undefined before that lookup. */
   readonly guaranteedMs: number | undefined;
   /** Whether the resolution has expired and is used because the registry has not delivered a newer one. */
   readonly stale: boolean;
@@ -82,8 +85,8 @@ export interface Explanation {
   /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
   /**
-   * Attempt timeout of `GET` requests to `/`, in ms: an attempt without a response after this time may be joined by an
-   * attempt at another endpoint.
+   * Attempt timeout of `GET` requests to `/`, in ms. After this time without a response, an attempt at another endpoint
+   * may join the first attempt.
    */
   readonly attemptTimeoutMs: number;
   /** Settings for retries, attempt timeouts and probes. */

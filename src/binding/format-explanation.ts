@@ -1,9 +1,9 @@
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Limit of the candidates listed, and of the excluded endpoints listed. */
+/** Maximum number of lines for candidates, and of lines for excluded endpoints. */
 const maxRows = 20;
 
-/** Formats a summary line, then one line per endpoint. */
+/** Returns the text of an explanation: a summary line, then one line per endpoint. */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [

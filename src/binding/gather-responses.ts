@@ -34,11 +34,11 @@ export interface EndpointFailure {
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that matches the version range, also to endpoints in connection backoff.
+ * Sends a request to every endpoint that satisfies the version range, even if the endpoint is in connection backoff.
  *
  * @param settings - options of the call of `gather`; the time until the endpoints are known counts against the timeout
  *   of each request
- * @param send - sends the request to the only endpoint of a picker
+ * @param send - sends the request to the one endpoint that `picker` picks
  */
 export async function gatherResponses(
   context: BindingCallContext,

@@ -1,4 +1,8 @@
-/** @param concurrency - maximum number of calls of `mapper` in progress, ≥ 1 */
+/**
+ * Returns the result of `mapper` for each item, in the order of `items`.
+ *
+ * @param concurrency - maximum number of calls of `mapper` in progress, ≥ 1
+ */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   concurrency: number,

@@ -4,7 +4,10 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
-/** The lookup succeeded without an endpoint that this host can reach, and no factory can start the service. */
+/**
+ * Creates the error of a call whose lookup found no endpoint that this host can reach, when no factory can start the
+ * service.
+ */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
@@ -22,17 +25,21 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
   );
 }
 
-/** @param version - version range that no endpoint satisfies; undefined when the version is not the reason */
+/**
+ * Creates the error of a call for which no endpoint qualifies.
+ *
+ * @param version - version range that no endpoint satisfies; undefined when endpoints satisfy the version range
+ */
 export function noMatchError(
   { name, table }: ServiceState,
   version: string | undefined,
   constraints: PickConstraints,
 ): ClerkError {
   if (version !== undefined) {
-    const available = new Set(table.members.map(({ endpoint }) => endpoint.version ?? 'none'));
+    const available = new Set(table.members.map(({ endpoint }) => endpoint.version ?? 'unknown'));
     return new ClerkError(
       'VERSION_MISMATCH',
-      `No endpoint of ${name} satisfies version ${version}; available: ${[...available].join(', ')}`,
+      `No endpoint of ${name} satisfies version ${version}; available versions: ${[...available].join(', ')}`,
     );
   }
   return new ClerkError(
@@ -53,6 +60,6 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `All endpoints of ${name} refused connections and are backing off; the clerk dials the next endpoint in ${String(Math.round(nextDialInMs))} ms`,
+    `No endpoint of ${name} accepted a connection; the clerk may connect again in ${String(Math.round(nextDialInMs))} ms`,
   );
 }

@@ -21,7 +21,7 @@ export function asText(body: Buffer): string {
   return body.toString('utf8');
 }
 
-/** The array and the buffer share memory. */
+/** Returns a view of the memory of `body`, not a copy. */
 export function asBytes(body: Buffer): Uint8Array {
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

@@ -9,7 +9,7 @@ import { HttpCall } from '../invoke/http-call.js';
 import { RequestCopy } from './request-copy.js';
 import type { RequestOptions } from './request-options.js';
 
-/** A request whose response is delivered as undici delivers it. */
+/** A request of a binding that is ready to be sent, and the options for the delivery of the response. */
 export class PreparedRequest extends RequestCopy {
   readonly opaque: unknown;
   readonly responseHeaders: RequestOptions['responseHeaders'];

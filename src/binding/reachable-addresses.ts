@@ -4,7 +4,7 @@ import type { Locality } from '../core/policy.js';
 
 /**
  * Returns the addresses at which this host can reach an endpoint. A loopback address of an endpoint on another host
- * leads to a process on this host, so it is returned only when the endpoint has no other network address.
+ * leads to a process on this host. Such an address is returned only when the endpoint has no other network address.
  */
 export function reachableAddresses({ host }: Locality, endpoint: Endpoint): readonly Address[] {
   const all = endpoint.addresses.map(parseAddress);

@@ -4,11 +4,11 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A copy of the options that undici reads from a request, made when the call is made. All attempts send the same method,
- * path, headers and query, even if the program changes its options. Only the body is read later.
+ * A copy of the options that undici reads from a request, made when the call is made. All attempts send the same
+ * method, path, headers and query, even if the program changes its options. Only the body is read later.
  *
- * A class, because undici destructures the options of every request, and that takes ten times as long for an object that
- * was created with spread syntax.
+ * A class, because undici destructures the options of every request. To destructure an object that was created with
+ * spread syntax takes ten times as long.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;
@@ -61,8 +61,8 @@ export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T):
 const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /**
- * Copies headers in any form that undici accepts, as a record or as a flat list of names and values. A value that undici
- * rejects is returned unchanged, so that undici reports the error.
+ * Copies headers in any form that undici accepts, as a record or as a flat list of names and values. A value that
+ * undici rejects is returned unchanged, so that undici reports the error.
  *
  * @param contentType - added as `content-type` if the headers have no `content-type`
  */

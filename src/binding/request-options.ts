@@ -10,9 +10,12 @@ import { checkSignal, configError } from '../client/option-checks.js';
 export interface CallOptions {
   /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
   readonly timeoutMs?: number | undefined;
-  /** Attempt timeout in ms, or its bounds. Default: as the binding. @see {@link BindOptions.attemptTimeoutMs} */
+  /**
+   * Attempt timeout in ms, or bounds for the attempt timeout. Default: the setting of the binding. @see {@link
+   * BindOptions.attemptTimeoutMs}
+   */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
-  /** Retries of the call. Missing fields are taken from the binding. @see {@link BindOptions.retries} */
+  /** Retries of the call. A field that is undefined is taken from the binding. @see {@link BindOptions.retries} */
   readonly retries?: RetryOptions | false | undefined;
   /**
    * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, otherwise the
@@ -148,7 +151,11 @@ function requestError(name: string, problem: string): ClerkError {
   return configError(`Request to ${name}: ${problem}`);
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice */
+/**
+ * Returns the arguments of a method such as `json` as one object.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice
+ */
 export function normalizeRequest(
   path: string | RequestOptions,
   otherOptions: Omit<RequestOptions, 'path'> | undefined,

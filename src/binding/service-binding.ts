@@ -303,7 +303,7 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * Caps the timeout of a call to the time left for the inbound request that the program is serving.
+   * Returns the deadline of a call, at most the time left for the inbound request that the program is serving.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left

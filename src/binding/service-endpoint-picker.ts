@@ -14,7 +14,10 @@ import {
 } from './no-endpoint-errors.js';
 import type { ServiceState } from './service-state.js';
 
-/** Chooses the endpoints of one binding. As needed, looks the service up, starts it or waits for a backoff to end. */
+/**
+ * Chooses the endpoints of one binding. As needed, looks the service up, starts the service or waits for a backoff to
+ * end.
+ */
 export class ServiceEndpointPicker implements EndpointPicker {
   readonly #name: string;
   readonly #clock: Clock;
@@ -32,7 +35,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     this.#balancer = new Balancer(service, config);
   }
 
-  /** Whether the policy sends each call to several endpoints. */
+  /** Whether the policy sends each call to two endpoints at once. */
   get hedges(): boolean {
     return this.#balancer.hedges;
   }
@@ -50,7 +53,10 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#factory !== undefined;
   }
 
-  /** The factory of the binding, otherwise the one that starts the service through the registry, if the registry can. */
+  /**
+   * The factory of the binding, otherwise the factory that starts the service through the registry; undefined when
+   * there is neither.
+   */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
   }
@@ -180,7 +186,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     if (factory) await this.service.restartService(factory, triedAt);
   }
 
-  /** The current candidates, with or without a TLS address. */
+  /** Returns the current candidates for calls that do not require TLS. */
   candidates(): CandidateSet {
     return this.#balancer.candidates(false);
   }

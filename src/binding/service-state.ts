@@ -24,7 +24,7 @@ import type { HealthSource } from '../health/health-reporter.js';
 
 /** Time, in ms, between two background lookups of a called name whose resolution is stale. */
 const staleRefreshMs = 750;
-/** Number of retry budgets with different limits that a service keeps. */
+/** Maximum number of retry budgets of a service. Each has other limits. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -98,7 +98,7 @@ export class ServiceState implements HealthSource {
     return budget;
   }
 
-  /** Endpoints that a factory started, used only while the registry lists no endpoint. */
+  /** Endpoints that a factory started. These endpoints are used only while the registry lists no endpoint. */
   get started(): readonly Endpoint[] {
     return this.#startedEndpoints;
   }
@@ -109,8 +109,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Whether a call may use the cached resolution. Also starts a background lookup shortly before the resolution
-   * expires.
+   * Whether a call may use the cached resolution. Starts a background lookup if the resolution expires soon.
    */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;

@@ -59,8 +59,8 @@ export interface ClerkOptions {
    */
   readonly host?: string;
   /**
-   * Zone in which the program runs. The policy `local-first` prefers endpoints in this zone to endpoints in other zones.
-   * Default: no zone.
+   * Zone in which the program runs. The policy `local-first` prefers endpoints in this zone to endpoints in other
+   * zones. Default: no zone.
    */
   readonly zone?: string;
   /**
@@ -108,8 +108,8 @@ export interface BindOptions {
    * 12, or Infinity for all endpoints. Default 100.
    *
    * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in the
-   * same zone, and elsewhere. The size doubles when a picked endpoint has many calls in flight. The policies `affinity`
-   * and `primary` and custom policies use all endpoints.
+   * same zone, and elsewhere. The size of the subsets doubles when a picked endpoint has many calls in flight. The
+   * policies `affinity` and `primary` and custom policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
@@ -120,9 +120,10 @@ export interface BindOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * Time in ms, above 0, after which a call that may be retried starts a second attempt at another endpoint. The first
-   * attempt continues. A number fixes the time. An object bounds the time, which is learned from the latencies of the
-   * route class. Default: the setting of the service config, otherwise as in {@link AttemptTimeoutOptions}.
+   * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
+   * endpoint. The first attempt continues. A number above 0 fixes the time. An object sets bounds for the time, which
+   * is learned from the latencies of the route class. Default: the setting of the service config, otherwise as in
+   * {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /**

@@ -15,8 +15,8 @@ export interface CachedResolverOptions {
 const minForcedIntervalMs = 100;
 
 /**
- * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`. Concurrent
- * lookups of one name share one request, which continues when a caller stops waiting. Errors are not cached.
+ * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`.
+ * Concurrent lookups of one name share one request, which continues when a caller stops waiting. Errors are not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -47,10 +47,10 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up even if its cached result has not expired. Joins a lookup in flight.
+   * Looks a name up even if the cached result has not expired. Joins a lookup of the name that is in flight.
    *
-   * @param suspects - ids of the instances at which calls have just failed. With suspects, a cached result is returned
-   * if the last lookup of the name with suspects was less than 100 ms ago.
+   * @param suspects - ids of the instances at which calls have just failed. If not empty, and the last such lookup of
+   *   the name was less than 100 ms ago, the cached result is returned
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();

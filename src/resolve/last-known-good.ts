@@ -12,13 +12,13 @@ export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** How long a result may be used after its expiry, in ms. */
+  /** Time for which an expired result may be used, in ms from its expiry. */
   readonly maxStaleMs: number;
   /** Called when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
-  /** Called with each result that is not older than the last known result of its name. */
+  /** Called with each result that replaces the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
-  /** Whether the program has a binding of this name. Its result is never evicted. */
+  /** Whether the program has a binding of this name. The result of such a name is never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
@@ -34,11 +34,14 @@ const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than `staleTtlMs`,
- * during which the cache answers requests.
+ * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than
+ * `staleTtlMs`, during which the cache answers requests.
  */
 const retryWhileWantedMs = 10_000;
-/** Maximum number of existing names, and of absent names. @see [C8.3](../../docs/guarantees.md#c8-3) */
+/**
+ * Maximum number of results of existing names, and of results of absent names. @see
+ * [C8.3](../../docs/guarantees.md#c8-3)
+ */
 const maxNames = 10_000;
 
 /**
@@ -46,7 +49,8 @@ const maxNames = 10_000;
  * lookup is retried in the background with exponential backoff, while calls use the last result at once.
  *
  * A result that is used after its `ttlMs`, because the registry failed or did not respond within 100 ms, is flagged
- * `stale`. A valid response without endpoints is a result. If no endpoints of a name are known, a failed lookup rejects.
+ * `stale`. A valid response without endpoints is not a failure, and replaces the last result. If no endpoints of a name
+ * are known, a failed lookup rejects.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4),
  * [C1.6](../../docs/guarantees.md#c1-6)
@@ -111,8 +115,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Stores a result of a lookup, a watch or the snapshot file. Ignores a result that is older than the last known one,
-   * and a result without endpoints of a registry that is being rebuilt.
+   * Stores a result of a lookup, a watch or the snapshot file. Ignores a result that is older than the last known
+   * result. While the registry is being rebuilt, also ignores a result without endpoints.
    *
    * @returns whether the result was stored
    */
@@ -136,7 +140,7 @@ export class LastKnownGood implements Resolver {
     this.#lastAbsent.delete(name);
   }
 
-  /** Ends all background retries. From then on a failed lookup rejects. */
+  /** Ends all background retries. After this call, a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
     this.#failing.clear();
@@ -233,7 +237,10 @@ export class LastKnownGood implements Resolver {
     );
   }
 
-  /** Returns `good` in place of the result of a failed lookup; a copy that is flagged stale if `good` has expired. */
+  /**
+   * Returns the result to use after a failed lookup: `good`, or a copy of `good` that is flagged stale if `good` has
+   * expired. Throws `error` after `stop` was called.
+   */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
@@ -250,8 +257,10 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Retries a failed lookup. Gives up when the name has not been requested for 10 s, or when no result with endpoints is
-   * left.
+   * Retries a failed lookup. Gives up when no caller has requested the name for 10 s, or when the last result with
+   * endpoints may no longer be used.
+   *
+   * @param lookup - the lookup that failed or is late
    */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
@@ -288,9 +297,9 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` has a lower revision than `known`. Without two numeric revisions, the request times are compared.
- * Revisions of two incarnations, or of two canonical names, are not comparable: a changed link may lead to a target with
- * a lower revision.
+ * Whether `resolved` has a lower revision than `known`. If a revision is not numeric, whether `resolved` was requested
+ * earlier. False if the incarnations or the canonical names differ: the new target of a changed link may have a lower
+ * revision.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */

@@ -3,7 +3,10 @@ import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Limits the number of entries. With the option `max`, lru-cache would allocate memory for all entries at once. */
+/**
+ * Returns options that limit the number of entries. With the option `max`, lru-cache would allocate memory for all
+ * entries at once.
+ */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
@@ -40,7 +43,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
       const { name, ttlMs, requestedAt } = resolved;
       // For lru-cache, a `ttl` of 0 means that the entry never expires.
       if (ttlMs === Infinity) cache.set(name, resolved, { ttl: 0 });
-      // lru-cache still returns an entry at the exact time of its expiry, so `ttl` is smaller by one epsilon.
+      // lru-cache still returns an entry at the exact time of its expiry, so `ttl` is slightly less than `ttlMs`.
       else if (clock.now() - requestedAt < ttlMs)
         cache.set(name, resolved, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
       else cache.delete(name);

@@ -1,13 +1,15 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
+/** Longest duration of a rebuild, in ms. */
 const maxRebuildMs = 300_000;
-/** A forgotten incarnation counts as new when it appears again. */
+/** Maximum number of incarnations that are remembered. A forgotten incarnation counts as new when it appears again. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data, in which some instances have not registered again yet. A rebuild
- * lasts from the first result of the new incarnation for the longest lease of the last known endpoints, at most 5 min.
+ * Recognizes a registry that restarted without data, so that some instances may not have registered again yet. Such a
+ * rebuild begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of the last
+ * known endpoints, at most 5 min.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */

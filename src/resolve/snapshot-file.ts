@@ -13,13 +13,13 @@ export interface SnapshotFileOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Older entries by the wall clock are ignored, in ms. */
+  /** Maximum age of an entry by the wall clock, in ms. An older entry is ignored. */
   readonly maxStaleMs: number;
 }
 
-/** Delay between a changed result and the write of the file, in ms. */
+/** Delay between a result that has changed and the write of the file, in ms. */
 const changeWriteDelayMs = 1_000;
-/** The same delay for a result of which only the request time has changed, in ms. */
+/** Delay between a result in which only the request time has changed and the write of the file, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
@@ -174,12 +174,12 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
   return { ...fields, endpoints: resolved.endpoints.map(toEndpointRecord) };
 }
 
-/** `toEndpoint` accepts either `addresses` or `address`. */
+/** Returns an endpoint without `address`, since `toEndpoint` rejects an object with both `address` and `addresses`. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** All stored fields except the request time. */
+/** Returns all stored fields except the request time, as text for a comparison. */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

@@ -8,7 +8,7 @@ import { parseResolution, invalidResolutionError, type ParsedResolution } from '
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a lookup with all its links, and of each request, in ms. */
+  /** Timeout of each lookup, including all links that it follows, and of each request to the registry, in ms. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
@@ -16,8 +16,8 @@ export interface ValidatingResolverOptions {
 
 /**
  * Creates a resolver that queries `registry`, validates each response and follows links. The `ttlMs` of a result is the
- * shortest of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response;
- * it never becomes an empty list of endpoints.
+ * shortest of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response.
+ * A failed lookup never resolves to an empty list of endpoints.
  *
  * Concurrent lookups that reach the same name share one request. The age of the result counts from this request. If the
  * result has expired on arrival, a lookup that joined the request requests the name again.
@@ -43,7 +43,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Sends no further requests once the lookup has timed out. */
+  /** Looks a name up, and follows links. Sends no further requests once the lookup has timed out. */
   const followLinks = async (
     name: string,
     suspects: ReadonlySet<string>,
@@ -124,7 +124,7 @@ interface PendingLookup {
   readonly result: Promise<ParsedResolution>;
 }
 
-/** Any error, even of a getter of the response, becomes `REGISTRY_INVALID`. */
+/** Parses a response. Every error becomes `REGISTRY_INVALID`, even an error that a getter of the response throws. */
 function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   try {
     return parseResolution(resolution, name);

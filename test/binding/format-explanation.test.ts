@@ -67,3 +67,30 @@ test('an explanation is plain data', async () => {
   });
   expect(Object.keys({ ...explanation })).not.toContain('toString');
 });
+
+test('an endpoint that fails or is silent is excluded with that reason', async () => {
+  const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  const registry: Registry = {
+    resolve: () => ({
+      kind: 'bound',
+      ttlMs: Infinity,
+      endpoints: ['good', 'failing', 'silent'].map((id) => ({ id, address: `http://${id}` })),
+    }),
+  };
+  network.server('http://good').handler = () => ({ statusCode: 200, body: '1' });
+  network.server('http://failing').handler = () => ({ statusCode: 503, body: '' });
+  network.server('http://silent').handler = () => ({ statusCode: 200, body: '1' });
+  const orders = createClerk({ registry, runtime }).bind('/shop/orders', { policy: 'round-robin' });
+  const reasons = () => orders.explain().leftOut.map(({ endpoint, reason }) => `${endpoint.id}: ${reason}`);
+  for (let i = 0; i < 30 && reasons().length === 0; i++) await orders.json('/');
+  expect(reasons()).toEqual([
+    expect.stringMatching(
+      /^failing: ejected after \d+ failures in a row \(failures\); used again after a time, without a probe$/,
+    ),
+  ]);
+  network.server('http://silent').pause();
+  for (let i = 0; i < 3 && reasons().length === 1; i++) await orders.json('/');
+  expect(reasons()).toContain('silent: suspect (timeout): used only as a last resort until it responds');
+});
