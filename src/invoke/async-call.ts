@@ -13,7 +13,7 @@ export interface AsyncCallOptions extends CallParameters {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Route class of the attempt timeout that all calls without HTTP share. */
+/** Route class of all calls without HTTP; these calls share one attempt timeout. */
 const customRoute = { method: '(call)', route: '' };
 
 /**

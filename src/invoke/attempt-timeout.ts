@@ -66,8 +66,11 @@ export class AttemptTimeout {
   medianMs: number | undefined = undefined;
 
   /**
-   * Returns the timeout at `now`, in ms: 250 if all recorded latencies have expired, otherwise the computed timeout
-   * within 25 … 1,000. Once 20 latencies are recorded, the timeout may rise to half of `callMs`, the time of the call.
+   * Returns the attempt timeout at `now`, in ms: 250 without enough recent latencies, otherwise the computed timeout.
+   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000. Once 20 latencies
+   * are recorded, that limit is half of `callMs` if this is more than 1,000.
+   *
+   * @param callMs - time from the start of the call to its deadline, in ms
    */
   timeoutMs(now: number, { minMs, maxMs }: AttemptTimeoutBounds, callMs: number): number {
     let ms = this.#computedMs;

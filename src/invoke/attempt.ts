@@ -65,15 +65,18 @@ export class Attempt implements RequestHandler {
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
   /**
-   * Whether the end of the attempt was reported to health or, after an upgrade, will be reported when the socket
-   * closes.
+   * Whether the end of the attempt was reported to health. After an upgrade: true, although the end is reported only
+   * when the socket closes.
    */
   ended = false;
   /** Whether the outcome of the attempt was recorded. */
   isRecorded = false;
   /** Whether the attempt has passed its attempt timeout. */
   isLate = false;
-  /** When the attempt timeout began: at the last byte of the request, before that at the start of the attempt. */
+  /**
+   * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
+   * request was sent or an informational response (1xx) arrived.
+   */
   sentAt: number;
   /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
@@ -84,7 +87,7 @@ export class Attempt implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Receives the events of the attempt: the call or, once the response is deferred, a `DeferredResponseHandler`. */
+    /** Receives the events of the attempt: the call or, once the response is deferred, a `DeferredResponse`. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
@@ -92,7 +95,9 @@ export class Attempt implements RequestHandler {
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /** When the call looks at the attempt again; `Infinity` if only the deadline of the call limits the attempt. */
+    /**
+     * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the attempt.
+     */
     public checkAt: number,
     /** Whether undici may send the request again on a new connection after the first connection broke. */
     readonly allowsResend: boolean,
@@ -203,8 +208,8 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that follows its upload. {@link Attempt} lacks these methods, so undici makes no progress calls for attempts
- * that do not need them.
+ * An attempt that tracks the upload of the request body. {@link Attempt} lacks `onBodySent` and `onRequestSent`, so
+ * undici does not report the upload of other attempts.
  */
 export class UploadTrackingAttempt extends Attempt {
   #isSent = false;

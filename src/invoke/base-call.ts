@@ -22,10 +22,16 @@ export interface CallParameters {
   readonly deadline: CallDeadline;
 }
 
-/** A trial is joined after this time, in ms, so that it delays its caller by no more than that. */
+/**
+ * Attempt timeout of a trial, in ms. After this time a second attempt joins the trial, so the trial delays its caller
+ * by no more than this time.
+ */
 export const trialTimeoutMs = 20;
 
-/** One call: its deadline, its settings, its attempts in flight, and its end. Subclasses decide what happens in between. */
+/**
+ * The state and the end of a call: deadline, settings and attempts in flight. Subclasses decide which attempts are
+ * made.
+ */
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
   expiresAt = 0;
   previous: TimerEntry | undefined = undefined;
@@ -39,9 +45,11 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   settled = false;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Settings as known now: a lookup may return a service config that changes them. */
+  /** Settings as known now: a lookup may return a service config that changes the settings. */
   protected config: RetryConfig;
-  /** The newest attempt, later the attempt whose response goes to the caller; undefined before the first attempt. */
+  /**
+   * The newest attempt. Once a response is accepted, the attempt of that response. Undefined before the first attempt.
+   */
   protected attempt: A | undefined = undefined;
   #failover: FailoverState<A> | undefined = undefined;
 
@@ -91,7 +99,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     if (!this.settled) this.endEarly(error, () => withCallDetails(this.failover.retry, error));
   }
 
-  /** State that is needed only off the fast path. */
+  /** State that is needed only if the first attempt fails, is late or cannot be sent at once. Created on first use. */
   protected get failover(): FailoverState<A> {
     if (this.#failover === undefined) {
       const { attempt } = this;
@@ -108,12 +116,12 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return this.#failover !== undefined;
   }
 
-  /** Attempts in flight beside the first; cheap while there is only one. */
+  /** Whether several attempts are in flight. */
   protected get isRacing(): boolean {
     return this.#failover !== undefined && this.#failover.inFlight.length > 1;
   }
 
-  /** The attempt timeout of an attempt that starts now, in ms. */
+  /** Returns the attempt timeout of an attempt at `candidate`, in ms. */
   protected timeoutMs(candidate: ConnectedCandidate, now: number): number {
     const ms = this.attemptTimeout.timeoutMs(
       now,
@@ -123,7 +131,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return candidate.isTrial && ms > trialTimeoutMs ? trialTimeoutMs : ms;
   }
 
-  /** Whether an attempt waits because all connections are in use, and not because its own connection is slow. */
+  /** Whether an attempt waits for a free connection, because all connections to the endpoint are in use. */
   protected isQueued({ stage, candidate }: A): boolean {
     return stage === 'waiting' && candidate.pending > this.context.connections;
   }
@@ -145,7 +153,10 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.#failover?.remove(attempt);
   }
 
-  /** Looks the service up, starts it or waits, as needed. Returns undefined if the call was settled meanwhile. */
+  /**
+   * Picks an endpoint. As needed, first looks the service up, starts the service or waits. Resolves with undefined if
+   * the call was settled meanwhile.
+   */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
     for (;;) {
@@ -159,7 +170,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     }
   }
 
-  /** Makes `winner` the attempt whose response goes to the caller, and cancels all others. */
+  /** Makes `winner` the attempt whose response goes to the caller, and cancels all other attempts. */
   protected accept(winner: A, now: number): void {
     this.attempt = winner;
     const state = this.#failover;

@@ -3,9 +3,14 @@ import type { AttemptRecord } from './attempt-log.js';
 /** An attempt in flight, as its call sees it. */
 export interface CallAttempt extends AttemptRecord {
   readonly startedAt: number;
-  /** When the attempt timeout began: at the last byte of the request, before that at the start of the attempt. */
+  /**
+   * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
+   * request was sent or an informational response (1xx) arrived.
+   */
   sentAt: number;
-  /** When the call looks at the attempt again; `Infinity` if only the deadline of the call limits the attempt. */
+  /**
+   * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the attempt.
+   */
   checkAt: number;
   /** Whether the request body is still being written. */
   readonly isUploading: boolean;
@@ -13,7 +18,10 @@ export interface CallAttempt extends AttemptRecord {
   isLate: boolean;
   /** Whether the head of a response has arrived, so that the attempt counts as held until it ends. */
   readonly isHeld: boolean;
-  /** Whether the end of the attempt was reported to health, or is reported when its socket closes. */
+  /**
+   * Whether the end of the attempt was reported to health. After an upgrade: true, although the end is reported only
+   * when the socket closes.
+   */
   ended: boolean;
   /** Whether the outcome of the attempt was recorded. */
   isRecorded: boolean;

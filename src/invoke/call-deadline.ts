@@ -16,7 +16,7 @@ export interface CallDeadline {
    * config takes precedence.
    */
   readonly isExplicit: boolean;
-  /** Part of the timeout that was used before the call starts, e.g. by a lookup, in ms. */
+  /** Part of the timeout that had passed before the call was started, in ms. */
   readonly elapsedMs: number;
   /**
    * Time until the deadline of the inbound request being served, in ms. `Infinity` if no request is being served, or if

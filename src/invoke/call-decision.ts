@@ -15,7 +15,7 @@ export interface AttemptFacts {
   readonly isLate: boolean;
   /** Whether the attempt waits for a free connection, because all connections to the endpoint are in use. */
   readonly isQueued: boolean;
-  /** Whether the endpoint is ejected. An attempt there is not expected to be answered. */
+  /** Whether the endpoint is ejected. An attempt at an ejected endpoint is not expected to be answered. */
   readonly isEjected: boolean;
 }
 
@@ -26,7 +26,10 @@ export interface CallFacts {
   readonly isReplayable: boolean;
   /** Undefined if the call is neither retried after its request was sent nor joined. */
   readonly retries: RetrySettings | undefined;
-  /** Whether the request upgrades the connection. Such a call is not joined: a lost upgrade would stay open unused. */
+  /**
+   * Whether the request upgrades the connection. No second attempt joins such a call: the upgraded connection of the
+   * second attempt would stay open unused.
+   */
   readonly isUpgrade: boolean;
   /** Number of attempts started so far. */
   readonly attemptCount: number;
@@ -34,15 +37,18 @@ export interface CallFacts {
   readonly inFlight: readonly AttemptFacts[];
   /** Whether any ended attempt may have been executed. */
   readonly execution: Execution;
-  /** Whether a retry of a 'once' call would meet the idempotency store that knows the call. */
+  /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
   readonly hasIdempotencyScope: boolean;
-  /** Whether there is an open endpoint at which no attempt was made. */
+  /** Whether there is an endpoint that is not ejected and at which no attempt of the call was made. */
   readonly hasAlternative: boolean;
   /** Whether the retry budget allows a retry. */
   readonly hasBudget: boolean;
   /** Time until the deadline, in ms. */
   readonly leftMs: number;
-  /** `final`: a deferred response or error that no retry would replace. `retryable`: one that a retry may replace. */
+  /**
+   * `final`: a deferred response or error that no retry would replace. `retryable`: a deferred response that a retry
+   * may replace.
+   */
   readonly deferred: 'none' | 'retryable' | 'final';
   /** Whether the caller has received the headers of a response, so that no other response can replace it. */
   readonly isStreaming: boolean;
@@ -54,7 +60,7 @@ export interface CallFacts {
  * - `network` the connection failed
  * - `removed` the endpoint was removed before the request was sent
  * - `invalid-response` the endpoint sent a response that cannot be parsed
- * - `caller` the request is invalid, or the caller has set the limit that was exceeded
+ * - `caller` the request is invalid, the caller has set the limit that was exceeded, or the caller has aborted the call
  */
 export type FailureCause = 'network' | 'removed' | 'invalid-response' | 'caller';
 
@@ -94,13 +100,18 @@ export type Settlement =
 export type CallAction =
   /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
-  /** Waits for the attempts in flight; looks again after `recheckMs`, if given. */
+  /** Waits for the attempts in flight. If `recheckMs` is given, checks the attempt again after this time, in ms. */
   | { readonly do: 'wait'; readonly recheckMs?: number }
-  /** Starts one more attempt beside those in flight, in place of attempt number `replaces`, if given. */
+  /**
+   * Starts one more attempt beside the attempts in flight. If `replaces` is given, cancels the attempt with this
+   * number.
+   */
   | { readonly do: 'join'; readonly replaces?: number }
-  /** Starts the next attempt after `afterMs`. An attempt that is still in flight is abandoned; it was not sent yet. */
+  /**
+   * Starts the next attempt, after `afterMs` ms if given. Attempts in flight are abandoned; none of them was sent yet.
+   */
   | { readonly do: 'send'; readonly afterMs?: number }
-  /** Keeps the response, or the error of an invalid response, for the case that no attempt gets a better one. */
+  /** Keeps the response, or the error of an invalid response, for the case that no attempt gets a better response. */
   | { readonly do: 'defer' }
   /** Discards the response. */
   | { readonly do: 'drop' }
@@ -129,7 +140,7 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** Time after which a call looks again whether a late attempt can be joined, in ms. */
+/** Time after which a call checks again whether another attempt can join a late attempt, in ms. */
 const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
@@ -137,13 +148,13 @@ const recheck: CallAction = { do: 'wait', recheckMs };
 const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
-  // While another attempt is not late, its response is awaited first.
+  // If another attempt in flight is not late, the call first waits for the response of that attempt.
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
   if (attempt.isQueued) return joinIfNeeded;
   const isUnsent = attempt.stage === 'waiting';
   if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
-    // A request that may be sent only once moves, as long as no byte of it was written.
+    // A request that may be sent only once moves to another endpoint if no byte of the request was written.
     const canMove = hasTime(call) && call.hasAlternative && !hasUsedAttempts(call);
     return [{ do: 'suspect' }, canMove ? { do: 'send' } : recheck];
   }
@@ -197,7 +208,10 @@ function afterOnceResponse(
   return [{ do: 'drop' }, canPoll ? { do: 'send', afterMs } : settle('unknown')];
 }
 
-/** Delay before the response of a running call is requested again, if the service states none, in ms. */
+/**
+ * Delay before a call that the service still runs is sent again for its response, in ms. Used if the service states no
+ * delay.
+ */
 const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
@@ -220,7 +234,7 @@ function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boo
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
 
-/** Waits for the attempts left. If all of them are late, one more attempt joins them. */
+/** Waits for the attempts left. If all attempts left are late, one more attempt joins them. */
 function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
   const rest = { ...call, inFlight: others };
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;

@@ -36,7 +36,7 @@ export interface ErrorClass {
   readonly evidence?: Evidence | 'responded';
   /**
    * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call then moves
-   * once without use of the retry budget.
+   * once to another connection or endpoint, without use of the retry budget.
    */
   readonly isGoAway?: true;
 }
@@ -100,7 +100,9 @@ export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
 
 /** Message of undici's error for a GOAWAY frame; undici gives its error no code of its own. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
-/** Messages of undici for a 100 or 101 response that was not asked for; undici gives these no code of their own. */
+/**
+ * Messages of undici for a 100 or 101 response that was not asked for; undici gives these errors no code of their own.
+ */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
 /** HTTP/2 errors that a peer's malformed frames or headers cause. */
 const malformedStream =
@@ -116,7 +118,7 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
     case 'ERR_ASSERTION':
       return true;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // During another body, this error means that the connection was lost.
+      // In the body of any other response, this error means that the connection was lost.
       return stage === 'sent' || statusCode === 204 || statusCode === 304;
     case 'UND_ERR_SOCKET':
       return unsolicitedResponse.test(error.message);
@@ -137,7 +139,7 @@ function isStreamReset(error: Error): boolean {
   );
 }
 
-/** Wraps an error that ends a call, and that is not the fault of a connection, in a {@link ClerkError}. */
+/** Wraps an error that ends a call in a {@link ClerkError}. Not for network errors. */
 export function wrapCallerError(
   code: ClerkErrorCode,
   name: string,

@@ -22,15 +22,15 @@ export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext)
 
 /** Options of {@link runCustomCall}. */
 export interface CustomCallOptions extends AsyncCallOptions {
-  /** Whether the function only opens a connection. A failed attempt then counts as certainly not executed. */
+  /** Whether the function only opens a connection. If true, a failed attempt counts as not executed. */
   readonly connectOnly?: boolean;
 }
 
 /**
  * Calls `run`, a function of the application, with an endpoint of the service. If `run` fails and the kind of the call
  * allows a retry, calls `run` again with another endpoint. If `run` of a safe or idempotent call is late, calls `run`
- * with another endpoint at the same time. What a failed `run` has sent is unknown, so every attempt counts as sent
- * unless `connectOnly` is set.
+ * with another endpoint at the same time. It is unknown what a failed `run` has sent. So every attempt counts as sent,
+ * except with `connectOnly`.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -59,7 +59,7 @@ class CustomAttempt implements CallAttempt {
     readonly candidate: ConnectedCandidate,
     readonly number: number,
     readonly pickReason: string,
-    /** The real stage is unknown before the function ends. */
+    /** The stage that is assumed until the function ends, since the real stage is unknown. */
     public stage: Stage,
     readonly startedAt: number,
     public checkAt: number,
@@ -121,8 +121,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
       });
     // A listener of the event may have aborted the call.
     if (attempt.ended) return;
-    // Calls the function synchronously. If the caller aborts the call in the same tick, the recorded stage `sent` is
-    // then correct.
+    // Calls the function synchronously, so that the recorded stage `sent` is correct even if the caller aborts the call
+    // in the same tick.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));

@@ -2,7 +2,7 @@ import type { CallFacts } from './call-decision.js';
 import type { DeferredResponse } from './deferred-response.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** The response, or the error of an invalid response, that a call delivers if no attempt gets a better one. */
+/** The response, or the error of an invalid response, that a call delivers if no attempt gets a better response. */
 export class DeferredOutcome {
   #response: DeferredResponse | undefined = undefined;
   /** Error of an attempt whose response could not be parsed. */
@@ -13,20 +13,23 @@ export class DeferredOutcome {
     return this.#response?.isBroken === false ? this.#response : undefined;
   }
 
-  /** Whether a response with this status takes the place of the deferred one: unless only the new one may be retried. */
+  /**
+   * Whether a response with this status replaces the deferred response. False if the new status may be retried and the
+   * deferred status may not.
+   */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
     const { response } = this;
     return response === undefined || !isRetryable(statusCode) || isRetryable(response.statusCode);
   }
 
-  /** Defers `response` and discards the one deferred before. */
+  /** Defers `response` and discards the response that was deferred before. */
   keep(response: DeferredResponse): void {
     this.#response?.discard();
     this.#response = response;
   }
 
-  /** Takes the response out, to be delivered. */
+  /** Removes and returns the deferred response; undefined if there is none that can be delivered. */
   take(): DeferredResponse | undefined {
     const { response } = this;
     this.#response = undefined;
@@ -39,7 +42,7 @@ export class DeferredOutcome {
     this.#response = undefined;
   }
 
-  /** What a decision needs to know. */
+  /** Returns what is deferred, as the fact {@link CallFacts.deferred} for a decision. */
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
     if (response !== undefined && retries?.statuses.has(response.statusCode) === true) return 'retryable';

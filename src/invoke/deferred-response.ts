@@ -56,9 +56,9 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   /**
-   * Delivers what has arrived of the response. The attempt must have another handler by then; it receives the rest. If a
-   * callback of the handler throws, the error goes to the handler's `onError`, as in undici. While the response is
-   * incomplete the error is thrown.
+   * Delivers the part of the response that has arrived. The caller must first set `handler` of the attempt, so that the
+   * call receives the rest. If a callback throws while the response is incomplete, the error is thrown. If a callback
+   * throws after the response is complete, the error goes to `onError`, as in undici.
    *
    * @param cancelReason - returns the reason with which the caller aborted the delivery, or undefined if the caller has
    * not aborted the delivery
@@ -68,7 +68,7 @@ export class DeferredResponse implements AttemptHandler {
       let wantsMore = handler.onHeaders(this.statusCode, this.#headers, this.resume, this.statusText);
       for (const chunk of this.#chunks) if (cancelReason() === undefined) wantsMore = handler.onData(chunk);
       if (!this.isComplete) {
-        // A handler that wants no more calls `resume` itself.
+        // A handler that has paused the body calls `resume` itself.
         if (wantsMore && cancelReason() === undefined) this.resume();
         return;
       }

@@ -20,11 +20,14 @@ export interface PickConstraints {
 export interface EndpointPicker {
   /** Name of the load-balancing policy, used as the pick reason in outcomes. */
   readonly policyName: string;
-  /** From when on {@link EndpointPicker.pickTrial} may return an endpoint; Infinity while no endpoint waits for a trial. */
+  /**
+   * Time from which {@link EndpointPicker.pickTrial} may return an endpoint; Infinity while no endpoint waits for a
+   * trial.
+   */
   readonly trialDueAt: number;
   /**
    * Returns an ejected or suspect endpoint that gets the call as its probe; undefined when there is none. Called before
-   * `pickCached`, and only for a call that may be sent twice. The candidate that is returned `isTrial`.
+   * `pickCached`, and only for a call that may be sent twice. The field `isTrial` of the returned candidate is true.
    */
   pickTrial(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /** Picks an endpoint from the cached resolution. Returns undefined if `prepare` must be called first. */
@@ -44,8 +47,8 @@ export interface EndpointPicker {
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
   /**
-   * Picks an endpoint whose id is not in `tried`. Open endpoints are preferred to ejected endpoints. Returns undefined
-   * if there is no such endpoint.
+   * Picks an endpoint whose id is not in `tried`. An endpoint that is not ejected is preferred to an ejected endpoint.
+   * Returns undefined if the ids of all endpoints are in `tried`.
    */
   pickAlternative(
     now: number,
@@ -53,8 +56,8 @@ export interface EndpointPicker {
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
   /**
-   * Whether there is an open endpoint whose id is not in `tried`. Only then may an attempt be abandoned in favour of
-   * another endpoint.
+   * Whether there is an endpoint that is not ejected and whose id is not in `tried`. Only then may an attempt be
+   * abandoned in favour of another endpoint.
    */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
   /** Whether the cached resolution has not expired. */
@@ -70,7 +73,7 @@ export interface EndpointPicker {
    * Starts the service. Called when no endpoint was reachable. Resolves when the service has a new endpoint; rejects
    * when the start fails.
    *
-   * @param attemptedAt - when the attempt started that could not connect to an endpoint
+   * @param attemptedAt - start time of the attempt that could not connect to an endpoint
    */
   startService(attemptedAt: number): Promise<void>;
 }

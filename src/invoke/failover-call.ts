@@ -18,8 +18,8 @@ const noneTried: ReadonlySet<string> = new Set();
 const recheckMs = 100;
 
 /**
- * A call that may make several attempts, one after the other or up to three at a time. The one owner of all effects of
- * the call; {@link decide} decides what the effects are.
+ * A call that may make several attempts, one after the other or up to three at a time. Carries out all effects of the
+ * call; {@link decide} decides what the effects are.
  *
  * A late attempt continues while a second attempt at another endpoint joins it. The first acceptable response wins, and
  * only then are the other attempts cancelled.
@@ -27,8 +27,8 @@ const recheckMs = 100;
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
   /**
-   * Starts an attempt and adds it to the attempts in flight. Starts none if the call is settled: a policy or a listener,
-   * both application code, may have aborted the call just before.
+   * Starts an attempt and adds it to the attempts in flight. Starts no attempt if the call is settled: a policy or an
+   * event listener of the application may have aborted the call just before.
    */
   protected abstract send(
     candidate: ConnectedCandidate,
@@ -36,11 +36,13 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     now: number,
     hasReservedRetry: boolean,
   ): void;
-  /** Switches an unsent attempt to the next address of its endpoint, if there is one. */
+  /** Switches an unsent attempt to the next address of its endpoint. Returns false if there is no further address. */
   protected abstract redial(attempt: A, now: number): boolean;
-  /** Ends the call with its deferred response or error. Returns false if there is none that can be delivered. */
+  /**
+   * Ends the call with its deferred response or error. Returns false if no deferred response or error can be delivered.
+   */
   protected abstract settleDeferred(): boolean;
-  /** Called before the next attempt starts although an earlier response was delivered in part. */
+  /** Called before the next attempt starts. Discards the part of an earlier response that was already delivered. */
   protected restartResponse(): void {}
 
   expire(now: number): void {
@@ -59,7 +61,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.arm(now);
   }
 
-  /** Picks an ejected endpoint that gets this call as its probe, if an attempt at another endpoint can join the attempt. */
+  /**
+   * Picks an ejected or suspect endpoint that gets this call as its probe. Returns undefined if no attempt at another
+   * endpoint could join the probe.
+   */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;
     if (kind === 'once' || !this.isReplayable || this.isUpgrade || this.retries === undefined)
@@ -123,7 +128,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
           break;
         case 'defer':
         case 'drop':
-          // Carried out by the owner of the response, before the other actions.
+          // The subclass that received the response carries out this action, before the other actions.
           break;
       }
     }
@@ -215,7 +220,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.carryOut(this.decide({ type: 'deadline' }, now), now);
   }
 
-  /** Starts one more attempt beside those in flight. If the resolution has expired, refreshes it first. */
+  /**
+   * Starts one more attempt beside the attempts in flight. If the resolution has expired, refreshes the resolution
+   * first.
+   */
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
     const { picker, context, constraints } = this;
@@ -226,15 +234,21 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     state.hasRefreshed = false;
     const candidate = picker.pickAlternative(now, constraints, this.#tried());
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
-    // An attempt that waits for a free connection is joined only where no other call waits.
+    // If all attempts in flight wait for a free connection, another attempt joins them only at an endpoint with a free
+    // connection.
     const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
     if (isQueueing && candidate.pending >= context.connections) return;
     const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
-    // An attempt beside unsent attempts reserves no retry. Whichever request is written second does so at that time.
+    // An attempt beside unsent attempts reserves no retry. The request that is written second reserves a retry at that
+    // time.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const needsRetry = mayHaveRun || isHedge;
-    if (needsRetry && !(isHedge ? context.hedging?.tryReserve(now, this.budget) : state.retry.tryReserve(now))) return;
+    if (
+      needsRetry &&
+      !(isHedge ? context.hedging?.tryReserve(now, this.budget) : state.retry.tryReserve(now))
+    )
+      return;
     state.hasRepeated ||= state.tried().has(candidate.endpoint.id);
     const replaced = state.inFlight.find(({ number }) => number === replaces);
     if (replaced !== undefined) {
@@ -258,7 +272,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     });
   }
 
-  /** Ends what is left of the attempts in flight, none of which was sent, and starts the next attempt. */
+  /** Ends the attempts in flight, none of which was sent, and starts the next attempt. */
   #sendNext(now: number, afterMs: number | undefined): void {
     const state = this.failover;
     for (const attempt of state.inFlight) {
@@ -279,7 +293,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       this.#reportFailover(candidate);
       this.send(candidate, 'failover', this.context.clock.now(), retry.takeReservedRetry());
     } catch (error) {
-      // No attempt got a better response than the deferred response, so that one is delivered.
+      // No attempt got a better response, so the deferred response is delivered.
       if (!this.settled && !this.settleDeferred()) this.fail(error);
     }
   }

@@ -1,17 +1,20 @@
 import type { CallAttempt } from './call-attempt.js';
 import type { RetryState } from './retry-state.js';
 
-/** What a call needs only after its first attempt failed, timed out or could not be sent at once. */
+/** The state that a call needs only after its first attempt failed, timed out or could not be sent at once. */
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
-  /** When the hedging policy starts a second attempt; `Infinity` if it does not. */
+  /** Time at which the hedging policy starts a second attempt; `Infinity` if no second attempt is planned. */
   hedgeAt = Infinity;
   /** Whether an expired resolution is being refreshed, so that a late attempt can be joined. */
   isRefreshing = false;
-  /** Whether the resolution was refreshed for the next attempt, which then uses it however old it is. */
+  /**
+   * Whether the resolution was refreshed for the next attempt. The next attempt then uses the resolution even if it has
+   * expired again.
+   */
   hasRefreshed = false;
-  /** Whether a late attempt was joined by another one at the same endpoint. */
+  /** Whether another attempt at the same endpoint has joined a late attempt. */
   hasRepeated = false;
 
   constructor(
@@ -40,8 +43,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Id of the endpoint of a late attempt at which one more attempt may be made if every other endpoint has failed. The
-   * connection of the late attempt may be broken.
+   * Returns the id of an endpoint that may get a second attempt if every other endpoint has failed; undefined if there
+   * is none. The first attempt at this endpoint is late, and its connection may be broken.
    */
   repeatable(): string | undefined {
     const [only] = this.inFlight;
@@ -49,7 +52,7 @@ export class FailoverState<A extends CallAttempt> {
     return isAlone && only?.isLate === true && only.stage === 'sent' ? only.candidate.endpoint.id : undefined;
   }
 
-  /** When the call must look at its attempts again, not before `now`. */
+  /** Returns the time at which the call must check its attempts again; `Infinity` if no check is needed. */
   nextCheckAt(now: number): number {
     let at = this.hedgeAt;
     for (const { checkAt } of this.inFlight) at = Math.min(at, Math.max(checkAt, now));

@@ -1,7 +1,10 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 
-/** Returns a picker that picks as stated, but has no other endpoint for a retry and cannot start the service. */
+/**
+ * Returns a picker that uses the methods of `picks`. The picker has no other endpoint for a retry, and cannot start the
+ * service.
+ */
 export function withoutFailover(
   picks: Pick<EndpointPicker, 'policyName' | 'pickCached' | 'pick' | 'prepare'>,
 ): EndpointPicker {

@@ -44,7 +44,10 @@ export class HedgingPolicy {
     this.#hedgeBudget.deposit(now);
   }
 
-  /** Delay before the second attempt, in ms; undefined while too few latencies are recorded to compute the delay. */
+  /**
+   * Returns the delay before the second attempt, in ms; undefined while too few latencies are recorded to compute the
+   * delay.
+   */
   delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;

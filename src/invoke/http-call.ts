@@ -41,7 +41,9 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   #deferred: DeferredOutcome | undefined = undefined;
   /** Whether an attempt of this call was already rejected as not processed (HTTP/2 REFUSED_STREAM). */
   #wasNotProcessed = false;
-  /** Whether the call has already moved once without use of the retry budget. */
+  /**
+   * Whether the call was already retried once without use of the retry budget, after a graceful close of a connection.
+   */
   #hasMovedFree = false;
   /** Reason with which the caller aborted the call while a deferred response was being delivered. */
   #cancelReason: Error | undefined = undefined;
@@ -309,7 +311,8 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     } else if (evidence === 'responded') {
       context.health.responseReceived(candidate, undefined, now);
     }
-    // A repeatable call leaves an endpoint that closes its connections gracefully without use of the retry budget.
+    // After a graceful close of the connection by the endpoint, a repeatable call is retried once without use of the
+    // retry budget.
     failover.retry.isNextFree = isGoAway === true && !this.#hasMovedFree;
     this.#hasMovedFree ||= failover.retry.isNextFree;
     const isFailure = evidence !== undefined && evidence !== 'responded';
@@ -346,7 +349,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
 
   protected redial(attempt: Attempt, now: number): boolean {
     if (!attempt.channel.nextAddress(attempt.address)) return false;
-    attempt.abandon(new Error('No connection to this address within the attempt timeout'));
+    attempt.abandon(new Error('The attempt moved to another address of its endpoint'));
     const next = attempt.redial(now, Math.ceil(now + this.timeoutMs(attempt.candidate, now)));
     this.replace(attempt, next);
     this.arm(now);
@@ -360,7 +363,9 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     attempt.abandon(error);
   }
 
-  /** Destroys a stream whose upload is cut. undici itself would destroy it without an error. */
+  /**
+   * Destroys a request body stream whose upload was cut off. undici itself would destroy the stream without an error.
+   */
   #releaseSentBody({ stage }: Attempt, error: Error): void {
     if (stage !== 'waiting' && !this.isReplayable) releaseBody(this.request.body, error);
   }
@@ -466,7 +471,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
 
   /**
    * Whether another endpoint has already given this call a failure response. A second failure response then shows that
-   * the call fails, and counts against no endpoint.
+   * the call itself fails, and counts against no endpoint.
    */
   #failsElsewhere({ number }: Attempt): boolean {
     return (
@@ -482,7 +487,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     return this.kind === 'once' || this.retries?.statuses.has(statusCode) === true;
   }
 
-  /** Defers or drops a response that is not delivered now, and carries out what else was decided. */
+  /** Defers or drops a response that is not delivered now, and carries out the other actions. */
   #deferOrDrop(
     attempt: Attempt,
     actions: readonly CallAction[],
@@ -515,15 +520,17 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
 
   /**
    * Whether a deferred response may no longer be delivered. The deferred response to a 'once' call states that the call
-   * was not executed. This is wrong if the endpoint of another attempt may have executed the call since.
+   * was not executed. This statement is wrong if the endpoint of another attempt may have executed the call since.
    */
   get #isOutdated(): boolean {
     return this.kind === 'once' && this.failover.retry.execution !== 'none';
   }
 
   /**
-   * An attempt that reserved no retry, because no other request of the call had been sent, needs a retry of the budget if
-   * another request has been sent since. Without one, the attempt is not sent.
+   * Called before a request is written for which no retry is reserved. If another request of the call has been sent,
+   * spends a retry of the budget.
+   *
+   * @throws {@link AbandonedError} when the budget allows no retry; the request is then not written
    */
   #payForSecondRequest(attempt: Attempt): void {
     const { context, failover } = this;
@@ -601,7 +608,7 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
   }
 }
 
-/** Whether the channel was closed before the request was sent, or the request was not worth a second retry. */
+/** Whether the request was not sent because the channel was closed or the retry budget allowed no retry. */
 function isRemovedError({ stage }: Attempt, error: Error): boolean {
   const isClosed = isClerkError(error) && error.code === 'CLERK_CLOSED';
   return (stage === 'waiting' && isClosed) || error instanceof AbandonedError;

@@ -7,7 +7,8 @@ const firstBucketMs = 4;
 
 /**
  * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
- * logarithmic buckets. A generation lasts until it has 10 latencies, so that a route with few requests is learned too.
+ * logarithmic buckets. A generation with fewer than 10 latencies lasts longer than 10 s, so that a route with few
+ * requests is learned too.
  */
 export class LatencyHistogram {
   readonly #generations = [
@@ -65,8 +66,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Starts a new generation. Clears the generations that have expired. Keeps the last generation, unless all have
-   * expired.
+   * Starts a new generation and clears the generations that have expired. If not all have expired, keeps the previous
+   * generation.
    */
   #rotate(now: number): void {
     const passed = Math.floor(now / generationMs) - Math.floor(this.#addedAt / generationMs);

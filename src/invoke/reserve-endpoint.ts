@@ -33,7 +33,7 @@ class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
     this.succeed(candidate);
   }
 
-  // The caller of a reservation sends one request, which nothing can join.
+  // The caller of a reservation sends one request, which no second attempt can join.
   protected override pickTrial(): undefined {
     return undefined;
   }

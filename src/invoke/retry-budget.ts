@@ -30,8 +30,8 @@ const atOnceShare = 2 / 3;
 
 /**
  * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
- * Two thirds of them, at least one, may be used at once. The rest becomes available evenly, so that a used-up budget
- * refills steadily.
+ * Two thirds of these retries, at least one, may be used at once. The other third becomes available evenly, so that a
+ * used-up budget refills steadily.
  *
  * First attempts and retries are counted in slots of 1 s. So that the limit holds in any 10 s, first attempts count for
  * 10 slots but retries for 11 slots.
@@ -50,8 +50,9 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Retries that count against the part that may be used at once. Falls evenly with time, and in proportion to the
-  // allowed number: otherwise a service whose load falls would get no retry for much longer than 10 s.
+  // Number of retries that count against the part that may be used at once. The number falls evenly with time. When
+  // fewer retries are allowed, the number falls in proportion. Otherwise a service whose load falls would get no retry
+  // for much longer than 10 s.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;
@@ -73,7 +74,10 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /** Does not count the first attempts of the oldest slot, since these attempts may be older than 10 s. */
+  /**
+   * Returns the number of retries allowed in 10 s. Does not count the first attempts of the oldest slot, since these
+   * attempts may be older than 10 s.
+   */
   const allowed = (now: number): number => {
     const oldest = firsts[(advance(now) + 1) % slotCount] as number;
     return ratio * (firstSum - oldest) + reserve;

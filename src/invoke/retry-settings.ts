@@ -23,8 +23,8 @@ export const defaultRetries: RetrySettings = Object.freeze({
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
-   * Undefined: 1,000, or half the time of the call once 20 responses of the route class were recorded, but at least
-   * `minMs`.
+   * If undefined, the upper bound is 1,000. Once 20 responses of the route class are recorded, the upper bound is half
+   * the time of the call if that is more than 1,000. The timeout is never below `minMs`.
    */
   readonly maxMs: number | undefined;
 }
@@ -34,9 +34,9 @@ export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs
 
 /** Limits of a retry budget. */
 export interface RetryLimits {
-  /** Retries per call. */
+  /** Number of allowed retries per call. */
   readonly ratio: number;
-  /** Retries per second without any call. */
+  /** Number of retries per second that are allowed in addition, even without any call. */
   readonly minPerSecond: number;
 }
 
@@ -75,7 +75,7 @@ export function mergeRetryConfig(
       typeof attemptTimeoutMs === 'number'
         ? { min: attemptTimeoutMs, max: attemptTimeoutMs }
         : attemptTimeoutMs;
-    // A bound that this level sets also moves the other bound of a lower level.
+    // If the bounds of two levels conflict, the bound of the later level moves the other bound.
     if (bounds?.max !== undefined) {
       maxMs = bounds.max;
       minMs = Math.min(minMs, maxMs);

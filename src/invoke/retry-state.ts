@@ -45,9 +45,14 @@ export class RetryState extends AttemptLog {
    * attempt need not wait.
    */
   retryDelayMs: number | undefined;
-  /** Whether the next attempt needs a retry of the budget although no attempt was executed: a response was received. */
+  /**
+   * Whether the next attempt needs a retry of the budget even if no attempt was executed, because a response was
+   * received.
+   */
   requiresBudget = false;
-  /** Whether the next attempt needs no retry of the budget: the endpoint closes its connections gracefully. */
+  /**
+   * Whether the next attempt needs no retry of the budget, because the endpoint has closed the connection gracefully.
+   */
   isNextFree = false;
   #hasFreeSend = false;
   readonly #tried = new Set<string>();
@@ -195,7 +200,10 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
-  /** Whether the attempt that is about to be sent needs no retry of the budget, see {@link RetryState.isNextFree}. */
+  /**
+   * Returns whether the attempt that is about to be sent needs no retry of the budget, and resets this fact. @see
+   * {@link RetryState.isNextFree}
+   */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;
     this.#hasFreeSend = false;
@@ -235,7 +243,10 @@ export class RetryState extends AttemptLog {
     return this.#hasReservedRetry;
   }
 
-  /** Starting the service also needs a retry of the budget, so retries of calls must leave `reservedForStarts`. */
+  /**
+   * Returns the number of retries that calls may use. If the service can be started, `reservedForStarts` retries are
+   * left for starts.
+   */
   #available(now: number): number {
     return this.call.budget.available(now) - (this.picker.canStart ? reservedForStarts : 0);
   }

@@ -1,8 +1,8 @@
 /** Minimum lateness of a timer that counts as a stall, in ms. Shorter delays of timers are normal under load. */
 const minStallMs = 20;
 /**
- * Maximum number of stalls kept. Older stalls can be dropped, since few calls in flight started before the oldest stall
- * kept.
+ * Maximum number of stalls kept. Older stalls are dropped, since few calls in flight started before the oldest stall
+ * that is kept.
  */
 const maxStalls = 16;
 
@@ -24,7 +24,9 @@ export class StallTracker {
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /** Records a stall if a timer that was due at `dueAt` fires at `now`, at least 20 ms late. */
+  /**
+   * Called when a timer that was due at `dueAt` fires at `now`. Records a stall if the timer is at least 20 ms late.
+   */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;
@@ -32,7 +34,7 @@ export class StallTracker {
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Total duration of the stalls since `startedAt`, in ms. */
+  /** Returns the total duration of the stalls since `startedAt`, in ms. */
   stalledMsSince(startedAt: number): number {
     if (startedAt >= this.lastEndedAt) return 0;
     let sum = 0;
@@ -41,8 +43,8 @@ export class StallTracker {
   }
 
   /**
-   * Returns when an attempt times out if the stalls since its start extend its timeout. Returns 0 if there was no
-   * stall, or if the extended timeout has passed by `now`.
+   * Returns the time at which an attempt times out: `startedAt` + `timeoutMs` + the duration of the stalls since
+   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if the time has passed by `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

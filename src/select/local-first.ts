@@ -21,9 +21,9 @@ const spilloverLoadRatio = 4;
  * Prefers near endpoints, in three tiers: endpoints on this host, endpoints in this zone, all other endpoints. Calls
  * spill over to the next tier in three cases.
  *
- * - **Too few open endpoints.** An endpoint is open while it is not ejected. The share of a tier is `min(1, 1.4 × open
- *   weight / total weight)` of all calls, or what the nearer tiers left if that is less. Shares that add up to less
- *   than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay local. The nearest
+ * - **Too few open endpoints.** An endpoint is open while it is not ejected. The share of a tier is
+ *   `min(1, 1.4 × open weight / total weight)` of all calls, or what the nearer tiers left if that is less. Shares that
+ *   add up to less than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay local. The nearest
  *   tier gets all calls while at least 72 % of its weight is open; no random number is drawn then.
  * - **A busy endpoint.** A call goes to the next tier if two conditions hold. First, the picked endpoint has at least 8
  *   calls of this client in flight. Second, the load of the picked endpoint is more than 4 times the load of the
