@@ -12,16 +12,16 @@ export type AddCommand = (program: Command, io: Io) => void;
 
 /** A command: its help, its options, and its action. */
 export interface CommandDefinition<Args extends unknown[]> {
-  /** Name and arguments in commander's syntax: `ls [glob]`. */
+  /** Name and arguments of the command in commander's syntax, such as `ls [glob]`. */
   readonly usage: string;
-  /** Line in the list of commands. */
+  /** Summary in the list of commands. */
   readonly summary: string;
   readonly description: string;
   /** Default of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
   /**
-   * Time that `context.client` waits beyond `--timeout`, in ms, so that the registry can report that the timeout has
-   * passed. Default 0.
+   * Time that `context.client` waits after `--timeout` has passed, in ms. In this time, the registry can report that
+   * the timeout has passed. Default 0.
    */
   readonly graceMs?: number;
   /** Adds the options that only this command has. */
@@ -36,14 +36,14 @@ export interface CommandDefinition<Args extends unknown[]> {
 export interface CommandContext {
   readonly io: Io;
   readonly clock: Clock;
-  /** For data. */
+  /** Standard output, for data. */
   readonly stdout: Output;
-  /** For progress and errors. */
+  /** Standard error, for progress and errors. */
   readonly stderr: Output;
   /** Whether data is printed as JSON. */
   readonly json: boolean;
   readonly registries: readonly string[];
-  /** Value of `--timeout`, or else the default of the command, in ms. */
+  /** Value of `--timeout`, in ms; without that option, the default of the command. */
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }

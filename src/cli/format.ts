@@ -1,6 +1,6 @@
 /**
- * Length in ms, name, and length of the next smaller unit in ms. A duration is formatted in the largest unit that it
- * reaches when rounded to the next smaller unit: 999.7 ms becomes 1 s.
+ * The length of a unit in ms, the name of the unit, and the length of the next smaller unit in ms. A duration is
+ * rounded to the next smaller unit before it is compared with a unit. 999.7 ms therefore becomes 1 s.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],
@@ -17,7 +17,7 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
-/** Joins facts with commas, without those that are false. */
+/** Joins facts with commas. A fact that is false is left out. */
 export function joinFacts(...facts: readonly (string | false)[]): string {
   return facts.filter((fact) => fact !== false).join(', ');
 }

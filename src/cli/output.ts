@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { sanitizeLine, sanitizedJson, sanitizeText } from './sanitize.js';
 import type { Io, OutputStream } from './io.js';
 
-/** Shown as a color on terminals. */
+/** Meaning of a text, which terminals show as a color or weight. */
 export type Style = 'strong' | 'good' | 'warning' | 'bad' | 'faint';
 
 export interface StyledText {
@@ -26,7 +26,11 @@ export function styled(style: Style, text: string): StyledText {
   return { style, text };
 }
 
-/** Only terminals get colors, unless `NO_COLOR` is set or `TERM` is `dumb`. @see https://no-color.org */
+/**
+ * Whether a stream gets colors: false when the stream is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb`.
+ *
+ * @see https://no-color.org
+ */
 export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   const set = (key: string): boolean => env[key] !== undefined && env[key] !== '';
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
@@ -46,7 +50,7 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Prints the given pieces as one line. */
+  /** Prints the pieces as one line. */
   line(...pieces: readonly TextPart[]): Promise<void> {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }

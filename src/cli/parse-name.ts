@@ -15,7 +15,7 @@ export function parseGlobArgument(text: string): Glob {
   return parseAbsolute(text, 'Glob', parseGlob);
 }
 
-/** Rejects relative names and globs. The error suggests the absolute form. */
+/** Parses an absolute name or glob. The error for a relative name suggests the absolute form. */
 function parseAbsolute<T>(text: string, subject: string, parse: (text: string) => T): T {
   if (text === '' || text.startsWith('/')) return parse(text);
   const full = `/${text}`;

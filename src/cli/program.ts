@@ -58,7 +58,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 };
 
 /**
- * Returns the name of the command to load. Undefined if the first argument is not a command; all commands are then
+ * Returns the name of the command to load; undefined if the first argument is not a command. All commands are then
  * loaded, to print the help or to suggest a similar name.
  */
 function requestedCommand(argv: readonly string[]): string | undefined {

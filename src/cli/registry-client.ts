@@ -16,16 +16,16 @@ const maxExportBytes = 64 * 1024 * 1024;
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
 
 /**
- * The registries of a command. Lookups are sent to further registries when a registry does not respond; a change is
- * sent to another registry only when no registry can have received the change. A response without the documented fields
- * is rejected with `REGISTRY_INVALID`; further fields are dropped.
+ * The registries of a command. A lookup is sent to the next registry when a registry does not respond. A change is sent
+ * to the next registry only when the change was not sent to any registry before. A response without the documented
+ * fields causes the error `REGISTRY_INVALID`. Fields that are not documented are dropped.
  */
 export class RegistryClient {
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
-  /** @param timeoutMs - timeout of one request at all registries together, in ms */
+  /** @param timeoutMs - timeout of one request, in ms, over all registries that are tried */
   constructor(connections: readonly RegistryConnection[], clock: Clock, timeoutMs: number) {
     this.#client = new FailoverClient(connections, clock);
     this.#clock = clock;
@@ -70,7 +70,7 @@ export class RegistryClient {
 
   async #withTimeout<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
-    // The connections do not keep the process alive; the timer does.
+    // The connections do not keep the process alive, but this timer does.
     const timer = this.#clock.setTimer(() => {
       const urls = this.#client.connections.map(({ url }) => url).join(', ');
       controller.abort(

@@ -6,7 +6,10 @@ import { printEndpoints } from './print-endpoints.js';
 /** Default of `--timeout` for commands that start a service, in ms. */
 export const startTimeoutMs = 60_000;
 
-/** Requests the start of a service and prints its endpoints. `progress` is printed before the request on a terminal. */
+/**
+ * Requests the start of a service and prints the endpoints of the service. On a terminal, prints `progress` before the
+ * request.
+ */
 export async function requestStart(
   { client, stdout, stderr, json }: CommandContext,
   path: string,

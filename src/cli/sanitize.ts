@@ -1,5 +1,6 @@
 /**
- * Text from a registry or a service cannot move the cursor, change the writing direction or imitate further lines.
+ * Sanitizes text from a registry or a service. The text then cannot move the cursor, change the writing direction or
+ * imitate other lines.
  *
  * @see [A26](../../docs/guarantees.md#a26)
  */

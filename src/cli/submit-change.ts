@@ -6,9 +6,9 @@ import { formatDuration } from './format.js';
 /**
  * Sends a change to the registry and prints the result.
  *
- * @param names - the names in `request`, by JSON key; the JSON output repeats them
- * @param done - printed when the change has been made
- * @param scheduled - printed when the change is scheduled, before the time until the change
+ * @param names - the names in `request`, by JSON key, for the JSON output
+ * @param done - text that is printed when the change has been made
+ * @param scheduled - text that is printed when the change is scheduled; the time until the change follows
  */
 export async function submitChange(
   { client, stdout, json }: CommandContext,
@@ -22,7 +22,7 @@ export async function submitChange(
   if (json) return stdout.json({ ...names, revision, appliesInMs });
   return stdout.line(
     appliesInMs > 0
-      ? `${scheduled} in ${formatDuration(appliesInMs)}, when its guaranteed time has passed`
+      ? `${scheduled} in ${formatDuration(appliesInMs)}, when the guaranteed time has passed`
       : done,
     styled('faint', `  revision ${revision}`),
   );

@@ -6,7 +6,11 @@ import type { TransportRequest } from '../core/transport.js';
 
 /** Request headers, in lower case. */
 export const callHeaders = Object.freeze({
-  /** Time from the sending of the request to the deadline, in whole ms, ≥ 1. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /**
+   * Time that is left until the deadline when the request is sent, in whole ms, ≥ 1.
+   *
+   * @see [C2.2](../../docs/guarantees.md#c2-2)
+   */
   timeoutMs: 'clerk-timeout-ms',
   /** Number of the attempt within the call, from the second attempt on. @see [C4.3](../../docs/guarantees.md#c4-3) */
   attemptCount: 'clerk-attempt-count',
@@ -37,13 +41,14 @@ export const responseHeaders = Object.freeze({
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
- * Why a service does not run a call with an idempotency key.
+ * The reason why a service does not run a call with an idempotency key.
  *
  * - `replayed` the call ran before, and this response is the stored response
  * - `running` the call is running; retry later
  * - `unknown` the call began, and its result is unknown
  * - `mismatch` the call id was used for another request
- * - `expired` the call id is so old that its record may have been removed, or its creation time is in the future
+ * - `expired` the call id is so old that the record of the call may have been removed, or the creation time in the id
+ *   is in the future
  * - `elsewhere` the call is intended for another instance, or for an earlier registration of this instance
  */
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
@@ -62,7 +67,7 @@ export function addHeaders(request: TransportRequest, pairs: HeaderPairs): Trans
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
-/** `headers` is a flat list of names and values, or a record. */
+/** Adds headers that are missing. `headers` is a flat list of names and values, or a record. */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
   if (Array.isArray(headers)) {

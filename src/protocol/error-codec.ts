@@ -37,7 +37,7 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 /**
  * Converts an error response to an error.
  *
- * @param body - the parsed body; any value, since the server may not be a registry
+ * @param body - the parsed body; may be any value, since the server may not be a registry
  * @param requestName - the request, as the subject of the message
  */
 export function decodeError(status: number, body: unknown, requestName: string): ClerkError {

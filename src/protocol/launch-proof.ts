@@ -1,16 +1,17 @@
 /** Port to hash functions and random bytes. */
 export interface Hashing {
-  /** SHA-256 of the text in UTF-8, in hexadecimal. */
+  /** Returns the SHA-256 of the text in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /** Compares in a time that does not depend on the position of a difference. */
+  /** Whether two texts are equal. The time of the comparison does not depend on the position of a difference. */
   timingSafeEqual(a: string, b: string): boolean;
-  /** Random bytes in hexadecimal. */
+  /** Returns the given number of random bytes, in hexadecimal. */
   randomHex(bytes: number): string;
 }
 
 /**
- * Returns the proof that a registry belongs to the launcher of a service. Launcher, registry and service share two
- * one-time secrets of 32 random bytes: the ticket, which the service presents, and `registryKey`.
+ * Returns the proof with which a registry shows that the registry belongs to the launcher of a service. Launcher,
+ * registry and service share two one-time secrets of 32 random bytes: the ticket, which the service presents, and
+ * `registryKey`.
  *
  * @see [T9](../../docs/background.md#t9)
  */

@@ -3,7 +3,8 @@ export const limits = Object.freeze({
   /** Maximum size of the head of a request, in bytes. */
   maxHeaderBytes: 16 * 1024,
   /**
-   * Maximum size of a request body, in bytes. The body of an import may be longer; the limit then applies to each line.
+   * Maximum size of a request body, in bytes. The body of an import may be longer. In an import, the limit applies to
+   * each line.
    */
   maxBodyBytes: 64 * 1024,
   /** Maximum nesting depth of objects and lists in a request body. */
@@ -17,28 +18,31 @@ export const limits = Object.freeze({
   defaultGuaranteedMs: 5_000,
   /** Time for which a client that has no watch may use a lookup result, in ms. */
   lookupTtlMs: 5_000,
-  /** Per service. */
+  /** Maximum number of endpoints of a service. */
   maxEndpoints: 10_000,
-  /** Per principal; without authentication, per client address. */
+  /** Maximum number of registrations per principal; without authentication, per client address. */
   maxRegistrations: 1_000,
-  /** Per principal; without authentication, per client address. */
+  /** Maximum number of watches per principal; without authentication, per client address. */
   maxWatches: 64,
-  /** Globs and names per watch. */
+  /** Maximum number of globs and names per watch. */
   maxGlobs: 10_000,
-  /** Events queued for a slow client. A client with a full queue receives `resync` and a new snapshot. */
+  /**
+   * Maximum number of events that are queued for a slow client. A client with a full queue receives `resync` and a new
+   * snapshot.
+   */
   maxQueuedEvents: 256,
   /** Interval between heartbeats on an idle watch, in ms. */
   heartbeatMs: 5_000,
   maxConnections: 4_096,
   /** Maximum number of renewals in a request, of entries on a page of a listing, and of results of a search. */
   maxBatch: 1_000,
-  /** Maximum number of endpoint reports in a request. With names of maximum length, they fit into `maxBodyBytes`. */
+  /** Maximum number of endpoint reports in a request. Reports with names of maximum length fit into `maxBodyBytes`. */
   maxReports: 100,
-  /** Per principal. Further endpoint reports are ignored. */
+  /** Maximum number of stored endpoint reports per principal. Further endpoint reports are ignored. */
   maxStoredReports: 10_000,
-  /** Time for which an endpoint report is stored after the client sent the report last, in ms. */
+  /** Time for which an endpoint report is stored after the client last sent the report, in ms. */
   reportTtlMs: 10_000,
-  /** Links followed in one lookup. */
+  /** Maximum number of links that are followed in one lookup. */
   maxLinks: 16,
 });
 

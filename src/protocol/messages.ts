@@ -22,7 +22,7 @@ export interface EndpointMessage {
   readonly attributes: Readonly<Record<string, string>>;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
-  /** Reported with the last renewal. Only in results of lookups. */
+  /** Load that the endpoint reported with its last renewal. Present only in results of lookups. */
   readonly load?: Load;
 }
 
@@ -42,7 +42,7 @@ export interface ResolveResponse {
   readonly canonical: string;
   /** A `directory` contains names, has no endpoints, and cannot be called. */
   readonly kind: 'service' | 'directory';
-  /** From the requested name to the canonical name. */
+  /** Names from the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
@@ -54,11 +54,14 @@ export interface ResolveResponse {
   readonly retries?: RetryOptions | false;
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
-  /** Instance ids of endpoints on which every client that calls them should report. Absent when there are none. */
+  /**
+   * Instance ids of endpoints that are under review. Every client that calls such an endpoint should report whether the
+   * endpoint is reachable. Absent when no endpoint is under review.
+   */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
-  /** Shortest guarantee of the names on the path, in ms from the sending of the request. */
+  /** Shortest guarantee of the names on the path, in ms, counted from the time when the request was sent. */
   readonly guaranteedMs: number;
   /** Time for which the endpoints may be used without another lookup, in ms. */
   readonly ttlMs: number;
@@ -100,8 +103,8 @@ export interface StatusResponse {
 /** Fields of all requests that change entries. */
 interface ChangeScheduling {
   /**
-   * What happens when a guarantee forbids the change now. True: the change applies when the guarantee has expired, and
-   * the entry is frozen until then. Default false: the request fails with `CHANGE_TOO_EARLY`.
+   * Whether a change that a guarantee forbids now is scheduled for the end of the guarantee. Until then, the entry is
+   * frozen. Default false: the request fails with `CHANGE_TOO_EARLY`.
    */
   readonly whenExpired?: boolean;
 }
@@ -168,7 +171,10 @@ export interface RegisterRequest {
   readonly name: string;
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
   readonly id: string;
-  /** Fencing number of an earlier registration of this id, or of the launch of this service. Default: the next one. */
+  /**
+   * Fencing number of an earlier registration of this id, or of the launch of this service. Default: the next fencing
+   * number.
+   */
   readonly epoch?: number;
   readonly addresses: readonly AddressString[];
   /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
@@ -202,7 +208,10 @@ export interface Renewal {
   readonly id: string;
   readonly epoch: number;
   readonly load?: Load;
-  /** Whether a suspect endpoint claims to be healthy. The registry then discards the reports against it. */
+  /**
+   * Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about the
+   * endpoint.
+   */
   readonly claimsHealthy?: boolean;
 }
 
@@ -212,7 +221,7 @@ export interface RenewResponse {
    * registration of the instance exists.
    */
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
-  /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when there are none. */
+  /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when no endpoint is suspect. */
   readonly suspects?: readonly number[];
   readonly incarnation: string;
 }
@@ -221,8 +230,8 @@ export interface RenewResponse {
 export type ReportRequest = HealthReport;
 
 /**
- * Makes an endpoint `draining`, and removes it when no client can still use an earlier lookup result. With `now`, the
- * endpoint is removed at once.
+ * Makes an endpoint `draining`. The endpoint is removed when no client can still use an earlier lookup result; with
+ * `now`, the endpoint is removed at once.
  */
 export interface WithdrawRequest {
   readonly name: string;
@@ -234,7 +243,7 @@ export interface WithdrawRequest {
 /** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
-  /** Where the watch resumes. When `since` is absent or too old, the watch begins with a snapshot. */
+  /** Position at which the watch resumes. When `since` is absent or too old, the watch begins with a snapshot. */
   readonly since?: { readonly incarnation: string; readonly revision: string };
 }
 
@@ -262,7 +271,7 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
-  /** The snapshot of `globs` is complete: of the globs that an edit added, or of all globs. */
+  /** The snapshot of `globs` is complete. `globs` are all globs of the watch, or the globs that an edit added. */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** All changes up to the revision in `id` were sent. */
   | { readonly type: 'heartbeat' };
@@ -278,17 +287,20 @@ export type WatchEntry =
       readonly incarnation: string;
     };
 
-/** Starts a service without endpoints. The response follows when the service can be called. */
+/** Starts a service that has no endpoints. The registry responds when the service can be called. */
 export interface LaunchRequest {
   readonly name: string;
-  /** Longest time to the response, in ms. The start continues after that time. */
+  /** Longest time until the registry responds, in ms. The start continues after that time. */
   readonly waitMs?: number;
 }
 
 export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
-  /** Whether this request started the service. False when the service ran, or another request had started it. */
+  /**
+   * Whether this request started the service. False when the service was running or another request had started the
+   * service.
+   */
   readonly started: boolean;
 }
 
@@ -298,7 +310,7 @@ export interface StopRequest {
 }
 
 export interface StopResponse {
-  /** Number of process groups. */
+  /** Number of process groups that were stopped. */
   readonly stopped: number;
 }
 

@@ -9,10 +9,10 @@ import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-// Length and first letter differ for most other headers, whose whole names are then not compared.
+// Most other headers have another length or first letter. The whole name is compared only when these are equal.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** Maximum length of a load header, in bytes. Only headers with many named metrics are longer; they are ignored. */
+/** Maximum length of a load header, in bytes. Longer headers have many named metrics and are ignored. */
 const maxBytes = 2_048;
 
 /** Formats a load as text. Rates that round to 0 are left out, since 0 means unknown. */
@@ -79,7 +79,10 @@ function parseJsonFields(text: string): Metrics {
   }
 }
 
-/** Senders write 0 for an unknown value, so the CPU utilization is preferred to an application utilization of 0. */
+/**
+ * Selects the metrics of a load. Senders write 0 for an unknown value, so the CPU utilization is preferred to an
+ * application utilization of 0.
+ */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
   const cpu = firstValid(metrics, isUtilization, 'cpu_utilization', 'cpuUtilization');

@@ -29,7 +29,8 @@ export function decodeEndpoint({ host, zone, version, load, ...rest }: EndpointM
       host: host ?? undefined,
       zone: zone ?? undefined,
       version: version ?? undefined,
-      // An endpoint sends its load with each renewal, every third of a lease, so half a lease is its largest age.
+      // An endpoint sends its load with each renewal, every third of a lease. Half a lease is therefore assumed as the
+      // age of the load.
       load: isLoad ? { ...load, ageMs: rest.leaseMs / 2 } : undefined,
     }),
   );

@@ -1,6 +1,7 @@
 /**
  * zod schemas of all responses, for the command line, the OpenAPI document and tests. Unknown keys are dropped, since a
- * later server may send more. The compiler checks each schema against the interface of the same name in `messages.ts`.
+ * later server may send additional keys. The compiler checks each schema against the interface of the same name in
+ * `messages.ts`.
  */
 import * as z from 'zod/mini';
 import type { ResolutionStep, ListEntry } from '../core/registry.js';
@@ -117,7 +118,7 @@ export const stopResponse = z.object({ stopped: count });
 export const importResponse = z.object({ entries: count, revision: position.revision });
 /** Lines of an export. Unknown keys are kept, so that another registry can import the lines. */
 export const exportResponse = z.array(z.looseObject({ kind: string, name: string }));
-/** An empty object, which does not reveal which endpoints exist. */
+/** An empty object, so that the response does not reveal which endpoints exist. */
 export const reportResponse = z.object({});
 /** An empty object: the entries of added globs are sent on the event stream. */
 export const watchEditResponse = z.object({});

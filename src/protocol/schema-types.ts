@@ -1,6 +1,9 @@
 import type * as z from 'zod/mini';
 
-/** Removes `readonly` and flattens intersections: types that differ only in these describe the same JSON. */
+/**
+ * Removes `readonly` and flattens intersections. Types that differ only in `readonly` or intersections describe the
+ * same JSON.
+ */
 type Mutable<T> = T extends readonly (infer Item)[]
   ? Mutable<Item>[]
   : T extends object

@@ -238,7 +238,7 @@ function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.D
 function lostResponseError(url: string, reason: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The connection to the registry at ${url} was lost before the response (${errorMessage(reason)}). The registry may have made the change; check the name before you retry`,
+    `The connection to the registry at ${url} was lost before the response (${errorMessage(reason)}). The registry may have made the change; check whether the change was made before you repeat the change`,
     { execution: 'unknown', cause: reason },
   );
 }

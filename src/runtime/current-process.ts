@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
 const maxLineLength = 65_536;
-/** Short, since a launcher writes the line at once. */
+/** Timeout of `readFirstLine`, in ms. The timeout is short, since a launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
 /** Number of SIGTERM listeners of the program when SIGTERM arrived; 0 before SIGTERM. */
@@ -12,8 +12,8 @@ export const currentProcess = {
   env: process.env,
 
   /**
-   * Resolves to the first line of standard input, or to the text read so far after 5 s, at the end of the input or
-   * after 65,536 characters.
+   * Resolves to the first line of standard input. Resolves to the text read so far after 5 s, at the end of the input,
+   * or after 65,536 characters.
    */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
@@ -49,8 +49,8 @@ export const currentProcess = {
   },
 
   /**
-   * Ends this process with SIGTERM, unless the program has a SIGTERM listener of its own, which then decides when to
-   * exit.
+   * Ends this process with SIGTERM, if the program has no SIGTERM listener of its own. Otherwise, that listener decides
+   * when to exit.
    */
   exitBySigterm(): void {
     if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');

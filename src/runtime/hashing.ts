@@ -4,7 +4,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 export const systemHashing = {
   /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Compares hashes of the strings, so that the time does not depend on the strings. */
+  /** Whether two strings are equal. Compares hashes of the strings, so that the time does not depend on the strings. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
   /** Random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 
-/** Non-loopback IP addresses of this host, IPv4 first, without link-local IPv6 addresses. */
+/** Returns the IP addresses of this host, IPv4 first, without loopback addresses and link-local IPv6 addresses. */
 export function hostAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Assumed where the limit cannot be read: the default of macOS for programs that raise their soft limit. */
+/**
+ * The limit that is assumed where the limit cannot be read. macOS has this limit for programs that raise their soft
+ * limit.
+ */
 const fallback = 10_240;
 
-/** Maximum number of files and sockets that this process may have open; `Infinity` without a limit. */
+/** Returns the maximum number of files and sockets that this process may have open; `Infinity` without a limit. */
 export function maxOpenFiles(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');

@@ -6,7 +6,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
  * Creates a folder that only this user can access, and the missing parent folders. When the folder already exists,
  * checks the owner of the folder and removes the access of other users.
  *
- * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
+ * @param subject - text that names the folder in error messages, such as `Data folder '/var/lib/clerk'`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when the folder is a
  * symbolic link, belongs to another user, or is writable by other users.
  * @see [A23](../../docs/guarantees.md#a23)
@@ -37,7 +37,10 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Used instead of Node's recursive `mkdir`, which loops for ever where no folder can be created, as in `/proc`. */
+/**
+ * Creates a folder and its missing parent folders. Node's recursive `mkdir` is not used, because it never ends where no
+ * folder can be created, as in `/proc`.
+ */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

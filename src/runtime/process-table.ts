@@ -1,6 +1,6 @@
 /**
- * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, no process is
- * found by environment marker, and a process group is alive while a signal to the group succeeds.
+ * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no process
+ * is found by environment marker. A process group there counts as alive while a signal to the group succeeds.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -13,8 +13,8 @@ interface ProcessStat {
 }
 
 /**
- * Returns the start time and boot id of a process. Together, these distinguish the process from every later process
- * with the same process id. Undefined when the process is not alive.
+ * Returns the start time and boot id of a process; undefined when the process is not alive. Start time and boot id
+ * together distinguish the process from every later process with the same process id.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);

@@ -1,4 +1,7 @@
-/** Resolves when all ready promise jobs and `process.nextTick` callbacks have run, with those that they cause. */
+/**
+ * Resolves when all ready promise jobs and `process.nextTick` callbacks have run, including the jobs and callbacks that
+ * they cause.
+ */
 export function settleMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

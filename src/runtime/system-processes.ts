@@ -30,7 +30,7 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // For `kill`, 0 means the group of this process, and -1 means all processes; neither must ever get a signal.
+  // For `kill`, 0 means the group of this process, and -1 means all processes. Neither may ever get a signal.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);

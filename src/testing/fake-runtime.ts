@@ -18,34 +18,36 @@ export interface FakeRuntimeOptions {
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances while a timer that is not unref'd is pending, so that a test can await a call. Default false.
+   * Whether time advances without calls of `advance` while a timer that is not unref'd is pending. A test can then
+   * await a call. Default false.
    */
   readonly autoAdvance?: boolean;
 }
 
 /**
  * A runtime in virtual time, whose clock jumps from timer to timer. Two runs of a program with the same seed do the
- * same things in the same order. Before each timer, all promise jobs and `process.nextTick` callbacks run. Virtual time
- * does not wait for real timers and sockets.
+ * same things in the same order. Before each timer callback, all promise jobs and `process.nextTick` callbacks run.
+ * Virtual time does not wait for real timers and sockets.
  */
 export interface FakeRuntime extends Runtime {
-  /** Creates the transport of each clerk that is created afterwards. */
+  /** Factory for the transport of each clerk that is created after this property is set. */
   transport: TransportFactory;
   /** Number of pending timers. */
   readonly pendingTimers: number;
-  /** Number of pending timers that are not unref'd and so would keep a process alive. */
+  /** Number of pending timers that are not unref'd. On a real runtime, such timers keep the process alive. */
   readonly refTimers: number;
   /**
-   * Advances the clock by `ms`, finite, ≥ 0, and runs the due timers in order. Must be awaited before the next call.
+   * Advances the clock by `ms`, finite, ≥ 0, and runs the due timers in order. Must be awaited before the next call of
+   * `advance` or `runUntilIdle`.
    *
    * @throws the error that a timer callback throws; the clock then stops at the time of that timer
    */
   advance(ms: number): Promise<void>;
   /**
-   * Advances the clock until no timer is pending that is not unref'd.
+   * Advances the clock until all pending timers are unref'd.
    *
-   * @param limitMs - default 3,600,000 (one hour)
-   * @throws Error when such a timer is still pending after `limitMs` of virtual time
+   * @param limitMs - maximum virtual time to advance, in ms; default 3,600,000 (one hour)
+   * @throws Error when a timer that is not unref'd is still pending after `limitMs` of virtual time
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /** Advances the clock by `ms`, finite, ≥ 0, without running timers, like a blocked event loop. */

@@ -1,6 +1,6 @@
 /**
- * Creates a generator of numbers uniform in [0, 1), the same on every machine and Node version. The algorithm is sfc32
- * of PractRand.
+ * Creates a generator of numbers that are uniform in [0, 1). The numbers are the same on every machine and Node
+ * version. The algorithm is sfc32 of PractRand.
  *
  * @param seed - an integer from 0 to 2^53 − 1
  * @param stream - an integer from 0 to 2^32 − 1. Different streams of one seed are unrelated. Default 0.

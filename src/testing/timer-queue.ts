@@ -6,8 +6,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, then by sequence number. Cancelled timers are removed at the top, or together
- * when more than 64 and more than half of all timers are cancelled.
+ * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when the timer is the
+ * first of the queue. All cancelled timers are removed when they are more than 64 and more than half of all timers.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
@@ -36,7 +36,7 @@ export class TimerQueue {
     }
   }
 
-  /** Returns the next timer, which stays in the queue. */
+  /** Returns the next timer, which stays in the queue; undefined when the queue is empty. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -47,7 +47,7 @@ export class TimerQueue {
     return first;
   }
 
-  /** Removes the next timer. */
+  /** Removes and returns the next timer; undefined when the queue is empty. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

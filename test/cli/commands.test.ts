@@ -126,7 +126,7 @@ test('a guaranteed setting is kept, unless the change is scheduled or forced', a
     /^5 clerk: .*\n {2}--when-expired schedules the change for that time$/,
   );
   expect(await runLine('define /a --policy random --when-expired')).toMatch(
-    /^0 \/a is frozen and will change in (1 min|[0-9]+ s), when its guaranteed time has passed {2}revision N$/,
+    /^0 \/a is frozen and will change in (1 min|[0-9]+ s), when the guaranteed time has passed {2}revision N$/,
   );
   const { out } = await runCli(['resolve', '/a', '--json'], { registry });
   expect(JSON.parse(out)).toMatchObject({ policy: null, stale: false });

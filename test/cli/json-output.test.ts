@@ -226,7 +226,7 @@ test('changes print one line or one JSON value', async () => {
   expect(await out('define', '/a')).toBe('Defined /a  revision 13\n');
   expect(await out('define', '/a', '--json')).toBe('{"name":"/a","revision":"13","appliesInMs":0}\n');
   expect(await out('link', '/a', '/b', '--when-expired')).toBe(
-    '/a is frozen and will become a link to /b in 4.9 s, when its guaranteed time has passed  revision 13\n',
+    '/a is frozen and will become a link to /b in 4.9 s, when the guaranteed time has passed  revision 13\n',
   );
   expect(await out('link', '/a', '/b', '--json')).toBe(
     '{"name":"/a","target":"/b","revision":"13","appliesInMs":4900}\n',

@@ -48,7 +48,9 @@ test('a change that may have been made is not sent again', async () => {
   const list = `${first.url},${second.url}`;
   const change = await runCli(['define', '/a'], { registry: list });
   expect(change).toMatchObject({ code: 4, out: '' });
-  expect(change.err).toContain('The registry may have made the change; check the name before you retry');
+  expect(change.err).toContain(
+    'The registry may have made the change; check whether the change was made before you repeat the change',
+  );
   expect(second.requests).toEqual([]);
   // Lookups are sent again.
   expect((await runCli(['ls'], { registry: list })).code).toBe(0);

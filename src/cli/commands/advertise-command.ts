@@ -20,7 +20,7 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/** `clerk advertise`: an interrupt drains the endpoint and then ends the command. */
+/** `clerk advertise`: after an interrupt, the command drains the endpoint and ends. */
 export const addAdvertiseCommand = defineCommand({
   usage: 'advertise <name> <address...>',
   summary: 'register an endpoint while this command runs',
@@ -65,7 +65,7 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // Without this request, the library would wait for as long as no registry is reachable.
+  // This request fails when no registry is reachable. The library alone would wait until a registry is reachable.
   await client.get(paths.status, statusResponse);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
@@ -98,7 +98,7 @@ async function advertise(
   await printEvent(context, 'drained', advertisement);
 }
 
-/** Keeps the process alive until an interrupt. Rejects when a newer registration has replaced this one. */
+/** Keeps the process alive until an interrupt. Rejects when a newer registration has replaced this registration. */
 function untilInterrupted(
   { clock }: CommandContext,
   advertisement: Advertisement,

@@ -16,12 +16,12 @@ interface Options {
   readonly header?: readonly (readonly [string, string])[];
 }
 
-/** `clerk call`: prints the response body, and on a terminal the status and the endpoint. */
+/** `clerk call`: prints the response body. On a terminal, also prints the status and the endpoint. */
 export const addCallCommand = defineCommand({
   usage: 'call <name> [path]',
   summary: 'send an HTTP request to a service',
   description:
-    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint, and any other request only if the failed endpoint did not process it. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
+    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint. A request with another method is retried only if the failed endpoint did not process the request. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json if no header sets the content type.',
   options: (own) =>
     own
       .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
@@ -89,7 +89,7 @@ async function printResponse(
     });
 }
 
-/** Returns `body` if the bytes are UTF-8, otherwise `bodyBase64`. */
+/** Returns the bytes as the text `body` if the bytes are UTF-8, otherwise as `bodyBase64`. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };

@@ -22,12 +22,12 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** `clerk define`: a service without endpoints can be defined too. */
+/** `clerk define`: defines a service, which need not have endpoints, or changes its settings. */
 export const addDefineCommand = defineCommand({
   usage: 'define <name>',
   summary: 'define a service, or change its settings',
   description:
-    'Define a service, or change how its endpoints are chosen and started. Omitted settings stay as they are. Until the guaranteed time of the current settings has passed, a change is rejected, or scheduled if --when-expired is given.',
+    'Define a service, or change its settings. Settings that are not given keep their values. Until the guaranteed time of the current settings has passed, a change is rejected. With --when-expired, the change is scheduled instead.',
   options: (own) =>
     own
       .option('--policy <policy>', 'load-balancing policy of the clients')
@@ -86,12 +86,14 @@ async function define(context: CommandContext, text: string, options: Options): 
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
-/** The value of a `--no-…` option is false; the protocol has null in its place. */
+/** Converts the value false of a `--no-…` option to null, which the protocol uses instead. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
 }
 
-/** A missing manifest is not an error, because the operator may add the manifest later. */
+/**
+ * Prints a warning when the manifest is missing. This is not an error, because the operator may add the manifest later.
+ */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
@@ -103,7 +105,7 @@ async function warnIfNoManifest(
   await stderr.line(
     styled(
       'warning',
-      `Warning: the registry has no manifest ${manifest}, so it cannot start the service; add ${manifest}.yaml to the --manifests folder of the registry and restart the registry`,
+      `Warning: the registry has no manifest ${manifest}, so the registry cannot start the service; add ${manifest}.yaml to the --manifests folder of the registry and restart the registry`,
     ),
   );
 }

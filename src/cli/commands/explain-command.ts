@@ -11,7 +11,10 @@ import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
-/** `clerk explain`: the library decides, as for a call from this machine. No request is sent, and no service is started. */
+/**
+ * `clerk explain`: the library chooses an endpoint as for a call from this machine. No request is sent, and no service
+ * is started.
+ */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
   summary: 'show which endpoint a call would use, and why',
@@ -35,7 +38,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
     );
   const { createClerk } = await import('../../index.js');
   const resolution = decodeResolution(response);
-  // With the real registry, the clerk could cause a start of the service.
+  // With the real registry, the clerk could start the service.
   const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
@@ -58,7 +61,7 @@ const explainableCodes = new Set([
   'BUDGET_EXHAUSTED',
 ]);
 
-/** The JSON then contains every key. */
+/** Replaces undefined values with null, so that the JSON contains every key. */
 function undefinedToNull(explanation: Explanation): unknown {
   return JSON.parse(JSON.stringify(explanation, (_, value: unknown) => value ?? null));
 }

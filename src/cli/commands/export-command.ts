@@ -9,7 +9,7 @@ export const addExportCommand = defineCommand({
   timeoutMs: 60_000,
   examples: [
     ['clerk export > names.ndjson', 'into a file'],
-    ["clerk export | grep '\"/shop/'", 'only those below /shop'],
+    ["clerk export | grep '\"/shop/'", 'only the names below /shop'],
   ],
   run: exportAll,
 });

@@ -27,7 +27,7 @@ export const addLinkCommand = defineCommand({
       .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
   examples: [
     ['clerk link /shop/checkout /shop/orders', 'a second name for /shop/orders'],
-    ['clerk link /shop /shops/eu --when-expired', 'change it once the guaranteed time has passed'],
+    ['clerk link /shop /shops/eu --when-expired', 'change the link once the guaranteed time has passed'],
   ],
   run: link,
 });

@@ -13,7 +13,7 @@ export const addLsCommand = defineCommand({
   usage: 'ls [glob]',
   summary: 'list names',
   description:
-    'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, since the shell expands them too.',
+    'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, so that the shell does not expand the globs.',
   examples: [
     ['clerk ls', 'every name'],
     ["clerk ls '/shop/*'", 'one level below /shop'],
@@ -36,7 +36,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text = '/*
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',
-        'The listing was interrupted because the registry restarted or was replaced; retry',
+        'The listing was interrupted because the registry restarted or was replaced; repeat the command',
       );
     total += entries.length;
     if (json) for (const entry of entries) await stdout.json(entry);

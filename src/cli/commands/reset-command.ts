@@ -3,7 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** `clerk reset`: also ends the backoff after failed starts. */
+/** `clerk reset`: stops a service and starts the service again. The backoff after failed starts ends. */
 export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',

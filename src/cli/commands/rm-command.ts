@@ -11,12 +11,12 @@ interface Options {
   readonly force?: true;
 }
 
-/** `clerk rm`: by default only after the guaranteed time of the name has passed. */
+/** `clerk rm`: by default, the registry removes a name only after its guaranteed time has passed. */
 export const addRmCommand = defineCommand({
   usage: 'rm <name>',
   summary: 'remove a name',
   description:
-    'Remove a name. Until its guaranteed time has passed, the removal is rejected, unless it is scheduled with --when-expired or forced with --force.',
+    'Remove a name. Until the guaranteed time of the name has passed, the removal is rejected. With --when-expired, the removal is scheduled for that time; with --force, the name is removed now.',
   options: (own) =>
     own
       .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')

@@ -14,7 +14,7 @@ interface ServeOptions {
   readonly json?: boolean;
 }
 
-/** `clerk serve`: runs the bundled server. Standard output contains only its URL. */
+/** `clerk serve`: runs the bundled server. Standard output contains only the URL of the server. */
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
@@ -29,7 +29,7 @@ export function addServeCommand(program: Command): void {
       '-m, --manifests <folder>',
       'folder with the manifests of the services that the registry may start',
     )
-    .option('--allow-host <name>', 'accept requests for this host name too; repeatable', listOption)
+    .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
@@ -69,7 +69,7 @@ async function serve({
   const server = await startServer(
     definedFields({ port, host, data, manifests, allowedHosts: allowHost, logger }),
   ).catch((error: unknown) => {
-    // A code such as `CONFIG_INVALID` would mean that the command line is invalid.
+    // The code `CONFIG_INVALID` would give the exit code of an invalid command line.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });

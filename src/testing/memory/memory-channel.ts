@@ -16,7 +16,7 @@ export interface MemoryChannelOptions {
   readonly addresses: readonly Address[];
   readonly connections: number;
   readonly clock: Clock;
-  /** In lower case. */
+  /** Name of the request header with the call id, in lower case. */
   readonly callIdHeader: string;
   /**
    * Opens a connection. `ref`: whether the pending connection keeps the process alive. `done` is called at most once,
@@ -146,7 +146,7 @@ export class MemoryChannel implements Channel {
   nextAddress(from: Address): boolean {
     const { addresses } = this.#options;
     this.#failed.add(from);
-    // Another request has already switched to the current address.
+    // If the current address has not failed, another request has already switched to this address.
     if (!this.#failed.has(this.address)) return addresses.length > 1;
     const next = addresses.findIndex((address) => !this.#failed.has(address));
     this.#index = Math.max(0, next);

@@ -4,7 +4,10 @@ import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
 
-/** The instances of each service, by name: ids that are unique in the cluster, or objects with further fields. */
+/**
+ * The instances of each service, by the name of the service. An instance is an id, unique in the cluster, or an object
+ * with further fields.
+ */
 export type MemoryServices = Readonly<Record<string, readonly (string | MemoryInstance)[]>>;
 
 /** An endpoint of a memory cluster. The address of the endpoint is `http://<id>`. */
@@ -19,34 +22,38 @@ export interface MemoryClusterOptions {
   readonly seed: number;
   /** One-way latency of a message, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number;
-  /** Options of the clerk besides `registry` and `runtime`. */
+  /** Options of the clerk, except `registry` and `runtime`. */
   readonly clerk?: Omit<ClerkOptions, 'registry' | 'runtime'>;
   /** See {@link FakeRuntimeOptions.autoAdvance}. Default true. */
   readonly autoAdvance?: boolean;
 }
 
-/** Controls the servers of a memory cluster, see {@link MemoryServer}. Throws a RangeError when an id is unknown. */
+/**
+ * Controls the servers of a memory cluster, see {@link MemoryServer}. Each method with an `id` throws a RangeError when
+ * the id is unknown.
+ */
 export interface MemoryCluster {
-  /** Refuses new connections. */
+  /** Makes the server refuse new connections. */
   refuse(id: string): void;
-  /** Neither accepts nor refuses new connections. */
+  /** Makes the server leave new connections pending, neither accepted nor refused. */
   stall(id: string): void;
-  /** Accepts connections again; also restarts a killed server. */
+  /** Makes the server accept connections again. Also restarts a killed server. */
   accept(id: string): void;
-  /** Handles no request, like a process after SIGSTOP. */
+  /** Makes the server handle no request, like a process after SIGSTOP. */
   pause(id: string): void;
   /** Ends a pause. */
   resume(id: string): void;
-  /** Resets all connections and refuses new connections, as after SIGKILL. */
+  /** Makes the server reset all connections and refuse new connections, as after SIGKILL. */
   kill(id: string): void;
-  /** Responds with this status, or as this handler decides for each request. */
+  /** Makes the server respond with this status, or as this handler decides for each request. */
   respond(id: string, reply: number | ServerHandler): void;
-  /** Delays each response, in ms. */
+  /** Makes the server delay each response by `delayMs`. */
   delay(id: string, delayMs: number): void;
-  /** Number of requests received, not counting health probes. */
+  /** Returns the number of requests that the server has received, not counting health probes. */
   requests(id: string): number;
   /**
-   * All attempts so far, in order of their start, as instance id and `result` of `MemoryAttempt`: `a:refused b:200`.
+   * Returns all attempts so far, in order of their start, such as `a:refused b:200`. Each attempt is given as its
+   * instance id and the `result` of its {@link MemoryAttempt}.
    */
   trace(): string;
 }

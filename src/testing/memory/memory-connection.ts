@@ -7,7 +7,7 @@ export type Deliver = (arrive: () => void) => void;
 export class MemoryConnection implements ServerConnection {
   /** False once the client has closed the connection or noticed a reset. */
   isOpen = true;
-  /** When the connection last became idle, in ms on the monotonic clock. */
+  /** Time on the monotonic clock at which the connection last became idle, in ms. */
   idleSince = 0;
   /** The request in flight; undefined while the connection is idle. */
   exchange: { onConnectionLost(error: Error): void } | undefined;

@@ -9,7 +9,7 @@ export interface MemoryAttempt {
   readonly endpoint: string;
   /** Address that the attempt used. */
   readonly address: string;
-  /** Call id of the request; undefined when it has none. */
+  /** Call id of the request; undefined when the request has no call id. */
   readonly callId: string | undefined;
   /**
    * The status of a complete response, or one of these values:

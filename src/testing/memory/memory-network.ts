@@ -19,16 +19,17 @@ export interface MemoryNetworkOptions {
  * Servers in memory, and a transport that reaches the servers in virtual time. The transport passes `transportSuite`.
  */
 export interface MemoryNetwork {
-  /** For the option `transport` of a runtime. */
+  /** Transport for the option `transport` of a runtime. */
   readonly transport: TransportFactory;
   /** All attempts so far, in order of their start. The array grows with each attempt. */
   readonly attempts: readonly MemoryAttempt[];
-  /** Number of executions by call id, on all servers together. */
+  /** Number of executions per call id, on all servers together. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * Returns the server at an address. The first call creates the server; before, the address refuses connections.
+   * Returns the server at an address. The first call for an address creates the server. Before that call, the address
+   * refuses connections.
    *
-   * @param handler - of a server that this call creates. Default: responds with status 200.
+   * @param handler - handler of a server that this call creates. Default: a handler that responds with status 200.
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }

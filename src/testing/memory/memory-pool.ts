@@ -7,7 +7,7 @@ export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Undefined when the channel only connects. */
+  /** Record of the attempt; undefined when the channel only connects. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
@@ -117,7 +117,7 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** Called when a connection has no request; it may already be closed. */
+  /** Called when a connection has no request. The connection may already be closed. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

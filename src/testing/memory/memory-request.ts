@@ -22,7 +22,7 @@ export interface MemoryRequest {
  * - `drop-response` executes the request and does not respond
  * - `reset-before` resets the connection without executing the request
  * - `reset-after` executes the request and resets the connection instead of responding
- * - `refuse-stream` rejects the request without executing it, like HTTP/2's REFUSED_STREAM
+ * - `refuse-stream` rejects the request without executing the request, like HTTP/2's REFUSED_STREAM
  * - `truncate` executes the request and resets the connection in the middle of the response body
  */
 export type Behavior =
@@ -59,7 +59,7 @@ export interface MemoryServer {
   refuse(): void;
   /** Neither accepts nor refuses new connections, so that connecting hangs; established connections continue. */
   stall(): void;
-  /** Accepts new connections, and those that wait because of `stall`. Also restarts a killed server. */
+  /** Accepts new connections, and the connections that wait because of `stall`. Also restarts a killed server. */
   accept(): void;
   /** Accepts connections but handles no request, like a process after SIGSTOP. */
   pause(): void;

@@ -14,7 +14,7 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Grows with each kill, so that an action scheduled before does not run. */
+  /** Grows with each kill, so that an action that was scheduled before a kill does not run. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];

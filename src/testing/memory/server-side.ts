@@ -9,7 +9,7 @@ export interface DeliveredRequest {
   readonly callId: string | undefined;
   readonly connection: ServerConnection;
   respond(reply: ServerReply, isTruncated: boolean): void;
-  /** Rejects the request without processing it; the connection stays usable. */
+  /** Rejects the request without processing the request. The connection stays usable. */
   refuseStream(): void;
 }
 
@@ -19,8 +19,8 @@ export interface ServerSide {
   disconnected(connection: ServerConnection): void;
   receive(delivery: DeliveredRequest): void;
   /**
-   * Runs an action after a delay, unless the server is killed first. While the server is paused, the action waits for
-   * the end of the pause.
+   * Runs an action after a delay. A kill of the server during the delay cancels the action. While the server is paused,
+   * the action waits for the end of the pause.
    */
   schedule(delayMs: number, action: () => void): void;
 }

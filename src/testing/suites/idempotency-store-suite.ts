@@ -10,8 +10,9 @@ import type { SuiteCase } from './suite-case.js';
 /** A place where stores keep their records, such as a folder or a database. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store at this location. For a durable store, called again after `close`; the new store must have the
-   * records of the closed store. For a store with a `scope`, called again while the first store is open.
+   * Opens a store at this location. For a durable store, `open` is called again after `close`, and the new store must
+   * have the records of the closed store. For a store with a `scope`, `open` is called again while the first store is
+   * open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
@@ -45,14 +46,14 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /** The case passes without a check for stores that are not durable, or have no `scope`. */
+  /** Property that the store must have. The case passes without a check when the store lacks the property. */
   readonly requires?: 'durable' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id
- * as `new` exactly once, even after expiry, and that a record is kept until then.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id as
+ * `new` exactly once, even after expiry, and that a record is kept until its expiry.
  *
  * @example
  * ```ts
@@ -341,7 +342,7 @@ async function assertDone(
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** The body becomes a list of numbers, so that a Buffer equals any other byte array. */
+/** Converts the body to a list of numbers, so that a Buffer equals any other byte array. */
 function comparable(found: StoredResponse | undefined): unknown {
   return found && { status: found.status, headers: found.headers, body: [...found.body] };
 }

@@ -7,7 +7,7 @@ import type { SuiteCase } from './suite-case.js';
 
 /** Options of {@link policySuite}. */
 export interface PolicySuiteOptions {
-  /** Creates a policy for the `policy` option of `bind`. Called for each case. */
+  /** Creates a policy for the `policy` option of `bind`. Called at least once per case. */
   readonly create: () => Policy;
 }
 
@@ -114,7 +114,7 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
   });
 }
 
-/** Asserts that every pick is one of the candidates; undefined when there is none. */
+/** Asserts that every pick is one of the candidates. Without candidates, asserts that every pick is undefined. */
 function assertPicks(picks: readonly (Candidate | undefined)[], candidates: readonly Candidate[]): void {
   for (const picked of picks) {
     const isValid = picked === undefined ? candidates.length === 0 : candidates.includes(picked);

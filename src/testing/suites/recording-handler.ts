@@ -8,9 +8,11 @@ export interface RecordingOptions {
   readonly pauseInHeaders?: boolean;
 }
 
-/** Records the calls of its methods. Throws an AssertionError after `onComplete` or `onError`. */
+/**
+ * Records the calls of its methods. Throws an AssertionError when a method is called after `onComplete` or `onError`.
+ */
 export class RecordingHandler implements RequestHandler {
-  /** Called methods, such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
+  /** The methods that were called, such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
   readonly calls: string[] = [];
   /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;

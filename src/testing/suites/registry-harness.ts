@@ -2,20 +2,23 @@ import { strict as assert } from 'node:assert';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../core/endpoint.js';
 import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 
-/** The endpoints of each service, by name. A list may be empty. */
+/** The endpoints of each service, by the name of the service. A list may be empty. */
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
 /** A registry, and functions that change its contents directly. */
 export interface RegistryUnderTest {
   /** The registry under test. */
   readonly registry: Registry;
-  /** Sets the endpoints of a service. The registry may return the old endpoints for some time after. */
+  /**
+   * Sets the endpoints of a service. The registry may return the old endpoints for up to 1 s after the returned promise
+   * resolves.
+   */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
-  /** Removes a service. The registry may return the service for some time after. */
+  /** Removes a service. The registry may return the service for up to 1 s after the returned promise resolves. */
   readonly remove?: (name: string) => Promise<void> | void;
   /** Makes the backend of the registry fail (true) or work again (false). */
   readonly fail?: (failing: boolean) => Promise<void> | void;
-  /** Releases all resources. Default: the `close` method of the registry, if any. */
+  /** Releases all resources. Default: the `close` method of the registry, if the registry has one. */
   readonly close?: () => Promise<void> | void;
 }
 
@@ -26,7 +29,7 @@ export type RegistryCapability = 'list' | 'search' | 'watch' | 'put' | 'remove' 
 export interface RegistrySuiteOptions {
   /** Creates a registry with exactly the given services. Called once per case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
-  /** Capabilities that the registry lacks, whose cases are skipped. Default: none. */
+  /** Capabilities that the registry lacks. The cases of these capabilities are skipped. Default: none. */
   readonly without?: readonly RegistryCapability[];
   /**
    * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`; a registry in virtual
@@ -141,7 +144,7 @@ export class RegistryHarness {
     return Promise.race([promise, late]);
   }
 
-  /** Repeats an assertion until it holds, at most for {@link settleLimitMs}. */
+  /** Repeats an assertion until the assertion holds, for at most {@link settleLimitMs}. */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -164,7 +167,7 @@ export class RegistryHarness {
   }
 }
 
-/** Runs promise jobs, including jobs that are added meanwhile. */
+/** Runs promise jobs, including jobs that these jobs add. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }

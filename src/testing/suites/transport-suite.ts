@@ -8,7 +8,8 @@ import type { SuiteCase } from './suite-case.js';
 /**
  * Behavior of a server of the suite.
  *
- * - `responds`: responds with the body `hello`, and with the status in a path such as `/status/503`, else 200
+ * - `responds`: responds with the body `hello`; with status 503 to the path `/status/503`, and with 200 to a path
+ *   without a status
  * - `hangs`: reads requests and does not respond
  * - `refuses`: refuses connections
  */
@@ -36,8 +37,9 @@ export interface TransportSuiteOptions {
 
 /**
  * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler` callbacks,
- * that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter. @see
- * [C3.3](../../../docs/guarantees.md#c3-3)
+ * that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter.
+ *
+ * @see [C3.3](../../../docs/guarantees.md#c3-3)
  */
 export function transportSuite(options: TransportSuiteOptions): readonly SuiteCase[] {
   const suiteCase = (
