@@ -30,8 +30,8 @@ export interface CallRecord {
     | undefined;
   /** In order. */
   readonly attempts: AttemptRecord[];
-  /** When the call ended, the endpoint of its first attempt was ejected. */
-  isFirstEndpointEjected: boolean;
+  /** The first attempt went to an ejected endpoint, as its probe. */
+  isProbe: boolean;
   /** The connection was lost in the middle of the body of a response. */
   hasBrokenBody: boolean;
   /** Number of attempts rejected with REFUSED_STREAM. */

@@ -115,7 +115,7 @@ export class SimulatedClient implements AttemptObserver {
       settledAt: undefined,
       outcome: undefined,
       attempts: [],
-      isFirstEndpointEjected: false,
+      isProbe: false,
       hasBrokenBody: false,
       refusedStreams: 0,
     };
@@ -164,7 +164,6 @@ export class SimulatedClient implements AttemptObserver {
     simulation.log(
       `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
     );
-    record.isFirstEndpointEjected = this.#ejected.has(record.attempts[0]?.endpoint ?? '');
     simulation.oracle.callSettled(record, outcome, simulation.runtime.now());
     this.#aborts.reached(record, 'ended');
   }
@@ -177,8 +176,10 @@ export class SimulatedClient implements AttemptObserver {
     if (this.closed)
       simulation.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
-    if (record.attempts.length === 0) simulation.dominance.callStarted(record);
-    else if (record.attempts.some((attempt) => this.outstanding.has(attempt)))
+    if (record.attempts.length === 0) {
+      record.isProbe = this.#ejected.has(endpoint);
+      simulation.dominance.callStarted(record);
+    } else if (record.attempts.some((attempt) => this.outstanding.has(attempt)))
       simulation.coverage.hit('joined');
     const attempt = simulation.oracle.attemptStarted(record, endpoint, now);
     this.#aborts.reached(record, 'dispatched');

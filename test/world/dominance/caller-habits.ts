@@ -12,10 +12,10 @@ export const habitKinds = [
   'caller-holds-body',
   'probe-fails',
   'probe-slow',
-  'probe-silent',
 ] as const;
 
-export type HabitKind = (typeof habitKinds)[number];
+/** `probe-silent`: endpoints answer no probe. Only in steady simulations, where enough calls arrive to take the place of probes. */
+export type HabitKind = (typeof habitKinds)[number] | 'probe-silent';
 
 /**
  * When a caller aborts: before the call, after the call has returned its promise, when an attempt is dispatched, sent or

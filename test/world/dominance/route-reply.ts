@@ -30,7 +30,6 @@ function drawProbeReply(habits: CallerHabits, usualMs: number, coverage: Coverag
   const isFailing = habits.has('probe-fails');
   const isSlow = habits.has('probe-slow');
   const isSilent = habits.has('probe-silent');
-  if (isSilent) coverage.hit('habit:probe-silent');
   if (isFailing) coverage.hit('habit:probe-fails');
   if (isSlow) coverage.hit('habit:probe-slow');
   return {
