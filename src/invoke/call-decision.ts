@@ -229,7 +229,7 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   return [retry === 'never' ? settle('unknown') : { do: 'send' }];
 }
 
-/** Whether an earlier attempt runs, other than at an ejected endpoint, which may have got the call as its probe. */
+/** Whether an earlier attempt is in flight at an endpoint that is not ejected. */
 function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boolean {
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
