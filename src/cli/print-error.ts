@@ -62,7 +62,7 @@ function hintFor(
     ];
     return hints.length > 0 ? hints.join('; ') : undefined;
   }
-  if (code === 'NO_ENDPOINT') return 'Start one with `clerk launch`, if the service has a manifest';
+  if (code === 'NO_ENDPOINT') return 'Start an endpoint with `clerk launch`, if the service has a manifest';
   if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined)
     return `Retry in ${formatDuration(remainingMs)}`;
   if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))

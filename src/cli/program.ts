@@ -70,7 +70,7 @@ function requestedCommand(argv: readonly string[]): string | undefined {
 
 async function createProgram(io: Io, requested: string | undefined): Promise<Command> {
   const program = new Command('clerk')
-    .description('Names of services: their endpoints, settings and guarantees.')
+    .description('Look up, call and manage services by name.')
     .usage('<command> [options]')
     .enablePositionalOptions()
     .exitOverride()

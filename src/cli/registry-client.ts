@@ -76,7 +76,7 @@ export class RegistryClient {
       controller.abort(
         new ClerkError(
           'REGISTRY_UNREACHABLE',
-          `No response within ${String(this.#timeoutMs)} ms from the registry at ${urls}`,
+          `The registry at ${urls} did not respond within ${String(this.#timeoutMs)} ms`,
         ),
       );
     }, this.#timeoutMs);

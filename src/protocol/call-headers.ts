@@ -47,8 +47,7 @@ export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
  * - `running` the call is running; retry later
  * - `unknown` the call began, and its result is unknown
  * - `mismatch` the call id was used for another request
- * - `expired` the call id is so old that the record of the call may have been removed, or the creation time in the id
- *   is in the future
+ * - `expired` the creation time in the call id is in the future, or so old that the record may have been removed
  * - `elsewhere` the call is intended for another instance, or for an earlier registration of this instance
  */
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';

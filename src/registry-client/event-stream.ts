@@ -132,7 +132,7 @@ export class EventStream implements RequestHandler {
   }
 
   onUpgrade(): void {
-    this.#end(new Error('unexpected protocol upgrade'));
+    this.#end(new Error('the server switched to another protocol'));
   }
 
   #end(error: unknown): void {

@@ -186,7 +186,7 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   onUpgrade(): void {
-    this.#fail(new Error('unexpected protocol upgrade'));
+    this.#fail(new Error('the server switched to another protocol'));
   }
 
   readonly #onAbort = (): void => this.#fail(this.signal.reason);

@@ -17,8 +17,8 @@ import type { StaticAddresses } from './static-registry.js';
  * A registry that queries several registries in order of precedence. The result for a name comes from the first
  * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
  * has the name. If no registry has the name and a registry failed, the lookup rejects with the first failure in order
- * of precedence. The `ttlMs` of a result is at most the `ttlMs` of each absent result of an earlier registry, and at
- * most 1,000 ms if an earlier registry was skipped.
+ * of precedence. The `ttlMs` of a result is at most the `ttlMs` of each absent result of an earlier registry. If an
+ * earlier registry was skipped, the `ttlMs` of the result is at most 1,000 ms.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list` in all
  * registries. A name in one registry hides the same name in later registries. In a search, the name is hidden even if

@@ -1,6 +1,6 @@
 /**
- * Resolves when all ready promise jobs and `process.nextTick` callbacks have run, including the jobs and callbacks that
- * they cause.
+ * Resolves when all ready promise jobs and `process.nextTick` callbacks have run, including those that are added
+ * meanwhile.
  */
 export function settleMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -7,7 +7,8 @@ export interface QueuedTimer {
 
 /**
  * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when the timer is the
- * first of the queue. All cancelled timers are removed when they are more than 64 and more than half of all timers.
+ * first of the queue. All cancelled timers are removed when more than 64 timers and more than half of all timers are
+ * cancelled.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];

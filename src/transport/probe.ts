@@ -58,7 +58,7 @@ export class ProbeClient {
       };
       const timer = this.#clock.setTimer(() => {
         settle(
-          new Error(`No response from ${address.text} to a probe within ${String(Math.round(timeoutMs))} ms`),
+          new Error(`${address.text} did not respond to a probe within ${String(Math.round(timeoutMs))} ms`),
         );
       }, timeoutMs);
       timer.setRef(false);

@@ -36,13 +36,13 @@ export const addDefineCommand = defineCommand({
       .option('--no-call-timeout', "use each client's default timeout")
       .option(
         '--attempt-timeout <ms>',
-        'time without a response after which a call may try another endpoint too, in ms, or bounds such as 50..500',
+        'time without a response after which a call may also try another endpoint, in ms; or bounds of this time, such as 50..500',
         attemptTimeoutOption,
       )
       .option('--no-attempt-timeout', "use each client's attempt timeout")
       .option(
         '--retries <settings>',
-        'limits of retries, separated by commas: max=N per call, statuses=502/503, ratio=N of all calls, per-second=N beside the ratio; off: no retries; default: as each client chooses',
+        'limits of retries, separated by commas: max=N per call, statuses=502/503, ratio=N of all calls, per-second=N in addition to the ratio; off: no retries; default: as each client chooses',
         retriesOption,
       )
       .option(

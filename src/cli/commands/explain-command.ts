@@ -19,7 +19,7 @@ export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
   summary: 'show which endpoint a call would use, and why',
   description:
-    'Show which endpoint a call from this machine would use: the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
+    'Show which endpoint a call from this machine would use. Prints the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
   examples: [
     ['clerk explain /shop/orders', 'the candidates'],
     ["clerk explain /shop/orders --json | jq '.leftOut'", 'the excluded endpoints'],

@@ -10,7 +10,7 @@ export const addResetCommand = defineCommand({
   description:
     'Stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again.',
   timeoutMs: startTimeoutMs,
-  examples: [['clerk reset /shop/orders', 'after fixing its failure']],
+  examples: [['clerk reset /shop/orders', 'after the cause of a failure was fixed']],
   run: reset,
 });
 

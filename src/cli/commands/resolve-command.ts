@@ -15,7 +15,7 @@ export const addResolveCommand = defineCommand({
   description:
     'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints. A service without endpoints is a valid result.',
   examples: [
-    ['clerk resolve /shop/orders', 'its endpoints'],
+    ['clerk resolve /shop/orders', 'the endpoints of the service'],
     ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
   ],
   run: resolve,

@@ -11,7 +11,7 @@ export const addWhoisCommand = defineCommand({
   summary: 'find the services of an address',
   description:
     'Find the services that have an endpoint with this address. Write the address exactly as the endpoint registered it.',
-  examples: [['clerk whois http://127.0.0.1:3001', 'its services']],
+  examples: [['clerk whois http://127.0.0.1:3001', 'the services of this address']],
   run: whois,
 });
 

@@ -105,8 +105,8 @@ const cases: readonly StoreCase[] = [
     name: 'a call that began and ended during a slow begin is not new',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Each concurrent begin of this id first waits for 0 to 7 begins of other ids, so that the begins of this id
-        // overlap in every way.
+        // Each concurrent begin of this id first waits for 0 to 7 begins of other ids. The begins of this id then
+        // overlap in many ways.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await finish(store, call(number));
