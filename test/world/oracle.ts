@@ -30,8 +30,8 @@ export interface CallRecord {
     | undefined;
   /** In order. */
   readonly attempts: AttemptRecord[];
-  /** The first attempt went to an ejected endpoint, as its probe. */
-  isProbe: boolean;
+  /** The endpoint of the first attempt was ejected when that attempt started, as its probe, or when the call ended. */
+  isFirstEndpointEjected: boolean;
   /** The connection was lost in the middle of the body of a response. */
   hasBrokenBody: boolean;
   /** Number of attempts rejected with REFUSED_STREAM. */

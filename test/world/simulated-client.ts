@@ -115,7 +115,7 @@ export class SimulatedClient implements AttemptObserver {
       settledAt: undefined,
       outcome: undefined,
       attempts: [],
-      isProbe: false,
+      isFirstEndpointEjected: false,
       hasBrokenBody: false,
       refusedStreams: 0,
     };
@@ -164,6 +164,7 @@ export class SimulatedClient implements AttemptObserver {
     simulation.log(
       `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
     );
+    record.isFirstEndpointEjected ||= this.#ejected.has(record.attempts[0]?.endpoint ?? '');
     simulation.oracle.callSettled(record, outcome, simulation.runtime.now());
     this.#aborts.reached(record, 'ended');
   }
@@ -177,7 +178,7 @@ export class SimulatedClient implements AttemptObserver {
       simulation.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
     if (record.attempts.length === 0) {
-      record.isProbe = this.#ejected.has(endpoint);
+      record.isFirstEndpointEjected = this.#ejected.has(endpoint);
       simulation.dominance.callStarted(record);
     } else if (record.attempts.some((attempt) => this.outstanding.has(attempt)))
       simulation.coverage.hit('joined');

@@ -46,7 +46,7 @@ export interface DominanceOracleOptions {
  * - calls whose first attempt is cancelled before its connection is established, since the plain request has no connection either
  * - calls whose plain request is answered with 429 or 5xx, or whose response is refused by the parser: it fails, and waiting for
  *   a better answer is allowed. They must still end by their deadline, with an answer.
- * - calls whose first attempt is the probe of an ejected endpoint, if another endpoint answers them
+ * - calls whose first attempt is at an ejected endpoint, as its probe or ejected since, if another endpoint answers them
  * - `json` calls whose plain response is cut in the middle of its body, and calls of any kind whose accepted response is cut
  *
  * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}),
@@ -150,7 +150,7 @@ export class DominanceOracle {
     const answer = `a plain request to ${call.attempts[0]?.endpoint ?? ''} gets ${statusCode} after ${(at - call.startedAt).toFixed(1)} ms`;
     if (outcome === undefined || settledAt === undefined)
       this.#options.violate('C9.1', `${id} has not ended, and ${answer}`);
-    else if (call.isProbe && isAnswer(outcome)) return;
+    else if (call.isFirstEndpointEjected && isAnswer(outcome)) return;
     else if (!isSuccess(outcome, statusCode))
       this.#options.violate(
         'C9.1',
@@ -167,7 +167,11 @@ export class DominanceOracle {
   #checkAnswered(call: CallRecord, { at, statusCode }: PlainResult & { readonly statusCode: number }): void {
     const { id, outcome } = call;
     if (this.#isExempt(call, Infinity) || outcome === undefined || outcome.ok) return;
-    if ((outcome.error as ClerkError).code === 'BAD_STATUS' || (call.isProbe && isAnswer(outcome))) return;
+    if (
+      (outcome.error as ClerkError).code === 'BAD_STATUS' ||
+      (call.isFirstEndpointEjected && isAnswer(outcome))
+    )
+      return;
     const answer = `a plain request gets ${statusCode} after ${(at - call.startedAt).toFixed(1)} ms`;
     this.#options.violate('C9.1', `${id} ${describe(outcome)}, and ${answer}`);
   }
