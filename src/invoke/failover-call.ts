@@ -16,6 +16,8 @@ import type { HedgingPolicy } from './hedging-policy.js';
 const noneTried: ReadonlySet<string> = new Set();
 /** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
 const recheckMs = 100;
+/** Time after a refresh in which the resolution is used although it has expired again, in ms: a few timer ticks. */
+const maxRefreshAgeMs = 10;
 
 /**
  * A call that may make several attempts, one after the other or up to three at a time. Carries out all effects of the
@@ -227,11 +229,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
     const { picker, context, constraints } = this;
-    if (!picker.isFresh(now) && !state.hasRefreshed) {
+    if (!picker.isFresh(now) && now - state.refreshedAt > maxRefreshAgeMs) {
       this.#refreshThenRecheck();
       return;
     }
-    state.hasRefreshed = false;
     const candidate = picker.pickAlternative(now, constraints, this.#tried());
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
     // If all attempts in flight wait for a free connection, another attempt joins them only at an endpoint with a free
@@ -264,10 +265,13 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     state.isRefreshing = true;
     void this.picker.refreshResolution(new Set()).then(() => {
       state.isRefreshing = false;
-      state.hasRefreshed = true;
       if (this.settled) return;
       const now = this.context.clock.now();
-      for (const attempt of state.inFlight) if (attempt.isLate) attempt.checkAt = now;
+      const late = state.inFlight.filter(({ isLate }) => isLate);
+      for (const attempt of late) attempt.checkAt = now;
+      // The refresh was for a hedge.
+      if (late.length === 0 && state.inFlight.length > 0) state.hedgeAt = now;
+      state.refreshedAt = now;
       this.arm(now);
     });
   }

@@ -10,10 +10,10 @@ export class FailoverState<A extends CallAttempt> {
   /** Whether an expired resolution is being refreshed, so that a late attempt can be joined. */
   isRefreshing = false;
   /**
-   * Whether the resolution was refreshed for the next attempt. The next attempt then uses the resolution even if it has
-   * expired again.
+   * When the resolution was last refreshed for the next attempt. An attempt that starts at once uses the resolution even
+   * if it has expired again.
    */
-  hasRefreshed = false;
+  refreshedAt = -Infinity;
   /** Whether another attempt at the same endpoint has joined a late attempt. */
   hasRepeated = false;
 

@@ -18,6 +18,9 @@ export type PlannedCall = Pick<CallRecord, 'service' | 'kind' | 'method' | 'time
     readonly abortAfterMs?: number | undefined;
   };
 
+/** Longest delay of a timer of a call, in ms. */
+const timerTickMs = 4;
+
 /** A clerk with its bindings, and the calls that it makes. */
 export class SimulatedClient implements AttemptObserver {
   readonly runtime: ClerkRuntime;
@@ -193,9 +196,9 @@ export class SimulatedClient implements AttemptObserver {
     const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
     if (before?.sent === false) return;
     if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
-    // A call that waited for a lookup may use its result, however long that took.
+    // A call that waited for a lookup may use its result, however long that took, until the second tick of its timer.
     const fresh = this.#resolved.get(service);
-    const lookUpMs = fresh?.at === now ? fresh.ms : 0;
+    const lookUpMs = fresh !== undefined && now - fresh.at <= 2 * timerTickMs ? fresh.ms + now - fresh.at : 0;
     const usableMs = Math.max(simulation.usableMs, lookUpMs) + 0.001;
     if (simulation.truth.wasListed(service, endpoint, now - usableMs, now)) return;
     const since = `which was last registered more than ${usableMs.toFixed(0)} ms ago`;
