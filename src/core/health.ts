@@ -11,8 +11,10 @@ import type { Load } from './load-report.js';
  *   the start of the attempt
  * - `status` the response reports a failure: ejects the endpoint when too many responses report failures
  * - `failure` the program reports a failure: counts as `status` does, but is not a sign of life
+ * - `repeated` the same call has already failed at another endpoint: does not count against the endpoint, and shows that
+ *   the failures are not those of one endpoint
  */
-export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'failure';
+export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'failure' | 'repeated';
 
 /**
  * Port through which attempts update the health of endpoints. All methods are synchronous and cheap, and never throw.
@@ -51,7 +53,7 @@ export interface Health {
    *
    * The endpoint becomes suspect if it has answered no attempt and no probe since `sentAt`. A suspect endpoint gets no
    * calls while another endpoint is free. An answer to an attempt or a probe ends the suspicion. After 1 s without an
-   * answer, the endpoint is ejected and reported to the registry.
+   * answer, the endpoint is ejected and reported to the registry. Without probes, the suspicion ends instead.
    *
    * @param sentAt - when the last byte of the request was sent
    */

@@ -38,6 +38,12 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   consecutiveFailures = 0;
+  /** When the attempt with the first of the {@link consecutiveFailures} started. */
+  runStartedAt = 0;
+  /** When an attempt last failed with an answer, a lost connection or an error of the program's function. */
+  lastFailureAt = 0;
+  /** When the attempt with the last good answer started. */
+  lastGoodStartedAt = 0;
   readonly successRate = new SuccessRate();
 
   /** Number of consecutive attempts to connect (dials) that were refused or timed out. */

@@ -152,6 +152,7 @@ export class EndpointTable implements Health {
     if (!member.isListed) return;
     let scaledMs = 0;
     if (latencyMs !== undefined) {
+      member.lastGoodStartedAt = now - latencyMs;
       scaledMs = this.#scale.toCommon(latencyMs, usualMs);
       member.observe(member.latencyMs === 0 ? this.#cappedFirstLatencyMs(member, scaledMs) : scaledMs, now);
     }
@@ -193,6 +194,10 @@ export class EndpointTable implements Health {
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
     if (!member.isListed) return;
+    if (evidence === 'repeated') {
+      member.lastFailureAt = now;
+      return;
+    }
     this.#penalize(member, now);
     switch (evidence) {
       case 'status':

@@ -90,9 +90,11 @@ export class FailingEndpoints {
    * @param startedAt - when the attempt started
    */
   onFailure(member: EndpointState, startedAt: number, now: number): void {
+    member.lastFailureAt = now;
     // An attempt that started before the endpoint returned shows nothing about the endpoint after its return.
     if (member.status === 'closed' || startedAt < member.returnedAt) return;
     member.successRate.count(false, now);
+    if (member.consecutiveFailures === 0) member.runStartedAt = startedAt;
     member.consecutiveFailures++;
     if (member.isFailing) {
       this.#updateAchieved(member, 0);
@@ -201,19 +203,37 @@ export class FailingEndpoints {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const bestRate = (best?.member === member ? second : best)?.rate;
+    const isAlone = this.#failsAlone(member);
     if (bestRate === undefined) {
       // No other endpoint has enough attempts for a comparison. The success rate of one endpoint alone proves nothing:
       // a route may fail at every endpoint.
       const assumed = this.#assumedRateBeside(member, now);
-      return (
-        (goodAnswersNeeded > 0 && assumed >= minProbationRate) || isLongRun(consecutiveFailures, assumed)
-      );
+      const isOnProbation = goodAnswersNeeded > 0 && assumed >= minProbationRate;
+      return isAlone && (isOnProbation || isLongRun(consecutiveFailures, assumed));
     }
     return (
-      (goodAnswersNeeded > 0 && bestRate >= minProbationRate) ||
-      exceedsFailureThreshold(consecutiveFailures, total, successRate, bestRate) ||
+      (isAlone && goodAnswersNeeded > 0 && bestRate >= minProbationRate) ||
+      exceedsFailureThreshold(isAlone ? consecutiveFailures : 0, total, successRate, bestRate) ||
       isOutlier(total, successRate, this.#stats)
     );
+  }
+
+  /**
+   * Whether another endpoint that is not ejected has worked since the run of failures of `member` began: it has given no
+   * failing answer since then, and has answered an attempt that started later, or has no attempt in flight. If there is no
+   * such endpoint, the failures may be those of a route or of a caller.
+   */
+  #failsAlone(member: EndpointState): boolean {
+    const { runStartedAt } = member;
+    return this.#options
+      .members()
+      .some(
+        (other) =>
+          other !== member &&
+          other.status === 'open' &&
+          other.lastFailureAt < runStartedAt &&
+          (other.lastGoodStartedAt > runStartedAt || other.pending === 0),
+      );
   }
 
   /**

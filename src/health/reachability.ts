@@ -177,6 +177,11 @@ export class Reachability {
     if (member.status === 'closed') {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
+    } else if (suspectReason === 'timeout' && this.#options.probeRequest() === false) {
+      // Without probes, nothing proves that a late endpoint is silent.
+      member.clearSuspicion();
+      this.#options.onChange();
+      return;
     } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
       // After a lost connection, a failed probe proves that the endpoint is unreachable. After a late attempt, only 1 s
       // of silence is a proof.

@@ -165,8 +165,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const now = context.clock.now();
     const { candidate, startedAt } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const evidence = isSystemError(thrown) ? 'reset' : this.#failsElsewhere(attempt) ? undefined : 'failure';
-    if (evidence !== undefined) context.health.attemptFailed(candidate, evidence, startedAt, now);
+    const evidence = isSystemError(thrown) ? 'reset' : this.#failsElsewhere(attempt) ? 'repeated' : 'failure';
+    context.health.attemptFailed(candidate, evidence, startedAt, now);
     this.record(attempt, 'failure', codeOf(thrown), now - startedAt, thrown);
     this.endAttempt(attempt);
     this.untrack(attempt);

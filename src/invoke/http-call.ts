@@ -464,7 +464,8 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
     this.attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
     if (!isFailureStatus(statusCode))
       health.responseReceived(candidate, latencyMs, now, this.attemptTimeout.medianMs);
-    else if (!this.#failsElsewhere(attempt)) health.attemptFailed(candidate, 'status', startedAt, now);
+    else
+      health.attemptFailed(candidate, this.#failsElsewhere(attempt) ? 'repeated' : 'status', startedAt, now);
     const load = orcaFromHeaders(headers);
     if (load !== undefined) health.loadReported(candidate, load, now);
   }

@@ -36,3 +36,38 @@ test.each(['primary', 'round-robin'] as const)(
     expect([ejected, failed]).toEqual([[], 0]);
   },
 );
+
+test.each([
+  ['local-first', 4, 20],
+  ['round-robin', 2, 10],
+  ['random', 4, 20],
+] as const)(
+  'bursts of a route that fails at every server eject none that answered well before: %s over %i servers, bursts of %i',
+  async (policy, servers, burst) => {
+    const ids = ['a', 'b', 'c', 'd'].slice(0, servers);
+    const { clerk, cluster, runtime } = memoryCluster(
+      { '/shop/orders': ids },
+      { seed: 5, autoAdvance: false },
+    );
+    onTestFinished(() => clerk.destroy());
+    for (const id of ids) cluster.respond(id, ({ path }) => ({ statusCode: path === '/report' ? 500 : 200 }));
+    const ejected: string[] = [];
+    clerk.on('ejected', ({ endpoint }) => ejected.push(endpoint));
+    const orders = clerk.bind('/shop/orders', { policy });
+    const get = (path: string): void =>
+      void orders.request({ path }).then(
+        ({ body }) => body.resume(),
+        () => undefined,
+      );
+
+    for (let second = 0; second < 24; second++) {
+      for (let i = 0; i < 100; i++) {
+        get('/fine');
+        if (second >= 4 && second % 2 === 0 && i === 50) for (let n = 0; n < burst; n++) get('/report');
+        await runtime.advance(10);
+      }
+    }
+
+    expect(ejected).toEqual([]);
+  },
+);
