@@ -90,7 +90,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     policy: options.policy,
     affinity: options.affinity,
     subsetSize: checkSubsetSize(given.subsetSize ?? defaults.subsetSize, subject),
-    timeoutMs: checkTimeout(given.timeoutMs ?? defaults.timeoutMs, subject),
+    timeoutMs: given.timeoutMs === undefined ? defaults.timeoutMs : checkTimeout(given.timeoutMs, subject),
     hasOwnTimeout: given.timeoutMs !== undefined,
     ...checkOverrides(given, subject),
     probe: toProbeRequest(given.probe, subject),

@@ -116,6 +116,8 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   const dispatcher = given.dispatcher as Dispatcher | undefined;
   if (dispatcher !== undefined && typeof dispatcher.dispatch !== 'function')
     throw configError('createClerk: dispatcher must have a dispatch method');
+  const integer = (key: keyof ClerkOptions, min: number, max: number, byDefault: number): number =>
+    given[key] === undefined ? byDefault : checkInteger(given[key], min, max, `createClerk: ${key}`);
   return Object.freeze({
     registry: toRegistryConfig(options.registry),
     snapshotFile: checkString(given.snapshotFile, 'snapshotFile'),
@@ -124,16 +126,10 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
         ? ''
         : parseName(options.root),
     tls: options.tls ?? {},
-    connections: checkInteger(given.connections ?? defaults.connections, 1, 10_000, 'connections'),
-    maxSockets:
-      given.maxSockets === undefined ? undefined : checkInteger(given.maxSockets, 1, 1_000_000, 'maxSockets'),
-    maxPending: checkInteger(given.maxPending ?? defaults.maxPending, 1, 1_000_000, 'maxPending'),
-    closeTimeoutMs: checkInteger(
-      given.closeTimeoutMs ?? defaults.closeTimeoutMs,
-      0,
-      2 ** 31 - 1,
-      'closeTimeoutMs',
-    ),
+    connections: integer('connections', 1, 10_000, defaults.connections),
+    maxSockets: given.maxSockets === undefined ? undefined : integer('maxSockets', 1, 1_000_000, 1),
+    maxPending: integer('maxPending', 1, 1_000_000, defaults.maxPending),
+    closeTimeoutMs: integer('closeTimeoutMs', 0, 2 ** 31 - 1, defaults.closeTimeoutMs),
     host: checkString(given.host, 'host'),
     zone: checkString(given.zone, 'zone'),
     dispatcher,

@@ -162,7 +162,7 @@ export interface BindOptions {
 /** The request that checks whether an ejected endpoint responds again. Any response is a sign of life. */
 export interface ProbeOptions {
   /** HTTP method: `OPTIONS`, `HEAD` or `GET`. Default `OPTIONS`. */
-  readonly method?: string;
+  readonly method?: 'OPTIONS' | 'HEAD' | 'GET';
   /** Path within the service; must begin with `/`. Default `/`. */
   readonly path?: string;
 }

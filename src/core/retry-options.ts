@@ -81,7 +81,7 @@ export function checkRetries(value: unknown, createError: CreateError): RetryOpt
   if (value === undefined || value === false) return value;
   if (!isObject(value))
     throw createError(
-      `retries must be false or an object with max, statuses or budget; got ${describeValue(value)}`,
+      `retries must be false or an object with max, statuses or budget, such as { max: 3 }; got ${describeValue(value)}`,
     );
   const { max, statuses, budget } = checkedFields(
     value,

@@ -13,7 +13,7 @@ export function deadlineError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'DEADLINE_EXCEEDED',
-    `Call to ${log.context.name} exceeded its deadline of ${String(Math.round(deadlineAt - startedAt))} ms ${
+    `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }`,
   );
