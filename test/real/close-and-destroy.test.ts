@@ -192,7 +192,7 @@ describe('after closeTimeoutMs, close destroys', () => {
     await clerk.close();
 
     expect(warnings).toEqual([
-      expect.stringMatching(/left after 100 ms: 1 call or response body has not ended/),
+      expect.stringMatching(/waited 100 ms and now destroys what is left: 1 call or response body has not ended/),
     ]);
     await expect(body.text()).rejects.toThrow(/did not end within 100 ms/);
   });
