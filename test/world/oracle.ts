@@ -1,10 +1,8 @@
 import type { ClerkError, CallKind } from 'binding-clerk';
+import type { CallMethod } from './call-method.js';
 import type { Coverage } from './coverage.js';
 import type { CallManner } from './dominance/caller-habits.js';
 import type { GroundTruth } from './ground-truth.js';
-
-/** How a program makes a call: with a method of a binding, or with `clerk.fetch` or `clerk.dispatcher`. */
-export type CallMethod = 'request' | 'json' | 'call' | 'fetch' | 'dispatch';
 
 /** One call of a client, from start to end. */
 export interface CallRecord {

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../random-stream.js';
-import type { CallMethod } from '../oracle.js';
+import type { CallMethod } from '../call-method.js';
 import type { HeaderForm } from './header-form.js';
 import { drawRoute, routeKinds, usualRoute, type Route, type RouteKind } from './route.js';
 

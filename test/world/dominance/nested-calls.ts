@@ -1,6 +1,6 @@
 import type { CallKind } from 'binding-clerk';
 import type { CoverageMark } from '../coverage.js';
-import type { CallMethod } from '../oracle.js';
+import type { CallMethod } from '../call-method.js';
 import type { CallerHabits } from './caller-habits.js';
 
 /** Where a program makes a nested call: in a listener, in the handler of another call, or in a method of its registry. */
