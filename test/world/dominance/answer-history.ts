@@ -3,7 +3,7 @@ const historyMs = 30_000;
 /** Number of failing answers from which an endpoint may look as if it fails. */
 const minFailures = 5;
 /** Number of answers of another endpoint from which it shows whether a route fails everywhere. */
-const minCompared = 40;
+const minCompared = 60;
 
 interface Answers {
   /** Instants of good and of failing answers, in ms. */
