@@ -5,7 +5,7 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 
-/** The part of an attempt from which the {@link Outcome} of the attempt is created. */
+/** The data of an attempt from which its {@link Outcome} is created. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
   /** The address that the attempt was sent to. */

@@ -29,8 +29,8 @@ export function decodeEndpoint({ host, zone, version, load, ...rest }: EndpointM
       host: host ?? undefined,
       zone: zone ?? undefined,
       version: version ?? undefined,
-      // An endpoint sends its load with each renewal, every third of a lease. Half a lease is therefore assumed as the
-      // age of the load.
+      // The resolution does not state the age of the load. An endpoint sends its load every third of a lease. Half a lease
+      // is assumed, which allows for a late renewal.
       load: isLoad ? { ...load, ageMs: rest.leaseMs / 2 } : undefined,
     }),
   );

@@ -20,7 +20,8 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 
 /**
  * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
- * queried concurrently. For up to 5 s after a part was slow, the next part is queried at once. The result comes from
+ * queried concurrently. For 5 s after a part has exceeded the 500 ms, lookups
+ * query the next part without waiting. The result comes from
  * the first part in order that has the name. Requests still in flight are then aborted.
  */
 export class OrderedLookup {

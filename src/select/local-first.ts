@@ -7,7 +7,7 @@ import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Assumed ratio of the capacity of a tier to its normal calls. A tier keeps all calls while at most 1 - 1/1.4 = 29 % of
+ * Assumed ratio of the calls that a tier can handle to the calls that it normally gets. A tier keeps all calls while at most 1 - 1/1.4 = 29 % of
  * its weight is ejected.
  */
 const overprovisioningFactor = 1.4;

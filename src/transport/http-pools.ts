@@ -92,7 +92,7 @@ export class HttpPools {
     for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
   }
 
-  /** Closes the idle connections of a pool at once. Every other connection closes after its last request. */
+  /** Closes the idle connections of a pool at once, and each busy connection after its last request. */
   retire(shared: SharedPool): void {
     if (shared.isRetired) return;
     shared.isRetired = true;

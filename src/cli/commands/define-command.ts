@@ -42,7 +42,7 @@ export const addDefineCommand = defineCommand({
       .option('--no-attempt-timeout', "use each client's attempt timeout")
       .option(
         '--retries <settings>',
-        'limits of retries, separated by commas: max=N per call, statuses=502/503, ratio=N of all calls, per-second=N in addition to the ratio; off: no retries; default: as each client chooses',
+        "settings of retries, separated by commas: max=N (retries per call), statuses=502/503 (statuses to retry), ratio=N (retries per call of the service), per-second=N (retries per second beyond the ratio); 'off' for no retries; 'default' for each client's own settings",
         retriesOption,
       )
       .option(

@@ -29,7 +29,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   retries: "false, null, or an object with 'max', 'statuses' and 'budget'",
   statuses: 'an array of statuses from 400 to 599',
   budget: "an object with 'ratio' and 'minPerSecond'",
-  waitMs: 'an integer from 0 to 3600000, in ms (1 hour)',
+  waitMs: 'an integer from 0 to 3600000 (1 hour), in ms',
   weight: 'a number ≥ 0',
   host: 'a string of 1 to 253 characters, or null',
   zone: 'a string of 1 to 253 characters, or null',

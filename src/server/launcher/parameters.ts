@@ -54,7 +54,7 @@ export function fillTemplates(
     if (optionLike !== undefined && !longOptionPattern.test(template))
       throw parameterError(
         optionLike,
-        `must not begin with '-' except in an argument such as '--x=\${${optionLike}}'; the program could take the value for an option`,
+        `must not begin with '-', because the program could take the value for an option; an argument such as '--x=\${${optionLike}}' allows such a value`,
       );
     return template.replaceAll(placeholderPattern, (_, name: string) => texts.get(name) ?? '');
   });

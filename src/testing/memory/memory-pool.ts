@@ -41,7 +41,7 @@ export class MemoryPool {
     this.#dispatchQueued();
   }
 
-  /** Closes the idle connections at once. Every other connection closes when no request needs the connection. */
+  /** Closes the idle connections at once, and each busy connection after its last request. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);

@@ -137,7 +137,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a response may have no headers and no body, or may not be stored at all',
+    name: 'accepts a response without headers and body, and a call without a stored response',
     run: async (store) => {
       const empty: StoredResponse = { status: 204, headers: [], body: new Uint8Array(0) };
       await store.begin(call(1));
@@ -161,7 +161,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a response wins over a concurrent interrupted, in either order',
+    name: 'of a response and an interruption that are recorded at the same time, the response is kept',
     run: async (store) => {
       const [lost, done] = [{ state: 'interrupted' }, { state: 'done', response }] as const;
       for (const [number, ends] of [
@@ -266,7 +266,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'running, ended and expired calls are so after a reopen',
+    name: 'after the store is opened again, running, ended and expired calls have the same state',
     requires: 'durable',
     run: async (store, location) => {
       for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));

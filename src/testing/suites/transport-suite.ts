@@ -119,7 +119,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await assert.rejects(channel.probe(1_000));
     }),
     suiteCase(
-      'uses new connections after a reset and finishes the requests in flight',
+      'sends requests over new connections after resetConnections(), and ends those in flight on the old ones',
       ['responds'],
       async (channel) => {
         const before = await pausedRequest(channel);

@@ -36,7 +36,7 @@ test.each([
   [
     '${p}',
     '-v',
-    "Parameter 'p' must not begin with '-' except in an argument such as '--x=${p}'; the program could take the value for an option",
+    "Parameter 'p' must not begin with '-', because the program could take the value for an option; an argument such as '--x=${p}' allows such a value",
   ],
   ['${p}', -5, /^Parameter 'p' must not begin with '-'/],
   ['-x${p}', '-v', /^Parameter 'p' must not begin with '-'/],
