@@ -422,9 +422,10 @@ export class HttpCall extends FailoverCall<Attempt> implements AttemptHandler {
 
   async #resolveThenSend(): Promise<void> {
     try {
-      const candidate = await this.prepareEndpoint();
-      if (candidate === undefined) return;
+      const picked = await this.prepareEndpoint();
+      if (picked === undefined) return;
       const now = this.context.clock.now();
+      const candidate = (now >= this.picker.trialDueAt ? this.pickTrial(now) : undefined) ?? picked;
       this.budget.deposit(now);
       this.send(candidate, this.picker.policyName, now, false);
     } catch (error) {

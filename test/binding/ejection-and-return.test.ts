@@ -1,7 +1,7 @@
 /** Endpoints that freeze, die, refuse probes or fail, as callers of a binding meet them. In virtual time. */
 import { expect, onTestFinished, test } from 'vitest';
 import { memoryCluster, type MemoryWorld } from 'binding-clerk/testing';
-import type { BindOptions } from 'binding-clerk';
+import { createClerk, type BindOptions } from 'binding-clerk';
 
 interface Load extends MemoryWorld {
   readonly ejected: string[];
@@ -189,4 +189,30 @@ test('affinity: a key whose server fails and may not be ejected stays at its nex
     expect([...(after.get(key) ?? [])], key).toEqual(['c']);
     if (before.get(key)?.has('c')) expect(before.get(key)).toEqual(after.get(key));
   }
+});
+
+test('a server that answers no probe comes back by a call also when every call looks the service up first', async () => {
+  const { cluster, runtime } = setup();
+  const endpoints = ['a', 'b', 'c'].map((id) => ({ id, address: `http://${id}` }));
+  const clerk = createClerk({
+    registry: { resolve: () => ({ kind: 'bound', endpoints, ttlMs: 50 }) },
+    runtime,
+  });
+  onTestFinished(() => clerk.destroy());
+  const orders = clerk.bind('/shop/orders', { policy: 'round-robin' });
+  const run = async (seconds: number): Promise<void> => {
+    for (let i = 0; i < 5 * seconds; i++) {
+      void orders.request({ path: '/' }).then(({ body }) => body.resume());
+      await runtime.advance(200);
+    }
+  };
+  cluster.respond('a', ({ method }) => (method === 'OPTIONS' ? { behavior: 'hang' } : {}));
+  await run(2);
+  cluster.kill('a');
+  await run(8);
+  cluster.accept('a');
+  await run(6);
+  const before = cluster.requests('a');
+  await run(6);
+  expect(cluster.requests('a') - before).toBeGreaterThanOrEqual(8);
 });
