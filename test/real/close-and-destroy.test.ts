@@ -192,7 +192,9 @@ describe('after closeTimeoutMs, close destroys', () => {
     await clerk.close();
 
     expect(warnings).toEqual([
-      expect.stringMatching(/waited 100 ms and now destroys what is left: 1 call or response body has not ended/),
+      expect.stringMatching(
+        /waited 100 ms and now destroys what is left: 1 call or response body has not ended/,
+      ),
     ]);
     await expect(body.text()).rejects.toThrow(/did not end within 100 ms/);
   });
