@@ -46,10 +46,10 @@ export interface CallFacts {
   /** Time until the deadline, in ms. */
   readonly leftMs: number;
   /**
-   * `final`: a deferred response or error that no retry would replace. `retryable`: a deferred response that a retry
-   * may replace.
+   * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may replace.
+   * `error`: only the error of an invalid response, which any response replaces.
    */
-  readonly deferred: 'none' | 'retryable' | 'final';
+  readonly deferred: 'none' | 'retryable' | 'final' | 'error';
   /** Whether the caller has received the headers of a response, so that no other response can replace it. */
   readonly isStreaming: boolean;
 }
@@ -223,7 +223,7 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   }
   if (others.length > 0) return [continueWith(call, others)];
   if (call.isStreaming) return [settle('truncated')];
-  if (call.deferred === 'final') return [settle('deferred')];
+  if (call.deferred === 'final' || call.deferred === 'error') return [settle('deferred')];
   const { kind, isReplayable, hasIdempotencyScope } = call;
   const retry = retryability(kind, attempt.stage, isReplayable, hasIdempotencyScope);
   return [retry === 'never' ? settle('unknown') : { do: 'send' }];

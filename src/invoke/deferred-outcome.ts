@@ -45,7 +45,7 @@ export class DeferredOutcome {
   /** Returns what is deferred, as the fact {@link CallFacts.deferred} for a decision. */
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
-    if (response !== undefined && retries?.statuses.has(response.statusCode) === true) return 'retryable';
-    return response !== undefined || this.error !== undefined ? 'final' : 'none';
+    if (response === undefined) return this.error === undefined ? 'none' : 'error';
+    return retries?.statuses.has(response.statusCode) === true ? 'retryable' : 'final';
   }
 }

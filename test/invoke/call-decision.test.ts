@@ -541,6 +541,12 @@ describe('a safe or idempotent call is answered', () => {
       'settle deferred',
     ],
     [
+      'a 503 of the last attempt is better than the error of an invalid response',
+      { ...racing(sent(5)), deferred: 'error' },
+      unavailable(sent(5)),
+      'settle response',
+    ],
+    [
       '200 is better than a deferred 404',
       { ...get, deferred: 'final' },
       answers(sent(1), 200),

@@ -54,7 +54,7 @@ test('a response that is replaced or discarded is aborted, one that is taken is 
   expect(outcome.take()).toBeUndefined();
 });
 
-test('a response is final unless its status is retried; an invalid response is final', () => {
+test('a response is final unless its status is retried; an invalid response alone is an error', () => {
   const outcome = new DeferredOutcome();
   expect(outcome.kindFor(defaultRetries)).toBe('none');
   outcome.keep(deferred(503).response);
@@ -64,5 +64,5 @@ test('a response is final unless its status is retried; an invalid response is f
   expect(outcome.kindFor(defaultRetries)).toBe('final');
   outcome.discard();
   outcome.error = new Error('invalid');
-  expect(outcome.kindFor(defaultRetries)).toBe('final');
+  expect(outcome.kindFor(defaultRetries)).toBe('error');
 });
