@@ -128,7 +128,7 @@ export interface BindOptions {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /**
    * Which calls are retried, and how often. `false`: a call moves to another endpoint only before its request is sent.
-   * Default: the setting of the service config, otherwise the defaults of `RetryOptions`.
+   * Default: the setting of the service config, otherwise the defaults of {@link RetryOptions}.
    */
   readonly retries?: RetryOptions | false;
   /**

@@ -52,8 +52,8 @@ export interface BoundResolution {
   /** Attempt timeout of the service config: a number of ms, or bounds. Default: as in {@link AttemptTimeoutOptions}. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /**
-   * Retries of the service config. `false`: a call is not retried after the request was sent. Default: as in {@link
-   * RetryOptions}.
+   * Retries of the service config. `false`: a call is not retried after the request was sent. Default: the defaults of
+   * {@link RetryOptions}.
    */
   readonly retries?: RetryOptions | false;
   /** The steps from the requested to the canonical name. Default: only the requested name. */
