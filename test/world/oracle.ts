@@ -205,7 +205,9 @@ export class Oracle {
       !registryError &&
       code !== 'BUDGET_EXHAUSTED'
     ) {
-      if (call.abortedAt === undefined && call.destroyedAt === undefined) {
+      // A body that can be sent only once stays at the endpoint to which it was sent.
+      const isBound = call.manner.sendsStream && call.attempts.some((attempt) => attempt.sent);
+      if (call.abortedAt === undefined && call.destroyedAt === undefined && !isBound) {
         this.violate('C2.1', `${id} failed although a healthy endpoint was left: ${code} ${error.message}`);
       }
     }
