@@ -148,6 +148,7 @@ const recheck: CallAction = { do: 'wait', recheckMs };
 const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
+  if (isDeferredBest(call)) return [settle('deferred')];
   // If another attempt in flight is not late, the call first waits for the response of that attempt.
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
@@ -227,6 +228,15 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
   const { kind, isReplayable, hasIdempotencyScope } = call;
   const retry = retryability(kind, attempt.stage, isReplayable, hasIdempotencyScope);
   return [retry === 'never' ? settle('unknown') : { do: 'send' }];
+}
+
+/**
+ * Whether the call has a deferred response or error that no retry would replace, and all attempts in flight are at
+ * ejected endpoints. Such attempts are not expected to be answered. A deferred response with a retryable status is not
+ * enough: one of the attempts may still succeed before the deadline.
+ */
+function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
+  return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);
 }
 
 /** Whether an earlier attempt is in flight at an endpoint that is not ejected. */

@@ -206,6 +206,30 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'suspect, wait 100',
     ],
     [
+      'a deferred 404 ends the call once the endpoint of the attempt in flight is ejected',
+      { ...racing(ejected(1)), attemptCount: 2, deferred: 'final' },
+      isLate(ejected(1)),
+      'settle deferred',
+    ],
+    [
+      'the deferred error of an invalid response ends the call once the other endpoint is ejected',
+      { ...racing(ejected(1)), attemptCount: 2, deferred: 'error' },
+      isLate(ejected(1)),
+      'settle deferred',
+    ],
+    [
+      'a deferred 404 waits while another attempt is at an endpoint that is not ejected',
+      { ...racing(ejected(1), late(3)), deferred: 'final' },
+      isLate(ejected(1)),
+      'suspect, join, wait 100',
+    ],
+    [
+      'a deferred 503 does not end the call: an attempt at an ejected endpoint may still succeed',
+      { ...racing(ejected(1)), attemptCount: 2, deferred: 'retryable' },
+      isLate(ejected(1)),
+      'suspect, join, wait 100',
+    ],
+    [
       'with retries.max 0 no attempt joins',
       { ...get, retries: { ...defaultRetries, max: 0 } },
       isLate(sent(1)),

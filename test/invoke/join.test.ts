@@ -89,6 +89,15 @@ describe('an error response of a joined attempt', () => {
     expect(world.ejected).toEqual(['a']);
   });
 
+  test('404 is delivered soon after the first endpoint, which froze, is ejected', async () => {
+    const world = joinWorld(4, joined(404, {}));
+    world.cluster.pause('a');
+    const { code, ms } = await world.get();
+    expect([code, world.ejected]).toEqual(['BAD_STATUS', ['a']]);
+    expect(ms).toBeGreaterThan(1_000);
+    expect(ms).toBeLessThan(1_600);
+  });
+
   test('is delivered at once when the first attempt was the probe of an ejected endpoint', async () => {
     const world = joinWorld(4, joined(404, {}));
     world.cluster.pause('a');
