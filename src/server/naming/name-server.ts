@@ -55,7 +55,7 @@ import { WatchHub } from './watch/watch-hub.js';
 
 export interface NameServerOptions {
   readonly version: string;
-  /** Receives a warning when a forced removal breaks a guarantee. */
+  /** Receives a warning when a removal with `force` ends a guarantee early. */
   readonly logger?: Logger;
   /** Maximum number of endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
@@ -65,11 +65,11 @@ export interface NameServerOptions {
   readonly maxReportsPerPrincipal?: number;
   /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Whether the launcher can start a service with this manifest. Default: true for every manifest. */
+  /** Whether the launcher has the manifest with this name. Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** Content of a store. `changes` has one change for each record. */
+/** Content of a store: the incarnation, the revision, and one change for each other record. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -77,8 +77,8 @@ export interface StoredState {
 }
 
 /**
- * The name space of the server. The committer saves the changes of each command in the store. Saved changes are applied
- * to the state in memory, to the timers and to the watches. Lookups read only the state in memory.
+ * Holds the names of a registry server. The committer saves the changes of each command in the store. Each saved change
+ * then updates the state in memory and the timers, and is sent to the watches. Lookups read only the state in memory.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
@@ -342,5 +342,5 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // The command of a timer fails only when the store cannot be written or the server is closing.
+  // A command of a timer or a health review fails only when the store cannot be written or the server closes.
 }
