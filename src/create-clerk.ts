@@ -51,7 +51,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   const controller = new AbortController();
   const { signal } = controller;
-  // Every lookup, watch and health report in progress adds a listener. Node would report many listeners as a leak.
+  // Every lookup, watch and health report in progress adds a listener. Without this line, Node would warn about a
+  // listener leak.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
   const logger = config.logger ?? defaultLogger();
@@ -72,7 +73,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
 
   const onRecovered = (resolution: ResolvedService): void => {
-    // A lookup that took longer than `ttlMs` returns an expired resolution. The next call looks the name up again.
+    // The resolution has expired when the lookup took longer than `ttlMs`. The next call then looks the name up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);

@@ -1,7 +1,6 @@
 /**
- * The client of binding-clerk, which calls services by name: clerks, bindings, load-balancing policies and functions
- * that combine registries. Types for code that implements a registry, policy or transport are in
- * `binding-clerk/extend`.
+ * Entry point of programs that call services by name: clerks, bindings, load-balancing policies, and functions that
+ * combine registries. Types for code that implements a registry, policy or transport are in `binding-clerk/extend`.
  *
  * @module
  */

@@ -31,7 +31,8 @@ export class ServiceStarter {
   #notBefore = 0;
 
   /**
-   * @param signal - aborts when the clerk is destroyed; after `close` of the clerk, when the last call has ended
+   * @param signal - aborts when the clerk is destroyed. After `close` of the clerk, the signal aborts when the last
+   * call has ended.
    * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
   constructor(
@@ -107,8 +108,8 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // An error with `remainingMs` states that the registry refused the start as too early. A refused start has not
-      // failed.
+      // An error with `remainingMs` means that the registry refused the start as too early. A refused start does not
+      // count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

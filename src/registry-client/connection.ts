@@ -2,25 +2,25 @@ import type { ClerkError } from '../core/errors.js';
 
 /** One request: a POST if it has a body, otherwise a GET. */
 export interface RegistryRequest {
-  /** One of `paths`. */
+  /** One of the values of `paths`. */
   readonly path: string;
   /** Query parameters of a GET. */
   readonly query?: Readonly<Record<string, string>>;
   /**
    * A `Uint8Array` must contain lines of JSON and is sent unchanged. Any other value is sent as JSON. The server
-   * rejects a body above 64 KiB, except that of an import.
+   * rejects a body above 64 KiB, unless the request is an import.
    */
   readonly body?: unknown;
   /**
-   * Timeout from the connection to the response headers, in ms. Default 3,000. The timeout from the headers to the end
-   * of the body has the same value, but is at least 3,000 ms.
+   * Time limit from the established connection to the response headers, in ms. Default 3,000. The time limit for the
+   * response body is the same, but at least 3,000 ms.
    */
   readonly headersTimeoutMs?: number;
   /** Maximum size of the response body, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
   /**
-   * Whether the request changes the registry. When such a request was sent and its response is lost, the error has
-   * `execution: 'unknown'`. An abort after sending also counts as a lost response. Default false.
+   * Whether the request changes the registry. If no response arrives after such a request was sent, the error has
+   * `execution: 'unknown'`. This also applies when the request is aborted after it was sent. Default false.
    */
   readonly isChange?: boolean;
 }
@@ -29,9 +29,9 @@ export interface RegistryResponse {
   readonly status: number;
   /** The parsed body; an array for lines of JSON; undefined when the body is not JSON. */
   readonly body: unknown;
-  /** Response header `clerk-revision`; empty when it is missing. */
+  /** Response header `clerk-revision`; empty when the header is missing. */
   readonly revision: string;
-  /** Response header `clerk-incarnation`; empty when it is missing. */
+  /** Response header `clerk-incarnation`; empty when the header is missing. */
   readonly incarnation: string;
 }
 
@@ -60,10 +60,10 @@ export interface RegistryConnection {
   readonly url: string;
   /**
    * Sends a request. Resolves to the complete response, whatever its status. Rejects with the reason of `signal` when
-   * `signal` aborts, except for a change that was already sent.
+   * `signal` aborts, unless the request is a change and was already sent.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when no response was received in time; `REGISTRY_INVALID` when
-   * the response is not one of a registry server.
+   * the response is not valid HTTP, has a content encoding, or is too large.
    */
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
   /** Opens an event stream on a separate connection. Returns a function that stops the stream. */

@@ -22,9 +22,9 @@ export interface EventStreamOptions {
 }
 
 /**
- * A stream of server-sent events on a connection of its own. The stream ends at the first error and does not reconnect.
- * A server that is silent after the response headers does not end the stream: the listener measures the time since the
- * last `onActivity`. Only this file imports eventsource-parser.
+ * A stream of server-sent events on a separate connection. The stream ends at the first error and does not reconnect.
+ * After the response headers, the stream has no timeout. The listener measures the time since the last `onActivity`.
+ * Only this file imports eventsource-parser.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
  */
@@ -61,7 +61,7 @@ export class EventStream implements RequestHandler {
   start(request: Dispatcher.DispatchOptions): void {
     const { clock, startTimeoutMs } = this.#options;
     this.#timer = clock.setTimer(
-      () => this.#end(new Error(`no event stream within ${String(startTimeoutMs)} ms`)),
+      () => this.#end(new Error(`the server opened no event stream within ${String(startTimeoutMs)} ms`)),
       startTimeoutMs,
     );
     this.#timer.setRef(false);

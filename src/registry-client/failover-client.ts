@@ -18,9 +18,9 @@ export interface FailoverOptions<T> {
 }
 
 /**
- * Client of several equivalent registry servers. Each request goes first to the server that responded last. The next
- * server is tried when a server does not respond, sends an invalid response, or responds that the server is
- * unavailable. Any other error is thrown at once.
+ * Client of several equivalent registry servers. Each request goes first to the server that sent the most recent
+ * response. If a server does not respond, sends an invalid response, or reports that it is unavailable, the next server
+ * is tried. Any other error is thrown at once.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
@@ -33,12 +33,12 @@ export class FailoverClient {
     this.#clock = clock;
   }
 
-  /** The connections to all servers, beginning with the server that responded last. */
+  /** The connections to all servers, beginning with the server that sent the most recent response. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** Makes later requests begin with this server. */
+  /** Sends later requests to this server first. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }

@@ -21,8 +21,8 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * Creates a connection to one registry server: JSON over HTTP, with separate timeouts for the connection, the response
- * headers and the body. A request that is aborted before it is sent is never sent.
+ * Creates a client of one registry server that speaks JSON over HTTP. The connection, the response headers and the
+ * response body have separate timeouts. A request that is aborted before a connection exists is never sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -65,7 +65,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
         headersTimeout: 0,
-        // The listener of the stream knows the heartbeat interval, and measures the time without bytes.
+        // The listener measures the time without bytes, because only the listener knows the heartbeat interval.
         bodyTimeout: 0,
       }),
       {
@@ -238,7 +238,7 @@ function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.D
 function lostResponseError(url: string, reason: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The connection to the registry at ${url} was lost before the response (${errorMessage(reason)}). The registry may have made the change; check whether the change was made before you repeat the change`,
+    `The connection to the registry at ${url} failed before the response arrived (${errorMessage(reason)}). The registry may have made the change; check the entry in the registry before you repeat the request`,
     { execution: 'unknown', cause: reason },
   );
 }
@@ -262,8 +262,8 @@ function unreachableError(url: string, error: unknown): ClerkError {
 }
 
 /**
- * Whether the bytes of the response are not valid HTTP. undici's parser also fails when a connection closes within a
- * response, which does not count.
+ * Whether the response is not valid HTTP. Returns false for a response that ends early, although undici's parser then
+ * reports an error as well.
  */
 function isInvalidResponse(error: unknown): boolean {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;

@@ -20,7 +20,7 @@ export interface ResponseHead {
  * Reads the head of a response.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding. The decoded size of such a body
- * would be unbounded.
+ * is not known in advance.
  * @see [A8](../../docs/guarantees.md#a8)
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
@@ -34,7 +34,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `${subject} received the content encoding '${encoding.slice(0, 40)}', which the client did not request; check for a proxy before the registry`,
+      `${subject} received the content encoding '${encoding.slice(0, 40)}', which the client did not request; check for a proxy between this client and the registry`,
     );
   return {
     status,
@@ -78,7 +78,7 @@ export class JsonBodyReader {
   }
 }
 
-/** Returns the body of a successful response. @throws {@link ClerkError} the error that any other response contains */
+/** Returns the body of a successful response. @throws {@link ClerkError} the error in the body of any other response */
 export function expectBody(
   { status, body }: RegistryResponse,
   connection: RegistryConnection,

@@ -6,7 +6,10 @@ import type * as undiciModule from 'undici';
 export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
-/** A connector as undici implements it: it returns the socket, which undici's declaration lacks. */
+/**
+ * Type of the connectors that undici builds. A connector returns the socket, but undici's own declaration omits this
+ * result.
+ */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** A connector whose connected sockets never keep the process alive. */

@@ -7,7 +7,7 @@ import { ClerkError } from '../core/errors.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** Lifetime of an absent result, in ms, when a part gives no `ttlMs`, has failed or was slow. */
+/** `ttlMs` of an absent result from a part that sets no `ttlMs`. Also used for a part that failed or was slow. */
 export const defaultAbsentTtlMs = 1_000;
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */
@@ -125,14 +125,13 @@ export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
 }
 
-/** Closes all parts. */
 export function closeAll(parts: readonly Registry[]): Promise<void> {
   return forEach(new Set(parts), (part) => part.close?.());
 }
 
 /**
- * Runs an action for each part, even if the action fails for another part. Rejects with the failure of the first part
- * that failed.
+ * Runs an action for each part, even if the action fails for another part. Rejects with the error of the first part, in
+ * order, for which the action failed.
  */
 async function forEach(parts: Iterable<Registry>, action: (part: Registry) => unknown): Promise<void> {
   const results = await Promise.allSettled([...parts].map(async (part) => action(part)));

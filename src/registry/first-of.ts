@@ -17,16 +17,15 @@ import type { StaticAddresses } from './static-registry.js';
  * A registry that queries several registries in order of precedence. The result for a name comes from the first
  * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
  * has the name. If no registry has the name and a registry failed, the lookup rejects with the first failure in order
- * of precedence. The `ttlMs` of a result is at most the `ttlMs` of each absent result of an earlier registry. If an
- * earlier registry was skipped, the `ttlMs` of the result is at most 1,000 ms.
+ * of precedence. If registries of higher precedence do not have the name, the `ttlMs` of the result is at most the
+ * `ttlMs` of their absent results. If a registry was skipped, the `ttlMs` of the result is at most 1,000 ms.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list` in all
  * registries. A name in one registry hides the same name in later registries. In a search, the name is hidden even if
- * the filter matches no endpoint of the earlier registry. A service is started by the registry that the lookup result
- * comes from.
+ * the filter matches no endpoint in the registry that hides it. The registry that has the name also starts the service.
  *
- * @param registries - registry ports or static addresses, at least one, highest precedence first. Closing the returned
- * registry closes these registries.
+ * @param registries - registry ports or static addresses, at least one, highest precedence first. `close` of the
+ * returned registry closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -74,7 +73,7 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
           return part.start(name, context);
         throw new ClerkError(
           'START_FAILED',
-          `The registry that was chosen for ${name} cannot start ${name}; repeat the call to choose a registry again`,
+          `The first registry that has ${name} cannot start the service; repeat the call to look the name up again`,
         );
       },
     }),
@@ -84,8 +83,8 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
 }
 
 /**
- * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element stands
- * for 1,000 ms.
+ * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element counts
+ * as 1,000 ms.
  */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
@@ -93,7 +92,7 @@ function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution |
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // The prefix keeps the revisions of different parts from being compared.
+  // The clerk compares revisions only within one incarnation. The prefix makes the incarnations of two parts differ.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -103,7 +102,7 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
 
 /** Returns each name once, with the entry of the first part that has the name. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
-  // In reverse order, since a Map keeps the last entry per key.
+  // The parts are in reverse order, because a Map keeps the last entry per key.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );

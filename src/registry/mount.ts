@@ -6,14 +6,14 @@ import { toRegistry, watchUnchanging, type StaticAddresses } from './static-regi
 
 /**
  * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is looked
- * up as `/default/web`. Names outside the prefix and the prefix itself are absent. Example: `firstOf(mount('/k8s', k),
- * rest)` looks up names below `/k8s` in `k` first, and all other names in `rest` only.
+ * up as `/default/web`. Names outside the prefix and the prefix itself are absent. Example:
+ * `firstOf(mount('/k8s', k), rest)` looks up names below `/k8s` in `k` first, and all other names in `rest` only.
  *
- * Names in results get the prefix. A name that the prefix makes invalid is absent. `list`, `search`, `watch` and `start`
- * exist if the mounted registry has the method.
+ * Names in results get the prefix. If a name would be invalid with the prefix, the name is left out of the results.
+ * `list`, `search`, `watch` and `start` exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
- * @param registry - a registry port or static addresses, whose names do not contain the prefix. Closing the returned
+ * @param registry - a registry port or static addresses, whose names do not contain the prefix. `close` of the returned
  * registry closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
@@ -23,7 +23,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** Adds the prefix, and keeps the entries that match the glob. */
+  /** Adds the prefix to each name. Returns only entries whose new name is valid and matches the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries

@@ -4,12 +4,13 @@ import { resolveFrom } from './composite.js';
 
 /** Time, in ms, after which a part without a response counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Maximum time, in ms, after a part was slow, during which lookups do not wait for that part. */
+/** Maximum time for which lookups do not wait for a part that was slow, in ms. */
 const slowPartMs = 5_000;
 
 /**
  * Result of a lookup. `resolution` comes from the chosen part. `earlier` has one element per part before the chosen
- * part; when the name is absent, one element per part. An element is undefined when the part failed or was slow.
+ * part. If the name is absent, `earlier` has one element for every part. An element is undefined when the part failed
+ * or was slow.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -19,10 +20,10 @@ export interface OrderedResult {
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
 /**
- * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
- * queried concurrently. For 5 s after a part has exceeded the 500 ms, lookups
- * query the next part without waiting. The result comes from
- * the first part in order that has the name. Requests still in flight are then aborted.
+ * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, this part is slow,
+ * and the next part is queried as well. For up to 5 s after a part was slow, lookups query this part and the next part
+ * at the same time. The result comes from the first part in order that has the name. When the result is known, requests
+ * that are still in flight are aborted.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -34,7 +35,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /** When no part has the name and a part failed, rejects with the failure of the first such part. */
+  /** If no part has the name and a part failed, rejects with the error of the first part that failed. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();

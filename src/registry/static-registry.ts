@@ -37,8 +37,8 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
 }
 
 /**
- * A registry of static addresses, which are validated and copied once. Results of listed names never expire. Names that
- * are not keys of the object are `absent`.
+ * A registry of static addresses, which are validated and copied once. The result for a name in `addresses` never
+ * expires. All other names are absent.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or
@@ -116,7 +116,7 @@ function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResol
     if (!key.startsWith('/'))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `Keys of static addresses must be absolute names such as '/shop/orders'; got ${quote(key)}; a custom registry must have a resolve method`,
+        `Keys of static addresses must be absolute names such as '/shop/orders'; got ${quote(key)}; if the object is a custom registry, add a resolve method`,
       );
     const name = parseName(key, 'Registry key');
     services.set(

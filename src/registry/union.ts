@@ -16,17 +16,18 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, and the clerk
- * continues with the previous result.
+ * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, and the
+ * clerk continues with the previous result.
  *
- * When several registries have an instance, the registration with the highest epoch is used. The result has the
- * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the field.
- * If the first registry that has the name has a link, the link is the result; links in later registries are ignored.
+ * If several registries have the same instance, the registration with the highest epoch is used. The result has the
+ * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the
+ * field. If the name is a link in the first registry that has the name, the result is this link. Links in later
+ * registries are ignored.
  *
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because revisions
  * of different registries cannot be compared.
  *
- * @param registries - registry ports or static addresses, at least one. Closing the returned registry closes these
+ * @param registries - registry ports or static addresses, at least one. `close` of the returned registry closes these
  * registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
@@ -44,7 +45,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // Several registries may count the same instances, so their counts are left out.
+          // If several registries have a name, they may count the same instances. The counts are then left out.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -69,7 +70,10 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/** Merges the resolutions of one name, one per part. In a watch, `found` is undefined for a part without the name. */
+/**
+ * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when its part does
+ * not have the name.
+ */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),

@@ -59,7 +59,7 @@ test('later changes of the given object have no effect, and results are frozen',
 
 test('a key that is not an absolute name is rejected with a hint', () => {
   expect(creationError({ 'shop/orders': address })).toBe(
-    "CONFIG_INVALID: Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop/orders'; a custom registry must have a resolve method",
+    "CONFIG_INVALID: Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop/orders'; if the object is a custom registry, add a resolve method",
   );
   expect(creationError({ '/Shop': address })).toBe(
     "NAME_INVALID: Registry key '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",

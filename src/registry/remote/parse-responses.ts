@@ -1,6 +1,7 @@
 /**
- * Checks the shape of the server's responses. A response of the wrong shape causes the error `REGISTRY_INVALID`, so
- * that the request is sent to the next server. The resolver validates all fields later.
+ * Checks the shape of the responses of a registry server. A response of the wrong shape causes the error
+ * `REGISTRY_INVALID`. The request is then sent to the next server. The validating resolver checks the values of all
+ * fields later.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
@@ -14,7 +15,7 @@ import { expectBody } from '../../registry-client/json-response.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Lifetime of an absent name, in ms. @see [C1.5](../../../docs/guarantees.md#c1-5) */
+/** Time for which a result of an absent name may be used, in ms. @see [C1.5](../../../docs/guarantees.md#c1-5) */
 const absentTtlMs = 1_000;
 
 /** Parses the response to a lookup. `NAME_NOT_FOUND` becomes an absent resolution. */
@@ -57,7 +58,7 @@ export function parseWatchEntry(entry: unknown, connection: RegistryConnection):
   return Object.freeze(definedFields({ kind: 'link', target, guaranteedMs: guaranteedMs || undefined }));
 }
 
-/** A directory becomes absent, since a directory cannot be called. */
+/** A directory is converted to an absent resolution, because a directory cannot be called. */
 function toResolution(body: unknown, connection: RegistryConnection): Resolution {
   const raw = expectObject(body, connection);
   checkEndpoints(raw, connection);

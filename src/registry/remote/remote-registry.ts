@@ -27,10 +27,10 @@ export interface RemoteRegistryOptions {
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/** Longest time, in ms, for which `start` waits. The deadline of the call usually ends the wait sooner. */
+/** Maximum time for which `start` waits, in ms. The deadline of the call usually ends the wait sooner. */
 const maxStartMs = 60_000;
 /**
- * Longest time, in ms, for which the server holds one launch request. The request is then repeated, so a lost request
+ * Maximum time for which the server holds one launch request, in ms. The request is then repeated, so a lost request
  * delays the caller by about this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
@@ -137,8 +137,8 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // When `waitMs` have passed, either the service is still starting or the request was lost. A repeated request
-          // never starts a second instance.
+          // After `waitMs`, either the service is still starting or the request was lost. A repeated request never
+          // starts a second instance.
           const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }

@@ -7,7 +7,7 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** Delay between adding the first watch and opening the stream, in ms. */
+/** Delay from the call that adds the first watch to the request for the stream, in ms. */
 const openDelayMs = 20;
 /** Maximum backoff after a failed stream in the first round over all servers, in ms. Backoffs have full jitter. */
 const firstBackoffMs = 500;
@@ -19,16 +19,17 @@ const maxBackoffMs = 5_000;
 
 /**
  * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with
- * exponential backoff and jitter. A new stream resumes where the broken stream ended, or begins with new snapshots. The
- * previous snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers.
+ * exponential backoff and jitter. If the server can resume, the new stream continues where the broken stream ended.
+ * Otherwise, the new stream begins with new snapshots. The previous snapshots stay valid until the new snapshots are
+ * complete. A snapshot never mixes data of two servers.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
 export class SharedWatch {
   readonly #state = new WatchState();
   /**
-   * The async context of the clerk. The stream runs in this context, not in the context of the call that caused its
-   * start.
+   * The async context of the clerk. The stream runs in this context, not in the context of the call that started the
+   * stream.
    */
   readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
@@ -73,7 +74,7 @@ export class SharedWatch {
     this.#stream?.stop();
   }
 
-  /** Watches that are added or removed before the update runs share the update. */
+  /** Schedules one update for all watches that are added or removed before the update runs. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -84,7 +85,7 @@ export class SharedWatch {
       else this.#run();
     };
     this.#context.runInAsyncScope(() => {
-      // The delay keeps the stream from slowing down the first lookup and call.
+      // Without the delay, the stream would slow down the first lookup and the first call.
       if (this.#isRunning) this.#clock.afterPendingIo(update);
       else this.#clock.setTimer(update, openDelayMs).setRef(false);
     });
@@ -142,8 +143,8 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // The end of a current stream counts as a failure. The outage is reported when every server has failed after that
-    // end.
+    // The end of a stream whose snapshots were complete counts as one failure. The outage is reported after one further
+    // failure of each server.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -162,7 +162,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // All events of one received chunk are reported as one change.
+    // Events that arrive in one chunk are reported as one snapshot.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -175,16 +175,16 @@ export class WatchState {
     const { glob } = watched;
     if (watched.snapshot === undefined) return;
     const snapshot = new Map(watched.snapshot);
-    // With the revision, the clerk can compare the report with lookup results.
+    // The clerk compares the revision of this absent resolution with the revisions of lookup results.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * Returns the entry of a name for the snapshot of a glob with wildcards, in which a link appears as a link. When a link
- * is also watched by its exact name, the server sends the service behind the link. The link is then derived from
- * `path`. Returns undefined for a name that exists only because its prefix is a link.
+ * Returns the entry of a name for the snapshot of a glob with wildcards. Such a snapshot contains a link itself, not
+ * the service behind the link. If the link is also watched by its exact name, the server sends the service. The link is
+ * then derived from `path`. Returns undefined for a name that exists only because its prefix is a link.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

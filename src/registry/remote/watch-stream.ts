@@ -37,8 +37,7 @@ const maxGlobBytes = limits.maxBodyBytes - 4_096;
 export class WatchStream {
   readonly #options: WatchStreamOptions;
   /**
-   * The globs that the server watches. The value is the `WatchState.identityOf` of the glob when the glob was
-   * subscribed.
+   * The globs that the server watches, each with the result of `WatchState.identityOf` at the time of its subscription.
    */
   readonly #subscribed = new Map<string, object | undefined>();
   /** The globs in `#subscribed` whose snapshots are incomplete. */
@@ -157,7 +156,8 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // The server will send new snapshots of globs that were removed and added again since `#subscribe`.
+    // A glob that was removed and added again since `#subscribe` is not current. The server will send another snapshot
+    // of this glob.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -181,7 +181,7 @@ export class WatchStream {
     )
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The watch at ${this.#options.connection.url} must not go back to an earlier revision; got ${id} after ${last.incarnation}:${last.revision}`,
+        `The events of the watch at ${this.#options.connection.url} must not go back to an earlier revision; got ${id} after ${last.incarnation}:${last.revision}`,
       );
     this.#position = { incarnation, revision };
     this.#options.state.setPosition(this.#position);
@@ -232,7 +232,7 @@ export class WatchStream {
     const leftMs = (): number => this.#lastActivityAt + this.#idleTimeoutMs - clock.now();
     this.#idleTimer = clock.setTimer(
       () => {
-        // Bytes that arrived while this process was busy are read first.
+        // Bytes may have arrived while this process was busy. These bytes are read before the timeout is checked.
         clock.afterPendingIo(() => {
           if (this.#ended) return;
           if (leftMs() > 0) this.#startIdleTimer();
