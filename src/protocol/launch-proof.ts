@@ -9,9 +9,8 @@ export interface Hashing {
 }
 
 /**
- * Returns the proof with which a registry shows that the registry belongs to the launcher of a service. Launcher,
- * registry and service share two one-time secrets of 32 random bytes: the ticket, which the service presents, and
- * `registryKey`.
+ * Returns the proof that a registry belongs to the launcher of a service. Launcher, registry and service share two
+ * one-time secrets of 32 random bytes each: `registryKey`, and the ticket that the service sends.
  *
  * @see [T9](../../docs/background.md#t9)
  */

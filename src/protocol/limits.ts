@@ -14,15 +14,15 @@ export const limits = Object.freeze({
   maxLeaseMs: 7 * 24 * 3_600_000,
   defaultPort: 4711,
   defaultLeaseMs: 10_000,
-  /** Default time for which a lookup of an entry is guaranteed, in ms. */
+  /** Default time for which a lookup result is guaranteed, in ms. */
   defaultGuaranteedMs: 5_000,
   /** Time for which a client that has no watch may use a lookup result, in ms. */
   lookupTtlMs: 5_000,
   /** Maximum number of endpoints of a service. */
   maxEndpoints: 10_000,
-  /** Maximum number of registrations per principal; without authentication, per client address. */
+  /** Maximum number of registrations per principal. Without authentication, each client address is a principal. */
   maxRegistrations: 1_000,
-  /** Maximum number of watches per principal; without authentication, per client address. */
+  /** Maximum number of watches per principal. Without authentication, each client address is a principal. */
   maxWatches: 64,
   /** Maximum number of globs and names per watch. */
   maxGlobs: 10_000,
@@ -36,7 +36,10 @@ export const limits = Object.freeze({
   maxConnections: 4_096,
   /** Maximum number of renewals in a request, of entries on a page of a listing, and of results of a search. */
   maxBatch: 1_000,
-  /** Maximum number of endpoint reports in a request. Reports with names of maximum length fit into `maxBodyBytes`. */
+  /**
+   * Maximum number of endpoint reports in a request. This number of reports fits into `maxBodyBytes`, even if all names
+   * have the maximum length.
+   */
   maxReports: 100,
   /** Maximum number of stored endpoint reports per principal. Further endpoint reports are ignored. */
   maxStoredReports: 10_000,

@@ -1,7 +1,7 @@
 /**
  * JSON messages between clerks, services, the command line and the registry. Messages contain durations and never
- * instants, since clocks differ. A revision is a decimal string that grows with every durable change and may exceed the
- * safe integers. Revisions are comparable only within one incarnation.
+ * instants, because the clocks of hosts differ. A revision is a decimal string that grows with every durable change. A
+ * revision may exceed the safe integers of JavaScript. Revisions are comparable only within one incarnation.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
@@ -50,7 +50,7 @@ export interface ResolveResponse {
   readonly timeoutMs?: number;
   /** Attempt timeout of the service config: a number of ms, or bounds. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
-  /** Retries of the service config; false: no retry after the request was sent. */
+  /** Retry settings of the service config. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false;
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
@@ -61,7 +61,7 @@ export interface ResolveResponse {
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
-  /** Shortest guarantee of the names on the path, in ms, counted from the time when the request was sent. */
+  /** Shortest guarantee of the names on the path, in ms, counted from the time at which the client sent the request. */
   readonly guaranteedMs: number;
   /** Time for which the endpoints may be used without another lookup, in ms. */
   readonly ttlMs: number;
@@ -96,7 +96,10 @@ export interface StatusResponse {
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
-  /** True while the server cannot write the store, or delays expiries because too many leases expired at once. */
+  /**
+   * True while the server cannot write the store. Also true while the server delays the expiry of leases, because too
+   * many leases expired at once.
+   */
   readonly degraded: boolean;
 }
 
@@ -118,7 +121,7 @@ export interface DefineRequest extends ChangeScheduling {
   readonly timeoutMs?: number | null;
   /** Attempt timeout, in ms, or its bounds; null for the default of the client. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | null;
-  /** Retries; false: no retry after the request was sent; null for the default of the client. */
+  /** Retry settings; null for the default of the client. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false | null;
   /** Time for which a lookup is guaranteed, in ms, at most 7 days; 0 for no guarantee. Default 5,000. */
   readonly guaranteedMs?: number;
@@ -188,7 +191,7 @@ export interface RegisterRequest {
   readonly ticket?: string;
 }
 
-/** The registration is durable. */
+/** Response to a registration that is stored durably. */
 export interface RegisterResponse {
   readonly epoch: number;
   readonly leaseMs: number;
@@ -257,8 +260,9 @@ export interface WatchEditRequest {
 
 /**
  * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot begins with
- * `resync`, or with an `open` that does not resume, and ends with the next `current`. A snapshot has one `put` for every
- * existing name. A link that equals a glob is sent as the resolution of its target, under the name of the link.
+ * `resync`, or with an `open` that does not resume, and ends with the next `current`. A snapshot has one `put` for
+ * every existing name. If the name of a link is itself in the list of globs, the resolution of the target is sent under
+ * the name of the link.
  */
 export type WatchEvent =
   | {
@@ -271,7 +275,10 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
-  /** The snapshot of `globs` is complete. `globs` are all globs of the watch, or the globs that an edit added. */
+  /**
+   * The snapshot of `globs` is complete. After an edit of the watch, `globs` are the globs that the edit added.
+   * Otherwise, `globs` are all globs of the watch.
+   */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** All changes up to the revision in `id` were sent. */
   | { readonly type: 'heartbeat' };
@@ -290,7 +297,7 @@ export type WatchEntry =
 /** Starts a service that has no endpoints. The registry responds when the service can be called. */
 export interface LaunchRequest {
   readonly name: string;
-  /** Longest time until the registry responds, in ms. The start continues after that time. */
+  /** Maximum time until the registry responds, in ms. If the service is not yet ready then, the start continues. */
   readonly waitMs?: number;
 }
 

@@ -9,10 +9,11 @@ import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-// Most other headers have another length or first letter. The whole name is compared only when these are equal.
+// Most other headers have another length or first letter. The whole name is compared only when the length and the first
+// letter are equal.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** Maximum length of a load header, in bytes. Longer headers have many named metrics and are ignored. */
+/** Maximum length of a load header, in bytes. A longer header contains many named metrics and is ignored. */
 const maxBytes = 2_048;
 
 /** Formats a load as text. Rates that round to 0 are left out, since 0 means unknown. */

@@ -13,7 +13,7 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
       kind: 'bound',
       endpoints: Object.freeze(endpoints.map(decodeEndpoint)),
       policy: policy ?? undefined,
-      // 0 means no guarantee: only `ttlMs` then limits the use of the result.
+      // A `guaranteedMs` of 0 means no guarantee. Only `ttlMs` then limits the use of the result.
       guaranteedMs: guaranteedMs || undefined,
       startable: launchable || undefined,
     }),

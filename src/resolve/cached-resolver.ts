@@ -11,12 +11,13 @@ export interface CachedResolverOptions {
   readonly maxNames: number;
 }
 
-/** Shortest interval, in ms, between two lookups of one name that failed calls force. */
+/** Minimum interval between two forced lookups of one name, in ms. A failed call can force a lookup. */
 const minForcedIntervalMs = 100;
 
 /**
  * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`.
- * Concurrent lookups of one name share one request, which continues when a caller stops waiting. Errors are not cached.
+ * Concurrent lookups of one name share one request. The request continues even if a caller stops waiting. Errors are
+ * not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -49,8 +50,8 @@ export class CachedResolver implements Resolver {
   /**
    * Looks a name up even if the cached result has not expired. Joins a lookup of the name that is in flight.
    *
-   * @param suspects - ids of the instances at which calls have just failed. If not empty, and the last such lookup of
-   *   the name was less than 100 ms ago, the cached result is returned
+   * @param suspects - ids of the instances at which calls have just failed. If `suspects` is not empty and the last
+   * forced lookup of the name began less than 100 ms ago, the cached result is returned.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -63,7 +64,7 @@ export class CachedResolver implements Resolver {
     return this.#lookup(name, { suspects });
   }
 
-  /** Stores a result of a watch or a snapshot file. */
+  /** Stores a result of a watch or of a background retry. */
   put(resolved: ResolvedService): void {
     this.#cache.set(resolved);
   }
@@ -93,7 +94,7 @@ export class CachedResolver implements Resolver {
       lookup = this.#inner.resolve(name, context).then(
         (resolved) => {
           this.#inFlight.delete(name);
-          // When the registry did not respond, the result is stale or the cached object itself.
+          // If the registry did not respond, `resolved` is flagged stale or is the cached object.
           const isNew = !resolved.stale && resolved !== this.#cache.get(name);
           this.#cache.set(resolved);
           if (isNew && reporter.hasListeners('resolved'))

@@ -34,13 +34,14 @@ const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than
- * `staleTtlMs`, during which the cache answers requests.
+ * Background retries of a name end when no caller has requested the name for this time, in ms. This time is longer than
+ * `staleTtlMs`, because requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 /**
- * Maximum number of results of existing names, and of results of absent names. @see
- * [C8.3](../../docs/guarantees.md#c8-3)
+ * Maximum number of stored results of existing names. The same maximum applies to the results of absent names.
+ *
+ * @see [C8.3](../../docs/guarantees.md#c8-3)
  */
 const maxNames = 10_000;
 
@@ -61,11 +62,14 @@ export class LastKnownGood implements Resolver {
   readonly #lastGood: LruMap<ResolvedService>;
   /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /** Last results of absent names. Lookups of many absent names thus evict no result of an existing name. */
+  /**
+   * Last results of absent names. This map has its own limit, so absent names never evict the result of an existing
+   * name.
+   */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   /** Names whose last lookup failed and is retried in the background. */
   readonly #failing = new Map<string, FailingLookup>();
-  /** Async context of background retries: that of the clerk, not that of the call whose lookup failed. */
+  /** The async context of the clerk. Background retries run in this context, not in the context of a call. */
   readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
   /** Callers that wait for the first result of a name, by name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
@@ -232,14 +236,14 @@ export class LastKnownGood implements Resolver {
     const state = known.kind === 'absent' ? 'was not registered' : 'had no endpoints';
     return new ClerkError(
       error.code,
-      `${error.message}; when last looked up ${String(agoMs)} ms ago, ${name} ${state}`,
+      `${error.message}; ${name} ${state} when last looked up, ${String(agoMs)} ms ago`,
       { cause: error },
     );
   }
 
   /**
-   * Returns the result to use after a failed lookup: `good`, or a copy of `good` that is flagged stale if `good` has
-   * expired. Throws `error` after `stop` was called.
+   * Returns the result to use after a failed lookup: if `good` has expired, a copy of `good` that is flagged stale;
+   * otherwise `good`. After `stop` was called, throws `error`.
    */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
@@ -275,7 +279,7 @@ export class LastKnownGood implements Resolver {
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // Random between half of the backoff and the full backoff, so that clerks retry at different times.
+        // The delay is random, from half of the backoff to the full backoff, so that clerks retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);

@@ -145,7 +145,7 @@ function parseEndpoints(list: unknown, name: string): readonly Endpoint[] {
   if (!Array.isArray(list))
     throw invalidResolutionError(
       name,
-      `endpoints must be a list; got ${describeValue(list)}; a service without endpoints needs an empty list`,
+      `endpoints must be a list; got ${describeValue(list)}; use an empty list for a service without endpoints`,
     );
   if (list.length > maxEndpoints)
     throw invalidResolutionError(

@@ -1,15 +1,15 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Longest duration of a rebuild, in ms. */
+/** Maximum duration of a rebuild of a registry, in ms. */
 const maxRebuildMs = 300_000;
 /** Maximum number of incarnations that are remembered. A forgotten incarnation counts as new when it appears again. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data, so that some instances may not have registered again yet. Such a
- * rebuild begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of the last
- * known endpoints, at most 5 min.
+ * Recognizes a registry that is being rebuilt: the registry restarted without data, and instances have to register
+ * again. A rebuild begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of
+ * the last known endpoints, at most 5 min.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -21,7 +21,10 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /** Whether `resolved` may have no endpoints only because the registry is being rebuilt. */
+  /**
+   * Whether `resolved` lacks the endpoints of `previous` because the registry is being rebuilt. False if `resolved` has
+   * endpoints.
+   */
   isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
     const { incarnation } = resolved;
     if (incarnation === '') return false;

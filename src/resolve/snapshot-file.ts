@@ -17,9 +17,9 @@ export interface SnapshotFileOptions {
   readonly maxStaleMs: number;
 }
 
-/** Delay between a result that has changed and the write of the file, in ms. */
+/** Delay from a changed result to the write of the file, in ms. */
 const changeWriteDelayMs = 1_000;
-/** Delay between a result in which only the request time has changed and the write of the file, in ms. */
+/** Delay from an unchanged result with a later request time to the write of the file, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;

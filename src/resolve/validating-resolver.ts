@@ -8,7 +8,7 @@ import { parseResolution, invalidResolutionError, type ParsedResolution } from '
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of each lookup, including all links that it follows, and of each request to the registry, in ms. */
+  /** Timeout of a lookup with all links that it follows, in ms. Each request to the registry has the same timeout. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
@@ -19,8 +19,8 @@ export interface ValidatingResolverOptions {
  * shortest of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response.
  * A failed lookup never resolves to an empty list of endpoints.
  *
- * Concurrent lookups that reach the same name share one request. The age of the result counts from this request. If the
- * result has expired on arrival, a lookup that joined the request requests the name again.
+ * Concurrent lookups that reach the same name share one request. The age of the result is measured from the time of
+ * this request. If the result has expired when it arrives, a lookup that began after the request sends another request.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */

@@ -12,8 +12,8 @@ export const currentProcess = {
   env: process.env,
 
   /**
-   * Resolves to the first line of standard input. Resolves to the text read so far after 5 s, at the end of the input,
-   * or after 65,536 characters.
+   * Resolves to the first line of standard input. If no line end arrives within 5 s, within 65,536 characters, or
+   * before the input ends, resolves to the text read so far.
    */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
@@ -43,14 +43,14 @@ export const currentProcess = {
       otherListeners = process.listenerCount('SIGTERM');
       callback();
     };
-    // The listener is prepended, so that the listener runs, and counts, before any other one-time listener is removed.
+    // This listener must run first, because it counts the other listeners before one-time listeners are removed.
     process.prependOnceListener('SIGTERM', listener);
     return () => void process.off('SIGTERM', listener);
   },
 
   /**
-   * Ends this process with SIGTERM, if the program has no SIGTERM listener of its own. Otherwise, that listener decides
-   * when to exit.
+   * Ends this process with SIGTERM, if the program has no SIGTERM listener of its own. Otherwise, the listener of the
+   * program decides when the process exits.
    */
   exitBySigterm(): void {
     if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');

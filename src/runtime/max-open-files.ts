@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The limit that is assumed where the limit cannot be read. macOS has this limit for programs that raise their soft
- * limit.
+ * Limit that is assumed on systems where the limit cannot be read. On macOS, a program can raise its soft limit to this
+ * value.
  */
 const fallback = 10_240;
 

@@ -1,6 +1,7 @@
 /**
  * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no process
- * is found by environment marker. A process group there counts as alive while a signal to the group succeeds.
+ * is found by environment marker. On such systems, a process group counts as alive while a signal to the group
+ * succeeds.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';

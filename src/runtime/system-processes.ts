@@ -13,7 +13,9 @@ import { identityOf, isGroupAlive, processesWithMarker } from './process-table.j
 
 const logTailBytes = 4_096;
 
-/** The processes of this host. A started program leads a process group of its own, and outlives this process. */
+/**
+ * The processes of this host. A started program leads a separate process group, and continues when this process ends.
+ */
 export const systemProcesses: Processes = {
   spawn: spawnProcess,
   identityOf,
@@ -30,7 +32,8 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // For `kill`, 0 means the group of this process, and -1 means all processes. Neither may ever get a signal.
+  // For `kill`, 0 means the group of this process, and -1 means all processes. A signal is never sent to either of
+  // them.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);

@@ -299,12 +299,12 @@ test('a previous empty result is not used as a fallback, but is named in the err
   await harness.inner.last.fail(down());
   await expect(empty).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; when last looked up 4000 ms ago, /x had no endpoints',
+    message: 'The registry is down; /x had no endpoints when last looked up, 4000 ms ago',
   });
   await harness.resolveWith({ kind: 'absent', ids: [] });
   await expect(harness.resolveFailing()).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; when last looked up 0 ms ago, /x was not registered',
+    message: 'The registry is down; /x was not registered when last looked up, 0 ms ago',
   });
   expect(harness.recorder.events).toEqual([]);
 });
