@@ -12,7 +12,7 @@ export interface BatchTargets {
 }
 
 /**
- * Applies the changes of a saved batch to the state, then to the timers, and then to the watches.
+ * Applies a saved batch to the state, updates the timers, and notifies the watches.
  *
  * @param revision - revision of the registry after the batch
  */
@@ -30,8 +30,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // The last plan that changes an entry decides when the pending change of the entry applies. A plan that changes only
-  // endpoints of the entry does not count.
+  // Several plans of a batch can change one entry. The last of these plans decides when the pending change of the entry
+  // applies. A plan that only changes endpoints of the entry is not one of these plans.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);

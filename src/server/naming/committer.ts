@@ -9,7 +9,7 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** Plan of a saved command. */
+/** Plan of a command that was carried out. */
 export interface CommitResult extends Plan {
   /** Revision after the command. A command without changes does not increment the revision. */
   readonly revision: number;
@@ -25,19 +25,19 @@ export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
-  /** Returns the saved revision. */
+  /** Returns the revision of the last saved batch. */
   readonly revision: () => number;
-  /** Called before the changes of a batch are written. A write that fails may nevertheless have saved the changes. */
+  /** Called before the changes of a batch are written. If the write fails, the changes may still have been saved. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called once a batch is saved, with the revision after the batch. */
+  /** Called after a batch is saved. `revision` is the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
 }
 
 /**
- * Saves commands in batches: commands that arrive while one batch is being written form the next batch. Each command is
- * planned on the state that the preceding commands leave. All changes of a batch are saved in one write, then applied
- * to the state, and then the promises of the commands resolve. After a failed write, the commands of the batch and all
- * later commands are rejected.
+ * Saves commands in batches. Commands that arrive while a batch is being written form the next batch. Each command is
+ * planned as if all earlier commands of the batch were already applied. All changes of a batch are saved in one write.
+ * Then the changes are applied to the state, and the promises of the commands settle. After a failed write, the
+ * commands of the batch and all later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -57,11 +57,11 @@ export class Committer {
   }
 
   /**
-   * Queues a command. Resolves once the changes are saved and visible to every lookup.
+   * Queues a command. Resolves when the changes are saved and visible to every lookup.
    *
-   * @param atFront - whether the command precedes the commands that are already queued
-   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; otherwise
-   *   the error with which the plan of the command fails
+   * @param atFront - whether the command is planned before the commands that are already queued
+   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; the error
+   *   of {@link plan} when the command is rejected
    */
   submit(prepare: PrepareCommand, atFront = false): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // Commands that are submitted directly after each other share a batch.
+    // Waits one microtask, so that commands that are submitted together share a batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
@@ -138,7 +138,7 @@ export class Committer {
   }
 }
 
-/** Yields the last value of each changed key, and the new revision. */
+/** Yields one record for each changed key, with the last value of the key. Also yields the record of the revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {
@@ -159,7 +159,7 @@ function closingError(): ClerkError {
 function writeFailedError(cause: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    'A write to the store failed, so the server is read-only; free or repair the disk, then restart the server',
+    'A write to the store failed, so the server is read-only; free space on the disk or repair it, then restart the server',
     { cause },
   );
 }

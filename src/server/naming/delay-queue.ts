@@ -1,4 +1,6 @@
-/** Queue of items. Each item is due a fixed delay after it was added, so the oldest item is due first. */
+/**
+ * Queue of items that become due after a delay. All items have the same delay, so the oldest item becomes due first.
+ */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
@@ -8,7 +10,7 @@ export class DelayQueue<T> {
     this.#delayMs = delayMs;
   }
 
-  /** Time at which the oldest item is due; `Infinity` when the queue is empty. */
+  /** Time at which the oldest item becomes due; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;

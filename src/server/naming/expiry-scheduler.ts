@@ -8,7 +8,7 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Time, in ms, after which a service without endpoints is removed, if no client has defined the service. */
+/** Time without endpoints, in ms, after which a service is removed, if no client has defined the service. */
 const emptyServiceMs = 300_000;
 
 export interface ExpiryDependencies {
@@ -22,13 +22,13 @@ export interface ExpiryDependencies {
 }
 
 /**
- * Removes empty services, and endpoints whose lease has ended. Applies the pending changes of frozen entries. One timer
- * serves all leases, services and entries. Requests that have already arrived are handled before a lease expires, so a
- * renewal that waits in a busy event loop still counts.
+ * Removes endpoints whose lease or drain time has ended. Removes services that no client has defined, 5 min after their
+ * last endpoint. Applies the pending changes of frozen entries. One timer serves all these tasks. Requests that have
+ * already arrived are handled before a lease expires. A renewal among these requests is therefore in time.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** Names of services without endpoints that no client has defined. */
+  /** Names of the services that have no endpoints and that no client has defined. */
   readonly #emptyServices = new DelayQueue<string>(emptyServiceMs);
   #timer: Timer | undefined;
   #timerAt = Infinity;
@@ -114,7 +114,8 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // The stall may have started right after the previous check, one tick before the timer was due.
+    // The previous check was one tick before the due time of the timer. The stall may have started right after that
+    // check.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;

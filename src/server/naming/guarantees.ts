@@ -3,14 +3,15 @@ import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Time, in ms, between the end of a guarantee and the change of the entry. Clients with a slow clock need this time to
- * stop using the entry.
+ * Time, in ms, from the end of a guarantee until the entry may change. Within this time, clients whose clock is slow
+ * also stop using the entry.
  */
 export const clockMarginMs = 250;
 
 /**
- * Keeps track of when the guarantee of each entry ends. A lookup guarantees that an entry does not change for
- * `guaranteedMs`. The time of the last lookup is in memory only. After a restart, every entry counts as just looked up.
+ * Computes when the guarantee of each entry ends. A lookup guarantees that the entries in its response do not change
+ * for `guaranteedMs`. The time of the last lookup of an entry is in memory only. After a restart, every entry counts as
+ * looked up at the time of the restart.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
@@ -19,7 +20,7 @@ export class Guarantees {
    * Times at which the pending changes of frozen entries apply, by name; `Infinity` while a change is being written.
    */
   readonly #frozen = new Map<string, number>();
-  /** Entries with a change that is being written. Lookups give no guarantee for these entries. */
+  /** Names of the entries with a change that is being written. Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
@@ -39,7 +40,7 @@ export class Guarantees {
   }
 
   /**
-   * Returns the time until an entry may change, in ms; 0 when the entry may change now.
+   * Returns the time until an entry may change, in ms; 0 when the entry may change at once.
    *
    * @param guaranteedMs - time that a lookup of the entry guarantees, in ms
    */
@@ -53,8 +54,8 @@ export class Guarantees {
   }
 
   /**
-   * Returns the time for which a lookup may guarantee an entry, in ms. A lookup that shows the entry must also call
-   * {@link Guarantees.recordServed}, or the guarantee is not kept.
+   * Returns the time for which a lookup may guarantee that an entry does not change, in ms. The guarantee holds only if
+   * the lookup also calls {@link Guarantees.recordServed}.
    */
   guaranteedMs(entry: NameEntry): number {
     const { guaranteedMs } = entry.record;
@@ -88,7 +89,7 @@ export class Guarantees {
     this.#frozen.delete(name);
   }
 
-  /** Times at which the pending changes apply, by name; `Infinity` while a change is being written. */
+  /** Returns the times at which pending changes apply, by name; `Infinity` while a change is being written. */
   frozenEntries(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

@@ -2,16 +2,19 @@ import type { Registration } from './state/name-entry.js';
 
 /** Length of a slot, in ms. The registrations of a slot are checked together, at most one slot and one tick late. */
 const slotMs = 250;
-/** Share of expired leases above which removals are throttled. The cause is then probably the server or the network. */
+/**
+ * If more than this share of all leases has expired, removals are throttled. The cause is then probably the server or
+ * the network.
+ */
 const massExpiryShare = 0.15;
-/** Minimum number of expired leases for throttling. With few registrations, two leases are already a large share. */
+/** With fewer expired leases than this, removals are not throttled. Of a few leases, two are already a large share. */
 const massExpiryMin = 8;
 /** Number of recent stalls of this process that are remembered to extend leases. */
 const maxStalls = 64;
 
 /**
- * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time, which is checked
- * when the slot of the registration is due.
+ * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time. The expiry time
+ * is checked when the slot of the registration is processed.
  *
  * If this process stalls for a third of a lease or longer, that lease is extended by the length of the stall. When many
  * leases expire at once, removals are throttled. Throttling delays a removal by at most the length of the lease.
@@ -41,18 +44,18 @@ export class Leases {
     return this.#isThrottling;
   }
 
-  /** Interval between two checks, in ms: an eighth of the shortest lease, from 125 ms to 5 s. */
+  /** Interval between two checks, in ms: an eighth of the shortest lease, at least 125 ms, at most 5 s. */
   get tickMs(): number {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Starts or continues the lease of a registration. Must be called after every change of `expiresAt`. */
+  /** Starts or extends the lease of a registration. Must be called after every change of `expiresAt`. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // `#processSlot` moves a registration to a later slot when the current slot is due.
+    // A later slot is not set here. `#processSlot` moves the registration when its current slot is processed.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
@@ -76,8 +79,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations to remove now. Each call returns a registration again until `release` or `track` is
-   * called with the registration.
+   * Returns the registrations to remove now. Later calls can return the same registration, until `release` or `track`
+   * is called with the registration.
    */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
@@ -108,9 +111,9 @@ export class Leases {
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first. Over the length of the shortest lease,
-   * about `massExpiryShare` of all registrations are removed. A registration that has waited for the length of its
-   * lease is always removed.
+   * Returns the expired registrations to remove in this tick, oldest first. During the length of the shortest lease,
+   * about 15 % of all registrations are removed. A registration that expired one lease ago or earlier is always
+   * removed.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -164,7 +167,10 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** Returns the expiry time, extended by the stalls of this process since the last renewal. */
+  /**
+   * Returns the expiry time of a registration. Each stall since the last renewal extends the expiry time, if the stall
+   * lasted a third of the lease or longer.
+   */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -176,7 +182,7 @@ export class Leases {
 
 /**
  * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint does
- * not renew.
+ * not renew, so for this endpoint the expiry time is returned.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

@@ -4,14 +4,14 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Maximum number of names that are read for one page. A page for which more names would be read ends early. */
+/** Maximum number of names that are read for one page. At this number, the page ends early. */
 const maxStepsPerPage = 20_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists the names that match a glob, in order, after the name `after`. Also lists directories without an entry, except
- * for a glob that ends with `**`.
+ * Lists, in order, the names after `after` that match a glob. Also lists directories without an entry, unless the glob
+ * ends with `**`.
  */
 export function listPage(
   state: NamingState,

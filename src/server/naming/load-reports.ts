@@ -1,14 +1,20 @@
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** Minimum age, in ms, at which a cached lookup is built again to show new loads. */
+/** If only loads have changed, a cached lookup is used up to this age, in ms. */
 export const loadRefreshMs = 2_000;
 
-/** Longest lease, in ms, of an endpoint whose load reports are used. With a longer lease, a load would be stale. */
+/**
+ * Longest lease, in ms, of an endpoint whose loads are used. With a longer lease, renewals are too rare for current
+ * loads.
+ */
 const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
-/** Smallest change of a rate, as a share of the larger rate, that counts as a new load. Rates below 1/s count as 1. */
+/**
+ * Smallest change of a rate, as a share of the larger rate, that counts as a new load. A larger rate below 1/s counts
+ * as 1/s.
+ */
 const minRateChange = 0.25;
 
 /**

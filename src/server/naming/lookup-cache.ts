@@ -50,11 +50,11 @@ export interface LookupDependencies {
 
 /**
  * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on the path of
- * the lookup has changed. When only loads have changed, a response is built again at most every 2 s. Each use of a
+ * the lookup has changed. If only loads have changed, a response is built again at most every 2 s. Each use of a
  * response restarts the guarantee of every entry on the path.
  *
- * The cache has two generations. When the recent generation is full, the recent generation replaces the previous
- * generation.
+ * The cache has two generations. When the recent generation is full, it becomes the previous generation, and a new
+ * recent generation starts.
  */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
@@ -81,8 +81,8 @@ export class LookupCache {
   }
 
   /**
-   * Returns a string that changes when an entry or an endpoint in the lookup changes. A change of only a load or the
-   * revision does not change the string. Returns undefined when the name does not exist. Does not restart guarantees.
+   * Returns a string that changes when an entry or an endpoint in the lookup changes. A new load or a new revision
+   * alone does not change the string. Returns undefined when the name does not exist. Does not restart guarantees.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
@@ -133,7 +133,7 @@ export class LookupCache {
     const addStep = (stepName: string, entryName: string): void => {
       const entry = state.entries.get(entryName);
       if (entry === undefined) return;
-      // An entry can be on the path twice: for a directory identifier, and at the end of the path.
+      // An entry can be on the path twice: as the directory of an identifier, and at the end of the path.
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
@@ -148,8 +148,9 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // A directory without an entry is not cached, because the lookup depends on the names below the directory. A frozen
-    // entry is not cached, because the guarantee of the entry shrinks with time.
+    // The lookup of a directory without an entry is not cached, because the lookup depends on the names below the
+    // directory. A lookup with a frozen entry is not cached, because the remaining guarantee of the entry shrinks with
+    // time.
     if (record !== undefined && !this.#hasFrozen(entries)) this.#store(name, lookup);
     return lookup;
   }
@@ -181,8 +182,8 @@ export class LookupCache {
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
-    // A client must not use a frozen entry beyond the guarantee of the entry. Without a frozen entry, the TTL is only a
-    // hint.
+    // A client must not use a frozen entry after the guarantee of the entry has ended, so the TTL is not longer than
+    // the guarantee. Without a frozen entry, the TTL is only a hint.
     const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {
       head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}],"revision":"`,

@@ -26,8 +26,8 @@ interface ScannedName {
 }
 
 /**
- * Yields the names after `after` that may match a glob, in order. `matches` states whether the name matches.
- * Includes directories without an entry, except for a glob that ends with `**`.
+ * Yields, in order, names after `after`, including all names that match a glob. `matches` states whether a name
+ * matches. Also yields directories without an entry, unless the glob ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -47,7 +47,8 @@ export function* scanNames(
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If only the last segment is a wildcard, the number of segments decides whether a name in range matches.
+  // If the only wildcard is `*` or `**` as the last segment, the number of segments decides whether a name in range
+  // matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -70,7 +71,8 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has too many segments to match. All names below the ancestor that has `depth` segments are skipped.
+      // The name has too many segments to match. The name has an ancestor with `depth` segments. All names below this
+      // ancestor are skipped.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;

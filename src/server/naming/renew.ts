@@ -16,7 +16,7 @@ export interface RenewDependencies {
 
 /**
  * Renews leases. Renewals are not saved in the store. A result is `renewed`, `lost` (the endpoint must register again)
- * or `fenced` (the registration was superseded or withdrawn). A renewal may contain the name that the service had
+ * or `fenced` (the registration was superseded or withdrawn). A renewal may still contain the name that the service had
  * before a move.
  *
  * @see [C5.6](../../../docs/guarantees.md#c5-6)

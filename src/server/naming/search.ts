@@ -6,12 +6,11 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds endpoints in the services whose names match a glob. Each endpoint has every zone, host, version and attribute
- * value of `filter`.
+ * Finds endpoints in the services whose names match a glob. Each returned endpoint has all values in `filter`.
  *
  * @param text - glob
- *
- * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
+ * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint
  * @see [Naming N7](../../../docs/background.md#n7)
  */
 export function searchEndpoints(
@@ -35,7 +34,7 @@ export function searchEndpoints(
     if (entries.length >= limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `More than ${limits.maxBatch} services with a matching endpoint match ${text}; search with a narrower glob`,
+        `More than ${limits.maxBatch} services that match ${text} have a matching endpoint; search with a narrower glob`,
       );
     entries.push({ name, endpoints });
   }

@@ -114,7 +114,7 @@ class LevelDbStore implements Store {
       // The changes may or may not be on disk. Every later write must fail until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,
+        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free space on the disk or repair it, then restart the server`,
         { cause: error },
       );
       throw this.#failure;

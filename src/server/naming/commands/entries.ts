@@ -88,7 +88,7 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
 }
 
 /**
- * Creates the error for a change of an entry before the guarantee of the entry has ended.
+ * Creates the error for a change that is requested before the guarantee of the entry has ended.
  *
  * @param remainingMs - time until the entry may change, in ms
  * @param isFrozen - whether an earlier change of the entry is scheduled for the end of the guarantee
@@ -106,9 +106,9 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry, at once if the guarantee of the entry has ended. During the guarantee, the change is
- * rejected. With `whenExpired`, the change is instead scheduled for the end of the guarantee. While a change is
- * scheduled, the entry is frozen: every other change is rejected.
+ * Replaces the record of an entry. If the guarantee of the entry has ended, the change applies at once. Otherwise the
+ * change is rejected, or with `whenExpired` scheduled for the end of the guarantee. While a change is scheduled, the
+ * entry is frozen, and every other change is rejected.
  */
 function replaceEntry(
   name: string,

@@ -1,9 +1,10 @@
 /**
- * Epochs and fences. A service name assigns each epoch to one registration only. When an instance is removed, the last
- * epoch of the instance is kept as a fence. Delayed requests with an older epoch are then rejected.
+ * Epochs and fences. A service name assigns no epoch twice. When an instance is removed, its last epoch is stored as a
+ * fence. The fence rejects delayed requests of this instance with an older epoch.
  *
- * A name keeps at most 256 fences. When a fence is dropped, the floor of the epoch counter rises to the epoch of the
- * fence. An instance without a fence must register with an epoch above the floor, or with a launch ticket.
+ * A name stores at most 256 fences. When a fence is dropped, the floor of the epoch counter of the name rises to the
+ * epoch of this fence. An instance that has no registration, no fence and no launch ticket can request only an epoch
+ * above the floor.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -14,7 +15,7 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
 const maxFences = 256;
 
-/** Highest epoch that a request may contain. The registry can still assign higher epochs. */
+/** Highest epoch that a request may contain. The registry itself can assign higher epochs. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
@@ -42,14 +43,14 @@ export function assignEpoch(
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { ...counter, epoch: Math.max(epoch, counter.epoch) } });
-  // The fence is no longer needed: from now on the registration keeps the last epoch of the instance.
+  // The fence is no longer needed, because the new registration contains the last epoch of the instance.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, changes };
 }
 
 /**
- * Returns changes that add a fence for each removed instance. With more than 256 fences, the changes also drop the
- * oldest fences.
+ * Returns changes that add a fence for each removed instance. If the name then has more than 256 fences, the changes
+ * also drop the oldest fences.
  */
 export function fenceOff(
   view: NamingView,
@@ -76,8 +77,8 @@ export function fenceOff(
 }
 
 /**
- * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names, so a name that
- * is created again assigns no epoch twice.
+ * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names. A name that is
+ * created again therefore assigns no epoch twice.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };

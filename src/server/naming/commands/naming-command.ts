@@ -17,7 +17,7 @@ import type { StateChange } from '../state/records.js';
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
-  /** `id` is the identifier for a new directory. */
+  /** If the directory is new, `id` becomes its identifier. */
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
@@ -35,7 +35,9 @@ export type NamingCommand =
 /** Builds a command right before the command is planned. Returns undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
 
-/** Refers to one registration. A command skips the endpoint when the current epoch of the endpoint is not `epoch`. */
+/**
+ * Identifies one registration of an endpoint. Commands skip an endpoint that has since registered with another epoch.
+ */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
@@ -47,7 +49,7 @@ export interface StatusChange extends EndpointRef {
 }
 
 export interface PlanContext {
-  /** Returns the time until the entry at a name may change, in ms; 0 when the entry may change now. */
+  /** Returns the time until the entry at a name may change, in ms; 0 when the entry may change at once. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
@@ -55,12 +57,12 @@ export interface PlanContext {
 }
 
 export interface Plan {
-  /** In order; empty when the state already is as requested. */
+  /** Changes, in the order in which they are applied. Empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
   /** Time until the change applies, in ms; 0 when the change applies at once. */
   readonly appliesInMs: number;
   readonly epoch?: number;
-  /** Changed name, after links are resolved. */
+  /** Name that the command changes, after the links in the requested name were followed. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;

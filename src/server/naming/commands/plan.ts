@@ -11,7 +11,7 @@ import { setStatuses } from './set-status.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Plans one command and applies nothing. The plan depends only on the records, the command and the context.
+ * Returns the changes of a command without applying them. The result depends only on `view`, `command` and `context`.
  *
  * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
  */

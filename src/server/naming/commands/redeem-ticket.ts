@@ -27,7 +27,7 @@ export function redeemTicket(
       'TICKET_REFUSED',
       `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance or epoch; start the service again`,
     );
-  // A ticket for the old name of a moved service stays valid, because the move makes the old name a link.
+  // A ticket for the old name of a moved service stays valid, because the old name is now a link to the new name.
   if (record.name !== canonical && tryResolveLinks(view, record.name)?.canonical !== canonical)
     throw new ClerkError(
       'NAME_MISMATCH',

@@ -63,7 +63,10 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
   };
 }
 
-/** Applies the pending change of an entry whose guarantee has ended. A service that has endpoints again does not expire. */
+/**
+ * Applies the pending change of an entry whose guarantee has ended. A service that has an endpoint again is not removed
+ * by `expire`.
+ */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;
   switch (pending?.kind) {
@@ -79,8 +82,9 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Returns the changes that remove all records of `names`. The epoch floor of the registry rises to the highest epoch of
- * `names`. A name that is created again thus assigns no epoch a second time.
+ * Returns the changes that remove the entries at `names` with their endpoints, fences and counters. The epoch floor of
+ * the registry rises to the highest epoch of these names. If a removed name is created again, the name therefore never
+ * assigns an epoch a second time.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

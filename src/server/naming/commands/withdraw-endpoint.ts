@@ -10,9 +10,9 @@ import { fenceOff, supersededError } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. With `now`, the endpoint is removed at once. Without `now`, the endpoint drains until clients
- * no longer use earlier lookups. If the lease of the endpoint has already expired, a fence prevents a new registration
- * with `request.epoch`.
+ * Withdraws an endpoint. With `now`, the endpoint is removed at once. Without `now`, the endpoint drains until no
+ * client uses a lookup from before the withdrawal. If the endpoint is no longer registered, a fence prevents a new
+ * registration with `request.epoch`.
  */
 export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;
@@ -30,7 +30,7 @@ export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   if (current.epoch < epoch)
     throw new ClerkError(
       'FORBIDDEN',
-      `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}; got ${epoch}, with which this instance has never registered`,
+      `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}, the epoch of its registration; got ${epoch}`,
     );
   if (request.now === true)
     return {

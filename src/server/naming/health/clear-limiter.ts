@@ -9,10 +9,10 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After the first clear, the next clear is allowed after
- * 10 s. This interval doubles, up to 5 min, when the next clear comes less than 5 min after the end of the interval.
- * Thus an endpoint that was stalled once is used again at once. An endpoint that runs but cannot be reached stays
- * suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After a clear, the next clear is allowed when an
+ * interval of 10 s has passed. If the next clear comes within 5 min after the interval, the next interval is twice as
+ * long, up to 5 min. Otherwise the next interval is 10 s again. An endpoint that was stalled once is therefore used
+ * again at once. An endpoint that renews its lease but cannot be reached stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();

@@ -9,9 +9,12 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Time, in ms, for further reports after one client has reported an endpoint unreachable. */
+/** Length of a review, in ms. A review gives the other clients of an endpoint time to report. */
 const reviewMs = 2_000;
-/** Shortest time that a published status stays unchanged, in ms. Limits the watch events of an unstable endpoint. */
+/**
+ * Shortest time between two changes of the status of an endpoint, in ms. Limits the watch events of an unstable
+ * endpoint.
+ */
 const minStatusMs = 2_000;
 
 export interface ConsensusDependencies {
@@ -32,7 +35,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** Review of an endpoint that clients report unreachable or whose renewal is overdue. */
+/** State of an endpoint whose renewal is overdue or that a client reports unreachable. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -40,16 +43,16 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** Published status, or the status about to be published. */
+  /** Status that was decided last. The status may not be published yet. */
   status: EndpointStatus;
 }
 
 /**
- * Decides the status of each endpoint, which is the same for all clients, from the reports of clients and the renewals
- * of the endpoint. An `unreachable` report starts a review of 2 s, in which all clients that use the endpoint are asked
- * for reports. Afterwards the endpoint is suspect while more than half of the principals with a report vote
- * `unreachable`. An endpoint whose renewal is overdue is suspect without a review. Reports and statuses are in memory
- * only.
+ * Decides the status of each endpoint from the reports of clients and the renewals of the endpoint. All clients get the
+ * same status. An `unreachable` report starts a review of 2 s. During the review, lookups ask all clients of the
+ * service for reports on the endpoint. After the review, the endpoint is suspect while more than half of the principals
+ * with a report vote `unreachable`. An endpoint whose renewal is overdue is suspect without a review. Reports and
+ * statuses are in memory only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -64,7 +67,7 @@ export class HealthConsensus {
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
-  /** Reviews whose new status is not submitted yet. */
+  /** Reviews with a new status that was not yet submitted to the committer. */
   readonly #unpublished = new Set<EndpointReview>();
   #isPublishing = false;
   #timer: Timer | undefined;
@@ -83,8 +86,9 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the verdicts of a client. Ignores a verdict on an unknown endpoint, a draining endpoint or another epoch. A
-   * principal with `maxReportsPerPrincipal` stored reports can change these reports, but add none.
+   * Counts the verdicts in a report of a client. Ignores a verdict on an unknown endpoint, a draining endpoint or
+   * another epoch. A principal with `maxReportsPerPrincipal` stored reports can change these reports, but cannot add
+   * another report.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -97,7 +101,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Called with registrations that have missed two renewals. */
+  /** Called with the registrations whose renewals have become overdue. */
   onRenewalOverdue(registrations: readonly Registration[]): void {
     for (const registration of registrations) {
       const review = this.#reviews.get(registration) ?? this.#startReview(registration);
@@ -119,7 +123,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Called when an endpoint has registered again or started to drain. */
+  /** Called when an endpoint has registered, or has started to drain. */
   onRegistered(registration: Registration): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -134,7 +138,7 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The status was decided for a registration that was replaced while the status was written. A review decides again.
+    // The endpoint has registered again while this status was being written. A review decides the status again.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -216,7 +220,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // After `minStatusMs`, the review is evaluated again.
+      // The change must wait until the hold ends. Then the review is evaluated again.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -241,7 +245,8 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // A command that was never planned was rejected: the store cannot be written, so nothing more is published.
+      // A command that was not planned was rejected. The store cannot be written or the server closes, so nothing more
+      // is published.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -274,8 +279,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds are handled before deadlines. If both are due, `reviewing` is published, and the hold of `reviewing` delays
-    // `suspect`.
+    // If a hold and a review of an endpoint end at once, the hold is handled first. The endpoint then becomes
+    // `reviewing`, and the hold of `reviewing` delays `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

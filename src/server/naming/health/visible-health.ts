@@ -18,7 +18,10 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** Returns the health that lookups show for the endpoints of a service. Takes constant time while all are healthy. */
+/**
+ * Returns the health that lookups show for the endpoints of a service. Takes constant time while all endpoints are
+ * healthy.
+ */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();

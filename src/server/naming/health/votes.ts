@@ -4,7 +4,7 @@ export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
  * The votes on one endpoint. Each principal has one vote: the verdict of most of its clients. A principal whose clients
- * are tied has no vote. A principal gains no votes by running more clients or inventing client ids.
+ * are tied has no vote. More clients, or invented client ids, give a principal no additional vote.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */

@@ -1,8 +1,6 @@
 /** Index of registrations by address. @see [DEC C12](../../../../docs/background.md#arch-c12) */
 export class AddressIndex<T extends object> {
-  /**
-   * The owner of each address. Only an address with several owners has a set, because most addresses have one owner.
-   */
+  /** The owners of each address. An address with one owner has no set, because most addresses have one owner. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

@@ -2,15 +2,15 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** An existing name in memory. Only `record` is saved in the store. */
+/** The state in memory of an existing name. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
   /** Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never. */
   lastServedAt: number;
-  /** Becomes another unique number with every change that lookups show; −1 once the name is removed. */
+  /** Unique number that is replaced at every change that lookups show; −1 after the name is removed. */
   version: number;
-  /** Undefined when the name never had a registration. */
+  /** Undefined until the name gets its first registration, fence or epoch counter. */
   service: ServiceRegistrations | undefined;
 }
 
@@ -37,11 +37,11 @@ export interface Registration {
   leaseSlot: number;
   /** Whether the removal of the registration is being written to the store. Renewals then fail. */
   isRemovalPending: boolean;
-  /** Status by health reports and lease. Lookups may show another status; see `visibleHealth`. */
+  /** Status that `HealthConsensus` has decided. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;
 }
 
-/** Lets leases and health reviews follow the applied changes. */
+/** Receives the applied changes of registrations, for the leases and the health reviews. */
 export interface StateObserver {
   /** Called when an endpoint has registered, has registered again, or begins to drain. */
   readonly onRegistered: (registration: Registration) => void;

@@ -14,8 +14,8 @@ interface Quota {
 }
 
 /**
- * The saved state in memory, with the indexes that lookups need. A change is applied only after the change is saved in
- * the store. The times of leases and guarantees are in memory only.
+ * The stored records in memory, with the indexes that lookups need. A change is applied here only after the store has
+ * saved the change. The times of leases and guarantees are not stored.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -36,7 +36,7 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /** Loads the records of a store, in any order. Every guarantee starts at `lastServedAt`. */
+  /** Loads the records of a store, in any order. Every entry counts as looked up at `lastServedAt`. */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -172,7 +172,8 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A move adds the directory at its new name before the old entry is removed. The new name keeps the identifier.
+    // A move adds the directory at its new name before the old entry is removed. The identifier then already belongs to
+    // the new name.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -193,7 +194,8 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // The status was decided for the old registration. An endpoint that drains, or has a new epoch or name, is healthy.
+    // The status belongs to the old registration. If the endpoint drains, or has a new epoch or name, the status
+    // becomes healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);

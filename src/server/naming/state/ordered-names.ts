@@ -1,6 +1,9 @@
 import { compareNames } from '../../../core/name.js';
 
-/** Returns a string that sorts after `name` and all names below `name`, and before every other later name. */
+/**
+ * Returns a string that sorts after `name` and all names below `name`, and before every other name that sorts after
+ * `name`.
+ */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }
@@ -9,15 +12,15 @@ export function endOfSubtree(name: string): string {
 const chunkLength = 512;
 
 /**
- * A sorted set of names in chunks, with operations in O(log n). Since `/` sorts before every other character of a
- * segment, a name is directly followed by all names below that name.
+ * A sorted set of names in chunks. Binary searches find the chunk and the position of a name. `/` sorts before every
+ * character of a segment, so all names below a name directly follow that name.
  */
 export class OrderedNames {
   #chunks: string[][] = [];
   /** Incremented by every change. An iteration that sees a new version searches for its last name again. */
   #version = 0;
 
-  /** The set must not contain the name. */
+  /** Adds a name that the set does not contain. */
   add(name: string): void {
     this.#version++;
     const last = this.#chunks.at(-1);
@@ -29,8 +32,8 @@ export class OrderedNames {
     const chunk = this.#chunks[at] as string[];
     chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
-    // If the new name is the last of all names, only this name is split off. Chunks thus stay full when names are added
-    // in order.
+    // If the new name is the last of all names, only this name is split off. Chunks therefore stay full when names are
+    // added in order.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;
     this.#chunks.splice(at, 1, chunk.slice(0, cut), chunk.slice(cut));
   }
@@ -46,7 +49,10 @@ export class OrderedNames {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** Iterates from `start` on, or after `start` if `exclusive`. The set may change during the iteration. */
+  /**
+   * Yields the names from `start` on, in order. If `exclusive`, omits `start` itself. The set may change during the
+   * iteration.
+   */
   *from(start: string, exclusive = false): IterableIterator<string> {
     let at = 0;
     let index = 0;
@@ -78,7 +84,10 @@ export class OrderedNames {
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));
   }
 
-  /** Returns the index of the first chunk whose last name is not before `name`, or the number of chunks. */
+  /**
+   * Returns the index of the first chunk whose last name is not before `name`. If all names are before `name`, returns
+   * the number of chunks.
+   */
   #chunkIndexOf(name: string): number {
     return lowerBound(this.#chunks.length, (at) => this.#chunks[at]?.at(-1) as string, name);
   }
@@ -88,7 +97,10 @@ function indexIn(chunk: readonly string[], name: string): number {
   return lowerBound(chunk.length, (at) => chunk[at] as string, name);
 }
 
-/** Binary search: returns the first index whose name is not before `name`, or `length`. */
+/**
+ * Binary search: returns the first index whose name is not before `name`. If all names are before `name`, returns
+ * `length`.
+ */
 function lowerBound(length: number, nameAt: (index: number) => string, name: string): number {
   let low = 0;
   let high = length;

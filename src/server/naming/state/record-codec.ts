@@ -10,7 +10,7 @@ import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** Version of the stored form, kept under `storeKeys.format`. */
+/** Version of the stored form. The store has this number under the key `storeKeys.format`. */
 export const formatVersion = 1;
 
 export const storeKeys = Object.freeze({
@@ -51,7 +51,7 @@ export function encodeEndpoint(principal: string, endpoint: EndpointMessage): st
 }
 
 /**
- * Returns the part of a stored registration that lookups show, without parsing the JSON. The first `"endpoint":` is the
+ * Returns the JSON of the endpoint in a stored registration, without parsing the JSON. The first `"endpoint":` is the
  * key, because the JSON of the principal contains no unescaped quotes.
  */
 export function endpointJson(recordJson: string): string {
@@ -135,7 +135,7 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/** Returns one shared object for equal counters. Rare counters are not shared. */
+/** Returns one shared object for equal counters. Only counters with an epoch up to 100 and floor 0 are shared. */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.floor !== 0 || counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });

@@ -50,13 +50,13 @@ export type PendingChange =
   /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/** A registered endpoint. `json` is kept because lookups, which show the JSON, are far more frequent than commands. */
+/** A registered endpoint. Lookups copy the endpoint from `json`, so a lookup encodes no endpoint. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
-  /** Principal in whose quota the endpoint counts. */
+  /** Principal whose quota includes the endpoint. */
   readonly principal: string;
   readonly addresses: readonly string[];
   /** Stored value of the record; see `endpointJson`. */
@@ -105,7 +105,7 @@ export type StateChange =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
-  /** Not stored. The change still increments the revision, so that watches deliver changes in order. */
+  /** Not stored. The change nevertheless increments the revision, because watches order all changes by revision. */
   | {
       readonly kind: 'status';
       readonly name: string;
@@ -113,5 +113,5 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Raises the epoch floor to the highest epoch of all removed names. */
+  /** Sets the epoch floor, which is the highest epoch of all removed names. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number };

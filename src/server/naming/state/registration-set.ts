@@ -1,7 +1,10 @@
 /** A set with at most this number of registrations has no index by id. */
 const indexThreshold = 16;
 
-/** The registrations of one service, in order of arrival. Most services have few registrations, so an index is rare. */
+/**
+ * The registrations of one service, in order of arrival. Only a large set has an index by id, because most services
+ * have few registrations.
+ */
 export class RegistrationSet<T extends { readonly id: string }> {
   #list: T[] | undefined;
   #byId: Map<string, T> | undefined;

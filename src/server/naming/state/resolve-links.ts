@@ -28,8 +28,8 @@ interface LinkHop {
  * Follows the links in a name, including a link at the end of the name. A directory identifier at the start of a name
  * or a link target is replaced with the current name of the directory. At most 16 links are followed.
  *
- * @param onPrefix - called, in order, with the name of every entry that is read; for a directory identifier, with `/`
- *   and the identifier; the result depends only on these entries
+ * @param onPrefix - called, in order, with each prefix at which an entry is looked for; for a directory identifier,
+ *   called with `/` and the identifier; the result depends only on the entries at these prefixes
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  */
@@ -55,7 +55,7 @@ export function tryResolveLinks(
   }
 }
 
-/** Follows the links in a name, except a link at the end of the name. A command can thus change the link itself. */
+/** Follows the links in a name, except a link at the end of the name. Commands that change a link use this function. */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }
@@ -92,7 +92,10 @@ function followLinks(
   );
 }
 
-/** Returns the prefix of a name that is a link, and the target of the link; undefined when no prefix is a link. */
+/**
+ * Returns the shortest prefix of a name that is a link, and the target of this link; undefined when no prefix is a
+ * link.
+ */
 function findLink(
   source: LinkSource,
   name: string,

@@ -1,7 +1,13 @@
-/** When the log has more than twice this number of changes, only the last changes, up to this number, are kept. */
+/**
+ * When the log has more than twice this number of changes, the oldest changes are dropped until at most this number is
+ * left.
+ */
 const maxNames = 16_384;
 
-/** Log of the last changes of names. A watch whose connection broke resumes from the log without a full snapshot. */
+/**
+ * Log of the last changes of names. A client whose watch was interrupted gets the missed changes from the log, without
+ * a full snapshot.
+ */
 export class ChangeLog {
   /** The log contains every change after this revision. */
   #oldestRevision: number;
@@ -16,7 +22,7 @@ export class ChangeLog {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // Only whole batches stay in the log.
+    // If a batch was dropped in part, the rest of the batch is also dropped.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }

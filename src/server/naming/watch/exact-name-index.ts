@@ -56,7 +56,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the names without wildcards in `globs` whose lookup may depend on a name in `changed`. */
+  /** Returns each name in `globs` without wildcards, if the lookup of the name may depend on a name in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -76,8 +76,8 @@ export class ExactNameIndex<Watch> {
   }
 
   /**
-   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. An ancestor without an
-   * entry exists only while names below the ancestor exist.
+   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. Ancestors count
+   * because an ancestor without an entry exists only while names below the ancestor exist.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

@@ -19,9 +19,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. Once a batch is saved, each watch receives one event for each changed name of the watch. The event
- * has the current state of the name. Within one incarnation a watch misses no change. If the changes since an
- * interruption are no longer known, the watch receives `resync` and a full snapshot.
+ * All open watches. After a batch is saved, each watch receives one event for each changed name of the watch. The event
+ * has the current state of the name. Within one incarnation, a watch misses no change. If the missed changes of a
+ * resumed watch are no longer known, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -103,8 +103,8 @@ export class WatchHub {
   }
 
   /**
-   * Returns the names of a watch that changed after the revision at which the watch resumes. Returns undefined when the
-   * watch needs a full snapshot.
+   * Returns the names of a resumed watch that changed after the revision in `since`. Returns undefined when the watch
+   * needs a full snapshot.
    */
   #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
@@ -127,8 +127,9 @@ export class WatchHub {
   }
 
   /**
-   * Returns what a watch shows of a name; undefined when the name does not exist. A link that only matches a glob is
-   * shown as the link itself. Every other name is shown as the lookup of the name.
+   * Returns the entry that a watch sends for a name; undefined when the name does not exist. If a glob of the watch
+   * matches a link, the entry is the link itself. For every other name, the entry is the response to a lookup of the
+   * name.
    */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;

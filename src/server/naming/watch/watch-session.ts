@@ -7,7 +7,7 @@ import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
 import type { ExactNameIndex } from './exact-name-index.js';
 
-/** Maximum number of snapshot events that are sent in one go, before other work gets a turn. */
+/** Maximum number of snapshot events that are sent before other work of this process runs. */
 const sliceSize = 128;
 
 export interface WatchedName {
@@ -26,26 +26,32 @@ export interface WatchContext {
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
 }
 
-/** A snapshot that is queued or being sent: the current state of everything in `globs`, then a `current` event. */
+/**
+ * A snapshot that is queued or being sent: `leadingEvents`, the current state of each of `names`, then a `current`
+ * event.
+ */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
-  /** Revision of each event of the snapshot except `current`; undefined for the revision of the previous event. */
+  /**
+   * Revision of each event of the snapshot except `current`. If undefined, each event has the revision of the previous
+   * event.
+   */
   readonly revisionDuring: number | undefined;
   /**
-   * Revision of the `current` event if names have changed during the snapshot; undefined for the revision of the
-   * previous event. If no names have changed, the `current` event has the latest revision.
+   * Revision of the `current` event, if a watched name has changed during the snapshot. If undefined, `current` has the
+   * revision of the previous event. If no watched name has changed, `current` has the latest revision.
    */
   readonly revisionAfter: number | 'latest' | undefined;
 }
 
 /**
- * One open watch. Changes that arrive during a snapshot are deferred to the end of the snapshot. Then each changed name
- * is sent once.
+ * One open watch. Changes during a snapshot are deferred to the end of the snapshot. Then each changed name is sent
+ * once.
  *
- * Only the last event of a batch carries the revision of the batch, so a client never resumes inside a batch. A client
- * that resumes may receive events twice, but misses none.
+ * Only the last event of a batch carries the revision of the batch. A client that was interrupted during a batch
+ * therefore receives the whole batch again, and misses no event.
  */
 export class WatchSession {
   readonly id: string;
@@ -125,7 +131,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes names and globs. Sends a snapshot of everything in `add`. */
+  /** Adds and removes names and globs. Sends a snapshot of all names that `add` contains or matches. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -243,7 +249,7 @@ export class WatchSession {
 
   /** Ends a snapshot and sends `current`. Returns false when another snapshot follows. */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync has discarded this snapshot.
+    // If another snapshot is first, a resync has discarded this snapshot.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
