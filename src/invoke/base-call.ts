@@ -9,6 +9,7 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext } from './call-context.js';
 import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
 import { abortedError, deadlineError, withCallDetails } from './call-errors.js';
+import { codeOf } from './classify-error.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import type { RetryBudget } from './retry-budget.js';
 import { RetryState, type RetriedCall } from './retry-state.js';
@@ -205,6 +206,13 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     if (attempt.isRecorded) return;
     attempt.isRecorded = true;
     this.failover.retry.record(attempt, verdict, code, durationMs, error);
+  }
+
+  /** Ends an attempt that has failed, and records its outcome. */
+  protected endFailed(attempt: A, verdict: Verdict, error: unknown, now: number): void {
+    this.record(attempt, verdict, codeOf(error), now - attempt.startedAt, error);
+    this.endAttempt(attempt);
+    this.untrack(attempt);
   }
 
   /** Ends the call with an error. */

@@ -4,6 +4,7 @@
  */
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
+import type { CallAttempt } from './call-attempt.js';
 import { hasCode } from './classify-error.js';
 
 /** `DEADLINE_EXCEEDED`: the deadline of the call has passed. */
@@ -16,6 +17,14 @@ export function deadlineError(log: AttemptLog): ClerkError {
     `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }`,
+  );
+}
+
+/** `DEADLINE_EXCEEDED` of one attempt: the endpoint has not responded in time. */
+export function noResponseError({ candidate, startedAt }: CallAttempt, now: number): ClerkError {
+  return new ClerkError(
+    'DEADLINE_EXCEEDED',
+    `Endpoint ${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
   );
 }
 

@@ -3,7 +3,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Stage } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
-import { codeOf } from './classify-error.js';
+import { reportPick } from './call-events.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallAttempt } from './call-attempt.js';
 import { AsyncCall, type AsyncCallOptions } from './async-call.js';
@@ -87,22 +87,16 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
   }
 
   protected proceed(candidate: ConnectedCandidate): void {
-    const now = this.context.clock.now();
-    this.budget.deposit(now);
-    this.send(candidate, this.picker.policyName, now, false);
+    this.sendFirst(candidate, this.context.clock.now());
   }
 
-  protected send(
+  protected startAttempt(
     candidate: ConnectedCandidate,
     pickReason: string,
     now: number,
     hasReservedRetry: boolean,
   ): void {
     const { context } = this;
-    if (this.settled) {
-      if (hasReservedRetry) this.budget.refund();
-      return;
-    }
     if (hasReservedRetry) this.budget.spent(now);
     const number = ++this.attemptCount;
     // Only the deadline of the call limits the attempt of a 'once' call, since no other attempt may replace it.
@@ -112,13 +106,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     this.failover.inFlight.push(attempt);
     this.attempt = attempt;
     this.arm(now);
-    if (context.reporter.hasListeners('picked'))
-      context.reporter.emit('picked', {
-        name: context.name,
-        endpoint: candidate.endpoint.id,
-        pickReason,
-        attempt: number,
-      });
+    reportPick(context, attempt);
     // A listener of the event may have aborted the call.
     if (attempt.ended) return;
     // Calls the function synchronously, so that the recorded stage `sent` is correct even if the caller aborts the call
@@ -167,9 +155,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const evidence = isSystemError(thrown) ? 'reset' : this.#failsElsewhere(attempt) ? 'repeated' : 'failure';
     context.health.attemptFailed(candidate, evidence, startedAt, now);
-    this.record(attempt, 'failure', codeOf(thrown), now - startedAt, thrown);
-    this.endAttempt(attempt);
-    this.untrack(attempt);
+    this.endFailed(attempt, 'failure', thrown, now);
     attempt.abortController.abort(error);
     const event = { type: 'failure', attempt: this.factsOf(attempt), cause: 'network' } as const;
     this.carryOut(this.decide(event, now), now, undefined, error);

@@ -1,7 +1,6 @@
 import { BaseCall, trialTimeoutMs } from './base-call.js';
 import type { CallAttempt } from './call-attempt.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
-import { ClerkError } from '../core/errors.js';
 import {
   decide,
   type AttemptFacts,
@@ -10,7 +9,8 @@ import {
   type CallFacts,
   type Settlement,
 } from './call-decision.js';
-import { deadlineError, outcomeUnknownError } from './call-errors.js';
+import { deadlineError, noResponseError, outcomeUnknownError } from './call-errors.js';
+import { reportFailover } from './call-events.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
@@ -28,11 +28,8 @@ const maxRefreshAgeMs = 10;
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
-  /**
-   * Starts an attempt and adds it to the attempts in flight. Starts no attempt if the call is settled: a policy or an
-   * event listener of the application may have aborted the call just before.
-   */
-  protected abstract send(
+  /** Starts an attempt and adds it to the attempts in flight. */
+  protected abstract startAttempt(
     candidate: ConnectedCandidate,
     pickReason: string,
     now: number,
@@ -61,6 +58,26 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     for (const attempt of [...state.inFlight])
       if (!attempt.ended && now >= attempt.checkAt) this.#check(attempt, now);
     this.arm(now);
+  }
+
+  /** Starts the first attempt. */
+  protected sendFirst(candidate: ConnectedCandidate, now: number): void {
+    this.budget.deposit(now);
+    this.send(candidate, this.picker.policyName, now, false);
+  }
+
+  /**
+   * Starts an attempt. Starts no attempt if the call is settled: a policy or an event listener of the application may
+   * have aborted the call just before.
+   */
+  protected send(
+    candidate: ConnectedCandidate,
+    pickReason: string,
+    now: number,
+    hasReservedRetry: boolean,
+  ): void {
+    if (!this.settled) this.startAttempt(candidate, pickReason, now, hasReservedRetry);
+    else if (hasReservedRetry) this.budget.refund();
   }
 
   /**
@@ -294,25 +311,11 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     try {
       const candidate = await retry.nextCandidate();
       if (this.settled) return;
-      this.#reportFailover(candidate);
+      reportFailover(this.context, retry, candidate);
       this.send(candidate, 'failover', this.context.clock.now(), retry.takeReservedRetry());
     } catch (error) {
       // No attempt got a better response, so the deferred response is delivered.
       if (!this.settled && !this.settleDeferred()) this.fail(error);
     }
   }
-
-  #reportFailover(to: ConnectedCandidate): void {
-    const { name, reporter } = this.context;
-    const outcome = this.failover.retry.outcomes.at(-1);
-    if (outcome && reporter.hasListeners('failover'))
-      reporter.emit('failover', { name, from: outcome.endpoint, to: to.endpoint.id, outcome });
-  }
-}
-
-function noResponseError({ candidate, startedAt }: CallAttempt, now: number): ClerkError {
-  return new ClerkError(
-    'DEADLINE_EXCEEDED',
-    `Endpoint ${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
-  );
 }

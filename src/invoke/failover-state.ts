@@ -24,6 +24,22 @@ export class FailoverState<A extends CallAttempt> {
     this.inFlight = attempt === undefined ? [] : [attempt];
   }
 
+  /**
+   * Called before `attempt`, for which no retry is reserved, writes its request. If another request of the call has been
+   * sent, spends a retry of the budget.
+   *
+   * @returns false if the budget allows no retry; the request must then not be written
+   */
+  payForSecondRequest(attempt: A, now: number): boolean {
+    const { retry, inFlight } = this;
+    const isSecond =
+      retry.execution !== 'none' || inFlight.some((other) => other !== attempt && other.stage !== 'waiting');
+    if (!isSecond || retry.takeFreeSend()) return true;
+    if (!retry.tryReserve(now)) return false;
+    retry.call.budget.spent(now);
+    return true;
+  }
+
   /** Puts `replacement`, a redialed copy, in the place of `attempt`. */
   replace(attempt: A, replacement: A): void {
     const index = this.inFlight.indexOf(attempt);

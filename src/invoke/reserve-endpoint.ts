@@ -38,7 +38,7 @@ class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
     return undefined;
   }
 
-  protected send(): void {
+  protected startAttempt(): void {
     // Never called, since no attempt can fail or be late.
   }
 

@@ -1,0 +1,42 @@
+import { isClerkError } from '../core/errors.js';
+import { AbandonedError, type Attempt } from './attempt.js';
+import type { AttemptLog } from './attempt-log.js';
+import type { FailureCause } from './call-decision.js';
+import { classifyError, wrapCallerError, type ErrorClass } from './classify-error.js';
+
+/** What the error of an attempt means for its call and for its endpoint. */
+export interface AttemptFailure extends ErrorClass {
+  readonly cause: FailureCause;
+}
+
+/** Classifies the error of an attempt that did not come from the request body. */
+export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
+  if (isRemoved(attempt, error)) return { cause: 'removed' };
+  const errorClass = classifyError(error, attempt);
+  return { ...errorClass, cause: causeOf(errorClass) };
+}
+
+/** Returns the error that the caller receives if the failure of the attempt ends the call. */
+export function callErrorOf(
+  { endsCall }: AttemptFailure,
+  error: Error,
+  { stage }: Attempt,
+  log: AttemptLog,
+): Error {
+  if (endsCall === undefined) return error;
+  return wrapCallerError(endsCall, log.context.name, error, {
+    execution: stage === 'answered' ? 'done' : log.execution,
+    outcomes: log.outcomes,
+  });
+}
+
+/** Whether the request was not sent because the channel was closed or the retry budget allowed no retry. */
+function isRemoved({ stage }: Attempt, error: Error): boolean {
+  const isClosed = isClerkError(error) && error.code === 'CLERK_CLOSED';
+  return (stage === 'waiting' && isClosed) || error instanceof AbandonedError;
+}
+
+function causeOf({ endsCall }: ErrorClass): FailureCause {
+  if (endsCall === undefined) return 'network';
+  return endsCall === 'RESPONSE_INVALID' ? 'invalid-response' : 'caller';
+}

@@ -1,0 +1,45 @@
+import type { Outcome } from '../core/outcome.js';
+import { orcaFromHeaders } from '../protocol/orca.js';
+import type { Attempt } from './attempt.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
+import type { CallContext } from './call-context.js';
+import { isFailureStatus } from './classify-error.js';
+
+/**
+ * Reports the latency, status and load of a response to health, and the latency to the attempt timeout of its route
+ * class. A stall of this process does not count as latency.
+ *
+ * @param earlier - outcomes of the earlier attempts of the call
+ */
+export function reportResponse(
+  attempt: Attempt,
+  statusCode: number,
+  headers: Buffer[],
+  { health, wheel }: CallContext,
+  attemptTimeout: AttemptTimeout,
+  earlier: readonly Outcome[],
+  now: number,
+): void {
+  const { startedAt, sentAt, candidate } = attempt;
+  const { stalls } = wheel;
+  const stalledMs = stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0;
+  const latencyMs = now - startedAt - stalledMs;
+  attempt.stage = 'answered';
+  attempt.statusCode = statusCode;
+  attempt.latencyMs = latencyMs;
+  health.attemptHeld(candidate);
+  attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
+  if (!isFailureStatus(statusCode))
+    health.responseReceived(candidate, latencyMs, now, attemptTimeout.medianMs);
+  else health.attemptFailed(candidate, hasFailureResponse(earlier) ? 'repeated' : 'status', startedAt, now);
+  const load = orcaFromHeaders(headers);
+  if (load !== undefined) health.loadReported(candidate, load, now);
+}
+
+/**
+ * Whether another endpoint has already given the call a failure response. A second failure response then shows that the
+ * call itself fails, and counts against no endpoint.
+ */
+function hasFailureResponse(outcomes: readonly Outcome[]): boolean {
+  return outcomes.some(({ stage, code }) => stage === 'answered' && isFailureStatus(Number(code)));
+}

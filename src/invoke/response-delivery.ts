@@ -1,0 +1,293 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Endpoint } from '../core/endpoint.js';
+import type { CallKind } from '../core/idempotency.js';
+import type { Outcome } from '../core/outcome.js';
+import type { RequestHandler, TransportRequest } from '../core/transport.js';
+import { parseExecutionHeaders } from './at-most-once.js';
+import type { Attempt, AttemptHandler } from './attempt.js';
+import type { WholeBodyHandler } from './body-collector.js';
+import type { CallContext } from './call-context.js';
+import type { CallDeadline } from './call-deadline.js';
+import type { CallAction, CallFacts, Settlement } from './call-decision.js';
+import { callbackError, truncatedError } from './call-errors.js';
+import { codeOf, isFailureStatus } from './classify-error.js';
+import { DeferredOutcome } from './deferred-outcome.js';
+import { DeferredResponse } from './deferred-response.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
+import { FailoverCall } from './failover-call.js';
+import { reportResponse } from './report-response.js';
+import { retryAfterMs } from './retry-after.js';
+
+const noOutcomes: readonly Outcome[] = [];
+
+/**
+ * The response side of an HTTP call: delivers exactly one response, or one error, to the caller's handler. Defers an
+ * error response while another attempt may get a better one.
+ */
+export abstract class ResponseDelivery extends FailoverCall<Attempt> implements AttemptHandler {
+  readonly #readsWholeBody: boolean;
+  #hasDeliveredHeaders = false;
+  #deferred: DeferredOutcome | undefined = undefined;
+  /** Reason with which the caller aborted the call while a deferred response was being delivered. */
+  #cancelReason: Error | undefined = undefined;
+
+  constructor(
+    context: CallContext,
+    picker: EndpointPicker,
+    readonly handler: RequestHandler,
+    kind: CallKind,
+    constraints: PickConstraints,
+    deadline: CallDeadline,
+    asyncContext: AsyncResource,
+  ) {
+    super(context, picker, kind, constraints, deadline, asyncContext);
+    this.#readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
+  }
+
+  abstract onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
+  abstract onConnect(attempt: Attempt): void;
+  abstract onError(attempt: Attempt, error: Error): void;
+  abstract onBodySent(chunkSize: number, totalBytesSent: number): void;
+  abstract onRequestSent(attempt: Attempt): void;
+
+  /** Endpoint of the newest attempt or, once a response is accepted, of that response. */
+  get endpoint(): Endpoint | undefined {
+    return this.attempt?.candidate.endpoint;
+  }
+
+  onInformation(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
+    attempt.sentAt = this.context.clock.now();
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onHeaders(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
+    const now = this.context.clock.now();
+    const earlier = attempt.number > 1 ? this.failover.retry.outcomes : noOutcomes;
+    reportResponse(attempt, statusCode, headers, this.context, this.attemptTimeout, earlier, now);
+    if (this.isRacing || (statusCode >= 400 && this.#mayReplace(statusCode))) {
+      const actions = this.decide(
+        {
+          type: 'response',
+          attempt: this.factsOf(attempt),
+          statusCode,
+          retryAfterMs: retryAfterMs(headers, this.context.clock.wallNow()),
+          execution: parseExecutionHeaders(headers, attempt.address),
+        },
+        now,
+      );
+      const [first] = actions;
+      if (first?.do !== 'settle' || first.with !== 'response')
+        return this.#deferOrDrop(
+          attempt,
+          actions,
+          now,
+          () =>
+            new DeferredResponse(attempt, statusCode, headers, resume, statusText, () =>
+              this.endAttempt(attempt),
+            ),
+        );
+    }
+    this.#startDelivery(attempt, now);
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onData(attempt: Attempt, chunk: Buffer): boolean {
+    try {
+      return this.handler.onData(chunk);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onComplete(attempt: Attempt, trailers: string[] | null): void {
+    this.#succeed(attempt);
+    try {
+      this.handler.onComplete(trailers);
+    } catch (error) {
+      this.handler.onError(error as Error);
+    }
+  }
+
+  onUpgrade(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[] | string[] | null,
+    socket: unknown,
+  ): void {
+    const { context } = this;
+    const { candidate } = attempt;
+    const now = context.clock.now();
+    attempt.stage = 'answered';
+    attempt.statusCode = statusCode;
+    attempt.latencyMs = now - attempt.startedAt;
+    context.health.responseReceived(candidate, undefined, now);
+    context.health.attemptHeld(candidate);
+    this.accept(attempt, now);
+    this.#hasDeliveredHeaders = true;
+    // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
+    attempt.ended = true;
+    const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
+    if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
+    else context.health.attemptEnded(candidate, true);
+    this.#succeed(attempt);
+    this.handler.onUpgrade(statusCode, headers, socket);
+  }
+
+  protected get isStreaming(): boolean {
+    return this.#hasDeliveredHeaders && !this.#readsWholeBody;
+  }
+
+  protected get deferred(): CallFacts['deferred'] {
+    return this.#deferred === undefined || this.#isOutdated ? 'none' : this.#deferred.kindFor(this.retries);
+  }
+
+  protected reportError(error: unknown): void {
+    this.handler.onError(error as Error);
+  }
+
+  protected override settleWith(end: Settlement, error: Error | undefined): void {
+    if (end === 'truncated' && error !== undefined)
+      this.fail(truncatedError(this.failover.retry, codeOf(error), error));
+    else super.settleWith(end, error);
+  }
+
+  protected settleDeferred(): boolean {
+    const response = this.#isOutdated ? undefined : this.#deferred?.take();
+    if (response === undefined) {
+      const error = this.#deferred?.error;
+      if (error !== undefined) this.fail(error);
+      return error !== undefined;
+    }
+    // The handler may have received part of another response, which must be discarded.
+    this.restartResponse();
+    const { attempt } = response;
+    this.#startDelivery(attempt, this.context.clock.now());
+    attempt.handler = this;
+    if (response.isComplete) this.finish();
+    const aborted = new Error('The call has ended');
+    try {
+      response.deliver(this.handler, () =>
+        response.isComplete || !this.settled ? this.#cancelReason : aborted,
+      );
+    } catch (error) {
+      this.#failOnCallbackError(attempt, error);
+    }
+    return true;
+  }
+
+  protected override restartResponse(): void {
+    this.#hasDeliveredHeaders = false;
+    if (this.#readsWholeBody) (this.handler as WholeBodyHandler).restart();
+  }
+
+  protected override onSettled(): void {
+    this.#deferred?.discard();
+  }
+
+  /** Called when the caller, or undici's handler for the caller, aborts the call. */
+  protected cancel(reason: Error | undefined): void {
+    if (this.settled) {
+      this.#cancelReason ??= reason ?? this.abortedError(reason);
+      return;
+    }
+    this.endEarly(reason, () => this.abortedError(reason));
+  }
+
+  /** Defers the error of a response that could not be parsed. */
+  protected deferError(error: Error): void {
+    this.#getDeferred().error = error;
+  }
+
+  /** Makes `attempt` the attempt whose response goes to the handler. Stops the timer unless the handler reads the whole body. */
+  #startDelivery(attempt: Attempt, now: number): void {
+    const { wheel } = this.context;
+    this.accept(attempt, now);
+    this.#hasDeliveredHeaders = true;
+    if (this.#readsWholeBody) wheel.set(this, this.deadlineAt);
+    else wheel.clear(this);
+  }
+
+  /** Whether a retry may get a better response than one with this status. */
+  #mayReplace(statusCode: number): boolean {
+    return this.kind === 'once' || this.retries?.statuses.has(statusCode) === true;
+  }
+
+  /** Defers or drops a response that is not delivered now, and carries out the other actions. */
+  #deferOrDrop(
+    attempt: Attempt,
+    actions: readonly CallAction[],
+    now: number,
+    createDeferred: () => DeferredResponse,
+  ): boolean {
+    const { statusCode, latencyMs } = attempt;
+    const { retry } = this.failover;
+    this.untrack(attempt);
+    if (this.attempt === attempt) this.attempt = undefined;
+    const isDeferred = actions[0]?.do === 'defer';
+    const isFailure = isFailureStatus(statusCode);
+    // The service states that a 'once' call was not executed, so the call counts as not sent.
+    if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
+    this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
+    retry.requiresBudget = true;
+    if (isDeferred && this.#getDeferred().accepts(statusCode, this.retries)) {
+      this.#getDeferred().keep(createDeferred());
+    } else {
+      this.endAttempt(attempt);
+      attempt.abandon(new Error('The response was dropped'));
+    }
+    this.carryOut(actions, now);
+    return true;
+  }
+
+  #getDeferred(): DeferredOutcome {
+    return (this.#deferred ??= new DeferredOutcome());
+  }
+
+  /**
+   * Whether a deferred response may no longer be delivered. The deferred response to a 'once' call states that the call
+   * was not executed. This statement is wrong if the endpoint of another attempt may have executed the call since.
+   */
+  get #isOutdated(): boolean {
+    return this.kind === 'once' && this.failover.retry.execution !== 'none';
+  }
+
+  /** Ends the call because a callback of the caller's handler threw. The error does not count against the endpoint. */
+  #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
+    if (this.settled) return true;
+    const { retry } = this.failover;
+    const cause = error as Error;
+    if (!attempt.ended) this.endFailed(attempt, 'ignored', cause, this.context.clock.now());
+    attempt.abandon(cause);
+    this.fail(this.isStreaming ? cause : callbackError(retry, cause));
+    return true;
+  }
+
+  #succeed(attempt: Attempt): void {
+    this.endAttempt(attempt);
+    if (this.context.reporter.hasListeners('attempt')) {
+      const verdict = isFailureStatus(attempt.statusCode) ? 'failure' : 'success';
+      this.record(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
+    }
+    this.finish();
+  }
+}
