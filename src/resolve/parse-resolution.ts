@@ -8,10 +8,8 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { ResolutionStep } from '../core/registry.js';
 import { checkAttemptTimeout, checkRetries } from '../core/retry-options.js';
+import { absentTtlMs, linkTtlMs, serviceTtlMs, type StatedTimes } from './resolution-ttl.js';
 
-const defaultTtlMs = 5_000;
-const defaultNegativeTtlMs = 1_000;
-const maxNegativeTtlMs = 5_000;
 const maxEndpoints = 100_000;
 const maxPathSteps = 1_024;
 
@@ -43,16 +41,11 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
     incarnation: parseStringField(raw, 'incarnation', name),
   };
   switch (raw.kind) {
-    case 'absent': {
-      const ttlMs = Math.min(maxNegativeTtlMs, parseMsField(raw, 'ttlMs', name) ?? defaultNegativeTtlMs);
-      return { ...common, kind: 'absent', canonical: name, ttlMs };
-    }
+    case 'absent':
+      return { ...common, kind: 'absent', canonical: name, ttlMs: absentTtlMs(parseTimes(raw, name)) };
     case 'link': {
       const canonical = parseNameField(raw.target, name, 'target');
-      const ttlMs = Math.min(
-        parseMsField(raw, 'ttlMs', name) ?? defaultTtlMs,
-        parseMsField(raw, 'guaranteedMs', name) ?? Infinity,
-      );
+      const ttlMs = linkTtlMs(parseTimes(raw, name));
       return {
         ...common,
         kind: 'link',
@@ -74,12 +67,7 @@ function parseBound(
 ): Omit<ParsedResolution, 'kind' | 'revision' | 'incarnation'> {
   const endpoints = parseEndpoints(raw.endpoints, name);
   const inits = raw.endpoints as readonly EndpointInit[];
-  const guaranteedMs = parseMsField(raw, 'guaranteedMs', name);
-  const statedTtlMs = Math.min(
-    parseMsField(raw, 'ttlMs', name) ?? (guaranteedMs === undefined ? defaultTtlMs : Infinity),
-    guaranteedMs ?? Infinity,
-  );
-  const ttlMs = endpoints.length === 0 ? Math.min(statedTtlMs, defaultNegativeTtlMs) : statedTtlMs;
+  const ttlMs = serviceTtlMs(parseTimes(raw, name), endpoints.length > 0);
   const createError = (problem: string): ClerkError => invalidResolutionError(name, problem);
   return {
     canonical: raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name'),
@@ -96,6 +84,13 @@ function parseBound(
       leaseMs: longestLease(inits),
       loads: parseLoads(inits, endpoints),
     }),
+  };
+}
+
+function parseTimes(raw: RawObject, name: string): StatedTimes {
+  return {
+    ttlMs: parseMsField(raw, 'ttlMs', name),
+    guaranteedMs: parseMsField(raw, 'guaranteedMs', name),
   };
 }
 

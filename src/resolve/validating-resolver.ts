@@ -4,6 +4,7 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { ResolutionStep, Registry, Resolution } from '../core/registry.js';
 import { limits } from '../protocol/limits.js';
 import { parseResolution, invalidResolutionError, type ParsedResolution } from './parse-resolution.js';
+import { pathTtlMs } from './resolution-ttl.js';
 
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
@@ -68,9 +69,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       minTtlMs = Math.min(minTtlMs, result.ttlMs);
       path.push(...result.path);
       if (result.kind !== 'link') {
-        // A step with a `guaranteedMs` of 0 has no guarantee and does not shorten `ttlMs`.
-        const guaranteed = path.map((step) => step.guaranteedMs).filter((ms) => ms > 0);
-        const ttlMs = Math.min(minTtlMs, ...guaranteed);
+        const ttlMs = pathTtlMs(minTtlMs, path);
         return Object.freeze({
           ...result,
           kind: result.kind,
