@@ -14,6 +14,7 @@ export type {
   AcquireOptions,
   CallOptions,
   ClerkResponse,
+  GatherOptions,
   ReadyOptions,
   RequestOptions,
 } from './binding/request-options.js';

@@ -2,10 +2,12 @@ import { maxTimerMs } from '../core/clock.js';
 import { describeValue } from '../core/describe-value.js';
 import type { Factory } from '../core/factory.js';
 import { callKinds, type CallKind } from '../core/idempotency.js';
+import { isObject } from '../core/is-object.js';
 import { absoluteName } from '../core/name.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import { defaults } from '../client/config.js';
 import { checkObject, configError, rejectUnknownKeys } from '../client/option-checks.js';
+import { bindKeys } from '../client/option-keys.js';
 import type { BindOptions, HedgeOptions } from '../client/options.js';
 import {
   checkAttemptTimeout,
@@ -37,20 +39,6 @@ export interface BindConfig {
   readonly factory: Factory | undefined;
 }
 
-const bindKeys = Object.keys({
-  version: true,
-  policy: true,
-  affinity: true,
-  subsetSize: true,
-  timeoutMs: true,
-  attemptTimeoutMs: true,
-  retries: true,
-  probe: true,
-  routeOf: true,
-  kind: true,
-  hedge: true,
-  factory: true,
-} satisfies Record<keyof BindOptions, true>);
 const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Record<
   keyof HedgeOptions,
   true
@@ -80,10 +68,9 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   if (routeOf !== undefined && typeof routeOf !== 'function')
     throw configError(`${subject}: routeOf must be a function; got ${describeValue(routeOf)}`);
   const hedge = toHedgeConfig(given.hedge, subject);
-  if (given.retries === false && hedge !== undefined)
-    throw configError(
-      `${subject}: hedge requires retries; got retries: false; remove one of the two options`,
-    );
+  const overrides = checkOverrides(given, subject);
+  const kind = checkKind(given.kind, subject);
+  rejectUselessHedge(options.policy, hedge, overrides.retries, kind, subject);
   return Object.freeze({
     name: absoluteName(name, root),
     version: options.version,
@@ -92,13 +79,53 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     subsetSize: checkSubsetSize(given.subsetSize ?? defaults.subsetSize, subject),
     timeoutMs: given.timeoutMs === undefined ? defaults.timeoutMs : checkTimeout(given.timeoutMs, subject),
     hasOwnTimeout: given.timeoutMs !== undefined,
-    ...checkOverrides(given, subject),
+    ...overrides,
     probe: toProbeRequest(given.probe, subject),
     routeOf: options.routeOf,
-    kind: checkKind(given.kind, subject),
+    kind,
     hedge,
     factory: options.factory,
   });
+}
+
+/**
+ * Rejects settings with which no second attempt of hedging could ever start.
+ *
+ * @param subject - start of the error message
+ */
+function rejectUselessHedge(
+  policy: BindOptions['policy'],
+  hedge: HedgeConfig | undefined,
+  retries: RetryOptions | false | undefined,
+  kind: CallKind | undefined,
+  subject: string,
+): void {
+  const hedges =
+    policy === 'first-to-respond' ||
+    (typeof policy === 'object' && (policy as Policy | null)?.hedges === true);
+  if (!hedges && hedge === undefined) return;
+  const option = hedges ? "the policy 'first-to-respond'" : 'hedge';
+  if (hedges && hedge !== undefined)
+    throw configError(
+      `${subject}: ${option} starts two attempts at once, so hedge has no effect; remove one of the two options`,
+    );
+  const budget = retries === false ? undefined : retries?.budget;
+  const conflict =
+    retries === false
+      ? 'retries: false'
+      : retries?.max === 0
+        ? 'retries.max: 0'
+        : budget?.ratio === 0 && budget.minPerSecond === 0
+          ? 'retries.budget.ratio: 0 and retries.budget.minPerSecond: 0'
+          : undefined;
+  if (conflict !== undefined)
+    throw configError(
+      `${subject}: ${option} requires retries, since a second attempt counts as a retry; got ${conflict}; remove one of the two options`,
+    );
+  if (kind === 'once')
+    throw configError(
+      `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove one of the two options`,
+    );
 }
 
 /** @returns undefined when hedging is off */
@@ -140,9 +167,12 @@ export function checkOverrides(
 
 function toProbeRequest(value: unknown, subject: string): ProbeRequest | false | undefined {
   if (value === undefined || value === false) return value;
-  const given = checkObject(value, `${subject}: probe`);
-  rejectUnknownKeys(given, ['method', 'path'], `${subject}: probe`);
-  const { method, path } = { ...defaultProbe, ...given };
+  if (!isObject(value))
+    throw configError(
+      `${subject}: probe must be false or an object with method or path, such as { path: '/health' }; got ${describeValue(value)}`,
+    );
+  rejectUnknownKeys(value, ['method', 'path'], `${subject}: probe`);
+  const { method = defaultProbe.method, path = defaultProbe.path } = value;
   if (typeof method !== 'string' || !probeMethods.includes(method))
     throw configError(
       `${subject}: probe.method must be one of ${probeMethods.join(', ')}; got ${describeValue(method)}`,

@@ -6,6 +6,7 @@ import type {
   AcquireOptions,
   CallOptions,
   ClerkResponse,
+  GatherOptions,
   ReadyOptions,
   RequestOptions,
 } from './request-options.js';
@@ -80,14 +81,15 @@ export interface Binding {
 
   /**
    * Sends one request to every endpoint that satisfies the version range of the binding, including ejected endpoints.
-   * No endpoint receives the request twice. At most `maxPending` of these requests are in flight at a time;
+   * No endpoint receives the request twice: a failed request is not retried, whatever `retries` the binding has. At most `maxPending` of these requests are in flight at a time;
    * `maxPending` is an option of {@link createClerk}.
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
-   * @throws {@link ClerkError} when the options are invalid, or no endpoint is known
-   * @see [C5](../../docs/guarantees.md#c5)
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the options contain `retries`, `attemptTimeoutMs` or `affinity`,
+   *   which have no effect here; other codes when no endpoint is known
+   * @see [DEC C5](../../docs/background.md#arch-c5)
    */
-  gather(options: RequestOptions): Promise<EndpointResult[]>;
+  gather(options: GatherOptions): Promise<EndpointResult[]>;
 
   /**
    * Connects to one endpoint, so that the first call need not wait for a connection. Sends no request.

@@ -5,6 +5,7 @@ import type { ClerkError } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 import { checkSignal, configError } from '../client/option-checks.js';
+import { optionOwner } from '../client/option-keys.js';
 
 /** Options of any call. */
 export interface CallOptions {
@@ -39,9 +40,9 @@ export interface RequestOptions extends CallOptions {
   /** Path within the service; must begin with `/`. */
   readonly path: string;
   /** HTTP method; `CONNECT` is rejected. Default `GET`. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Request headers, in any form undici accepts. */
-  readonly headers?: Dispatcher.RequestOptions['headers'];
+  readonly headers?: Dispatcher.RequestOptions['headers'] | undefined;
   /** Request body. A request whose body is a stream or iterable is not retried after a part of the body was sent. */
   readonly body?:
     | Dispatcher.DispatchOptions['body']
@@ -55,26 +56,30 @@ export interface RequestOptions extends CallOptions {
     | AsyncIterable<string | Uint8Array>
     | undefined;
   /** Query parameters, as a plain object; appended to `path`. */
-  readonly query?: Record<string, unknown>;
+  readonly query?: Record<string, unknown> | undefined;
   /** undici's name for `kind: 'idempotent'`. Ignored when `kind` is set. */
-  readonly idempotent?: boolean;
+  readonly idempotent?: boolean | undefined;
   /** Any value, returned in the field `opaque` of the response. */
   readonly opaque?: unknown;
   /** `raw`: the response has its headers as a list instead of an object. */
-  readonly responseHeaders?: 'raw' | null;
+  readonly responseHeaders?: 'raw' | null | undefined;
   /** Called with each informational response (1xx). */
-  readonly onInfo?: (info: { statusCode: number; headers: Record<string, string | string[]> }) => void;
+  readonly onInfo?:
+    ((info: { statusCode: number; headers: Record<string, string | string[]> }) => void) | undefined;
   /** High-water mark of the response body stream, in bytes, ≥ 0. */
-  readonly highWaterMark?: number;
+  readonly highWaterMark?: number | undefined;
   /** Maximum time between two chunks of the response body, in ms; 0 means no limit. */
-  readonly bodyTimeout?: number | null;
+  readonly bodyTimeout?: number | null | undefined;
   /** undici's timeout for the response headers, in ms. Applies in addition to `timeoutMs`. */
-  readonly headersTimeout?: number | null;
+  readonly headersTimeout?: number | null | undefined;
   /** Whether the connection is closed after the request. */
-  readonly reset?: boolean;
+  readonly reset?: boolean | undefined;
   /** Whether the request headers are sent first and the body only after a 100 response (HTTP/2). */
-  readonly expectContinue?: boolean;
+  readonly expectContinue?: boolean | undefined;
 }
+
+/** Options of {@link Binding.gather}: those of a request without the options that choose or change its endpoint. */
+export type GatherOptions = Omit<RequestOptions, 'retries' | 'attemptTimeoutMs' | 'affinity'>;
 
 /** A response as undici returns it, with the endpoint that sent the response. */
 export interface ClerkResponse extends Dispatcher.ResponseData {
@@ -117,8 +122,7 @@ export function checkRequest(options: RequestOptions, name: string): void {
   if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
     throw requestError(name, `options must be an object with a path; got ${describeValue(options)}`);
   for (const key in options) {
-    if (!requestKeys.has(key))
-      throw requestError(name, `unknown option '${key}'; known options are ${[...requestKeys].join(', ')}`);
+    if (!requestKeys.has(key)) throw unknownOption(name, key);
   }
   const path: unknown = options.path;
   if (typeof path !== 'string' || path[0] !== '/')
@@ -139,6 +143,14 @@ export function checkRequest(options: RequestOptions, name: string): void {
       name,
       `highWaterMark must be a number of bytes ≥ 0; got ${describeValue(highWaterMark)}`,
     );
+}
+
+function unknownOption(name: string, key: string): ClerkError {
+  const owner = optionOwner(key);
+  return requestError(
+    name,
+    `unknown option '${key}'${owner === undefined ? '' : `, which is an option of ${owner}`}; known options are ${[...requestKeys].join(', ')}`,
+  );
 }
 
 function isPlainObject(value: unknown): boolean {

@@ -6,7 +6,7 @@ import { kindOfMethod, type CallKind } from '../core/idempotency.js';
 import { currentInbound } from '../core/inbound-request.js';
 import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
-import { checkSignal, rejectUnknownKeys } from '../client/option-checks.js';
+import { checkSignal, configError, rejectUnknownKeys } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
 import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
@@ -30,6 +30,7 @@ import {
   type AcquireOptions,
   type CallOptions,
   type ClerkResponse,
+  type GatherOptions,
   type ReadyOptions,
   type RequestOptions,
 } from './request-options.js';
@@ -38,6 +39,8 @@ import type { BindingCallContext } from './binding-call-context.js';
 const readyKeys: readonly (keyof ReadyOptions)[] = ['timeoutMs', 'signal'];
 const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity'];
 const callKeys: readonly (keyof CallOptions)[] = [...acquireKeys, 'kind', 'attemptTimeoutMs', 'retries'];
+/** Options of a request that decide how a call chooses or changes its endpoint. A request of `gather` does neither. */
+const uselessGatherKeys = ['retries', 'attemptTimeoutMs', 'affinity'] as const;
 
 /** The implementation of {@link Binding}. */
 export class ServiceBinding implements Binding {
@@ -116,11 +119,20 @@ export class ServiceBinding implements Binding {
     );
   }
 
-  async gather(options: RequestOptions): Promise<EndpointResult[]> {
+  async gather(options: GatherOptions): Promise<EndpointResult[]> {
+    return this.#gather(options);
+  }
+
+  async #gather(options: RequestOptions): Promise<EndpointResult[]> {
     try {
       checkRequest(options, this.name);
       this.#kind(options);
       const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
+      for (const key of uselessGatherKeys)
+        if (options[key] !== undefined)
+          throw configError(
+            `${this.#subject}: gather() sends one request to each endpoint and retries none, so ${key} has no effect; remove ${key}`,
+          );
       const copy = copyOptions(options);
       return await gatherResponses(this.#context, settings, (picker, deadline) =>
         this.#request(picker, copy, deadline),
@@ -251,7 +263,7 @@ export class ServiceBinding implements Binding {
   }
 
   #kind(options: {
-    readonly method?: string;
+    readonly method?: string | undefined;
     readonly kind?: unknown;
     readonly idempotent?: unknown;
   }): CallKind {

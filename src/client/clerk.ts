@@ -56,7 +56,7 @@ export interface Clerk extends AsyncDisposable {
    * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
    *   `CLERK_CLOSED`
    */
-  resolve(name: string, options?: { readonly signal?: AbortSignal }): Promise<Resolved>;
+  resolve(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Resolved>;
 
   /**
    * Lists the names that match a glob: `*` matches within one segment, `**` matches any number of segments.
@@ -64,7 +64,7 @@ export interface Clerk extends AsyncDisposable {
    * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `list` method; otherwise as
    *   {@link Clerk.resolve}
    */
-  list(glob: string, options?: { readonly signal?: AbortSignal }): Promise<readonly ListEntry[]>;
+  list(glob: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly ListEntry[]>;
 
   /**
    * Lists the services whose names match a glob, each with the endpoints that match a filter.
@@ -78,7 +78,7 @@ export interface Clerk extends AsyncDisposable {
   search(
     glob: string,
     filter: Readonly<Record<string, string>>,
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<readonly SearchEntry[]>;
 
   /**
@@ -88,7 +88,10 @@ export interface Clerk extends AsyncDisposable {
    *
    * @throws {@link ClerkError} `NAME_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the signal aborts
    */
-  watch(glob: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<NameChange>;
+  watch(
+    glob: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterableIterator<NameChange>;
 
   /**
    * Adds a listener. An error that the listener throws is logged.

@@ -11,6 +11,7 @@ import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
 import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys } from './option-checks.js';
+import { clerkKeys } from './option-keys.js';
 import type { ClerkOptions } from './options.js';
 
 /** The validated and complete configuration of a clerk. Frozen. */
@@ -52,22 +53,6 @@ export const defaults = Object.freeze({
   hedgeBudgetRatio: 0.05,
 });
 
-const clerkKeys = Object.keys({
-  registry: true,
-  snapshotFile: true,
-  root: true,
-  tls: true,
-  connections: true,
-  maxSockets: true,
-  maxPending: true,
-  closeTimeoutMs: true,
-  host: true,
-  zone: true,
-  dispatcher: true,
-  undici: true,
-  runtime: true,
-  logger: true,
-} satisfies Record<keyof ClerkOptions, true>);
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
 /** Keys of the option `undici`. Any other key is rejected, because undici would ignore a misspelt key. */

@@ -85,23 +85,29 @@ export class DefaultClerk implements Clerk {
     }
   }
 
-  resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Resolved> {
+  resolve(name: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Resolved> {
     return this.#dependencies.queries.resolve(name, options.signal);
   }
 
-  list(glob: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ListEntry[]> {
+  list(
+    glob: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<readonly ListEntry[]> {
     return this.#dependencies.queries.list(glob, options.signal);
   }
 
   search(
     glob: string,
     filter: Readonly<Record<string, string>>,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<readonly SearchEntry[]> {
     return this.#dependencies.queries.search(glob, filter, options.signal);
   }
 
-  watch(glob: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<NameChange> {
+  watch(
+    glob: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncIterableIterator<NameChange> {
     this.#dependencies.callTracker.assertOpen();
     return this.#dependencies.queries.watch(glob, options.signal);
   }

@@ -112,7 +112,7 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
     const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
     throw new ClerkError(
       'CONFIG_INVALID',
-      `clerk.fetch(): ${given.join(', ')} require a host under .clerk; got ${origin}; remove these options, or use a signal instead of timeoutMs`,
+      `clerk.fetch(): ${given.join(', ')} ${given.length === 1 ? 'requires' : 'require'} a host under .clerk; got ${origin}; remove ${given.length === 1 ? 'this option' : 'these options'}${timeoutMs === undefined ? '' : ', or use a signal instead of timeoutMs'}`,
     );
   }
   return checked;

@@ -5,6 +5,7 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
+import { optionOwner } from './option-keys.js';
 
 export function configError(message: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', message);
@@ -33,6 +34,11 @@ export function rejectUnknownKeys(
     if (known.includes(key)) continue;
     if (unsupported.includes(key))
       throw configError(`${subject}: option '${key}' is not supported by this version; remove the option`);
+    const owner = optionOwner(key);
+    if (owner !== undefined)
+      throw configError(
+        `${subject}: unknown option '${key}', which is an option of ${owner}; known options are ${known.join(', ')}`,
+      );
     throw configError(`${subject}: unknown option '${key}'; known options are ${known.join(', ')}`);
   }
 }

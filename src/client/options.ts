@@ -20,69 +20,69 @@ export interface ClerkOptions {
    *
    * Default: the URLs in `$CLERK_REGISTRY`, separated by commas; if that variable is not set, `http://127.0.0.1:4711`.
    */
-  readonly registry?: string | readonly string[] | Registry | StaticAddresses;
+  readonly registry?: string | readonly string[] | Registry | StaticAddresses | undefined;
   /**
    * File in which the clerk stores the last resolution of each name, so that a restarted program can call services
    * while the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
    *
    * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
-  readonly snapshotFile?: string;
+  readonly snapshotFile?: string | undefined;
   /** Prefix added to names that do not begin with `/`. Default: no prefix. @see [G1](../../docs/background.md#g1) */
-  readonly root?: string;
+  readonly root?: string | undefined;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
   /**
    * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use connections of their own, at most
    * the same number. Default 64.
    */
-  readonly connections?: number;
+  readonly connections?: number | undefined;
   /**
    * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. A call that finds no free connection and
    * no room for another socket waits until a connection closes. Sockets for health probes and registries do not count.
    * Default: half of the files that the process may have open.
    */
-  readonly maxSockets?: number;
+  readonly maxSockets?: number | undefined;
   /**
    * Maximum number of calls of one binding that wait to be sent, 1 … 1,000,000. A further call fails at once with
    * `LIMIT_EXCEEDED`. Default 1,024.
    */
-  readonly maxPending?: number;
+  readonly maxPending?: number | undefined;
   /**
    * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After
    * that time, `close` destroys what is left and logs a warning. Default 30,000.
    */
-  readonly closeTimeoutMs?: number;
+  readonly closeTimeoutMs?: number | undefined;
   /**
    * Name of the host on which the program runs. The policy `local-first` prefers endpoints on this host. Default: the
    * hostname of the machine.
    */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /**
    * Zone in which the program runs. The policy `local-first` prefers endpoints in this zone to endpoints in other
    * zones. Default: no zone.
    */
-  readonly zone?: string;
+  readonly zone?: string | undefined;
   /**
    * Dispatcher for requests to hosts that are not under `.clerk`. The clerk never closes this dispatcher. Default:
    * undici's global dispatcher at the time of `createClerk`.
    */
-  readonly dispatcher?: Dispatcher;
+  readonly dispatcher?: Dispatcher | undefined;
   /**
    * Options for undici's connection pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`
    * and `connect`.
    */
-  readonly undici?: Readonly<Record<string, unknown>>;
+  readonly undici?: Readonly<Record<string, unknown>> | undefined;
   /**
    * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: those of
    * the system.
    */
-  readonly runtime?: Partial<Runtime>;
+  readonly runtime?: Partial<Runtime> | undefined;
   /**
    * Receives errors that no caller receives, such as an interrupted watch of the registry. Default: prints to stderr if
    * `NODE_DEBUG=binding-clerk` is set.
    */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
 }
 
 /** Options of {@link Clerk.bind}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
@@ -92,17 +92,17 @@ export interface BindOptions {
    *
    * @see [B2](../../docs/background.md#b2)
    */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /**
    * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`. Among equally near
    * endpoints, `local-first` picks as `load-aware` does.
    */
-  readonly policy?: PolicyName | Policy | PolicyFunction;
+  readonly policy?: PolicyName | Policy | PolicyFunction | undefined;
   /**
    * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function receives the
    * path of each call and returns the key. Default: no key.
    */
-  readonly affinity?: string | ((path: string) => string | undefined);
+  readonly affinity?: string | ((path: string) => string | undefined) | undefined;
   /**
    * Number of endpoints that this clerk uses if the service has more, to limit the number of connections. An integer ≥
    * 12, or Infinity for all endpoints. Default 100.
@@ -113,39 +113,39 @@ export interface BindOptions {
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
-  readonly subsetSize?: number;
+  readonly subsetSize?: number | undefined;
   /**
    * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config, otherwise
    * 10,000.
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
    * endpoint. The first attempt continues. A number above 0 fixes the time. An object sets bounds for the time, which
    * is learned from the latencies of the route class. Default: the setting of the service config, otherwise as in
    * {@link AttemptTimeoutOptions}.
    */
-  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
   /**
    * Which calls are retried, and how often. `false`: a call moves to another endpoint only before its request is sent.
    * Default: the setting of the service config, otherwise the defaults of {@link RetryOptions}.
    */
-  readonly retries?: RetryOptions | false;
+  readonly retries?: RetryOptions | false | undefined;
   /**
    * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
    * show whether the endpoint responds. All bindings of one name use the value that was set last. Default: `OPTIONS /`.
    */
-  readonly probe?: ProbeOptions | false;
+  readonly probe?: ProbeOptions | false | undefined;
   /**
    * Returns the route class of a request. Attempt timeouts are learned for each pair of HTTP method and route class.
    * Called for each request; should return few different strings. Default: the first segment of the path.
    */
-  readonly routeOf?: (method: string, path: string) => string;
+  readonly routeOf?: ((method: string, path: string) => string) | undefined;
   /**
    * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method implies;
    * for `call()`, `once`.
    */
-  readonly kind?: CallKind;
+  readonly kind?: CallKind | undefined;
   /**
    * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the hedging
@@ -154,17 +154,17 @@ export interface BindOptions {
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
-  readonly hedge?: boolean | HedgeOptions;
+  readonly hedge?: boolean | HedgeOptions | undefined;
   /** Starts a service that has no endpoint. Default: the registry starts the service, if the registry can. */
-  readonly factory?: Factory;
+  readonly factory?: Factory | undefined;
 }
 
 /** The request that checks whether an ejected endpoint responds again. Any response is a sign of life. */
 export interface ProbeOptions {
   /** HTTP method: `OPTIONS`, `HEAD` or `GET`. Default `OPTIONS`. */
-  readonly method?: 'OPTIONS' | 'HEAD' | 'GET';
+  readonly method?: 'OPTIONS' | 'HEAD' | 'GET' | undefined;
   /** Path within the service; must begin with `/`. Default `/`. */
-  readonly path?: string;
+  readonly path?: string | undefined;
 }
 
 /** Options of hedging. */
@@ -173,10 +173,10 @@ export interface HedgeOptions {
    * Time from the start of the first attempt to the start of the second attempt, in ms, ≥ 0. Default: the latency that
    * only a fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
    */
-  readonly afterMs?: number;
+  readonly afterMs?: number | undefined;
   /**
    * Maximum number of second attempts in any 10 s, as a fraction of the calls in these 10 s. Above 0 and at most 1.
    * Default 0.05.
    */
-  readonly budgetRatio?: number;
+  readonly budgetRatio?: number | undefined;
 }

@@ -208,7 +208,6 @@ describe('attemptTimeoutMs', () => {
   test.each<[string, BindOptions, Settings]>([
     ['hedge', { hedge: { afterMs: 10 } }, { retries: false }],
     ['the policy first-to-respond', { policy: 'first-to-respond' }, { retries: false }],
-    ['the policy first-to-respond of a binding', { policy: 'first-to-respond', retries: false }, {}],
   ])('no second attempt is sent with retries: false in spite of %s', async (_which, bind, request) => {
     const { orders, requests } = setup(() => ({ delayMs: 200 }), { bind });
 

@@ -1,6 +1,7 @@
 /** Invalid input: each kind has its code, and a message that names the option and the valid values. */
 import {
   createClerk,
+  firstToRespond,
   localFirst,
   type ClerkError,
   type ClerkOptions,
@@ -25,7 +26,9 @@ test.each([
   [{ registry: 'tcp://127.0.0.1:4711' }, /must begin with http/],
   [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
   [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
-  [{ registry, retries: 3 }, /unknown option 'retries'/],
+  [{ registry, retries: 3 }, /unknown option 'retries', which is an option of bind\(\); known/],
+  [{ registry, timeoutMs: 50 }, /unknown option 'timeoutMs', which is an option of bind\(\)/],
+  [{ registry, signal: 1 }, /unknown option 'signal', which is an option of a request/],
   [{ registry, key: 'x' }, /option 'key' is not supported by this version/],
   [{ registry, snapshotFile: '' }, /snapshotFile must be a string that is not empty; got ''/],
   [{ registry, connections: 0 }, /connections must be an integer from 1 to 10000; got 0/],
@@ -50,7 +53,9 @@ test.each([
   ['/S', {}, 'NAME_INVALID', /capital|lower/i],
   ['/s//t', {}, 'NAME_INVALID', /empty/],
   ['/xn--s', {}, 'NAME_INVALID', /xn--/],
-  ['/s', { verson: '1' }, 'CONFIG_INVALID', /unknown option 'verson'/],
+  ['/s', { verson: '1' }, 'CONFIG_INVALID', /unknown option 'verson'; known/],
+  ['/s', { maxSockets: 5 }, 'CONFIG_INVALID', /'maxSockets', which is an option of createClerk\(\)/],
+  ['/s', { headers: {} }, 'CONFIG_INVALID', /'headers', which is an option of a request/],
   ['/s', { version: 'one' }, 'CONFIG_INVALID', /one/],
   ['/s', { policy: 'fastest' }, 'CONFIG_INVALID', /fastest/],
   ['/s', { timeoutMs: 0 }, 'CONFIG_INVALID', /timeoutMs must be a number of ms above 0 .*; got 0/],
@@ -98,9 +103,35 @@ test.each([
   ['/s', { hedge: { budgetRatio: 0 } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got 0/],
   ['/s', { hedge: { budgetRatio: NaN } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got NaN/],
   ['/s', { hedge: { delay: 5 } }, 'CONFIG_INVALID', /unknown option 'delay'/],
-  ['/s', { hedge: true, retries: false }, 'CONFIG_INVALID', /hedge requires retries/],
+  ['/s', { hedge: true, retries: false }, 'CONFIG_INVALID', /hedge requires retries.*; got retries: false/],
+  ['/s', { hedge: true, retries: { max: 0 } }, 'CONFIG_INVALID', /hedge requires .*; got retries\.max: 0/],
+  [
+    '/s',
+    { hedge: { afterMs: 5 }, retries: { budget: { ratio: 0, minPerSecond: 0 } } },
+    'CONFIG_INVALID',
+    /hedge requires retries.*; got retries\.budget\.ratio: 0 and/,
+  ],
+  ['/s', { hedge: true, kind: 'once' }, 'CONFIG_INVALID', /hedge requires calls .*; got kind: 'once'/],
+  [
+    '/s',
+    { policy: 'first-to-respond', retries: false },
+    'CONFIG_INVALID',
+    /the policy 'first-to-respond' requires retries/,
+  ],
+  [
+    '/s',
+    { policy: firstToRespond(), retries: { max: 0 } },
+    'CONFIG_INVALID',
+    /the policy 'first-to-respond' requires retries/,
+  ],
+  ['/s', { policy: 'first-to-respond', hedge: true }, 'CONFIG_INVALID', /so hedge has no effect/],
   ['/s', { routeOf: '/orders' }, 'CONFIG_INVALID', /routeOf must be a function; got '\/orders'/],
-  ['/s', { probe: true }, 'CONFIG_INVALID', /probe must be an object/],
+  [
+    '/s',
+    { probe: true },
+    'CONFIG_INVALID',
+    /probe must be false or an object with method or path.*; got true/,
+  ],
   ['/s', { probe: { every: 5 } }, 'CONFIG_INVALID', /probe: unknown option 'every'/],
   ['/s', { probe: { method: 'POST' } }, 'CONFIG_INVALID', /probe\.method must be one of .*; got 'POST'/],
   ['/s', { probe: { path: 'health' } }, 'CONFIG_INVALID', /probe\.path must be .*; got 'health'/],
@@ -121,7 +152,7 @@ const invalidRetrySettings: readonly [options: object, message: RegExp][] = [
   [{ attemptTimeoutMs: { min: -1 } }, /attemptTimeoutMs\.min must be .*; got -1/],
   [{ attemptTimeoutMs: { max: NaN } }, /attemptTimeoutMs\.max must be .*; got NaN/],
   [{ attemptTimeoutMs: { min: 60, max: 50 } }, /min must be at most .*; got min 60 and max 50/],
-  [{ retries: true }, /retries must be false or an object .*; got a boolean/],
+  [{ retries: true }, /retries must be false or an object .*; got true/],
   [{ retries: 3 }, /retries must be false or an object .*; got 3/],
   [{ retries: null }, /retries must be false or an object .*; got null/],
   [{ retries: { maximum: 3 } }, /retries has the unknown option 'maximum'/],
@@ -178,6 +209,43 @@ test.each([
   const error = await clerkErrorOf(binding[method](options as never));
   expect(error.code).toBe('CONFIG_INVALID');
   expect(error.message).toContain(`unknown option '${String(Object.keys(options)[0])}'`);
+});
+
+test.each([{ retries: {} }, { retries: false }, { attemptTimeoutMs: 50 }, { affinity: 'a' }] as object[])(
+  'gather() rejects %j, which would have no effect',
+  async (options) => {
+    const error = await clerkErrorOf(
+      cluster()
+        .clerk.bind('/s')
+        .gather({ ...options, path: '/' }),
+    );
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain(`so ${String(Object.keys(options)[0])} has no effect; remove`);
+  },
+);
+
+test('the error of an option of another function names that function', async () => {
+  const s = cluster().clerk.bind('/s');
+  for (const call of [
+    s.json('/', { policy: 'random' } as never),
+    s.call(() => 1, { policy: 'random' } as never),
+  ])
+    expect((await clerkErrorOf(call)).message).toContain(
+      "unknown option 'policy', which is an option of bind()",
+    );
+});
+
+test.each([
+  [{ kind: 'safe' }, 'kind requires a host under .clerk; got http://127.0.0.1:9; remove this option'],
+  [
+    { timeoutMs: 50, retries: false },
+    'timeoutMs, retries require a host under .clerk; got http://127.0.0.1:9; remove these options, or use a signal instead of timeoutMs',
+  ],
+] as const)('fetch of another host with %j is rejected', async (options, message) => {
+  const error = await cluster()
+    .clerk.fetch('http://127.0.0.1:9/', options)
+    .catch((thrown: unknown) => (thrown as Error).cause as ClerkError);
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: `clerk.fetch(): ${message}` });
 });
 
 test('a policy function that picks none, throws or returns a foreign endpoint fails the call at once', async () => {

@@ -1,0 +1,46 @@
+/** The names of all options, and the function to which each option belongs. */
+import type { BindOptions, ClerkOptions } from './options.js';
+
+/** The options of `createClerk`. */
+export const clerkKeys = Object.keys({
+  registry: true,
+  snapshotFile: true,
+  root: true,
+  tls: true,
+  connections: true,
+  maxSockets: true,
+  maxPending: true,
+  closeTimeoutMs: true,
+  host: true,
+  zone: true,
+  dispatcher: true,
+  undici: true,
+  runtime: true,
+  logger: true,
+} satisfies Record<keyof ClerkOptions, true>);
+
+/** The options of `bind`. */
+export const bindKeys = Object.keys({
+  version: true,
+  policy: true,
+  affinity: true,
+  subsetSize: true,
+  timeoutMs: true,
+  attemptTimeoutMs: true,
+  retries: true,
+  probe: true,
+  routeOf: true,
+  kind: true,
+  hedge: true,
+  factory: true,
+} satisfies Record<keyof BindOptions, true>);
+
+/** Some options of a request that are not options of `bind`. */
+const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'query'];
+
+/** Returns the function that has the option `key`, for an error message; undefined if no function has that option. */
+export function optionOwner(key: string): string | undefined {
+  if (clerkKeys.includes(key)) return 'createClerk()';
+  if (bindKeys.includes(key)) return 'bind()';
+  return requestOnlyKeys.includes(key) ? 'a request' : undefined;
+}
