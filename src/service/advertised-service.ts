@@ -28,24 +28,28 @@ export interface AdvertisedServiceOptions {
   /** Body of the registration request. Epoch and ticket are added when the request is sent. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id. No other instance then has the id. */
+  /** Whether this process generated the instance id. A generated id is unique. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended. */
   readonly onEnded: () => void;
 }
 
-/** Maximum random delay before the first retry of a registration, in ms. Doubles with each retry. */
+/**
+ * Maximum random delay before the first retry of a registration, in ms. This maximum doubles with each further retry.
+ */
 const initialBackoffMs = 500;
 /**
- * Maximum random delay before any retry, in ms. A delay that the registry asks for is added, up to the same maximum.
+ * Maximum random delay before any retry, in ms. If the registry requests a delay, that delay is added, up to the same
+ * maximum.
  */
 const maxBackoffMs = 5_000;
 
 /**
  * One advertised service, from the first registration to the end of the advertisement. The service treats its lease as
- * expired slightly before the registry does. The service then registers again. The advertisement ends early when a
- * newer registration of the instance replaces this registration, or when the registry refuses the service.
+ * expired slightly before the registry does. When the lease has expired, the service registers again. The advertisement
+ * ends early when a newer registration of the instance replaces this registration, or when the registry refuses the
+ * service.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -196,8 +200,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // The maximum delay grows up to a third of the lease, or to 500 ms for a lease below 1,500 ms. A registry that
-        // is available again thus gets the registration soon.
+        // The maximum delay grows to at most a third of the lease, so that the service registers soon after the
+        // registry is available again. For a lease below 1,500 ms, the maximum is 500 ms.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -230,7 +234,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // An earlier attempt, whose response was lost, has used the ticket. The epoch of the ticket is still valid.
+      // An earlier attempt has used the ticket, but the response to that attempt was lost. The epoch of the ticket is
+      // still valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -241,8 +246,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // No other process has the generated id. The registry has therefore forgotten this instance during a long
-      // absence.
+      // No other process has the generated id, so the registry has forgotten this instance. The retry requests a new
+      // epoch.
       this.#epoch = undefined;
       return true;
     }
@@ -273,7 +278,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // The random delay prevents that all services register at once after a restart of the registry.
+    // After a restart of the registry, the random delay spreads the registrations of all services over time.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {

@@ -8,7 +8,7 @@ export interface AdvertisementEvents {
   };
   /** The lease may have expired. Work that only the holder of the lease may do must stop. The service registers again. */
   readonly lost: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, as a text for people. */
+    /** The cause, as text for an operator. */
     readonly reason: string;
   };
   /**
@@ -16,25 +16,28 @@ export interface AdvertisementEvents {
    * refuses the service.
    */
   readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, as a text for people. */
+    /** The cause, as text for an operator. */
     readonly reason: string;
   };
   /**
    * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
    * late. Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint
-   * claims that the endpoint is healthy. If the registry accepts a claim, the reports are discarded. The next claim is
-   * accepted at the earliest after 10,000 ms. For repeated claims, this interval doubles, up to 300,000 ms.
+   * claims that the endpoint is healthy. If the registry accepts a claim, the unreachable reports are discarded. The
+   * next claim is accepted at the earliest after 10,000 ms. For repeated claims, this interval doubles, up to 300,000
+   * ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */
   readonly cleared: Pick<Advertisement, 'name' | 'id'>;
-  /** The service has drained: the registration is withdrawn, and no request is in flight or `drainMs` has passed. */
+  /**
+   * The service has drained: the registration was withdrawn. Either no request is in flight, or `drainMs` have passed.
+   */
   readonly drained: Pick<Advertisement, 'name' | 'id'>;
 }
 /**
  * State of an advertisement:
  *
- * - `registering`: the registry has not accepted the registration
+ * - `registering`: the registry has not yet accepted the registration
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
  * - `fenced`: ended by a newer registration of the instance, or because the registry refuses the service
@@ -55,14 +58,14 @@ export interface Advertisement extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** Addresses of the registry. A clerk of the program can use these addresses to look up other services. */
   readonly registry: readonly string[];
-  /** The state now. */
+  /** The current state. */
   readonly state: AdvertisementState;
   /** Calls `listener` at each event. Errors that the listener throws are logged. */
   on<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
-  /** Stops calling `listener` at the event. */
+  /** Removes `listener` from the event. */
   off<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
@@ -77,9 +80,8 @@ export interface Advertisement extends AsyncDisposable {
   reportLoad(load: LoadInit): void;
   /**
    * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends the
-   * advertisement. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms. While requests
-   * are in flight, takes up to `drainMs`. Does not close the server. Never rejects. Further calls return the same
-   * promise.
+   * advertisement. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms. If requests stay
+   * in flight, takes up to `drainMs`. Does not close the server. Never rejects. Further calls return the same promise.
    */
   drain(): Promise<void>;
   /** Ends the advertisement without waiting for clients. Never rejects. Further calls return the same promise. */

@@ -9,7 +9,10 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or an HTTP/2 stream that show the close, and whether the response is complete. */
+/**
+ * The members of a response or an HTTP/2 stream that show when the response closes and whether the response is
+ * complete.
+ */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;
@@ -28,8 +31,9 @@ const patchedServers = new WeakSet<object>();
 
 /**
  * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504,
- * and the handler does not run. The calls of a handler inherit the deadline of the request. The calls are not retried
- * if the request is a retry. A second invocation for the same server has no effect.
+ * and the handler does not run. The calls of a handler inherit the deadline of the request. If the request is itself a
+ * retry, the calls of the handler are not retried. A second call of `propagateDeadlines` for the same server has no
+ * effect.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -87,7 +91,8 @@ function parseCount(value: unknown): number | undefined {
 
 const rejectionBody = JSON.stringify({
   code: 'DEADLINE_EXCEEDED',
-  message: 'The deadline of the request had passed on arrival, so the request was not run',
+  message:
+    'The deadline of the request had passed when the request arrived, so the service did not run the request',
 });
 const rejectionHeaders = { 'content-type': 'application/json', [responseHeaders.notExecuted]: '1' };
 
@@ -102,7 +107,7 @@ function rejectStream(stream: Http2Stream): void {
 
 /**
  * Clock for the arrival of requests. All requests of one turn of the event loop get the arrival time of the first
- * request. The time in which earlier handlers run thus counts against the deadline of a later request.
+ * request. Therefore, the time in which earlier handlers run counts against the deadline of a later request.
  */
 class ArrivalClock {
   readonly #clock: Clock;

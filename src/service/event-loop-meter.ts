@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../core/clock.js';
 export const sampleIntervalMs = 250;
 /** Number of sampling intervals over which the utilization is computed: 2,000 ms in total. */
 const windowSamples = 8;
-/** Delay that a timer has even on an idle event loop, in ms. Does not count as load. */
+/** Delay that a timer has even on an idle event loop, in ms. This delay does not count as load. */
 const idleTimerDelayMs = 2;
 /** Mean delay of the sampling timer, in ms, that counts as a utilization of 1. */
 const fullLoadDelayMs = 100;

@@ -57,11 +57,11 @@ const advertiser = new Advertiser({
 });
 
 /**
- * Registers this process as a service and renews the lease until the process ends. While the registry is unreachable,
- * the registration is retried and one warning is logged. After a lost lease, the service registers again. A launched
- * service gets its name, registry and ticket from the launcher.
- * At SIGTERM the service drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A
- * program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.
+ * Registers this process as a service and renews the lease until the advertisement or the process ends. While the
+ * registry is unreachable, the registration is retried and one warning is logged. After a lost lease, the service
+ * registers again. A launched service gets its name, registry and ticket from the launcher. At SIGTERM the service
+ * drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A program that closes its own
+ * server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.
  *
  * @example
  * ```ts
@@ -71,7 +71,8 @@ const advertiser = new Advertiser({
  * @returns the advertisement, once the registry has stored the registration durably
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
- * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses or did not launch the service
+ * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service, or is not the
+ * registry that launched the service
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
@@ -88,8 +89,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 /**
  * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
  * however often clients send the request. The key and a fingerprint of method, target, content-type and body are stored
- * before the handler runs. In the following cases the handler does not run, and the response header
- * `clerk-idempotency` states the case:
+ * before the handler runs. In the following cases the handler does not run, and the response header `clerk-idempotency`
+ * states the case:
  *
  * - `replayed`: the response is the stored response of an earlier request with this key
  * - `running`: 409, an earlier request with this key is still running
@@ -101,12 +102,12 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
  * pass unchanged. `Idempotency-Key` counts as a key only in the form of `clerk-call-id`.
  *
- * The request body is buffered before the handler runs. The response is sent while the handler writes. Trailers are not
- * stored.
+ * The request body is buffered before the handler runs. The response is sent while the handler writes the response.
+ * Trailers are not stored.
  *
- * If a durable store has recorded a request of a process that died, a retry gets `unknown`. A store in memory lacks the
- * requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of an earlier
- * process. A request without `clerk-instance` is rejected if the key was created before this process started.
+ * If the process died while it ran a request, and the store is durable, a retry gets `unknown`. A store in memory lacks
+ * the requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of an
+ * earlier process. A request without `clerk-instance` is rejected if the key was created before this process started.
  *
  * @example
  * ```ts
@@ -115,8 +116,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
  * ```
  * @typeParam H - type of the handler
- * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) =>
- * Response`; further arguments are passed to the handler
+ * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) => Response`;
+ * further arguments are passed to the handler
  * @returns a handler with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),

@@ -6,7 +6,7 @@ import type { ProcessPort } from './service-runtime.js';
 
 /**
  * Holds the launch handshake that a launcher wrote to standard input in one line. The first advertisement of the
- * process must have the launched name. This advertisement sends the ticket, which can be used only once.
+ * process must have the name of the launched service. This advertisement sends the ticket, which can be used only once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -33,7 +33,8 @@ export class LaunchContext {
    * Returns the handshake for the first advertisement; undefined for each further advertisement, which may have any
    * name.
    *
-   * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the launched name
+   * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the name of the launched
+   * service
    */
   claim(handshake: LaunchHandshake, name: string): LaunchHandshake | undefined {
     if (this.#isClaimed) return undefined;

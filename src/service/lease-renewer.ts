@@ -39,11 +39,14 @@ export interface RenewedLease {
 const renewAfterShare = 1 / 3;
 /** Maximum random change of the interval between renewals, as a share of the interval. */
 const jitterShare = 0.1;
-/** Maximum delay of the renewal that claims that a newly suspect endpoint is healthy, in ms. */
+/** Maximum time after which a newly suspect endpoint sends a renewal with the claim that it is healthy, in ms. */
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/** Maximum number of renewals in one request: 512 bytes each suffice for a name of 247 bytes and an id of 128 bytes. */
+/**
+ * Maximum number of renewals in one request. 512 bytes suffice for a renewal with a name of 247 bytes and an id of 128
+ * bytes.
+ */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
@@ -105,7 +108,7 @@ export class LeaseRenewer {
     this.#dueAt.set(lease, at);
     this.#arm();
   }
-  /** Sets the timer to the first due lease. */
+  /** Sets the timer for the lease that must be renewed next. */
   #arm(): void {
     this.#timer?.cancel();
     const at = Math.min(...this.#dueAt.values());
@@ -116,7 +119,8 @@ export class LeaseRenewer {
 
   #tick(): void {
     const now = this.#clock.now();
-    // A lease that is due within a ninth of its duration is renewed too, so that leases stay due at the same time.
+    // A lease that would be renewed within the next ninth of its duration is renewed now, so that leases continue to
+    // share requests.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -145,7 +149,8 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // The retry must come within the rest of the lease, but not overload a registry that has just restarted.
+        // The retry must come before the lease expires. The delay is random, so that a restarted registry does not get
+        // all retries at once.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** The service treats the lease as expired earlier than granted, by this share of the lease. */
+/** Last part of a lease, as a share of the lease, in which the service already treats the lease as expired. */
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired: 90 % of the granted time after the last renewal was sent. Both
- * the monotonic clock and the wall clock are read, and the first clock to reach that time decides. The registry removes
- * the registration later. Does not keep the process alive.
+ * Determines when a service treats its lease as expired: 90 % of the granted time after the last renewal was sent. This
+ * time is measured on the monotonic clock and on the wall clock. The lease has expired when the time has passed on
+ * either clock. The registry removes the registration later. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */

@@ -33,7 +33,8 @@ interface Counts {
 }
 
 /**
- * Load of one advertised service: the load that the program has reported, or without a valid report the measured load.
+ * Load of one advertised service. If there is a valid report by the program, the load is the reported load. Otherwise,
+ * the load is measured.
  */
 export class LoadReporter {
   /** Value of the load header; undefined while the load is unknown. Updated every 250 ms. */
@@ -68,7 +69,7 @@ export class LoadReporter {
     this.#updateHeader();
   }
 
-  /** The load now; undefined while the load is unknown. */
+  /** The current load; undefined while the load is unknown. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =

@@ -63,8 +63,9 @@ export interface AdvertiseOptions {
    */
   readonly drainMs?: number;
   /**
-   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}: event-loop
-   * utilization of this thread, requests and failures per second. Needs a server as `address`. Default true.
+   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The measured load
+   * consists of the event-loop utilization of this thread, and of requests and failures per second. Needs a server as
+   * `address`. Default true.
    */
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
@@ -108,7 +109,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // `toEndpoint` checks the options. A server may have no address yet, so a fixed address stands in for its address.
+  // `toEndpoint` checks the options. A server may have no address yet, so a fixed address is checked instead.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -166,7 +167,7 @@ function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): Idemp
   const guard = guardOf(atMostOnce);
   if (guard === undefined)
     throw advertiseError(
-      "needs a handler that atMostOnce() returned as option 'atMostOnce'; wrap the handler with atMostOnce() first",
+      "got an option 'atMostOnce' that is not a handler returned by atMostOnce(); wrap the handler with atMostOnce() first",
     );
   if (attributes !== undefined && Object.hasOwn(attributes, atMostOnceAttribute))
     throw advertiseError(

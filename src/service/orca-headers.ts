@@ -15,8 +15,8 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each load sample is sent once per connection: with at most four
- * responses per second. A load header that the handler has set is not overwritten.
+ * Adds the load of a service to response headers. Each load sample is sent at most once per connection, so at most four
+ * responses per second have the header. A load header that the handler has set is not overwritten.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers

@@ -13,8 +13,8 @@ type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
  * Calls `listener` before the listeners of the program, which may send a response at once. A listener for
- * 'checkContinue' or 'checkExpectation' changes how a server acts, and so does a listener for 'request' at a server
- * with HTTP/2. For these events, `listener` is added only when the program adds a listener.
+ * 'checkContinue' or 'checkExpectation' changes how a server acts. So does a listener for 'request' at a server with
+ * HTTP/2. For these events, `listener` is added only when the program adds a listener.
  *
  * @returns a function that removes the listener
  */

@@ -4,7 +4,7 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
-/** What advertised services use of their process. */
+/** Functions of the process that advertised services use. */
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Resolves with the first line of standard input; empty when there is none. Called at most once. */

@@ -27,7 +27,8 @@ export class ActiveCalls {
   }
 
   /**
-   * @param isNew - whether the call is new and now runs; {@link executionEnded} must then follow
+   * @param isNew - whether the call is new, so that the handler runs now. If true, {@link executionEnded} must be
+   * called later.
    * @returns whether another request was looking up or running the same call during this lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {

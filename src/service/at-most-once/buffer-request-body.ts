@@ -18,17 +18,15 @@ export interface BufferedBody {
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/**
- * Maximum number of bytes above the size limit of a body that are read and discarded. Then the connection is closed.
- */
+/** Maximum number of bytes beyond `maxBytes` that are read and discarded before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if it
- * had just arrived. Until the body is complete, the chunks of the body are held outside the request, so the state of
- * the request does not change. The promise never rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if the
+ * body had just arrived. Until the body is complete, the chunks of the body are held outside the request, so the state
+ * of the request does not change. The promise never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -55,7 +53,7 @@ function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a complete body and puts it back before the request can emit 'end'. */
+/** Reads a complete body, and puts the body back before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =

@@ -9,8 +9,8 @@ export interface FingerprintInput {
 }
 
 /**
- * Returns the SHA-256 of several parts, as hexadecimal digits. Each part is hashed with its length, so other parts with
- * the same concatenation have another digest.
+ * Returns the SHA-256 of several parts, as hexadecimal digits. Each part is hashed with its length, so two lists of
+ * parts with the same concatenation have different digests.
  */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 

@@ -26,7 +26,7 @@ export class HandlerExecution {
   }
 
   /**
-   * Stores the response of the call. A second invocation has no effect.
+   * Stores the response of the call. A second call of `complete` has no effect.
    *
    * @param response - undefined when the response is too large to store
    */

@@ -16,7 +16,7 @@ export interface IdempotencyGuardOptions {
   readonly logger: Logger;
   readonly store: IdempotencyStore;
   readonly windowMs: number;
-  /** Id of this run of the process. */
+  /** Random id of this process. */
   readonly incarnation: string;
 }
 

@@ -16,7 +16,7 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 
 /**
  * The instance ids of this process, each with the first epoch of the id in this process. A request is for this process
- * if the target has one of these ids and at least the first epoch of the id.
+ * if its target has one of these ids, with an epoch that is not below the first epoch of the id.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */

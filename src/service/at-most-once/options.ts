@@ -54,15 +54,17 @@ function checkStore(store: unknown): void {
   const missing = ['begin', 'end', 'withdraw', 'expire'].find((key) => typeof fields[key] !== 'function');
   if (missing !== undefined) throw atMostOnceError(`needs a store with the method '${missing}'`);
   if (typeof fields.isDurable !== 'boolean')
-    throw atMostOnceError("needs a store whose 'isDurable' is true or false");
+    throw atMostOnceError("needs a store with the boolean field 'isDurable'");
   const { scope } = fields;
   if (scope !== undefined && (typeof scope !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(scope)))
-    throw atMostOnceError('needs a store whose scope is 1 to 128 printable characters without spaces');
+    throw atMostOnceError(
+      "needs a store whose field 'scope' is a string of 1 to 128 printable characters without spaces",
+    );
 }
 
 function checkNumber(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw atMostOnceError(`needs a ${key} from ${min} to ${max}; got ${String(value)}`);
+    throw atMostOnceError(`needs a value from ${min} to ${max} for ${key}; got ${String(value)}`);
   return value;
 }
 

@@ -3,13 +3,13 @@ import { StoredHeaders } from './stored-headers.js';
 import type { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Time for which a response is read after the client has closed the connection, in ms. */
+/** Maximum time for which a response is read after the client has closed the connection, in ms. */
 const maxReadOnMs = 60_000;
 
 /**
  * Records the response of a fetch-style handler while the client reads the response. Recording continues for up to
- * 60,000 ms after the client has closed the connection. A value that is not a `Response`, or cannot be replayed (such
- * as an upgrade), is returned unchanged, and the call counts as interrupted.
+ * 60,000 ms after the client has closed the connection. If `response` is not a `Response` or cannot be replayed, such
+ * as an upgrade, `response` is returned unchanged. The call then counts as interrupted.
  *
  * @returns the response to send
  */

@@ -4,18 +4,18 @@ import type { NodeResponse } from './node-types.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
 export interface ResponseRecording {
-  /** Whether status and headers are fixed. */
+  /** Whether status and headers can no longer change. */
   readonly hasStarted: boolean;
   /** Whether the handler has ended the response. */
   readonly hasEnded: boolean;
 }
 
 /**
- * Records what a handler writes to a Node response, even after the client has closed the connection. The response
- * behaves as without the recording.
+ * Records what a handler writes to a Node response, even after the client has closed the connection. The recording does
+ * not change the behaviour of the response.
  *
  * @param onEnd - called once, when the handler has ended the response; `recorded` is undefined for a body above
- *   `maxBytes`
+ * `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -31,7 +31,10 @@ export function recordNodeResponse(
   // Node's `end` may call `write`, and `appendHeader` may call `setHeader`. Only the outer call is recorded.
   const entered = new Set<string>();
 
-  /** Replaces a method. `onCall` gets the arguments of each outer call that did not throw, until the response has ended. */
+  /**
+   * Replaces a method of the response. `onCall` gets the arguments of each outer call that did not throw, until the
+   * response has ended.
+   */
   const intercept = (
     group: 'headers' | 'head' | 'body',
     method: keyof NodeResponse,

@@ -84,21 +84,21 @@ export const rejections = {
     notExecuted(
       410,
       'CONFIG_INVALID',
-      `The idempotency key was created more than ${maxClockSkewMs / 60_000} minutes ahead of this service's clock; synchronize the clocks`,
+      `The creation time in the idempotency key is more than ${maxClockSkewMs / 60_000} minutes ahead of this service's clock; synchronize the clocks`,
       { idempotencyStatus: 'expired' },
     ),
   otherInstance: () =>
     notExecuted(
       421,
       'NO_ENDPOINT',
-      'The request is meant for another instance, or for an earlier epoch of this instance, and such calls are not stored here; look up the service again',
+      'The request is for another instance or for an earlier epoch of this instance; this instance does not store such calls; look up the service again',
       { idempotencyStatus: 'elsewhere' },
     ),
   fingerprintMismatch: () =>
     rejection(
       422,
       'CONFIG_INVALID',
-      'The idempotency key belongs to a request with another method, target, content-type or body; create a key for each call',
+      'The idempotency key belongs to a request with another method, target, content-type or body; create a new key for each call',
       { idempotencyStatus: 'mismatch' },
     ),
   running: () =>

@@ -1,6 +1,8 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/** Headers that apply to one connection (RFC 9110, section 7.6.1) or one point in time. */
+/**
+ * Headers that are not stored, because they apply to one connection (RFC 9110, section 7.6.1) or to one point in time.
+ */
 const notStored = new Set([
   'connection',
   'keep-alive',

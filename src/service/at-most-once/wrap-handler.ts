@@ -22,7 +22,7 @@ export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) =
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** What {@link wrapHandler} needs of the process. */
+/** Functions and values that {@link wrapHandler} gets from its process. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;

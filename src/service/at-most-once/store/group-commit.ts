@@ -16,8 +16,9 @@ export interface KeyUpdate {
 export interface KeyChange {
   readonly key: string;
   /**
-   * Computes the update from the current record, which may have changed since the caller read it. Returns undefined to
-   * leave the record unchanged. Called at most once. Must not throw, because other changes are part of the same write.
+   * Computes the update from the current record, which may have changed since the caller read the record. Returns
+   * undefined to leave the record unchanged. Called at most once. Must not throw, because other changes are part of the
+   * same write.
    */
   readonly update: (current: string | undefined) => KeyUpdate | undefined;
 }
@@ -56,7 +57,7 @@ export class GroupCommit {
    * Writes changes together: all of them or none. Resolves with the records before the changes, once the changes are on
    * disk.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed, so that the changes may be missing on disk
+   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed; the changes may be missing on disk
    */
   write(changes: readonly KeyChange[], expiredBefore = 0): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -98,7 +99,7 @@ export class GroupCommit {
 
   async #write(writes: readonly PendingWrite[]): Promise<readonly PreviousValues[]> {
     this.#added.clear();
-    // The records stay current until the write, because there is no other writer.
+    // The records cannot change before the write, because there is no other writer.
     const keys = writes.flatMap(({ changes }) => changes.map(({ key }) => key));
     const found = await this.#level.getMany(keys);
     const values = new Map(keys.map((key, i) => [key, found[i]]));

@@ -30,7 +30,7 @@ interface OpenStore extends OpenLevelDb {
 
 /**
  * An idempotency store in a LevelDB folder. The record of a call is on disk before the call runs. The response is on
- * disk soon after the response was sent. A call that an earlier process stored as running was interrupted.
+ * disk soon after the response was sent. A call that an earlier process left in the state `running` was interrupted.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -56,7 +56,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
     if (createdAt < this.#expiredBefore) return { state: 'expired' };
-    // Another request may add a missing record before the write, so the write checks again.
+    // Another request may add the record between this read and the write, so the write checks again.
     const [before] = existing === undefined ? await commit.write([beginChange(key, call)]) : [existing];
     if (before === undefined) return { state: 'new' };
     commit.assertDurable(key);
@@ -129,7 +129,8 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
       const [batch, last] = [keys, keys.at(-1)];
       if (last === undefined) return;
       keys = [];
-      // The keys must be rejected before their records are removed, or a retry could run a removed call again.
+      // The keys must be rejected before their records are removed, because a retry could otherwise run a removed call
+      // again.
       const expiredBefore = createdAtOfKey(last) + 1;
       this.#expiredBefore = Math.max(this.#expiredBefore, expiredBefore);
       await commit.write(batch.map(deleteChange), expiredBefore);

@@ -56,7 +56,7 @@ async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTal
   if (tally.calls === counted.calls && tally.sum === counted.sum) return tally;
   throw damagedError(
     path,
-    `has lost or damaged records: it contains ${counted.calls} of ${tally.calls} records`,
+    `has lost or damaged records: the folder contains ${counted.calls} of ${tally.calls} records`,
   );
 }
 

@@ -15,8 +15,8 @@ export interface MemoryCallsOptions {
    */
   readonly maxCalls?: number;
   /**
-   * Maximum total size of all stored responses, in bytes, ≥ 0. New responses displace the oldest responses. Retries of
-   * a call without a stored response get 409. Default 67,108,864 (64 MiB).
+   * Maximum total size of all stored responses, in bytes, ≥ 0. If a new response would exceed this maximum, the oldest
+   * responses are removed. Retries of a call without a stored response get 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
@@ -110,8 +110,8 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   /**
-   * Drops the oldest responses to make room for a response. Returns the response; undefined for a response above
-   * `maxBytes`.
+   * Stores a response, and drops the oldest responses until the total size is at most `maxBytes`. Returns the response;
+   * undefined if the response alone is larger than `maxBytes`.
    */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
