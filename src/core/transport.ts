@@ -65,6 +65,14 @@ export interface ProbeRequest {
 // the target and crash on '*'.
 export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
+/** A limit of the connections of a clerk. */
+export interface ConnectionLimit {
+  /** The option of `createClerk` that sets the limit. */
+  readonly option: 'connections' | 'maxSockets';
+  /** The limit, ≥ 1. */
+  readonly value: number;
+}
+
 /** The connections to one endpoint, opened on first use. */
 export interface Channel {
   /** The address that new requests use. */
@@ -89,6 +97,11 @@ export interface Channel {
    * an unsent request waits for its connection to be established. Without this method: false for every request.
    */
   isQueued?(handler: RequestHandler): boolean;
+  /**
+   * Returns the limit that keeps a queued request waiting; undefined if the request is not queued. Errors name the
+   * limit. Without this method: undefined for every request.
+   */
+  queuedBy?(handler: RequestHandler): ConnectionLimit | undefined;
   /**
    * Establishes a connection without sending a request; rejects when the connection fails. Aborting the signal stops
    * the attempt to connect.

@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from '../core/address.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
-import type { Channel, RequestHandler, TransportRequest } from '../core/transport.js';
+import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from '../core/transport.js';
 
 /**
  * Receives the events of an attempt. The methods are those of {@link RequestHandler}; most of them take the attempt as
@@ -123,6 +123,10 @@ export class Attempt implements RequestHandler {
   /** Whether the request body is still being written. */
   get isUploading(): boolean {
     return false;
+  }
+
+  queuedBy(): ConnectionLimit | undefined {
+    return this.stage === 'waiting' ? this.channel.queuedBy?.(this) : undefined;
   }
 
   /**

@@ -11,20 +11,41 @@ import { hasCode } from './classify-error.js';
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
+  const limit = reachedLimit(log);
   return lastAttemptError(
     log,
     'DEADLINE_EXCEEDED',
     `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
-    }`,
+    }${limit === undefined ? '' : `: ${limit}`}`,
   );
 }
 
-/** `DEADLINE_EXCEEDED` of one attempt: the endpoint has not responded in time. */
-export function noResponseError({ candidate, startedAt }: CallAttempt, now: number): ClerkError {
+/**
+ * The error of an attempt that got no response: `LIMIT_EXCEEDED` if the attempt waited for a connection because a limit
+ * was reached, otherwise `DEADLINE_EXCEEDED`.
+ */
+export function noResponseError(attempt: CallAttempt, now: number): ClerkError {
+  const { candidate, startedAt, stage } = attempt;
+  const { id } = candidate.endpoint;
+  const time = `${String(Math.round(now - startedAt))} ms`;
+  const limit = attempt.queuedBy?.();
+  if (limit === undefined)
+    return new ClerkError(
+      'DEADLINE_EXCEEDED',
+      stage === 'waiting'
+        ? `Endpoint ${id} accepted no connection within ${time}`
+        : `Endpoint ${id} did not respond within ${time}`,
+      { execution: stage === 'waiting' ? 'none' : 'unknown' },
+    );
+  const { option, value } = limit;
+  const inUse =
+    option === 'maxSockets'
+      ? `${value === 1 ? 'the only socket' : `all ${String(value)} sockets`} of the clerk`
+      : `${value === 1 ? 'the only connection' : `all ${String(value)} connections`} to the endpoint`;
   return new ClerkError(
-    'DEADLINE_EXCEEDED',
-    `Endpoint ${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
+    'LIMIT_EXCEEDED',
+    `An attempt at endpoint ${id} waited ${time} for a connection and was not sent, since ${inUse} ${value === 1 ? 'was' : 'were'} in use; raise ${option} of createClerk(), make fewer calls at a time, and read or discard each response body`,
   );
 }
 
@@ -61,10 +82,13 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.call.startedAt);
+  const limit = reachedLimit(log);
   return lastAttemptError(
     log,
     log.call.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`,
+    limit === undefined
+      ? `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`
+      : `Call to ${name} was not sent: ${limit}`,
   );
 }
 
@@ -152,6 +176,14 @@ function createError(
     outcomes,
     ...(cause === undefined ? undefined : { cause }),
   });
+}
+
+/** Returns the message about the limit for which every attempt of the call waited; undefined if any did not wait. */
+function reachedLimit({ outcomes }: AttemptLog): string | undefined {
+  const errors = outcomes.map(({ error }) => error);
+  const last = errors.at(-1);
+  const waited = errors.every((error) => isClerkError(error) && error.code === 'LIMIT_EXCEEDED');
+  return waited && isClerkError(last) ? last.message : undefined;
 }
 
 function lastCode({ outcomes }: AttemptLog): string {

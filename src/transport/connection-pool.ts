@@ -1,6 +1,6 @@
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
-import type { RequestHandler } from '../core/transport.js';
+import type { ConnectionLimit, RequestHandler } from '../core/transport.js';
 import { hasSubscribers, isObserved } from './observed-requests.js';
 import { PooledConnection, type ConnectionListener } from './pooled-connection.js';
 import type { SharedOrigin } from './shared-origin.js';
@@ -78,6 +78,14 @@ export class ConnectionPool implements LimitedPool {
 
   isQueued(handler: RequestHandler): boolean {
     return this.#queue.has(handler);
+  }
+
+  /** Returns the limit for which the queued requests wait. */
+  reachedLimit(): ConnectionLimit {
+    const { connections, sockets } = this.#options;
+    return sockets.isAwaitedBy(this)
+      ? { option: 'maxSockets', value: sockets.maxSockets }
+      : { option: 'connections', value: connections };
   }
 
   /**

@@ -5,12 +5,14 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type {
   Channel,
+  ConnectionLimit,
   ProbeRequest,
   RequestHandler,
   TransportOptions,
   TransportRequest,
 } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
+import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
 import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
 import { ProbeClient } from './probe.js';
@@ -80,6 +82,12 @@ export class HttpChannel implements Channel, PoolUser {
 
   isQueued(handler: RequestHandler): boolean {
     return this.#usedPools().some(({ pool }) => pool.isQueued(handler));
+  }
+
+  queuedBy(handler: RequestHandler): ConnectionLimit | undefined {
+    return this.#usedPools()
+      .find(({ pool }) => pool.isQueued(handler))
+      ?.pool.reachedLimit();
   }
 
   connect(signal?: AbortSignal): Promise<void> {
@@ -216,6 +224,6 @@ export class HttpChannel implements Channel, PoolUser {
       sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
     const body = fromBuiltinBody(sent.body);
     if (body !== sent.body) sent = { ...sent, body };
-    return sent as unknown as Dispatcher.DispatchOptions;
+    return inPieces(sent) as unknown as Dispatcher.DispatchOptions;
   }
 }

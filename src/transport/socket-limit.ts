@@ -14,7 +14,6 @@ export interface LimitedPool {
  * request are then closed to make room.
  */
 export class SocketLimit {
-  readonly #maxSockets: number;
   #open = 0;
   /** Number of idle connections that are being closed to make room. */
   #closing = 0;
@@ -22,13 +21,16 @@ export class SocketLimit {
   readonly #waiting = new Set<LimitedPool>();
 
   /** @param maxSockets - ≥ 1; `Infinity` for no limit */
-  constructor(maxSockets: number) {
-    this.#maxSockets = maxSockets;
-  }
+  constructor(readonly maxSockets: number) {}
 
   /** Whether a pool waits for room, and no connection is being closed for that pool yet. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
+  }
+
+  /** Whether a pool waits for room. */
+  isAwaitedBy(pool: LimitedPool): boolean {
+    return this.#waiting.has(pool);
   }
 
   add(pool: LimitedPool): void {
@@ -42,7 +44,7 @@ export class SocketLimit {
 
   /** Counts a socket that is about to be opened. Returns false if there is no room; `onRoom` of the pool then follows. */
   tryOpen(pool: LimitedPool): boolean {
-    if (this.#open < this.#maxSockets) {
+    if (this.#open < this.maxSockets) {
       this.#open++;
       return true;
     }
@@ -65,7 +67,7 @@ export class SocketLimit {
   closed(): void {
     this.#open--;
     if (this.#closing > 0) this.#closing--;
-    while (this.#open < this.#maxSockets) {
+    while (this.#open < this.maxSockets) {
       const [next] = this.#waiting;
       if (next === undefined) return;
       this.#waiting.delete(next);

@@ -76,9 +76,8 @@ test('an undefined option counts as not given', async () => {
   const s = clerk.bind('/s', bind);
   await expect(s.json('/', request)).resolves.toBeDefined();
   for (const result of await s.gather({ ...request, path: '/' })) expect(result.ok).toBe(true);
-  await (
-    await s.acquire({ timeoutMs: undefined, affinity: undefined, signal: undefined })
-  ).release('success');
+  const acquired = await s.acquire({ timeoutMs: undefined, affinity: undefined, signal: undefined });
+  acquired.release('success');
   await expect(clerk.resolve('/s', { signal: undefined })).resolves.toMatchObject({ name: '/s' });
   const { settings } = clerk.bind('/s', { probe, hedge, retries: { max: undefined } }).explain();
   expect(settings.probe).toEqual({ method: 'OPTIONS', path: '/' });
