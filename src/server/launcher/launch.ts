@@ -9,18 +9,18 @@ import { currentRecord } from './process-record.js';
 import { findLaunched } from './recover-launch.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** A service counts as failed if its process exits within this time after the registration, in ms. */
+/** An exit of the process within this time after the registration, in ms, counts as a failure. */
 const stableAfterMs = 10_000;
 /** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
 const drainTimeoutMs = 6_500;
 /** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
 const stopTimeoutMs = 2_000;
 /**
- * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. Short, because the next start of the
- * service waits for the end of these children.
+ * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. This time is short, because the next
+ * start of the service waits until these children have ended.
  */
 const orphanTimeoutMs = 500;
-/** Longest wait, in ms, for the endpoint to be recorded as draining. SIGTERM is sent afterwards. */
+/** Longest wait, in ms, until the registry has saved that the endpoint drains. After the wait, SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
 
 /** How a start ended: the service registered, the start failed, or the start was stopped on request. */
@@ -48,9 +48,9 @@ interface LaunchInit {
 }
 
 /**
- * One launch of a service, until all of its processes have ended. To stop the service, the endpoint is withdrawn, then
- * the process group is stopped, and then the launch record is removed. The record is removed last, because a later
- * server needs the record to find the processes.
+ * One launch of a service, until all of its processes have ended. A stop first withdraws the endpoint, then ends the
+ * process group, and then removes the launch record. The launch record is removed last, because a later server needs
+ * the record to find the processes.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
@@ -119,7 +119,7 @@ export class Launch implements PendingRegistration {
     return this.done;
   }
 
-  /** Ends the supervision. A running process continues; a process that is being stopped is killed. */
+  /** Ends the supervision. A running process continues. A process that is being stopped is killed. */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
     this.#timer?.cancel();
@@ -173,7 +173,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The withdrawal is not awaited, so that the children of the process are stopped at once.
+    // The children of the process are stopped at once, without waiting for the withdrawal.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -233,7 +233,9 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /** Finds the process of a recovered launch after the registration. If no process is found, the supervision ends. */
+  /**
+   * Finds the process of a recovered launch whose service has registered. If no process is found, the supervision ends.
+   */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;
     const { name, instance } = this.record;

@@ -14,17 +14,16 @@ export interface LauncherOptions extends Pick<
   /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
   readonly logs?: string | undefined;
   /**
-   * Default: only launch requests count. Calls of clients with a watch never count, because these clients do not repeat
-   * lookups.
+   * Default: the idle time counts from the last launch request. The calls of a client with a watch do not count,
+   * because the client does not repeat its lookup.
    */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
-  /** Default: checks the files again. */
+  /** Default: checks the program file and its folders again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
 
 /**
- * Opens the launcher of this host. The launcher continues to supervise the launches that an earlier server has
- * recorded.
+ * Opens the launcher of this host. The launcher also supervises the launches that an earlier server has recorded.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -75,7 +74,7 @@ class HostLauncher implements Launcher {
       if (!endpoints.some(({ state }) => state !== 'draining'))
         throw new ClerkError(
           'START_FAILED',
-          `${canonical} was started, but its endpoint is gone again; retry the launch`,
+          `${canonical} was started, but its endpoint was removed before the response; start the service again`,
         );
       return { name: request.name, endpoints, started };
     } finally {

@@ -36,7 +36,7 @@ export async function programChangeReason(manifest: Manifest): Promise<string | 
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
-      return `the program path ${manifest.exec} led to ${manifest.programPath} when the server started and now leads to ${program}; restart the server if the change is intended`;
+      return `the real path of program ${manifest.exec} was ${manifest.programPath} when the server started, and is ${program} now; restart the server if the change is intended`;
     return programProblem(await pathFacts(program), effectiveUid());
   } catch (error) {
     return errorMessage(error);
@@ -57,7 +57,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The checked file and the file that is read are the same open file, even if the file at the path is replaced.
+    // The open file is checked and read. If another file replaces the file at the path, the open file stays the same.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)

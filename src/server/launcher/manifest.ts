@@ -3,9 +3,7 @@ import { parseGlob, type Glob } from '../../core/glob.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/**
- * A parsed manifest with valid fields. Whether the program, the folder and the user exist on this host is not checked.
- */
+/** A parsed manifest with valid fields. The program, the working folder and the user may be missing on this host. */
 export interface ParsedManifest {
   readonly file: string;
   /** The service names that may be started with this manifest. */
@@ -40,7 +38,10 @@ export interface ParsedManifest {
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /** Real path of the program when the server started. A start is rejected if `exec` now leads to another path. */
+  /**
+   * Real path of the program when the server started. If the real path of `exec` has changed since then, a start is
+   * rejected.
+   */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -157,8 +158,8 @@ function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // The pattern is compiled alone first, to reject unmatched parentheses. Inside `(?:…)`, the pattern `a)|(b` would
-    // be valid.
+    // The pattern is first compiled without `(?:…)`, to reject unmatched parentheses. Inside `(?:…)`, the pattern
+    // `a)|(b` would be valid.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {

@@ -24,8 +24,8 @@ export function templateProblem(template: string, parameterNames: ReadonlySet<st
 }
 
 /**
- * Fills the placeholders in arguments that {@link templateProblem} has checked. Each argument stays one argument, and no
- * shell is involved. Only the parameter values come from the launch rule.
+ * Fills the placeholders in arguments that {@link templateProblem} has checked. Each filled argument is passed to the
+ * program as one argument, without a shell. Only the parameter values come from the launch rule.
  *
  * @param values - exactly one value for each parameter
  * @throws {@link ClerkError} `START_FAILED` with the name of the parameter
@@ -54,7 +54,7 @@ export function fillTemplates(
     if (optionLike !== undefined && !longOptionPattern.test(template))
       throw parameterError(
         optionLike,
-        `must not begin with '-', because the program could take the value for an option; an argument such as '--x=\${${optionLike}}' allows such a value`,
+        `must not begin with '-', because the program could parse the value as an option; to allow such values, write the argument in the manifest as '--x=\${${optionLike}}'`,
       );
     return template.replaceAll(placeholderPattern, (_, name: string) => texts.get(name) ?? '');
   });

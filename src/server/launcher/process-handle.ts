@@ -1,7 +1,10 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/** Interval of checks whether an adopted process runs, in ms. The host reports exits only of child processes. */
+/**
+ * Interval at which an adopted process is checked, in ms. The operating system reports only the exits of child
+ * processes.
+ */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };

@@ -12,8 +12,8 @@ export function currentRecord(
 }
 
 /**
- * Records the process of a launch for the next server. Changes of the record since `launch`, such as a redeemed ticket,
- * are kept.
+ * Saves the process id of a launch, so that a later server finds the process. Keeps the changes that the stored record
+ * has received since `launch` was read, such as a redeemed ticket.
  */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,

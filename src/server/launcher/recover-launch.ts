@@ -9,8 +9,8 @@ import type { LauncherContext } from './launcher-context.js';
  * State of a recorded launch:
  * - `running`: the process of the launch was found.
  * - `exited`: the process of the launch has ended.
- * - `unconfirmed`: no process was found, but the service may still register until `readyMs` has passed.
- * - `unidentifiable`: the launch may have a process, but this host cannot tell which process.
+ * - `unconfirmed`: no process was found, but the service can still register until `readyMs` has passed.
+ * - `unidentifiable`: the launch may have a process, but this host cannot identify the process.
  */
 type RecoveredLaunch =
   | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }

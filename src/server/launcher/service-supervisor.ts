@@ -17,15 +17,15 @@ import { SharedStart, type WaitOptions } from './shared-start.js';
 const defaultReadyMs = 10_000;
 
 interface StartAttempt {
-  /** Error for the callers of a cancelled attempt; undefined for an attempt that was not cancelled. */
+  /** Error for the callers, if the attempt was cancelled; undefined otherwise. */
   cancellation: ClerkError | undefined;
   /** Undefined until the process is started. */
   launch: Launch | undefined;
 }
 
 /**
- * Starts and stops one service. Concurrent callers share one start. A start first waits until every earlier launch has
- * registered or failed, and until the processes of stopping launches have ended.
+ * Starts and stops one service. Concurrent callers share one start. A start waits until every earlier launch has
+ * registered or failed. The start also waits until the processes of stopping launches have ended.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -39,9 +39,7 @@ export class ServiceSupervisor {
   readonly #onIdle: () => void;
   #lastLaunchAt = -Infinity;
 
-  /**
-   * @param onIdle - called when the supervisor has no state left
-   */
+  /** @param onIdle - called when the supervisor has no launches, no start in progress and no recorded failures */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
     this.name = name;
@@ -157,8 +155,8 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Reserves one instance of the manifest. At the limit, first stops all launches of this service, because none has a
-   * callable endpoint.
+   * Reserves one instance of the manifest. If the limit is reached, stops all launches of this service and tries again.
+   * None of these launches has a callable endpoint.
    */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;

@@ -20,7 +20,10 @@ export class StartBackoff {
     this.#record(now, reason);
   }
 
-  /** Records an exit soon after registration. The first failure since the last reset causes no backoff. */
+  /**
+   * Records an exit soon after the registration. If this exit is the first failure since the last reset, the exit
+   * causes no backoff.
+   */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);

@@ -12,8 +12,8 @@ export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): st
 }
 
 /**
- * Ends all processes of a group, and all other processes that have `envMarker` in their environment. Sends SIGTERM, and
- * SIGKILL after `graceMs`. Returns whether all these processes have ended.
+ * Ends all processes of a group, and all other processes that have `envMarker` in their environment. Sends SIGTERM. If
+ * processes remain after `graceMs`, sends SIGKILL. Returns whether all these processes have ended.
  *
  * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -39,8 +39,8 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint of a launch. Without `immediately`, the endpoint first drains. Never rejects: an endpoint that
- * cannot be withdrawn expires.
+ * Withdraws the endpoint of a launch. Without `immediately`, the endpoint first drains. Never rejects. An endpoint that
+ * cannot be withdrawn is removed at the end of its lease.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,

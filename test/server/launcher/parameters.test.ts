@@ -36,7 +36,7 @@ test.each([
   [
     '${p}',
     '-v',
-    "Parameter 'p' must not begin with '-', because the program could take the value for an option; an argument such as '--x=${p}' allows such a value",
+    "Parameter 'p' must not begin with '-', because the program could parse the value as an option; to allow such values, write the argument in the manifest as '--x=${p}'",
   ],
   ['${p}', -5, /^Parameter 'p' must not begin with '-'/],
   ['-x${p}', '-v', /^Parameter 'p' must not begin with '-'/],
