@@ -34,8 +34,8 @@ type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /**
- * Creates the hono application. The routes are the table `routes`, and watch, export, import, health, metrics and
- * openapi. A request with an unknown path gets status 404, a request with a wrong method gets status 405.
+ * Creates the hono application. The routes are those of the table `routes`, and watch, export, import, health, metrics
+ * and openapi. A request with an unknown path gets status 404. A request with a wrong method gets status 405.
  */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();

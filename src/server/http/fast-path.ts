@@ -41,7 +41,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // Only the general route can answer an unknown name or a query of another form.
+        // The general route answers a request with an unknown name or with a query of another form.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,

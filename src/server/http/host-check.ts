@@ -8,8 +8,8 @@ const maxCachedHosts = 256;
 
 /**
  * Rejects requests that a browser sends for a web page of another site. The `Host` header of such a request names
- * another server (DNS rebinding), or the origin is that of the other site (CSRF). On loopback, this check is the only
- * access control.
+ * another server (DNS rebinding), or the `Origin` header names the other site (CSRF). On loopback, this check is the
+ * only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -38,7 +38,7 @@ export class HostCheck {
           'FORBIDDEN',
           `Header host must name this server; got ${quote(host)}; use the address of the server, or allow this host with --allow-host`,
         );
-      // A local address differs between connections, so a host that matches only that address is not cached.
+      // The local address differs between connections, so a host that matches only the local address is not cached.
       if (this.#acceptedHosts.size < maxCachedHosts && this.#isOwnHost(name, undefined))
         this.#acceptedHosts.add(host);
     }
@@ -61,7 +61,7 @@ export class HostCheck {
   }
 }
 
-/** Returns an address in lower case. Returns the IPv4 address of an IPv4-mapped IPv6 address. */
+/** Returns an address in lower case. For an IPv4-mapped IPv6 address, returns the IPv4 address. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }

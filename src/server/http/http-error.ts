@@ -8,7 +8,7 @@ export class HttpError extends ClerkError {
   /** Extra headers, such as `allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param code - any code but `NAME_NOT_FOUND`, from which clients conclude that a name does not exist */
+  /** @param code - any code except `NAME_NOT_FOUND`; from that code, clients conclude that a name does not exist */
   constructor(
     code: ClerkErrorCode,
     message: string,

@@ -42,7 +42,7 @@ export interface RunningHttpServer {
 
 /** Longest wait of `close` for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** A connection on which no byte is sent or received during a request is closed after this time, in ms. */
+/** A connection with a request in progress is closed after this time without a sent or received byte, in ms. */
 const socketTimeoutMs = 30_000;
 /** An idle connection is closed after this time, in ms. */
 const keepAliveMs = 65_000;
@@ -124,7 +124,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` has closed only the connections that were idle at that moment.
+    // `server.close` has closed only the connections that were idle at the call. Other connections become idle later.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);

@@ -5,8 +5,8 @@ const maxDiscardedBytes = 1024 * 1024;
 
 /**
  * Sends a response. If the response closes the connection before the whole request body has arrived, the rest of the
- * body is first discarded. Closing a socket with unread bytes would reset the connection, and the client could lose the
- * response.
+ * body is read and discarded first. The close of a socket with unread bytes would reset the connection, and the client
+ * could lose the response.
  *
  * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
  */

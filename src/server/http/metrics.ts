@@ -39,8 +39,8 @@ export class Histogram {
 const sampleIntervalMs = 100;
 
 /**
- * Metrics of one server. Labels have methods, routes and statuses, but no service names or addresses, so the number of
- * time series is bounded.
+ * Metrics of one server. Labels contain methods, routes and statuses, but no service names or addresses. The number of
+ * time series is therefore bounded.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
@@ -49,7 +49,7 @@ export class Metrics {
   /** Number of records that were stored or deleted. */
   committedRecords = 0;
   commitFailures = 0;
-  /** Time from the due time of a timer to the call of the timer. */
+  /** Time from the moment at which a timer is due until its callback runs, in s. */
   readonly eventLoopDelaySeconds = new Histogram();
   /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
   watchOverflows = 0;

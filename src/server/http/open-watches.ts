@@ -89,7 +89,7 @@ export class OpenWatches {
   }
 }
 
-/** Creates a sink for a response. Texts that are written in the same tick are sent as one chunk. */
+/** Creates a sink for a response. All texts of one tick of the event loop are sent as one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

@@ -33,18 +33,20 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watchEdit, 'post', {
-    summary: 'Adds and removes globs of an open watch; 404 with CLERK_CLOSED when the watch is not open',
+    summary:
+      'Adds and removes globs of an open watch; status 404 with code CLERK_CLOSED when the watch is not open',
     requestBody: requestBody('application/json', requests.watchEditRequest),
     responses: {
       '200': jsonResponse(
         'Accepted; the stream sends the entries of added globs',
         responses.watchEditResponse,
       ),
-      ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED', 'NAME_NOT_FOUND']),
+      ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED']),
+      '404': errorResponse(['CLERK_CLOSED']),
     },
   });
   add(paths.export, 'get', {
-    summary: 'Exports all entries except endpoints, one per line',
+    summary: 'Exports all defined services, links and directories, one per line',
     responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
@@ -159,15 +161,14 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
     const codes = byStatus.get(status) ?? [];
     byStatus.set(status, codes.includes(code) ? codes : [...codes, code]);
   }
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [
-      String(status),
-      {
-        description: codes.join(', '),
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-      },
-    ]),
-  );
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [String(status), errorResponse(codes)]));
+}
+
+function errorResponse(codes: readonly string[]): JsonObject {
+  return {
+    description: codes.join(', '),
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
 }
 
 function jsonSchema(schema: z.core.$ZodType): JsonObject {

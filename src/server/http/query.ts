@@ -12,7 +12,10 @@ export function parseQuery(target: string): Record<string, string> {
     if (key === '__proto__')
       throw new HttpError('CONFIG_INVALID', "The query must not have the key '__proto__'; use another key");
     if (key in query)
-      throw new HttpError('CONFIG_INVALID', `The query must have each key once; got ${quote(key)} twice`);
+      throw new HttpError(
+        'CONFIG_INVALID',
+        `The query must have each key at most once; got ${quote(key)} twice`,
+      );
     query[key] = value;
   }
   return query;

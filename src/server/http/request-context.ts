@@ -13,7 +13,7 @@ export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
-  /** Aborted when the server begins to close. Requests that wait for a service start then fail. */
+  /** Aborted when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   /** Called for each lookup of an existing name. */
   readonly onLookup: (name: string) => void;
@@ -48,7 +48,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends an error response. If another response has already begun, closes the connection instead. */
+/** Sends an error response. If response headers were already sent, closes the connection instead. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -77,7 +77,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // A service start may take longer than the timeout of the connection.
+      // The timeout is disabled, because the start of a service may take longer.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());

@@ -71,7 +71,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.resolve,
-    summary: 'Resolves a name and follows links',
+    summary: 'Follows the links in a name, and returns the endpoints of the service',
     requestSchema: z.strictObject({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
     responseSchema: responses.resolveResponse,
@@ -90,7 +90,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.search,
     summary:
-      'Finds endpoints by zone, host, version and attributes; a query key that is none of glob, zone, host and version is an attribute',
+      'Finds endpoints by zone, host, version and attributes; every other query key except glob is the name of an attribute',
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.searchResponse,
@@ -204,7 +204,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.stop,
-    summary: 'Stops all instances of a service that were started by the launcher',
+    summary: 'Stops all instances of a service that the launcher has started',
     requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
     responseSchema: responses.stopResponse,
@@ -213,7 +213,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.reset,
-    summary: 'Stops a service, clears its start backoff, and starts it again',
+    summary: 'Stops a service, resets its start backoff, and starts the service again',
     requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'START_FAILED', 'LIMIT_EXCEEDED'],
     responseSchema: responses.launchResponse,

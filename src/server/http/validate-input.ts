@@ -79,7 +79,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // The problem within an object is more helpful than the list of alternatives.
+    // The message states a problem inside an object, if there is one. Otherwise the message states the alternatives.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');

@@ -7,7 +7,7 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. After {@link highWaterMarkBytes} was reached, {@link WatchResponse.onDrain} is called once
+   * Number of unsent bytes. After {@link highWaterMarkBytes} was reached, {@link WatchResponse.onDrain} is called when
    * all bytes are sent.
    */
   readonly bufferedBytes: number;
@@ -36,7 +36,8 @@ export interface WatchResponseOptions {
 /**
  * One watch, sent to one client as server-sent events. Up to 256 events are queued for a slow client. On overflow, all
  * queued events are dropped, and the client later receives `resync` and a full snapshot. During a snapshot, the name
- * server waits for a slow client. A client whose response buffer stays full for 5 s is disconnected.
+ * server waits until a slow client has read the earlier events. A client whose response buffer stays full for 5 s is
+ * disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -45,9 +46,9 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Whether events were dropped. The resync is sent once all written bytes are sent. */
+  /** Whether events were dropped. The resync follows when all written bytes are sent. */
   #needsResync = false;
-  /** Continues a snapshot that waits for the client. */
+  /** Continues a snapshot that waits until the client has read the earlier events. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #stallTimer: Timer | undefined;

@@ -100,6 +100,19 @@ test('the server has exactly the documented operations, and they respond as docu
     }
 });
 
+test('the document names the code of an edit of a watch that is not open', async () => {
+  await using server = await startServer({ port: 0 });
+  const document = (await (await request(server.url + paths.openapi)).body.json()) as any;
+  const { statusCode, body } = await request(server.url + paths.watchEdit, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ watch: 'none', add: ['/**'] }),
+  });
+  const { error } = (await body.json()) as any;
+  expect([statusCode, error.code]).toEqual([404, 'CLERK_CLOSED']);
+  expect(document.paths[paths.watchEdit].post.responses[statusCode].description).toBe(error.code);
+});
+
 test('request objects allow no unknown keys', async () => {
   const { openApiDocument } = await import('../../../src/server/http/openapi.js');
   const document = openApiDocument('1.0.0') as any;

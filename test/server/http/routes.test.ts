@@ -81,7 +81,7 @@ test('invalid names are rejected, never repaired', async () => {
   }
   for (const [query, message] of [
     ['', "Field 'name' must be a name such as '/shop/orders'; got nothing"],
-    ['?name=/a&name=/b', "The query must have each key once; got 'name' twice"],
+    ['?name=/a&name=/b', "The query must have each key at most once; got 'name' twice"],
     ['?name=/a&x=1', "The query has the unknown field 'x'; remove the field, or check the spelling"],
     ['?name', "The query must consist of key=value pairs; got 'name'"],
     ['?name=%E0%A4%A', "The query must be percent-encoded UTF-8; got '%E0%A4%A'"],
