@@ -16,8 +16,8 @@ export class LastLookups {
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
   /**
-   * Returns the time of the last lookup of a service, in ms on the monotonic clock; undefined for none. Lookups through
-   * links count too.
+   * Returns the time of the last lookup of a service, in ms on the monotonic clock; undefined when no lookup is known.
+   * Lookups through links count too.
    */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;

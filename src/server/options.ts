@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly manifests?: string;
   /**
    * Host names, without port, that the `Host` header of a request may have. Loopback names, `host` and the local
-   * address of the connection are accepted in any case. Default none.
+   * address of the connection are always accepted. Default none.
    */
   readonly allowedHosts?: readonly string[];
   /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */

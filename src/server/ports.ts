@@ -1,6 +1,6 @@
 /**
- * The interfaces between the folders of the server. Each of these folders imports this file, but no other folder of the
- * server.
+ * The interfaces between the folders of the server. A folder of the server imports this file instead of the other
+ * folders.
  */
 import type { Clock } from '../core/clock.js';
 import type { Hashing } from '../protocol/launch-proof.js';
@@ -44,11 +44,14 @@ export interface RecordChange {
 }
 
 /**
- * Durable store of records. The server is the only writer, and makes one `write` at a time. Every implementation must
- * pass `test/server/store/store-suite.ts`.
+ * Durable store of records. The server is the only writer, and calls `write` only after the previous `write` has ended.
+ * Every implementation must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
-  /** Loads all records. Called once, before `write`. The error for a damaged record contains the key of the record. */
+  /**
+   * Loads all records. Called once, before `write`. If a record is damaged, rejects with an error that contains the key
+   * of the record.
+   */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected `write`, the server
@@ -112,15 +115,15 @@ export interface NameService {
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch. `onEvent` is called in the order of the events, and never during this call. */
+  /** Opens a watch. `onEvent` is called in the order of the events, for the first time after `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
   /** Calls `listener` for each durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;
   /**
-   * Returns the canonical name, and the launch rule of the service with the canonical name. `rule` is undefined without
-   * a launch rule.
+   * Returns the canonical name of `name`, and the launch rule of the service at the canonical name. `rule` is undefined
+   * if the service has no launch rule.
    */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
@@ -132,9 +135,12 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** Called with each event, including heartbeats, and the revision from which a client can resume after the event. */
+  /** Called with each event, including heartbeats. A client that has received the event can resume from `revision`. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
-  /** Called after each slice of at most 128 events of a snapshot. The next slice waits for the returned promise. */
+  /**
+   * A snapshot is sent in parts of at most 128 events. Called after each part. The next part waits for the returned
+   * promise.
+   */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
 
@@ -157,15 +163,15 @@ export interface LaunchRecord {
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
   /**
-   * Start time of the process, as the operating system reports it. Another process with the same `pid` has another
-   * time.
+   * Start time of the process, as the operating system reports it. A later process with the same `pid` has another
+   * start time.
    */
   readonly startTicks: string | undefined;
   /** SHA-256 of the ticket as hexadecimal digits. The ticket itself is never stored. */
   readonly ticketHash: string;
   /** Secret from which `launchProof` computes the proof for the service. Empty once the ticket is redeemed. */
   readonly registryKey: string;
-  /** Whether the ticket was used and is no longer valid. */
+  /** Whether the ticket was used. A used ticket is no longer valid. */
   readonly redeemed: boolean;
   /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
@@ -193,8 +199,8 @@ export interface Launcher {
   /**
    * Starts a service, or joins a start that is in progress.
    *
-   * @throws {@link ClerkError} `START_FAILED` with the reason; `NAME_NOT_FOUND`; `FORBIDDEN` without a launch rule;
-   *   `LIMIT_EXCEEDED`
+   * @throws {@link ClerkError} `START_FAILED` with the reason; `NAME_NOT_FOUND`; `FORBIDDEN` when the service has no
+   *   launch rule; `LIMIT_EXCEEDED`
    */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;

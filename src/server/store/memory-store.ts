@@ -4,8 +4,8 @@ import { StoreLifecycle } from './store-lifecycle.js';
 /**
  * A store in memory, for tests and embedded servers.
  *
- * @param records - records to load; written records are kept in this map, for another store. Default: written records
- *   are discarded, because a name server loads its store only once.
+ * @param records - records to load; `write` changes this map, so that another store can load the written records.
+ *   Default: no records are loaded, and written records are discarded.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);
