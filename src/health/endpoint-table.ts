@@ -6,10 +6,10 @@ import type { AgedLoad, Load } from '../core/load-report.js';
 import type { EndpointChannels, ConnectedCandidate } from '../core/candidate.js';
 import type { ProbeRequest } from '../core/transport.js';
 import { DialBackoff } from './dial-backoff.js';
+import { EndpointLatencies } from './endpoint-latencies.js';
 import { EndpointState } from './endpoint-state.js';
 import { Ejections } from './ejections.js';
 import { FailingEndpoints } from './failing-endpoints.js';
-import { LatencyScale } from './latency-scale.js';
 import { Reachability } from './reachability.js';
 
 /** Options of an {@link EndpointTable}. */
@@ -59,7 +59,7 @@ export class EndpointTable implements Health {
   readonly #failing: FailingEndpoints;
   readonly #reachability: Reachability;
   readonly #dials: DialBackoff;
-  readonly #scale = new LatencyScale();
+  readonly #latencies = new EndpointLatencies(() => this.#members);
 
   constructor(options: EndpointTableOptions) {
     this.#options = options;
@@ -153,8 +153,7 @@ export class EndpointTable implements Health {
     let scaledMs = 0;
     if (latencyMs !== undefined) {
       member.lastGoodStartedAt = now - latencyMs;
-      scaledMs = this.#scale.toCommon(latencyMs, usualMs);
-      member.observe(member.latencyMs === 0 ? this.#cappedFirstLatencyMs(member, scaledMs) : scaledMs, now);
+      scaledMs = this.#latencies.observe(member, latencyMs, usualMs, now);
     }
     member.successRate.count(true, now);
     member.consecutiveFailures = 0;
@@ -163,7 +162,7 @@ export class EndpointTable implements Health {
   }
 
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void {
-    asMember(candidate).observeAtLeast(this.#scale.toCommon(elapsedMs, usualMs), now);
+    this.#latencies.observeAtLeast(asMember(candidate), elapsedMs, usualMs, now);
   }
 
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void {
@@ -198,7 +197,7 @@ export class EndpointTable implements Health {
       member.lastFailureAt = now;
       return;
     }
-    this.#penalize(member, now);
+    this.#latencies.penalize(member, now);
     switch (evidence) {
       case 'status':
         this.#reachability.onHeard(member, 0, now);
@@ -274,40 +273,6 @@ export class EndpointTable implements Health {
     this.#failing.cancel(member);
     member.isEjectedForFailures = false;
     member.unhealthySince = 0;
-  }
-
-  /**
-   * Raises the load of an endpoint after a failed attempt, which gives no latency. An endpoint without a known latency
-   * takes the mean latency of the other endpoints: otherwise an endpoint that fails fast would look fast.
-   */
-  #penalize(member: EndpointState, now: number): void {
-    const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
-    if (othersMs > 0) member.observe(othersMs, now);
-    member.penalize(now);
-  }
-
-  /**
-   * Returns the first measured latency of an endpoint, capped at twice the mean latency of the other endpoints. The
-   * first latency is often too high: the time to connect is included, and the process may be cold.
-   */
-  #cappedFirstLatencyMs(member: EndpointState, latencyMs: number): number {
-    const othersMs = this.#meanLatencyOfOthersMs(member);
-    return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
-  }
-
-  /**
-   * Returns the mean latency of the members other than `excluded`, in ms; 0 when no latency is known. Leaves out
-   * ejected members and members without a known latency.
-   */
-  #meanLatencyOfOthersMs(excluded: EndpointState): number {
-    let sum = 0;
-    let count = 0;
-    for (const member of this.#members) {
-      if (member === excluded || member.status === 'closed' || member.latencyMs === 0) continue;
-      sum += member.latencyMs;
-      count++;
-    }
-    return count === 0 ? 0 : sum / count;
   }
 
   #notifyChange(): void {

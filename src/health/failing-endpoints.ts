@@ -1,5 +1,6 @@
-import type { Clock, Timer } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
+import { EndpointTimers } from './endpoint-timers.js';
 import {
   assumedRate,
   comparedRate,
@@ -71,7 +72,8 @@ export interface FailingEndpointsOptions {
  */
 export class FailingEndpoints {
   readonly #options: FailingEndpointsOptions;
-  readonly #returns = new Map<EndpointState, Timer>();
+  /** Timers that end the ejections. */
+  readonly #returns: EndpointTimers;
   #stats: SuccessRateStats = successRateStats([]);
   /**
    * Of the members that are not ejected, the two with the highest {@link comparedRate}, best first. Members with the
@@ -82,6 +84,7 @@ export class FailingEndpoints {
 
   constructor(options: FailingEndpointsOptions) {
     this.#options = options;
+    this.#returns = new EndpointTimers(options.clock);
   }
 
   /**
@@ -143,16 +146,14 @@ export class FailingEndpoints {
    * endpoint is unreachable, was opened early or was removed.
    */
   cancel(member: EndpointState): void {
-    this.#returns.get(member)?.cancel();
-    this.#returns.delete(member);
+    this.#returns.cancel(member);
     this.#stopFailing(member);
     member.goodAnswersNeeded = 0;
     member.isWatched = false;
   }
 
   stop(): void {
-    for (const timer of this.#returns.values()) timer.cancel();
-    this.#returns.clear();
+    this.#returns.cancelAll();
   }
 
   /**
@@ -167,15 +168,12 @@ export class FailingEndpoints {
   #onEjected(member: EndpointState, now: number): void {
     this.#stopFailing(member);
     const { clock, open } = this.#options;
-    const timer = clock.setTimer(() => {
-      this.#returns.delete(member);
+    this.#returns.set(member, member.stayMs, () => {
       member.returnedAt = clock.now();
       member.goodAnswersNeeded = probationAnswers;
       member.isWatched = true;
       open(member, clock.now());
-    }, member.stayMs);
-    timer.setRef(false);
-    this.#returns.set(member, timer);
+    });
     member.returnedAt = now + member.stayMs;
   }
 

@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { isLocalError } from '../core/local-errors.js';
 import type { ProbeRequest } from '../core/transport.js';
 import type { EndpointState } from './endpoint-state.js';
+import { EndpointTimers } from './endpoint-timers.js';
 
 /**
  * How long an endpoint must answer nothing to be ejected, and how long a probe may take, in ms.
@@ -42,7 +43,7 @@ export interface ProberOptions {
  */
 export class Prober {
   readonly #options: ProberOptions;
-  readonly #timers = new Map<EndpointState, Timer>();
+  readonly #timers: EndpointTimers;
   /** Endpoints whose next probe is due but waits for the next call of the service. */
   readonly #awaitingCall = new Set<EndpointState>();
   readonly #inFlight = new Set<EndpointState>();
@@ -51,6 +52,7 @@ export class Prober {
 
   constructor(options: ProberOptions) {
     this.#options = options;
+    this.#timers = new EndpointTimers(options.clock);
   }
 
   /** Counts a call of the service, and sends the probes that wait for a call. */
@@ -86,7 +88,7 @@ export class Prober {
     );
     if (delayMs <= 0) this.#probe(member);
     else
-      this.#setTimer(member, delayMs, () => {
+      this.#timers.set(member, delayMs, () => {
         if (this.#callCount === member.callsAtLastProbe) this.#awaitingCall.add(member);
         else this.#probe(member);
       });
@@ -94,16 +96,14 @@ export class Prober {
 
   /** Ends the probing of an endpoint that is healthy again or was removed. */
   cancel(member: EndpointState): void {
-    this.#timers.get(member)?.cancel();
-    this.#timers.delete(member);
+    this.#timers.cancel(member);
     this.#awaitingCall.delete(member);
   }
 
   /** Ends all probing. */
   stop(): void {
     this.#stopped = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     this.#awaitingCall.clear();
   }
 
@@ -115,7 +115,7 @@ export class Prober {
     const probe = request();
     if (probe === false) {
       onTrialWanted(member);
-      this.#setTimer(member, silenceMs, () => onUnanswered(member, sentAt));
+      this.#timers.set(member, silenceMs, () => onUnanswered(member, sentAt));
       return;
     }
     this.#inFlight.add(member);
@@ -130,15 +130,6 @@ export class Prober {
         settle(isBlocked || isLocalError(error) ? (one) => this.start(one) : onUnanswered);
       },
     );
-  }
-
-  #setTimer(member: EndpointState, delayMs: number, callback: () => void): void {
-    const timer = this.#options.clock.setTimer(() => {
-      this.#timers.delete(member);
-      callback();
-    }, delayMs);
-    timer.setRef(false);
-    this.#timers.set(member, timer);
   }
 }
 

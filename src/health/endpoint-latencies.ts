@@ -1,0 +1,66 @@
+import type { EndpointState } from './endpoint-state.js';
+import { LatencyScale } from './latency-scale.js';
+
+/**
+ * Learns the latencies of the members of one service from their responses. All route classes share one scale. A member
+ * without a known latency is compared to the mean latency of the other members.
+ */
+export class EndpointLatencies {
+  readonly #scale = new LatencyScale();
+  readonly #members: () => readonly EndpointState[];
+
+  constructor(members: () => readonly EndpointState[]) {
+    this.#members = members;
+  }
+
+  /**
+   * Learns the latency of a response.
+   *
+   * @param usualMs - median latency of the route class, in ms; undefined while unknown
+   * @returns the latency on the common scale, in ms
+   */
+  observe(member: EndpointState, latencyMs: number, usualMs: number | undefined, now: number): number {
+    const scaledMs = this.#scale.toCommon(latencyMs, usualMs);
+    member.observe(member.latencyMs === 0 ? this.#cappedFirstMs(member, scaledMs) : scaledMs, now);
+    return scaledMs;
+  }
+
+  /** Learns that the latency of an attempt would have been at least `elapsedMs`. */
+  observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
+    member.observeAtLeast(this.#scale.toCommon(elapsedMs, usualMs), now);
+  }
+
+  /**
+   * Raises the load of an endpoint after a failed attempt, which gives no latency. An endpoint without a known latency
+   * takes the mean latency of the other endpoints: otherwise an endpoint that fails fast would look fast.
+   */
+  penalize(member: EndpointState, now: number): void {
+    const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;
+    if (othersMs > 0) member.observe(othersMs, now);
+    member.penalize(now);
+  }
+
+  /**
+   * Returns the first measured latency of an endpoint, capped at twice the mean latency of the other endpoints. The
+   * first latency is often too high: the time to connect is included, and the process may be cold.
+   */
+  #cappedFirstMs(member: EndpointState, latencyMs: number): number {
+    const othersMs = this.#meanOfOthersMs(member);
+    return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
+  }
+
+  /**
+   * Returns the mean latency of the members other than `excluded`, in ms; 0 when no latency is known. Leaves out
+   * ejected members and members without a known latency.
+   */
+  #meanOfOthersMs(excluded: EndpointState): number {
+    let sum = 0;
+    let count = 0;
+    for (const member of this.#members()) {
+      if (member === excluded || member.status === 'closed' || member.latencyMs === 0) continue;
+      sum += member.latencyMs;
+      count++;
+    }
+    return count === 0 ? 0 : sum / count;
+  }
+}

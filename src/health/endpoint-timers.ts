@@ -1,0 +1,35 @@
+import type { Clock, Timer } from '../core/clock.js';
+import type { EndpointState } from './endpoint-state.js';
+
+/** At most one timer for each endpoint. A timer never keeps the process alive. */
+export class EndpointTimers {
+  readonly #timers = new Map<EndpointState, Timer>();
+
+  constructor(readonly clock: Clock) {}
+
+  /** Whether the endpoint has a timer that has not fired. */
+  has(member: EndpointState): boolean {
+    return this.#timers.has(member);
+  }
+
+  /** Sets the timer of an endpoint, in place of an earlier timer. */
+  set(member: EndpointState, delayMs: number, callback: () => void): void {
+    this.cancel(member);
+    const timer = this.clock.setTimer(() => {
+      this.#timers.delete(member);
+      callback();
+    }, delayMs);
+    timer.setRef(false);
+    this.#timers.set(member, timer);
+  }
+
+  cancel(member: EndpointState): void {
+    this.#timers.get(member)?.cancel();
+    this.#timers.delete(member);
+  }
+
+  cancelAll(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+}
