@@ -25,6 +25,7 @@ export type {
   ExplainedRetries,
   ExplainedSettings,
   ExcludedEndpoint,
+  LearnedAttemptTimeout,
 } from './binding/explanation.js';
 export type { Resolved } from './client/resolved.js';
 export type { NameChange, NameDelete, NamePut } from './client/name-watch.js';

@@ -1,6 +1,6 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { EndpointState } from '../health/endpoint-state.js';
-import { maxTimeoutMs } from '../invoke/attempt-timeout.js';
+import { AttemptTimeout, maxTimeoutMs } from '../invoke/attempt-timeout.js';
 import type { BindConfig } from './bind-config.js';
 import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
@@ -49,9 +49,12 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     stale: resolution?.stale ?? false,
     retriesLeft: budget.available(now),
     timeoutMs,
-    attemptTimeoutMs: context.timeouts
-      .forRoute('GET', context.routeOf('GET', '/'))
-      .timeoutMs(now, attemptTimeout, timeoutMs),
+    attemptTimeoutMs: new AttemptTimeout().timeoutMs(now, attemptTimeout, timeoutMs),
+    learnedAttemptTimeouts: context.timeouts.learned(now).map(({ method, route, timeout }) => ({
+      method,
+      route,
+      timeoutMs: timeout.timeoutMs(now, attemptTimeout, timeoutMs),
+    })),
     settings: {
       minAttemptTimeoutMs: minMs,
       maxAttemptTimeoutMs: maxMs ?? Math.max(minMs, maxTimeoutMs, timeoutMs / 2),
@@ -76,23 +79,40 @@ function exclusionReason(
 ): string {
   if (!matches) return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(version)}`;
   if (member.status === 'closed') {
-    const { consecutiveFailures: failures } = member;
-    const cause =
-      failures === 0
-        ? ''
-        : failures === 1
-          ? ' after a failure'
-          : ` after ${String(failures)} failures in a row`;
     const end =
       isProbed && !member.isEjectedForFailures
         ? 'probed until the endpoint responds'
         : 'used again after a time, without a probe';
-    return `ejected${cause} (${member.ejectionReason}); ${end}`;
+    return `ejected, since ${inWords(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
   }
   if (member.isSuspect)
-    return `suspect (${member.suspectReason}): used only as a last resort until it responds`;
+    return `suspect, since ${inWords(member.suspectReason, 0)}; used only as a last resort until the endpoint responds`;
   const { state } = member.endpoint;
   const note =
     state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect according to the registry' : state;
   return `${note}: used only as a last resort`;
+}
+
+/**
+ * Describes why an endpoint is ejected or suspect.
+ *
+ * @param failures - number of failed attempts since the last response that was no failure
+ */
+function inWords(reason: string, failures: number): string {
+  switch (reason) {
+    case 'refused':
+      return 'the endpoint refused a connection';
+    case 'reset':
+      return 'the endpoint closed a connection before it responded';
+    case 'timeout':
+      return 'the endpoint did not respond in time';
+    case 'connect-timeout':
+      return 'the endpoint did not accept a connection in time';
+    case 'failures':
+      return failures > 1
+        ? `too many responses of the endpoint were failures (the last ${String(failures)} in a row)`
+        : 'too many responses of the endpoint were failures';
+    default:
+      return reason;
+  }
 }

@@ -43,14 +43,27 @@ export interface ExplainedRetries {
   };
 }
 
+/** The attempt timeout that was learned for the requests of one HTTP method and one route class. */
+export interface LearnedAttemptTimeout {
+  /** HTTP method of the requests. */
+  readonly method: string;
+  /** Route class of the requests: the value of `routeOf`, by default the first segment of the path. */
+  readonly route: string;
+  /** Attempt timeout, in ms. */
+  readonly timeoutMs: number;
+}
+
 /**
  * The settings of a call whose request has no such settings. Each setting comes from the binding, from the service
  * config or from the defaults.
  */
 export interface ExplainedSettings {
-  /** Shortest attempt timeout, in ms. */
+  /** Lower bound of the attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
-  /** Longest attempt timeout, in ms. */
+  /**
+   * Upper bound of the attempt timeout, in ms. If no option sets the bound, it is at most 1,000 for a route class with
+   * fewer than 20 recorded responses.
+   */
   readonly maxAttemptTimeoutMs: number;
   /** Retries of a call. `false`: a call is not retried after the request was sent. */
   readonly retries: ExplainedRetries | false;
@@ -85,10 +98,12 @@ export interface Explanation {
   /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
   /**
-   * Attempt timeout of `GET` requests to `/`, in ms. After this time without a response, an attempt at another endpoint
-   * may join the first attempt.
+   * Attempt timeout, in ms, of a route class for which none is learned yet: of a class with fewer than 10 recent
+   * responses. After this time without a response, an attempt at another endpoint may join the first attempt.
    */
   readonly attemptTimeoutMs: number;
+  /** The learned attempt timeouts: one for each HTTP method and route class with at least 10 recent responses. */
+  readonly learnedAttemptTimeouts: readonly LearnedAttemptTimeout[];
   /** Settings for retries, attempt timeouts and probes. */
   readonly settings: ExplainedSettings;
   /** Formats the explanation as text, one line per endpoint. Node's `util.inspect` prints the same text. */

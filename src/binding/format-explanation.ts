@@ -1,7 +1,10 @@
+import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
 /** Maximum number of lines for candidates, and of lines for excluded endpoints. */
 const maxRows = 20;
+/** Maximum number of route classes whose attempt timeouts are listed. */
+const maxRoutes = 5;
 
 /** Returns the text of an explanation: a summary line, then one line per endpoint. */
 export function formatExplanation(explanation: Explanation): string {
@@ -23,7 +26,7 @@ export function formatExplanation(explanation: Explanation): string {
 function summaryLine(explanation: Explanation): string {
   const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, settings, retriesLeft } =
     explanation;
-  const { minAttemptTimeoutMs, maxAttemptTimeoutMs, retries, probe } = settings;
+  const { retries, probe } = settings;
   const isLink = canonical !== undefined && canonical !== name;
   return [
     `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
@@ -32,7 +35,7 @@ function summaryLine(explanation: Explanation): string {
       ? []
       : [guaranteedMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(guaranteedMs)}`]),
     `call timeout ${formatMs(timeoutMs)}`,
-    `attempt timeout ${formatRange(minAttemptTimeoutMs, maxAttemptTimeoutMs)}`,
+    formatAttemptTimeouts(explanation),
     ...(retries
       ? [
           `at most ${formatRetries(retries.max)} per call`,
@@ -61,7 +64,9 @@ function candidateRow({
       status,
       `${pending} pending`,
       latencyMs === 0 ? 'latency unknown' : formatMs(latencyMs),
-      ...(utilization === undefined ? [] : [`${Math.round(utilization * 100)} % busy`]),
+      ...(utilization === undefined
+        ? []
+        : [`reports a load of ${Math.round(utilization * 100)} % of its capacity`]),
       `score ${round(score)}`,
     ].join(', '),
   ];
@@ -79,8 +84,17 @@ function formatRetries(count: number): string {
   return `${String(count)} ${count === 1 ? 'retry' : 'retries'}`;
 }
 
-function formatRange(min: number, max: number): string {
-  return min === max ? formatMs(min) : `${round(min)} to ${formatMs(max)}`;
+/** Describes the attempt timeout of a new route class, and the learned attempt timeouts. */
+function formatAttemptTimeouts(explanation: Explanation): string {
+  const { settings, attemptTimeoutMs, learnedAttemptTimeouts: learned } = explanation;
+  if (settings.minAttemptTimeoutMs === settings.maxAttemptTimeoutMs)
+    return `attempt timeout ${formatMs(attemptTimeoutMs)}`;
+  if (learned.length === 0) return `attempt timeout ${formatMs(attemptTimeoutMs)} until one is learned`;
+  const routes = learned
+    .slice(0, maxRoutes)
+    .map(({ method, route, timeoutMs }) => `${formatMs(timeoutMs)} for ${method} ${quote(route)}`);
+  const more = learned.length - routes.length;
+  return `learned attempt timeout ${routes.join(' and ')}${more > 0 ? ` and ${String(more)} more` : ''} and ${formatMs(attemptTimeoutMs)} for other routes`;
 }
 
 function formatMs(ms: number): string {

@@ -37,6 +37,17 @@ export class AttemptTimeouts {
     return timeout;
   }
 
+  /** Returns the route classes whose attempt timeout is learned at `now`. */
+  learned(
+    now: number,
+  ): { readonly method: string; readonly route: string; readonly timeout: AttemptTimeout }[] {
+    return [...this.#byMethod].flatMap(([method, byRoute]) =>
+      [...byRoute].flatMap(([route, timeout]) =>
+        timeout.isLearned(now) ? [{ method, route, timeout }] : [],
+      ),
+    );
+  }
+
   #find(method: string, route: string): AttemptTimeout {
     let byRoute = this.#byMethod.get(method);
     let timeout = byRoute?.get(route);
@@ -82,6 +93,11 @@ export class AttemptTimeout {
           ? maxTimeoutMs
           : Math.min(ms, Math.max(maxTimeoutMs, callMs / 2));
     return ms < minMs ? minMs : ms;
+  }
+
+  /** Whether enough latencies are recorded, and recent enough, to compute the attempt timeout from them. */
+  isLearned(now: number): boolean {
+    return this.#computedMs !== undefined && !this.#latencies.isExpired(now);
   }
 
   /** Records the latency of a response: the time from the end of the request to the response headers, in ms. */

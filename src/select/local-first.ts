@@ -7,8 +7,8 @@ import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Assumed ratio of the calls that a tier can handle to the calls that it normally gets. A tier keeps all calls while at most 1 - 1/1.4 = 29 % of
- * its weight is ejected.
+ * Assumed ratio of the calls that a tier can handle to the calls that it normally gets. A tier keeps all calls while at
+ * most 1 - 1/1.4 = 29 % of its weight is ejected.
  */
 const overprovisioningFactor = 1.4;
 
@@ -22,19 +22,19 @@ const spilloverLoadRatio = 4;
  * spill over to the next tier in three cases.
  *
  * - **Too few open endpoints.** An endpoint is open while it is not ejected. The share of a tier is
- *   `min(1, 1.4 × open weight / total weight)` of all calls, or what the nearer tiers left if that is less. Shares that
- *   add up to less than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay local. The nearest
- *   tier gets all calls while at least 72 % of its weight is open; no random number is drawn then.
+ *   `min(1, 1.4 × open weight / total weight)` of all calls, but at most the share that the nearer tiers leave. Shares
+ *   that add up to less than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay
+ *   local. The nearest tier gets all calls while at least 72 % of its weight is open; no random number is drawn then.
  * - **A busy endpoint.** A call goes to the next tier if two conditions hold. First, the picked endpoint has at least 8
- *   calls of this client in flight. Second, the load of the picked endpoint is more than 4 times the load of the
- *   endpoint picked in the next tier. Without the first condition, calls would leave at low load, since the load of an
- *   idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to endpoints
- *   that are no faster.
+ *   calls of this client in flight. Second, the load of the picked endpoint is more than 4 times the load of the endpoint
+ *   picked in the next tier. Without the first condition, calls would leave the tier at low load, because the load of an
+ *   idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to endpoints that
+ *   are no faster.
  * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows during the slow start. So the first
  *   endpoint on a host does not get all calls at once.
  *
- * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know. If
- * a zone has too few servers for its callers, the calls in flight grow until calls spill over.
+ * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know.
+ * If a zone has too few servers for its callers, the calls in flight grow until calls spill over.
  *
  * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier.
  *
@@ -45,7 +45,7 @@ const spilloverLoadRatio = 4;
  * routing](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/zone_aware)
  */
 export function localFirst(inner: Policy = loadAware()): Policy {
-  /** The tiers that were prepared last and their cumulative shares of the calls, for `describe`. */
+  /** The tiers of the last `prepare`, and their cumulative shares of the calls, for `describe`. */
   let tiers: readonly Tier[] = [];
   let ends: Float64Array = new Float64Array();
   return {
@@ -86,13 +86,19 @@ interface Tier {
   readonly weightOf: (candidate: Candidate) => number;
 }
 
-/** Returns where a candidate is, and the share of the calls that its tier gets while no endpoint is busy. */
+/**
+ * Returns where an endpoint is and, if the endpoint is a candidate, the share of the calls that all candidates of its
+ * tier together get while no endpoint is busy.
+ */
 function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
   const { host, zone } = candidate.endpoint;
   const i = tiers.findIndex(({ all }) => all.includes(candidate));
   const share = i < 0 ? 0 : (ends[i] as number) - (i > 0 ? (ends[i - 1] as number) : 0);
   const tier = `${tiers[i]?.name ?? 'unused tier'} (host ${host ?? 'unknown'}, zone ${zone ?? 'unknown'})`;
-  return `${tier}, which gets ${String(Math.round(share * 100))} % of the calls`;
+  const sharers = tiers[i]?.candidates ?? [];
+  if (!sharers.includes(candidate)) return tier;
+  const shared = sharers.length > 1 ? `, shared by ${String(sharers.length)} endpoints` : '';
+  return `${tier}, which gets ${String(Math.round(share * 100))} % of the calls${shared}`;
 }
 
 /** Returns the tiers that have candidates, nearest first. */
@@ -119,7 +125,7 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 
 /**
  * Returns the share of all calls that a tier can take, 0 … 1. An endpoint in slow start counts with its slow-start
- * factor, and never lowers the share that the established endpoints of the tier have alone.
+ * factor. The share is never lower than the share of the established endpoints of the tier alone.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,

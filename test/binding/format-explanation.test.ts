@@ -27,13 +27,14 @@ function setup() {
   const clerk = createClerk({ registry, runtime });
   return {
     runtime,
+    network,
     orders: clerk.bind('/shop/old', { version: '^2', policy: 'round-robin', timeoutMs: 2_000 }),
   };
 }
 
 test('before the first lookup the text says so', () => {
   expect(String(setup().orders.explain())).toBe(
-    '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 25 to 1000 ms, at most 4 retries per call, retried statuses 429 502 503 504, 20 retries left, probed by OPTIONS /\n  no known endpoint',
+    '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 250 ms until one is learned, at most 4 retries per call, retried statuses 429 502 503 504, 20 retries left, probed by OPTIONS /\n  no known endpoint',
   );
 });
 
@@ -44,11 +45,11 @@ test('the text has a summary line, and a line for each endpoint with its score o
   const explanation = orders.explain();
   const [head, ...lines] = String(explanation).split('\n');
   expect(head).toMatch(
-    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, valid for 5000 ms, call timeout 2000 ms, attempt timeout 25 to 1000 ms, at most 4 retries per call, retried statuses 429 502 503 504, \d+ retr(y|ies) left, probed by OPTIONS \/$/,
+    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, valid for 5000 ms, call timeout 2000 ms, attempt timeout 250 ms until one is learned, at most 4 retries per call, retried statuses 429 502 503 504, \d+ retr(y|ies) left, probed by OPTIONS \/$/,
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    ejected after a failure (refused); probed until the endpoint responds',
+    '  silent  http://silent    ejected, since the endpoint refused a connection; probed until the endpoint responds',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));
@@ -87,10 +88,41 @@ test('an endpoint that fails or is silent is excluded with that reason', async (
   for (let i = 0; i < 30 && reasons().length === 0; i++) await orders.json('/');
   expect(reasons()).toEqual([
     expect.stringMatching(
-      /^failing: ejected after \d+ failures in a row \(failures\); used again after a time, without a probe$/,
+      /^failing: ejected, since too many responses of the endpoint were failures \(the last \d+ in a row\); used again after a time, without a probe$/,
     ),
   ]);
   network.server('http://silent').pause();
   for (let i = 0; i < 3 && reasons().length === 1; i++) await orders.json('/');
-  expect(reasons()).toContain('silent: suspect (timeout): used only as a last resort until it responds');
+  expect(reasons()).toContain(
+    'silent: suspect, since the endpoint did not respond in time; used only as a last resort until the endpoint responds',
+  );
+});
+
+test('the text has the learned attempt timeout of each route class, and the first one of other routes', async () => {
+  const { orders } = setup();
+  for (let i = 0; i < 12; i++) await orders.json('/orders/7');
+  const { attemptTimeoutMs, learnedAttemptTimeouts } = orders.explain();
+  expect(attemptTimeoutMs).toBe(250);
+  expect(learnedAttemptTimeouts).toEqual([{ method: 'GET', route: 'orders', timeoutMs: 25 }]);
+  expect(String(orders.explain())).toContain(
+    ", learned attempt timeout 25 ms for GET 'orders' and 250 ms for other routes, ",
+  );
+});
+
+test('the text has one attempt timeout if the program fixed it', () => {
+  const { runtime } = setup();
+  const clerk = createClerk({ registry: { '/s': 'http://a' }, runtime });
+  const text = String(clerk.bind('/s', { attemptTimeoutMs: 80 }).explain());
+  expect(text).toContain(', attempt timeout 80 ms, ');
+});
+
+test('the text has the load that an endpoint reports, also above its capacity', async () => {
+  const { orders, network } = setup();
+  network.server('http://a').handler = () => ({
+    statusCode: 200,
+    headers: { 'endpoint-load-metrics': 'TEXT application_utilization=2' },
+    body: '1',
+  });
+  for (let i = 0; i < 4; i++) await orders.json('/');
+  expect(String(orders.explain())).toContain(', reports a load of 200 % of its capacity, ');
 });

@@ -412,10 +412,14 @@ test('explain prints candidates and excluded endpoints without sending a request
   expect(out).toMatch(new RegExp(`^orders-1 +http://127.0.0.1:${port} +open `, 'm'));
   expect(out).toMatch(/^orders-2 .* draining/m);
   expect(out).toContain('retries max=1,statuses=503,ratio=0.1,per-second=3\n');
+  expect(out).toContain(
+    'attempt timeout 250 ms for a route without 10 responses (each client learns one for each method and route), ',
+  );
   const json = JSON.parse((await runCli(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([
     ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'path'],
-    ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs', 'settings'],
+    ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
+    ...['learnedAttemptTimeouts', 'settings'],
   ]);
   expect(json).toMatchObject({ revision: '12', leftOut: [{ endpoint: { id: 'orders-2', zone: null } }] });
   expect(requests).toEqual([]);

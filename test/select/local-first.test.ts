@@ -106,7 +106,7 @@ test('an endpoint of weight 0 among the candidates gets no calls while others ha
   }
 });
 
-test('describe gives the tier, host and zone of an endpoint, and the share of the calls of its tier', () => {
+test('describe gives the tier, host and zone of an endpoint, and for a candidate the share of the calls of its tier', () => {
   const policy = localFirst();
   const given = [
     { id: 'a', host: 'here', zone: 'z1' },
@@ -118,7 +118,7 @@ test('describe gives the tier, host and zone of an endpoint, and the share of th
   harness.picks(1);
   expect(harness.all.map((one) => policy.describe?.(one))).toEqual([
     'this host (host here, zone z1), which gets 70 % of the calls',
-    'this host (host here, zone z1), which gets 70 % of the calls',
+    'this host (host here, zone z1)',
     'this zone (host there, zone z1), which gets 30 % of the calls',
     'elsewhere (host far, zone unknown), which gets 0 % of the calls',
   ]);
@@ -129,6 +129,6 @@ test('describe adds the note of the inner policy, and knows a single tier', () =
   const policy = localFirst(inner);
   const { all } = new PolicyHarness(policy, ['a', 'b'], { seed: 1 });
   expect(policy.describe?.(all[1]!)).toBe(
-    'elsewhere (host elsewhere, zone unknown), which gets 100 % of the calls, note on b',
+    'elsewhere (host elsewhere, zone unknown), which gets 100 % of the calls, shared by 2 endpoints, note on b',
   );
 });

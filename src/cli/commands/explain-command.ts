@@ -79,7 +79,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     guaranteedMs !== undefined && `guaranteed for ${formatDuration(guaranteedMs)}`,
     revision !== undefined && `revision ${revision}`,
     `call timeout ${formatDuration(explanation.timeoutMs)}`,
-    `attempt timeout ${formatDuration(explanation.attemptTimeoutMs)}`,
+    attemptTimeoutFact(explanation),
     `retries ${formatRetries(explanation.settings.retries)}`,
   );
   await stdout.line(styled('faint', facts));
@@ -92,6 +92,15 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     await stdout.line('');
     await printColumns(stdout, excludedColumns, leftOut);
   }
+}
+
+/** The command has sent no request, so no attempt timeout is learned. */
+function attemptTimeoutFact({ attemptTimeoutMs, settings }: Explanation): string {
+  const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
+  const time = `attempt timeout ${formatDuration(attemptTimeoutMs)}`;
+  return min === max
+    ? `${time} for all routes`
+    : `${time} for a route without 10 responses (each client learns one for each method and route)`;
 }
 
 const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [
