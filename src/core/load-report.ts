@@ -52,7 +52,7 @@ export function loadError(value: unknown): string | undefined {
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;
   const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value;
   if (!isUtilization(utilization))
-    return `utilization must be a number from 0 to 100, where 1 is full capacity; got ${describeValue(utilization)}`;
+    return `utilization must be a number from 0 to 100; got ${describeValue(utilization)}; 1 means full capacity, and a higher value means overload`;
   for (const [key, rate] of Object.entries({ callsPerSecond, errorsPerSecond }))
     if (!isRate(rate)) return `${key} must be a number from 0 to 10^9; got ${describeValue(rate)}`;
   return undefined;

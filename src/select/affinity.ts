@@ -5,7 +5,10 @@ import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
-/** Maximum calls of this client in flight at one endpoint, as a multiple of the fair share of the endpoint. */
+/**
+ * Maximum number of calls that this client has in flight at one endpoint, as a multiple of the fair share of the
+ * endpoint.
+ */
 const maxLoadFactor = 1.25;
 
 /**
@@ -20,7 +23,7 @@ const maxLoadFactor = 1.25;
  * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉` of
  * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower
  * score. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1, which would
- * scatter every key.
+ * scatter the calls of one key over many endpoints.
  *
  * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint.
  *

@@ -17,8 +17,8 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // At first each index is its own alias. An index whose alias the loop below does not set has probability 1, up to
-  // rounding, and stays its own alias.
+  // At first each index is its own alias. If the loop below does not set the alias of an index, the index has
+  // probability 1, up to rounding.
   const alias = Uint32Array.from(weights, (_, i) => i);
   // `order` holds two lists: from the front the indices with a probability below 1, from the back all other indices.
   const order = new Uint32Array(count);

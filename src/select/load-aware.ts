@@ -4,9 +4,9 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * If two drawn endpoints have equal calls in flight, the second is picked only if its load times this factor is below
- * the load of the first. Without this factor, at low load the endpoint with the highest average latency would lose
- * every comparison and get no calls.
+ * If two drawn endpoints have the same number of calls in flight, the second is picked only if its load times this
+ * factor is below the load of the first. Without this factor, at low load the endpoint with the highest average latency
+ * would lose every comparison and get no calls.
  */
 const tieMargin = 1.5;
 
@@ -18,8 +18,9 @@ const fewHeld = 8;
 
 /**
  * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Picks the second drawn
- * endpoint if its load is lower than the load of the first, otherwise the first. At equal calls in flight, the load
- * must be lower by a factor of 1.5. `local-first` uses this policy within a locality tier by default.
+ * endpoint if its load is lower than the load of the first, otherwise the first. If both have the same number of calls
+ * in flight, the load must be lower by a factor of 1.5. `local-first` uses this policy within a locality tier by
+ * default.
  *
  * With unequal weights, the second endpoint gets the call only if both its load and its load per weight are lower than
  * those of the first endpoint. So at equal loads the shares match the weights despite latency noise. The queue of a
@@ -32,7 +33,7 @@ const fewHeld = 8;
  * than by latency. Otherwise the endpoint that was fastest while the streams opened would hold most streams.
  *
  * Slow start lowers the weight of a new endpoint, at first to as little as a tenth. If slow start raised the load
- * instead, a new endpoint beside one other would get no calls for two thirds of its slow start.
+ * instead, the newer of two endpoints would get no calls for two thirds of its slow start.
  *
  * @see [Finagle, P2C and peak
  * EWMA](https://twitter.github.io/finagle/guide/Clients.html#power-of-two-choices-p2c-least-loaded)

@@ -7,14 +7,15 @@ import type { PickerInput, Policy } from '../core/policy.js';
  * bundled registry lists the oldest registration first. Endpoints that are draining, suspect or of weight 0 come last.
  * Positive weights, locality, load and slow start are ignored.
  *
- * - The primary **stays** the same when another endpoint moves ahead in the order, and when the primary registers again.
- * - The primary **changes** only when the registry removes it or lists it as draining, suspect or of weight 0. So all
- *   clients see the same change. The first endpoint in the order becomes the new primary.
+ * - The primary **stays** the same when another endpoint moves ahead in the order, and when the primary registers
+ *   again.
+ * - The primary **changes** only when the registry removes the primary, or lists the primary as draining, suspect or of
+ *   weight 0. So all clients see the same change. The first endpoint in the order becomes the new primary.
  * - Calls **bypass** the primary while this client has ejected it: calls go to the first endpoint in the order that is
  *   not ejected. The primary does not change, since other clients may still reach it.
  *
- * Two clients use different endpoints only while one client cannot reach the primary, or has not received a change of
- * the registry yet. So the standbys of a service with a single writer must still reject writes. Do not use this policy
+ * Two clients use different endpoints only while one client cannot reach the primary, or has not yet received a change
+ * from the registry. So the standbys of a service with a single writer must still reject writes. Do not use this policy
  * as the inner policy of `localFirst`. Each binding needs its own instance.
  *
  * @see [B8](../../docs/background.md#b8)
@@ -47,8 +48,8 @@ export function primary(): Policy {
 }
 
 /**
- * Whether an endpoint must not be the primary: it is not `up` while another endpoint is, or has weight 0 while another
- * endpoint has more.
+ * Whether an endpoint must not be the primary, because it is not `up` while another endpoint is `up`, or because it has
+ * weight 0 while another endpoint has a positive weight.
  */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (

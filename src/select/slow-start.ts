@@ -1,7 +1,7 @@
 /**
  * Slow start: an endpoint that is new, or was ejected, gets a growing part of its share of calls. The factors scale the
- * weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`. `round-robin` skips turns. `affinity`
- * and `primary` ignore slow start.
+ * weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`. `round-robin` instead skips turns
+ * of the endpoint. `affinity` and `primary` ignore slow start.
  */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker } from '../core/policy.js';
@@ -11,7 +11,8 @@ import { relativeWeights } from './weights.js';
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
 /**
- * Maximum share of the calls for an endpoint while other endpoints are in slow start, as a multiple of its fair share.
+ * Maximum share of the calls that an endpoint gets while other endpoints are in slow start, as a multiple of its fair
+ * share.
  */
 const maxFairShareFactor = 2;
 
@@ -81,8 +82,8 @@ export function slowStartFactors(
 }
 
 /**
- * Returns a picker that applies weights and slow start. `create` is called once or, while a slow start is in progress,
- * repeatedly. For fewer than two candidates, `create` is not called.
+ * Returns a picker that applies weights and slow start. While a slow start is in progress, `create` is called
+ * repeatedly. Otherwise, `create` is called once. For fewer than two candidates, `create` is not called.
  *
  * @param create - creates a picker from the relative weights; the weights are undefined when all are equal
  */
@@ -102,7 +103,7 @@ export function weightedPicker(
   });
 }
 
-/** Whether any candidate has a slow start, in progress or already over. */
+/** Whether any candidate has a slow start that is in progress or already over. */
 export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }

@@ -5,8 +5,8 @@ const shrinkIntervalMs = 60_000;
 
 /**
  * Number of endpoints of a large service that one client uses. The number doubles at most once per second, while a
- * picked endpoint has at least 8 calls of this client in flight. Otherwise a few busy clients would leave most
- * endpoints idle. The number is halved each time 60 s have passed without a change.
+ * picked endpoint has at least 8 calls of this client in flight. Without this growth, a few busy clients would leave
+ * most endpoints idle. The number is halved each time 60 s have passed without a change.
  *
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */

@@ -8,9 +8,9 @@ export function subsetOf({ candidates, subset }: PickerInput): readonly Candidat
 }
 
 /**
- * Returns the subset of the endpoints of a service that one client uses: the `size` candidates with the lowest ranks, in
- * the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so adding or
- * removing one candidate changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as
+ * Returns the subset of the endpoints of a service that one client uses: the `size` candidates with the lowest ranks,
+ * in the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so one added
+ * or removed candidate changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as
  * many subsets as one of weight 1, and gets twice the calls in each.
  *
  * @param seed - 32 random bits, drawn by each client
@@ -30,7 +30,7 @@ export function rendezvousSubset<T extends Candidate>(
   return candidates.filter((_, i) => (ranks[i] as number) <= last);
 }
 
-/** Returns the 53-bit rank of an endpoint: long enough that 10,000 endpoints practically never share a rank. */
+/** Returns the 53-bit rank of an endpoint. Two of 10,000 endpoints practically never have the same rank. */
 function rank(id: string, seed: number): number {
   const hash = hashText(id);
   const leading = mix(hash ^ seed);

@@ -52,7 +52,8 @@ function isPolicy(value: unknown): value is Policy {
 /** Returns a policy that calls the function of the application and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
-  // A function written inline as the option `policy` has the name `policy`, which would say nothing in the message.
+  // A function written inline as the option `policy` has the name `policy`. The message omits this name, because it
+  // does not identify the function.
   const label = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,

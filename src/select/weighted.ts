@@ -8,7 +8,8 @@ import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * The reports of an endpoint are ignored for this time after its first report, in ms: the first reports are too low.
+ * Time after the first report of an endpoint for which the reports of the endpoint are ignored, in ms. The first
+ * reports are too low.
  */
 const blackoutMs = 10_000;
 /** Lifetime of a load report, in ms. */
@@ -65,7 +66,7 @@ interface ReportHistory {
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // The histories outlive a change of the candidates.
+  // The histories are kept when the candidates change.
   const histories = new WeakMap<Candidate, ReportHistory>();
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;

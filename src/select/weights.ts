@@ -8,7 +8,7 @@ export function relativeWeights(candidates: readonly Candidate[]): Float64Array 
   const first = candidates[0]?.endpoint.weight;
   if (candidates.every((candidate) => candidate.endpoint.weight === first)) return undefined;
   const largest = candidates.reduce((most, candidate) => Math.max(most, candidate.endpoint.weight), 0);
-  // Division by the largest weight keeps the sum from overflowing.
+  // Without the division by the largest weight, the sum could overflow.
   const weights = Float64Array.from(candidates, (candidate) => candidate.endpoint.weight / largest);
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
   return weights.map((weight, i) =>

@@ -156,7 +156,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Timers that are already due run first, since timers with equal times run in the order of creation.
+    // Timers that are already due run before `callback`, because timers with equal times run in the order of creation.
     this.setTimer(callback, 0);
   }
 
@@ -233,6 +233,8 @@ function checkMs(what: string, ms: number, min: number): void {
 
 const noTransport: TransportFactory = () => ({
   open(endpoint) {
-    throw new Error(`The fake runtime needs a transport to reach ${endpoint.id}; set its transport option`);
+    throw new Error(
+      `The fake runtime needs a transport to reach ${endpoint.id}; set the option 'transport' of the fake runtime`,
+    );
   },
 });

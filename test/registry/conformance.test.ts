@@ -178,7 +178,7 @@ const complete = 'resolves each service to all of its endpoints, with all fields
 const unknownName = 'resolves an unknown name to absent';
 const backendFails =
   'rejects while the backend fails, never returns absent or an incomplete set, and recovers';
-const firstSnapshot = 'delivers the complete snapshot first, not synchronously';
+const firstSnapshot = 'first delivers the complete snapshot, after watch() has returned';
 const ended =
   'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly';
 const afterChange = 'delivers the complete snapshot after a change, to every watch';
@@ -246,7 +246,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         endpoints: b.endpoints.filter((e) => !suspects.has((e as { id: string }).id)),
       })),
     ),
-    failsCase: 'returns the complete set also when suspects are given',
+    failsCase: 'returns all endpoints even if suspects are given',
   },
   'returns its own state': {
     options: broken((good) => {
@@ -264,7 +264,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         },
       };
     }),
-    failsCase: 'does not change when a result is modified',
+    failsCase: 'resolves to the same endpoints after a returned result was modified',
   },
   'hangs when it is aborted': {
     options: broken((good) => ({
@@ -321,7 +321,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           good.search(glob, Object.fromEntries(Object.entries(filter).slice(0, 1)), context),
       },
     })),
-    failsCase: 'finds the endpoints that match all of zone, host, version and attributes',
+    failsCase: 'finds exactly the endpoints that match every key of the filter',
   },
   'never updates a resolution': {
     options: broken((good) => {
@@ -473,7 +473,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         onError,
       );
     }),
-    failsCase: 'adds a new service and leaves out a removed one',
+    failsCase: 'adds a new service to the snapshot, and omits a removed service',
   },
   'reports an empty snapshot when it is down': {
     options: watching((good) => (glob, onSnapshot) => good.watch(glob, onSnapshot, () => onSnapshot({}))),
@@ -497,7 +497,7 @@ test('cases of operations that a registry lacks are left out, and no others', ()
     firstSnapshot,
     ended,
     afterChange,
-    'adds a new service and leaves out a removed one',
+    'adds a new service to the snapshot, and omits a removed service',
     'never delivers an empty snapshot while the backend fails',
   ]);
   expect(new Set(names()).size).toBe(names().length);

@@ -30,7 +30,10 @@ const keepAliveMs = 4_000;
 const freshMs = 1_000;
 const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
-/** The channel to one endpoint of a memory network, with pools and several addresses like the channel over HTTP. */
+/**
+ * The channel to one endpoint of a memory network. Like the channel over HTTP, it has connection pools and supports
+ * several addresses.
+ */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
   /** Pools that finish their requests and get no new requests. */

@@ -45,7 +45,7 @@ export interface MemoryCluster {
   resume(id: string): void;
   /** Makes the server reset all connections and refuse new connections, as after SIGKILL. */
   kill(id: string): void;
-  /** Makes the server respond with this status, or as this handler decides for each request. */
+  /** Sets the response of the server: a status, or a handler that decides for each request. */
   respond(id: string, reply: number | ServerHandler): void;
   /** Makes the server delay each response by `delayMs`. */
   delay(id: string, delayMs: number): void;

@@ -29,7 +29,8 @@ export interface MemoryNetwork {
    * Returns the server at an address. The first call for an address creates the server. Before that call, the address
    * refuses connections.
    *
-   * @param handler - handler of a server that this call creates. Default: a handler that responds with status 200.
+   * @param handler - handler of the server, used if this call creates the server. Default: a handler that responds with
+   * status 200.
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }

@@ -120,7 +120,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'works after open, after a repeated open, and without it',
+    name: 'works after open(), after a second open(), and without open()',
     run: async (store) => {
       await Promise.all([store.open?.(), store.open?.()]);
       await assertState(store, call(1), 'new');
@@ -161,7 +161,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'of a response and an interruption that are recorded at the same time, the response is kept',
+    name: 'when a response and an interruption are recorded at the same time, the response is kept',
     run: async (store) => {
       const [lost, done] = [{ state: 'interrupted' }, { state: 'done', response }] as const;
       for (const [number, ends] of [
@@ -176,7 +176,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a call withdrawn during concurrent begins is new to exactly one of them',
+    name: 'when a call is withdrawn during concurrent begins, the call is new to exactly one of these begins',
     run: async (store) => {
       await store.begin(call(1));
       const before = [1, 2, 3].map(() => store.begin(call(1)));
@@ -197,7 +197,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'expire removes exactly the calls created before an instant, and they are never new again',
+    name: 'expire(t) removes exactly the calls created before t, and these calls are never new again',
     run: async (store) => {
       const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
       for (let number = 1; number <= 6; number++) await store.begin(born(number));
@@ -208,13 +208,13 @@ const cases: readonly StoreCase[] = [
       for (const number of [1, 2, 3]) await assertState(store, born(number), 'expired');
       await assertState(store, born(4), 'running');
       await assertDone(store, born(5), response);
-      // The store has never seen call 7, but the record may have been removed by `expire`.
+      // For the store, call 7 may be a call whose record `expire` has removed.
       await assertState(store, call(7, { createdAt: born(3).createdAt }), 'expired');
       await assertState(store, call(8, { createdAt: born(4).createdAt }), 'new');
     },
   },
   {
-    name: 'expiring up to an earlier instant restores nothing, and expiring an empty store affects no newer id',
+    name: 'a second expire() with an earlier time restores no call, and expire() of an empty store affects no newer call',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
       await assertState(store, call(1), 'new');
@@ -245,7 +245,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'modifying a response does not change the stored one',
+    name: 'a change of a returned response does not change the stored response',
     run: async (store) => {
       const body = Uint8Array.from([1, 2, 3]);
       await store.begin(call(1));

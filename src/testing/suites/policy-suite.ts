@@ -31,7 +31,7 @@ const cases: Readonly<Record<string, (create: () => Policy) => void>> = {
   'has a name without spaces': (create) => {
     assert.match(create().name, /^\S+$/);
   },
-  'picks only candidates that it was prepared with': (create) => {
+  'picks only from the candidates passed to prepare()': (create) => {
     for (const count of [1, 2, 3, 10]) {
       const all = candidateList(count + 2);
       const candidates = all.slice(0, count);
@@ -59,7 +59,7 @@ const cases: Readonly<Record<string, (create: () => Policy) => void>> = {
     for (const part of [all, all.slice(0, 2), all.slice(3), all.slice(5), [], all.slice(1, 4)])
       assertPicks(pickMany(preparePicker(policy, part, all), random), part);
   },
-  'still picks after it was prepared many times with the same candidates': (create) => {
+  'still picks after many calls of prepare() with the same candidates': (create) => {
     const policy = create();
     const all = candidateList(3);
     const random = seededRandom(4);

@@ -90,7 +90,7 @@ export class RegistryHarness {
     const method = this.registry[capability];
     assert.ok(
       method,
-      `the registry has no ${capability} method; add the method, or list '${capability}' in the option 'without'`,
+      `the registry has no ${capability} method; add the method, or add '${capability}' to the option 'without'`,
     );
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
@@ -100,7 +100,7 @@ export class RegistryHarness {
     const control = this.#subject[capability];
     assert.ok(
       control,
-      `create() returned no function '${capability}'; return the function, or list '${capability}' in the option 'without'`,
+      `create() returned no function '${capability}'; return the function, or add '${capability}' to the option 'without'`,
     );
     return control;
   }

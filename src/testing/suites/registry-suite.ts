@@ -40,7 +40,7 @@ export function registrySuite({
           await run(harness);
         } catch (error) {
           if (error instanceof assert.AssertionError) throw error;
-          assert.fail(`the registry must not reject here: ${errorMessage(error)}`);
+          assert.fail(`the registry must not reject in this case: ${errorMessage(error)}`);
         } finally {
           await harness.close();
         }
@@ -86,7 +86,7 @@ const resolveCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'returns the complete set also when suspects are given',
+    name: 'returns all endpoints even if suspects are given',
     run: async (harness) => {
       for (const suspects of [['orders-1'], ['orders-1', 'orders-2'], ['unknown']]) {
         const resolution = await harness.resolve('/suite/orders', suspects);
@@ -95,7 +95,7 @@ const resolveCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'does not change when a result is modified',
+    name: 'resolves to the same endpoints after a returned result was modified',
     run: async (harness) => {
       const resolution = await harness.resolve('/suite/orders');
       if (resolution.kind === 'bound') {
@@ -156,7 +156,7 @@ const queryCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'finds the endpoints that match all of zone, host, version and attributes',
+    name: 'finds exactly the endpoints that match every key of the filter',
     requires: ['search'],
     run: async (harness) => {
       const search = harness.method('search');

@@ -20,12 +20,12 @@ interface WatchRecord {
 /** Cases of the registry suite that require `watch`. */
 export const watchCases: readonly RegistryCase[] = [
   {
-    name: 'delivers the complete snapshot first, not synchronously',
+    name: 'first delivers the complete snapshot, after watch() has returned',
     requires: ['watch'],
     run: async (harness) => {
       for (const [glob, names] of Object.entries(globs)) {
         const watched = startWatch(harness, glob);
-        assert.equal(watched.snapshots.length, 0, `watch('${glob}') called back before it returned`);
+        assert.equal(watched.snapshots.length, 0, `watch('${glob}') delivered a snapshot before it returned`);
         await harness.eventually(() => assertLast(watched, sampleOf(names)));
         assertEvery(watched, names);
         watched.stop();
@@ -75,7 +75,7 @@ export const watchCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'adds a new service and leaves out a removed one',
+    name: 'adds a new service to the snapshot, and omits a removed service',
     requires: ['watch', 'put', 'remove'],
     run: async (harness) => {
       const watched = startWatch(harness, '/suite/*');

@@ -8,8 +8,8 @@ import type { SuiteCase } from './suite-case.js';
 /**
  * Behavior of a server of the suite.
  *
- * - `responds`: responds with the body `hello`; with status 503 to the path `/status/503`, and with 200 to a path
- *   without a status
+ * - `responds`: responds with the body `hello`. A path such as `/status/503` gets the status 503, any other path gets
+ *   200.
  * - `hangs`: reads requests and does not respond
  * - `refuses`: refuses connections
  */
@@ -49,16 +49,24 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
   ): SuiteCase => ({ name, run: () => withChannel(options, behaviours, body) });
 
   return [
-    suiteCase('reports a response in the documented order', ['responds'], async (channel, endpoint) => {
-      const handler = await request(channel, { path: '/status/404' });
-      assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 404', 'onData', 'onComplete']);
-      assert.equal(handler.body, 'hello');
-      assert.deepEqual(endpoint.paths(), ['/status/404']);
-    }),
-    suiteCase('reports a refused connection without onConnect', ['refuses'], async (channel) => {
-      for (const freshOnly of [false, true])
-        assert.deepEqual((await request(channel, { freshOnly })).calls, ['onError']);
-    }),
+    suiteCase(
+      'calls the handler methods for a response in the documented order',
+      ['responds'],
+      async (channel, endpoint) => {
+        const handler = await request(channel, { path: '/status/404' });
+        assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 404', 'onData', 'onComplete']);
+        assert.equal(handler.body, 'hello');
+        assert.deepEqual(endpoint.paths(), ['/status/404']);
+      },
+    ),
+    suiteCase(
+      'calls onError, and not onConnect, when the connection is refused',
+      ['refuses'],
+      async (channel) => {
+        for (const freshOnly of [false, true])
+          assert.deepEqual((await request(channel, { freshOnly })).calls, ['onError']);
+      },
+    ),
     suiteCase('sends nothing when onConnect throws', ['responds'], async (channel, endpoint) => {
       for (const freshOnly of [false, true]) {
         const unwanted = await request(channel, { path: '/unwanted', freshOnly, throwInConnect: aborted });
@@ -86,7 +94,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await handler.ended;
       assertAborted(handler, ['onConnect']);
     }),
-    suiteCase('calls nothing but onError after an abort in onHeaders', ['responds'], async (channel) => {
+    suiteCase('calls only onError after an abort in onHeaders', ['responds'], async (channel) => {
       const handler = await request(channel, { abortInHeaders: aborted });
       assertComplete(await request(channel));
       assertAborted(handler, ['onConnect', 'onHeaders 200']);
@@ -105,7 +113,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assertComplete(await request(channel));
       assert.deepEqual(endpoint.paths(), ['/']);
     }),
-    suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
+    suiteCase('rejects connect() when the connection is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
     suiteCase('resolves a probe when the server responds', ['responds'], (channel) => channel.probe(1_000)),
@@ -119,7 +127,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await assert.rejects(channel.probe(1_000));
     }),
     suiteCase(
-      'sends requests over new connections after resetConnections(), and ends those in flight on the old ones',
+      'after resetConnections(), sends new requests over new connections and completes the requests in flight',
       ['responds'],
       async (channel) => {
         const before = await pausedRequest(channel);
@@ -149,18 +157,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         assertComplete(await request(channel));
       },
     ),
-    suiteCase('has no next address when all have failed', ['refuses', 'refuses'], async (channel) => {
-      const first = channel.address.text;
-      for (const hasNext of [true, false]) {
-        await assert.rejects(channel.connect());
-        assert.equal(channel.nextAddress(channel.address), hasNext);
-      }
-      assert.equal(channel.address.text, first);
-    }),
+    suiteCase(
+      'has no next address when all addresses have failed',
+      ['refuses', 'refuses'],
+      async (channel) => {
+        const first = channel.address.text;
+        for (const hasNext of [true, false]) {
+          await assert.rejects(channel.connect());
+          assert.equal(channel.nextAddress(channel.address), hasNext);
+        }
+        assert.equal(channel.address.text, first);
+      },
+    ),
     suiteCase('has no next address when the endpoint has only one address', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),
-    suiteCase('closes after the requests in flight', ['responds'], async (channel) => {
+    suiteCase('closes when the requests in flight have ended', ['responds'], async (channel) => {
       const handler = await pausedRequest(channel);
       let closed = false;
       const closing = channel.close().then(() => {
