@@ -116,7 +116,7 @@ function stale(slow: 'begin' | 'end'): IdempotencyStore {
 
 test.each<['begin' | 'end', string]>([
   ['begin', 'a call that began and ended during a slow begin'],
-  ['end', 'of a response and an interruption that are recorded'],
+  ['end', 'when a response and an interruption are recorded'],
 ])('the suite notices a store whose %s trusts an outdated read', async (slow, name) => {
   const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
   await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
