@@ -28,7 +28,7 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid())
     reject(
-      `must be owned by user ${process.getuid()}, who runs this process; got user ${found.uid}; use another folder`,
+      `must be owned by user ${ownerName(process.getuid())}, who runs this process; got user ${ownerName(found.uid)}; use another folder, or give this one to one user: sudo chown -R ${process.getuid()} ${shellQuote(folder)}`,
     );
   if ((found.mode & 0o022) !== 0)
     reject(
@@ -56,4 +56,14 @@ async function makeFolder(folder: string): Promise<void> {
     await makeFolder(parent);
     await mkdir(folder, { mode: 0o700 });
   }
+}
+
+/** Returns a user id for messages. */
+export function ownerName(uid: number): string {
+  return uid === 0 ? '0 (root)' : String(uid);
+}
+
+/** Returns a path for a shell command, in quotes when it has special characters. */
+export function shellQuote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,10 +1,10 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
-import { privateFolder } from '../runtime/private-folder.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
 import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
+import { openDataFolder } from '../runtime/system-data-folder.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
 import { instrumentStore } from './http/instrumented-store.js';
 import { Metrics } from './http/metrics.js';
@@ -15,7 +15,7 @@ import { LastLookups } from './last-lookups.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
 import type { Launcher, ServerRuntime } from './ports.js';
-import { leveldbStore } from './store/leveldb-store.js';
+import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
 
 export { ClerkError, isClerkError } from '../core/errors.js';
@@ -33,13 +33,11 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
   /**
    * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
-   * that the launcher has started keep running. May be called several times; each returned promise resolves once the
+   * that the launcher has started keep running. May be called several times. Each returned promise resolves when the
    * server is closed.
    */
   close(): Promise<void>;
 }
-
-const leveldbHost = { load: () => import('classic-level'), prepareFolder: privateFolder };
 
 /**
  * Starts a bundled registry server.
@@ -56,7 +54,7 @@ const leveldbHost = { load: () => import('classic-level'), prepareFolder: privat
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // Closes everything that was opened so far, in reverse order.
+  // Functions that close what was opened so far. `closeAll` calls the last function first.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -76,12 +74,14 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read before anything is opened, so nothing must be closed when a manifest is invalid.
+  // Manifests are read first. If a manifest is invalid, nothing has been opened yet.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
   const store = instrumentStore(
-    data === undefined ? memoryStore() : leveldbStore(data, leveldbHost),
+    data === undefined
+      ? memoryStore()
+      : journalStore(data, { openFolder: openDataFolder, randomHex: (bytes) => runtime.randomHex(bytes) }),
     runtime,
     metrics,
   );
@@ -101,7 +101,7 @@ async function openServer(
     // end of the output.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // LevelDB ignores the folder `logs` in the data folder.
+    // The store ignores the folder `logs` in the data folder.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,
@@ -131,7 +131,9 @@ async function openServer(
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
-/** Returns the URL for clients on this machine. When `host` means all addresses, the URL has the loopback address. */
+/**
+ * Returns the URL for clients on this machine. If `host` stands for all addresses, the URL has the loopback address.
+ */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;

@@ -141,7 +141,7 @@ test('a closed server does not keep the process alive', async () => {
 test('a damaged data folder is rejected', async () => {
   const data = temporaryPath('data');
   await (await startServer({ port: 0, data })).close();
-  writeFileSync(`${data}/CURRENT`, 'MANIFEST-999999\n');
+  writeFileSync(`${data}/end`, '');
   await expect(startServer({ port: 0, data })).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
     message: expect.stringContaining(data) as string,

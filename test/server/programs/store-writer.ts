@@ -1,11 +1,8 @@
 /** Writes pairs into a data folder until it is killed, and prints each number once it is durable. */
-import { privateFolder } from '../../../src/runtime/private-folder.js';
-import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
+import { journalStore } from '../../../src/server/store/journal-store.js';
+import { storeOptions } from '../store/store-options.js';
 
-const store = leveldbStore(process.argv[2] as string, {
-  load: () => import('classic-level'),
-  prepareFolder: privateFolder,
-});
+const store = journalStore(process.argv[2] as string, { ...storeOptions, minCheckpointBytes: 2_000 });
 const records = await store.load();
 for (let i = Number(records.get('left') ?? 0) + 1; ; i++) {
   await store.write([

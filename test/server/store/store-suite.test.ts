@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest';
-import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
+import { journalStore } from '../../../src/server/store/journal-store.js';
 import { memoryStore } from '../../../src/server/store/memory-store.js';
-import { leveldbHost } from './leveldb-host.js';
+import { storeOptions } from './store-options.js';
 import { storeSuite, type StoreLocation } from './store-suite.js';
 import { temporaryPath } from '../temporary-path.js';
 
@@ -10,9 +10,9 @@ const locations: Record<string, () => StoreLocation> = {
     const records = new Map<string, string>();
     return { open: () => memoryStore(records) };
   },
-  leveldb: () => {
+  journal: () => {
     const folder = temporaryPath('data');
-    return { open: () => leveldbStore(folder, leveldbHost) };
+    return { open: () => journalStore(folder, storeOptions) };
   },
 };
 

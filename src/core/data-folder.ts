@@ -1,0 +1,36 @@
+/** Port to a folder that one process owns. All changes are synced. The simulation holds such folders in memory. */
+
+/** A file of a {@link DataFolder}. One operation runs at a time, except `read`. */
+export interface DataFile {
+  sizeBytes(): Promise<number>;
+  /** Resolves to `lengthBytes` bytes from `offset`, or to fewer bytes at the end of the file. */
+  read(offset: number, lengthBytes: number): Promise<Buffer>;
+  /** Resolves when the bytes and the new size survive a power failure. */
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Shortens the file. Resolves when the new size survives a power failure. */
+  truncate(sizeBytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A folder that this process owns until `close`. */
+export interface DataFolder {
+  /** Resolves to the names of all files and folders in the folder, except the lock. */
+  names(): Promise<readonly string[]>;
+  /** Opens a file; resolves to undefined when there is no file with this name. */
+  open(name: string): Promise<DataFile | undefined>;
+  /** Creates an empty file, or empties the file. Resolves when the name survives a power failure. */
+  create(name: string): Promise<DataFile>;
+  /** Removes a file, if the file exists. */
+  remove(name: string): Promise<void>;
+  /** Releases the folder for other processes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a folder for this process alone, and creates the folder when it is missing.
+ *
+ * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created or locked; `FORBIDDEN` when another
+ *   process uses the folder, or another user owns the folder or a file in the folder
+ */
+export type OpenDataFolder = (path: string, subject: string) => Promise<DataFolder>;

@@ -1,0 +1,64 @@
+import type { DataFile } from '../data-folder.js';
+import { allocateFrame, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
+
+/** Place after the last acknowledged batch of a journal. */
+export interface JournalEnd {
+  /** Number of the journal file. */
+  readonly number: number;
+  readonly offset: number;
+  readonly sequence: number;
+  /** Checksum of the last frame. */
+  readonly checksum: number;
+}
+
+/** What the file `end` states: acknowledged batches reach at least to this place. */
+export interface EndMark extends JournalEnd {
+  /** Number of the first journal file that is needed. */
+  readonly base: number;
+  /** Random id of the folder: 8 bytes as hexadecimal digits. */
+  readonly folderId: string;
+  /** Grows with each mark. */
+  readonly counter: number;
+}
+
+/** Two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
+const slotOffsets = [0, 4_096] as const;
+const payloadBytes = 30;
+const slotBytes = frameHeaderBytes + payloadBytes;
+
+export function encodeMark({ counter, base, number, offset, folderId, sequence, checksum }: EndMark): Buffer {
+  const frame = allocateFrame(payloadBytes);
+  let at = frame.writeUIntBE(counter, frameHeaderBytes, 6);
+  at = frame.writeUIntBE(base, at, 5);
+  at = frame.writeUIntBE(number, at, 5);
+  at = frame.writeUIntBE(offset, at, 6);
+  frame.write(folderId, at, 8, 'hex');
+  sealFrame(frame, 'M', sequence, checksum);
+  return frame;
+}
+
+export function writeMark(file: DataFile, mark: EndMark): Promise<void> {
+  return file.write(slotOffsets[mark.counter % 2] as number, encodeMark(mark));
+}
+
+/** Resolves to the newer of the two marks; undefined when both are damaged. */
+export async function readMark(file: DataFile): Promise<EndMark | undefined> {
+  const slots = await Promise.all(slotOffsets.map((offset) => file.read(offset, slotBytes)));
+  const marks = slots.map(decodeMark).filter((mark) => mark !== undefined);
+  return marks.sort((a, b) => b.counter - a.counter)[0];
+}
+
+function decodeMark(bytes: Buffer): EndMark | undefined {
+  const frame = parseFrame(bytes);
+  if (frame?.kind !== 'M' || frame.payload.length !== payloadBytes) return undefined;
+  const { payload, sequence, previous } = frame;
+  return {
+    counter: payload.readUIntBE(0, 6),
+    base: payload.readUIntBE(6, 5),
+    number: payload.readUIntBE(11, 5),
+    offset: payload.readUIntBE(16, 6),
+    folderId: payload.toString('hex', 22, 30),
+    sequence,
+    checksum: previous,
+  };
+}

@@ -1,0 +1,67 @@
+import type { DataFile, DataFolder } from '../data-folder.js';
+import type { FrameReader, LocatedFrame } from './frame-reader.js';
+
+/** What a folder of journal files stores. */
+export type JournalContent = 'registry' | 'calls';
+
+/** The first frame of a journal file or a checkpoint. */
+export interface FileHeader {
+  /** Random id of the folder: 8 bytes as hexadecimal digits. */
+  readonly folderId: string;
+  readonly content: JournalContent;
+  readonly file: 'journal' | 'checkpoint';
+  readonly number: number;
+  /** Number that the owner of the journal repeats in every file, such as a limit that must not be forgotten. */
+  readonly carried: number;
+}
+
+export const endMarkName = 'end';
+export const readmeName = 'README';
+
+export function journalName(number: number): string {
+  return `journal-${String(number).padStart(8, '0')}`;
+}
+
+/** A checkpoint contains the state before the first batch of the journal file with the same number. */
+export function checkpointName(number: number): string {
+  return `checkpoint-${String(number).padStart(8, '0')}`;
+}
+
+/** Numbers of the files in a folder, ascending. */
+export interface FileNumbers {
+  readonly journals: readonly number[];
+  readonly checkpoints: readonly number[];
+}
+
+export function fileNumbers(names: readonly string[]): FileNumbers {
+  const numbersOf = (prefix: string): number[] =>
+    names
+      .filter((name) => name.startsWith(prefix) && /^\d{8,}$/.test(name.slice(prefix.length)))
+      .map((name) => Number(name.slice(prefix.length)))
+      .sort((a, b) => a - b);
+  return { journals: numbersOf('journal-'), checkpoints: numbersOf('checkpoint-') };
+}
+
+/** Reads the header at the beginning of a file. Resolves to undefined when the header is damaged. */
+export async function readHeader(
+  reader: FrameReader,
+): Promise<{ readonly header: FileHeader; readonly frame: LocatedFrame } | undefined> {
+  const frame = await reader.next();
+  if (frame?.kind !== 'H' || frame.offset !== 0) return undefined;
+  return { header: JSON.parse(frame.payload.toString()) as FileHeader, frame };
+}
+
+/** Opens a file for the time of `use`. Resolves to undefined when there is no such file. */
+export async function withFile<T>(
+  folder: DataFolder,
+  name: string,
+  use: (file: DataFile) => Promise<T>,
+): Promise<T | undefined> {
+  const file = await folder.open(name);
+  if (file === undefined) return undefined;
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,84 @@
+import type { DataFile } from '../data-folder.js';
+import { claimedChecksum, frameBytes, frameHeaderBytes, parseFrame, type Frame } from './frame.js';
+
+const chunkBytes = 1024 * 1024;
+
+/** A frame and its place in the file. */
+export interface LocatedFrame extends Frame {
+  readonly offset: number;
+}
+
+/** Reads the frames of a file in their order. */
+export class FrameReader {
+  readonly #file: DataFile;
+  readonly #sizeBytes: number;
+  #offset = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #chunkOffset = 0;
+
+  private constructor(file: DataFile, sizeBytes: number) {
+    this.#file = file;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  static async open(file: DataFile): Promise<FrameReader> {
+    return new FrameReader(file, await file.sizeBytes());
+  }
+
+  /** Where the next frame begins. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#offset >= this.#sizeBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Resolves to the next frame; undefined at the end of the file, and before a damaged or incomplete frame. */
+  async next(): Promise<LocatedFrame | undefined> {
+    const bytes = await this.#nextBytes();
+    const frame = bytes && parseFrame(bytes);
+    if (bytes === undefined || frame === undefined) return undefined;
+    const offset = this.#offset;
+    this.#offset += bytes.length;
+    return { ...frame, offset };
+  }
+
+  /**
+   * Steps over a damaged frame, if a complete frame follows that names it as its predecessor. Resolves to whether the
+   * reader has moved.
+   */
+  async skipDamaged(): Promise<boolean> {
+    const bytes = await this.#nextBytes();
+    if (bytes === undefined) return false;
+    const [start, checksum] = [this.#offset, claimedChecksum(bytes)];
+    this.#offset += bytes.length;
+    const following = await this.#nextBytes();
+    const frame = following && parseFrame(following);
+    if (frame?.previous === checksum) return true;
+    this.#offset = start;
+    return false;
+  }
+
+  /** Resolves to the bytes that the next header claims for its frame; undefined when the file has fewer bytes. */
+  async #nextBytes(): Promise<Buffer | undefined> {
+    const header = await this.#bytes(frameHeaderBytes);
+    return header && this.#bytes(frameBytes(header));
+  }
+
+  async #bytes(length: number): Promise<Buffer | undefined> {
+    if (this.#offset + length > this.#sizeBytes) return undefined;
+    let start = this.#offset - this.#chunkOffset;
+    if (start < 0 || start + length > this.#chunk.length) {
+      this.#chunk = await this.#file.read(this.#offset, Math.max(length, chunkBytes));
+      this.#chunkOffset = this.#offset;
+      start = 0;
+      if (this.#chunk.length < length) return undefined;
+    }
+    return this.#chunk.subarray(start, start + length);
+  }
+}

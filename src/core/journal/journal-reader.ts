@@ -1,0 +1,255 @@
+import type { DataFolder } from '../data-folder.js';
+import { readMark, type EndMark, type JournalEnd } from './end-mark.js';
+import {
+  checkpointName,
+  endMarkName,
+  fileNumbers,
+  journalName,
+  readHeader,
+  readmeName,
+  withFile,
+  type FileHeader,
+  type FileNumbers,
+  type JournalContent,
+} from './file-header.js';
+import { FrameReader, type LocatedFrame } from './frame-reader.js';
+
+/** Receives the content of a journal in its order. */
+export interface JournalVisitor {
+  onHeader?(header: FileHeader): void;
+  onCheckpoint(payload: Buffer): void;
+  /** @param number - number of the journal file that contains the batch */
+  onBatch(frame: LocatedFrame, number: number): void;
+}
+
+/** A journal whose files are complete. */
+export interface CompleteJournal {
+  readonly header: FileHeader;
+  readonly mark: EndMark;
+  /** Place after the last complete batch. A torn batch may follow, which was never acknowledged. */
+  readonly end: JournalEnd;
+  /** Length of the files from the base on, in bytes. */
+  readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
+  /** Names of files that no start needs. */
+  readonly unneeded: readonly string[];
+}
+
+/** A folder that must not be used. The message is the rest of a sentence about the folder. */
+export class JournalDamage extends Error {
+  /** What to do instead of salvage; undefined when salvage may help. */
+  readonly advice: string | undefined;
+
+  constructor(message: string, advice?: string) {
+    super(message);
+    this.advice = advice;
+  }
+}
+
+/** Names that do not show whether a folder was used. */
+const foreignNames = /^(lost\+found|\..*)$/;
+/** Names of the files of LevelDB, in which earlier versions stored their data. */
+const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
+
+/**
+ * Reads a journal and checks that each frame follows the frame before it, up to the end mark. Changes nothing. Resolves
+ * to undefined when the folder was never used.
+ *
+ * @throws {@link JournalDamage} when a file is damaged, missing or of another place
+ */
+export async function readJournal(
+  folder: DataFolder,
+  content: JournalContent,
+  visitor: JournalVisitor,
+): Promise<CompleteJournal | undefined> {
+  const names = (await folder.names()).filter((name) => !foreignNames.test(name));
+  const numbers = fileNumbers(names);
+  const mark = await withFile(folder, endMarkName, readMark);
+  if (mark === undefined) {
+    if (await isUnused(folder, names)) return undefined;
+    throw withoutMark(names, numbers);
+  }
+  return new JournalReader(folder, content, visitor, numbers, mark).read();
+}
+
+/** Whether the folder is empty, or a start ended while it created the first files. */
+async function isUnused(folder: DataFolder, names: readonly string[]): Promise<boolean> {
+  if (names.some((name) => name !== journalName(1) && name !== endMarkName)) return false;
+  const hasBatches = await withFile(folder, journalName(1), async (file) => {
+    const reader = await FrameReader.open(file);
+    return (await readHeader(reader)) !== undefined && !reader.isAtEnd;
+  });
+  return hasBatches !== true;
+}
+
+function withoutMark(names: readonly string[], { journals, checkpoints }: FileNumbers): JournalDamage {
+  if (names.includes(endMarkName))
+    return new JournalDamage(`has a damaged file '${endMarkName}', so its last batch is unknown`);
+  if (journals.length > 0 || checkpoints.length > 0)
+    return new JournalDamage(`has lost the file '${endMarkName}', so its last batch is unknown`);
+  if (names.some((name) => levelDbNames.test(name)))
+    return new JournalDamage(
+      'has data in the LevelDB format of an earlier version',
+      'run that version, save its data with clerk export, and import them into a new folder',
+    );
+  const found = names.slice(0, 3).join(', ');
+  return names.includes(readmeName)
+    ? new JournalDamage(`has lost its journal; it contains only ${found}`)
+    : new JournalDamage(
+        `has another purpose, or has lost its journal; it contains ${found}`,
+        'use a folder that is empty or does not exist yet, or restore this one from a backup',
+      );
+}
+
+class JournalReader {
+  readonly #folder: DataFolder;
+  readonly #content: JournalContent;
+  readonly #visitor: JournalVisitor;
+  readonly #numbers: FileNumbers;
+  readonly #mark: EndMark;
+  #reachesMark = false;
+  #end: JournalEnd | undefined;
+  #header: FileHeader | undefined;
+  #checkpointBytes = 0;
+  #journalBytes = 0;
+  readonly #unneeded: string[];
+
+  constructor(
+    folder: DataFolder,
+    content: JournalContent,
+    visitor: JournalVisitor,
+    numbers: FileNumbers,
+    mark: EndMark,
+  ) {
+    this.#folder = folder;
+    this.#content = content;
+    this.#visitor = visitor;
+    this.#numbers = numbers;
+    this.#mark = mark;
+    const { journals, checkpoints } = numbers;
+    this.#unneeded = [
+      ...journals.filter((number) => number < mark.base).map(journalName),
+      ...checkpoints.filter((number) => number !== mark.base).map(checkpointName),
+    ];
+  }
+
+  async read(): Promise<CompleteJournal> {
+    const { base } = this.#mark;
+    const hasCheckpoint = this.#content === 'registry' && base > 1;
+    let follows = hasCheckpoint ? await this.#readCheckpoint(base) : undefined;
+    const last = Math.max(this.#mark.number, this.#numbers.journals.at(-1) ?? 0);
+    for (let number = base; number <= last; number++)
+      if (!(await this.#readFile(number, number === last, follows))) break;
+      else follows = undefined;
+    const [header, end] = [this.#header, this.#end];
+    if (!this.#reachesMark || header === undefined || end === undefined)
+      throw new JournalDamage(
+        `ends at batch ${end?.sequence ?? 0}; acknowledged batches reach batch ${this.#mark.sequence}`,
+      );
+    const sizeBytes = { checkpoint: this.#checkpointBytes, journals: this.#journalBytes };
+    return { header, mark: this.#mark, end, sizeBytes, unneeded: this.#unneeded };
+  }
+
+  /** Resolves to the checksum of the header of the journal file that follows. */
+  async #readCheckpoint(number: number): Promise<number> {
+    const name = checkpointName(number);
+    const previous = await withFile(this.#folder, name, async (file) => {
+      const reader = await FrameReader.open(file);
+      const header = await this.#readHeader(reader, name, { file: 'checkpoint', number });
+      this.#checkpointBytes = reader.sizeBytes;
+      let { checksum } = header;
+      for (;;) {
+        const frame = await reader.next();
+        if (frame?.previous !== checksum)
+          throw new JournalDamage(
+            `has a damaged or incomplete file '${name}' (from byte ${reader.offset} on)`,
+          );
+        checksum = frame.checksum;
+        if (frame.kind === 'E') return header.previous;
+        this.#visitor.onCheckpoint(frame.payload);
+      }
+    });
+    if (previous === undefined) throw new JournalDamage(`has lost the file '${name}'`);
+    return previous;
+  }
+
+  /**
+   * Reads a journal file. Resolves to false when the file was being created as the process ended.
+   *
+   * @param headerChecksum - checksum that the header must have; undefined when the checksum is unknown
+   */
+  async #readFile(number: number, isLast: boolean, headerChecksum: number | undefined): Promise<boolean> {
+    const name = journalName(number);
+    const isRead = await withFile(this.#folder, name, async (file) => {
+      const reader = await FrameReader.open(file);
+      if (number > this.#mark.number && isLast && reader.sizeBytes < 4_096 && !(await hasHeader(file)))
+        return false;
+      const header = await this.#readHeader(reader, name, { file: 'journal', number });
+      const end = this.#end;
+      const follows =
+        end === undefined
+          ? headerChecksum === undefined || header.checksum === headerChecksum
+          : header.previous === end.checksum && header.sequence === end.sequence;
+      if (!follows) throw new JournalDamage(`has a file '${name}' that does not follow the file before it`);
+      this.#advance(number, reader, header);
+      await this.#readBatches(reader, name, number, isLast);
+      this.#journalBytes += reader.offset;
+      return true;
+    });
+    if (isRead === undefined) throw new JournalDamage(`has lost the file '${name}'`);
+    if (!isRead) this.#unneeded.push(name);
+    return isRead;
+  }
+
+  async #readBatches(reader: FrameReader, name: string, number: number, isLast: boolean): Promise<void> {
+    while (!reader.isAtEnd) {
+      const end = this.#end as JournalEnd;
+      const frame = await reader.next();
+      // A batch that was being written when the process ended was never acknowledged.
+      if (frame === undefined && isLast && this.#reachesMark) return;
+      if (frame?.kind !== 'B' || frame.previous !== end.checksum || frame.sequence !== end.sequence + 1)
+        throw new JournalDamage(
+          `has a damaged batch ${end.sequence + 1} in the file '${name}' (from byte ${end.offset} on)`,
+        );
+      this.#visitor.onBatch(frame, number);
+      this.#advance(number, reader, frame);
+    }
+  }
+
+  #advance(number: number, { offset }: FrameReader, { sequence, checksum }: LocatedFrame): void {
+    this.#end = { number, offset, sequence, checksum };
+    const mark = this.#mark;
+    if (number !== mark.number || sequence !== mark.sequence) return;
+    if (checksum !== mark.checksum || offset !== mark.offset)
+      throw new JournalDamage(`has another batch ${sequence} than the file '${endMarkName}' states`);
+    this.#reachesMark = true;
+  }
+
+  async #readHeader(
+    reader: FrameReader,
+    name: string,
+    expected: Pick<FileHeader, 'file' | 'number'>,
+  ): Promise<LocatedFrame> {
+    const found = await readHeader(reader);
+    if (found === undefined) throw new JournalDamage(`has a damaged header in the file '${name}'`);
+    const { header, frame } = found;
+    if (header.content !== this.#content)
+      throw new JournalDamage(
+        `stores ${header.content === 'calls' ? 'the calls of a service' : 'the names of a registry'}`,
+        'use another folder',
+      );
+    const { file, number, folderId } = header;
+    if (file !== expected.file || number !== expected.number || folderId !== this.#mark.folderId)
+      throw new JournalDamage(
+        `has a file '${name}' that was ${file} ${number} of ${folderId === this.#mark.folderId ? 'this' : 'another'} folder`,
+      );
+    if (file === 'journal') {
+      this.#header = header;
+      this.#visitor.onHeader?.(header);
+    }
+    return frame;
+  }
+}
+
+async function hasHeader(file: Parameters<typeof FrameReader.open>[0]): Promise<boolean> {
+  return (await readHeader(await FrameReader.open(file))) !== undefined;
+}

@@ -1,0 +1,281 @@
+import type { DataFile, DataFolder } from '../data-folder.js';
+import { writeMark, type JournalEnd } from './end-mark.js';
+import {
+  checkpointName,
+  endMarkName,
+  fileNumbers,
+  journalName,
+  readmeName,
+  type FileHeader,
+  type JournalContent,
+} from './file-header.js';
+import { frameBytes, frameHeaderBytes, jsonFrame, parseFrame, sealFrame } from './frame.js';
+import { readJournal, type CompleteJournal, type JournalVisitor } from './journal-reader.js';
+
+export interface JournalOptions {
+  readonly content: JournalContent;
+  /** Returns the given number of random bytes as hexadecimal digits. */
+  readonly randomHex: (bytes: number) => string;
+  /** Text of the file `README`. */
+  readonly readme: string;
+}
+
+/** Place of a batch. */
+export interface BatchPosition {
+  /** Number of the journal file. */
+  readonly number: number;
+  readonly offset: number;
+}
+
+/** Enough for most batches, so that one read suffices. */
+const firstReadBytes = 4_096;
+
+/**
+ * A log of batches in the files of a folder. Each batch names the checksum of the batch before it. The file `end` names
+ * the last acknowledged batch, and is synced after the batch and before the acknowledgement. One flipped bit, or a
+ * deleted or shortened file, is therefore found when the journal is opened. One operation runs at a time, except `read`.
+ * After a rejected operation the journal must be closed.
+ *
+ * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
+ */
+export class Journal {
+  readonly #folder: DataFolder;
+  readonly #content: JournalContent;
+  readonly #folderId: string;
+  readonly #endFile: DataFile;
+  readonly #files = new Map<number, DataFile>();
+  #end: JournalEnd;
+  #base: number;
+  /** Base in the latest end mark. */
+  #markedBase: number;
+  #removedBefore: number;
+  #counter: number;
+  #carried: number;
+  #removal: Promise<void> = Promise.resolve();
+
+  private constructor(
+    folder: DataFolder,
+    { header, mark, end }: Pick<CompleteJournal, 'header' | 'mark' | 'end'>,
+    endFile: DataFile,
+  ) {
+    this.#folder = folder;
+    this.#content = header.content;
+    this.#folderId = header.folderId;
+    this.#carried = header.carried;
+    this.#endFile = endFile;
+    this.#end = end;
+    this.#base = mark.base;
+    this.#markedBase = mark.base;
+    this.#removedBefore = mark.base;
+    this.#counter = mark.counter;
+  }
+
+  /**
+   * Opens the journal of a folder, or creates one when the folder was never used. A batch that was being written when
+   * the process ended is removed.
+   *
+   * @throws {@link JournalDamage} when the files are not complete; no file was changed then
+   */
+  static async open(
+    folder: DataFolder,
+    options: JournalOptions,
+    visitor: JournalVisitor,
+  ): Promise<{ readonly journal: Journal; readonly sizeBytes: CompleteJournal['sizeBytes'] }> {
+    const found = await readJournal(folder, options.content, visitor);
+    if (found === undefined) {
+      const journal = await Journal.#create(folder, options);
+      return { journal, sizeBytes: { checkpoint: 0, journals: journal.end.offset } };
+    }
+    const endFile = (await folder.open(endMarkName)) as DataFile;
+    const journal = new Journal(folder, found, endFile);
+    await journal.#resume(found.unneeded);
+    await writeReadme(folder, options.readme);
+    return { journal, sizeBytes: found.sizeBytes };
+  }
+
+  static async #create(folder: DataFolder, options: JournalOptions): Promise<Journal> {
+    const { content, randomHex, readme } = options;
+    const folderId = randomHex(8);
+    const header: FileHeader = { folderId, content, file: 'journal', number: 1, carried: 0 };
+    const frame = jsonFrame('H', 0, 0, header);
+    const file = await folder.create(journalName(1));
+    await file.write(0, frame);
+    const checksum = parseFrame(frame)?.checksum as number;
+    const end = { number: 1, offset: frame.length, sequence: 0, checksum };
+    const mark = { ...end, base: 1, folderId, counter: 0 };
+    const endFile = await folder.create(endMarkName);
+    const journal = new Journal(folder, { header, mark, end }, endFile);
+    journal.#files.set(1, file);
+    await journal.#writeMark();
+    await journal.#writeMark();
+    await writeReadme(folder, readme);
+    return journal;
+  }
+
+  get end(): JournalEnd {
+    return this.#end;
+  }
+
+  /** Number of the first journal file that is needed. */
+  get base(): number {
+    return this.#base;
+  }
+
+  /**
+   * Appends a batch. Resolves when the batch and the end mark are synced.
+   *
+   * @param frame - result of `allocateFrame`, with its payload
+   */
+  async append(frame: Buffer): Promise<BatchPosition> {
+    const { number, offset, sequence, checksum } = this.#end;
+    const file = this.#files.get(number) as DataFile;
+    const next = sealFrame(frame, 'B', sequence + 1, checksum);
+    await file.write(offset, frame);
+    this.#end = { number, offset: offset + frame.length, sequence: sequence + 1, checksum: next };
+    await this.#writeMark();
+    return { number, offset };
+  }
+
+  /** Resolves to the payload of a batch; undefined when the batch is damaged. */
+  async read({ number, offset }: BatchPosition): Promise<Buffer | undefined> {
+    const file = this.#files.get(number) ?? (await this.#openFile(number));
+    if (file === undefined) return undefined;
+    let bytes = await file.read(offset, firstReadBytes);
+    if (bytes.length < frameHeaderBytes) return undefined;
+    const lengthBytes = frameBytes(bytes);
+    if (lengthBytes > bytes.length) {
+      if (offset + lengthBytes > (await file.sizeBytes())) return undefined;
+      bytes = await file.read(offset, lengthBytes);
+    }
+    const frame = parseFrame(bytes.subarray(0, lengthBytes));
+    return frame?.kind === 'B' ? frame.payload : undefined;
+  }
+
+  /**
+   * Starts the next journal file. Resolves to the number of the file.
+   *
+   * @param carried - value for the header of the file
+   */
+  async rotate(carried = this.#carried): Promise<number> {
+    const { sequence, checksum } = this.#end;
+    const number = this.#end.number + 1;
+    const frame = jsonFrame('H', sequence, checksum, {
+      folderId: this.#folderId,
+      content: this.#content,
+      file: 'journal',
+      number,
+      carried,
+    } satisfies FileHeader);
+    const file = await this.#folder.create(journalName(number));
+    await file.write(0, frame);
+    this.#files.set(number, file);
+    this.#carried = carried;
+    this.#end = { number, offset: frame.length, sequence, checksum: frame.readUInt32BE(16) };
+    return number;
+  }
+
+  /**
+   * Writes the state before the journal file `number` to a file of its own. May run beside other operations.
+   *
+   * @param headerChecksum - checksum of the header of the journal file
+   * @param parts - frames with a payload, from `allocateFrame`
+   * @returns the length of the checkpoint, in bytes
+   */
+  async writeCheckpoint(
+    number: number,
+    headerChecksum: number,
+    parts: Iterable<Buffer> | AsyncIterable<Buffer>,
+  ): Promise<number> {
+    const header = jsonFrame('H', 0, headerChecksum, {
+      folderId: this.#folderId,
+      content: this.#content,
+      file: 'checkpoint',
+      number,
+      carried: 0,
+    } satisfies FileHeader);
+    const file = await this.#folder.create(checkpointName(number));
+    try {
+      let offset = 0;
+      let checksum = header.readUInt32BE(16);
+      const write = async (frame: Buffer): Promise<void> => {
+        await file.write(offset, frame);
+        offset += frame.length;
+      };
+      await write(header);
+      let sequence = 0;
+      for await (const part of parts) {
+        checksum = sealFrame(part, 'C', ++sequence, checksum);
+        await write(part);
+      }
+      await write(jsonFrame('E', sequence + 1, checksum, {}));
+      return offset;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** States that the files before `base` are not needed. Two end marks later, the files are removed. */
+  setBase(base: number): void {
+    this.#base = base;
+  }
+
+  async close(): Promise<void> {
+    await this.#removal;
+    for (const file of this.#files.values()) await file.close();
+    await this.#endFile.close();
+  }
+
+  /** Cuts a torn batch, and makes what was read durable before it is shown. */
+  async #resume(unneeded: readonly string[]): Promise<void> {
+    const { number, offset } = this.#end;
+    for (const name of unneeded) await this.#folder.remove(name);
+    const file = (await this.#openFile(number)) as DataFile;
+    await file.truncate(offset);
+    await this.#writeMark();
+  }
+
+  async #openFile(number: number): Promise<DataFile | undefined> {
+    const file = await this.#folder.open(journalName(number));
+    const known = this.#files.get(number);
+    if (known === undefined) {
+      if (file !== undefined) this.#files.set(number, file);
+      return file;
+    }
+    await file?.close();
+    return known;
+  }
+
+  async #writeMark(): Promise<void> {
+    const [base, folderId] = [this.#base, this.#folderId];
+    await writeMark(this.#endFile, { ...this.#end, base, folderId, counter: ++this.#counter });
+    const isInBothSlots = this.#markedBase === base;
+    this.#markedBase = base;
+    if (!isInBothSlots || this.#removedBefore === base) return;
+    this.#removedBefore = base;
+    // A file that cannot be removed now is removed at the next start.
+    this.#removal = this.#removal.then(() => this.#removeBefore(base)).catch(() => undefined);
+  }
+
+  async #removeBefore(base: number): Promise<void> {
+    for (const [number, file] of this.#files) {
+      if (number >= base) continue;
+      this.#files.delete(number);
+      await file.close();
+    }
+    const { journals, checkpoints } = fileNumbers(await this.#folder.names());
+    for (const number of journals) if (number < base) await this.#folder.remove(journalName(number));
+    for (const number of checkpoints) if (number < base) await this.#folder.remove(checkpointName(number));
+  }
+}
+
+/** A folder with this file was used, even if all other files are missing. */
+async function writeReadme(folder: DataFolder, text: string): Promise<void> {
+  const existing = await folder.open(readmeName);
+  if (existing !== undefined) {
+    await existing.close();
+    return;
+  }
+  const file = await folder.create(readmeName);
+  await file.write(0, Buffer.from(text));
+  await file.close();
+}

@@ -1,0 +1,63 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClerkError, errorMessage } from '../core/errors.js';
+
+/** Folder that contains the lock. */
+export const lockName = 'lock';
+
+/**
+ * Locks a folder for this process until the returned function is called or the process ends. Node has no lock that the
+ * operating system releases, so an empty LevelDB database holds the lock.
+ *
+ * @param subject - the folder, for error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`, or when the lock cannot be created;
+ *   `FORBIDDEN` when another process has the lock
+ */
+export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {
+  const { ClassicLevel } = await import('classic-level').catch((cause: unknown) => {
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `${subject} needs the package 'classic-level'; install it with npm install classic-level`,
+      { cause },
+    );
+  });
+  const folder = join(path, lockName);
+  const tryLock = async (): Promise<() => Promise<void>> => {
+    const level = new ClassicLevel(folder);
+    await level.open();
+    return () => level.close();
+  };
+  try {
+    return await tryLock();
+  } catch (error) {
+    checkLocked(error, subject);
+  }
+  // The database has no data, so damaged files are removed. The file LOCK stays, since it carries the lock.
+  for (const name of await readdir(folder).catch(() => []))
+    if (name !== 'LOCK') await rm(join(folder, name), { force: true, recursive: true });
+  try {
+    return await tryLock();
+  } catch (error) {
+    checkLocked(error, subject);
+    const cause = causeOf(error);
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `${subject} cannot be locked: ${errorMessage(cause)}; check the disk and the permissions of the folder`,
+      { cause },
+    );
+  }
+}
+
+function checkLocked(error: unknown, subject: string): void {
+  const cause = causeOf(error);
+  if ((cause as { code?: unknown }).code === 'LEVEL_LOCKED')
+    throw new ClerkError(
+      'FORBIDDEN',
+      `${subject} is in use by another process; stop that process, or use another folder`,
+      { cause },
+    );
+}
+
+function causeOf(error: unknown): unknown {
+  return (error as { cause?: unknown }).cause ?? error;
+}

@@ -1,0 +1,148 @@
+import { close, constants, fdatasync, fstat, fsync, ftruncate, open, read, write } from 'node:fs';
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { DataFile, DataFolder, OpenDataFolder } from '../core/data-folder.js';
+import { ClerkError } from '../core/errors.js';
+import { quote } from '../core/describe-value.js';
+import { lockFolder, lockName } from './folder-lock.js';
+import { ownerName, privateFolder, shellQuote } from './private-folder.js';
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const stat = promisify(fstat);
+const syncData = promisify(fdatasync);
+const syncAll = promisify(fsync);
+const shorten = promisify(ftruncate);
+
+/** On Linux, a write to a file opened with this flag is synced by the write itself, which saves a system call. */
+const syncFlag = process.platform === 'linux' ? constants.O_DSYNC : 0;
+const existingFile = constants.O_RDWR | constants.O_NOFOLLOW | syncFlag;
+const newFile = existingFile | constants.O_CREAT | constants.O_TRUNC;
+
+/** Folders of the disk. @see [A23](../../docs/guarantees.md#a23), [C5.1](../../docs/guarantees.md#c5-1) */
+export const openDataFolder: OpenDataFolder = async (path, subject) => {
+  await privateFolder(path, subject);
+  await checkOwners(path, subject);
+  const unlock = await lockFolder(path, subject);
+  return new SystemDataFolder(path, unlock);
+};
+
+/** Rejects a folder with files of another user, which this process could not write. */
+async function checkOwners(path: string, subject: string): Promise<void> {
+  const user = process.getuid?.();
+  if (user === undefined) return;
+  for (const name of await readdir(path)) {
+    if (name === 'lost+found') continue;
+    const { uid } = await lstat(join(path, name));
+    if (uid !== user)
+      throw new ClerkError(
+        'FORBIDDEN',
+        `${subject} contains ${quote(name)}, which belongs to user ${ownerName(uid)}, and this process runs as user ${ownerName(user)}; give the folder to one user: sudo chown -R ${user} ${shellQuote(path)}`,
+      );
+  }
+}
+
+class SystemDataFolder implements DataFolder {
+  readonly #path: string;
+  readonly #unlock: () => Promise<void>;
+
+  constructor(path: string, unlock: () => Promise<void>) {
+    this.#path = path;
+    this.#unlock = unlock;
+  }
+
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.#path)).filter((name) => name !== lockName);
+  }
+
+  async open(name: string): Promise<DataFile | undefined> {
+    try {
+      return new SystemDataFile(await openFile(join(this.#path, name), existingFile));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async create(name: string): Promise<DataFile> {
+    const descriptor = await openFile(join(this.#path, name), newFile, 0o600);
+    await this.#syncNames();
+    return new SystemDataFile(descriptor);
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(join(this.#path, name), { force: true });
+  }
+
+  close(): Promise<void> {
+    return this.#unlock();
+  }
+
+  async #syncNames(): Promise<void> {
+    // Windows cannot open a folder.
+    if (process.platform === 'win32') return;
+    const descriptor = await openFile(this.#path, constants.O_RDONLY);
+    try {
+      await syncAll(descriptor);
+    } finally {
+      await closeFile(descriptor);
+    }
+  }
+}
+
+class SystemDataFile implements DataFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  async sizeBytes(): Promise<number> {
+    return (await stat(this.#descriptor)).size;
+  }
+
+  async read(offset: number, lengthBytes: number): Promise<Buffer> {
+    const size = await this.sizeBytes();
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(lengthBytes, size - offset)));
+    let filled = 0;
+    while (filled < buffer.length) {
+      const count = await readPart(this.#descriptor, buffer, filled, offset + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  async write(offset: number, data: Uint8Array): Promise<void> {
+    for (let written = 0; written < data.length;)
+      written += await writePart(this.#descriptor, data, written, offset + written);
+    if (syncFlag === 0) await syncData(this.#descriptor);
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await shorten(this.#descriptor, sizeBytes);
+    await syncData(this.#descriptor);
+  }
+
+  close(): Promise<void> {
+    return closeFile(this.#descriptor);
+  }
+}
+
+/** `promisify` is slower here, and this is called for each batch. */
+function writePart(descriptor: number, data: Uint8Array, from: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(descriptor, data, from, data.length - from, position, (error, count) =>
+      error === null ? resolve(count) : reject(error),
+    );
+  });
+}
+
+function readPart(descriptor: number, buffer: Buffer, from: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(descriptor, buffer, from, buffer.length - from, position, (error, count) =>
+      error === null ? resolve(count) : reject(error),
+    );
+  });
+}

@@ -1,0 +1,181 @@
+import { resolve } from 'node:path';
+import type { DataFolder, OpenDataFolder } from '../../core/data-folder.js';
+import { quote } from '../../core/describe-value.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
+import { JournalDamage, type JournalVisitor } from '../../core/journal/journal-reader.js';
+import { Journal } from '../../core/journal/journal.js';
+import type { RecordChange, Store } from '../ports.js';
+import { decodeRecords, encodeRecords } from './record-batch.js';
+import { SharedStrings } from './shared-strings.js';
+import { StoreLifecycle } from './store-lifecycle.js';
+
+export interface JournalStoreOptions {
+  readonly openFolder: OpenDataFolder;
+  /** Returns the given number of random bytes as hexadecimal digits. */
+  readonly randomHex: (bytes: number) => string;
+  /** Length of the journal from which a checkpoint is worthwhile, in bytes. Default 8 MiB. */
+  readonly minCheckpointBytes?: number;
+}
+
+const defaultMinCheckpointBytes = 8 * 1024 * 1024;
+/** Records in one part of a checkpoint. Other work runs between two parts. */
+const recordsPerPart = 500;
+
+/** Text of the file `README` in the folder. */
+const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
+edited. Make a copy of the whole folder while the registry is stopped, or use "clerk export".
+When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
+`;
+
+/**
+ * A store in a folder. A write is one batch of a journal, synced to disk before the promise of `write` resolves. When
+ * the journal is long, a checkpoint with all records takes the place of its beginning. After a failed write, every
+ * later write fails. Only one server at a time can open the folder. `load` finds damaged and missing files.
+ *
+ * `load` creates the folder. `load` rejects with a {@link ClerkError}:
+ *
+ * - `CONFIG_INVALID` when the path is not a folder, or the folder cannot be locked,
+ * - `FORBIDDEN` when the path is a symbolic link, another user owns or can write to the folder, or another process uses
+ *   the folder,
+ * - `REGISTRY_INVALID` when a file is damaged or missing, or the folder has another purpose.
+ *
+ * @param folder - path of the folder, absolute or relative to the working directory
+ * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
+ * @see [A23](../../../docs/guarantees.md#a23), [A24](../../../docs/guarantees.md#a24)
+ */
+export function journalStore(folder: string, options: JournalStoreOptions): Store {
+  return new JournalStore(resolve(folder), options);
+}
+
+class JournalStore implements Store {
+  readonly #path: string;
+  readonly #subject: string;
+  readonly #options: JournalStoreOptions;
+  readonly #lifecycle: StoreLifecycle;
+  readonly #records = new Map<string, string>();
+  readonly #strings = new SharedStrings();
+  #folder: DataFolder | undefined;
+  #journal: Journal | undefined;
+  #failure: ClerkError | undefined;
+  /** Bytes of the journal since the last checkpoint, and of that checkpoint. */
+  #journalBytes = 0;
+  #checkpointBytes = 0;
+  #checkpoint: Promise<void> | undefined;
+  #isClosing = false;
+
+  constructor(path: string, options: JournalStoreOptions) {
+    this.#path = path;
+    this.#subject = `Data folder ${quote(path)}`;
+    this.#options = options;
+    this.#lifecycle = new StoreLifecycle(this.#subject);
+  }
+
+  async load(): Promise<ReadonlyMap<string, string>> {
+    this.#lifecycle.beginLoad();
+    const { openFolder, randomHex } = this.#options;
+    const folder = await openFolder(this.#path, this.#subject);
+    const visitor: JournalVisitor = {
+      onCheckpoint: (payload) => this.#apply(decodeRecords(payload)),
+      onBatch: ({ payload }) => this.#apply(decodeRecords(payload)),
+    };
+    try {
+      const options = { content: 'registry', randomHex, readme } as const;
+      const { journal, sizeBytes } = await Journal.open(folder, options, visitor);
+      this.#journal = journal;
+      this.#journalBytes = sizeBytes.journals;
+      this.#checkpointBytes = sizeBytes.checkpoint;
+    } catch (error) {
+      await folder.close().catch(() => undefined);
+      throw this.#loadError(error);
+    }
+    this.#folder = folder;
+    return new Map(this.#records);
+  }
+
+  async write(changes: readonly RecordChange[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const endWrite = this.#lifecycle.beginWrite();
+    try {
+      const journal = this.#journal;
+      // The journal is undefined while `load` has not finished, and after `load` has failed.
+      if (journal === undefined)
+        throw new ClerkError('CONFIG_INVALID', `${this.#subject} is not open; wait for load() first`);
+      const frame = encodeRecords(changes);
+      await journal.append(frame);
+      this.#journalBytes += frame.length;
+      this.#apply(changes);
+      if (this.#isCheckpointDue()) await this.#beginCheckpoint(journal);
+    } catch (error) {
+      // The changes may or may not be on disk. Every later write must fail until the store is loaded again.
+      this.#failure = new ClerkError(
+        'REGISTRY_UNREACHABLE',
+        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,
+        { cause: error },
+      );
+      throw this.#failure;
+    } finally {
+      endWrite();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#lifecycle.close()) return;
+    this.#isClosing = true;
+    await this.#checkpoint;
+    await this.#journal?.close().catch(() => undefined);
+    await this.#folder?.close();
+  }
+
+  #apply(changes: Iterable<RecordChange>): void {
+    for (const { key, value } of changes)
+      if (value === undefined) this.#records.delete(key);
+      else this.#records.set(key, this.#strings.share(value));
+  }
+
+  #isCheckpointDue(): boolean {
+    const { minCheckpointBytes = defaultMinCheckpointBytes } = this.#options;
+    return (
+      this.#checkpoint === undefined &&
+      !this.#isClosing &&
+      this.#journalBytes >= Math.max(minCheckpointBytes, 2 * this.#checkpointBytes)
+    );
+  }
+
+  /** Starts the next journal file, and writes all records as they are now to a checkpoint in the background. */
+  async #beginCheckpoint(journal: Journal): Promise<void> {
+    const number = await journal.rotate();
+    const headerChecksum = journal.end.checksum;
+    // The strings are shared and never change, so a copy of the references is a copy of the state.
+    const [keys, values] = [[...this.#records.keys()], [...this.#records.values()]];
+    const replacedBytes = this.#journalBytes;
+    this.#checkpoint = journal
+      .writeCheckpoint(number, headerChecksum, this.#parts(keys, values))
+      .then((sizeBytes) => {
+        this.#checkpointBytes = sizeBytes;
+        this.#journalBytes -= replacedBytes;
+        journal.setBase(number);
+      })
+      // Without the checkpoint, the older files stay. The next checkpoint is tried when the journal has grown again.
+      .catch(() => void (this.#checkpointBytes = this.#journalBytes))
+      .finally(() => (this.#checkpoint = undefined));
+  }
+
+  *#parts(keys: readonly string[], values: readonly string[]): IterableIterator<Buffer> {
+    for (let i = 0; i < keys.length; i += recordsPerPart) {
+      if (this.#isClosing) throw new Error('The store is closing');
+      const part = keys.slice(i, i + recordsPerPart);
+      yield encodeRecords(part.map((key, j) => ({ key, value: values[i + j] as string })));
+    }
+  }
+
+  #loadError(error: unknown): ClerkError {
+    if (error instanceof ClerkError) return error;
+    return new ClerkError(
+      'REGISTRY_INVALID',
+      error instanceof JournalDamage
+        ? `${this.#subject} ${error.message}. No file was changed; ${error.advice ?? `save what the folder proves with clerk salvage ${this.#path} --to NEW, or restore the folder from a backup`}`
+        : `${this.#subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
+      { cause: error },
+    );
+  }
+}
