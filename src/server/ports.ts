@@ -68,7 +68,7 @@ export interface Store {
 
 /** The sender of a request. Without authentication, all clients with one IP address share one principal. */
 export interface Caller {
-  /** Principal whose quotas the request uses: `address:127.0.0.1`, `launcher`, … */
+  /** Principal whose quotas the request uses, such as `address:127.0.0.1`. */
   readonly principal: string;
 }
 
@@ -97,7 +97,7 @@ export interface NameService {
     readonly endpointReports: number;
     /** Number of times that an endpoint became suspect since this process started. */
     readonly suspectTransitions: number;
-    /** Number of endpoints that are suspect now. */
+    /** Current number of suspect endpoints. */
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;

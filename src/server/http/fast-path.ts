@@ -8,9 +8,9 @@ import { routes, type Route } from './routes.js';
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers, by method and path, for the three most frequent requests: lookup, registration and renewal. The
- * handlers use node:http without hono. The responses are the same as those of the table `routes`. Lookups are answered
- * with cached JSON.
+ * Returns handlers for the three most frequent requests: lookup, registration and renewal. The key of a handler is the
+ * method and the path. The handlers use node:http without hono, and respond like the routes in the table `routes`.
+ * Lookups are answered with cached JSON.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   return new Map<string, FastPathHandler>([

@@ -3,7 +3,7 @@ import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** Maximum number of `Host` header values that are remembered as accepted. */
+/** Maximum number of accepted `Host` header values in the cache. */
 const maxCachedHosts = 256;
 
 /**

@@ -95,7 +95,11 @@ export class Metrics {
       ['clerk_suspect_endpoints', 'Endpoints that are suspect', healthStats.suspects],
       ['clerk_links', 'Links', status.links],
       ['clerk_watches', 'Open watches', status.watches],
-      ['clerk_degraded', '1 while the server is degraded', Number(status.degraded)],
+      [
+        'clerk_degraded',
+        '1 while many leases expire at once or after a store write has failed, otherwise 0',
+        Number(status.degraded),
+      ],
       ['clerk_connections', 'Open connections', connections],
       ['clerk_http_requests_total', 'Requests answered', requests],
       ['clerk_commit_seconds', 'Duration of store writes', this.commitSeconds],
@@ -103,12 +107,12 @@ export class Metrics {
       ['clerk_commit_failures_total', 'Store writes that failed', this.commitFailures],
       [
         'clerk_watch_overflows_total',
-        'Overflows of watch queues because a client read too slowly',
+        'Overflows of the event queues of watches because a client read too slowly',
         this.watchOverflows,
       ],
       [
         'clerk_watch_disconnects_total',
-        'Watches disconnected because the client read nothing',
+        'Watches disconnected because the response buffer stayed full',
         this.watchDisconnects,
       ],
       ['clerk_event_loop_delay_seconds', 'Delay of the event loop', this.eventLoopDelaySeconds],

@@ -25,7 +25,7 @@ export function openApiDocument(version: string): JsonObject {
   });
   add(paths.watch, 'get', {
     summary:
-      'Opens a watch, for curl and web pages; the header last-event-id resumes a watch after a received event',
+      'Opens a watch, for curl and web pages; with the header last-event-id, the watch resumes after the event with this id',
     parameters: [
       { ...parameter('glob', true), schema: { type: 'array', items: { type: 'string' } }, explode: true },
       { name: 'last-event-id', in: 'header', required: false, schema: { type: 'string' } },
@@ -38,7 +38,7 @@ export function openApiDocument(version: string): JsonObject {
     requestBody: requestBody('application/json', requests.watchEditRequest),
     responses: {
       '200': jsonResponse(
-        'Accepted; the stream sends the entries of added globs',
+        'Accepted; the stream of the watch sends the entries that match the added globs',
         responses.watchEditResponse,
       ),
       ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED']),
@@ -58,7 +58,7 @@ export function openApiDocument(version: string): JsonObject {
     },
   });
   add(paths.health, 'get', {
-    summary: 'Health check: 200 while healthy, 503 while degraded',
+    summary: 'Health check: status 200 while the server is healthy, 503 while the server is degraded',
     responses: {
       '200': jsonResponse('Healthy', responses.statusResponse),
       ...errorResponses('GET', []),

@@ -137,7 +137,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.move,
-    summary: 'Moves an entry and all entries below it; the old name becomes a link',
+    summary: 'Moves an entry and all entries below it; the old name becomes a link to the new name',
     requestSchema: requests.moveRequest,
     run: (request, { names }) => names.move(request),
   }),

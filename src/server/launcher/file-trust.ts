@@ -7,7 +7,7 @@ export interface FileFacts {
 }
 
 /**
- * Returns why a user other than root and the user of the server can change a file; undefined when no such user can.
+ * Returns why other users can change a file; undefined when only root and the user of the server can change the file.
  *
  * @param serverUid - user id of the server; undefined on a host without user ids
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)

@@ -103,7 +103,7 @@ export class Launch implements PendingRegistration {
     await withdrawEndpoint(this.#context, this.record, true);
   }
 
-  /** Fails a start in progress, and stops its process. Does nothing once the service has registered. */
+  /** Fails a start in progress, and stops its process. Does nothing after the service has registered. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);

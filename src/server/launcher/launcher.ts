@@ -6,7 +6,7 @@ import { ServiceSupervisor } from './service-supervisor.js';
 import { programChangeReason } from './manifest-files.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Options of {@link openLauncher}. The idle time of a service counts from its last lookup or launch request. */
+/** Options of {@link openLauncher}. */
 export interface LauncherOptions extends Pick<
   LauncherContext,
   'names' | 'processes' | 'runtime' | 'manifests' | 'registryUrls' | 'logger'
@@ -14,8 +14,9 @@ export interface LauncherOptions extends Pick<
   /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
   readonly logs?: string | undefined;
   /**
-   * Default: the idle time counts from the last launch request. The calls of a client with a watch do not count,
-   * because the client does not repeat its lookup.
+   * With this function, the idle time of a service counts from its last lookup or launch request. Default: the idle
+   * time counts from the last launch request. Calls of a client with a watch never count, because the client does not
+   * repeat its lookup.
    */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
   /** Default: checks the program file and its folders again. */

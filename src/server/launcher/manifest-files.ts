@@ -57,7 +57,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The open file is checked and read. If another file replaces the file at the path, the open file stays the same.
+    // The checks and the read use the same open file. A later replacement of the file at the path has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
@@ -75,7 +75,9 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
     throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
-/** Adds what depends on this host: the real path of the program and the user ids. */
+/**
+ * Checks the program, the working folder and the user on this host. Adds the real path of the program and the user ids.
+ */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {

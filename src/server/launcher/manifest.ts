@@ -177,7 +177,7 @@ export function manifestName(file: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Manifest file name must have 1 to 63 letters, digits, '.', '_' and '-' before '.yaml', of which the first is a letter or digit; got ${file}`,
+      `Manifest file name must have 1 to 63 characters before '.yaml', each a letter, a digit, '.', '_' or '-', and begin with a letter or a digit; got ${file}`,
     );
   return name;
 }

@@ -9,7 +9,7 @@ const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch by this launcher or by an earlier launcher. */
+/** The process of one launch. The launch was by this launcher or by an earlier launcher. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
@@ -67,7 +67,7 @@ export function adoptedProcess(
   };
 }
 
-/** A process that ended while no launcher ran. Another process may have the same process id by now. */
+/** A process that ended while no launcher ran. Another process may now have the same process id. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,

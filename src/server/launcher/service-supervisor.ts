@@ -104,7 +104,7 @@ export class ServiceSupervisor {
       return this.#context.names.launches.remove(record.name, record.instance);
     const { manifest } = record;
     this.#context.logger.info(
-      `Recovered launch ${record.instance} of ${record.name} from an earlier server: ${recovered.kind}`,
+      `Recovered launch ${record.instance} of ${record.name} from an earlier server; state: ${recovered.kind}`,
     );
     this.#context.instanceLimit.tryAcquire(manifest, Infinity);
     const isUnconfirmed = recovered.kind !== 'running';
@@ -162,7 +162,9 @@ export class ServiceSupervisor {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
     await Promise.all(
-      [...this.#launches].map((launch) => launch.stop('the service had no callable endpoint')),
+      [...this.#launches].map((launch) =>
+        launch.stop('the launch was stopped, because the service had no callable endpoint'),
+      ),
     );
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
     throw this.#startError(

@@ -21,7 +21,7 @@ interface LaunchSecrets {
  * handshake as one line on standard input. Of the environment of the server, the program gets only the variables that
  * the manifest lists.
  *
- * @throws the error of the host when the program cannot be started
+ * @throws the error of the operating system when the program cannot be started
  * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9),
  *   [A20](../../../docs/guarantees.md#a20)
  */

@@ -30,8 +30,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // Several plans of a batch can change one entry. The last of these plans decides when the pending change of the entry
-  // applies. A plan that only changes endpoints of the entry is not one of these plans.
+  // If several plans of a batch change the record of an entry, the last plan decides when the pending change of the
+  // entry applies.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);

@@ -9,9 +9,9 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** Plan of a command that was carried out. */
+/** Result of a command: the plan of the command, and the revision after the command. */
 export interface CommitResult extends Plan {
-  /** Revision after the command. A command without changes does not increment the revision. */
+  /** A command without changes does not increment the revision. */
   readonly revision: number;
 }
 

@@ -100,7 +100,7 @@ export class ExpiryScheduler {
     else this.#leasesCheckedAt = undefined;
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is kept, because the delay of the timer shows how long this process was stalled.
+    // An overdue timer is not replaced, because the delay of the timer shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;

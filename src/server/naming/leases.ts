@@ -9,7 +9,7 @@ const slotMs = 250;
 const massExpiryShare = 0.15;
 /** With fewer expired leases than this, removals are not throttled. Of a few leases, two are already a large share. */
 const massExpiryMin = 8;
-/** Number of recent stalls of this process that are remembered to extend leases. */
+/** Maximum number of stored stalls of this process. Stored stalls extend leases. */
 const maxStalls = 64;
 
 /**

@@ -12,8 +12,8 @@ const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
 /**
- * Smallest change of a rate, as a share of the larger rate, that counts as a new load. A larger rate below 1/s counts
- * as 1/s.
+ * Smallest change of a rate that counts as a new load: the difference divided by the larger rate. If both rates are
+ * below 1/s, the difference is divided by 1/s.
  */
 const minRateChange = 0.25;
 

@@ -26,8 +26,8 @@ interface ScannedName {
 }
 
 /**
- * Yields, in order, names after `after`, including all names that match a glob. `matches` states whether a name
- * matches. Also yields directories without an entry, unless the glob ends with `**`.
+ * Yields, in order, the names after `after` that a search for a glob must read. `matches` states whether a name matches
+ * the glob. Also yields directories without an entry, unless the glob ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -71,8 +71,8 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has too many segments to match. The name has an ancestor with `depth` segments. All names below this
-      // ancestor are skipped.
+      // The name has more than `depth` segments, so it cannot match. All names below its ancestor with `depth` segments
+      // are skipped.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;

@@ -49,6 +49,6 @@ function checkFormat(text: string | undefined): void {
   if (version > formatVersion)
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The format version of the store must be at most ${formatVersion}; got ${version}, which a later version of the server writes; run that version of the server, or use another data folder`,
+      `The format version of the store must be at most ${formatVersion}; got ${version}, the format of a later version of the server; run that version, or use another data folder`,
     );
 }

@@ -280,11 +280,11 @@ test('an invalid field is named, with what it must be and what it is', async () 
     ],
     [
       { addresses: [] },
-      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', preferred first; got an array of 0",
+      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', the preferred address first; got an array of 0",
     ],
     [
       { addresses: Array(17).fill('http://a:1') },
-      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', preferred first; got an array of 17",
+      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', the preferred address first; got an array of 17",
     ],
     [{ addresses: ['http://a:1', 7] }, "Field 'addresses[1]' must be a string; got 7"],
     [{ attributes: { a: 1 } }, "Field 'attributes.a' must be a string; got 1"],

@@ -107,8 +107,8 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 
 /**
  * Replaces the record of an entry. If the guarantee of the entry has ended, the change applies at once. Otherwise the
- * change is rejected, or with `whenExpired` scheduled for the end of the guarantee. While a change is scheduled, the
- * entry is frozen, and every other change is rejected.
+ * change is rejected. With `whenExpired`, the change is instead scheduled for the end of the guarantee. While a change
+ * is scheduled, the entry is frozen, and every other change is rejected.
  */
 function replaceEntry(
   name: string,

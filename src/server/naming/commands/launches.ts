@@ -34,7 +34,7 @@ export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   };
 }
 
-/** Updates a launch record. A ticket that was redeemed stays redeemed. */
+/** Updates a launch record. A redeemed ticket stays redeemed, even if `record` states otherwise. */
 export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);

@@ -109,11 +109,11 @@ function checkQuotas(
   if (before === undefined && view.endpointCount(name) >= maxEndpoints)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `${name} has ${maxEndpoints} endpoints, which is the maximum; withdraw some first`,
+      `${name} has ${maxEndpoints} endpoints, which is the maximum; withdraw an endpoint first`,
     );
   if (before?.principal !== principal && view.registrationCount(principal) >= maxRegistrations)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `${principal} has registered ${maxRegistrations} endpoints, which is the maximum; withdraw some first`,
+      `Principal ${principal} has registered ${maxRegistrations} endpoints, which is the maximum; withdraw an endpoint first`,
     );
 }

@@ -64,8 +64,8 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
 }
 
 /**
- * Applies the pending change of an entry whose guarantee has ended. A service that has an endpoint again is not removed
- * by `expire`.
+ * Applies the pending change of an entry whose guarantee has ended. The pending change `expire` does not remove a
+ * service that has an endpoint again.
  */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;

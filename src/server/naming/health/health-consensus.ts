@@ -35,7 +35,10 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** State of an endpoint whose renewal is overdue or that a client reports unreachable. */
+/**
+ * Review of an endpoint. An endpoint has a review if its renewal is overdue, or if a client reports the endpoint
+ * unreachable.
+ */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;

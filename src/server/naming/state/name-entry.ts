@@ -2,7 +2,7 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** The state in memory of an existing name. */
+/** State of an existing name in memory. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;

@@ -3,8 +3,8 @@ import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 /**
- * The saved records with the changes of the commands that a batch has planned so far. Only the next commands of this
- * batch read the overlay.
+ * The saved records with the changes of the commands that a batch has planned so far. Only later commands of this batch
+ * are planned on the overlay.
  */
 export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];

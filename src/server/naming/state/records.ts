@@ -50,7 +50,7 @@ export type PendingChange =
   /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/** A registered endpoint. Lookups copy the endpoint from `json`, so a lookup encodes no endpoint. */
+/** A registered endpoint. Lookups copy the endpoint from `json`, and do not encode the endpoint again. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;

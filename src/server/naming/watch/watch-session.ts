@@ -278,6 +278,6 @@ function checkGlobCount(count: number): void {
   if (count > limits.maxGlobs)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `A watch must have at most ${limits.maxGlobs} names and globs; got ${count}; open another watch for the rest of the names`,
+      `A watch must have at most ${limits.maxGlobs} names and globs; got ${count}; open another watch for the other names`,
     );
 }
