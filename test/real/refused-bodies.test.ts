@@ -52,10 +52,7 @@ const situations: readonly [situation: string, send: Send][] = [
     },
   ],
   ['json() without time left', ({ orders }, body) => late(() => orders.json('/', { ...post, body }))],
-  [
-    'fetch() without time left',
-    ({ clerk }, body) => late(() => clerk.fetch(origin, { ...half, body })),
-  ],
+  ['fetch() without time left', ({ clerk }, body) => late(() => clerk.fetch(origin, { ...half, body }))],
   [
     'a routeOf function that throws',
     ({ clerk }, body) => clerk.bind('/shop/orders', { routeOf: raise }).json('/', { ...post, body }),
