@@ -86,7 +86,6 @@ export function createRouteContext(
   };
 }
 
-/** Reads and parses a JSON body. */
 export async function readJson(incoming: IncomingMessage): Promise<unknown> {
   checkContentType(incoming, 'json');
   return parseStrictJson(await readBodyText(incoming));

@@ -30,7 +30,6 @@ type LaunchResult =
 interface LaunchInit {
   readonly record: LaunchRecord;
   readonly handle: ProcessHandle;
-  /** Whether the service has registered. */
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;

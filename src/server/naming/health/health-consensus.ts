@@ -23,7 +23,6 @@ export interface ConsensusDependencies {
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
   /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
-  /** Maximum number of stored reports of one principal. */
   readonly maxReportsPerPrincipal: number;
 }
 
