@@ -3,10 +3,9 @@ import { isFresh, type ResolvedService } from '../core/resolution-result.js';
 import { isLocal, parseAddress } from '../core/address.js';
 import type { EndpointChannels } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import { hostnameOf } from '../core/clerk-hostname.js';
-import type { EndpointReport, Snapshot } from '../core/registry.js';
+import type { EndpointReport } from '../core/registry.js';
 import { defaultProbe, type Channel, type ProbeRequest } from '../core/transport.js';
 import { registryFactory } from '../factory/registry-factory.js';
 import { ServiceStarter } from '../factory/service-starter.js';
@@ -16,10 +15,11 @@ import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
 import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
 import { mergeRetryConfig } from '../invoke/retry-settings.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
-import { parseResolution } from '../resolve/parse-resolution.js';
 import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { reachableAddresses } from './reachable-addresses.js';
+import { ServiceWatch } from './service-watch.js';
+import { StartedEndpoints } from './started-endpoints.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
 /** Time, in ms, between two background lookups of a called name whose resolution is stale. */
@@ -41,17 +41,9 @@ export class ServiceState implements HealthSource {
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
-  #startedEndpoints: readonly Endpoint[] = [];
-  #lastStartResult: readonly Endpoint[] | undefined;
-  #startedAt = 0;
-  /** Whether the registry started `#startedEndpoints`. Then the registry also reports when these endpoints end. */
-  #startedByRegistry = false;
-  #startCount = 0;
-  #startVerified = false;
-  #unwatch: (() => void) | undefined;
-  #isWatching = false;
   #isClosed = false;
-  readonly #starter: ServiceStarter;
+  readonly #started: StartedEndpoints;
+  readonly #watch: ServiceWatch;
   readonly #registryFactory: Factory | undefined;
   readonly #budgets: LruMap<RetryBudget> = createLruMap(maxBudgets, () => undefined);
   #retryOverrides: RetryOverrides = {};
@@ -62,7 +54,14 @@ export class ServiceState implements HealthSource {
   ) {
     const { clock, reporter } = clerk;
     this.#registryFactory = registryFactory(clerk.registry);
-    this.#starter = new ServiceStarter(name, clock, reporter, clerk.closeSignal, () => this.#reserveStart());
+    this.#started = new StartedEndpoints({
+      clock,
+      starter: new ServiceStarter(name, clock, reporter, clerk.closeSignal, () => this.#reserveStart()),
+      registryFactory: this.#registryFactory,
+      members: () => this.table.members,
+      onStarted: () => this.#updateEndpoints(),
+    });
+    this.#watch = new ServiceWatch(name, clerk, (resolution) => this.applyResolution(resolution));
     this.table = new EndpointTable({
       name,
       clock,
@@ -98,11 +97,6 @@ export class ServiceState implements HealthSource {
     return budget;
   }
 
-  /** Endpoints that a factory started. These endpoints are used only while the registry lists no endpoint. */
-  get started(): readonly Endpoint[] {
-    return this.#startedEndpoints;
-  }
-
   /** Factory that starts the service through the registry; undefined when the registry cannot start this service. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
@@ -116,8 +110,7 @@ export class ServiceState implements HealthSource {
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (resolution.ttlMs === Infinity) return true;
     // A lookup would not find endpoints that a factory of the program started.
-    const isSelfStarted =
-      resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
+    const isSelfStarted = resolution.endpoints.length === 0 && this.#started.areSelfStarted;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
     if (now >= this.#refreshAt) this.#refreshInBackground(now);
     return true;
@@ -129,7 +122,7 @@ export class ServiceState implements HealthSource {
    * @throws {@link ClerkError} when the lookup fails
    */
   async resolve(): Promise<ResolvedService> {
-    this.#startWatching();
+    this.#watch.start();
     const resolution = await this.clerk.resolver.resolve(this.name);
     this.applyResolution(resolution);
     return resolution;
@@ -164,15 +157,8 @@ export class ServiceState implements HealthSource {
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
-    const startedAreGone =
-      this.#startedByRegistry && !resolution.stale && resolution.requestedAt > this.#startedAt;
-    const previousStartedCount = this.#startedEndpoints.length;
-    if (resolution.endpoints.length > 0 || startedAreGone) this.#startedEndpoints = [];
-    if (
-      previous?.endpoints !== resolution.endpoints ||
-      this.#startedEndpoints.length !== previousStartedCount
-    )
-      this.#updateEndpoints();
+    const hasDroppedStarted = this.#started.applyResolution(resolution);
+    if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints) this.#updateEndpoints();
     if (resolution.loads && !resolution.stale)
       this.table.applyLoads(resolution.loads, resolution.requestedAt);
     this.#handleHealthQueries(previous, resolution);
@@ -198,8 +184,8 @@ export class ServiceState implements HealthSource {
   }
 
   /** Starts the service, unless endpoints of a previous start are in use. */
-  async startService(factory: Factory): Promise<void> {
-    if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
+  startService(factory: Factory): Promise<void> {
+    return this.#started.start(factory);
   }
 
   /**
@@ -209,16 +195,9 @@ export class ServiceState implements HealthSource {
    *   `triedAt` is not started again
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
-    if (this.#startedAt > triedAt) return;
-    // A start failed if none of its endpoints has ever responded.
-    if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
-      this.#startVerified = true;
-      if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
-      else this.#starter.markHealthy();
-    }
-    this.#useStarted(await this.#starter.start(factory), factory);
+    const isRestarted = await this.#started.restart(factory, triedAt);
     // Listed endpoints take precedence over the endpoints that the start returned.
-    if (factory === this.#registryFactory) await this.refresh(new Set());
+    if (isRestarted && factory === this.#registryFactory) await this.refresh(new Set());
   }
 
   /** Closes all connections once the calls in flight have ended. */
@@ -235,7 +214,8 @@ export class ServiceState implements HealthSource {
 
   #release(): void {
     this.#isClosed = true;
-    this.#unwatch?.();
+    this.#watch.close();
+    this.#started.close();
     this.table.stop();
     this.clerk.healthReporter.remove(this);
     this.clerk.lastKnownGood.forget(this.name);
@@ -254,27 +234,12 @@ export class ServiceState implements HealthSource {
     });
   }
 
-  #useStarted(started: readonly Endpoint[], factory: Factory): void {
-    // Concurrent callers share one start and receive the same list, which is applied once.
-    if (this.#isClosed || this.#lastStartResult === started) return;
-    this.#lastStartResult = started;
-    this.#startedAt = this.clerk.clock.now();
-    this.#startedByRegistry = factory === this.#registryFactory;
-    this.#startVerified = false;
-    // A new epoch, so that the health of a process from a previous start does not count for the new process.
-    this.#startCount++;
-    this.#startedEndpoints = started.map((endpoint) =>
-      Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
-    );
-    this.#updateEndpoints();
-  }
-
   #updateEndpoints(): void {
     const { locality } = this.clerk;
     const endpoints: Endpoint[] = [];
     const excluded: { endpoint: Endpoint; reason: string }[] = [];
     const resolved = this.#resolution?.endpoints ?? [];
-    for (const raw of resolved.length > 0 ? resolved : this.#startedEndpoints) {
+    for (const raw of resolved.length > 0 ? resolved : this.#started.endpoints) {
       const endpoint =
         raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
           ? { ...raw, host: locality.host }
@@ -323,54 +288,5 @@ export class ServiceState implements HealthSource {
     if (this.#isClosed || this.#resolution === undefined) return;
     this.clerk.healthReporter.onUnreachable(this, endpoint);
     this.clerk.asyncContext.runInAsyncScope(() => void this.refresh(new Set([endpoint])));
-  }
-
-  #startWatching(): void {
-    const { asyncContext, registry, logger } = this.clerk;
-    if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
-    this.#isWatching = true;
-    try {
-      this.#unwatch = asyncContext.runInAsyncScope(() =>
-        registry.watch?.(
-          this.name,
-          (snapshot) => this.#onSnapshot(snapshot),
-          (error) =>
-            logger.warn(
-              `The watch of ${this.name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
-            ),
-        ),
-      );
-    } catch (error) {
-      logger.warn(
-        `The registry could not start a watch of ${this.name}: ${errorMessage(error)}; changes of this name are found by lookups only`,
-      );
-    }
-  }
-
-  #onSnapshot(snapshot: Snapshot): void {
-    if (this.#isClosed) return;
-    const { clock, resolver, lastKnownGood, logger } = this.clerk;
-    const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
-    try {
-      const parsed = parseResolution(
-        byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
-        this.name,
-      );
-      // The snapshot lacks the entry to which the link leads. The next lookup follows the link.
-      if (parsed.kind === 'link') return;
-      const resolution: ResolvedService = Object.freeze({
-        ...parsed,
-        kind: parsed.kind,
-        name: this.name,
-        requestedAt: clock.now(),
-        requestedWallAt: clock.wallNow(),
-        stale: false,
-      });
-      if (!lastKnownGood.applyIfNewer(resolution)) return;
-      resolver.put(resolution);
-      this.applyResolution(resolution);
-    } catch (error) {
-      logger.warn(isClerkError(error) ? error.message : errorMessage(error));
-    }
   }
 }

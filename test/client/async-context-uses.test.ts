@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const uses: Readonly<Record<string, string>> = {
   'binding/service-binding.ts': 'test/real/async-context.test.ts',
   'binding/service-state.ts': 'test/client/background-context.test.ts',
+  'binding/service-watch.ts': 'test/client/background-context.test.ts',
   'client/events.ts': 'test/client/call-contexts.test.ts',
   'core/inbound-request.ts': 'test/real/deadline-propagation.test.ts',
   'create-clerk.ts': 'test/client/background-context.test.ts',

@@ -1,0 +1,78 @@
+import type { ClerkContext } from '../client/clerk-context.js';
+import { errorMessage, isClerkError } from '../core/errors.js';
+import type { Snapshot } from '../core/registry.js';
+import type { ResolvedService } from '../core/resolution-result.js';
+import { parseResolution } from '../resolve/parse-resolution.js';
+
+/**
+ * The watch of one name in the registry. Each snapshot that is newer than the last known result goes to the cache of
+ * lookups and to `onResolution`. An invalid snapshot, or a watch that cannot start, is only logged: lookups then find
+ * the changes of the name.
+ */
+export class ServiceWatch {
+  readonly #name: string;
+  readonly #clerk: ClerkContext;
+  readonly #onResolution: (resolution: ResolvedService) => void;
+  #unwatch: (() => void) | undefined;
+  #isWatching = false;
+  #isClosed = false;
+
+  constructor(name: string, clerk: ClerkContext, onResolution: (resolution: ResolvedService) => void) {
+    this.#name = name;
+    this.#clerk = clerk;
+    this.#onResolution = onResolution;
+  }
+
+  /** Starts the watch, unless the watch was started before or the registry has no watches. */
+  start(): void {
+    const { asyncContext, registry, logger } = this.#clerk;
+    if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
+    this.#isWatching = true;
+    try {
+      this.#unwatch = asyncContext.runInAsyncScope(() =>
+        registry.watch?.(
+          this.#name,
+          (snapshot) => this.#onSnapshot(snapshot),
+          (error) =>
+            logger.warn(
+              `The watch of ${this.#name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
+            ),
+        ),
+      );
+    } catch (error) {
+      logger.warn(
+        `The registry could not start a watch of ${this.#name}: ${errorMessage(error)}; changes of this name are found by lookups only`,
+      );
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#unwatch?.();
+  }
+
+  #onSnapshot(snapshot: Snapshot): void {
+    if (this.#isClosed) return;
+    const name = this.#name;
+    const { clock, resolver, lastKnownGood, logger } = this.#clerk;
+    const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
+    try {
+      const parsed = parseResolution(byName.has(name) ? byName.get(name) : { kind: 'absent' }, name);
+      // The snapshot lacks the entry to which the link leads. The next lookup follows the link.
+      if (parsed.kind === 'link') return;
+      const resolution: ResolvedService = Object.freeze({
+        ...parsed,
+        kind: parsed.kind,
+        name,
+        requestedAt: clock.now(),
+        requestedWallAt: clock.wallNow(),
+        stale: false,
+      });
+      if (!lastKnownGood.applyIfNewer(resolution)) return;
+      resolver.put(resolution);
+      this.#onResolution(resolution);
+    } catch (error) {
+      logger.warn(isClerkError(error) ? error.message : errorMessage(error));
+    }
+  }
+}

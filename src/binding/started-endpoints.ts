@@ -1,0 +1,105 @@
+import type { Clock } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { Factory } from '../core/factory.js';
+import type { ResolvedService } from '../core/resolution-result.js';
+import type { ServiceStarter } from '../factory/service-starter.js';
+import type { EndpointState } from '../health/endpoint-state.js';
+
+/** Options of {@link StartedEndpoints}. */
+export interface StartedEndpointsOptions {
+  readonly clock: Clock;
+  readonly starter: ServiceStarter;
+  /** Factory that starts the service through the registry; undefined when the registry starts no services. */
+  readonly registryFactory: Factory | undefined;
+  /** Returns the endpoints in use, with their health. */
+  readonly members: () => readonly EndpointState[];
+  /** Called when a start has returned other endpoints. */
+  readonly onStarted: () => void;
+}
+
+/**
+ * The endpoints of one service that a factory started. These endpoints are used only while the registry lists no
+ * endpoint.
+ */
+export class StartedEndpoints {
+  readonly #options: StartedEndpointsOptions;
+  #endpoints: readonly Endpoint[] = [];
+  #lastResult: readonly Endpoint[] | undefined;
+  #startedAt = 0;
+  /** Whether the registry started the endpoints. Then the registry also reports when these endpoints end. */
+  #startedByRegistry = false;
+  #startCount = 0;
+  #isVerified = false;
+  #isClosed = false;
+
+  constructor(options: StartedEndpointsOptions) {
+    this.#options = options;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  /** Whether a factory of the program started the endpoints, so that no lookup would find them. */
+  get areSelfStarted(): boolean {
+    return this.#endpoints.length > 0 && !this.#startedByRegistry;
+  }
+
+  /**
+   * Drops the endpoints if the registry lists other endpoints, or no longer lists the endpoints that it started.
+   *
+   * @returns whether endpoints were dropped
+   */
+  applyResolution({ endpoints, stale, requestedAt }: ResolvedService): boolean {
+    const areGone = this.#startedByRegistry && !stale && requestedAt > this.#startedAt;
+    const mustDrop = this.#endpoints.length > 0 && (endpoints.length > 0 || areGone);
+    if (mustDrop) this.#endpoints = [];
+    return mustDrop;
+  }
+
+  /** Starts the service, unless endpoints of a previous start are in use. */
+  async start(factory: Factory): Promise<void> {
+    if (this.#endpoints.length === 0) this.#use(await this.#options.starter.start(factory), factory);
+  }
+
+  /**
+   * Starts the service again because no endpoint was reachable.
+   *
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a service that was started after
+   *   `triedAt` is not started again
+   * @returns whether the service was started again
+   */
+  async restart(factory: Factory, triedAt: number): Promise<boolean> {
+    const { starter, members } = this.#options;
+    if (this.#startedAt > triedAt) return false;
+    // A start failed if none of its endpoints has ever responded.
+    if (this.#endpoints.length > 0 && !this.#isVerified) {
+      this.#isVerified = true;
+      if (members().every((member) => member.lastHeardAt === 0)) starter.markUnreachable();
+      else starter.markHealthy();
+    }
+    this.#use(await starter.start(factory), factory);
+    return true;
+  }
+
+  /** Ignores the result of a start that is still in progress. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #use(started: readonly Endpoint[], factory: Factory): void {
+    const { clock, registryFactory, onStarted } = this.#options;
+    // Concurrent callers share one start and receive the same list, which is applied once.
+    if (this.#isClosed || this.#lastResult === started) return;
+    this.#lastResult = started;
+    this.#startedAt = clock.now();
+    this.#startedByRegistry = factory === registryFactory;
+    this.#isVerified = false;
+    // A new epoch, so that the health of a process from a previous start does not count for the new process.
+    this.#startCount++;
+    this.#endpoints = started.map((endpoint) =>
+      Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
+    );
+    onStarted();
+  }
+}
