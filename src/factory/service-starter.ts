@@ -11,9 +11,9 @@ const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start and its error. After a failed start, the
- * service cannot be started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures
- * within 60 s, starts are refused until the oldest of these failures is 60 s old.
+ * Starts one service through its factory. Concurrent callers share one start. If the start fails, all of them get its
+ * error. After a failed start, the service cannot be started for 1 s. This backoff doubles with each further failure,
+ * up to 30 s. After 3 failures within 60 s, starts are refused until the oldest of these failures is 60 s old.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)

@@ -39,7 +39,7 @@ export const callHeaders = Object.freeze({
 export const responseHeaders = Object.freeze({
   /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
-  /** An {@link IdempotencyStatus}. */
+  /** The {@link IdempotencyStatus} of the call. */
   idempotency: 'clerk-idempotency',
   /** Load of the service as an ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',

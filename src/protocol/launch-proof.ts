@@ -2,7 +2,9 @@
 export interface Hashing {
   /** Returns the SHA-256 of the text in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /** Whether two texts are equal. The time of the comparison does not depend on the position of a difference. */
+  /**
+   * Whether two texts are equal. The time of the comparison does not depend on the position of the first difference.
+   */
   timingSafeEqual(a: string, b: string): boolean;
   /** Returns the given number of random bytes, in hexadecimal. */
   randomHex(bytes: number): string;

@@ -32,7 +32,7 @@ function rounded(value: number, parts: number): string {
 /**
  * Returns the load in the headers of a response; undefined when there is no valid load.
  *
- * @param headers - names and values in turn, as received
+ * @param headers - alternating names and values, as received
  */
 export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   for (let i = 0; i < headers.length; i += 2) {

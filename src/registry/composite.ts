@@ -42,7 +42,7 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the result of `select` for every part; undefined when any result is undefined. */
+/** Returns the results of `select` for all parts; undefined when one of the results is undefined. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,

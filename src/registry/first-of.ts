@@ -21,8 +21,8 @@ import type { StaticAddresses } from './static-registry.js';
  * `ttlMs` of their absent results. If a registry was skipped, the `ttlMs` of the result is at most 1,000 ms.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list` in all
- * registries. A name in one registry hides the same name in later registries. In a search, the name is hidden even if
- * the filter matches no endpoint in the registry that hides it. The registry that has the name also starts the service.
+ * registries. A name in one registry hides the same name in later registries. In a search, a name is also hidden if its
+ * endpoints in the earlier registry do not match the filter. The registry that has the name also starts the service.
  *
  * @param registries - registry ports or static addresses, at least one, highest precedence first. `close` of the
  * returned registry closes these registries.

@@ -104,7 +104,7 @@ function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, s
   });
 }
 
-/** Returns one resolution per name, in alphabetical order. */
+/** Returns one resolution per name, in alphabetical order of the names. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(

@@ -45,7 +45,8 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // If several registries have a name, they may count the same instances. The counts are then left out.
+          // For a name in several registries, the counts are left out, because the registries may count the same
+          // instances.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }

@@ -1,32 +1,41 @@
 import type { ResolutionStep } from '../core/registry.js';
 
-/** How long a result is used if the registry states no time, in ms. */
+/** Time for which a result is used if the registry states no time, in ms. */
 const defaultTtlMs = 5_000;
-/** The same for an absent name, and the longest time for a service without endpoints, in ms. */
+/**
+ * Time for which the result of an absent name is used if the registry states no time, in ms. Also the maximum time for
+ * a service without endpoints.
+ */
 const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 
-/** The times that a registry states for the result of a lookup, in ms; undefined if it states none. */
+/**
+ * The times that a registry states for the result of a lookup, in ms; a time is undefined if the registry does not
+ * state it.
+ */
 export interface StatedTimes {
-  /** How long the result may be used. */
+  /** Time for which the result may be used. */
   readonly ttlMs: number | undefined;
-  /** How long the registry guarantees that the result stays correct. */
+  /** Time for which the registry guarantees that the result stays correct. */
   readonly guaranteedMs?: number | undefined;
 }
 
-/** Returns how long the result of an absent name is used, in ms: as stated, at most 5 s; 1 s by default. */
+/** Returns the time for which the result of an absent name is used, in ms: `ttlMs`, at most 5 s. Default 1 s. */
 export function absentTtlMs({ ttlMs = defaultNegativeTtlMs }: StatedTimes): number {
   return Math.min(maxNegativeTtlMs, ttlMs);
 }
 
-/** Returns how long a link is used, in ms: the shorter of both stated times; 5 s if no `ttlMs` is stated. */
+/**
+ * Returns the time for which a link is used, in ms: the shorter of `ttlMs` and `guaranteedMs`. An undefined `ttlMs`
+ * counts as 5 s.
+ */
 export function linkTtlMs({ ttlMs = defaultTtlMs, guaranteedMs = Infinity }: StatedTimes): number {
   return Math.min(ttlMs, guaranteedMs);
 }
 
 /**
- * Returns how long the endpoints of a service are used, in ms: the shorter of both stated times; 5 s if neither is
- * stated. A service without endpoints is looked up again after 1 s at the latest.
+ * Returns the time for which the endpoints of a service are used, in ms: the shorter of `ttlMs` and `guaranteedMs`, or
+ * 5 s if both are undefined. For a service without endpoints, the time is at most 1 s.
  */
 export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints: boolean): number {
   const statedMs = Math.min(
@@ -37,8 +46,8 @@ export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints:
 }
 
 /**
- * Returns how long the result of a lookup that followed links is used, in ms: the shortest time of all steps. A step
- * with a `guaranteedMs` of 0 has no guarantee and does not shorten the time.
+ * Returns the time for which the result of a lookup that followed links is used, in ms: the shortest time of all steps.
+ * A step with a `guaranteedMs` of 0 has no guarantee, and does not shorten the time.
  *
  * @param minTtlMs - the shortest time of the links and the service, in ms
  */

@@ -17,7 +17,7 @@ export const minSlowStartFactor = 0.1;
 const maxFairShareFactor = 2;
 
 export interface SlowStartFactors {
-  /** One factor per candidate, each in (0, 1], the highest 1; undefined when all factors are equal. */
+  /** One factor per candidate, each in (0, 1]; the highest factor is 1. Undefined when all factors are equal. */
   readonly factors: Float64Array | undefined;
   /**
    * Time at which the factors must be recomputed, on the monotonic clock; Infinity when no slow start is in progress.

@@ -11,7 +11,7 @@ const shrinkIntervalMs = 60_000;
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
 export class AdaptiveSubsetSize {
-  /** Whether this number leaves endpoints of the service unused. Set by the balancer. */
+  /** Whether the current number leaves endpoints of the service unused. Set by the balancer. */
   isLimiting = false;
   readonly #minSize: number;
   #size: number;

@@ -72,7 +72,7 @@ export async function addressesOf(
       'CONFIG_INVALID',
       'The server given to advertise() is closed; pass a server that listens or will listen',
     );
-  // Every TLS server of Node has this method, also with HTTP/2.
+  // Every TLS server of Node has this method, including HTTP/2 servers.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';
   if (typeof bound === 'string') return [parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text];

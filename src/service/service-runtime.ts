@@ -21,7 +21,7 @@ export interface ProcessPort {
   warn(message: string): void;
 }
 
-/** External functions of advertised services. */
+/** Functions of the runtime that advertised services use. */
 export interface ServiceRuntime {
   readonly clock: Clock;
   readonly hashing: Hashing;

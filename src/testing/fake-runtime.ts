@@ -18,8 +18,8 @@ export interface FakeRuntimeOptions {
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances without calls of `advance` while a timer that is not unref'd is pending. A test can then
-   * await a call. Default false.
+   * Whether time advances automatically while a timer that is not unref'd is pending. If true, a test can await a call
+   * without `advance`. Default false.
    */
   readonly autoAdvance?: boolean;
 }
@@ -37,7 +37,7 @@ export interface FakeRuntime extends Runtime {
   /** Number of pending timers that are not unref'd. On a real runtime, such timers keep the process alive. */
   readonly refTimers: number;
   /**
-   * Advances the clock by `ms`, finite, ≥ 0, and runs the due timers in order. Must be awaited before the next call of
+   * Advances the clock by `ms` (finite, ≥ 0), and runs the due timers in order. Must be awaited before the next call of
    * `advance` or `runUntilIdle`.
    *
    * @throws the error that a timer callback throws; the clock then stops at the time of that timer
@@ -50,9 +50,9 @@ export interface FakeRuntime extends Runtime {
    * @throws Error when a timer that is not unref'd is still pending after `limitMs` of virtual time
    */
   runUntilIdle(limitMs?: number): Promise<void>;
-  /** Advances the clock by `ms`, finite, ≥ 0, without running timers, like a blocked event loop. */
+  /** Advances the clock by `ms` (finite, ≥ 0) without running timers, like a blocked event loop. */
   stall(ms: number): void;
-  /** Shifts the wall clock by `ms`, finite, possibly negative. The monotonic clock does not change. */
+  /** Shifts the wall clock by `ms` (finite, possibly negative). The monotonic clock does not change. */
   shiftWallClock(ms: number): void;
 }
 

@@ -41,7 +41,7 @@ export class SharedWatch {
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Number of failed streams since all watches had complete snapshots. */
+  /** Number of failed streams since the last time when all watches had complete snapshots. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 

@@ -62,7 +62,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only globs with a complete snapshot can be resumed. The remaining globs are added once the stream is open.
+    // The stream can resume only globs with a complete snapshot. The remaining globs are added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };

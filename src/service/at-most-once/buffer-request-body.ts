@@ -101,7 +101,8 @@ function bufferArrivingBody(
       size += chunk.byteLength;
       if (size <= maxBytes) chunks.push(chunk);
       else settle('too-large');
-      // A client that is still sending the body can receive the response 413 before the connection is closed.
+      // The connection is not closed at once, so that a client that is still sending the body can receive the response
+      // 413.
       if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
     };
     const onEnd = (): void => {
