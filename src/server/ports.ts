@@ -48,10 +48,7 @@ export interface RecordChange {
  * Every implementation must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
-  /**
-   * Loads all records. Called once, before `write`. If a record is damaged, rejects with an error that contains the key
-   * of the record.
-   */
+  /** Loads all records. Called once, before `write`. Rejects when a record is damaged or missing. */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected `write`, the server

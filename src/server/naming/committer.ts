@@ -159,7 +159,7 @@ function closingError(): ClerkError {
 function writeFailedError(cause: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    'A write to the store failed, so the server is read-only; free space on the disk or repair it, then restart the server',
+    'A write to the store failed, so the server is read-only; free space on the disk, or repair the disk; then restart the server',
     { cause },
   );
 }

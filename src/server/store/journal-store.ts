@@ -13,12 +13,12 @@ export interface JournalStoreOptions {
   readonly openFolder: OpenDataFolder;
   /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
-  /** Length of the journal from which a checkpoint is worthwhile, in bytes. Default 8 MiB. */
+  /** A checkpoint is written only if the journal has at least this length, in bytes. Default 8 MiB. */
   readonly minCheckpointBytes?: number;
 }
 
 const defaultMinCheckpointBytes = 8 * 1024 * 1024;
-/** Records in one part of a checkpoint. Other work runs between two parts. */
+/** Number of records in one part of a checkpoint. Other work of this process runs between two parts. */
 const recordsPerPart = 500;
 
 /** Text of the file `README` in the folder. */
@@ -28,9 +28,10 @@ When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to 
 `;
 
 /**
- * A store in a folder. A write is one batch of a journal, synced to disk before the promise of `write` resolves. When
- * the journal is long, a checkpoint with all records takes the place of its beginning. After a failed write, every
- * later write fails. Only one server at a time can open the folder. `load` finds damaged and missing files.
+ * A store in a folder. Each write appends one batch to a journal. The batch is synced to disk before the promise of
+ * `write` resolves. When the journal is long, a checkpoint with all records replaces the beginning of the journal.
+ * After a failed write, every later write fails. Only one server at a time can open the folder. `load` finds damaged
+ * and missing files.
  *
  * `load` creates the folder. `load` rejects with a {@link ClerkError}:
  *
@@ -57,8 +58,9 @@ class JournalStore implements Store {
   #folder: DataFolder | undefined;
   #journal: Journal | undefined;
   #failure: ClerkError | undefined;
-  /** Bytes of the journal since the last checkpoint, and of that checkpoint. */
+  /** Length of the journal since the last checkpoint, in bytes. */
   #journalBytes = 0;
+  /** Length of the last checkpoint, in bytes. */
   #checkpointBytes = 0;
   #checkpoint: Promise<void> | undefined;
   #isClosing = false;
@@ -109,7 +111,7 @@ class JournalStore implements Store {
       // The changes may or may not be on disk. Every later write must fail until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,
+        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free space on the disk, or repair the disk; then restart the server`,
         { cause: error },
       );
       throw this.#failure;
@@ -141,11 +143,11 @@ class JournalStore implements Store {
     );
   }
 
-  /** Starts the next journal file, and writes all records as they are now to a checkpoint in the background. */
+  /** Starts the next journal file. Writes all current records to a checkpoint in the background. */
   async #beginCheckpoint(journal: Journal): Promise<void> {
     const number = await journal.rotate();
     const headerChecksum = journal.end.checksum;
-    // The strings are shared and never change, so a copy of the references is a copy of the state.
+    // Strings never change, so these two arrays remain a snapshot of the records.
     const [keys, values] = [[...this.#records.keys()], [...this.#records.values()]];
     const replacedBytes = this.#journalBytes;
     this.#checkpoint = journal
@@ -155,7 +157,8 @@ class JournalStore implements Store {
         this.#journalBytes -= replacedBytes;
         journal.setBase(number);
       })
-      // Without the checkpoint, the older files stay. The next checkpoint is tried when the journal has grown again.
+      // After a failed checkpoint, the older files stay. The next checkpoint is tried when the journal is twice as
+      // long.
       .catch(() => void (this.#checkpointBytes = this.#journalBytes))
       .finally(() => (this.#checkpoint = undefined));
   }
@@ -173,7 +176,7 @@ class JournalStore implements Store {
     return new ClerkError(
       'REGISTRY_INVALID',
       error instanceof JournalDamage
-        ? `${this.#subject} ${error.message}. No file was changed; ${error.advice ?? `save what the folder proves with clerk salvage ${this.#path} --to NEW, or restore the folder from a backup`}`
+        ? `${this.#subject} ${error.message}. No file was changed; ${error.advice ?? `save the valid records with clerk salvage ${this.#path} --to NEW, or restore the folder from a backup`}`
         : `${this.#subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
       { cause: error },
     );

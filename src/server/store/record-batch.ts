@@ -1,17 +1,17 @@
 import { allocateFrame, frameHeaderBytes } from '../../core/journal/frame.js';
 import type { RecordChange } from '../ports.js';
 
-/** Length of a value that stands for a deleted record. */
+/** In a deletion, this number replaces the length of the value. */
 const deleted = 0xffff_ffff;
 const lengthsBytes = 8;
 
 /**
- * Returns a frame with changes as its payload. A change consists of the length of the key, the length of the value (4
- * bytes each), the key and the value in UTF-8.
+ * Returns a frame with changes as its payload. Each change begins with the length of the key and the length of the
+ * value, 4 bytes each. The key and the value follow in UTF-8.
  */
 export function encodeRecords(changes: readonly RecordChange[]): Buffer {
   let maxBytes = 0;
-  // A UTF-16 unit needs at most three bytes.
+  // A UTF-16 code unit needs at most three bytes in UTF-8.
   for (const { key, value } of changes) maxBytes += lengthsBytes + 3 * (key.length + (value?.length ?? 0));
   const frame = allocateFrame(maxBytes);
   let at = frameHeaderBytes;

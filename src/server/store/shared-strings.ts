@@ -1,7 +1,7 @@
 const maxStrings = 10_000;
 const maxLength = 200;
 
-/** Returns one shared string for equal strings, so that a million equal records need the memory of one. */
+/** Replaces equal strings with one shared string, so that equal values of many records need the memory of one value. */
 export class SharedStrings {
   readonly #strings = new Map<string, string>();
 
