@@ -12,8 +12,8 @@ export interface AdvertisementEvents {
     readonly reason: string;
   };
   /**
-   * The advertisement has ended: a newer registration of the instance has replaced this registration, or the registry
-   * refuses the service.
+   * The advertisement has ended, because the instance has registered later with a higher epoch, another program has
+   * withdrawn the registration, or the registry refuses the service.
    */
   readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
     /** The cause, as text for an operator. */
@@ -40,7 +40,8 @@ export interface AdvertisementEvents {
  * - `registering`: the registry has not yet accepted the registration
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
- * - `fenced`: ended by a newer registration of the instance, or because the registry refuses the service
+ * - `fenced`: ended by a later registration of the instance, by a withdrawal by another program, or because the
+ *   registry refuses the service
  * - `draining`: withdrawn, but still serving clients with a cached lookup
  * - `closed`: ended by `drain()` or `close()`
  */

@@ -25,8 +25,8 @@ export interface RenewedLease {
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
   /**
-   * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: a newer
-   * registration of the instance has replaced this registration.
+   * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: this
+   * registration was withdrawn, or the instance has registered later with a higher epoch.
    *
    * @param sentAt - time at which the renewal was sent, in ms on the monotonic clock
    */
