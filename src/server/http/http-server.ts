@@ -42,7 +42,7 @@ export interface RunningHttpServer {
 
 /** Longest wait of `close` for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** A connection with a request in progress is closed after this time without a sent or received byte, in ms. */
+/** During a request, a connection without a sent or received byte is closed after this time, in ms. */
 const socketTimeoutMs = 30_000;
 /** An idle connection is closed after this time, in ms. */
 const keepAliveMs = 65_000;

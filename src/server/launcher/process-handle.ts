@@ -9,7 +9,7 @@ const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of one launch. The launch was by this launcher or by an earlier launcher. */
+/** The process of a launch. An earlier launcher may have started the process. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
