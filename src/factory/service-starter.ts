@@ -72,7 +72,7 @@ export class ServiceStarter {
     this.#recordFailure(
       new ClerkError(
         'FACTORY_FAILED',
-        `The factory of ${this.#name} resolved, but no endpoint that the factory returned accepted a connection`,
+        `No endpoint that the factory of ${this.#name} returned accepted a connection; the factory must resolve only when the service accepts connections`,
       ),
     );
   }
@@ -91,7 +91,7 @@ export class ServiceStarter {
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
-        `${this.#name} was not started because the retry budget, which retries and starts share, is exhausted; the budget refills within 10 s`,
+        `${this.#name} was not started, because the retry budget is exhausted; retries and starts share this budget, which refills within 10 s`,
       );
     try {
       const started = await this.#runFactory(factory);

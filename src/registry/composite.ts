@@ -31,7 +31,7 @@ export async function resolveFrom(
     return resolution as Resolution;
   throw new ClerkError(
     'REGISTRY_INVALID',
-    `The registry's response for ${name} must be an object with a kind; got ${describeValue(resolution)}`,
+    `The registry's response for ${name} must be an object with the field 'kind'; got ${describeValue(resolution)}`,
   );
 }
 

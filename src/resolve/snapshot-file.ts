@@ -151,7 +151,7 @@ export class SnapshotFile {
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
     if (!isName(name) || typeof requestedWallAt !== 'number')
-      throw new Error('each entry must have a valid name and a number requestedWallAt');
+      throw new Error("each entry must have a valid 'name' and a number 'requestedWallAt'");
     const ageMs = clock.wallNow() - requestedWallAt;
     if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
     const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);

@@ -41,7 +41,7 @@ export class LaunchContext {
     if (handshake.name !== name)
       throw new ClerkError(
         'NAME_MISMATCH',
-        `The first service advertised by this process must be ${handshake.name}, for which the launcher started the process; got ${name}. Advertise ${handshake.name} first, or omit the name`,
+        `The launcher started this process for ${handshake.name}, so the first service that this process advertises must be ${handshake.name}; got ${name}. Advertise ${handshake.name} first, or omit the name`,
       );
     this.#isClaimed = true;
     return handshake;

@@ -62,7 +62,7 @@ test('a failure of the mounted registry rejects', async () => {
   inner.fail(true);
   await expect(lookup(mount('/k8s', inner.registry), '/k8s/web')).rejects.toThrow('The registry is down');
   await expect(lookup(mount('/k8s', registryOf(undefined as never)), '/k8s/web')).rejects.toThrow(
-    'must be an object with a kind; got undefined',
+    "must be an object with the field 'kind'; got undefined",
   );
 });
 

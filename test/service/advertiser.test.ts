@@ -389,7 +389,7 @@ test('a name other than the launched one is rejected before any request', async 
   await expect(world.advertiser.advertise({ ...orders, name: '/shop/stock' })).rejects.toMatchObject({
     code: 'NAME_MISMATCH',
     message: expect.stringMatching(
-      /must be \/shop\/orders, for which the launcher started the process; got \/shop\/stock/,
+      /first service that this process advertises must be \/shop\/orders; got \/shop\/stock/,
     ) as string,
   });
   expect(world.registry.requests).toEqual([]);

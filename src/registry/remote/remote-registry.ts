@@ -77,7 +77,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       if (page.incarnation !== first.incarnation || goesBack)
         throw new ClerkError(
           'REGISTRY_INVALID',
-          `The list of ${glob} at ${connection.url} changed between two pages; try again`,
+          `The list of names that match ${glob} changed at ${connection.url} between two pages; repeat the request`,
         );
       entries.push(...page.entries);
       after = page.next;
@@ -118,7 +118,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       if (Object.hasOwn(filter, 'glob'))
         throw new ClerkError(
           'CONFIG_INVALID',
-          "A search filter must not contain the attribute 'glob'; the registry uses this name for the glob of the search",
+          "A search filter must not contain the attribute 'glob'; the query parameter 'glob' is the glob of the search",
         );
       return send({ path: paths.search, query: { ...filter, glob } }, true, signal, parseSearchResponse);
     },

@@ -149,7 +149,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a response replaces interrupted, and nothing replaces a response',
+    name: 'a response replaces an interruption, and nothing replaces a response',
     run: async (store) => {
       await store.begin(call(1));
       await interrupt(store, call(1));
