@@ -59,12 +59,25 @@ export interface Health {
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
   /**
+   * Called when the endpoint has taken a further part of a request body after a pause. That is a sign of life: the
+   * connection was full, so the endpoint has read earlier parts.
+   */
+  uploadContinued(candidate: ConnectedCandidate, now: number): void;
+  /**
    * Called when an attempt fails.
    *
    * @param startedAt - when the attempt started; an endpoint that has responded to another attempt since `startedAt` is
    *   slow, not silent
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
+  /**
+   * Called when a call ends with a failure response, after several endpoints gave it failure responses. The call then
+   * seems to fail at every endpoint, so the first of these responses does not count against its endpoint either.
+   *
+   * @param endpoints - ids of these endpoints, in order; at least two
+   * @param startedAt - when the call started
+   */
+  callFailed(endpoints: readonly string[], startedAt: number, now: number): void;
   /** Called when the head of a response has arrived. The attempt counts as held until it ends. */
   attemptHeld(candidate: ConnectedCandidate): void;
   /**

@@ -45,10 +45,18 @@ export interface RequestHandler {
   onError(error: Error): void;
   /** The protocol was upgraded. The handler owns the socket from now on. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
+  /**
+   * The server closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). The server may still respond to the
+   * request.
+   */
+  onGoAway?(): void;
   /** The first byte of a response was received. */
   onResponseStarted?(): void;
-  /** A chunk of the request body was written. */
-  onBodySent?(chunkSize: number, totalBytesSent: number): void;
+  /**
+   * A chunk of the request body was written: bytes or a string. The connection has taken all earlier chunks. (undici
+   * declares two numbers as parameters, and passes the chunk.)
+   */
+  onBodySent?(chunk: unknown): void;
   /** The request was written completely. */
   onRequestSent?(): void;
 }

@@ -190,6 +190,11 @@ export class EndpointTable implements Health {
     if (member.isListed) this.#reachability.onLate(member, sentAt, now);
   }
 
+  uploadContinued(candidate: ConnectedCandidate, now: number): void {
+    const member = asMember(candidate);
+    if (member.isListed) this.#reachability.onHeard(member, 0, now);
+  }
+
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
     if (!member.isListed) return;
@@ -221,6 +226,11 @@ export class EndpointTable implements Health {
         member.consecutiveFailures++;
         this.#reachability.onUnreachable(member, 'refused', now);
     }
+  }
+
+  callFailed(endpoints: readonly string[], startedAt: number, now: number): void {
+    const members = endpoints.flatMap((id) => this.#members.find(({ endpoint }) => endpoint.id === id) ?? []);
+    this.#failing.onCallFailed(members, startedAt, now);
   }
 
   canDial(candidate: ConnectedCandidate, now: number): boolean {

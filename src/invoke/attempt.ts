@@ -3,6 +3,7 @@ import type { Address } from '../core/address.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
 import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from '../core/transport.js';
+import type { UploadProgress } from './upload-progress.js';
 
 /**
  * Receives the events of an attempt. The methods are those of {@link RequestHandler}; most of them take the attempt as
@@ -38,8 +39,10 @@ export interface AttemptHandler {
   onComplete(attempt: Attempt, trailers: string[] | null): void;
   onUpgrade(attempt: Attempt, statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
   onError(attempt: Attempt, error: Error): void;
-  onBodySent(chunkSize: number, totalBytesSent: number): void;
+  onBodySent(attempt: Attempt, chunk: unknown): void;
   onRequestSent(attempt: Attempt): void;
+  /** Whether the upload waits for the program to supply more of the body. Without this method: false. */
+  isAwaitingBody?(): boolean;
 }
 
 /** Thrown in `onConnect` of a request that must not be written. */
@@ -62,6 +65,8 @@ export class Attempt implements RequestHandler {
    * request itself is invalid.
    */
   accepted = false;
+  /** Whether the transport reports the upload of the request body. */
+  readonly tracksUpload: boolean = false;
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
   /**
@@ -73,11 +78,15 @@ export class Attempt implements RequestHandler {
   isRecorded = false;
   /** Whether the attempt has passed its attempt timeout. */
   isLate = false;
+  /** Whether the endpoint closes the connection of the sent request gracefully. */
+  isGoAway = false;
   /**
    * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
-   * request was sent or an informational response (1xx) arrived.
+   * request or a part of its body was sent, or an informational response (1xx) arrived.
    */
   sentAt: number;
+  /** The upload of the request body; undefined if the upload is not tracked, or has not started. */
+  upload: UploadProgress | undefined = undefined;
   /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
   /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
@@ -120,9 +129,11 @@ export class Attempt implements RequestHandler {
     return this.statusCode !== 0;
   }
 
-  /** Whether the request body is still being written. */
-  get isUploading(): boolean {
-    return false;
+  dueAt(timeoutMs: number, now: number): number {
+    const { stage, upload, handler } = this;
+    if (stage !== 'sent' || upload === undefined) return Math.ceil(this.sentAt + timeoutMs);
+    const isAwaiting = !upload.isComplete && (!upload.isReported || handler.isAwaitingBody?.() === true);
+    return Math.ceil(isAwaiting ? now + timeoutMs : this.sentAt + upload.timeoutMs(timeoutMs));
   }
 
   queuedBy(): ConnectionLimit | undefined {
@@ -182,7 +193,12 @@ export class Attempt implements RequestHandler {
       return;
     }
     this.stage = 'sent';
+    this.isGoAway = false;
     this.handler.onConnect(this);
+  }
+
+  onGoAway(): void {
+    this.isGoAway = this.stage !== 'waiting';
   }
 
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
@@ -216,18 +232,13 @@ export class Attempt implements RequestHandler {
  * undici does not report the upload of other attempts.
  */
 export class UploadTrackingAttempt extends Attempt {
-  #isSent = false;
+  override readonly tracksUpload = true;
 
-  override get isUploading(): boolean {
-    return this.stage === 'sent' && !this.#isSent;
-  }
-
-  onBodySent(chunkSize: number, totalBytesSent: number): void {
-    if (!this.abandoned) this.handler.onBodySent(chunkSize, totalBytesSent);
+  onBodySent(chunk: unknown): void {
+    if (!this.abandoned) this.handler.onBodySent(this, chunk);
   }
 
   onRequestSent(): void {
-    this.#isSent = true;
     if (!this.abandoned) this.handler.onRequestSent(this);
   }
 }

@@ -23,6 +23,8 @@ export interface FailedAttempt {
   readonly statusCode: number;
   /** Whether `dispatch` of the transport has returned. */
   readonly accepted: boolean;
+  /** Whether the endpoint had begun to close the connection gracefully. */
+  readonly isGoAway?: boolean;
 }
 
 /** How the error of an attempt is handled. */
@@ -48,10 +50,11 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
   if (attempt.stage === 'waiting') {
     if (isLocalError(error)) return {};
+    if (gracefulGoAway.test(error.message)) return { isGoAway: true };
     // The program may have set a short `connectTimeout`, so the endpoint is not known to refuse connections.
     return { evidence: codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? 'connect-timeout' : 'refused' };
   }
-  if (gracefulGoAway.test(error.message)) return { isGoAway: true };
+  if (attempt.isGoAway === true || gracefulGoAway.test(error.message)) return { isGoAway: true };
   return { evidence: isStreamReset(error) ? 'status' : 'reset' };
 }
 

@@ -45,7 +45,6 @@ export function runCustomCall<T>(
 
 /** One call of the application's function. */
 class CustomAttempt implements CallAttempt {
-  readonly isUploading = false;
   readonly isHeld = false;
   readonly abortController = new AbortController();
   readonly address: Address;
@@ -66,6 +65,10 @@ class CustomAttempt implements CallAttempt {
   ) {
     this.address = candidate.channel.address;
     this.sentAt = startedAt;
+  }
+
+  dueAt(timeoutMs: number): number {
+    return Math.ceil(this.sentAt + timeoutMs);
   }
 }
 

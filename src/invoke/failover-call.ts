@@ -11,11 +11,10 @@ import {
 } from './call-decision.js';
 import { deadlineError, noResponseError, outcomeUnknownError } from './call-errors.js';
 import { reportFailover } from './call-events.js';
+import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
-const recheckMs = 100;
 /** Time after a refresh in which the resolution is used although it has expired again, in ms: a few timer ticks. */
 const maxRefreshAgeMs = 10;
 
@@ -52,8 +51,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       return;
     }
     if (now >= state.hedgeAt) {
-      state.hedgeAt = Infinity;
-      this.carryOut(this.decide({ type: 'hedge-due' }, now), now);
+      state.hedgeAt = state.uploadCheckAt(now);
+      if (state.hedgeAt === Infinity) this.carryOut(this.decide({ type: 'hedge-due' }, now), now);
     }
     for (const attempt of [...state.inFlight])
       if (!attempt.ended && now >= attempt.checkAt) this.#check(attempt, now);
@@ -106,6 +105,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const state = this.failover;
     if (delayMs === 0) this.carryOut(this.decide({ type: 'hedge-due' }, now), now);
     else state.hedgeAt = Math.ceil(now + delayMs);
+    state.hedgeDelayMs = delayMs;
     this.arm(now);
   }
 
@@ -115,8 +115,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
 
   protected factsOf(attempt: A): AttemptFacts {
     const { number, stage, isLate, candidate } = attempt;
-    const isEjected = candidate.status === 'closed';
-    return { number, stage, isLate, isQueued: this.isQueued(attempt), isEjected };
+    const { status, isDoubted } = candidate;
+    const isEjected = status === 'closed';
+    return { number, stage, isLate, isQueued: this.isQueued(attempt), isEjected, isDoubted };
   }
 
   /**
@@ -173,9 +174,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
 
   #facts(now: number): CallFacts {
     const { retry, inFlight } = this.failover;
-    const { kind, isReplayable, retries, isUpgrade, attemptCount, deferred, isStreaming } = this;
+    const { kind, isReplayable, retries, isUpgrade, deferred, isStreaming } = this;
     return {
-      ...{ kind, isReplayable, retries, isUpgrade, attemptCount, deferred, isStreaming },
+      ...{ kind, isReplayable, retries, isUpgrade, deferred, isStreaming },
+      attemptCount: this.attemptCount - retry.moves,
       inFlight: inFlight.map((attempt) => this.factsOf(attempt)),
       execution: retry.execution,
       hasIdempotencyScope: retry.hasIdempotencyScope,
@@ -200,13 +202,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const { stalls } = this.context.wheel;
     const dueAt = attempt.isLate
       ? now
-      : Math.max(
-          Math.ceil(attempt.sentAt + timeoutMs),
-          stalls.graceUntil(attempt.sentAt, timeoutMs, now),
-          attempt.isUploading ? now + recheckMs : 0,
-        );
+      : Math.max(attempt.dueAt(timeoutMs, now), stalls.graceUntil(attempt.sentAt, timeoutMs, now));
     if (dueAt > now) {
-      attempt.checkAt = dueAt;
+      attempt.checkAt = attempt.upload?.isComplete === false ? Math.min(dueAt, now + recheckMs) : dueAt;
       return;
     }
     if (attempt.stage === 'waiting' && !this.isQueued(attempt) && this.redial(attempt, now)) return;
@@ -215,10 +213,13 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
 
   /** Whether an attempt has passed its attempt timeout. A stall of this process extends the attempt timeout. */
   #isOverdue(attempt: A, now: number): boolean {
-    const { candidate, sentAt, stage, isUploading } = attempt;
-    if (stage === 'answered' || isUploading || this.isQueued(attempt)) return false;
+    const { candidate, sentAt, stage } = attempt;
+    if (stage === 'answered' || this.isQueued(attempt)) return false;
     const timeoutMs = this.timeoutMs(candidate, now);
-    return now >= sentAt + timeoutMs && this.context.wheel.stalls.graceUntil(sentAt, timeoutMs, now) === 0;
+    return (
+      now >= attempt.dueAt(timeoutMs, now) &&
+      this.context.wheel.stalls.graceUntil(sentAt, timeoutMs, now) === 0
+    );
   }
 
   #markLate(attempt: A, now: number): void {

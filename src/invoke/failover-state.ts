@@ -1,12 +1,17 @@
 import type { CallAttempt } from './call-attempt.js';
 import type { RetryState } from './retry-state.js';
 
+/** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
+export const recheckMs = 100;
+
 /** The state that a call needs only after its first attempt failed, timed out or could not be sent at once. */
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
   /** Time at which the hedging policy starts a second attempt; `Infinity` if no second attempt is planned. */
   hedgeAt = Infinity;
+  /** Delay of the hedging policy, in ms. */
+  hedgeDelayMs = 0;
   /** Whether an expired resolution is being refreshed, so that a late attempt can be joined. */
   isRefreshing = false;
   /**
@@ -66,6 +71,17 @@ export class FailoverState<A extends CallAttempt> {
     const [only] = this.inFlight;
     const isAlone = this.inFlight.length === 1 && this.retry.outcomes.length > 0 && !this.hasRepeated;
     return isAlone && only?.isLate === true && only.stage === 'sent' ? only.candidate.endpoint.id : undefined;
+  }
+
+  /**
+   * Returns when the hedging policy must look again at an attempt whose upload has not ended long enough ago for a
+   * second attempt; `Infinity` if the second attempt can start now.
+   */
+  uploadCheckAt(now: number): number {
+    const [attempt] = this.inFlight;
+    if (attempt?.upload === undefined) return Infinity;
+    const dueAt = attempt.dueAt(this.hedgeDelayMs, now);
+    return dueAt > now ? Math.min(dueAt, now + recheckMs) : Infinity;
   }
 
   /** Returns the time at which the call must check its attempts again; `Infinity` if no check is needed. */

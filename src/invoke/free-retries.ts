@@ -1,31 +1,30 @@
-import type { Attempt } from './attempt.js';
 import type { ErrorClass } from './classify-error.js';
 
+/** Maximum number of free retries of a call after graceful closes of connections. */
+const maxMoves = 4;
+
 /**
- * The retries of a call that use no retry of the retry budget, although the request was sent: one after a graceful
- * close of the connection, and one after a request that was not processed. Each is granted once per call, since an
- * endpoint that refuses every request would otherwise cause endless free retries.
+ * The retries of a call that use no retry of the retry budget and do not count against `retries.max`, although the
+ * request was sent. The bounds are needed since an endpoint may refuse every request.
+ *
+ * - Up to four after the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR).
+ * - One after the endpoint has not processed the request (HTTP/2 REFUSED_STREAM), as in gRPC. A request that was never
+ *   written is not limited here.
+ *
+ * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */
 export class FreeRetries {
-  #hasMoved = false;
+  #moves = 0;
   #wasNotProcessed = false;
 
   /**
-   * Returns whether the next retry is free, because the endpoint closed the connection gracefully (HTTP/2 GOAWAY with
-   * NO_ERROR). True once per call.
+   * Returns whether the retry after a failed attempt is free.
+   *
+   * @param isUnprocessed - whether the error proves that the request was sent and not processed
    */
-  takeIfGoAway({ isGoAway }: ErrorClass): boolean {
-    const isFree = isGoAway === true && !this.#hasMoved;
-    this.#hasMoved ||= isFree;
-    return isFree;
-  }
-
-  /**
-   * Returns whether `error` proves that the sent request was not processed (HTTP/2 REFUSED_STREAM), so that the attempt
-   * counts as not sent. True once per call.
-   */
-  takeIfUnprocessed({ stage, channel }: Attempt, error: Error): boolean {
-    if (stage !== 'sent' || this.#wasNotProcessed || channel.wasNotProcessed?.(error) !== true) return false;
+  take({ isGoAway }: ErrorClass, isUnprocessed: boolean): boolean {
+    if (isGoAway === true) return ++this.#moves <= maxMoves;
+    if (!isUnprocessed || this.#wasNotProcessed) return false;
     this.#wasNotProcessed = true;
     return true;
   }

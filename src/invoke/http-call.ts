@@ -1,4 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
+import { fitsInPiece } from '../core/body-piece.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { releaseBody } from '../core/release-body.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -16,8 +17,9 @@ import { requestBodyError } from './call-errors.js';
 import { reportPick } from './call-events.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FreeRetries } from './free-retries.js';
-import { isBodyError, isReplayable } from './request-body.js';
+import { isAwaitingBody, isBodyError, isReplayable } from './request-body.js';
 import { ResponseDelivery } from './response-delivery.js';
+import { UploadProgress } from './upload-progress.js';
 
 /**
  * One HTTP call: sends the request in one or more attempts. Delivers exactly one response, or one error, to the
@@ -105,9 +107,7 @@ export class HttpCall extends ResponseDelivery {
     const number = ++this.attemptCount;
     const timeoutMs = this.timeoutMs(candidate, now);
     const tracksUpload =
-      handler.onRequestSent !== undefined ||
-      handler.onBodySent !== undefined ||
-      (kind !== 'once' && request.body !== undefined && request.body !== null);
+      handler.onRequestSent !== undefined || handler.onBodySent !== undefined || !fitsInPiece(request.body);
     const attempt = new (tracksUpload ? UploadTrackingAttempt : Attempt)(
       this,
       candidate,
@@ -141,6 +141,7 @@ export class HttpCall extends ResponseDelivery {
       context.pendingCalls--;
     }
     if (attempt.accepted) attempt.sentAt = context.clock.now();
+    if (attempt.tracksUpload) attempt.upload = new UploadProgress(this.isReplayable, context.clock.now());
     if (attempt.hasReservedRetry) {
       attempt.hasReservedRetry = false;
       this.budget.spent(context.clock.now());
@@ -156,13 +157,26 @@ export class HttpCall extends ResponseDelivery {
     }
   }
 
-  onBodySent(chunkSize: number, totalBytesSent: number): void {
-    this.handler.onBodySent?.(chunkSize, totalBytesSent);
+  onBodySent(attempt: Attempt, chunk: unknown): void {
+    const now = this.context.clock.now();
+    const { length } = chunk as string | Uint8Array;
+    this.#onProgress(attempt, attempt.upload?.onOffered(length, now) === true, now);
+    this.handler.onBodySent?.(chunk);
   }
 
   onRequestSent(attempt: Attempt): void {
-    attempt.sentAt = this.context.clock.now();
+    const now = this.context.clock.now();
+    this.#onProgress(attempt, attempt.upload?.onComplete(now) === true, now);
     this.handler.onRequestSent?.();
+  }
+
+  isAwaitingBody(): boolean {
+    return isAwaitingBody(this.request.body);
+  }
+
+  #onProgress(attempt: Attempt, wasFull: boolean, now: number): void {
+    attempt.sentAt = now;
+    if (wasFull) this.context.health.uploadContinued(attempt.candidate, now);
   }
 
   onError(attempt: Attempt, error: Error): void {
@@ -178,8 +192,10 @@ export class HttpCall extends ResponseDelivery {
     const failure = attemptFailure(attempt, error);
     const { evidence, cause } = failure;
     const isUnsent = attempt.stage === 'waiting';
-    const freeRetries = (this.#freeRetries ??= new FreeRetries());
-    if (this.isReplayable && freeRetries.takeIfUnprocessed(attempt, error)) attempt.stage = 'waiting';
+    const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
+    const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
+    // A request that was not processed counts as not sent, if its body can be sent again.
+    if (isUnprocessed && this.isReplayable) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
     if (isFailure) {
       if (isUnsent && this.redial(attempt, now)) return;
@@ -187,12 +203,19 @@ export class HttpCall extends ResponseDelivery {
     } else if (evidence === 'responded') {
       context.health.responseReceived(attempt.candidate, undefined, now);
     }
-    failover.retry.isNextFree = freeRetries.takeIfGoAway(failure);
+    failover.retry.isNextFree = isFree;
+    failover.retry.requiresBudget ||= isUnprocessed && !isFree;
     this.endFailed(attempt, isFailure ? 'failure' : 'ignored', error, now);
+    if (isFree) failover.retry.allowMove(attempt.candidate.endpoint.id);
     const callError = callErrorOf(failure, error, attempt, failover.retry);
     const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
     if (actions[0]?.do === 'defer') this.deferError(callError);
     this.carryOut(actions, now, undefined, callError);
+  }
+
+  /** A second attempt joins a trial after 20 ms. The upload of a large body may take longer. */
+  protected override pickTrial(now: number): ConnectedCandidate | undefined {
+    return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }
 
   protected override isQueued(attempt: Attempt): boolean {

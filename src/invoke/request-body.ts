@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * Whether a request body can be sent twice. True for no body, strings, bytes, `URLSearchParams`, forms and blobs. False
  * for streams and iterables, since data that was read from a stream or iterable cannot be read again.
@@ -44,8 +46,20 @@ export function isBodyError(body: unknown, error: unknown): boolean {
   return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
+/**
+ * Whether an unfinished upload waits for the program to supply more of the body. If false, the upload waits for the
+ * connection.
+ */
+export function isAwaitingBody(body: unknown): boolean {
+  if (body instanceof ErrorTrackingIterable) return body.isReading;
+  // undici pauses a stream while the connection is full.
+  return typeof body === 'object' && body !== null && 'pipe' in body && !(body as Readable).isPaused();
+}
+
 class ErrorTrackingIterable implements AsyncIterable<unknown> {
   hasFailed = false;
+  /** Whether the next part was requested and is not supplied yet. */
+  isReading = false;
   readonly #inner: AsyncIterable<unknown> | Iterable<unknown>;
 
   constructor(inner: AsyncIterable<unknown> | Iterable<unknown>) {
@@ -54,7 +68,13 @@ class ErrorTrackingIterable implements AsyncIterable<unknown> {
 
   async *[Symbol.asyncIterator](): AsyncIterator<unknown> {
     try {
-      yield* this.#inner;
+      this.isReading = true;
+      for await (const part of this.#inner) {
+        this.isReading = false;
+        yield part;
+        this.isReading = true;
+      }
+      this.isReading = false;
     } catch (error) {
       this.hasFailed = true;
       throw error;

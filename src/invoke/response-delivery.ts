@@ -15,7 +15,7 @@ import { DeferredOutcome } from './deferred-outcome.js';
 import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FailoverCall } from './failover-call.js';
-import { reportResponse } from './report-response.js';
+import { isFailureResponse, reportResponse } from './report-response.js';
 import { retryAfterMs } from './retry-after.js';
 
 const noOutcomes: readonly Outcome[] = [];
@@ -47,7 +47,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   abstract onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   abstract onConnect(attempt: Attempt): void;
   abstract onError(attempt: Attempt, error: Error): void;
-  abstract onBodySent(chunkSize: number, totalBytesSent: number): void;
+  abstract onBodySent(attempt: Attempt, chunk: unknown): void;
   abstract onRequestSent(attempt: Attempt): void;
 
   /** Endpoint of the newest attempt or, once a response is accepted, of that response. */
@@ -80,7 +80,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     const now = this.context.clock.now();
     const earlier = attempt.number > 1 ? this.failover.retry.outcomes : noOutcomes;
     reportResponse(attempt, statusCode, headers, this.context, this.attemptTimeout, earlier, now);
-    if (this.isRacing || (statusCode >= 400 && this.#mayReplace(statusCode))) {
+    if (this.isRacing || (statusCode >= 400 && this.#mayReplace(attempt, statusCode))) {
       const actions = this.decide(
         {
           type: 'response',
@@ -221,15 +221,28 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   /** Makes `attempt` the attempt whose response goes to the handler. Stops the timer unless the handler reads the whole body. */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;
+    if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
     if (this.#readsWholeBody) wheel.set(this, this.deadlineAt);
     else wheel.clear(this);
   }
 
+  /** Reports to health that the call ends with a failure response, if several endpoints gave it one. */
+  #reportFailedCall({ candidate }: Attempt, now: number): void {
+    const { outcomes } = this.failover.retry;
+    const failed = new Set(outcomes.filter(isFailureResponse).map(({ endpoint }) => endpoint));
+    failed.add(candidate.endpoint.id);
+    if (failed.size > 1) this.context.health.callFailed([...failed], this.startedAt, now);
+  }
+
   /** Whether a retry may get a better response than one with this status. */
-  #mayReplace(statusCode: number): boolean {
-    return this.kind === 'once' || this.retries?.statuses.has(statusCode) === true;
+  #mayReplace({ candidate }: Attempt, statusCode: number): boolean {
+    return (
+      this.kind === 'once' ||
+      this.retries?.statuses.has(statusCode) === true ||
+      (candidate.isDoubted && isFailureStatus(statusCode))
+    );
   }
 
   /** Defers or drops a response that is not delivered now, and carries out the other actions. */

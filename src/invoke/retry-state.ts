@@ -55,6 +55,10 @@ export class RetryState extends AttemptLog {
    */
   isNextFree = false;
   #hasFreeSend = false;
+  /** Number of attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
+  moves = 0;
+  /** Id of an endpoint that may get the next attempt although an attempt there has ended. */
+  #repeatable: string | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
@@ -90,6 +94,7 @@ export class RetryState extends AttemptLog {
     error?: unknown,
   ): Outcome {
     this.#tried.add(attempt.candidate.endpoint.id);
+    this.#repeatable = undefined;
     this.#lastStage = attempt.stage;
     if (attempt.stage !== 'waiting' && this.call.kind === 'once')
       this.#idempotencyScope = idempotencyScopeOf(attempt.candidate.endpoint);
@@ -105,6 +110,16 @@ export class RetryState extends AttemptLog {
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.call;
     return isTooShort(deadlineAt - now, now - startedAt);
+  }
+
+  /**
+   * Called when the last attempt did not fail through its endpoint: the endpoint closed the connection gracefully, or
+   * did not process the request. The attempt does not count against the limit of the call. If no other endpoint is
+   * left, the next attempt goes to the same endpoint, on another connection.
+   */
+  allowMove(endpoint: string): void {
+    this.moves++;
+    this.#repeatable = endpoint;
   }
 
   /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
@@ -155,7 +170,8 @@ export class RetryState extends AttemptLog {
       const now = context.clock.now();
       this.assertActive();
       if (deadlineAt - now < minAttemptMs) throw deadlineError(this);
-      if (this.outcomes.length > (this.call.retries?.max ?? maxMoves)) throw exhaustedError(this);
+      if (this.outcomes.length - this.moves > (this.call.retries?.max ?? maxMoves))
+        throw exhaustedError(this);
       const candidate = picker.pickAlternative(now, constraints, this.#tried);
       if (candidate && context.health.canDial(candidate, now)) {
         if (!this.#reserveRetry(now)) throw this.#refusedRetryError();
@@ -168,6 +184,9 @@ export class RetryState extends AttemptLog {
         if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
         await this.#wait(Math.max(dialWaitMs, 1));
         mustCheckFreshness = true;
+      } else if (this.#repeatable !== undefined) {
+        this.#tried.delete(this.#repeatable);
+        this.#repeatable = undefined;
       } else if (!this.#hasRefreshed) {
         this.#hasRefreshed = true;
         await picker.refreshResolution(new Set(this.#tried));
@@ -233,9 +252,10 @@ export class RetryState extends AttemptLog {
    * @returns false if the budget or the settings of the call forbid the retry
    */
   #reserveRetry(now: number): boolean {
+    const isFree = this.isNextFree && this.call.retries !== undefined;
+    this.isNextFree = false;
     if (this.#hasReservedRetry || (this.execution === 'none' && !this.requiresBudget)) return true;
-    if (this.isNextFree && this.call.retries !== undefined) {
-      this.isNextFree = false;
+    if (isFree) {
       this.#hasFreeSend = true;
       return true;
     }

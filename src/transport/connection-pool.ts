@@ -188,13 +188,16 @@ export class ConnectionPool implements LimitedPool {
 
   #create(): PooledConnection {
     const { createClient, clock, sockets, pipelining } = this.#options;
-    const connection = new PooledConnection(createClient, () => {
-      connection.connectedAt = clock.now();
-      if (hasSubscribers() && pipelining === 1) connection.bindEvents();
-      // An uncounted socket is one that undici has opened by itself in place of a lost socket.
-      if (!connection.isCounted) sockets.reopened();
-      connection.isCounted = true;
-      connection.waiting.clear();
+    const connection = new PooledConnection(createClient, {
+      onConnected: () => {
+        connection.connectedAt = clock.now();
+        if (hasSubscribers() && pipelining === 1) connection.bindEvents();
+        // An uncounted socket is one that undici has opened by itself in place of a lost socket.
+        if (!connection.isCounted) sockets.reopened();
+        connection.isCounted = true;
+        connection.waiting.clear();
+      },
+      onGoAway: () => this.#onGoAway(connection),
     });
     connection.client
       .on('drain', () => this.#onDrain(connection))
@@ -222,6 +225,14 @@ export class ConnectionPool implements LimitedPool {
       this.#closed.push(connection);
     }
     this.#uncount(connection);
+  }
+
+  /** Takes a connection that the peer closes gracefully out of use. Its requests in flight continue. */
+  #onGoAway(connection: PooledConnection): void {
+    connection.lastHandler?.onGoAway?.();
+    connection.usage = 'free';
+    this.#drain(connection);
+    this.onRoom();
   }
 
   #uncount(connection: PooledConnection): void {

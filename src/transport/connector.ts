@@ -53,6 +53,7 @@ export function createConnector(dial: Dial, listener: ConnectionListener): Conne
       const [error, connected] = result;
       if (error === null) listener.onConnected(connected);
       callback(...result);
+      if (error === null) listener.onAccepted?.(connected);
     });
     listener.onDial(socket);
   };

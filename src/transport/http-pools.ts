@@ -136,6 +136,7 @@ export class HttpPools {
               for (const user of shared.users) user.onConnected();
               watchLiveness(socket, this.#clock, options.pingInterval, () => this.retire(shared));
             },
+            onAccepted: (socket) => listener.onAccepted?.(socket),
           }),
         }),
     });

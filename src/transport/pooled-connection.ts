@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
+import { onGracefulGoAway } from './graceful-goaway.js';
 
 /** Called by the connector of a connection's client. */
 export interface ConnectionListener {
@@ -10,6 +11,16 @@ export interface ConnectionListener {
   onDial(socket: Socket | undefined): void;
   /** The socket has connected. */
   onConnected(socket: Socket): void;
+  /** undici has accepted the socket. */
+  onAccepted?(socket: Socket): void;
+}
+
+/** Called by a {@link PooledConnection}. */
+export interface ConnectionEvents {
+  /** A socket has connected. */
+  onConnected(connection: PooledConnection): void;
+  /** The peer closes the HTTP/2 session gracefully. */
+  onGoAway(connection: PooledConnection): void;
 }
 
 /** One connection of a pool: an undici client, and its socket while there is one. */
@@ -30,14 +41,10 @@ export class PooledConnection implements ConnectionListener {
   readonly waiting = new Set<RequestHandler>();
   #socket: Socket | undefined;
   #dialedAt = 0;
-  readonly #onConnected: (connection: PooledConnection) => void;
+  readonly #events: ConnectionEvents;
 
-  /** @param onConnected - called each time a socket has connected */
-  constructor(
-    createClient: (listener: ConnectionListener) => Client,
-    onConnected: (connection: PooledConnection) => void,
-  ) {
-    this.#onConnected = onConnected;
+  constructor(createClient: (listener: ConnectionListener) => Client, events: ConnectionEvents) {
+    this.#events = events;
     this.client = createClient(this);
   }
 
@@ -59,7 +66,11 @@ export class PooledConnection implements ConnectionListener {
     this.#socket = socket;
     this.isOpen = true;
     this.isHttp2 = (socket as Partial<TLSSocket>).alpnProtocol === 'h2';
-    this.#onConnected(this);
+    this.#events.onConnected(this);
+  }
+
+  onAccepted(socket: Socket): void {
+    if (this.isHttp2) onGracefulGoAway(socket, () => this.#events.onGoAway(this));
   }
 
   /**

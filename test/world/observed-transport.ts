@@ -168,8 +168,8 @@ class ObservingHandler implements RequestHandler {
     this.inner.onUpgrade(...upgrade);
   }
 
-  onBodySent(...sizes: [number, number]): void {
-    this.inner.onBodySent?.(...sizes);
+  onBodySent(chunk: unknown): void {
+    this.inner.onBodySent?.(chunk);
   }
 
   onRequestSent(): void {

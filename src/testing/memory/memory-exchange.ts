@@ -1,3 +1,4 @@
+import { pieceBytes } from '../../core/body-piece.js';
 import type { RequestHandler } from '../../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { connectionReset, streamRefused } from './socket-errors.js';
@@ -54,6 +55,20 @@ export class MemoryExchange {
     }
     if (this.#isEnded) return;
     this.#record('no-response');
+    this.#upload(bytesOf(this.request.body));
+  }
+
+  /** Sends the rest of the body in pieces, as fast as the server reads, and then the request. */
+  #upload(rest: Uint8Array): void {
+    const { handler, connection } = this;
+    const { server } = connection;
+    if (this.#isEnded) return;
+    if (rest.length > 0 && server.readBytesPerMs < Infinity) {
+      const piece = rest.subarray(0, pieceBytes);
+      handler.onBodySent?.(piece);
+      server.schedule(piece.length / server.readBytesPerMs, () => this.#upload(rest.subarray(piece.length)));
+      return;
+    }
     connection.write({
       request: this.request,
       callId: this.callId,
@@ -172,4 +187,10 @@ export class MemoryExchange {
   #record(result: string): void {
     if (this.attempt) this.attempt.result = result;
   }
+}
+
+/** Returns the bytes of a body in memory; no bytes for any other body. */
+function bytesOf(body: unknown): Uint8Array {
+  if (typeof body === 'string') return Buffer.from(body);
+  return body instanceof Uint8Array ? body : new Uint8Array();
 }

@@ -55,6 +55,11 @@ export interface MemoryServer {
   readonly requests: number;
   /** Decides how each request is handled; may be replaced at any time. */
   handler: ServerHandler;
+  /**
+   * Speed at which the server reads request bodies in memory, in bytes per ms, > 0. A request arrives when its body is
+   * read. A paused server reads nothing. Initially infinite.
+   */
+  readBytesPerMs: number;
   /** Refuses new connections; established connections continue. */
   refuse(): void;
   /** Neither accepts nor refuses new connections, so that connecting hangs; established connections continue. */

@@ -8,6 +8,7 @@ type DialCallback = (accepted: boolean) => void;
 export class InMemoryServer implements MemoryServer, ServerSide {
   requests = 0;
   handler: ServerHandler;
+  readBytesPerMs = Infinity;
   readonly #clock: Clock;
   readonly #onExecuted: (callId: string, address: string) => void;
   readonly #executions = new Map<string, number>();

@@ -1,4 +1,4 @@
-import type { MemoryRequest, ServerReply } from './memory-request.js';
+import type { MemoryRequest, MemoryServer, ServerReply } from './memory-request.js';
 
 export interface ServerConnection {
   reset(error: Error): void;
@@ -15,6 +15,8 @@ export interface DeliveredRequest {
 
 /** A server as its connections use it. */
 export interface ServerSide {
+  /** See {@link MemoryServer.readBytesPerMs}. */
+  readonly readBytesPerMs: MemoryServer['readBytesPerMs'];
   connected(connection: ServerConnection): void;
   disconnected(connection: ServerConnection): void;
   receive(delivery: DeliveredRequest): void;
