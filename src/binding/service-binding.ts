@@ -1,23 +1,22 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import { describeValue } from '../core/describe-value.js';
-import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
-import { kindOfMethod, type CallKind } from '../core/idempotency.js';
-import { currentInbound } from '../core/inbound-request.js';
+import { ClerkError, isClerkError } from '../core/errors.js';
 import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
 import { checkSignal, configError, rejectUnknownKeys } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
-import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
+import type { EndpointPicker } from '../invoke/endpoint-picker.js';
 import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
 import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
-import { afterDelay, capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
+import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
 import { ResponseHandler } from '../transport/response-handler.js';
 import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
-import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
+import { checkKind, type BindConfig } from './bind-config.js';
 import type { Binding } from './binding.js';
+import { CallSettings } from './call-settings.js';
 import { explainBinding } from './explain-binding.js';
 import type { Explanation } from './explanation.js';
 import { gatherResponses, type EndpointResult } from './gather-responses.js';
@@ -47,8 +46,7 @@ export class ServiceBinding implements Binding {
   readonly name: string;
   readonly #context: BindingCallContext;
   readonly #config: BindConfig;
-  readonly #noConstraints: PickConstraints;
-  readonly #defaultDeadline: CallDeadline;
+  readonly #settings: CallSettings;
   readonly #subject: string;
 
   constructor(context: BindingCallContext, config: BindConfig) {
@@ -56,18 +54,7 @@ export class ServiceBinding implements Binding {
     this.#context = context;
     this.#config = config;
     this.#subject = `Request to ${config.name}`;
-    this.#defaultDeadline = Object.freeze({
-      timeoutMs: config.timeoutMs,
-      isExplicit: config.hasOwnTimeout,
-      elapsedMs: 0,
-      inboundLeftMs: Infinity,
-      allowsRetries: true,
-      overrides: undefined,
-    });
-    this.#noConstraints = Object.freeze({
-      affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
-      tlsOnly: false,
-    });
+    this.#settings = new CallSettings(context.clock, config);
   }
 
   request(options: RequestOptions): Promise<ClerkResponse> {
@@ -96,9 +83,9 @@ export class ServiceBinding implements Binding {
       const subject = `call() of ${this.name}`;
       rejectUnknownKeys(options, callKeys, subject);
       return runCustomCall(this.#context, this.#context.picker, run, {
-        ...this.#callSettings(subject, options),
+        ...this.#settings.forCall(subject, options),
         kind: checkKind(options.kind, subject) ?? this.#config.kind ?? 'once',
-        constraints: this.#constraints(options.affinity, ''),
+        constraints: this.#settings.constraints(options.affinity, ''),
       });
     } catch (error) {
       return Promise.reject(error);
@@ -109,11 +96,11 @@ export class ServiceBinding implements Binding {
     const context = this.#context;
     const subject = `acquire() of ${this.name}`;
     rejectUnknownKeys(options, acquireKeys, subject);
-    const constraints = this.#constraints(options.affinity, '');
+    const constraints = this.#settings.constraints(options.affinity, '');
     return acquireEndpoint(
       context,
       await reserveEndpoint(context, context.picker, {
-        ...this.#callSettings(subject, options),
+        ...this.#settings.forCall(subject, options),
         constraints,
       }),
     );
@@ -126,8 +113,11 @@ export class ServiceBinding implements Binding {
   async #gather(options: RequestOptions): Promise<EndpointResult[]> {
     try {
       checkRequest(options, this.name);
-      this.#kind(options);
-      const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
+      this.#settings.kind(options);
+      const settings = {
+        ...this.#settings.forCall(this.#subject, options),
+        constraints: this.#settings.noConstraints,
+      };
       for (const key of uselessGatherKeys)
         if (options[key] !== undefined)
           throw configError(
@@ -155,9 +145,9 @@ export class ServiceBinding implements Binding {
           .matching.find((candidate) => candidate.endpoint.id === endpoint.id)
           ?.channel.connect(signal),
       {
-        ...this.#callSettings(subject, options),
+        ...this.#settings.forCall(subject, options),
         kind: 'safe',
-        constraints: this.#noConstraints,
+        constraints: this.#settings.noConstraints,
         connectOnly: true,
       },
     );
@@ -175,7 +165,7 @@ export class ServiceBinding implements Binding {
   requestAfterLookup(elapsedMs: number, options: RequestOptions): Promise<ClerkResponse> {
     try {
       const context = this.#context;
-      const deadline = this.#deadline(this.#subject, options);
+      const deadline = this.#settings.deadline(this.#subject, options);
       return this.#request(
         context.picker,
         options,
@@ -197,8 +187,9 @@ export class ServiceBinding implements Binding {
     tlsOnly: boolean,
   ): void {
     try {
-      const affinity = this.#affinityKey(options.affinity, options.path);
-      const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
+      const affinity = this.#settings.affinityKey(options.affinity, options.path);
+      const constraints =
+        tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#settings.noConstraints;
       // The call runs in the async context of the caller. The handlers of `fetch` do not carry this context.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
@@ -206,9 +197,9 @@ export class ServiceBinding implements Binding {
         this.#context.picker,
         new RequestCopy(options),
         handler,
-        this.#kind(options),
+        this.#settings.kind(options),
         constraints,
-        this.#deadline(this.#subject, options),
+        this.#settings.deadline(this.#subject, options),
         scope,
       ).start();
     } catch (error) {
@@ -254,83 +245,19 @@ export class ServiceBinding implements Binding {
 
   #prepare(picker: EndpointPicker, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
     checkRequest(options, this.name);
-    const deadline = givenDeadline ?? this.#deadline(this.#subject, options);
+    const deadline = givenDeadline ?? this.#settings.deadline(this.#subject, options);
     const constraints =
       this.#config.affinity === undefined && options.affinity === undefined
-        ? this.#noConstraints
-        : this.#constraints(options.affinity, options.path);
-    return new PreparedRequest(options, this.#context, picker, this.#kind(options), constraints, deadline);
-  }
-
-  #kind(options: {
-    readonly method?: string | undefined;
-    readonly kind?: unknown;
-    readonly idempotent?: unknown;
-  }): CallKind {
-    const { kind } = options;
-    if (kind !== undefined) return checkKind(kind, this.#subject) as CallKind;
-    if (options.idempotent === true) return 'idempotent';
-    return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
-  }
-
-  #constraints(affinity: string | undefined, path: string): PickConstraints {
-    const key = this.#affinityKey(affinity, path);
-    return key === undefined ? this.#noConstraints : { affinity: key, tlsOnly: false };
-  }
-
-  #affinityKey(given: unknown, path: string): string | undefined {
-    if (given !== undefined && typeof given !== 'string')
-      throw new ClerkError(
-        'CONFIG_INVALID',
-        `affinity of a call to ${this.name} must be a string; got ${describeValue(given)}`,
-      );
-    if (given !== undefined) return given;
-    const { affinity } = this.#config;
-    if (typeof affinity !== 'function') return affinity;
-    try {
-      const key: unknown = affinity(path);
-      if (key !== undefined && typeof key !== 'string')
-        throw new TypeError(
-          `the function must return a string or undefined; got ${key instanceof Promise ? 'a promise' : describeValue(key)}`,
-        );
-      return key;
-    } catch (error) {
-      throw new ClerkError(
-        'CONFIG_INVALID',
-        `The affinity function of ${this.name} failed: ${errorMessage(error)}`,
-        { cause: error },
-      );
-    }
-  }
-
-  #callSettings(
-    subject: string,
-    options: CallOptions,
-  ): { kind: CallKind; deadline: CallDeadline; signal: AbortSignal | undefined } {
-    return {
-      kind: 'once',
-      deadline: this.#deadline(subject, options),
-      signal: checkSignal(options.signal, subject),
-    };
-  }
-
-  /**
-   * Returns the deadline of a call, at most the time left for the inbound request that the program is serving.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left
-   */
-  #deadline(
-    subject: string,
-    { timeoutMs, attemptTimeoutMs, retries }: Pick<CallOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'retries'>,
-  ): CallDeadline {
-    let own = this.#defaultDeadline;
-    if (timeoutMs !== undefined)
-      own = { ...own, timeoutMs: checkTimeout(timeoutMs, subject), isExplicit: true };
-    if (attemptTimeoutMs !== undefined || retries !== undefined)
-      own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
-    const inbound = currentInbound();
-    return inbound === undefined ? own : capToInbound(own, inbound, this.#context.clock.now(), this.name);
+        ? this.#settings.noConstraints
+        : this.#settings.constraints(options.affinity, options.path);
+    return new PreparedRequest(
+      options,
+      this.#context,
+      picker,
+      this.#settings.kind(options),
+      constraints,
+      deadline,
+    );
   }
 
   /** Releases the body of a request that will not be sent, and returns the error of the request. */

@@ -1,0 +1,116 @@
+import type { Clock } from '../core/clock.js';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError, errorMessage } from '../core/errors.js';
+import { kindOfMethod, type CallKind } from '../core/idempotency.js';
+import { currentInbound } from '../core/inbound-request.js';
+import { checkSignal } from '../client/option-checks.js';
+import { capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
+import type { PickConstraints } from '../invoke/endpoint-picker.js';
+import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
+import type { CallOptions } from './request-options.js';
+
+/**
+ * The settings of each call of a binding: kind, deadline and constraints. An option of the call takes precedence over
+ * the option of the binding.
+ */
+export class CallSettings {
+  /** Constraints of a call without an affinity key of its own. */
+  readonly noConstraints: PickConstraints;
+  readonly #clock: Clock;
+  readonly #config: BindConfig;
+  readonly #defaultDeadline: CallDeadline;
+  readonly #subject: string;
+
+  constructor(clock: Clock, config: BindConfig) {
+    this.#clock = clock;
+    this.#config = config;
+    this.#subject = `Request to ${config.name}`;
+    this.#defaultDeadline = Object.freeze({
+      timeoutMs: config.timeoutMs,
+      isExplicit: config.hasOwnTimeout,
+      elapsedMs: 0,
+      inboundLeftMs: Infinity,
+      allowsRetries: true,
+      overrides: undefined,
+    });
+    this.noConstraints = Object.freeze({
+      affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
+      tlsOnly: false,
+    });
+  }
+
+  /** Returns the kind of a request. Without an option, the binding or the method decides. */
+  kind(options: {
+    readonly method?: string | undefined;
+    readonly kind?: unknown;
+    readonly idempotent?: unknown;
+  }): CallKind {
+    const { kind } = options;
+    if (kind !== undefined) return checkKind(kind, this.#subject) as CallKind;
+    if (options.idempotent === true) return 'idempotent';
+    return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
+  }
+
+  /** Returns which endpoints may get a call, from the affinity key of the call or of the binding. */
+  constraints(affinity: string | undefined, path: string): PickConstraints {
+    const key = this.affinityKey(affinity, path);
+    return key === undefined ? this.noConstraints : { affinity: key, tlsOnly: false };
+  }
+
+  /** Returns the affinity key of a call: the given key, else the key of the binding for `path`. */
+  affinityKey(given: unknown, path: string): string | undefined {
+    if (given !== undefined && typeof given !== 'string')
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `affinity of a call to ${this.#config.name} must be a string; got ${describeValue(given)}`,
+      );
+    if (given !== undefined) return given;
+    const { affinity } = this.#config;
+    if (typeof affinity !== 'function') return affinity;
+    try {
+      const key: unknown = affinity(path);
+      if (key !== undefined && typeof key !== 'string')
+        throw new TypeError(
+          `the function must return a string or undefined; got ${key instanceof Promise ? 'a promise' : describeValue(key)}`,
+        );
+      return key;
+    } catch (error) {
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The affinity function of ${this.#config.name} failed: ${errorMessage(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Returns the settings of a call that is not an HTTP request. */
+  forCall(
+    subject: string,
+    options: CallOptions,
+  ): { kind: CallKind; deadline: CallDeadline; signal: AbortSignal | undefined } {
+    return {
+      kind: 'once',
+      deadline: this.deadline(subject, options),
+      signal: checkSignal(options.signal, subject),
+    };
+  }
+
+  /**
+   * Returns the deadline of a call, at most the time left for the inbound request that the program is serving.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left
+   */
+  deadline(
+    subject: string,
+    { timeoutMs, attemptTimeoutMs, retries }: Pick<CallOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'retries'>,
+  ): CallDeadline {
+    let own = this.#defaultDeadline;
+    if (timeoutMs !== undefined)
+      own = { ...own, timeoutMs: checkTimeout(timeoutMs, subject), isExplicit: true };
+    if (attemptTimeoutMs !== undefined || retries !== undefined)
+      own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
+    const inbound = currentInbound();
+    return inbound === undefined ? own : capToInbound(own, inbound, this.#clock.now(), this.#config.name);
+  }
+}
