@@ -83,10 +83,10 @@ function exclusionReason(
       isProbed && !member.isEjectedForFailures
         ? 'probed until the endpoint responds'
         : 'used again after a time, without a probe';
-    return `ejected, since ${inWords(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
+    return `ejected, since ${describeReason(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
   }
   if (member.isSuspect)
-    return `suspect, since ${inWords(member.suspectReason, 0)}; used only as a last resort until the endpoint responds`;
+    return `suspect, since ${describeReason(member.suspectReason, 0)}; used only as a last resort until the endpoint responds`;
   const { state } = member.endpoint;
   const note =
     state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect according to the registry' : state;
@@ -96,9 +96,9 @@ function exclusionReason(
 /**
  * Describes why an endpoint is ejected or suspect.
  *
- * @param failures - number of failed attempts since the last response that was no failure
+ * @param failures - number of failed attempts in a row
  */
-function inWords(reason: string, failures: number): string {
+function describeReason(reason: string, failures: number): string {
   switch (reason) {
     case 'refused':
       return 'the endpoint refused a connection';

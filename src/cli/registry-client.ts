@@ -1,16 +1,13 @@
 import type * as z from 'zod/mini';
 import type { Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { paths } from '../protocol/paths.js';
 import { exportResponse, importResponse } from '../protocol/response-schemas.js';
 import { describeIssue } from '../protocol/schema-issues.js';
 import type { RegistryConnection, RegistryRequest, RegistryResponse } from '../registry-client/connection.js';
 import { FailoverClient } from '../registry-client/failover-client.js';
 import { expectBody } from '../registry-client/json-response.js';
-
-/** Maximum size of an export, in bytes. */
-const maxExportBytes = 64 * 1024 * 1024;
 
 /** A zod schema with its method `safeParse`. */
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
@@ -54,9 +51,34 @@ export class RegistryClient {
     );
   }
 
-  /** Returns the lines of an export. */
-  export(): Promise<readonly object[]> {
-    return this.get(paths.export, exportResponse, undefined, maxExportBytes);
+  /**
+   * Passes the lines of an export on to `print` as they arrive. The timeout limits the time from one line to the next.
+   *
+   * @throws {@link ClerkError} whose message states the number of printed lines if the export is incomplete
+   */
+  async export(print: (lines: readonly object[]) => Promise<void>): Promise<void> {
+    let count = 0;
+    const timeout = this.#startTimeout();
+    const onLines = async (lines: readonly unknown[]): Promise<void> => {
+      const valid = parsed(paths.export, exportResponse, lines, 'the registry');
+      count += valid.length;
+      // While the output accepts no lines, no time counts, and the output keeps the process alive.
+      timeout.stop();
+      await print(valid);
+      timeout.restart();
+    };
+    const request: RegistryRequest = { path: paths.export, headersTimeoutMs: this.#timeoutMs, onLines };
+    const parse = (response: RegistryResponse, connection: RegistryConnection): void => {
+      const body = expectBody(response, connection, paths.export);
+      if (body !== undefined) parsed(paths.export, exportResponse, body, connection.url);
+    };
+    try {
+      await this.#client.requestLines(request, { signal: timeout.signal, hasLines: () => count > 0, parse });
+    } catch (error) {
+      throw count === 0 ? error : incompleteError(error, count);
+    } finally {
+      timeout.stop();
+    }
   }
 
   /** @param lines - lines of JSON in the format of an export */
@@ -69,9 +91,18 @@ export class RegistryClient {
   }
 
   async #withTimeout<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = this.#startTimeout();
+    try {
+      return await send(timeout.signal);
+    } finally {
+      timeout.stop();
+    }
+  }
+
+  /** Starts a timeout after which the signal aborts. The connections do not keep the process alive, but the timeout does. */
+  #startTimeout(): { readonly signal: AbortSignal; stop(): void; restart(): void } {
     const controller = new AbortController();
-    // The connections do not keep the process alive, but this timer does.
-    const timer = this.#clock.setTimer(() => {
+    const onTimeout = (): void => {
       const urls = this.#client.connections.map(({ url }) => url).join(', ');
       controller.abort(
         new ClerkError(
@@ -79,12 +110,15 @@ export class RegistryClient {
           `The registry at ${urls} did not respond within ${String(this.#timeoutMs)} ms`,
         ),
       );
-    }, this.#timeoutMs);
-    try {
-      return await send(controller.signal);
-    } finally {
-      timer.cancel();
-    }
+    };
+    let timer = this.#clock.setTimer(onTimeout, this.#timeoutMs);
+    return {
+      signal: controller.signal,
+      stop: () => timer.cancel(),
+      restart: () => {
+        timer = this.#clock.setTimer(onTimeout, this.#timeoutMs);
+      },
+    };
   }
 }
 
@@ -92,12 +126,23 @@ function parser<T>(
   path: string,
   schema: ResponseSchema<T>,
 ): (response: RegistryResponse, connection: RegistryConnection) => T {
-  return (response, connection) => {
-    const result = schema.safeParse(expectBody(response, connection, path));
-    if (result.success) return result.data;
-    throw new ClerkError(
-      'REGISTRY_INVALID',
-      `The response to ${path} at ${connection.url} is invalid: ${describeIssue(result.error.issues[0])}; check that the URL belongs to a registry of the same version as this command`,
-    );
-  };
+  return (response, connection) =>
+    parsed(path, schema, expectBody(response, connection, path), connection.url);
+}
+
+function parsed<T>(path: string, schema: ResponseSchema<T>, body: unknown, url: string): T {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new ClerkError(
+    'REGISTRY_INVALID',
+    `The response to ${path} at ${url} is invalid: ${describeIssue(result.error.issues[0])}; check that the URL belongs to a registry of the same version as this command`,
+  );
+}
+
+function incompleteError(error: unknown, count: number): ClerkError {
+  return new ClerkError(
+    isClerkError(error) ? error.code : 'REGISTRY_UNREACHABLE',
+    `The export ended early, after ${count} ${count === 1 ? 'line' : 'lines'}: ${errorMessage(error)}. The output is incomplete; discard the output and repeat the command`,
+    { cause: error },
+  );
 }

@@ -10,10 +10,25 @@ export function attemptTimeoutOption(text: string): number | AttemptTimeoutOptio
   const [min, max] = [text.slice(0, at), text.slice(at + 2)];
   if (min === '' && max === '')
     throw new InvalidArgumentError('The value must be a time such as 200, or bounds such as 50..500.');
-  return {
-    ...(min !== '' && { min: millisecondsOption(min) }),
-    ...(max !== '' && { max: millisecondsOption(max) }),
+  const bounds = {
+    ...(min !== '' && { min: partOf('the lower bound', min, millisecondsOption) }),
+    ...(max !== '' && { max: partOf('the upper bound', max, millisecondsOption) }),
   };
+  if (bounds.min !== undefined && bounds.max !== undefined && bounds.min > bounds.max)
+    throw new InvalidArgumentError(
+      `The lower bound must be at most the upper bound; got ${text}, use ${max}..${min}.`,
+    );
+  return bounds;
+}
+
+/** Parses a part of a value. An error names the part. */
+function partOf<T>(part: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(`In ${part} '${text}': ${error.message}`);
+  }
 }
 
 /** Parses `off`, `default`, or settings such as `max=2,statuses=502/503,ratio=0.2,per-second=5`. */
@@ -24,9 +39,11 @@ export function retriesOption(text: string): RetryOptions | false | 'default' {
   for (const part of text.split(',')) {
     const [, key = '', value = ''] = /^([a-z-]+)=(.+)$/.exec(part) ?? [];
     const parse = Object.hasOwn(settingParsers, key) ? settingParsers[key] : undefined;
-    if (parse === undefined || settings.has(key))
+    if (settings.has(key))
+      throw new InvalidArgumentError(`The setting ${key} is given twice; remove one of the two.`);
+    if (parse === undefined)
       throw new InvalidArgumentError(
-        `The value must be off, default, or a list of ${Object.keys(settingParsers).join(', ')} such as max=2,ratio=0.2.`,
+        `The value must be off, default, or a list of ${Object.keys(settingParsers).join(', ')} such as max=2,ratio=0.2; got '${part}'.`,
       );
     settings.set(key, parse(value));
   }
@@ -36,11 +53,39 @@ export function retriesOption(text: string): RetryOptions | false | 'default' {
 }
 
 const settingParsers: Readonly<Record<string, (text: string) => unknown>> = {
-  max: integerOption,
-  statuses: (text) => text.split('/').map(integerOption),
-  ratio: decimalOption,
-  'per-second': decimalOption,
+  max: (text) => inRange('max', text, integerOption, 'an integer from 0 to 100', 0, 100),
+  statuses: (text) =>
+    text
+      .split('/')
+      .map((one) =>
+        inRange('statuses', one, integerOption, 'integers from 400 to 599, separated by /', 400, 599),
+      ),
+  ratio: (text) => inRange('ratio', text, decimalOption, 'a number from 0 to 1', 0, 1),
+  'per-second': (text) => inRange('per-second', text, decimalOption, 'a number from 0 to 10000', 0, 10_000),
 };
+
+/**
+ * Parses one setting and checks its range.
+ *
+ * @param valid - describes the valid values, for the error message
+ */
+function inRange(
+  setting: string,
+  text: string,
+  parse: (text: string) => number,
+  valid: string,
+  min: number,
+  max: number,
+): number {
+  let value = NaN;
+  try {
+    value = parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+  }
+  if (value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`The setting ${setting} must be ${valid}; got '${text}'.`);
+}
 
 /** Formats an attempt timeout: `200 ms`, `50 ms to 500 ms`, `at least 50 ms`. */
 export function formatAttemptTimeout(value: number | AttemptTimeoutOptions): string {

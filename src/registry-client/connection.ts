@@ -19,6 +19,11 @@ export interface RegistryRequest {
   /** Maximum size of the response body, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
   /**
+   * Receives the parsed lines of a successful response of JSON lines as they arrive. The body of that response is then
+   * undefined, and has no maximum size. No further lines are read until the promise has resolved.
+   */
+  readonly onLines?: (lines: readonly unknown[]) => Promise<void>;
+  /**
    * Whether the request changes the registry. If no response arrives after such a request was sent, the error has
    * `execution: 'unknown'`. This also applies when the request is aborted after it was sent. Default false.
    */

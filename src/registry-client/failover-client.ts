@@ -84,6 +84,35 @@ export class FailoverClient {
     throw combineErrors(errors);
   }
 
+  /**
+   * Sends a request with `onLines` to one server after the other, until a server sends lines.
+   *
+   * @param hasLines - whether `onLines` of the request has received lines; no further server is tried then
+   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
+   * sent a valid response
+   */
+  async requestLines(
+    request: RegistryRequest,
+    {
+      signal,
+      hasLines,
+      parse,
+    }: Pick<FailoverOptions<void>, 'signal' | 'parse'> & { readonly hasLines: () => boolean },
+  ): Promise<void> {
+    const errors: unknown[] = [];
+    for (const connection of this.connections) {
+      try {
+        parse(await connection.request(request, signal), connection);
+        this.prefer(connection);
+        return;
+      } catch (error) {
+        if (signal.aborted || hasLines() || !isUnavailable(error)) throw error;
+        errors.push(error);
+      }
+    }
+    throw combineErrors(errors);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }

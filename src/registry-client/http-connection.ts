@@ -6,6 +6,7 @@ import type { TlsOptions, RequestHandler } from '../core/transport.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
 import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
+import { LineReader } from './line-reader.js';
 import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from './unref-connector.js';
 
 export interface HttpConnectionOptions {
@@ -117,6 +118,9 @@ class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
   #head: ResponseHead | undefined;
+  /** Set when the body is delivered line by line. */
+  #lines: LineReader | undefined;
+  #resume: (() => void) | undefined;
   #abort: ((reason?: Error) => void) | undefined;
   #timer: Timer | undefined;
   #isSettled = false;
@@ -150,14 +154,15 @@ class RegistryRequestHandler implements RequestHandler {
     this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
   }
 
-  onHeaders(status: number, headers: Buffer[]): boolean {
+  onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (this.#isSettled || status < 200) return true;
+    this.#resume = resume;
     try {
       this.#head = readResponseHead(status, headers, this.#subject);
-      this.#startTimeout(
-        Math.max(bodyTimeoutMs, this.request.headersTimeoutMs ?? 0),
-        'no complete response body',
-      );
+      if (this.request.onLines && status === 200 && isLines(this.#head)) {
+        this.#lines = new LineReader(this.#subject);
+        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
+      } else this.#startTimeout(this.#bodyTimeoutMs, 'no complete response body');
     } catch (error) {
       this.#fail(error);
     }
@@ -167,7 +172,8 @@ class RegistryRequestHandler implements RequestHandler {
   onData(chunk: Buffer): boolean {
     if (this.#isSettled) return true;
     try {
-      this.#body.append(chunk);
+      if (this.#lines === undefined) this.#body.append(chunk);
+      else return this.#deliver(this.#lines.append(chunk), () => this.#resume?.());
     } catch (error) {
       this.#fail(error);
     }
@@ -176,9 +182,45 @@ class RegistryRequestHandler implements RequestHandler {
 
   onComplete(): void {
     if (this.#isSettled) return;
+    try {
+      if (this.#lines === undefined || this.#deliver(this.#lines.end(), () => this.#succeed()))
+        this.#succeed();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #succeed(): void {
+    if (this.#isSettled) return;
     this.#finish();
     const { status, revision, incarnation, contentType } = this.#head as ResponseHead;
-    this.resolve({ status, revision, incarnation, body: this.#body.parse(contentType) });
+    const body = this.#lines === undefined ? this.#body.parse(contentType) : undefined;
+    this.resolve({ status, revision, incarnation, body });
+  }
+
+  /**
+   * Passes lines on to the program. Returns true if there are no lines; otherwise `onDelivered` is called when the
+   * program has taken the lines. Meanwhile, no timeout runs.
+   */
+  #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
+    this.#timer?.cancel();
+    if (lines.length === 0) {
+      this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
+      return true;
+    }
+    (this.request.onLines as NonNullable<RegistryRequest['onLines']>)(lines).then(
+      () => {
+        if (this.#isSettled) return;
+        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
+        onDelivered();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+    return false;
+  }
+
+  get #bodyTimeoutMs(): number {
+    return Math.max(bodyTimeoutMs, this.request.headersTimeoutMs ?? 0);
   }
 
   onError(error: Error): void {
@@ -216,6 +258,10 @@ class RegistryRequestHandler implements RequestHandler {
     this.#timer?.cancel();
     this.signal.removeEventListener('abort', this.#onAbort);
   }
+}
+
+function isLines({ contentType }: ResponseHead): boolean {
+  return contentType.startsWith('application/x-ndjson');
 }
 
 function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.DispatchOptions {

@@ -108,15 +108,27 @@ test('retry settings of a service are stored, shown, exported and removed', asyn
 });
 
 test.each([
-  ['--attempt-timeout 500..50', 'attemptTimeoutMs.min must be at most attemptTimeoutMs.max'],
-  ['--retries max=101', 'retries.max must be an integer from 0 to 100; got 101'],
-  ['--retries statuses=200', 'retries.statuses must contain only integers from 400 to 599; got 200'],
-  ['--retries ratio=1.1', 'retries.budget.ratio must be a number from 0 to 1; got 1.1'],
-  ['--retries per-second=10001', 'retries.budget.minPerSecond must be a number from 0 to 10000; got 10001'],
-])('define %s is rejected with the reason', async (options, reason) => {
-  const { code, err } = await runCli(['define', '/a', ...options.split(' ')], { registry });
+  ['--attempt-timeout 500..50', 'The lower bound must be at most the upper bound; got 500..50, use 50..500.'],
+  ['--attempt-timeout 5s..9', "In the lower bound '5s': The value must be an integer such as 5000."],
+  ['--retries max=101', "The setting max must be an integer from 0 to 100; got '101'."],
+  ['--retries max=x', "The setting max must be an integer from 0 to 100; got 'x'."],
+  ['--retries max=1,max=2', 'The setting max is given twice; remove one of the two.'],
+  [
+    '--retries statuses=200',
+    "The setting statuses must be integers from 400 to 599, separated by /; got '200'.",
+  ],
+  ['--retries ratio=1.1', "The setting ratio must be a number from 0 to 1; got '1.1'."],
+  ['--retries per-second=10001', "The setting per-second must be a number from 0 to 10000; got '10001'."],
+  [
+    '--retries maximum=1',
+    "The value must be off, default, or a list of max, statuses, ratio, per-second such as max=2,ratio=0.2; got 'maximum=1'.",
+  ],
+])('define %s is rejected with the option, the part and the valid values', async (options, reason) => {
+  const [flag = '', value = ''] = options.split(' ');
+  const { code, err } = await runCli(['define', '/a', flag, value], { registry });
   expect(code).toBe(2);
-  expect(err.toLowerCase()).toContain(reason.toLowerCase());
+  expect(err).toMatch(new RegExp(`^clerk: option '${flag} <[a-z]+>' argument '${value}' is invalid. `));
+  expect(err).toContain(`is invalid. ${reason}\n`);
 });
 
 test('a guaranteed setting is kept, unless the change is scheduled or forced', async () => {

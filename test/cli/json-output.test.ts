@@ -369,7 +369,21 @@ test('export prints the lines of the registry, import sends them', async () => {
   );
 });
 
-test('an interrupted export is an error, not a shorter list', async () => {
+test('an export is printed while it arrives', async () => {
+  let finish: () => void = () => undefined;
+  const { url } = await startFakeRegistry({
+    export: (_, response) => {
+      response.setHeader('content-type', 'application/x-ndjson');
+      response.write('{"kind":"service","name":"/a"}\n{"kind":');
+      finish = () => response.end('"service","name":"/b"}');
+    },
+  });
+  const { code, out, err } = await runCli(['export'], { registry: url, onOut: () => finish() });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toBe('{"kind":"service","name":"/a"}\n{"kind":"service","name":"/b"}\n');
+});
+
+test('an export that ends early fails, and says that the output is incomplete', async () => {
   const { url } = await startFakeRegistry({
     export: (_, response) => {
       response.setHeader('content-type', 'application/x-ndjson');
@@ -380,8 +394,10 @@ test('an interrupted export is an error, not a shorter list', async () => {
   const { code, err, out } = await runCli(['export'], { registry: url });
   expect(code).toBe(4);
   expect({ err, out }).toEqual({
-    err: expect.stringMatching(/^clerk: The registry at .* is unreachable: /),
-    out: '',
+    err: expect.stringMatching(
+      /^clerk: The export ended early, after 1 line: The registry at .* The output is incomplete; discard the output and repeat the command\n/,
+    ),
+    out: '{"kind":"service","name":"/a"}\n',
   });
 });
 

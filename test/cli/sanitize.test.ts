@@ -109,10 +109,11 @@ test('an invalid command line is sanitized in the error', async () => {
   expect(unsafeCharactersIn(err)).toBeNull();
 });
 
-test('the sizes of a response and of an export are limited', async () => {
+test('the sizes of a response and of a line of an export are limited', async () => {
   const flood = async (path: 'list' | 'export', argv: string[]) => {
     const registry = await fakeRegistry({
       [path]: (_: unknown, response: ServerResponse) => {
+        if (path === 'export') response.setHeader('content-type', 'application/x-ndjson');
         const more = (): void => {
           while (!response.destroyed && response.write('x'.repeat(65_536)));
         };
@@ -128,5 +129,5 @@ test('the sizes of a response and of an export are limited', async () => {
   expect(list.err).toContain('received a response body of more than 4194304 bytes');
   const lines = await flood('export', ['export']);
   expect(lines).toMatchObject({ code: 4, out: '' });
-  expect(lines.err).toContain('received a response body of more than 67108864 bytes');
+  expect(lines.err).toContain('received a line of more than 4194304 bytes');
 });

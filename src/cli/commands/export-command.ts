@@ -5,7 +5,7 @@ export const addExportCommand = defineCommand({
   usage: 'export',
   summary: 'print all definitions as lines of JSON',
   description:
-    'Print services, links and directories as one JSON value per line. Endpoints are not exported, because endpoints register themselves.',
+    'Print services, links and directories as one JSON value per line. Endpoints are not exported, because endpoints register themselves. If the export ends early, the exit code is not 0, and the output is incomplete.',
   timeoutMs: 60_000,
   examples: [
     ['clerk export > names.ndjson', 'into a file'],
@@ -15,5 +15,7 @@ export const addExportCommand = defineCommand({
 });
 
 async function exportAll({ client, stdout }: CommandContext): Promise<void> {
-  for (const line of await client.export()) await stdout.json(line);
+  await client.export(async (lines) => {
+    for (const line of lines) await stdout.json(line);
+  });
 }
