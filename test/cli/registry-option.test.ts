@@ -49,7 +49,7 @@ test('a change that may have been made is not sent again', async () => {
   const change = await runCli(['define', '/a'], { registry: list });
   expect(change).toMatchObject({ code: 4, out: '' });
   expect(change.err).toContain(
-    'The registry may have made the change; check whether the change was made before you repeat the change',
+    'The registry may have made the change; check the entry in the registry before you repeat the request',
   );
   expect(second.requests).toEqual([]);
   // Lookups are sent again.
