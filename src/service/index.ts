@@ -5,13 +5,13 @@ import { retryLoop } from '../invoke/p-retry-loop.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
 import { hostAddresses } from '../runtime/host-addresses.js';
-import { privateFolder } from '../runtime/private-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
+import { openDataFolder } from '../runtime/system-data-folder.js';
 import { httpConnection } from '../registry-client/http-connection.js';
 import { undici } from '../transport/load-undici.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertiser } from './advertiser.js';
-import { LeveldbIdempotencyStore } from './at-most-once/store/leveldb-idempotency-store.js';
+import { DiskIdempotencyStore } from './at-most-once/store/disk-idempotency-store.js';
 import {
   wrapHandler,
   type FetchHandler,
@@ -143,18 +143,19 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 /**
  * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request is
  * synced to disk before the request runs. The response is synced to disk soon after the response was sent. Requires the
- * package `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the
- * service is advertised or at the first request.
+ * package `classic-level`, which locks the folder. Only one user and one process at a time may use the folder. The
+ * folder is opened when the service is advertised or at the first request.
  *
  * The service must be advertised with an `id` that stays the same after a restart; with another `id`, retries are
- * rejected as `elsewhere`. Opening the folder reads all records, at about 300,000 records per second, and detects
- * damaged or missing records. After a failed write, no request with a key runs until the process restarts.
+ * rejected as `elsewhere`. Opening the folder reads all records and responses, and rejects a folder with a damaged or
+ * missing file. `clerk salvage` then writes a folder that refuses the requests whose records may be lost. After a failed
+ * write, no request with a key runs until the process restarts. Each record needs about 130 bytes of memory.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
  */
 export function diskCalls(folder: string): IdempotencyStore {
-  return new LeveldbIdempotencyStore(resolve(folder), {
-    load: () => import('classic-level'),
-    prepareFolder: privateFolder,
+  return new DiskIdempotencyStore(resolve(folder), {
+    openFolder: openDataFolder,
+    randomHex: (bytes) => systemHashing.randomHex(bytes),
   });
 }

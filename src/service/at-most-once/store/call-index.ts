@@ -1,0 +1,91 @@
+import type { BatchPosition } from '../../../core/journal/journal.js';
+import { createdAtOf, type CallEntry } from './call-entries.js';
+
+/** `open`: begun or interrupted. `done`: the record does not change any more. */
+export type CallState = 'open' | 'done';
+
+const periodMs = 60_000;
+/** Factor of the file number in a stored position. A file is shorter than this. */
+const fileFactor = 2 ** 32;
+
+/**
+ * Where the latest entry of each call is stored. Needs about 130 bytes of memory per call. Calls are grouped by the
+ * minute of their creation, so that expired calls are found without a look at the others.
+ */
+export class CallIndex {
+  /** Positions by minute and id; the position of a call that is done is negative. */
+  readonly #minutes = new Map<number, Map<string, number>>();
+  /** Creation time of the latest call in each file, by file number. */
+  readonly #newest = new Map<number, number>();
+  #expiredBefore = 0;
+
+  /** Calls created before this time, in ms since 1970, have expired. Stored in the journal. */
+  get expiredBefore(): number {
+    return this.#expiredBefore;
+  }
+
+  stateOf(id: string): CallState | undefined {
+    const position = this.#minutes.get(minuteOf(id))?.get(id);
+    if (position === undefined) return undefined;
+    return position < 0 ? 'done' : 'open';
+  }
+
+  positionOf(id: string): BatchPosition | undefined {
+    const stored = this.#minutes.get(minuteOf(id))?.get(id);
+    if (stored === undefined) return undefined;
+    const position = Math.abs(stored);
+    return { number: Math.floor(position / fileFactor), offset: position % fileFactor };
+  }
+
+  apply(entry: CallEntry, { number, offset }: BatchPosition): void {
+    if (entry.kind === 'expire') {
+      this.#expiredBefore = Math.max(this.#expiredBefore, entry.before);
+      return;
+    }
+    const { id, kind } = entry;
+    this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, createdAtOf(id)));
+    const minute = minuteOf(id);
+    if (kind === 'withdraw') {
+      this.#minutes.get(minute)?.delete(id);
+      return;
+    }
+    const calls = this.#minutes.get(minute) ?? new Map<string, number>();
+    this.#minutes.set(minute, calls);
+    const position = number * fileFactor + offset;
+    calls.set(id, kind === 'done' ? -position : position);
+  }
+
+  /**
+   * Returns the time before which calls have expired, when all calls created before `createdBefore` are removed.
+   * Returns undefined when there is no such call.
+   */
+  expiryFor(createdBefore: number): number | undefined {
+    let newest: number | undefined;
+    for (const [, id] of this.#createdBefore(createdBefore)) newest = Math.max(newest ?? 0, createdAtOf(id));
+    return newest === undefined ? undefined : newest + 1;
+  }
+
+  removeExpired(): void {
+    for (const [calls, id] of this.#createdBefore(this.#expiredBefore)) calls.delete(id);
+    for (const [minute, calls] of this.#minutes) if (calls.size === 0) this.#minutes.delete(minute);
+  }
+
+  /** Returns the first file, from `base` on, that contains a call which has not expired; at most `last`. */
+  firstNeededFile(base: number, last: number): number {
+    let number = base;
+    while (number < last && (this.#newest.get(number) ?? 0) < this.#expiredBefore)
+      this.#newest.delete(number++);
+    return number;
+  }
+
+  *#createdBefore(time: number): IterableIterator<[Map<string, number>, string]> {
+    for (const [minute, calls] of this.#minutes) {
+      if (minute * periodMs >= time) continue;
+      for (const id of calls.keys()) if (createdAtOf(id) < time) yield [calls, id];
+    }
+  }
+}
+
+function minuteOf(id: string): number {
+  return Math.floor(createdAtOf(id) / periodMs);
+}

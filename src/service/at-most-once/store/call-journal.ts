@@ -1,0 +1,162 @@
+import type { DataFolder, OpenDataFolder } from '../../../core/data-folder.js';
+import { quote } from '../../../core/describe-value.js';
+import { ClerkError, errorMessage } from '../../../core/errors.js';
+import { JournalDamage } from '../../../core/journal/journal-reader.js';
+import { Journal } from '../../../core/journal/journal.js';
+import { decodeEntries, encodeEntries, type CallEntry, type EntryOfCall } from './call-entries.js';
+import { CallIndex, type CallState } from './call-index.js';
+import { GroupCommit } from './group-commit.js';
+
+export interface CallJournalOptions {
+  readonly openFolder: OpenDataFolder;
+  /** Returns the given number of random bytes as hexadecimal digits. */
+  readonly randomHex: (bytes: number) => string;
+  /** Length after which the next file begins, in bytes; below 4 GiB. Default 64 MiB. */
+  readonly maxFileBytes?: number;
+}
+
+/** A change that is planned on the state which the changes before it leave. */
+export interface CallChange {
+  /** Undefined for a change that concerns no single call. */
+  readonly id: string | undefined;
+  /** Returns the entry to store; undefined to store nothing. Must not throw. */
+  readonly plan: (state: CallState | undefined) => CallEntry | undefined;
+}
+
+/** Result of a {@link CallChange}. */
+export interface PlannedChange {
+  /** State of the call before the change. */
+  readonly before: CallState | undefined;
+  readonly isStored: boolean;
+}
+
+const defaultMaxFileBytes = 64 * 1024 * 1024;
+
+const readme = `This folder contains the calls that a service has run, as stored by diskCalls() of binding-clerk.
+Each file is needed, and no file may be edited. Without these records, calls could run twice.
+When the service refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
+`;
+
+/** The journal of `diskCalls`, with an index of all calls in memory. */
+export class CallJournal {
+  readonly index = new CallIndex();
+  readonly #folder: DataFolder;
+  readonly #maxFileBytes: number;
+  readonly #commit: GroupCommit<CallChange, PlannedChange>;
+  #journal!: Journal;
+
+  private constructor(path: string, folder: DataFolder, { maxFileBytes }: CallJournalOptions) {
+    this.#folder = folder;
+    this.#maxFileBytes = maxFileBytes ?? defaultMaxFileBytes;
+    this.#commit = new GroupCommit(path, (changes) => this.#write(changes));
+  }
+
+  /**
+   * Opens the folder and reads all records.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is damaged or cannot be opened
+   * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns the folder
+   */
+  static async open(path: string, options: CallJournalOptions): Promise<CallJournal> {
+    const subject = `Folder ${quote(path)} of diskCalls()`;
+    const folder = await options.openFolder(path, subject);
+    const opened = new CallJournal(path, folder, options);
+    const { index } = opened;
+    try {
+      const { journal } = await Journal.open(
+        folder,
+        { content: 'calls', randomHex: options.randomHex, readme },
+        {
+          onHeader: ({ carried }) =>
+            index.apply({ kind: 'expire', before: carried }, { number: 0, offset: 0 }),
+          onCheckpoint: () => undefined,
+          onBatch: ({ payload, offset }, number) => {
+            for (const entry of decodeEntries(payload)) index.apply(entry, { number, offset });
+          },
+        },
+      );
+      opened.#journal = journal;
+    } catch (error) {
+      await folder.close().catch(() => undefined);
+      throw openError(path, subject, error);
+    }
+    index.removeExpired();
+    return opened;
+  }
+
+  /** Makes a change durable. @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed */
+  submit(change: CallChange): Promise<PlannedChange> {
+    return this.#commit.submit(change);
+  }
+
+  /**
+   * Resolves to the latest entry of a call; undefined when there is none.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the entry is damaged
+   */
+  async read(id: string): Promise<EntryOfCall | undefined> {
+    for (;;) {
+      const position = this.index.positionOf(id);
+      if (position === undefined) return undefined;
+      const reading = await this.#journal.read(position).then(
+        (payload) => ({ payload }),
+        (error: unknown) => ({ error }),
+      );
+      const now = this.index.positionOf(id);
+      // A slow read is repeated when the call has changed or expired meanwhile.
+      if (now?.number !== position.number || now.offset !== position.offset) continue;
+      if ('error' in reading) throw reading.error;
+      const { payload } = reading;
+      let found: EntryOfCall | undefined;
+      if (payload !== undefined)
+        for (const entry of decodeEntries(payload))
+          if (entry.kind !== 'expire' && entry.id === id) found = entry;
+      if (found === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'A record of diskCalls() is damaged; check the disk');
+      return found;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#commit.whenIdle();
+    await this.#journal.close();
+    await this.#folder.close();
+  }
+
+  async #write(changes: readonly CallChange[]): Promise<readonly PlannedChange[]> {
+    const states = new Map<string, CallState | undefined>();
+    const entries: CallEntry[] = [];
+    const results = changes.map(({ id, plan }) => {
+      const before = id === undefined ? undefined : states.has(id) ? states.get(id) : this.index.stateOf(id);
+      const entry = plan(before);
+      if (entry === undefined) return { before, isStored: false };
+      entries.push(entry);
+      if (id !== undefined) states.set(id, stateAfter(entry));
+      return { before, isStored: true };
+    });
+    if (entries.length === 0) return results;
+    const journal = this.#journal;
+    const position = await journal.append(encodeEntries(entries));
+    for (const entry of entries) this.index.apply(entry, position);
+    this.index.removeExpired();
+    if (journal.end.offset >= this.#maxFileBytes) await journal.rotate(this.index.expiredBefore);
+    journal.setBase(this.index.firstNeededFile(journal.base, journal.end.number));
+    return results;
+  }
+}
+
+function stateAfter({ kind }: CallEntry): CallState | undefined {
+  if (kind === 'done') return 'done';
+  return kind === 'withdraw' ? undefined : 'open';
+}
+
+function openError(path: string, subject: string, error: unknown): ClerkError {
+  if (error instanceof ClerkError) return error;
+  return new ClerkError(
+    'CONFIG_INVALID',
+    error instanceof JournalDamage
+      ? `${subject} ${error.message}, so calls recorded there could run twice. No file was changed; ${error.advice ?? `clerk salvage ${path} --to NEW writes a folder that refuses the calls whose records may be lost`}`
+      : `${subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,136 @@
+import type {
+  CallRecord,
+  IdempotencyStore,
+  CallResult,
+  CallLookup,
+} from '../../../core/idempotency-store.js';
+import { ClerkError, isClerkError } from '../../../core/errors.js';
+import { createdAtOf, type EntryOfCall } from './call-entries.js';
+import { CallJournal, type CallJournalOptions } from './call-journal.js';
+
+/**
+ * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk soon
+ * after the response was sent. A call that an earlier process stored as running was interrupted.
+ */
+export class DiskIdempotencyStore implements IdempotencyStore {
+  readonly isDurable = true;
+  readonly #path: string;
+  readonly #options: CallJournalOptions;
+  #opening: Promise<CallJournal> | undefined;
+  /** Fingerprints of the calls that this process has begun and not ended. */
+  readonly #fingerprints = new Map<string, string>();
+  /** Calls created before this time, in ms since 1970, are rejected even before this limit is on disk. */
+  #rejectedBefore = 0;
+  #expiring: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(path: string, options: CallJournalOptions) {
+    this.#path = path;
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    await this.#open();
+  }
+
+  async begin({ id, createdAt, fingerprint, owner }: CallRecord): Promise<CallLookup> {
+    const calls = await this.#open();
+    for (;;) {
+      if (this.#hasExpired(createdAt, calls)) return { state: 'expired' };
+      const found = await calls.read(id);
+      if (found !== undefined) return toLookup(found);
+      const { before, isStored } = await calls.submit({
+        id,
+        // Meanwhile another request may have begun the call, or the call may have expired.
+        plan: (state) =>
+          state === undefined && !this.#hasExpired(createdAt, calls)
+            ? { kind: 'begin', id, fingerprint, owner }
+            : undefined,
+      });
+      if (before === undefined && isStored) {
+        this.#fingerprints.set(id, fingerprint);
+        return { state: 'new' };
+      }
+    }
+  }
+
+  async end(id: string, result: CallResult): Promise<void> {
+    const calls = await this.#open();
+    const fingerprint = this.#fingerprints.get(id) ?? (await fingerprintOf(calls, id));
+    if (fingerprint === undefined) return;
+    await calls.submit({
+      id,
+      plan: (state) => {
+        if (state !== 'open') return undefined;
+        return result.state === 'done'
+          ? { kind: 'done', id, fingerprint, response: result.response }
+          : { kind: 'interrupted', id, fingerprint };
+      },
+    });
+    this.#fingerprints.delete(id);
+  }
+
+  async withdraw(id: string): Promise<void> {
+    const calls = await this.#open();
+    await calls.submit({ id, plan: (state) => (state === undefined ? undefined : { kind: 'withdraw', id }) });
+    this.#fingerprints.delete(id);
+  }
+
+  expire(createdBefore: number): Promise<void> {
+    const expired = this.#expiring.then(() => this.#expire(createdBefore));
+    this.#expiring = expired.catch(() => undefined);
+    return expired;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const calls = await this.#opening?.catch(() => undefined);
+    await this.#expiring;
+    await calls?.close();
+  }
+
+  #open(): Promise<CallJournal> {
+    if (this.#isClosed)
+      return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
+    this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
+      // A folder that another process was using may be free later. A damaged folder stays damaged.
+      if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  #hasExpired(createdAt: number, { index }: CallJournal): boolean {
+    return createdAt < Math.max(this.#rejectedBefore, index.expiredBefore);
+  }
+
+  async #expire(createdBefore: number): Promise<void> {
+    const calls = await this.#open();
+    const before = calls.index.expiryFor(createdBefore);
+    if (before === undefined) return;
+    // The keys must be rejected before their records are removed, or a retry could run a removed call again.
+    this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
+    await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
+    for (const id of this.#fingerprints.keys())
+      if (createdAtOf(id) < this.#rejectedBefore) this.#fingerprints.delete(id);
+  }
+}
+
+async function fingerprintOf(calls: CallJournal, id: string): Promise<string | undefined> {
+  const entry = await calls.read(id);
+  return entry === undefined || entry.kind === 'withdraw' ? undefined : entry.fingerprint;
+}
+
+function toLookup(entry: EntryOfCall): CallLookup {
+  switch (entry.kind) {
+    case 'begin':
+      return { state: 'running', fingerprint: entry.fingerprint, owner: entry.owner };
+    case 'interrupted':
+      return { state: 'interrupted', fingerprint: entry.fingerprint };
+    case 'done':
+      return { state: 'done', fingerprint: entry.fingerprint, response: entry.response };
+    case 'withdraw':
+      return { state: 'expired' };
+  }
+}
