@@ -122,7 +122,7 @@ export interface BindOptions {
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
    * endpoint. The first attempt continues. A number above 0 fixes the time. An object sets bounds for the time, which
-   * is learned from the latencies of the route class. Default: the setting of the service config, otherwise as in
+   * is learned from the latencies of the route class. A time that is not below `timeoutMs` has no effect. Default: the setting of the service config, otherwise as in
    * {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
@@ -133,7 +133,8 @@ export interface BindOptions {
   readonly retries?: RetryOptions | false | undefined;
   /**
    * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
-   * show whether the endpoint responds. All bindings of one name use the value that was set last. Default: `OPTIONS /`.
+   * show whether the endpoint responds. All bindings of one name share
+   * this request: a `bind` with this option changes it for all of them. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false | undefined;
   /**

@@ -31,6 +31,7 @@ export type {
   TransportFactory,
   TransportOptions,
   Channel,
+  ConnectionLimit,
   ProbeRequest,
   RequestHandler,
   TransportRequest,
