@@ -1,20 +1,27 @@
 import type { ConnectionLimit } from '../core/transport.js';
 import type { AttemptRecord } from './attempt-log.js';
+import type { UploadProgress } from './upload-progress.js';
 
 /** An attempt in flight, as its call sees it. */
 export interface CallAttempt extends AttemptRecord {
   readonly startedAt: number;
   /**
    * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
-   * request was sent or an informational response (1xx) arrived.
+   * request or a part of its body was sent, or an informational response (1xx) arrived.
    */
   sentAt: number;
   /**
    * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the attempt.
    */
   checkAt: number;
-  /** Whether the request body is still being written. */
-  readonly isUploading: boolean;
+  /** The upload of the request body; undefined if it is not tracked, or has not started. */
+  readonly upload?: UploadProgress | undefined;
+  /**
+   * Returns the time at which the attempt has passed its attempt timeout.
+   *
+   * @param timeoutMs - the attempt timeout, which may be extended during and after an upload
+   */
+  dueAt(timeoutMs: number, now: number): number;
   /** Whether the attempt has passed its attempt timeout. */
   isLate: boolean;
   /** Whether the head of a response has arrived, so that the attempt counts as held until it ends. */

@@ -12,6 +12,7 @@ import type {
   TransportRequest,
 } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
+import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
 import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
 import { ProbeClient } from './probe.js';
@@ -223,6 +224,6 @@ export class HttpChannel implements Channel, PoolUser {
       sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
     const body = fromBuiltinBody(sent.body);
     if (body !== sent.body) sent = { ...sent, body };
-    return sent as unknown as Dispatcher.DispatchOptions;
+    return inPieces(sent) as unknown as Dispatcher.DispatchOptions;
   }
 }
