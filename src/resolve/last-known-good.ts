@@ -1,10 +1,10 @@
-import { AsyncResource } from 'node:async_hooks';
 import { isFresh, type ResolvedService, type Resolver } from '../core/resolution-result.js';
-import { withTimeout, type Clock, type Timer } from '../core/clock.js';
+import { withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { RegistryIncarnations } from './registry-incarnations.js';
+import { LookupRetries } from './lookup-retries.js';
 import { createLruMap, type LruMap } from './lru-cache.js';
 
 /** Options of {@link LastKnownGood}. */
@@ -22,22 +22,10 @@ export interface LastKnownGoodOptions {
   readonly isBound: (name: string) => boolean;
 }
 
-interface FailingLookup {
-  error: ClerkError;
-  lastWantedAt: number;
-}
-
 /** How long a call waits for a lookup before the call falls back to the previous result, in ms. */
 const maxLookupWaitMs = 100;
 /** How long a result may stay cached after it was flagged stale, in ms. */
 const staleTtlMs = 1_000;
-const minBackoffMs = 200;
-const maxBackoffMs = 5_000;
-/**
- * Background retries of a name end when no caller has requested the name for this time, in ms. This time is longer than
- * `staleTtlMs`, because requests that the cache answers are not counted.
- */
-const retryWhileWantedMs = 10_000;
 /**
  * Maximum number of stored results of existing names. The same maximum applies to the results of absent names.
  *
@@ -67,13 +55,9 @@ export class LastKnownGood implements Resolver {
    * name.
    */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
-  /** Names whose last lookup failed and is retried in the background. */
-  readonly #failing = new Map<string, FailingLookup>();
-  /** The async context of the clerk. Background retries run in this context, not in the context of a call. */
-  readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
+  readonly #retries: LookupRetries;
   /** Callers that wait for the first result of a name, by name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
-  readonly #backoffTimers = new Map<Timer, () => void>();
   readonly #incarnations: RegistryIncarnations;
   #stopped = false;
 
@@ -81,6 +65,13 @@ export class LastKnownGood implements Resolver {
     this.#inner = inner;
     this.#options = options;
     this.#incarnations = new RegistryIncarnations(options.clock);
+    this.#retries = new LookupRetries({
+      clock: options.clock,
+      retry: options.retry,
+      lookup: (name) => this.#lookup(name, { suspects: new Set() }),
+      hasUsable: (name) => this.#lastUsable(name) !== undefined,
+      onRecovered: options.onRecovered,
+    });
     this.#lastGood = createLruMap<ResolvedService>(maxNames, (resolved) => {
       if (options.isBound(resolved.name)) this.#evictedButBound.set(resolved.name, resolved);
     });
@@ -89,11 +80,8 @@ export class LastKnownGood implements Resolver {
   async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     const good = this.#lastUsable(name);
     if (good === undefined) return this.#resolveFirst(name, context);
-    const failing = this.#failing.get(name);
-    if (failing) {
-      failing.lastWantedAt = this.#options.clock.now();
-      return this.#fallback(good, failing.error);
-    }
+    const error = this.#retries.errorFor(name);
+    if (error !== undefined) return this.#fallback(good, error);
     const lookup = this.#lookup(name, context);
     const { clock } = this.#options;
     try {
@@ -111,7 +99,7 @@ export class LastKnownGood implements Resolver {
       const reason = isClerkError(error)
         ? error
         : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error });
-      this.#retryInBackground(name, reason, lookup);
+      this.#retries.start(name, reason, lookup);
       const latest = this.#lastUsable(name);
       // A watch may have delivered a newer result during the lookup.
       return latest !== undefined && latest !== good ? latest : this.#fallback(good, reason);
@@ -147,12 +135,7 @@ export class LastKnownGood implements Resolver {
   /** Ends all background retries. After this call, a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
-    this.#failing.clear();
-    for (const [timer, resolve] of this.#backoffTimers) {
-      timer.cancel();
-      resolve();
-    }
-    this.#backoffTimers.clear();
+    this.#retries.stop();
   }
 
   /** Looks up a name without known endpoints. Resolves to the first result of the lookup or of a watch. */
@@ -196,18 +179,6 @@ export class LastKnownGood implements Resolver {
       'REGISTRY_INVALID',
       `The registry's response for ${name} is outdated: the revision must be at least '${known?.revision ?? ''}'; got '${resolved.revision}'`,
     );
-  }
-
-  /** Waits for `ms` or until {@link LastKnownGood.stop} is called. */
-  #backOff(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(() => {
-        this.#backoffTimers.delete(timer);
-        resolve();
-      }, ms);
-      timer.setRef(false);
-      this.#backoffTimers.set(timer, resolve);
-    });
   }
 
   /** Returns the last result of a name, unless it expired more than `maxStaleMs` ago. */
@@ -258,45 +229,6 @@ export class LastKnownGood implements Resolver {
       ttlMs: now - good.requestedAt + staleTtlMs,
       requestedWallAt: clock.wallNow() - (now - good.requestedAt),
     });
-  }
-
-  /**
-   * Retries a failed lookup. Gives up when no caller has requested the name for 10 s, or when the last result with
-   * endpoints may no longer be used.
-   *
-   * @param lookup - the lookup that failed or is late
-   */
-  #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
-    if (this.#stopped || this.#failing.has(name)) return;
-    const failing = { error, lastWantedAt: this.#options.clock.now() };
-    this.#failing.set(name, failing);
-    this.#context.runInAsyncScope(() => this.#retry(name, failing, lookup));
-  }
-
-  #retry(name: string, failing: FailingLookup, lookup: Promise<ResolvedService>): void {
-    const { clock, retry, onRecovered } = this.#options;
-    retry(
-      (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
-      async (failure, attempt) => {
-        if (isClerkError(failure)) failing.error = failure;
-        // The delay is random, from half of the backoff to the full backoff, so that clerks retry at different times.
-        const backoffMs =
-          Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
-        await this.#backOff(backoffMs);
-        if (
-          this.#stopped ||
-          clock.now() - failing.lastWantedAt > retryWhileWantedMs ||
-          this.#lastUsable(name) === undefined
-        )
-          throw failing.error;
-      },
-    ).then(
-      (resolved) => {
-        this.#failing.delete(name);
-        if (!this.#stopped) onRecovered(resolved);
-      },
-      () => this.#failing.delete(name),
-    );
   }
 }
 

@@ -21,7 +21,7 @@ const uses: Readonly<Record<string, string>> = {
   'invoke/failover-call.ts': 'test/client/call-contexts.test.ts',
   'invoke/http-call.ts': 'test/real/async-context.test.ts',
   'registry/remote/shared-watch.ts': 'test/registry/remote/watch-context.test.ts',
-  'resolve/last-known-good.ts': 'test/client/call-contexts.test.ts',
+  'resolve/lookup-retries.ts': 'test/client/call-contexts.test.ts',
   'transport/connection-pool.ts': 'test/transport/shared-connections.test.ts',
   'transport/pooled-connection.ts': 'test/real/async-context.test.ts',
   'transport/response-handler.ts': 'test/real/async-context.test.ts',

@@ -38,6 +38,7 @@ import { applyBatch } from './apply-batch.js';
 import type { NamingCommand, PlanContext } from './commands/naming-command.js';
 import { Committer, type CommitResult } from './committer.js';
 import { ExpiryScheduler } from './expiry-scheduler.js';
+import { exportLines } from './export-lines.js';
 import { Guarantees } from './guarantees.js';
 import { HealthConsensus } from './health/health-consensus.js';
 import { launchRecords } from './launch-records.js';
@@ -215,19 +216,8 @@ export class NameServer implements NameService {
     return this.#expiry.expiredRegistrations;
   }
 
-  *exportLines(): IterableIterator<ExportLine> {
-    for (const name of this.#state.names.from('')) {
-      const record = this.#state.entry(name);
-      if (record === undefined) continue;
-      if (record.kind === 'link') {
-        const { kind, target, guaranteedMs } = record;
-        yield { kind, name, target, guaranteedMs };
-      } else if (record.kind === 'directory') yield { kind: record.kind, name, id: record.id };
-      else if (record.defined) {
-        const { kind, defined: _, pending: _pending, ...config } = record;
-        yield { kind, name, ...config };
-      }
-    }
+  exportLines(): IterableIterator<ExportLine> {
+    return exportLines(this.#state);
   }
 
   define(request: DefineRequest): Promise<ChangeResponse> {

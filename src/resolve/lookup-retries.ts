@@ -1,0 +1,110 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Clock, Timer } from '../core/clock.js';
+import { isClerkError, type ClerkError } from '../core/errors.js';
+import type { ResolvedService } from '../core/resolution-result.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+
+/** Options of {@link LookupRetries}. */
+export interface LookupRetriesOptions {
+  readonly clock: Clock;
+  readonly retry: RetryLoop;
+  /** Looks a name up. */
+  readonly lookup: (name: string) => Promise<ResolvedService>;
+  /** Whether the last result of a name may still be used. */
+  readonly hasUsable: (name: string) => boolean;
+  /** Called when a retry succeeded. */
+  readonly onRecovered: (resolved: ResolvedService) => void;
+}
+
+interface FailingLookup {
+  error: ClerkError;
+  lastWantedAt: number;
+}
+
+const minBackoffMs = 200;
+const maxBackoffMs = 5_000;
+/**
+ * Retries of a name end when no caller has requested the name for this time, in ms. This time is longer than a stale
+ * result stays cached, because requests that the cache answers are not counted.
+ */
+const retryWhileWantedMs = 10_000;
+
+/** Retries failed lookups in the background, with exponential backoff. */
+export class LookupRetries {
+  readonly #options: LookupRetriesOptions;
+  /** Names whose last lookup failed and is retried. */
+  readonly #failing = new Map<string, FailingLookup>();
+  /** The async context of the clerk. Retries run in this context, not in the context of a call. */
+  readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
+  readonly #backoffTimers = new Map<Timer, () => void>();
+  #stopped = false;
+
+  constructor(options: LookupRetriesOptions) {
+    this.#options = options;
+  }
+
+  /** Counts a request of a caller. Returns the last error of the name; undefined if the name is not being retried. */
+  errorFor(name: string): ClerkError | undefined {
+    const failing = this.#failing.get(name);
+    if (failing) failing.lastWantedAt = this.#options.clock.now();
+    return failing?.error;
+  }
+
+  /**
+   * Retries a failed lookup. Gives up when no caller has requested the name for 10 s, or when the last result with
+   * endpoints may no longer be used.
+   *
+   * @param lookup - the lookup that failed or is late
+   */
+  start(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
+    if (this.#stopped || this.#failing.has(name)) return;
+    const failing = { error, lastWantedAt: this.#options.clock.now() };
+    this.#failing.set(name, failing);
+    this.#context.runInAsyncScope(() => this.#retry(name, failing, lookup));
+  }
+
+  /** Ends all retries. */
+  stop(): void {
+    this.#stopped = true;
+    this.#failing.clear();
+    for (const [timer, resolve] of this.#backoffTimers) {
+      timer.cancel();
+      resolve();
+    }
+    this.#backoffTimers.clear();
+  }
+
+  #retry(name: string, failing: FailingLookup, lookup: Promise<ResolvedService>): void {
+    const { clock, retry, onRecovered, hasUsable } = this.#options;
+    retry(
+      (attempt) => (attempt === 1 ? lookup : this.#options.lookup(name)),
+      async (failure, attempt) => {
+        if (isClerkError(failure)) failing.error = failure;
+        // The delay is random, from half of the backoff to the full backoff, so that clerks retry at different times.
+        const backoffMs =
+          Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
+        await this.#backOff(backoffMs);
+        if (this.#stopped || clock.now() - failing.lastWantedAt > retryWhileWantedMs || !hasUsable(name))
+          throw failing.error;
+      },
+    ).then(
+      (resolved) => {
+        this.#failing.delete(name);
+        if (!this.#stopped) onRecovered(resolved);
+      },
+      () => this.#failing.delete(name),
+    );
+  }
+
+  /** Waits for `ms` or until {@link LookupRetries.stop} is called. */
+  #backOff(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(() => {
+        this.#backoffTimers.delete(timer);
+        resolve();
+      }, ms);
+      timer.setRef(false);
+      this.#backoffTimers.set(timer, resolve);
+    });
+  }
+}
