@@ -19,8 +19,8 @@ export interface RegistryRequest {
   /** Maximum size of the response body, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
   /**
-   * Receives the parsed lines of a successful response of JSON lines as they arrive. The body of that response is then
-   * undefined, and has no maximum size. No further lines are read until the promise has resolved.
+   * If set, called with parsed lines while a successful response of JSON lines arrives. The `body` of the response is
+   * then undefined, and `maxResponseBytes` does not apply. The next lines are read when the promise has resolved.
    */
   readonly onLines?: (lines: readonly unknown[]) => Promise<void>;
   /**

@@ -87,7 +87,7 @@ export class FailoverClient {
   /**
    * Sends a request with `onLines` to one server after the other, until a server sends lines.
    *
-   * @param hasLines - whether `onLines` of the request has received lines; no further server is tried then
+   * @param hasLines - whether `onLines` of the request has received lines. If true, no further server is tried.
    * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
    * sent a valid response
    */

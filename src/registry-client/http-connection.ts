@@ -118,7 +118,7 @@ class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
   #head: ResponseHead | undefined;
-  /** Set when the body is delivered line by line. */
+  /** Set if the response is passed to `onLines` line by line. */
   #lines: LineReader | undefined;
   #resume: (() => void) | undefined;
   #abort: ((reason?: Error) => void) | undefined;
@@ -199,8 +199,8 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   /**
-   * Passes lines on to the program. Returns true if there are no lines; otherwise `onDelivered` is called when the
-   * program has taken the lines. Meanwhile, no timeout runs.
+   * Passes lines to `onLines` of the request. Returns true if there are no lines. Otherwise, returns false, and calls
+   * `onDelivered` when the promise of `onLines` has resolved. No timeout runs until then.
    */
   #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
     this.#timer?.cancel();

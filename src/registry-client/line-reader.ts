@@ -1,7 +1,10 @@
 import { ClerkError } from '../core/errors.js';
 import { maxRegistryResponseBytes } from './json-response.js';
 
-/** Splits the body of a response into lines of JSON, and parses the lines. Limits the size of a line, not of the body. */
+/**
+ * Splits the body of a response into lines of JSON, and parses the lines. Each line has a maximum size. The body has no
+ * maximum size.
+ */
 export class LineReader {
   #partial: Buffer = Buffer.alloc(0);
 
@@ -26,7 +29,7 @@ export class LineReader {
     return end === 0 ? [] : this.#parse(complete);
   }
 
-  /** Returns the last line, if the body did not end with a line break. */
+  /** Returns the last line if the body did not end with a line break; otherwise an empty array. */
   end(): unknown[] {
     return this.#parse(this.#partial);
   }

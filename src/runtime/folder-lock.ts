@@ -2,16 +2,16 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** Folder that contains the lock. */
+/** Name of the subfolder that holds the lock. */
 export const lockName = 'lock';
 
 /**
- * Locks a folder for this process until the returned function is called or the process ends. Node has no lock that the
- * operating system releases, so an empty LevelDB database holds the lock.
+ * Locks a folder for this process until the returned function is called or the process ends. Node has no file lock that
+ * the operating system releases when a process ends. Therefore, an empty LevelDB database holds the lock.
  *
  * @param subject - the folder, for error messages
  * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`, or when the lock cannot be created;
- *   `FORBIDDEN` when another process has the lock
+ * `FORBIDDEN` when another process has the lock
  */
 export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {
   const { ClassicLevel } = await import('classic-level').catch((cause: unknown) => {
@@ -32,7 +32,8 @@ export async function lockFolder(path: string, subject: string): Promise<() => P
   } catch (error) {
     checkLocked(error, subject);
   }
-  // The database has no data, so damaged files are removed. The file LOCK stays, since it carries the lock.
+  // The database contains no data, so its files can be removed if one of them is damaged. The file LOCK is kept,
+  // because it holds the lock.
   for (const name of await readdir(folder).catch(() => []))
     if (name !== 'LOCK') await rm(join(folder, name), { force: true, recursive: true });
   try {

@@ -58,12 +58,12 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Returns a user id for messages. */
+/** Formats a user id for messages, such as `0 (root)`. */
 export function ownerName(uid: number): string {
   return uid === 0 ? '0 (root)' : String(uid);
 }
 
-/** Returns a path for a shell command, in quotes when it has special characters. */
+/** Formats a path for a shell command. A path with special characters is quoted. */
 export function shellQuote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

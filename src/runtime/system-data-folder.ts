@@ -15,12 +15,19 @@ const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 const shorten = promisify(ftruncate);
 
-/** On Linux, a write to a file opened with this flag is synced by the write itself, which saves a system call. */
+/**
+ * On Linux, each write to a file that was opened with this flag also syncs the data. This saves one system call per
+ * write.
+ */
 const syncFlag = process.platform === 'linux' ? constants.O_DSYNC : 0;
 const existingFile = constants.O_RDWR | constants.O_NOFOLLOW | syncFlag;
 const newFile = existingFile | constants.O_CREAT | constants.O_TRUNC;
 
-/** Folders of the disk. @see [A23](../../docs/guarantees.md#a23), [C5.1](../../docs/guarantees.md#c5-1) */
+/**
+ * Opens a data folder on the disk, and locks the folder for this process.
+ *
+ * @see [A23](../../docs/guarantees.md#a23), [C5.1](../../docs/guarantees.md#c5-1)
+ */
 export const openDataFolder: OpenDataFolder = async (path, subject) => {
   await privateFolder(path, subject);
   await checkOwners(path, subject);
@@ -28,7 +35,7 @@ export const openDataFolder: OpenDataFolder = async (path, subject) => {
   return new SystemDataFolder(path, unlock);
 };
 
-/** Rejects a folder with files of another user, which this process could not write. */
+/** Throws if the folder contains a file of another user, because this process may be unable to write that file. */
 async function checkOwners(path: string, subject: string): Promise<void> {
   const user = process.getuid?.();
   if (user === undefined) return;
@@ -80,7 +87,7 @@ class SystemDataFolder implements DataFolder {
   }
 
   async #syncNames(): Promise<void> {
-    // Windows cannot open a folder.
+    // On Windows, a folder cannot be opened.
     if (process.platform === 'win32') return;
     const descriptor = await openFile(this.#path, constants.O_RDONLY);
     try {
@@ -130,7 +137,7 @@ class SystemDataFile implements DataFile {
   }
 }
 
-/** `promisify` is slower here, and this is called for each batch. */
+/** Called for each batch. Does not use `promisify`, which is slower. */
 function writePart(descriptor: number, data: Uint8Array, from: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     write(descriptor, data, from, data.length - from, position, (error, count) =>

@@ -17,7 +17,7 @@ export interface MemoryAttempt {
    *
    * - `connecting`: no connection is established yet
    * - `refused`: the server refused the connection
-   * - `unsent`: the request was cancelled before sending
+   * - `unsent`: the request was cancelled before it was sent
    * - `no-response`: the request was sent, and no complete response has arrived yet
    * - `stream-refused`: the server rejected the request without executing the request
    * - `reset`: the server reset the connection
@@ -58,7 +58,10 @@ export class MemoryExchange {
     this.#upload(bytesOf(this.request.body));
   }
 
-  /** Sends the rest of the body in pieces, as fast as the server reads, and then the request. */
+  /**
+   * Sends the rest of the body in pieces, at the speed at which the server reads. The server receives the request after
+   * the last piece.
+   */
   #upload(rest: Uint8Array): void {
     const { handler, connection } = this;
     const { server } = connection;
@@ -189,7 +192,7 @@ export class MemoryExchange {
   }
 }
 
-/** Returns the bytes of a body in memory; no bytes for any other body. */
+/** Returns the bytes of a string or a byte array; an empty array for any other body. */
 function bytesOf(body: unknown): Uint8Array {
   if (typeof body === 'string') return Buffer.from(body);
   return body instanceof Uint8Array ? body : new Uint8Array();

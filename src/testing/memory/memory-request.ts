@@ -62,7 +62,9 @@ export interface MemoryServer {
   readBytesPerMs: number;
   /** Refuses new connections; established connections continue. */
   refuse(): void;
-  /** Neither accepts nor refuses new connections, so that connecting hangs; established connections continue. */
+  /**
+   * Neither accepts nor refuses new connections, so that attempts to connect hang; established connections continue.
+   */
   stall(): void;
   /** Accepts new connections, and the connections that wait because of `stall`. Also restarts a killed server. */
   accept(): void;

@@ -1,6 +1,6 @@
 /**
- * Batches in the folder of `diskCalls`. A batch is a list of entries. An entry consists of the lengths of its JSON and
- * of its body (4 bytes each), the JSON and the body of the response.
+ * Batches in the folder of `diskCalls`. A batch is a list of entries. An entry consists of the length of its JSON, the
+ * length of the response body (4 bytes each), the JSON, and the response body.
  */
 import type { StoredResponse } from '../../../core/idempotency-store.js';
 import { allocateFrame, frameHeaderBytes } from '../../../core/journal/frame.js';
@@ -18,7 +18,7 @@ export type CallEntry =
   /** Calls created before `before`, in ms since 1970, have expired. */
   | { readonly kind: 'expire'; readonly before: number };
 
-/** Entries about one call, which have the id of the call. */
+/** An entry about one call. */
 export type EntryOfCall = Exclude<CallEntry, { readonly kind: 'expire' }>;
 
 const noBody = new Uint8Array();

@@ -1,16 +1,19 @@
 import type { BatchPosition } from '../../../core/journal/journal.js';
 import { createdAtOf, type CallEntry } from './call-entries.js';
 
-/** `open`: begun or interrupted. `done`: the record does not change any more. */
+/** `open`: begun or interrupted. `done`: the record can no longer change. */
 export type CallState = 'open' | 'done';
 
 const periodMs = 60_000;
-/** Factor of the file number in a stored position. A file is shorter than this. */
+/**
+ * A stored position is the file number times this factor, plus the offset in the file. Each file is shorter than this
+ * factor.
+ */
 const fileFactor = 2 ** 32;
 
 /**
- * Where the latest entry of each call is stored. Needs about 130 bytes of memory per call. Calls are grouped by the
- * minute of their creation, so that expired calls are found without a look at the others.
+ * Positions of the latest entry of each call. Needs about 130 bytes of memory per call. Calls are grouped by the minute
+ * of their creation, so that expired calls are found without a search of all calls.
  */
 export class CallIndex {
   /** Positions by minute and id; the position of a call that is done is negative. */
@@ -56,8 +59,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the time before which calls have expired, when all calls created before `createdBefore` are removed.
-   * Returns undefined when there is no such call.
+   * Returns the value of `expiredBefore` after all calls created before `createdBefore` were removed. Returns undefined
+   * if there is no such call.
    */
   expiryFor(createdBefore: number): number | undefined {
     let newest: number | undefined;

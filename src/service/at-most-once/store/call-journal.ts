@@ -15,9 +15,9 @@ export interface CallJournalOptions {
   readonly maxFileBytes?: number;
 }
 
-/** A change that is planned on the state which the changes before it leave. */
+/** A change of the journal. The change is planned with the state that results from all earlier changes. */
 export interface CallChange {
-  /** Undefined for a change that concerns no single call. */
+  /** Id of the call; undefined if the change does not concern a single call. */
   readonly id: string | undefined;
   /** Returns the entry to store; undefined to store nothing. Must not throw. */
   readonly plan: (state: CallState | undefined) => CallEntry | undefined;
@@ -103,7 +103,7 @@ export class CallJournal {
         (error: unknown) => ({ error }),
       );
       const now = this.index.positionOf(id);
-      // A slow read is repeated when the call has changed or expired meanwhile.
+      // If the call has changed or expired during the read, the read is repeated.
       if (now?.number !== position.number || now.offset !== position.offset) continue;
       if ('error' in reading) throw reading.error;
       const { payload } = reading;

@@ -10,7 +10,7 @@ import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
  * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk soon
- * after the response was sent. A call that an earlier process stored as running was interrupted.
+ * after the response was sent. A call that an earlier process left in the state `running` was interrupted.
  */
 export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -19,7 +19,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   #opening: Promise<CallJournal> | undefined;
   /** Fingerprints of the calls that this process has begun and not ended. */
   readonly #fingerprints = new Map<string, string>();
-  /** Calls created before this time, in ms since 1970, are rejected even before this limit is on disk. */
+  /** Calls created before this time, in ms since 1970, are rejected. The time may not be on disk yet. */
   #rejectedBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -41,7 +41,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
       if (found !== undefined) return toLookup(found);
       const { before, isStored } = await calls.submit({
         id,
-        // Meanwhile another request may have begun the call, or the call may have expired.
+        // Since the read above, another request may have begun the call, or the call may have expired.
         plan: (state) =>
           state === undefined && !this.#hasExpired(createdAt, calls)
             ? { kind: 'begin', id, fingerprint, owner }
@@ -94,7 +94,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // A folder that another process was using may be free later. A damaged folder stays damaged.
+      // If another process uses the folder, a later call tries again to open the folder. A damaged folder is not opened
+      // again.
       if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
       throw error;
     });
@@ -109,7 +110,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     const calls = await this.#open();
     const before = calls.index.expiryFor(createdBefore);
     if (before === undefined) return;
-    // The keys must be rejected before their records are removed, or a retry could run a removed call again.
+    // The keys must be rejected before their records are removed, because a retry could otherwise run a removed call
+    // again.
     this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
     await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
     for (const id of this.#fingerprints.keys())

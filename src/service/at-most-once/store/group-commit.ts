@@ -30,7 +30,7 @@ export class GroupCommit<T, R> {
   /**
    * Resolves once the job is on disk.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed, so that the job may be missing on disk
+   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed; the job may be missing on disk
    */
   submit(job: T): Promise<R> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
