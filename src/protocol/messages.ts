@@ -83,7 +83,7 @@ export interface SearchResponse {
   readonly incarnation: string;
 }
 
-/** The registrations that contain an address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
+/** Registrations that have the requested address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
 export interface WhoisResponse {
   readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
 }
@@ -220,8 +220,8 @@ export interface Renewal {
 
 export interface RenewResponse {
   /**
-   * One result per renewal, in the order of the request. `lost`: the endpoint must be registered again. `fenced`: a newer
-   * registration of the instance exists.
+   * One result per renewal, in the order of the request. `lost`: the endpoint must be registered again. `fenced`: the
+   * registration was withdrawn, or the instance has registered later with a higher epoch.
    */
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
   /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when no endpoint is suspect. */

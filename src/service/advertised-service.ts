@@ -152,7 +152,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
-    if (status === 'fenced') this.#fence('a newer registration of this instance replaced the registration');
+    if (status === 'fenced')
+      this.#fence('an instance with the same id has registered later, or this registration was withdrawn');
     else if (status === 'lost') this.#loseLease('the registry has no registration of this instance');
     else {
       this.#hasWarned = false;
