@@ -49,7 +49,10 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     stale: resolution?.stale ?? false,
     retriesLeft: budget.available(now),
     timeoutMs,
-    attemptTimeoutMs: new AttemptTimeout().timeoutMs(now, attemptTimeout, timeoutMs),
+    attemptTimeoutMs: context.timeouts
+      .forRoute('GET', context.routeOf('GET', '/'))
+      .timeoutMs(now, attemptTimeout, timeoutMs),
+    initialAttemptTimeoutMs: new AttemptTimeout().timeoutMs(now, attemptTimeout, timeoutMs),
     learnedAttemptTimeouts: context.timeouts.learned(now).map(({ method, route, timeout }) => ({
       method,
       route,

@@ -98,10 +98,12 @@ export interface Explanation {
   /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
   /**
-   * Attempt timeout, in ms, of a route class for which none is learned yet: of a class with fewer than 10 recent
-   * responses. After this time without a response, an attempt at another endpoint may join the first attempt.
+   * Attempt timeout of `GET` requests to `/`, in ms. After this time without a response, an attempt at another endpoint
+   * may join the first attempt.
    */
   readonly attemptTimeoutMs: number;
+  /** Attempt timeout, in ms, of a route class for which none is learned, with fewer than 10 recent responses. */
+  readonly initialAttemptTimeoutMs: number;
   /** The learned attempt timeouts: one for each HTTP method and route class with at least 10 recent responses. */
   readonly learnedAttemptTimeouts: readonly LearnedAttemptTimeout[];
   /** Settings for retries, attempt timeouts and probes. */

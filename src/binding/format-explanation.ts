@@ -86,15 +86,16 @@ function formatRetries(count: number): string {
 
 /** Describes the attempt timeout of a new route class, and the learned attempt timeouts. */
 function formatAttemptTimeouts(explanation: Explanation): string {
-  const { settings, attemptTimeoutMs, learnedAttemptTimeouts: learned } = explanation;
+  const { settings, initialAttemptTimeoutMs, learnedAttemptTimeouts: learned } = explanation;
   if (settings.minAttemptTimeoutMs === settings.maxAttemptTimeoutMs)
-    return `attempt timeout ${formatMs(attemptTimeoutMs)}`;
-  if (learned.length === 0) return `attempt timeout ${formatMs(attemptTimeoutMs)} until one is learned`;
+    return `attempt timeout ${formatMs(initialAttemptTimeoutMs)}`;
+  if (learned.length === 0)
+    return `attempt timeout ${formatMs(initialAttemptTimeoutMs)} until one is learned`;
   const routes = learned
     .slice(0, maxRoutes)
     .map(({ method, route, timeoutMs }) => `${formatMs(timeoutMs)} for ${method} ${quote(route)}`);
   const more = learned.length - routes.length;
-  return `learned attempt timeout ${routes.join(' and ')}${more > 0 ? ` and ${String(more)} more` : ''} and ${formatMs(attemptTimeoutMs)} for other routes`;
+  return `learned attempt timeout ${routes.join(' and ')}${more > 0 ? ` and ${String(more)} more` : ''} and ${formatMs(initialAttemptTimeoutMs)} for other routes`;
 }
 
 function formatMs(ms: number): string {

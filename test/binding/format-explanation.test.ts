@@ -101,8 +101,8 @@ test('an endpoint that fails or is silent is excluded with that reason', async (
 test('the text has the learned attempt timeout of each route class, and the first one of other routes', async () => {
   const { orders } = setup();
   for (let i = 0; i < 12; i++) await orders.json('/orders/7');
-  const { attemptTimeoutMs, learnedAttemptTimeouts } = orders.explain();
-  expect(attemptTimeoutMs).toBe(250);
+  const { initialAttemptTimeoutMs, learnedAttemptTimeouts } = orders.explain();
+  expect(initialAttemptTimeoutMs).toBe(250);
   expect(learnedAttemptTimeouts).toEqual([{ method: 'GET', route: 'orders', timeoutMs: 25 }]);
   expect(String(orders.explain())).toContain(
     ", learned attempt timeout 25 ms for GET 'orders' and 250 ms for other routes, ",

@@ -435,7 +435,7 @@ test('explain prints candidates and excluded endpoints without sending a request
   expect(Object.keys(json)).toEqual([
     ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'path'],
     ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
-    ...['learnedAttemptTimeouts', 'settings'],
+    ...['initialAttemptTimeoutMs', 'learnedAttemptTimeouts', 'settings'],
   ]);
   expect(json).toMatchObject({ revision: '12', leftOut: [{ endpoint: { id: 'orders-2', zone: null } }] });
   expect(requests).toEqual([]);

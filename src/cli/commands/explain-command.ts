@@ -95,9 +95,9 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
 }
 
 /** The command has sent no request, so no attempt timeout is learned. */
-function attemptTimeoutFact({ attemptTimeoutMs, settings }: Explanation): string {
+function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
-  const time = `attempt timeout ${formatDuration(attemptTimeoutMs)}`;
+  const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;
   return min === max
     ? `${time} for all routes`
     : `${time} for a route without 10 responses (each client learns one for each method and route)`;
