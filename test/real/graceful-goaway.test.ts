@@ -38,6 +38,13 @@ async function gracefulServer(ca: Authority) {
     closeSessions: () => {
       for (const session of sessions) session.close();
     },
+    /** Closes the sessions without a response to the requests in flight. */
+    dropSessions: () => {
+      for (const session of sessions) {
+        session.goaway();
+        setImmediate(() => session.destroy());
+      }
+    },
   };
 }
 
@@ -84,5 +91,16 @@ test('every call that must run at most once succeeds, and none runs twice', asyn
   }
   const paths = executed();
   expect(new Set(paths).size).toBe(paths.length);
+  expect(trouble).toEqual([]);
+});
+
+test('a server that drops its requests after the GOAWAY is not suspect, and repeatable calls succeed', async () => {
+  const { servers, orders, trouble } = await setUp();
+  for (let round = 0; round < 6; round++) {
+    const calls = Array.from({ length: 15 }, (_, i) => orders.text(`/${String(round)}/${String(i)}`));
+    await sleep(10);
+    servers[round % servers.length]?.dropSessions();
+    expect(await Promise.all(calls)).toEqual(calls.map(() => '{}'));
+  }
   expect(trouble).toEqual([]);
 });
