@@ -25,7 +25,7 @@ export interface CandidateSet {
   readonly pick: Picker;
   /**
    * Chooses among the endpoints in `eligible` that are not failing. Undefined when all or none of these endpoints are
-   * failing, or when the policy does not avoid failing endpoints.
+   * failing.
    */
   readonly pickWorking: Picker | undefined;
 }
@@ -206,7 +206,7 @@ export class Balancer {
       return candidates.length > subsetSize ? { ...input, subset } : input;
     };
     const working = eligible.filter(({ isFailing }) => !isFailing);
-    const needsWorking = avoidsFailing && working.length > 0 && working.length < eligible.length;
+    const needsWorking = working.length > 0 && working.length < eligible.length;
     const pickWorking = needsWorking ? this.#preparePicker(inputOf(working), tlsOnly) : undefined;
     const input = inputOf(eligible);
     const pick = this.#preparePicker(input, tlsOnly);

@@ -101,7 +101,9 @@ export class ServiceEndpointPicker implements EndpointPicker {
       !tried.has(candidate.endpoint.id) && isInScope(candidate, constraints);
     const untried = matching.filter(isUntried);
     const open = untried.filter((candidate) => candidate.status === 'open');
-    const working = eligible.filter((candidate) => isUntried(candidate) && !candidate.isFailing);
+    const working = eligible.filter(
+      (candidate) => isUntried(candidate) && !candidate.isFailing && !candidate.isOnProbation,
+    );
     for (const tier of [working, eligible.filter(isUntried), open, untried]) {
       const ready = tier.filter((candidate) => this.service.table.canDial(candidate, now));
       if (ready.length > 0) {

@@ -61,4 +61,14 @@ export interface ConnectedCandidate extends Candidate, EndpointChannels {
    * endpoint gets only a part of its calls.
    */
   readonly isFailing: boolean;
+  /**
+   * Whether the endpoint has returned from an ejection for failing responses, and has not given five good responses
+   * since. Retries go to other endpoints.
+   */
+  readonly isOnProbation: boolean;
+  /**
+   * Whether a failure response of the endpoint may be the fault of the endpoint, and not of the call. A repeatable call
+   * that gets such a response is tried at another endpoint, whatever the status.
+   */
+  readonly isDoubted: boolean;
 }

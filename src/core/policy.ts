@@ -56,8 +56,8 @@ export interface Policy {
    */
   readonly hedges?: boolean;
   /**
-   * Whether calls avoid an endpoint that is suspect, or that fails too often but may not be ejected. Default true. The
-   * policy `primary` sets false, since this policy must not choose another endpoint.
+   * Whether calls avoid an endpoint that is suspect. Default true. The policy `primary` sets false, since this policy
+   * must not choose another endpoint.
    */
   readonly avoidsFailing?: boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */

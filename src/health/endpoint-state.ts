@@ -4,6 +4,9 @@ import type { Channel } from '../core/transport.js';
 import { EndpointLoad } from './endpoint-load.js';
 import { SuccessRate } from './success-rate.js';
 
+/** Lowest value of {@link EndpointState.doubtedRun}. */
+export const minDoubtedRun = 2;
+
 /**
  * Health and load of one endpoint, as observed by this clerk. Only {@link EndpointTable} and the other classes of this
  * folder write the fields. All instants are in ms on the monotonic clock.
@@ -40,6 +43,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   consecutiveFailures = 0;
   /** When the attempt with the first of the {@link consecutiveFailures} started. */
   runStartedAt = 0;
+  /** Number of failing answers in a row from which the endpoint is doubted. */
+  doubtedRun = minDoubtedRun;
+  /** When a failing answer was last retracted; 0 if never. @see {@link FailingEndpoints.onCallFailed} */
+  lastRetractedAt = 0;
   /** When an attempt last failed with an answer, a lost connection or an error of the program's function. */
   lastFailureAt = 0;
   /** When the attempt with the last good answer started. */
@@ -107,6 +114,19 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
 
   get isTrial(): boolean {
     return this.status === 'closed' || this.suspectSince !== 0;
+  }
+
+  get isOnProbation(): boolean {
+    return this.goodAnswersNeeded > 0;
+  }
+
+  get isDoubted(): boolean {
+    return (
+      this.isFailing ||
+      this.isEjectedForFailures ||
+      this.goodAnswersNeeded > 0 ||
+      this.consecutiveFailures >= this.doubtedRun
+    );
   }
 
   /** The channels of the endpoint, without duplicates. */

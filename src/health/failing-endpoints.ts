@@ -1,14 +1,15 @@
 import type { Clock } from '../core/clock.js';
-import type { EndpointState } from './endpoint-state.js';
+import { minDoubtedRun, type EndpointState } from './endpoint-state.js';
 import { EndpointTimers } from './endpoint-timers.js';
 import {
-  assumedRate,
+  cautiousRate,
   comparedRate,
   exceedsFailureThreshold,
   isLongRun,
   isOutlier,
   minConsecutiveFailures,
   successRateStats,
+  type MeasuredRate,
   type SuccessRateStats,
 } from './outlier-detection.js';
 
@@ -33,10 +34,16 @@ const recoveredShare = 0.95;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
 /**
- * Maximum age of the success rates to which an endpoint is compared, in ms. If the endpoint seems to fail, the
- * comparison is repeated with `minStatsAgeMs`. Computing the rates of many members for each failed call would be too
- * expensive.
+ * After this time without a retracted answer, in ms, an endpoint is doubted after `minDoubtedRun` failing answers again.
  */
+const retractedForMs = 30_000;
+const maxDoubtedRun = 16;
+/**
+ * Maximum age of the success rates to which an endpoint is compared, in ms: 0.2 for each member, and at most 1,000.
+ * Computing the rates of many members for each failed call would be too expensive. If the endpoint seems to fail, the
+ * comparison is repeated with `minStatsAgeMs`.
+ */
+const statsAgePerMemberMs = 0.2;
 const maxStatsAgeMs = 1_000;
 const minStatsAgeMs = 50;
 
@@ -63,6 +70,9 @@ export interface FailingEndpointsOptions {
  * An endpoint returns without a probe. Until a returned endpoint has given 5 good answers, a single bad answer ejects
  * the endpoint again. This rule applies only while the best other endpoint has a success rate of at least 0.95.
  *
+ * A failing answer may also be the fault of the call. So a repeatable call that gets a failing answer of a doubted
+ * endpoint is tried at another endpoint. If the call fails there too, the first answer does not count.
+ *
  * At most half of the endpoints are ejected for failing answers. A further endpoint that fails too often only counts as
  * failing. A failing endpoint gets a reduced part of its calls: its recent share of good answers. A failing endpoint
  * also gets one call each time an ejection would have ended.
@@ -79,7 +89,7 @@ export class FailingEndpoints {
    * Of the members that are not ejected, the two with the highest {@link comparedRate}, best first. Members with the
    * rate 0 are left out.
    */
-  #best: { readonly member: EndpointState; readonly rate: number }[] = [];
+  #best: (MeasuredRate & { readonly member: EndpointState })[] = [];
   #comparedAt = -Infinity;
 
   constructor(options: FailingEndpointsOptions) {
@@ -94,6 +104,7 @@ export class FailingEndpoints {
    */
   onFailure(member: EndpointState, startedAt: number, now: number): void {
     member.lastFailureAt = now;
+    if (now - member.lastRetractedAt > retractedForMs) member.doubtedRun = minDoubtedRun;
     // An attempt that started before the endpoint returned shows nothing about the endpoint after its return.
     if (member.status === 'closed' || startedAt < member.returnedAt) return;
     member.successRate.count(false, now);
@@ -106,8 +117,8 @@ export class FailingEndpoints {
       if (this.#options.eject(member, now)) this.#onEjected(member, now);
       return;
     }
-    if (!this.#failsTooOften(member, maxStatsAgeMs, now) || !this.#failsTooOften(member, minStatsAgeMs, now))
-      return;
+    const ageMs = Math.min(maxStatsAgeMs, statsAgePerMemberMs * this.#options.members().length);
+    if (!this.#failsTooOften(member, ageMs, now) || !this.#failsTooOften(member, minStatsAgeMs, now)) return;
     this.#prolong(member, now);
     if (this.#options.eject(member, now)) this.#onEjected(member, now);
     else if (this.#options.members().length > 1) {
@@ -131,6 +142,27 @@ export class FailingEndpoints {
       this.#options.onChange();
     } else if (startedAt >= member.returnedAt) member.goodAnswersNeeded--;
     member.isWatched = member.goodAnswersNeeded > 0;
+  }
+
+  /**
+   * Called when a call ended with a failing answer after failing answers of several endpoints. The answer of the first
+   * one is retracted: it no longer counts in the run of failing answers. It still counts in the success rate, as the
+   * failing answers of that route do at each other endpoint. An ejection of the first one since the start of the call ends. The endpoint is then doubted
+   * after twice as many failing answers in a row, up to 16.
+   *
+   * Has no effect if none of the other endpoints seems to work: the endpoints may fail then, not the call.
+   */
+  onCallFailed([first, ...others]: readonly EndpointState[], startedAt: number, now: number): void {
+    if (first === undefined || !others.some((other) => seemsToWork(other, first))) return;
+    if (first.consecutiveFailures >= first.doubtedRun)
+      first.doubtedRun = Math.min(maxDoubtedRun, 2 * first.doubtedRun);
+    first.lastRetractedAt = now;
+    first.consecutiveFailures = Math.max(0, first.consecutiveFailures - 1);
+    if (!first.isEjectedForFailures || first.lastEjectedAt < startedAt) return;
+    this.#returns.cancel(first);
+    first.returnedAt = now;
+    first.stayMs = first.stayMs > minStayMs ? first.stayMs / 2 : 0;
+    this.#options.open(first, now);
   }
 
   /** Whether a failing endpoint that was picked gets the call. If false, the call must go to another endpoint. */
@@ -200,18 +232,18 @@ export class FailingEndpoints {
     const { total, successRate } = member.successRate.at(now);
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
-    const bestRate = (best?.member === member ? second : best)?.rate;
-    const isAlone = this.#failsAlone(member);
-    if (bestRate === undefined) {
+    const compared = best?.member === member ? second : best;
+    // A run of failing answers proves nothing before an answer of a doubted endpoint could have been retracted.
+    const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
+    const isAlone = isRun && this.#failsAlone(member);
+    if (compared === undefined) {
       // No other endpoint has enough attempts for a comparison. The success rate of one endpoint alone proves nothing:
       // a route may fail at every endpoint.
-      const assumed = this.#assumedRateBeside(member, now);
-      const isOnProbation = goodAnswersNeeded > 0 && assumed >= minProbationRate;
-      return isAlone && (isOnProbation || isLongRun(consecutiveFailures, assumed));
+      return isAlone && isLongRun(consecutiveFailures, this.#cautiousRateBeside(member, now));
     }
     return (
-      (isAlone && goodAnswersNeeded > 0 && bestRate >= minProbationRate) ||
-      exceedsFailureThreshold(isAlone ? consecutiveFailures : 0, total, successRate, bestRate) ||
+      (isAlone && goodAnswersNeeded > 0 && compared.rate >= minProbationRate) ||
+      exceedsFailureThreshold(isAlone ? consecutiveFailures : 0, total, successRate, compared) ||
       isOutlier(total, successRate, this.#stats)
     );
   }
@@ -235,14 +267,14 @@ export class FailingEndpoints {
   }
 
   /**
-   * Returns the highest {@link assumedRate} of the other members that are not ejected; 1 if there is no such member.
+   * Returns the highest {@link cautiousRate} of the other members that are not ejected; 0.5 if there is no such member.
    */
-  #assumedRateBeside(member: EndpointState, now: number): number {
+  #cautiousRateBeside(member: EndpointState, now: number): number {
     const rates = this.#options
       .members()
       .filter((other) => other !== member && other.status === 'open')
-      .map((other) => assumedRate(other.successRate.at(now)));
-    return rates.length === 0 ? 1 : Math.max(...rates);
+      .map((other) => cautiousRate(other.successRate.at(now)));
+    return Math.max(0.5, ...rates);
   }
 
   /** Computes the success-rate statistics of the members that are not ejected, and the best two of these members. */
@@ -253,11 +285,23 @@ export class FailingEndpoints {
       if (member.status === 'closed') return [];
       const counted = member.successRate.at(now);
       const rate = comparedRate(counted);
+      const { total } = counted;
       const [first, second] = this.#best;
-      if (rate > (first?.rate ?? 0)) this.#best = first ? [{ member, rate }, first] : [{ member, rate }];
-      else if (rate > (second?.rate ?? 0) && first) this.#best = [first, { member, rate }];
+      if (rate > (first?.rate ?? 0))
+        this.#best = first ? [{ member, rate, total }, first] : [{ member, rate, total }];
+      else if (rate > (second?.rate ?? 0) && first) this.#best = [first, { member, rate, total }];
       return [counted];
     });
     this.#stats = successRateStats(rates);
   }
+}
+
+/**
+ * Whether `other`, which has answered a call with a failure after `first` did, works as far as known: its last other
+ * answer was good, or it has no other answers and `first` has lately answered other calls well.
+ */
+function seemsToWork(other: EndpointState, first: EndpointState): boolean {
+  if (other === first || other.consecutiveFailures > 0) return false;
+  const hasWorked = first.lastGoodStartedAt > 0 && first.consecutiveFailures < maxDoubtedRun;
+  return other.lastGoodStartedAt > 0 || hasWorked;
 }

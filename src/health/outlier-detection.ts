@@ -24,6 +24,13 @@ export interface SuccessRateStats {
   readonly standardDeviation: number;
 }
 
+/** A success rate, and the number of attempts over which it was measured. */
+export interface MeasuredRate {
+  readonly total: number;
+  /** 0 … 1. */
+  readonly rate: number;
+}
+
 /** Number of failures in a row that suffices for an ejection while the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
 /** A run of failures ejects an endpoint only if the same run at the best endpoint has at most this probability. */
@@ -50,21 +57,25 @@ const minRateGap = 0.05;
  * endpoint:
  *
  * - If the best endpoint fails too, the run must be so long that its probability at the best endpoint is at most 10^-6.
- * - The success rate must be below 0.8 × the best rate by more than chance explains.
+ * - The success rate must be below 0.8 × the best rate by more than chance explains. Both rates are measured, so few
+ *   attempts at the best endpoint prove little.
  *
  * @param total - number of attempts at the endpoint in the last 30 s
  * @param successRate - success rate of these attempts, 0 … 1
- * @param best - highest {@link comparedRate} of the other endpoints, 0 … 1
+ * @param best - the endpoint with the highest {@link comparedRate} among the other endpoints
  */
 export function exceedsFailureThreshold(
   consecutiveFailures: number,
   total: number,
   successRate: number,
-  best: number,
+  best: MeasuredRate,
 ): boolean {
-  if (isLongRun(consecutiveFailures, best)) return true;
+  if (isLongRun(consecutiveFailures, best.rate)) return true;
   if (total < minWindowResponses) return false;
-  return successRate < minSuccessRatio * best - chanceOf(best, total);
+  return (
+    successRate < minSuccessRatio * best.rate - chanceOf(best.rate, total) &&
+    successRate < best.rate - chanceBetween({ total, rate: successRate }, best)
+  );
 }
 
 /**
@@ -92,6 +103,16 @@ export function comparedRate(counted: { total: number; successRate: number }): n
  */
 export function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 1);
+}
+
+/**
+ * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded and one more had failed. So an
+ * endpoint without attempts has the rate 0.5, and few good answers prove little.
+ *
+ * @see [Rule of succession](https://en.wikipedia.org/wiki/Rule_of_succession)
+ */
+export function cautiousRate({ total, successRate }: { total: number; successRate: number }): number {
+  return (successRate * total + 1) / (total + 2);
 }
 
 /** Computes the statistics of success rates. */
@@ -131,6 +152,12 @@ export function isOutlier(
     successRate <
     mean - Math.max(standardDeviationFactor * standardDeviation, minRateGap, chanceOf(mean, total))
   );
+}
+
+/** Returns the difference between two measured rates that chance explains: four standard deviations. */
+function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
+  const rate = (a.rate * a.total + b.rate * b.total) / (a.total + b.total);
+  return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
 /**

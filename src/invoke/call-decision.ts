@@ -3,6 +3,7 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import type { ExecutionHeaders } from './at-most-once.js';
+import { isFailureStatus } from './classify-error.js';
 import { maxInFlight, maxMoves, minAttemptMs, retryability } from './retry-rules.js';
 import type { RetrySettings } from './retry-settings.js';
 
@@ -17,6 +18,8 @@ export interface AttemptFacts {
   readonly isQueued: boolean;
   /** Whether the endpoint is ejected. An attempt at an ejected endpoint is not expected to be answered. */
   readonly isEjected: boolean;
+  /** Whether a failure response may be the fault of the endpoint, so that another endpoint may answer better. */
+  readonly isDoubted: boolean;
 }
 
 /** What a decision needs to know of a call. */
@@ -170,7 +173,8 @@ function afterResponse(
   statusCode: number,
   retryAfterMs: number | undefined,
 ): readonly CallAction[] {
-  const isRetryable = call.retries?.statuses.has(statusCode) === true;
+  const isRetryable =
+    call.retries?.statuses.has(statusCode) === true || (attempt.isDoubted && isFailureStatus(statusCode));
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   // An error response of a joined attempt must not win against an earlier attempt, which may succeed.
   const isAccepted = statusCode < 400 || (!isRetryable && !hasEarlier(others, attempt));

@@ -46,6 +46,8 @@ export class DeferredOutcome {
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
     if (response === undefined) return this.error === undefined ? 'none' : 'error';
-    return retries?.statuses.has(response.statusCode) === true ? 'retryable' : 'final';
+    return retries?.statuses.has(response.statusCode) === true || response.attempt.candidate.isDoubted
+      ? 'retryable'
+      : 'final';
   }
 }

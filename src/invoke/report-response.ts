@@ -31,15 +31,16 @@ export function reportResponse(
   attemptTimeout.record(sentAt === startedAt ? latencyMs : Math.max(0, now - sentAt - stalledMs), now);
   if (!isFailureStatus(statusCode))
     health.responseReceived(candidate, latencyMs, now, attemptTimeout.medianMs);
-  else health.attemptFailed(candidate, hasFailureResponse(earlier) ? 'repeated' : 'status', startedAt, now);
+  else
+    health.attemptFailed(candidate, earlier.some(isFailureResponse) ? 'repeated' : 'status', startedAt, now);
   const load = orcaFromHeaders(headers);
   if (load !== undefined) health.loadReported(candidate, load, now);
 }
 
 /**
- * Whether another endpoint has already given the call a failure response. A second failure response then shows that the
- * call itself fails, and counts against no endpoint.
+ * Whether an attempt got a failure response. A second failure response shows that the call itself fails, and counts
+ * against no endpoint.
  */
-function hasFailureResponse(outcomes: readonly Outcome[]): boolean {
-  return outcomes.some(({ stage, code }) => stage === 'answered' && isFailureStatus(Number(code)));
+export function isFailureResponse({ stage, code }: Outcome): boolean {
+  return stage === 'answered' && isFailureStatus(Number(code));
 }

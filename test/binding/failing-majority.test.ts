@@ -76,6 +76,47 @@ test.each(
   },
 );
 
+test.each(['local-first', 'round-robin', 'random', 'least-pending', 'affinity'] as const)(
+  '%s: at 32 GETs/s the returns of servers that answer 500 fail at most 2 in 100 GETs',
+  async (policy) => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const { calls, failed } = await call(policy, 500, { seed, perSecond: 32, seconds: 20 });
+      expect(failed / calls).toBeLessThanOrEqual(0.02);
+    }
+  },
+);
+
+test.each([500, 503])(
+  'primary: with 3 of 5 servers answering %i at most 2 in 100 GETs fail after the first second',
+  async (status) => {
+    const { calls, failed } = await call('primary', status, { perSecond: 100 });
+    expect(failed / calls).toBeLessThanOrEqual(0.02);
+  },
+);
+
+test('a route that answers 500 at every server ejects none, also in the first second', async () => {
+  for (const policy of ['local-first', 'round-robin', 'random', 'affinity', 'primary'] as const)
+    for (let seed = 1; seed <= 4; seed++) {
+      const { clerk, cluster, runtime } = memoryCluster(
+        { '/shop/orders': ids },
+        { seed, autoAdvance: false },
+      );
+      const ejected: string[] = [];
+      clerk.on('ejected', ({ endpoint }) => ejected.push(endpoint));
+      const orders = clerk.bind('/shop/orders', { policy });
+      for (const id of ids)
+        cluster.respond(id, ({ path }) => ({ statusCode: path.startsWith('/failing') ? 500 : 200 }));
+      for (let i = 0; i < 400; i++) {
+        const path = runtime.random() < 0.2 ? '/failing' : '/';
+        const options = policy === 'affinity' ? { affinity: `key ${String(i)}` } : {};
+        void orders.request({ path, ...options }).then(({ body }) => body.resume());
+        await runtime.advance(10);
+      }
+      expect(ejected, `${policy}, seed ${String(seed)}`).toEqual([]);
+      await clerk.destroy();
+    }
+});
+
 test('a server that fails three of ten GETs and may not be ejected keeps its share of the rest', async () => {
   const { clerk, cluster, runtime } = memoryCluster({ '/shop/orders': ids }, { seed: 2, autoAdvance: false });
   onTestFinished(() => clerk.destroy());

@@ -3,8 +3,16 @@ import { expect, test } from 'vitest';
 import type { EndpointState } from '../../src/health/endpoint-state.js';
 import { TableHarness, ids } from './table-harness.js';
 
+/** Answers five calls to each other open endpoint well, so that failing answers of the endpoint can be compared. */
+async function answerElsewhere(harness: TableHarness, id: string): Promise<void> {
+  for (const { endpoint, status } of harness.table.members)
+    if (endpoint.id !== id && status === 'open')
+      for (let i = 0; i < 5; i++) await harness.respond(endpoint.id, 0);
+}
+
 /** Fails calls to an endpoint until it is ejected; returns when. */
 async function eject(harness: TableHarness, id: string): Promise<number> {
+  await answerElsewhere(harness, id);
   for (let i = 0; i < 5 && !harness.ejected.includes(id); i++) await harness.fail(id, 'status');
   expect(harness.ejected).toContain(id);
   return harness.now;
@@ -33,6 +41,7 @@ test.each([
 
 test('hard evidence ejects further endpoints after success rates have ejected half', async () => {
   const harness = new TableHarness(ids(4));
+  await answerElsewhere(harness, '');
   for (const id of ['e0', 'e1', 'e2']) for (let i = 0; i < 5; i++) await harness.fail(id, 'status');
   expect(harness.ejected).toEqual(['e0', 'e1']);
   await harness.fail('e2', 'refused');
@@ -43,6 +52,7 @@ test('hard evidence ejects further endpoints after success rates have ejected ha
 test('five failure responses in a row eject, four and a success do not', async () => {
   const harness = new TableHarness(ids(2));
   for (let i = 0; i < 100; i++) await harness.respond('e0');
+  await answerElsewhere(harness, 'e0');
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 4; i++) await harness.fail('e0', 'status');
     await harness.respond('e0');
@@ -103,13 +113,13 @@ test('responses older than 30 s do not count, also for endpoints without calls s
 test('of 200 failing endpoints at most half are ejected', async () => {
   const harness = new TableHarness(ids(200));
   for (let i = 0; i < 200; i++)
-    for (let fails = 0; fails < 5; fails++) await harness.fail(`e${String(i)}`, 'status');
+    for (let fails = 0; fails < 20; fails++) await harness.fail(`e${String(i)}`, 'status');
   expect(harness.ejected).toEqual(ids(100));
 });
 
 test('two bad of the first five answers do not eject, a success rate below 0.8 over twenty does', async () => {
   const harness = new TableHarness(ids(2));
-  for (let i = 0; i < 5; i++) await harness.respond('e1');
+  for (let i = 0; i < 60; i++) await harness.respond('e1');
   for (let i = 0; i < 4; i++)
     for (const isGood of [true, false, true, false, true]) {
       expect(harness.ejected).toEqual([]);
@@ -119,12 +129,29 @@ test('two bad of the first five answers do not eject, a success rate below 0.8 o
   expect(harness.ejected).toEqual(['e0']);
 });
 
-test('while other endpoints have no answers, a success rate ejects none, and five failures in a row do', async () => {
+test('while other endpoints have no answers, a success rate ejects none, and twenty failures in a row do', async () => {
   const harness = new TableHarness(ids(3));
   for (let i = 0; i < 100; i++) await (i % 3 === 2 ? harness.respond('e0') : harness.fail('e0', 'status'));
   expect(harness.ejected).toEqual([]);
-  for (let i = 0; i < 5; i++) await harness.fail('e0', 'status');
+  await harness.respond('e0');
+  for (let i = 0; i < 20; i++) {
+    expect(harness.ejected).toEqual([]);
+    await harness.fail('e0', 'status');
+  }
   expect(harness.ejected).toEqual(['e0']);
+});
+
+test('five of twenty bad answers eject only if the other endpoint has enough answers to compare with', async () => {
+  for (const [answers, ejected] of [
+    [5, []],
+    [60, ['e0']],
+  ] as const) {
+    const harness = new TableHarness(ids(2));
+    for (let i = 0; i < answers; i++) await harness.respond('e1');
+    for (let i = 0; i < 22; i++) await (i % 4 === 3 ? harness.fail('e0', 'status') : harness.respond('e0'));
+    for (let i = 0; i < 2; i++) await harness.fail('e0', 'status');
+    expect(harness.ejected, String(answers)).toEqual(ejected);
+  }
 });
 
 test('one failure of each other endpoint shows that a route may fail everywhere', async () => {
@@ -171,6 +198,7 @@ test('after its return one bad answer ejects again, and the stay doubles from 1 
   const stays: number[] = [];
   for (let i = 0; i < 8; i++) {
     stays.push(await untilOpen(harness, 'e0'));
+    await answerElsewhere(harness, 'e0');
     for (let good = 0; good < i % 5; good++) await harness.respond('e0', 0);
     await harness.fail('e0', 'status');
     expect(harness.ejected).toEqual(['e0']);
@@ -203,6 +231,7 @@ test('after 60 good seconds a stay is 1 s again', async () => {
 
 test('bad answers to calls sent before the ejection do not prolong it', async () => {
   const harness = new TableHarness(ids(2));
+  await answerElsewhere(harness, 'e0');
   const older = Array.from({ length: 20 }, () => harness.call('e0'));
   await harness.runtime.advance(5);
   for (const call of older.slice(0, 10)) call.fail('status');
@@ -303,9 +332,82 @@ test('the only endpoint of a service never counts as failing', async () => {
 
 test('failures that the program reports eject, but are not a sign of life', async () => {
   const harness = new TableHarness(ids(3));
+  await answerElsewhere(harness, 'e0');
   for (let i = 0; i < 5; i++) await harness.fail('e0', 'failure');
   expect(harness.recorder.of('ejected')).toMatchObject([{ endpoint: 'e0', reason: 'failures' }]);
   await harness.fail('e1', 'refused');
   await harness.fail('e1', 'failure');
   expect(harness.ejected).toEqual(['e0', 'e1']);
+});
+
+/** Fails a call at one endpoint and then at another one. */
+async function failTwice(harness: TableHarness, first: string, second: string): Promise<void> {
+  const startedAt = harness.now;
+  await harness.fail(first, 'status');
+  await harness.runtime.advance(1);
+  await harness.fail(second, 'repeated');
+  harness.table.callFailed([first, second], startedAt, harness.now);
+}
+
+test('an endpoint is doubted after two failing answers in a row, until a good one', async () => {
+  const harness = new TableHarness(ids(2));
+  const one = harness.member('e0');
+  await harness.fail('e0', 'status');
+  expect(one.isDoubted).toBe(false);
+  await harness.fail('e0', 'status');
+  expect(one.isDoubted).toBe(true);
+  await harness.respond('e0');
+  expect(one.isDoubted).toBe(false);
+});
+
+test('a failing answer does not count if the call fails at an endpoint that works too', async () => {
+  const harness = new TableHarness(ids(3));
+  await answerElsewhere(harness, '');
+  for (let i = 0; i < 100; i++) await failTwice(harness, 'e0', 'e1');
+  expect(harness.ejected).toEqual([]);
+  expect(harness.member('e0').consecutiveFailures).toBe(0);
+});
+
+test('a failing answer counts if the other endpoint fails as well', async () => {
+  const harness = new TableHarness(ids(3));
+  await answerElsewhere(harness, '');
+  await harness.fail('e1', 'status');
+  for (let i = 0; i < 5; i++) await failTwice(harness, 'e0', 'e1');
+  expect(harness.ejected).toEqual(['e0']);
+});
+
+test('each retraction of a doubted answer doubles the number of failing answers until the next doubt, up to 16', async () => {
+  const harness = new TableHarness(ids(2));
+  await answerElsewhere(harness, '');
+  const one = harness.member('e0');
+  const runs: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    await harness.respond('e0');
+    let run = 0;
+    // The other endpoint fails too, so that runs do not eject.
+    for (; !one.isDoubted; run++) {
+      await harness.fail('e1', 'repeated');
+      await harness.fail('e0', 'status');
+    }
+    runs.push(run);
+    harness.table.callFailed(['e0', 'e1'], harness.now, harness.now);
+  }
+  expect(runs).toEqual([2, 4, 8, 16, 16]);
+  await harness.respond('e0', 30_001);
+  for (let i = 0; i < 2; i++) await harness.fail('e0', 'status');
+  expect(one.isDoubted).toBe(true);
+});
+
+test('an ejection ends at once if the call that caused it fails at an endpoint that works too', async () => {
+  const harness = new TableHarness(ids(2));
+  await eject(harness, 'e0');
+  await untilOpen(harness, 'e0');
+  await answerElsewhere(harness, 'e0');
+  expect(harness.member('e0').isOnProbation).toBe(true);
+  await failTwice(harness, 'e0', 'e1');
+  expect(harness.ejected).toEqual([]);
+  expect(harness.member('e0')).toMatchObject({ stayMs: 1_000, isOnProbation: true });
+  await harness.runtime.advance(1);
+  await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual(['e0']);
 });

@@ -162,6 +162,7 @@ test('a route that closes its connection ejects no endpoint that answers probes 
 test('an endpoint that answers probes but loses every call is ejected for its failures', async () => {
   const harness = new TableHarness(ids(2));
   const { probes } = harness.channel('e0');
+  for (let i = 0; i < 5; i++) await harness.respond('e1');
   for (let i = 0; i < 5; i++) {
     await harness.fail('e0', 'reset', 1);
     while (!harness.ejected.includes('e0') && harness.suspects.length > 0) {

@@ -18,9 +18,11 @@ const attemptFacts = (number: number): fc.Arbitrary<AttemptFacts> =>
       isLate: fc.boolean(),
       isQueued: fc.boolean(),
       isEjected: fc.boolean(),
+      isDoubted: fc.boolean(),
     })
-    .map(({ stage, isLate, isQueued, isEjected }) => ({
+    .map(({ stage, isLate, isQueued, isEjected, isDoubted }) => ({
       isEjected,
+      isDoubted,
       number,
       stage,
       isLate,
@@ -70,6 +72,7 @@ const eventOf = ({ inFlight, attemptCount }: CallFacts): fc.Arbitrary<CallEvent>
     isLate: false,
     isQueued: false,
     isEjected: false,
+    isDoubted: false,
   };
   const always: fc.Arbitrary<CallEvent>[] = [
     fc.constant({ type: 'deadline' }),

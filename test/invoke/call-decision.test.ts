@@ -17,6 +17,7 @@ const sent = (number: number): AttemptFacts => ({
   isLate: false,
   isQueued: false,
   isEjected: false,
+  isDoubted: false,
 });
 const late = (number: number): AttemptFacts => ({ ...sent(number), isLate: true });
 /** A late attempt whose endpoint was ejected, because it is silent. */
@@ -480,6 +481,31 @@ describe('a safe or idempotent call is answered', () => {
       get,
       unavailable(sent(1), 1_000),
       'defer, send',
+    ],
+    [
+      '500 of a doubted endpoint is retried at another endpoint, although the status is not configured',
+      get,
+      answers({ ...sent(1), isDoubted: true }, 500),
+      'defer, send',
+    ],
+    ['500 of an endpoint that is not doubted is the response', get, answers(sent(1), 500), 'settle response'],
+    [
+      '404 of a doubted endpoint is the response',
+      get,
+      answers({ ...sent(1), isDoubted: true }, 404),
+      'settle response',
+    ],
+    [
+      '500 of a doubted endpoint is the response with retries off',
+      noRetries,
+      answers({ ...sent(1), isDoubted: true }, 500),
+      'settle response',
+    ],
+    [
+      '500 of a doubted endpoint is the response to a call that runs at most once',
+      post,
+      answers({ ...sent(1), isDoubted: true }, 500),
+      'settle response',
     ],
     ['503 of an idempotent call is retried', idempotent, unavailable(sent(1)), 'defer, send'],
     [
