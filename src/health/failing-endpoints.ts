@@ -31,6 +31,8 @@ const minProbationRate = 0.95;
 const answerWeight = 0.1;
 /** Value of `achieved` from which an endpoint no longer counts as failing. */
 const recoveredShare = 0.95;
+/** While `achieved` is below this value, each good answer lets one more call through. */
+const minSteadyShare = 0.5;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
 /**
@@ -75,7 +77,7 @@ export interface FailingEndpointsOptions {
  *
  * At most half of the endpoints are ejected for failing answers. A further endpoint that fails too often only counts as
  * failing. A failing endpoint gets a reduced part of its calls: its recent share of good answers. A failing endpoint
- * also gets one call each time an ejection would have ended.
+ * also gets one call each time an ejection would have ended, and one after each good answer while most answers are bad.
  *
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
@@ -136,6 +138,8 @@ export class FailingEndpoints {
   onSuccess(member: EndpointState, startedAt: number): void {
     if (member.isFailing) {
       this.#updateAchieved(member, 1);
+      // The endpoint may work again, so the next call for which it is picked goes there.
+      if (member.achieved < minSteadyShare && startedAt >= member.failingSince) member.retryAt = startedAt;
       if (member.achieved < recoveredShare) return;
       this.#stopFailing(member);
       member.successRate.clear();
@@ -297,8 +301,8 @@ export class FailingEndpoints {
 }
 
 /**
- * Whether `other`, which has answered a call with a failure after `first` did, works as far as known: its last other
- * answer was good, or it has no other answers and `first` has lately answered other calls well.
+ * Whether `other`, which failed a call after `first` did, seems to work: its last other answer was good, or it has no
+ * other answers and `first` has lately answered other calls well.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

@@ -3,7 +3,7 @@ const historyMs = 30_000;
 /** Number of failing answers from which an endpoint may look as if it fails. */
 const minFailures = 5;
 /** Number of answers of another endpoint from which it shows whether a route fails everywhere. */
-const minCompared = 60;
+const minCompared = 20;
 
 interface Answers {
   /** Instants of good and of failing answers, in ms. */
@@ -22,17 +22,16 @@ export class AnswerHistory {
   }
 
   /**
-   * Whether an endpoint looks like a failing one, although only some of its routes fail: it has given failing answers
-   * only, or no other endpoint has given enough answers to compare with.
+   * Whether an endpoint looks like a failing one, although only some of its routes fail: it has given failing answers, and
+   * no other endpoint has given enough answers to compare with.
    */
   looksFailing(id: string, now: number): boolean {
     const since = now - historyMs;
-    const { good, failing } = this.#byId.get(id) ?? { good: [], failing: [] };
+    const failing = this.#byId.get(id)?.failing ?? [];
     if (count(failing, since) < minFailures) return false;
     const others = [...this.#byId].filter(([other]) => other !== id);
-    return (
-      count(good, since) === 0 ||
-      others.every(([, answers]) => count(answers.good, since) + count(answers.failing, since) < minCompared)
+    return others.every(
+      ([, answers]) => count(answers.good, since) + count(answers.failing, since) < minCompared,
     );
   }
 }
