@@ -194,8 +194,9 @@ export class HttpCall extends ResponseDelivery {
     const isUnsent = attempt.stage === 'waiting';
     const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
     const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
-    // A request that was not processed counts as not sent, if its body can be sent again.
-    if (isUnprocessed && this.isReplayable) attempt.stage = 'waiting';
+    // A request that was not processed counts as not sent, if its body can be sent again; for 'once' calls, only once.
+    const isOnce = this.kind === 'once';
+    if (isUnprocessed && this.isReplayable && (isFree || !isOnce)) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
     if (isFailure) {
       if (isUnsent && this.redial(attempt, now)) return;
@@ -206,7 +207,8 @@ export class HttpCall extends ResponseDelivery {
     failover.retry.isNextFree = isFree;
     failover.retry.requiresBudget ||= isUnprocessed && !isFree;
     this.endFailed(attempt, isFailure ? 'failure' : 'ignored', error, now);
-    if (isFree) failover.retry.allowMove(attempt.candidate.endpoint.id);
+    if (isFree && (failure.isGoAway === true || !isOnce))
+      failover.retry.allowMove(attempt.candidate.endpoint.id);
     const callError = callErrorOf(failure, error, attempt, failover.retry);
     const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
     if (actions[0]?.do === 'defer') this.deferError(callError);

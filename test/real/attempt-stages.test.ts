@@ -229,11 +229,19 @@ describe('REFUSED_STREAM, by which HTTP/2 rejects a request unprocessed', () => 
     const error = await clerkErrorOf(orders.request({ path: '/orders/7', method: 'POST', timeoutMs: 1_000 }));
 
     expect(error.execution).toBe('none');
-    // One retry at the same endpoint.
-    expect(trouble.reads()).toBe(2);
+    expect(trouble.reads()).toBe(1);
   });
 
-  test('of every endpoint ends the call, which was not executed', async () => {
+  test.each(['safe', 'idempotent'] as const)('%s is sent once more to the only endpoint', async (kind) => {
+    const { trouble, orders } = await setUp(stream('refused-stream'), { allowH2: true, isOnly: true });
+
+    const request = { path: '/orders/7', method: methods[kind], kind, timeoutMs: 1_000 };
+    const error = await clerkErrorOf(orders.request(request));
+
+    expect([error.code, error.execution, trouble.reads()]).toEqual(['ENDPOINTS_EXHAUSTED', 'none', 2]);
+  });
+
+  test('is accepted once per call of kind once: further refused streams count as failures', async () => {
     const make = stream('refused-stream');
     const peers = [await make(), await make(), await make()];
     const { orders } = testClerk(
@@ -243,8 +251,8 @@ describe('REFUSED_STREAM, by which HTTP/2 rejects a request unprocessed', () => 
 
     const error = await clerkErrorOf(orders.request({ path: '/orders/7', method: 'POST', timeoutMs: 1_000 }));
 
-    expect([error.code, error.execution]).toEqual(['ENDPOINTS_EXHAUSTED', 'none']);
-    expect(peers.map((peer) => peer.reads())).toEqual([1, 1, 1]);
+    expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
+    expect(peers.map((peer) => peer.reads())).toEqual([1, 1, 0]);
   });
 
   test.each(kinds)('follows from a GOAWAY below our stream: %s fails over', async (kind) => {
