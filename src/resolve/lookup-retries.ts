@@ -12,7 +12,7 @@ export interface LookupRetriesOptions {
   readonly lookup: (name: string) => Promise<ResolvedService>;
   /** Whether the last result of a name may still be used. */
   readonly hasUsable: (name: string) => boolean;
-  /** Called when a retry succeeded. */
+  /** Called when a retry has succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
 }
 
@@ -24,8 +24,8 @@ interface FailingLookup {
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Retries of a name end when no caller has requested the name for this time, in ms. This time is longer than a stale
- * result stays cached, because requests that the cache answers are not counted.
+ * Retries of a name end when no caller has requested the name for this time, in ms. The time must be longer than the
+ * time for which a stale result stays cached, because requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 
@@ -43,7 +43,10 @@ export class LookupRetries {
     this.#options = options;
   }
 
-  /** Counts a request of a caller. Returns the last error of the name; undefined if the name is not being retried. */
+  /**
+   * Records that a caller has requested the name. Returns the error of the last lookup; undefined if no lookup of the
+   * name is being retried.
+   */
   errorFor(name: string): ClerkError | undefined {
     const failing = this.#failing.get(name);
     if (failing) failing.lastWantedAt = this.#options.clock.now();

@@ -48,8 +48,8 @@ const maxBackoffMs = 5_000;
 /**
  * One advertised service, from the first registration to the end of the advertisement. The service treats its lease as
  * expired slightly before the registry does. When the lease has expired, the service registers again. The advertisement
- * ends early when a newer registration of the instance replaces this registration, or when the registry refuses the
- * service.
+ * ends early when the instance registers later with a higher epoch, when another program withdraws the registration, or
+ * when the registry refuses the service.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -247,8 +247,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // No other process has the generated id, so the registry has forgotten this instance. The retry requests a new
-      // epoch.
+      // No other process has the generated id. The registry also rejects an epoch if it has forgotten the instance. The
+      // retry requests a new epoch.
       this.#epoch = undefined;
       return true;
     }
