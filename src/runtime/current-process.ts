@@ -1,13 +1,18 @@
+import { constants } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import type { EndSignal } from '../core/end-signal.js';
 
 const maxLineLength = 65_536;
 /** Timeout of `readFirstLine`, in ms. The timeout is short, since a launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/** Number of SIGTERM listeners of the program when SIGTERM arrived; 0 before SIGTERM. */
-let otherListeners = 0;
+/** Signals for which the program had its own listener when the signal arrived. */
+const signalsOfProgram = new Set<EndSignal>();
+/** Listeners that `onEndSignal` has added. */
+const ownListeners = new Set<(signal: NodeJS.Signals) => void>();
+const endSignals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'];
 
-/** Access to this process: environment, standard input, SIGTERM, exit and warnings. */
+/** Access to this process: environment, standard input, signals, exit and warnings. */
 export const currentProcess = {
   env: process.env,
 
@@ -36,24 +41,34 @@ export const currentProcess = {
     });
   },
 
-  /** Calls `callback` at the first SIGTERM. Returns a function that removes the listener. */
-  onSigterm(callback: () => void): () => void {
-    const listener = (): void => {
-      // The listeners are counted here, since one-time listeners are removed before `exitBySigterm` runs.
-      otherListeners = process.listenerCount('SIGTERM');
-      callback();
+  /** Calls `callback` at each SIGTERM and SIGINT. Returns a function that removes the listeners. */
+  onEndSignal(callback: (signal: EndSignal) => void): () => void {
+    const listener = (signal: NodeJS.Signals): void => {
+      const endSignal = signal as EndSignal;
+      // The listeners are counted here, since one-time listeners are removed before `endBySignal` runs.
+      if (process.listeners(signal).some((other) => other !== listener)) signalsOfProgram.add(endSignal);
+      callback(endSignal);
     };
+    ownListeners.add(listener);
     // This listener must run first, because it counts the other listeners before one-time listeners are removed.
-    process.prependOnceListener('SIGTERM', listener);
-    return () => void process.off('SIGTERM', listener);
+    for (const signal of endSignals) process.prependListener(signal, listener);
+    return () => {
+      ownListeners.delete(listener);
+      for (const signal of endSignals) process.off(signal, listener);
+    };
   },
 
   /**
-   * Ends this process with SIGTERM, if the program has no SIGTERM listener of its own. Otherwise, the listener of the
-   * program decides when the process exits.
+   * Ends this process as `signal` does. If the program has its own listener for `signal`, that listener decides when the
+   * process exits, unless `always` is true.
    */
-  exitBySigterm(): void {
-    if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
+  endBySignal(signal: EndSignal, always: boolean): void {
+    const others = process.listeners(signal).filter((listener) => !ownListeners.has(listener));
+    if (!always && (signalsOfProgram.has(signal) || others.length > 0)) return;
+    process.removeAllListeners(signal);
+    // Linux ignores a signal without a listener for PID 1, the first process of a container.
+    if (process.pid === 1) process.exit(128 + constants.signals[signal]);
+    process.kill(process.pid, signal);
   },
 
   exit(code: number): void {

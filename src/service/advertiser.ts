@@ -20,13 +20,13 @@ import { LoadReporter } from './load-reporter.js';
 import { propagateDeadlines } from './deadline-propagation.js';
 import { AdvertisedService } from './advertised-service.js';
 import { processLogger, type ServiceRuntime } from './service-runtime.js';
-import { SigtermDrain } from './sigterm-drain.js';
+import { SignalDrain } from './signal-drain.js';
 
 /** Advertises the services of one process. */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
-  readonly #sigtermDrain: SigtermDrain;
+  readonly #signalDrain: SignalDrain;
   readonly #eventLoopMeter: EventLoopMeter;
   /** Lease renewers by registry addresses. `users` is the number of services that share a renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
@@ -34,7 +34,7 @@ export class Advertiser {
   constructor(runtime: ServiceRuntime) {
     this.#runtime = runtime;
     this.#launchContext = new LaunchContext(runtime.process);
-    this.#sigtermDrain = new SigtermDrain(runtime.process);
+    this.#signalDrain = new SignalDrain(runtime.process);
     this.#eventLoopMeter = new EventLoopMeter(runtime.clock, runtime.eventLoopActiveMs);
   }
 
@@ -115,7 +115,7 @@ export class Advertiser {
     if (idempotencyGuard)
       service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
     await service.start(signal);
-    if (config.drainOnSignal) closers.push(this.#sigtermDrain.add(service, config.exitAfterDrain));
+    if (config.drainOnSignal) closers.push(this.#signalDrain.add(service, config.exitAfterDrain));
     return service;
   }
 

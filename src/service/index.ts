@@ -59,9 +59,9 @@ const advertiser = new Advertiser({
 /**
  * Registers this process as a service and renews the lease until the advertisement or the process ends. While the
  * registry is unreachable, the registration is retried and one warning is logged. After a lost lease, the service
- * registers again. A launched service gets its name, registry and ticket from the launcher. At SIGTERM the service
- * drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A program that closes its own
- * server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.
+ * registers again. A launched service gets its name, registry and ticket from the launcher. At SIGTERM
+ * and SIGINT the service drains. The process then ends by that signal, unless the program listens for the signal too. A
+ * program that closes its own server at such a signal should set `drainOnSignal: false` and await `drain()` first.
  *
  * @example
  * ```ts

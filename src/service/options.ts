@@ -51,11 +51,12 @@ export interface AdvertiseOptions {
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether the service drains at SIGTERM. When all services of the process have drained, the process ends by SIGTERM,
-   * unless the program listens for SIGTERM too. Default true.
+   * Whether the service drains at SIGTERM and SIGINT. When all services of the process have drained, the process ends by
+   * the same signal, or with code 143 or 130 if it is PID 1. A second signal ends the process at once. If the program
+   * listens for the signal too, the program must end the process. Default true.
    */
   readonly drainOnSignal?: boolean;
-  /** Whether the process exits with code 0 after draining at SIGTERM. Default false. */
+  /** Whether the process exits with code 0 after draining at SIGTERM or SIGINT. Default false. */
   readonly exitAfterDrain?: boolean;
   /**
    * Maximum duration of draining, in ms, > 0. Requests that are in flight after this time are not aborted. Default

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
+import type { EndSignal } from '../core/end-signal.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { Hashing } from '../protocol/launch-proof.js';
@@ -10,12 +11,15 @@ export interface ProcessPort {
   /** Resolves with the first line of standard input; empty when there is none. Called at most once. */
   readFirstLine(): Promise<string>;
   /**
-   * Calls `callback` at the first SIGTERM. This SIGTERM does not end the process. Returns a function that removes
-   * `callback`.
+   * Calls `callback` at each SIGTERM and SIGINT. These signals then do not end the process. Returns a function that
+   * removes `callback`.
    */
-  onSigterm(callback: () => void): () => void;
-  /** Ends the process by SIGTERM, unless the program has its own SIGTERM listener. */
-  exitBySigterm(): void;
+  onEndSignal(callback: (signal: EndSignal) => void): () => void;
+  /**
+   * Ends the process as `signal` does. Has no effect if the program has its own listener for `signal`, unless `always` is
+   * true.
+   */
+  endBySignal(signal: EndSignal, always: boolean): void;
   exit(code: number): void;
   /** Prints a warning for operators. */
   warn(message: string): void;

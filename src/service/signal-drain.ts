@@ -1,16 +1,19 @@
+import type { EndSignal } from '../core/end-signal.js';
 import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements at the first SIGTERM, then ends the process by SIGTERM. A program with its own SIGTERM
- * listener must end the process itself, unless `exitAfterDrain` is set. A second SIGTERM ends the process at once.
+ * Drains all advertisements at the first SIGTERM or SIGINT, then ends the process as that signal does. A program with its
+ * own listener for the signal must end the process itself, unless `exitAfterDrain` is set. A second SIGTERM or SIGINT
+ * ends the process at once, under the same condition.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */
-export class SigtermDrain {
+export class SignalDrain {
   readonly #process: ProcessPort;
-  readonly #advertisements = new Map<Advertisement, boolean>();
+  readonly #advertisements = new Map<Pick<Advertisement, 'drain'>, boolean>();
   #removeListener: (() => void) | undefined;
+  #isDraining = false;
 
   constructor(process: ProcessPort) {
     this.#process = process;
@@ -21,22 +24,37 @@ export class SigtermDrain {
    *
    * @param exitAfterDrain - whether the process exits with code 0 after draining
    */
-  add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {
+  add(advertisement: Pick<Advertisement, 'drain'>, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
-    this.#removeListener ??= this.#process.onSigterm(() => void this.#drainAll());
+    this.#removeListener ??= this.#process.onEndSignal((signal) => this.#onSignal(signal));
     return () => {
       this.#advertisements.delete(advertisement);
-      if (this.#advertisements.size > 0) return;
-      this.#removeListener?.();
-      this.#removeListener = undefined;
+      if (!this.#isDraining) this.#stopListening();
     };
   }
 
-  async #drainAll(): Promise<void> {
+  #onSignal(signal: EndSignal): void {
+    if (this.#isDraining) this.#process.endBySignal(signal, this.#exitsAfterDrain);
+    else void this.#drainAll(signal);
+  }
+
+  async #drainAll(signal: EndSignal): Promise<void> {
+    this.#isDraining = true;
+    const exits = this.#exitsAfterDrain;
+    await Promise.all([...this.#advertisements.keys()].map((advertisement) => advertisement.drain()));
+    this.#isDraining = false;
+    if (exits) this.#process.exit(0);
+    else this.#process.endBySignal(signal, false);
+    this.#stopListening();
+  }
+
+  get #exitsAfterDrain(): boolean {
+    return [...this.#advertisements.values()].includes(true);
+  }
+
+  #stopListening(): void {
+    if (this.#advertisements.size > 0) return;
+    this.#removeListener?.();
     this.#removeListener = undefined;
-    const all = [...this.#advertisements];
-    await Promise.all(all.map(([advertisement]) => advertisement.drain()));
-    if (all.some(([, exits]) => exits)) this.#process.exit(0);
-    else this.#process.exitBySigterm();
   }
 }

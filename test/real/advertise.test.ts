@@ -148,6 +148,15 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
     expect([service.child.signalCode, stdout.includes('drained')]).toEqual(['SIGTERM', false]);
   });
 
+  test('SIGINT drains too, and ends the process by that signal', async () => {
+    const { url } = await registry();
+    const service = spawnProgram('advertised-service.ts', ['server', url]);
+    await service.waitForLine('at');
+    service.child.kill('SIGINT');
+    const { stdout } = await service.result;
+    expect([service.child.signalCode, stdout.includes('drained')]).toEqual(['SIGINT', true]);
+  });
+
   test('the process stays alive if the program listens for SIGTERM too', async () => {
     const { url } = await registry();
     const service = spawnProgram('advertised-service.ts', ['listener-of-its-own', url]);

@@ -23,18 +23,23 @@ export interface SpawnedProgram {
  * @param name - file in `programs/`
  * @param args - its arguments
  * @param finished - registers cleanup; a concurrent test must pass its own
+ * @param wrapper - a command and its arguments that run the program, such as `['nice']`
  */
 export function spawnProgram(
   name: string,
   args: readonly string[],
   finished: (end: () => Promise<void>) => void = onTestFinished,
+  wrapper: readonly string[] = [],
 ): SpawnedProgram {
   const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
-  const child = spawn(
+  const [file = process.execPath, ...rest] = [
+    ...wrapper,
     process.execPath,
-    [...(name.endsWith('.ts') ? ['--import', 'tsx'] : []), path, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+    ...(name.endsWith('.ts') ? ['--import', 'tsx'] : []),
+    path,
+    ...args,
+  ];
+  const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   let onOutput = (): void => undefined;

@@ -317,35 +317,45 @@ test('close() withdraws at once', async () => {
 });
 
 test('SIGTERM drains all services, then ends the process by that signal', async () => {
-  const { runtime, advertiser, sendSigterm, ended } = fakeService();
+  const { runtime, advertiser, sendSignal, ended } = fakeService();
   const ads = [
     await advertiser.advertise(orders),
     await advertiser.advertise({ ...orders, name: '/b' }),
     await advertiser.advertise({ ...orders, name: '/c', drainOnSignal: false }),
   ];
-  expect(sendSigterm()).toBe(true);
+  expect(sendSignal('SIGTERM')).toBe(true);
   await runtime.advance(1_000);
   expect(ads.map(({ state }) => state)).toEqual(['draining', 'draining', 'registered']);
   expect(ended).toEqual([]);
   await runtime.advance(5_000);
   expect(ads.map(({ state }) => state)).toEqual(['closed', 'closed', 'registered']);
   expect(ended).toEqual(['SIGTERM']);
-  expect(sendSigterm()).toBe(false);
+  expect(sendSignal('SIGTERM')).toBe(false);
 });
 
 test('exitAfterDrain exits the process once it is drained', async () => {
-  const { runtime, advertiser, sendSigterm, ended } = fakeService();
+  const { runtime, advertiser, sendSignal, ended } = fakeService();
   await advertiser.advertise({ ...orders, exitAfterDrain: true });
-  sendSigterm();
+  sendSignal('SIGTERM');
   await runtime.advance(6_000);
   expect(ended).toEqual(['exit 0']);
 });
 
+test('SIGINT drains too, and a second signal ends the process at once', async () => {
+  const { runtime, advertiser, sendSignal, ended } = fakeService();
+  const ad = await advertiser.advertise(orders);
+  sendSignal('SIGINT');
+  await runtime.advance(1_000);
+  expect([ad.state, ended]).toEqual(['draining', []]);
+  sendSignal('SIGTERM');
+  expect(ended).toEqual(['SIGTERM']);
+});
+
 test('SIGTERM is not handled once all services are closed', async () => {
-  const { advertiser, sendSigterm } = fakeService();
+  const { advertiser, sendSignal } = fakeService();
   const ad = await advertiser.advertise(orders);
   await ad.close();
-  expect(sendSigterm()).toBe(false);
+  expect(sendSignal('SIGTERM')).toBe(false);
 });
 
 test('the registry is the given one, else that of the environment, else that of this host', async () => {

@@ -1,5 +1,6 @@
 /** A process that advertises services, in virtual time, with an in-memory registry and simulated signals. */
 import { systemHashing } from '../../src/runtime/hashing.js';
+import type { EndSignal } from '../../src/core/end-signal.js';
 import { retryLoop } from '../../src/invoke/p-retry-loop.js';
 import { Advertiser } from '../../src/service/advertiser.js';
 import type { Advertisement } from '../../src/service/advertisement.js';
@@ -21,8 +22,8 @@ export interface FakeService {
   readonly warnings: string[];
   /** How the process ended, in order. */
   readonly ended: string[];
-  /** Sends SIGTERM; false when it is not handled, so that the process ends. */
-  sendSigterm(): boolean;
+  /** Sends a signal; false when it is not handled, so that the process ends. */
+  sendSignal(signal: EndSignal): boolean;
 }
 
 export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): FakeService {
@@ -31,7 +32,7 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
   const env: Record<string, string> = {};
   const warnings: string[] = [];
   const ended: string[] = [];
-  const terms = new Set<() => void>();
+  const listeners = new Set<(signal: EndSignal) => void>();
   const self = { handshakeLine: '', busyMs: 0 };
   const serviceRuntime: ServiceRuntime = {
     clock: runtime,
@@ -46,11 +47,11 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
     process: {
       env,
       readFirstLine: async () => self.handshakeLine,
-      onSigterm: (callback) => {
-        terms.add(callback);
-        return () => terms.delete(callback);
+      onEndSignal: (callback) => {
+        listeners.add(callback);
+        return () => listeners.delete(callback);
       },
-      exitBySigterm: () => void ended.push('SIGTERM'),
+      endBySignal: (signal) => void ended.push(signal),
       exit: (code) => void ended.push(`exit ${code}`),
       warn: (message) => void warnings.push(message),
     },
@@ -63,10 +64,9 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
     warnings,
     ended,
     advertiser: new Advertiser(serviceRuntime),
-    sendSigterm: () => {
-      const all = [...terms];
-      terms.clear();
-      for (const callback of all) callback();
+    sendSignal: (signal) => {
+      const all = [...listeners];
+      for (const callback of all) callback(signal);
       return all.length > 0;
     },
   });

@@ -197,11 +197,12 @@ export class ServiceProcesses {
       process: {
         env: order?.env ?? {},
         readFirstLine: async () => order?.stdin ?? '',
-        onSigterm: (callback) => {
-          sigtermListeners.add(callback);
-          return () => void sigtermListeners.delete(callback);
+        onEndSignal: (callback) => {
+          const listener = (): void => callback('SIGTERM');
+          sigtermListeners.add(listener);
+          return () => void sigtermListeners.delete(listener);
         },
-        exitBySigterm: end,
+        endBySignal: end,
         exit: end,
         warn: () => undefined,
       },

@@ -1,0 +1,2 @@
+/** Signals at which a service drains before the process ends. */
+export type EndSignal = 'SIGTERM' | 'SIGINT';
