@@ -277,7 +277,6 @@ export class Simulation implements SimulationState {
       clock: runtime,
       coverage,
       maxLatencyMs: () => 1.2 * this.scenario.latencyMs + this.faults.maxMessageDelayMs,
-      hasDeadFirstAddress: this.scenario.hasDeadFirstAddress,
       isHealthySince: (id, at) => replicas.isHealthySince(id, at),
       violate: (clause, what) => oracle.violate(clause, what),
       log,

@@ -56,7 +56,9 @@ export class MemoryChannel implements Channel {
   }
 
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void {
-    const { endpoint, callIdHeader } = this.#options;
+    const { endpoint, addresses, callIdHeader } = this.#options;
+    // After all addresses have failed, the next request starts again with the first address.
+    if (this.#failed.size === addresses.length) this.#failed.clear();
     const read = this.#toMemoryRequest(request, false);
     const callId = read.headers[callIdHeader];
     const attempt: MemoryAttempt = { endpoint, address: read.address, callId, result: 'connecting' };

@@ -169,6 +169,16 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         assert.equal(channel.address.text, first);
       },
     ),
+    suiteCase(
+      'after all addresses have failed, tries each address again for the next request',
+      ['refuses', 'responds'],
+      async (channel) => {
+        for (const hasNext of [true, false]) assert.equal(channel.nextAddress(channel.address), hasNext);
+        await request(channel);
+        assert.equal(channel.nextAddress(channel.address), true);
+        assertComplete(await request(channel));
+      },
+    ),
     suiteCase('has no next address when the endpoint has only one address', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),

@@ -22,8 +22,6 @@ export interface DominanceOracleOptions {
   readonly coverage: Coverage;
   /** Longest one-way latency of a message that is sent now, in ms. */
   readonly maxLatencyMs: () => number;
-  /** Endpoints have two addresses, and the first is unreachable. */
-  readonly hasDeadFirstAddress: boolean;
   /** Whether the endpoint with an instance id exists and has had no fault since an instant. */
   readonly isHealthySince: (id: string, at: number) => boolean;
   readonly log: (line: string) => void;
@@ -49,8 +47,7 @@ export interface DominanceOracleOptions {
  * - calls whose first attempt is at an ejected endpoint, as its probe or ejected since, if another endpoint answers them
  * - `json` calls whose plain response is cut in the middle of its body, and calls of any kind whose accepted response is cut
  *
- * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}),
- * and the ejection as `refused` of an endpoint with an unreachable first address after all its addresses have failed.
+ * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}).
  *
  * Neither `retries: false` nor a body that can be sent only once is exempt: their first attempt continues.
  *
@@ -99,10 +96,7 @@ export class DominanceOracle {
 
   /** Checks C9.2: an endpoint that is ejected has had a fault. */
   ejected(clerk: string, id: string, reason: string): void {
-    // After all addresses of an endpoint have failed, it is refused by the first one until a connection or a probe succeeds.
-    const refusedMs = this.#options.hasDeadFirstAddress ? Infinity : hardEvidenceMs;
-    const withinMs =
-      reason === 'failures' ? failureEvidenceMs : reason === 'refused' ? refusedMs : hardEvidenceMs;
+    const withinMs = reason === 'failures' ? failureEvidenceMs : hardEvidenceMs;
     const now = this.#options.clock.now();
     if (reason === 'failures' && this.#answers.looksFailing(id, now)) return;
     if (this.#options.isHealthySince(id, now - withinMs))
