@@ -42,3 +42,10 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
 export function exitCodeOf(code: ClerkErrorCode): number {
   return codes[code];
 }
+
+/** Ends the command with this exit code, without a message. */
+export class ExitCode extends Error {
+  constructor(readonly code: number) {
+    super(`exit code ${code}`);
+  }
+}

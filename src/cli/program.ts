@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { styleText } from 'node:util';
 import { addCommonOptions, commonOptionsHeading, type AddCommand } from './command-context.js';
-import { exitCodes } from './exit-codes.js';
+import { ExitCode, exitCodes } from './exit-codes.js';
 import { printError } from './print-error.js';
 import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
@@ -21,6 +21,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
+    if (error instanceof ExitCode) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     return printError(io, running, error);
   }
@@ -30,6 +31,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
+    salvage: async () => (await import('./commands/salvage-command.js')).addSalvageCommand,
   },
   'Lookup:': {
     ls: async () => (await import('./commands/ls-command.js')).addLsCommand,

@@ -1,6 +1,7 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
 import { packageVersion } from '../runtime/package-version.js';
+import { fillFolder, isFolder } from '../runtime/replace-folder.js';
 import { systemHashing } from '../runtime/hashing.js';
 import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
@@ -17,6 +18,7 @@ import { toServerConfig, type ServerConfig, type ServerOptions } from './options
 import type { Launcher, ServerRuntime } from './ports.js';
 import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
+import { salvageFolder, type SalvageReport } from './salvage.js';
 
 export { ClerkError, isClerkError } from '../core/errors.js';
 export type { ClerkErrorCode, ClerkErrorDetails, Execution } from '../core/errors.js';
@@ -24,6 +26,7 @@ export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';
+export type { SalvageReport } from './salvage.js';
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
@@ -129,6 +132,24 @@ async function openServer(
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Writes what is left of the damaged data folder `from` to the new folder `to`, and reports what is lost. The damaged
+ * folder is not changed. When anything is lost, the new folder has another incarnation, and assigns no epoch that was
+ * assigned before.
+ *
+ * @returns undefined when the folder stores the calls of a service, for `salvageCalls` of `binding-clerk/service`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder, or `to` exists and is not empty;
+ *   `REGISTRY_INVALID` when nothing can be read; `FORBIDDEN` when a server uses the folder `from`
+ */
+export function salvageData(from: string, to: string): Promise<SalvageReport | undefined> {
+  return salvageFolder(from, to, {
+    openFolder: openDataFolder,
+    isFolder,
+    fillFolder,
+    randomHex: (bytes) => systemHashing.randomHex(bytes),
+  });
 }
 
 /**

@@ -5,12 +5,14 @@ import { retryLoop } from '../invoke/p-retry-loop.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
 import { hostAddresses } from '../runtime/host-addresses.js';
+import { fillFolder } from '../runtime/replace-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
 import { httpConnection } from '../registry-client/http-connection.js';
 import { undici } from '../transport/load-undici.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertiser } from './advertiser.js';
+import { salvageCallFolder, type CallSalvageReport } from './at-most-once/store/salvage-calls.js';
 import { DiskIdempotencyStore } from './at-most-once/store/disk-idempotency-store.js';
 import {
   wrapHandler,
@@ -36,6 +38,7 @@ export type {
   RunningCall,
 } from '../core/idempotency-store.js';
 export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-idempotency-store.js';
+export type { CallSalvageReport } from './at-most-once/store/salvage-calls.js';
 export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
 export { ClerkError, isClerkError } from '../core/errors.js';
@@ -157,5 +160,22 @@ export function diskCalls(folder: string): IdempotencyStore {
   return new DiskIdempotencyStore(resolve(folder), {
     openFolder: openDataFolder,
     randomHex: (bytes) => systemHashing.randomHex(bytes),
+  });
+}
+
+/**
+ * Writes what is left of the damaged folder `from` of `diskCalls` to the new folder `to`, and reports what is lost. The
+ * damaged folder is not changed. When anything is lost, the new folder refuses with 410 every request that it does not
+ * know and whose key was created before now, because that request may have run.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when nothing can be read, or `to` exists and is not empty; `FORBIDDEN`
+ *   when a service uses the folder `from`
+ */
+export function salvageCalls(from: string, to: string): Promise<CallSalvageReport> {
+  return salvageCallFolder(from, to, {
+    openFolder: openDataFolder,
+    fillFolder,
+    randomHex: (bytes) => systemHashing.randomHex(bytes),
+    wallNow: () => systemClock.wallNow(),
   });
 }

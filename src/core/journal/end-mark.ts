@@ -1,4 +1,5 @@
 import type { DataFile } from '../data-folder.js';
+import type { JournalContent } from './file-header.js';
 import { allocateFrame, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
 
 /** Place after the last acknowledged batch of a journal. */
@@ -13,6 +14,7 @@ export interface JournalEnd {
 
 /** What the file `end` states: acknowledged batches reach at least to this place. */
 export interface EndMark extends JournalEnd {
+  readonly content: JournalContent;
   /** Number of the first journal file that is needed. */
   readonly base: number;
   /** Random id of the folder: 8 bytes as hexadecimal digits. */
@@ -23,16 +25,27 @@ export interface EndMark extends JournalEnd {
 
 /** Two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
 const slotOffsets = [0, 4_096] as const;
-const payloadBytes = 30;
+const payloadBytes = 31;
+const contents: readonly JournalContent[] = ['registry', 'calls'];
 const slotBytes = frameHeaderBytes + payloadBytes;
 
-export function encodeMark({ counter, base, number, offset, folderId, sequence, checksum }: EndMark): Buffer {
+export function encodeMark({
+  counter,
+  base,
+  number,
+  offset,
+  folderId,
+  content,
+  sequence,
+  checksum,
+}: EndMark): Buffer {
   const frame = allocateFrame(payloadBytes);
   let at = frame.writeUIntBE(counter, frameHeaderBytes, 6);
   at = frame.writeUIntBE(base, at, 5);
   at = frame.writeUIntBE(number, at, 5);
   at = frame.writeUIntBE(offset, at, 6);
-  frame.write(folderId, at, 8, 'hex');
+  at += frame.write(folderId, at, 8, 'hex');
+  frame.writeUInt8(contents.indexOf(content), at);
   sealFrame(frame, 'M', sequence, checksum);
   return frame;
 }
@@ -58,6 +71,7 @@ function decodeMark(bytes: Buffer): EndMark | undefined {
     number: payload.readUIntBE(11, 5),
     offset: payload.readUIntBE(16, 6),
     folderId: payload.toString('hex', 22, 30),
+    content: contents[payload.readUInt8(30)] as JournalContent,
     sequence,
     checksum: previous,
   };

@@ -102,7 +102,7 @@ export class Journal {
     await file.write(0, frame);
     const checksum = parseFrame(frame)?.checksum as number;
     const end = { number: 1, offset: frame.length, sequence: 0, checksum };
-    const mark = { ...end, base: 1, folderId, counter: 0 };
+    const mark = { ...end, base: 1, folderId, content, counter: 0 };
     const endFile = await folder.create(endMarkName);
     const journal = new Journal(folder, { header, mark, end }, endFile);
     journal.#files.set(1, file);
@@ -247,7 +247,13 @@ export class Journal {
 
   async #writeMark(): Promise<void> {
     const [base, folderId] = [this.#base, this.#folderId];
-    await writeMark(this.#endFile, { ...this.#end, base, folderId, counter: ++this.#counter });
+    await writeMark(this.#endFile, {
+      ...this.#end,
+      base,
+      folderId,
+      content: this.#content,
+      counter: ++this.#counter,
+    });
     const isInBothSlots = this.#markedBase === base;
     this.#markedBase = base;
     if (!isInBothSlots || this.#removedBefore === base) return;

@@ -22,7 +22,7 @@ const defaultMinCheckpointBytes = 8 * 1024 * 1024;
 const recordsPerPart = 500;
 
 /** Text of the file `README` in the folder. */
-const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
+export const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
 edited. Make a copy of the whole folder while the registry is stopped, or use "clerk export".
 When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
 `;

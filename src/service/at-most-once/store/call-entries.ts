@@ -16,10 +16,15 @@ export type CallEntry =
     }
   | { readonly kind: 'withdraw'; readonly id: string }
   /** Calls created before `before`, in ms since 1970, have expired. */
-  | { readonly kind: 'expire'; readonly before: number };
+  | { readonly kind: 'expire'; readonly before: number }
+  /**
+   * Records were lost. A call without a record may have run, when the call was created before `before`, in ms since
+   * 1970.
+   */
+  | { readonly kind: 'lost'; readonly before: number };
 
 /** An entry about one call. */
-export type EntryOfCall = Exclude<CallEntry, { readonly kind: 'expire' }>;
+export type EntryOfCall = Extract<CallEntry, { readonly id: string }>;
 
 const noBody = new Uint8Array();
 

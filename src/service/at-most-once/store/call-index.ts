@@ -21,10 +21,16 @@ export class CallIndex {
   /** Creation time of the latest call in each file, by file number. */
   readonly #newest = new Map<number, number>();
   #expiredBefore = 0;
+  #lostBefore = 0;
 
   /** Calls created before this time, in ms since 1970, have expired. Stored in the journal. */
   get expiredBefore(): number {
     return this.#expiredBefore;
+  }
+
+  /** A call without a record that was created before this time, in ms since 1970, may have run. */
+  get lostBefore(): number {
+    return this.#lostBefore;
   }
 
   stateOf(id: string): CallState | undefined {
@@ -41,6 +47,12 @@ export class CallIndex {
   }
 
   apply(entry: CallEntry, { number, offset }: BatchPosition): void {
+    if (entry.kind === 'lost') {
+      this.#lostBefore = Math.max(this.#lostBefore, entry.before);
+      // The file is needed as long as such a call may arrive.
+      this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, entry.before));
+      return;
+    }
     if (entry.kind === 'expire') {
       this.#expiredBefore = Math.max(this.#expiredBefore, entry.before);
       return;

@@ -32,7 +32,8 @@ export interface PlannedChange {
 
 const defaultMaxFileBytes = 64 * 1024 * 1024;
 
-const readme = `This folder contains the calls that a service has run, as stored by diskCalls() of binding-clerk.
+/** Text of the file `README` in the folder. */
+export const readme = `This folder contains the calls that a service has run, as stored by diskCalls() of binding-clerk.
 Each file is needed, and no file may be edited. Without these records, calls could run twice.
 When the service refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
 `;
@@ -109,8 +110,7 @@ export class CallJournal {
       const { payload } = reading;
       let found: EntryOfCall | undefined;
       if (payload !== undefined)
-        for (const entry of decodeEntries(payload))
-          if (entry.kind !== 'expire' && entry.id === id) found = entry;
+        for (const entry of decodeEntries(payload)) if ('id' in entry && entry.id === id) found = entry;
       if (found === undefined)
         throw new ClerkError('CONFIG_INVALID', 'A record of diskCalls() is damaged; check the disk');
       return found;

@@ -39,6 +39,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
       if (this.#hasExpired(createdAt, calls)) return { state: 'expired' };
       const found = await calls.read(id);
       if (found !== undefined) return toLookup(found);
+      if (createdAt < calls.index.lostBefore) return { state: 'expired' };
       const { before, isStored } = await calls.submit({
         id,
         // Since the read above, another request may have begun the call, or the call may have expired.

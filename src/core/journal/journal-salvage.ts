@@ -1,0 +1,244 @@
+import type { DataFolder } from '../data-folder.js';
+import { readMark, type EndMark } from './end-mark.js';
+import {
+  checkpointName,
+  endMarkName,
+  fileNumbers,
+  journalName,
+  readHeader,
+  withFile,
+  type FileHeader,
+  type FileNumbers,
+  type JournalContent,
+} from './file-header.js';
+import { claimedChecksum, frameHeaderBytes } from './frame.js';
+import { FrameReader, type LocatedFrame } from './frame-reader.js';
+import { JournalDamage, readJournal, type JournalVisitor } from './journal-reader.js';
+
+/** Receives what {@link salvageJournal} finds. */
+export interface SalvageVisitor extends JournalVisitor {
+  /** Called for a batch that is readable, but follows a batch that is lost. */
+  onLostBatch(frame: LocatedFrame): void;
+}
+
+/** What {@link salvageJournal} found. */
+export interface SalvagedJournal<V> {
+  readonly content: JournalContent;
+  readonly visitor: V;
+  /** What is damaged or missing, as the rest of a sentence about the folder; undefined for a complete journal. */
+  readonly problem: string | undefined;
+  /** Whether the visitor has received all that was acknowledged. */
+  readonly isComplete: boolean;
+  /** Number of the last batch that the visitor has received. */
+  readonly sequence: number;
+  /** Number of the last acknowledged batch; undefined when the end mark is missing. */
+  readonly acknowledgedSequence: number | undefined;
+}
+
+/**
+ * Reads what is left of a journal. Batches are received up to the first batch that is lost, because later ones depend on
+ * it. Parts of a checkpoint do not depend on each other. Changes nothing.
+ *
+ * @param createVisitor - called for each attempt to read the journal
+ * @throws {@link JournalDamage} when nothing can be read
+ */
+export async function salvageJournal<V extends SalvageVisitor>(
+  folder: DataFolder,
+  createVisitor: () => V,
+): Promise<SalvagedJournal<V>> {
+  const numbers = fileNumbers(await folder.names());
+  const mark = await withFile(folder, endMarkName, readMark);
+  const { content, folderId } = mark ?? (await readHeaders(folder, numbers))[0] ?? {};
+  if (
+    content === undefined ||
+    folderId === undefined ||
+    numbers.journals.length + numbers.checkpoints.length === 0
+  )
+    throw new JournalDamage('contains no journal from which anything can be saved');
+  const visitor = createVisitor();
+  try {
+    const found = await readJournal(folder, content, visitor);
+    if (found === undefined) throw new JournalDamage('was never used');
+    const { sequence } = found.end;
+    return {
+      content,
+      visitor,
+      problem: undefined,
+      isComplete: true,
+      sequence,
+      acknowledgedSequence: found.mark.sequence,
+    };
+  } catch (error) {
+    if (!(error instanceof JournalDamage)) throw error;
+    const run = new SalvageRun(folder, createVisitor(), numbers, mark, content, folderId);
+    return { content, problem: error.message, ...(await run.read()) };
+  }
+}
+
+/** Returns all readable headers. */
+async function readHeaders(folder: DataFolder, numbers: FileNumbers): Promise<FileHeader[]> {
+  const headers: FileHeader[] = [];
+  const names = [...numbers.journals.map(journalName), ...numbers.checkpoints.map(checkpointName)];
+  for (const name of names) {
+    const found = await withFile(folder, name, async (file) => readHeader(await FrameReader.open(file)));
+    if (found !== undefined) headers.push(found.header);
+  }
+  return headers;
+}
+
+class SalvageRun<V extends SalvageVisitor> {
+  readonly #folder: DataFolder;
+  readonly #visitor: V;
+  readonly #numbers: FileNumbers;
+  readonly #mark: EndMark | undefined;
+  readonly #content: JournalContent;
+  readonly #folderId: string;
+  /** Whether a batch is lost, so that later batches are not received. */
+  #isBroken = false;
+  #isComplete = true;
+  /** Checksum of the last frame; undefined when a following frame cannot be checked. */
+  #checksum: number | undefined;
+  #sequence: number | undefined;
+
+  constructor(
+    folder: DataFolder,
+    visitor: V,
+    numbers: FileNumbers,
+    mark: EndMark | undefined,
+    content: JournalContent,
+    folderId: string,
+  ) {
+    this.#folder = folder;
+    this.#visitor = visitor;
+    this.#numbers = numbers;
+    this.#mark = mark;
+    this.#content = content;
+    this.#folderId = folderId;
+  }
+
+  async read(): Promise<Omit<SalvagedJournal<V>, 'content' | 'problem'>> {
+    const { journals } = this.#numbers;
+    const base = await this.#findBase();
+    if (this.#content === 'registry' && base > 1) await this.#readCheckpoint(base);
+    if (this.#content === 'calls' && base !== (this.#mark?.base ?? 1)) this.#isComplete = false;
+    for (let number = base; number <= (journals.at(-1) ?? 0); number++) await this.#readFile(number);
+    const acknowledgedSequence = this.#mark?.sequence;
+    const sequence = this.#sequence ?? 0;
+    const reachesEnd = acknowledgedSequence !== undefined && sequence >= acknowledgedSequence;
+    return {
+      visitor: this.#visitor,
+      isComplete: this.#isComplete && reachesEnd,
+      sequence,
+      acknowledgedSequence,
+    };
+  }
+
+  /** The base is the place in the end mark, else the last complete checkpoint, else the first journal file. */
+  async #findBase(): Promise<number> {
+    const { journals, checkpoints } = this.#numbers;
+    const base = this.#mark?.base;
+    if (base !== undefined && (journals.includes(base) || checkpoints.includes(base))) return base;
+    for (const number of [...checkpoints].reverse()) {
+      const isEnded = await withFile(this.#folder, checkpointName(number), async (file) => {
+        const reader = await FrameReader.open(file);
+        for (let frame = await reader.next(); frame !== undefined; frame = await reader.next())
+          if (frame.kind === 'E') return true;
+        return false;
+      });
+      if (isEnded === true) return number;
+    }
+    return journals[0] ?? checkpoints[0] ?? 1;
+  }
+
+  async #readCheckpoint(number: number): Promise<void> {
+    const isEnded = await withFile(this.#folder, checkpointName(number), async (file) => {
+      const reader = await FrameReader.open(file);
+      const header = await this.#readHeader(reader, 'checkpoint', number);
+      this.#checksum = header?.previous;
+      if (header === undefined && !(await reader.skipDamaged())) return false;
+      for (;;) {
+        const frame = await reader.next();
+        if (frame?.kind === 'E') return true;
+        if (frame?.kind === 'C') this.#visitor.onCheckpoint(frame.payload);
+        else {
+          this.#isComplete = false;
+          if (frame === undefined && !(await reader.skipDamaged())) return false;
+        }
+      }
+    });
+    if (isEnded !== true) this.#isComplete = false;
+  }
+
+  async #readFile(number: number): Promise<void> {
+    const isRead = await withFile(this.#folder, journalName(number), async (file) => {
+      const reader = await FrameReader.open(file);
+      const isFirst = this.#sequence === undefined;
+      const header = await this.#readHeader(reader, 'journal', number);
+      const checksum = header?.checksum ?? (await skippedChecksum(reader, file));
+      const isExpected = isFirst
+        ? this.#checksum === undefined || this.#checksum === checksum
+        : header === undefined || header.previous === this.#checksum;
+      if (checksum === undefined || !isExpected) this.#break();
+      this.#checksum = checksum;
+      if (header !== undefined && !this.#isBroken) this.#sequence ??= header.sequence;
+      await this.#readBatches(reader, number);
+      return true;
+    });
+    if (isRead === undefined) this.#break();
+  }
+
+  async #readBatches(reader: FrameReader, number: number): Promise<void> {
+    while (!reader.isAtEnd) {
+      const frame = await reader.next();
+      if (frame === undefined) {
+        // Whether this batch was acknowledged is decided by the end mark.
+        this.#isBroken = true;
+        if (!(await reader.skipDamaged())) return;
+        continue;
+      }
+      const isNext =
+        frame.kind === 'B' &&
+        frame.previous === this.#checksum &&
+        (this.#sequence === undefined || frame.sequence === this.#sequence + 1);
+      if (!isNext) this.#isBroken = true;
+      if (this.#isBroken) {
+        if (frame.kind === 'B') this.#visitor.onLostBatch(frame);
+        continue;
+      }
+      this.#visitor.onBatch(frame, number);
+      this.#checksum = frame.checksum;
+      this.#sequence = frame.sequence;
+    }
+  }
+
+  #break(): void {
+    this.#isBroken = true;
+    this.#isComplete = false;
+  }
+
+  /** Resolves to the frame of the header; undefined when the header is damaged or of another file. */
+  async #readHeader(
+    reader: FrameReader,
+    file: FileHeader['file'],
+    number: number,
+  ): Promise<LocatedFrame | undefined> {
+    const found = await readHeader(reader);
+    if (found === undefined) return undefined;
+    const { header, frame } = found;
+    if (header.file === file && header.number === number && header.folderId === this.#folderId) {
+      if (file === 'journal') this.#visitor.onHeader?.(header);
+      return frame;
+    }
+    this.#break();
+    return frame;
+  }
+}
+
+/** Steps over a damaged header. Resolves to the checksum that the next frame names; undefined when that is unknown. */
+async function skippedChecksum(
+  reader: FrameReader,
+  file: Parameters<typeof FrameReader.open>[0],
+): Promise<number | undefined> {
+  if (reader.offset !== 0 || !(await reader.skipDamaged())) return undefined;
+  return claimedChecksum(await file.read(0, frameHeaderBytes));
+}

@@ -1,0 +1,43 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { quote } from '../core/describe-value.js';
+import { ClerkError, errorMessage } from '../core/errors.js';
+
+/** Whether a folder exists at the path. */
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/**
+ * Lets `fill` create a folder under a temporary name beside `path`, and then renames it to `path`. An interrupted or
+ * failed `fill` leaves nothing at `path`.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `path` exists and is not an empty folder
+ */
+export async function fillFolder<T>(
+  path: string,
+  suffix: string,
+  fill: (temporaryPath: string) => Promise<T>,
+): Promise<T> {
+  const entries = await readdir(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new ClerkError('CONFIG_INVALID', `Folder ${quote(path)} cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  });
+  if (entries.length > 0)
+    throw new ClerkError('CONFIG_INVALID', `Folder ${quote(path)} must be new or empty; choose another path`);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporaryPath = join(dirname(path), `.${basename(path)}-${suffix}`);
+  try {
+    const result = await fill(temporaryPath);
+    await rename(temporaryPath, path);
+    return result;
+  } catch (error) {
+    await rm(temporaryPath, { recursive: true, force: true });
+    throw error;
+  }
+}
