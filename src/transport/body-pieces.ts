@@ -1,9 +1,10 @@
 import { fitsInPiece, pieceBytes } from '../core/body-piece.js';
 import type { TransportRequest } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
+import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
- * Splits a large body in memory into pieces. The library undici writes a piece once the socket has taken the earlier
+ * Splits a large body in memory, a large blob or the large files of a form into pieces. The library undici writes a piece once the socket has taken the earlier
  * pieces, so the handler learns how far the upload is. A whole body would count as written at once, although the socket
  * has taken only a part of the body.
  *
@@ -11,13 +12,28 @@ import { addHeaders } from '../protocol/call-headers.js';
  */
 export function inPieces(request: TransportRequest): TransportRequest {
   const { body, method, headers } = request;
-  if (!isInMemory(body) || fitsInPiece(body) || method === 'GET' || method === 'HEAD') return request;
-  const bytes = toBuffer(body);
-  const stated = contentLengthOf(headers);
-  if (bytes.length <= pieceBytes || (stated !== undefined && Number(stated) !== bytes.length)) return request;
+  if (fitsInPiece(body) || method === 'GET' || method === 'HEAD') return request;
+  if (isForm(body)) return { ...request, body: formInPieces(body) };
+  const bytes = isInMemory(body) ? toBuffer(body) : isBlob(body) ? body : undefined;
+  if (bytes === undefined) return request;
+  const size = bytes instanceof Uint8Array ? bytes.length : bytes.size;
+  const stated = valueOf(headers, 'content-length');
+  if (size <= pieceBytes || (stated !== undefined && Number(stated) !== size)) return request;
+  const added: [string, string][] = [['content-length', String(size)]];
+  if (bytes instanceof Uint8Array) return { ...addHeaders(request, added), body: bufferInPieces(bytes) };
+  if (bytes.type !== '' && valueOf(headers, 'content-type') === undefined)
+    added.push(['content-type', bytes.type]);
+  return { ...addHeaders(request, added), body: blobInPieces(bytes) };
+}
+
+function bufferInPieces(bytes: Buffer): readonly Buffer[] {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes));
-  return { ...addHeaders(request, [['content-length', String(bytes.length)]]), body: pieces };
+  return pieces;
+}
+
+function isForm(body: unknown): body is FormData {
+  return Object.prototype.toString.call(body) === '[object FormData]';
 }
 
 function isInMemory(body: unknown): body is string | ArrayBufferView | ArrayBuffer {
@@ -31,13 +47,11 @@ function toBuffer(body: string | ArrayBufferView | ArrayBuffer): Buffer {
     : Buffer.from(body);
 }
 
-/** Returns the value of the header `Content-Length`; undefined without that header. */
-function contentLengthOf(headers: unknown): unknown {
+/** Returns the value of a header; undefined if there is no such header. */
+function valueOf(headers: unknown, header: string): unknown {
   if (typeof headers !== 'object' || headers === null) return undefined;
   if (!Array.isArray(headers))
-    return Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-length')?.[1];
-  const index = headers.findIndex(
-    (name, i) => i % 2 === 0 && String(name).toLowerCase() === 'content-length',
-  );
+    return Object.entries(headers).find(([name]) => name.toLowerCase() === header)?.[1];
+  const index = headers.findIndex((name, i) => i % 2 === 0 && String(name).toLowerCase() === header);
   return index < 0 ? undefined : headers[index + 1];
 }

@@ -43,9 +43,18 @@ async function slowReader() {
   return { address: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`, seen };
 }
 
-const bodies: readonly [what: string, create: () => Buffer | string][] = [
+const bodies: readonly [what: string, create: () => FormData | Blob | Buffer | string][] = [
   ['a buffer', () => Buffer.alloc(bodyBytes)],
   ['a string', () => 'x'.repeat(bodyBytes)],
+  [
+    'a form',
+    () => {
+      const form = new FormData();
+      form.set('file', new Blob([Buffer.alloc(bodyBytes)]));
+      return form;
+    },
+  ],
+  ['a blob', () => new Blob([Buffer.alloc(bodyBytes)])],
 ];
 
 test.each(bodies)(

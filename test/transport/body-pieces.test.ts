@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { inPieces } from '../../src/transport/body-pieces.js';
 
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return pieces;
+}
+
 const large = Buffer.from('0123456789'.repeat(20_000));
 
 describe('a large body in memory', () => {
@@ -42,4 +48,53 @@ test.each([
 ])('a small body stays whole: %s', (_what, body) => {
   const request = { path: '/', method: 'PUT', body };
   expect(inPieces(request)).toBe(request);
+});
+
+describe('a large blob', () => {
+  const blob = new Blob([large], { type: 'text/plain' });
+
+  test('is split, with its length and its media type, and can be read twice', async () => {
+    const { body, headers } = inPieces({ path: '/', method: 'PUT', body: blob });
+
+    expect(headers).toEqual({ 'content-length': '200000', 'content-type': 'text/plain' });
+    for (let i = 0; i < 2; i++) {
+      const pieces = await collect(body as AsyncIterable<Uint8Array>);
+      expect(pieces.map(({ length }) => length)).toEqual([65_536, 65_536, 65_536, 200_000 - 3 * 65_536]);
+      expect(Buffer.concat(pieces).equals(large)).toBe(true);
+    }
+  });
+
+  test('keeps the media type that the program states', () => {
+    const request = { path: '/', method: 'PUT', headers: ['Content-Type', 'image/png'], body: blob };
+    expect(inPieces(request).headers).toEqual(['Content-Type', 'image/png', 'content-length', '200000']);
+  });
+
+  test('of 64 KiB stays whole', () => {
+    const request = { path: '/', method: 'PUT', body: new Blob([large.subarray(0, 65_536)]) };
+    expect(inPieces(request)).toBe(request);
+  });
+});
+
+describe('a form', () => {
+  test('without a large file stays as it is', () => {
+    const form = new FormData();
+    form.set('text', 'x'.repeat(200_000));
+    expect(inPieces({ path: '/', method: 'POST', body: form }).body).toBe(form);
+  });
+
+  test('with a large file has the same names, text, file name and type, and a file that is read in pieces', async () => {
+    const form = new FormData();
+    form.append('text', 'é');
+    form.append('file', new File([large], 'a.txt', { type: 'text/plain', lastModified: 7 }));
+    const copy = inPieces({ path: '/', method: 'POST', body: form }).body as FormData;
+
+    expect(copy).not.toBe(form);
+    expect(copy.get('text')).toBe('é');
+    const file = copy.get('file');
+    if (!(file instanceof File)) throw new TypeError('the file is missing');
+    expect([file.name, file.type, file.lastModified, file.size]).toEqual(['a.txt', 'text/plain', 7, 200_000]);
+    const pieces = await collect(file.stream());
+    expect(pieces.map(({ length }) => length)).toEqual([65_536, 65_536, 65_536, 200_000 - 3 * 65_536]);
+    expect(Buffer.concat(pieces).equals(large)).toBe(true);
+  });
 });
