@@ -1,12 +1,10 @@
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
-import { definedFields } from '../core/defined-fields.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
-import type { LaunchHandshake, RegisterResponse, RegisterRequest } from '../protocol/messages.js';
-import { launchProof, type Hashing } from '../protocol/launch-proof.js';
-import { isUnavailable } from '../registry-client/failover-client.js';
+import type { LaunchHandshake } from '../protocol/messages.js';
+import type { Hashing } from '../protocol/launch-proof.js';
 import type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
 import { LeaseTimer } from './lease-timer.js';
 import type { InFlightRequests } from './in-flight-requests.js';
@@ -14,7 +12,7 @@ import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
 import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
-import { withdraw } from './withdraw.js';
+import { Registration, type RegistrationRequest } from './registration.js';
 
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
@@ -26,7 +24,7 @@ export interface AdvertisedServiceOptions {
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
   /** Body of the registration request. Epoch and ticket are added when the request is sent. */
-  readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
+  readonly request: RegistrationRequest;
   readonly handshake: LaunchHandshake | undefined;
   /** Whether this process generated the instance id. A generated id is unique. */
   readonly isIdGenerated: boolean;
@@ -35,15 +33,8 @@ export interface AdvertisedServiceOptions {
   readonly onEnded: () => void;
 }
 
-/**
- * Maximum random delay before the first retry of a registration, in ms. This maximum doubles with each further retry.
- */
-const initialBackoffMs = 500;
-/**
- * Maximum random delay before any retry, in ms. If the registry requests a delay, that delay is added, up to the same
- * maximum.
- */
-const maxBackoffMs = 5_000;
+/** Maximum time for which a registration that was aborted waits for its withdrawal, in ms. */
+const maxWithdrawalMs = 1_000;
 
 /**
  * One advertised service, from the first registration to the end of the advertisement. The service treats its lease as
@@ -56,13 +47,10 @@ const maxBackoffMs = 5_000;
 export class AdvertisedService implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
   readonly #events: AdvertisementEmitter;
+  readonly #registration: Registration;
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
-  #epoch: number | undefined;
   #leaseMs: number;
-  #ticket: string | undefined;
-  /** Whether the registry may have accepted the ticket in a registration that got no response. */
-  #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
   #isSuspect = false;
@@ -76,8 +64,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#loseLease('no renewal was acknowledged in time'),
     );
     this.#leaseMs = options.request.leaseMs;
-    this.#epoch = options.handshake?.epoch;
-    this.#ticket = options.handshake?.ticket;
+    this.#registration = new Registration({ ...options, request: () => options.request });
   }
 
   get name(): string {
@@ -89,7 +76,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   get epoch(): number {
-    return this.#epoch ?? 0;
+    return this.#registration.epoch ?? 0;
   }
 
   get leaseMs(): number {
@@ -132,7 +119,11 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Registers the service. Rejects when the registry refuses the service or `signal` aborts. */
+  /**
+   * Registers the service. Rejects when the registry refuses the service, `signal` aborts or the advertisement ends. A
+   * registration that the registry may have accepted is then withdrawn. After 1,000 ms the withdrawal continues in the
+   * background.
+   */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -140,11 +131,19 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     try {
       await this.#register(false);
     } catch (error) {
-      this.#end('closed');
+      await waitAtMost(this.#options.clock, maxWithdrawalMs, this.#endUnregistered());
       throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  async #endUnregistered(): Promise<void> {
+    const ending = this.#drainPromise ?? this.#closePromise;
+    if (ending !== undefined) return ending;
+    this.#stopRenewing('closed');
+    if (this.#registration.mayExist) await this.#registration.withdraw(true);
+    this.#options.onEnded();
   }
 
   get isSuspect(): boolean {
@@ -182,93 +181,22 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this.close();
   }
 
-  /**
-   * Registers the service. Retries until the registry accepts or refuses the registration.
-   *
-   * @param recovered - whether the service has lost a lease before
-   */
+  /** @param recovered - whether the service has lost a lease before */
   async #register(recovered: boolean): Promise<void> {
-    const { clock, retry, renewer } = this.#options;
     const { signal } = this.#endController;
-    let sentAt = 0;
-    const response = await retry(
-      () => {
-        signal.throwIfAborted();
-        sentAt = clock.now();
-        return renewer.register(this.#request(), signal);
-      },
-      async (error, attempt) => {
-        signal.throwIfAborted();
-        if (!this.#canRetry(error)) throw error;
-        this.#warnOnce(error);
-        // The maximum delay grows to at most a third of the lease, so that the service registers soon after the
-        // registry is available again. For a lease below 1,500 ms, the maximum is 500 ms.
-        const maxJitterMs = Math.min(
-          maxBackoffMs,
-          Math.max(initialBackoffMs, this.#leaseMs / 3),
-          initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
-        );
-        const minDelayMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
-        await sleep(clock, Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random(), !recovered);
-        signal.throwIfAborted();
-      },
+    const { response, sentAt } = await this.#registration.register(
+      this.#leaseMs,
+      !recovered,
+      signal,
+      (error) => this.#warnOnce(error),
     );
-    this.#verifyProof(response);
-    this.#ticket = undefined;
-    this.#epoch = response.epoch;
     this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
     this.#isSuspect = false;
     this.#hasWarned = false;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
-    renewer.add(this);
+    this.#options.renewer.add(this);
     this.#events.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
-  }
-
-  #request(): RegisterRequest {
-    return { ...this.#options.request, ...definedFields({ epoch: this.#epoch, ticket: this.#ticket }) };
-  }
-
-  #canRetry(error: unknown): boolean {
-    if (isUnavailable(error)) {
-      this.#ticketMayBeUsed ||= this.#ticket !== undefined;
-      return true;
-    }
-    if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // An earlier attempt has used the ticket, but the response to that attempt was lost. The epoch of the ticket is
-      // still valid.
-      this.#ticketMayBeUsed = false;
-      this.#ticket = undefined;
-      return true;
-    }
-    if (
-      isClerkError(error) &&
-      error.code === 'FORBIDDEN' &&
-      this.#options.isIdGenerated &&
-      this.#epoch !== undefined
-    ) {
-      // No other process has the generated id. The registry also rejects an epoch if it has forgotten the instance. The
-      // retry requests a new epoch.
-      this.#epoch = undefined;
-      return true;
-    }
-    return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
-  }
-
-  /**
-   * Throws if the registration had a ticket and the response does not prove that the registry launched this service.
-   *
-   * @see [T9](../../docs/background.md#t9)
-   */
-  #verifyProof({ proof, epoch }: RegisterResponse): void {
-    const { hashing, handshake } = this.#options;
-    if (handshake === undefined || this.#ticket === undefined) return;
-    const expected = launchProof(hashing, handshake.registryKey, handshake.name, epoch);
-    if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
-    throw new ClerkError(
-      'TICKET_REFUSED',
-      `The registry did not prove that it launched ${this.name}, so another registry issued the ticket; check the registry address`,
-    );
   }
 
   #loseLease(reason: string): void {
@@ -318,7 +246,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     const { clock, drainMs, inFlight } = this.#options;
     const until = clock.now() + drainMs;
     this.#stopRenewing('draining');
-    const inMs = await this.#withdraw(false);
+    const inMs = await this.#registration.withdraw(false);
     await sleep(clock, Math.min(inMs, until - clock.now()));
     await waitAtMost(clock, until - clock.now(), inFlight.whenIdle());
     if (this.#closePromise) return;
@@ -329,7 +257,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   async #close(): Promise<void> {
     if (this.#hasEnded) return;
     this.#stopRenewing('draining');
-    await this.#withdraw(true);
+    await this.#registration.withdraw(true);
     this.#end('closed');
   }
 
@@ -339,16 +267,6 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#leaseTimer.stop();
     this.#options.renewer.remove(this);
     this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} has ended`));
-  }
-
-  /**
-   * Withdraws the registration. Resolves with the time, in ms, for which clients with a cached lookup may still call
-   * this endpoint.
-   */
-  #withdraw(immediately: boolean): Promise<number> {
-    if (this.#epoch === undefined) return Promise.resolve(0);
-    const { name, id, epoch } = this;
-    return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
   }
 }
 

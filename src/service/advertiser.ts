@@ -42,18 +42,26 @@ export class Advertiser {
     const config = toAdvertiseConfig(options);
     // The timer keeps the process alive while the registration waits for the registry.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, maxTimerMs);
-    const closers: (() => void)[] = [];
     try {
-      return await this.#register(config, closers);
-    } catch (error) {
-      closeAll(closers);
-      throw error;
+      const service = await this.#createService(config);
+      await service.start(config.signal);
+      return service;
     } finally {
       keepAlive.cancel();
     }
   }
 
-  async #register(config: AdvertiseConfig, closers: (() => void)[]): Promise<Advertisement> {
+  async #createService(config: AdvertiseConfig): Promise<AdvertisedService> {
+    const closers: (() => void)[] = [];
+    try {
+      return await this.#compose(config, closers);
+    } catch (error) {
+      closeAll(closers);
+      throw error;
+    }
+  }
+
+  async #compose(config: AdvertiseConfig, closers: (() => void)[]): Promise<AdvertisedService> {
     const { clock, hashing, retry, hostAddresses } = this.#runtime;
     const { signal } = config;
     const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
@@ -114,7 +122,6 @@ export class Advertiser {
     });
     if (idempotencyGuard)
       service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
-    await service.start(signal);
     if (config.drainOnSignal) closers.push(this.#signalDrain.add(service, config.exitAfterDrain));
     return service;
   }

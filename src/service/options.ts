@@ -71,7 +71,10 @@ export interface AdvertiseOptions {
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
-  /** Aborts the registration. Has no effect after the service is registered. */
+  /**
+   * Aborts the registration, and withdraws it if the registry may have accepted it. Has no effect after the service is
+   * registered.
+   */
   readonly signal?: AbortSignal;
 }
 

@@ -263,6 +263,84 @@ test('waiting for the registry can be aborted', async () => {
   expect(runtime.refTimers).toBe(0);
 });
 
+test('a registration that is aborted before its response arrives is withdrawn', async () => {
+  const { runtime, registry, advertiser } = fakeService();
+  registry.responseDelayMs = 500;
+  const controller = new AbortController();
+  const ad = advertiser.advertise({ ...orders, leaseMs: 3_600_000, signal: controller.signal });
+  const refused = expect(ad).rejects.toMatchObject({ code: 'ABORTED' });
+  await runtime.advance(100);
+  expect(registry.ids('/shop/orders')).toHaveLength(1);
+  controller.abort();
+  await runtime.advance(1_500);
+  await refused;
+  expect(registry.ids('/shop/orders')).toEqual([]);
+  expect(registry.requests.map(({ path }) => path)).toEqual(['/v1/register', '/v1/withdraw']);
+  expect(runtime.refTimers).toBe(0);
+});
+
+test('an aborted registration whose response was lost is withdrawn', async () => {
+  const { runtime, registry, advertiser, warnings } = fakeService();
+  registry.lostResponses = 1;
+  const controller = new AbortController();
+  const ad = advertiser.advertise({ ...orders, leaseMs: 3_600_000, signal: controller.signal });
+  const refused = expect(ad).rejects.toMatchObject({ code: 'ABORTED' });
+  await runtime.advance(0);
+  expect(registry.ids('/shop/orders')).toHaveLength(1);
+  controller.abort();
+  await runtime.advance(1_500);
+  await refused;
+  expect(registry.ids('/shop/orders')).toEqual([]);
+  // The warning is that of the lost response.
+  expect(warnings).toHaveLength(1);
+});
+
+test('an aborted registration at a registry that hangs rejects after 1,000 ms', async () => {
+  const { runtime, registry, advertiser, warnings } = fakeService();
+  registry.hangs = true;
+  const controller = new AbortController();
+  const ad = advertiser.advertise({ ...orders, signal: controller.signal });
+  let isSettled = false;
+  const refused = expect(ad)
+    .rejects.toMatchObject({ code: 'ABORTED' })
+    .then(() => (isSettled = true));
+  await runtime.advance(500);
+  controller.abort();
+  await runtime.advance(1_001);
+  expect(isSettled).toBe(true);
+  await refused;
+  await runtime.advance(10_000);
+  expect(warnings.at(-1)).toMatch(/\/shop\/orders may stay registered until its lease expires/);
+  expect(runtime.refTimers).toBe(0);
+});
+
+test('SIGTERM before the response to the registration withdraws, then ends the process', async () => {
+  const { runtime, registry, advertiser, sendSignal, ended } = fakeService();
+  registry.responseDelayMs = 500;
+  const ad = advertiser.advertise({ ...orders, leaseMs: 3_600_000 });
+  const refused = expect(ad).rejects.toMatchObject({ code: 'CLERK_CLOSED' });
+  await runtime.advance(100);
+  sendSignal('SIGTERM');
+  await runtime.advance(7_000);
+  await refused;
+  expect(ended).toEqual(['SIGTERM']);
+  expect(registry.requests.at(-1)?.path).toBe('/v1/withdraw');
+  expect(registry.ids('/shop/orders')).toEqual([]);
+});
+
+test('SIGTERM while the registry is down ends the process at once', async () => {
+  const { runtime, registry, advertiser, sendSignal, ended } = fakeService();
+  registry.isDown = true;
+  const ad = advertiser.advertise(orders);
+  const refused = expect(ad).rejects.toMatchObject({ code: 'CLERK_CLOSED' });
+  await runtime.advance(1_000);
+  sendSignal('SIGTERM');
+  await runtime.advance(1);
+  expect(ended).toEqual(['SIGTERM']);
+  await runtime.advance(6_000);
+  await refused;
+});
+
 test('draining withdraws, waits for cached lookups to expire, then for requests in flight', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const server = Object.assign(new EventEmitter(), {

@@ -64,7 +64,7 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
     warnings,
     ended,
     advertiser: new Advertiser(serviceRuntime),
-    sendSignal: (signal) => {
+    sendSignal: (signal: EndSignal) => {
       const all = [...listeners];
       for (const callback of all) callback(signal);
       return all.length > 0;

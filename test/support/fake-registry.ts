@@ -161,7 +161,7 @@ export class FakeRegistry {
     if (this.responseDelayMs > 0) await sleep(this.clock, this.responseDelayMs, false);
     if (this.lostResponses > 0) {
       this.lostResponses--;
-      throw this.#connectionRefused(url);
+      throw new ClerkError('REGISTRY_UNREACHABLE', `The connection to ${url} broke`);
     }
     return structuredClone({
       status,
@@ -173,7 +173,10 @@ export class FakeRegistry {
 
   #hang(signal: AbortSignal, headMs: number, url: string): Promise<never> {
     return new Promise((_resolve, reject) => {
-      const timer: Timer = this.clock.setTimer(() => reject(this.#connectionRefused(url)), headMs);
+      const timer: Timer = this.clock.setTimer(
+        () => reject(new ClerkError('REGISTRY_UNREACHABLE', `${url} sent no response in time`)),
+        headMs,
+      );
       timer.setRef(false);
       signal.addEventListener('abort', () => {
         timer.cancel();
@@ -343,7 +346,8 @@ export class FakeRegistry {
   }
 
   #connectionRefused(url: string): ClerkError {
-    return new ClerkError('REGISTRY_UNREACHABLE', `No registry listens at ${url}`);
+    const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    return new ClerkError('REGISTRY_UNREACHABLE', `No registry listens at ${url}`, { cause });
   }
 }
 

@@ -1,0 +1,230 @@
+import { sleep, type Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+import { limits } from '../protocol/limits.js';
+import { launchProof, type Hashing } from '../protocol/launch-proof.js';
+import type { LaunchHandshake, RegisterRequest, RegisterResponse } from '../protocol/messages.js';
+import { isUnavailable } from '../registry-client/failover-client.js';
+import type { LeaseRenewer } from './lease-renewer.js';
+import { withdraw } from './withdraw.js';
+
+/** Body of a registration request. Epoch and ticket are added when the request is sent. */
+export type RegistrationRequest = Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
+
+export interface RegistrationOptions {
+  readonly clock: Clock;
+  readonly hashing: Hashing;
+  readonly retry: RetryLoop;
+  readonly logger: Logger;
+  readonly renewer: LeaseRenewer;
+  /** Returns the body of a registration request. */
+  readonly request: () => RegistrationRequest;
+  readonly handshake: LaunchHandshake | undefined;
+  /** Whether this process generated the instance id. A generated id is unique. */
+  readonly isIdGenerated: boolean;
+}
+
+/**
+ * Maximum random delay before the first retry of a registration, in ms. This maximum doubles with each further retry.
+ */
+const initialBackoffMs = 500;
+/**
+ * Maximum random delay before any retry, in ms. If the registry requests a delay, that delay is added, up to the same
+ * maximum.
+ */
+const maxBackoffMs = 5_000;
+/** Maximum time that {@link Registration.withdraw} waits for the response to a registration, in ms. */
+const maxResponseMs = 3_000;
+
+/**
+ * The registration of one instance, as the registry may have it. A registration request that was aborted or that got no
+ * response may have been accepted, so `withdraw` first waits for its response or asks for its epoch.
+ */
+export class Registration {
+  readonly #options: RegistrationOptions;
+  readonly #requests = new AbortController();
+  #epoch: number | undefined;
+  #ticket: string | undefined;
+  /** Whether the registry may have accepted the ticket in a registration that got no response. */
+  #ticketMayBeUsed = false;
+  /** Whether the registry may have a registration whose epoch is unknown. */
+  #mayBeAccepted = false;
+  /** Whether the registry has accepted a registration. */
+  #isAccepted = false;
+  /** Resolves when no registration request is in flight. */
+  #inFlight: Promise<void> | undefined;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+    this.#epoch = options.handshake?.epoch;
+    this.#ticket = options.handshake?.ticket;
+  }
+
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  /** Whether the registry has or may have this registration. */
+  get mayExist(): boolean {
+    return this.#isAccepted || this.#mayBeAccepted || this.#inFlight !== undefined;
+  }
+
+  /**
+   * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts. Resolves
+   * to the response, and to the time at which the accepted request was sent, in ms on the monotonic clock.
+   *
+   * @param leaseMs - the lease that the registry granted last, in ms
+   * @param keepsAlive - whether the delays between attempts keep the process alive
+   * @param onRetry - called with the error before each retry
+   */
+  async register(
+    leaseMs: number,
+    keepsAlive: boolean,
+    signal: AbortSignal,
+    onRetry: (error: unknown) => void,
+  ): Promise<{ readonly response: RegisterResponse; readonly sentAt: number }> {
+    const { clock, retry } = this.#options;
+    let sentAt = 0;
+    const response = await retry(
+      () => {
+        signal.throwIfAborted();
+        sentAt = clock.now();
+        return abortable(this.#send(this.#options.request()), signal);
+      },
+      async (error, attempt) => {
+        signal.throwIfAborted();
+        if (!this.#canRetry(error)) throw error;
+        onRetry(error);
+        // The maximum delay grows to at most a third of the lease, so that the service registers soon after the
+        // registry is available again. For a lease below 1,500 ms, the maximum is 500 ms.
+        const maxJitterMs = Math.min(
+          maxBackoffMs,
+          Math.max(initialBackoffMs, leaseMs / 3),
+          initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
+        );
+        const minDelayMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
+        const delayMs = Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random();
+        await sleep(clock, delayMs, keepsAlive);
+        signal.throwIfAborted();
+      },
+    );
+    this.#verifyProof(response);
+    this.#ticket = undefined;
+    return { response, sentAt };
+  }
+
+  /**
+   * Withdraws the registration. Resolves to the time, in ms, for which clients with a cached lookup may still call the
+   * instance. Never rejects.
+   */
+  async withdraw(immediately: boolean): Promise<number> {
+    const { clock } = this.#options;
+    if (this.#inFlight !== undefined) {
+      const timer = clock.setTimer(() => this.#requests.abort(), maxResponseMs);
+      await this.#inFlight;
+      timer.cancel();
+    }
+    if (this.#mayBeAccepted && this.#epoch === undefined) await this.#requestEpoch();
+    const epoch = this.#epoch;
+    if (epoch === undefined) return 0;
+    const { name, id } = this.#options.request();
+    return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
+  }
+
+  /** Registers once more, for the minimum lease, because only the response contains the epoch. */
+  async #requestEpoch(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const request = { ...this.#options.request(), leaseMs: limits.minLeaseMs };
+    const timer = clock.setTimer(() => this.#requests.abort(new Error('no response')), maxResponseMs);
+    await this.#send(request).catch((error: unknown) =>
+      logger.warn(
+        `${request.name} may stay registered until its lease expires, because its registration got no response: ${errorMessage(error)}`,
+      ),
+    );
+    timer.cancel();
+  }
+
+  #send(request: RegistrationRequest): Promise<RegisterResponse> {
+    const response = this.#options.renewer.register(
+      { ...request, ...definedFields({ epoch: this.#epoch, ticket: this.#ticket }) },
+      this.#requests.signal,
+    );
+    const settled = response
+      .then(
+        ({ epoch }) => {
+          this.#epoch = epoch;
+          this.#isAccepted = true;
+        },
+        (error: unknown) => {
+          this.#mayBeAccepted ||= isUnavailable(error) && !wasRefused(error);
+        },
+      )
+      .then(() => {
+        if (this.#inFlight === settled) this.#inFlight = undefined;
+      });
+    this.#inFlight = settled;
+    return response;
+  }
+
+  #canRetry(error: unknown): boolean {
+    if (isUnavailable(error)) {
+      this.#ticketMayBeUsed ||= this.#ticket !== undefined;
+      return true;
+    }
+    if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
+      // An earlier attempt has used the ticket, but the response to that attempt was lost. The epoch of the ticket is
+      // still valid.
+      this.#ticketMayBeUsed = false;
+      this.#ticket = undefined;
+      return true;
+    }
+    if (
+      isClerkError(error) &&
+      error.code === 'FORBIDDEN' &&
+      this.#options.isIdGenerated &&
+      this.#epoch !== undefined
+    ) {
+      // No other process has the generated id. The registry also rejects an epoch if it has forgotten the instance. The
+      // retry requests a new epoch.
+      this.#epoch = undefined;
+      return true;
+    }
+    return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
+  }
+
+  /**
+   * Throws if the registration had a ticket and the response does not prove that the registry launched this service.
+   *
+   * @see [T9](../../docs/background.md#t9)
+   */
+  #verifyProof({ proof, epoch }: RegisterResponse): void {
+    const { hashing, handshake } = this.#options;
+    if (handshake === undefined || this.#ticket === undefined) return;
+    const expected = launchProof(hashing, handshake.registryKey, handshake.name, epoch);
+    if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
+    throw new ClerkError(
+      'TICKET_REFUSED',
+      `The registry did not prove that it launched ${handshake.name}, so another registry issued the ticket; check the registry address`,
+    );
+  }
+}
+
+/** Settles as `promise` does, or rejects with the reason of `signal` when `signal` aborts first. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** Whether no server has received the request, because no server listens at its address. */
+function wasRefused(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown };
+  if (cause instanceof AggregateError) return cause.errors.every(wasRefused);
+  return ['ECONNREFUSED', 'ENOENT'].includes(
+    String((cause as { readonly code?: unknown } | undefined)?.code),
+  );
+}
