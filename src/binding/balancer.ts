@@ -63,6 +63,14 @@ export class Balancer {
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
+  /** The picker that was last prepared with an ejected endpoint as one of the candidates. */
+  #trial:
+    | {
+        readonly candidate: ConnectedCandidate;
+        readonly set: CandidateSet;
+        readonly pick: Picker;
+      }
+    | undefined;
 
   /**
    * @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or when the option
@@ -158,6 +166,32 @@ export class Balancer {
     return chosen;
   }
 
+  /**
+   * Whether a call may be the probe of an ejected or suspect endpoint: the policy would send the call there if the
+   * endpoint were healthy.
+   */
+  allowsTrial(
+    candidate: ConnectedCandidate,
+    now: number,
+    { affinity, tlsOnly }: { readonly affinity: string | undefined; readonly tlsOnly: boolean },
+  ): boolean {
+    const set = this.candidates(tlsOnly);
+    const { matching } = set;
+    const candidates = [
+      (one: ConnectedCandidate) => one === candidate || (one.status === 'open' && !one.isTrial),
+      isUp,
+      hasWeight,
+    ].reduce(preferMatching, matching);
+    if (!candidates.includes(candidate)) return false;
+    const { allowsTrial } = this.#currentPolicy(tlsOnly);
+    if (allowsTrial !== undefined) return allowsTrial(candidate, matching);
+    if (this.#trial?.candidate !== candidate || this.#trial.set !== set) {
+      const pick = this.pickerAmong(matching, candidates, tlsOnly);
+      this.#trial = { candidate, set, pick };
+    }
+    return this.pick(this.#trial.pick, now, affinity) === candidate;
+  }
+
   #policyError(error: unknown): ClerkError {
     const { name } = this.#config;
     if (isClerkError(error))
@@ -190,8 +224,8 @@ export class Balancer {
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
       ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
-      ({ endpoint }: ConnectedCandidate) => endpoint.state === 'up',
-      ({ endpoint }: ConnectedCandidate) => endpoint.weight > 0,
+      isUp,
+      hasWeight,
     ].reduce(preferMatching, matching);
     const outsideSubset = new Set<Candidate>();
     const subsetSize = this.#subsetSize.sizeAt(clerk.clock.now());
@@ -271,6 +305,14 @@ export class Balancer {
       return toPolicy('local-first');
     }
   }
+}
+
+function isUp({ endpoint }: ConnectedCandidate): boolean {
+  return endpoint.state === 'up';
+}
+
+function hasWeight({ endpoint }: ConnectedCandidate): boolean {
+  return endpoint.weight > 0;
 }
 
 /** Returns the candidates for which `matches` is true, or all candidates if there is none. */

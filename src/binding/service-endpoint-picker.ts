@@ -69,8 +69,10 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const { table } = this.service;
     if (!this.service.isFresh(now)) return undefined;
     table.callStarted();
-    const { matching } = this.#balancer.candidates(constraints.tlsOnly);
-    return table.takeTrial(now, (member) => matching.includes(member) && isInScope(member, constraints));
+    return table.takeTrial(
+      now,
+      (member) => isInScope(member, constraints) && this.#balancer.allowsTrial(member, now, constraints),
+    );
   }
 
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {

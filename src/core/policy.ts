@@ -29,7 +29,8 @@ export interface PickerInput {
   /**
    * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is
    * `open`, the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no
-   * candidate is skipped.
+   * candidate is skipped. While an ejected endpoint waits for a call as its probe, the picker of a policy without
+   * `allowsTrial` is also prepared with that endpoint.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -60,6 +61,12 @@ export interface Policy {
    * must not choose another endpoint.
    */
   readonly avoidsFailing?: boolean;
+  /**
+   * Whether a call may be the probe of an ejected endpoint. Called for the endpoint, with all endpoints that match the
+   * binding. Without this method, the call is the probe if a picker that was prepared with this endpoint as one of the
+   * candidates picks it. A policy that spreads calls returns true, so that the first call is the probe.
+   */
+  readonly allowsTrial?: (candidate: Candidate, all: readonly Candidate[]) => boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */
   readonly describe?: (candidate: Candidate) => string | undefined;
   /** Creates the picker for one set of candidates. */

@@ -1,4 +1,5 @@
 import type { PickerInput, Policy } from '../core/policy.js';
+import { definedFields } from '../core/defined-fields.js';
 import { loadAware } from './load-aware.js';
 
 /**
@@ -12,6 +13,7 @@ export function firstToRespond(inner: Policy = loadAware()): Policy {
   return {
     name: inner.name === 'load-aware' ? 'first-to-respond' : `first-to-respond(${inner.name})`,
     hedges: true,
+    ...definedFields({ allowsTrial: inner.allowsTrial }),
     prepare: (input: PickerInput) => inner.prepare(input),
   };
 }

@@ -22,6 +22,7 @@ const equalLoadRatio = 1.25;
 export function leastPending(): Policy {
   return {
     name: 'least-pending',
+    allowsTrial: () => true,
     prepare: (input: PickerInput) => twoChoicesPicker(subsetOf(input), hasFewerPending),
   };
 }

@@ -42,6 +42,7 @@ const fewHeld = 8;
 export function loadAware(): Policy {
   return {
     name: 'load-aware',
+    allowsTrial: () => true,
     prepare: (input: PickerInput) => twoChoicesPicker(subsetOf(input), isLessLoaded),
   };
 }

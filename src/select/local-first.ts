@@ -1,4 +1,5 @@
 import type { Candidate } from '../core/candidate.js';
+import { definedFields } from '../core/defined-fields.js';
 import type { Locality, Picker, PickerInput, Policy } from '../core/policy.js';
 import { busyPending } from './busy-threshold.js';
 import { expiringPicker } from './expiring-picker.js';
@@ -50,6 +51,7 @@ export function localFirst(inner: Policy = loadAware()): Policy {
   let ends: Float64Array = new Float64Array();
   return {
     name: inner.name === 'load-aware' ? 'local-first' : `local-first(${inner.name})`,
+    ...definedFields({ allowsTrial: inner.allowsTrial }),
     describe(candidate) {
       const note = inner.describe?.(candidate);
       return [describeTier(candidate, tiers, ends), ...(note === undefined ? [] : [note])].join(', ');

@@ -28,6 +28,8 @@ export function primary(): Policy {
   return {
     name: 'primary',
     avoidsFailing: false,
+    allowsTrial: (candidate, all) =>
+      isPrimary(candidate) || !all.some((one) => isPrimary(one) && one.status === 'open'),
     describe: ({ endpoint }) => (endpoint.id === primaryId ? 'the primary' : undefined),
     prepare({ candidates, all }: PickerInput) {
       const first = candidates[0];

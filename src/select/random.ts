@@ -12,6 +12,7 @@ import { subsetOf } from './subset.js';
 export function random(): Policy {
   return {
     name: 'random',
+    allowsTrial: () => true,
     prepare(input: PickerInput) {
       const candidates = subsetOf(input);
       const count = candidates.length;

@@ -18,6 +18,7 @@ export function roundRobin(): Policy {
   let lastIndex = -1;
   return {
     name: 'round-robin',
+    allowsTrial: () => true,
     prepare(input: PickerInput) {
       const candidates = subsetOf(input);
       const count = candidates.length;

@@ -72,6 +72,7 @@ export function weighted(): Policy {
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {
     name: 'weighted',
+    allowsTrial: () => true,
     describe(candidate) {
       shares ??= lastTable && sharesOf(lastTable.candidates, lastTable.weights);
       const share = shares?.get(candidate);
