@@ -9,7 +9,7 @@ export interface AttemptFailure extends ErrorClass {
   readonly cause: FailureCause;
 }
 
-/** Classifies the error of an attempt that did not come from the request body. */
+/** Classifies the error of an attempt. Not called for an error of the request body. */
 export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
   if (isRemoved(attempt, error)) return { cause: 'removed' };
   const errorClass = classifyError(error, attempt);

@@ -8,7 +8,7 @@ import type { CallContext } from './call-context.js';
 /** The data of an attempt from which its {@link Outcome} is created. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
-  /** The address that the attempt was sent to. */
+  /** The address to which the attempt is sent. */
   readonly address: { readonly text: string };
   /** Number of the attempt within its call; the first attempt is 1. */
   readonly number: number;

@@ -3,7 +3,7 @@ import type { AttemptTimeoutBounds } from './retry-settings.js';
 
 /** Attempt timeout of a route class with fewer than 10 recorded latencies, in ms. */
 const initialTimeoutMs = 250;
-/** Longest attempt timeout of a route class with few recorded latencies, in ms. */
+/** Longest attempt timeout of a route class with fewer than 20 recorded latencies, in ms. */
 export const maxTimeoutMs = 1_000;
 /** Number of latencies after which the attempt timeout may exceed 1,000 ms. */
 const samplesForLongTimeout = 20;
@@ -14,8 +14,8 @@ const samplesPerUpdate = 32;
 const maxClasses = 256;
 
 /**
- * The attempt timeouts of one service, by HTTP method and route class. The first 256 pairs have a timeout each. All
- * further pairs share one timeout.
+ * The attempt timeouts of one service, by HTTP method and route class. Each of the first 256 pairs of method and class
+ * has a timeout. All further pairs share one timeout.
  */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, Map<string, AttemptTimeout>>();
@@ -78,8 +78,8 @@ export class AttemptTimeout {
 
   /**
    * Returns the attempt timeout at `now`, in ms: 250 without enough recent latencies, otherwise the computed timeout.
-   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000. Once 20 latencies
-   * are recorded, that limit is half of `callMs` if this is more than 1,000.
+   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000 until 20 latencies
+   * are recorded. The upper limit is then half of `callMs`, but at least 1,000.
    *
    * @param callMs - time from the start of the call to its deadline, in ms
    */

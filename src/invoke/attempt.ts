@@ -19,7 +19,9 @@ export interface AttemptHandler {
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   /** Called when the request is about to be written. From then on the endpoint may execute the call. */
   onConnect(attempt: Attempt): void;
-  /** Called with the headers of the final response. Returning false pauses the body until `resume` is called. */
+  /**
+   * Called with the headers of the final response. If the result is false, the body is paused until `resume` is called.
+   */
   onHeaders(
     attempt: Attempt,
     statusCode: number,
@@ -81,8 +83,8 @@ export class Attempt implements RequestHandler {
   /** Whether the endpoint closes the connection of the sent request gracefully. */
   isGoAway = false;
   /**
-   * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
-   * request or a part of its body was sent, or an informational response (1xx) arrived.
+   * Time from which the attempt timeout is measured. At first: the start of the attempt. Later: the last time at which
+   * the request or a part of its body was sent, or an informational response (1xx) arrived.
    */
   sentAt: number;
   /** The upload of the request body; undefined if the upload is not tracked, or has not started. */
@@ -91,7 +93,7 @@ export class Attempt implements RequestHandler {
   statusCode = 0;
   /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
   latencyMs = 0;
-  /** The address that the attempt is sent to. */
+  /** The address to which the attempt is sent. */
   readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
@@ -124,7 +126,7 @@ export class Attempt implements RequestHandler {
     return this.handler.asyncContext;
   }
 
-  /** Whether the head of a response has arrived. */
+  /** Whether the headers of the final response have arrived. */
   get isHeld(): boolean {
     return this.statusCode !== 0;
   }

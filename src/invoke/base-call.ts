@@ -30,8 +30,8 @@ export interface CallParameters {
 export const trialTimeoutMs = 20;
 
 /**
- * The state and the end of a call: deadline, settings and attempts in flight. Subclasses decide which attempts are
- * made.
+ * Holds the deadline, the settings and the attempts in flight of a call, and ends the call. Subclasses decide which
+ * attempts are made.
  */
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
   expiresAt = 0;
@@ -46,7 +46,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   settled = false;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Settings as known now: a lookup may return a service config that changes the settings. */
+  /** Settings of the call. A lookup may return a service config that changes the settings. */
   protected config: RetryConfig;
   /**
    * The newest attempt. Once a response is accepted, the attempt of that response. Undefined before the first attempt.
@@ -69,7 +69,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
   }
 
-  /** Called by the timer wheel when an attempt must be looked at, or when the deadline has passed. */
+  /** Called by the timer wheel when an attempt must be checked, or when the deadline has passed. */
   abstract expire(now: number): void;
   abstract readonly isReplayable: boolean;
   protected abstract readonly attemptTimeout: AttemptTimeout;
@@ -143,7 +143,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.#failover?.inFlight.push(attempt);
   }
 
-  /** Puts `replacement`, a redialed copy, in the place of `attempt`. */
+  /** Replaces `attempt` by `replacement`, which is the same attempt at another address of the endpoint. */
   protected replace(attempt: A, replacement: A): void {
     if (this.attempt === attempt) this.attempt = replacement;
     this.failover.replace(attempt, replacement);
@@ -155,8 +155,8 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Picks an endpoint. As needed, first looks the service up, starts the service or waits. Resolves with undefined if
-   * the call was settled meanwhile.
+   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for the end of a
+   * connection backoff. Resolves with undefined if the call was settled meanwhile.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
@@ -234,7 +234,10 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return abortedError(this.failover.retry, reason);
   }
 
-  /** Ends the call without calling the handler. The caller of this method passes on the response or the error. */
+  /**
+   * Marks the call as ended, and cancels the attempts in flight. The caller of this method delivers the response or the
+   * error.
+   */
   protected finish(): void {
     this.settled = true;
     const { context } = this;

@@ -115,7 +115,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   #badStatusError(body: Buffer): ClerkError {
-    // Decodes no more bytes than `maxQuotedCharacters` can need: a UTF-8 character has at most 4 bytes.
+    // A UTF-8 character has at most 4 bytes, so the first `maxQuotedCharacters` characters need no further bytes.
     const bodyText = body
       .subarray(0, 4 * maxQuotedCharacters)
       .toString('utf8')

@@ -6,15 +6,15 @@ import type { UploadProgress } from './upload-progress.js';
 export interface CallAttempt extends AttemptRecord {
   readonly startedAt: number;
   /**
-   * Time from which the attempt timeout is measured. At first the start of the attempt, later the time at which the
-   * request or a part of its body was sent, or an informational response (1xx) arrived.
+   * Time from which the attempt timeout is measured. At first: the start of the attempt. Later: the last time at which
+   * the request or a part of its body was sent, or an informational response (1xx) arrived.
    */
   sentAt: number;
   /**
    * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the attempt.
    */
   checkAt: number;
-  /** The upload of the request body; undefined if it is not tracked, or has not started. */
+  /** The upload of the request body; undefined if the upload is not tracked, or has not started. */
   readonly upload?: UploadProgress | undefined;
   /**
    * Returns the time at which the attempt has passed its attempt timeout.
@@ -24,7 +24,7 @@ export interface CallAttempt extends AttemptRecord {
   dueAt(timeoutMs: number, now: number): number;
   /** Whether the attempt has passed its attempt timeout. */
   isLate: boolean;
-  /** Whether the head of a response has arrived, so that the attempt counts as held until it ends. */
+  /** Whether the headers of the final response have arrived. If true, the attempt counts as held until it ends. */
   readonly isHeld: boolean;
   /**
    * Whether the end of the attempt was reported to health. After an upgrade: true, although the end is reported only
@@ -35,6 +35,9 @@ export interface CallAttempt extends AttemptRecord {
   isRecorded: boolean;
   /** Whether a retry of the budget is reserved for the attempt and not spent yet. */
   hasReservedRetry: boolean;
-  /** Returns the limit for which an unsent attempt waits; undefined, as without this method, if there is none. */
+  /**
+   * Returns the limit because of which an unsent attempt waits for a connection; undefined if no limit has been
+   * reached.
+   */
   queuedBy?(): ConnectionLimit | undefined;
 }

@@ -24,12 +24,15 @@ export interface CallContext {
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   /**
-   * Returns the settings of a call, as known now. The service config may become known during a call, and may change.
+   * Returns the settings of a call. The result may change during the call, since a lookup may return another service
+   * config.
    *
    * @param overrides - settings of the request, from {@link CallDeadline.overrides}
    */
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
-  /** Returns the class of a request for the attempt timeout; by default the first path segment. */
+  /**
+   * Returns the route class of a request; by default the first path segment. Each route class has an attempt timeout.
+   */
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;
   /** The hedging policy; undefined when calls are not hedged. */

@@ -4,9 +4,9 @@ import type { RetryOverrides } from '../core/retry-options.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
- * The time limits of a call that has not started yet. The timeout comes from the application, otherwise from the
- * service config, otherwise from the clerk's default. If the application makes the call while serving an inbound
- * request, the deadline of the inbound request caps the timeout.
+ * The time limits of a call. The timeout comes from the application, otherwise from the service config, otherwise from
+ * the clerk's default. If the program makes the call to serve an inbound request, the call must also end by the
+ * deadline of the inbound request.
  */
 export interface CallDeadline {
   /** Timeout that the application set for the call, otherwise the clerk's default, in ms, > 0. */
@@ -25,7 +25,7 @@ export interface CallDeadline {
   readonly inboundLeftMs: number;
   /**
    * Whether the call may be retried after its request was sent. False if the inbound request being served is itself a
-   * retry: the client of that request already retries, and only one layer should.
+   * retry: the client of that request already retries, and only one layer should retry.
    *
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
@@ -35,8 +35,8 @@ export interface CallDeadline {
 }
 
 /**
- * Time by which each service shortens the deadline that it passes on, in ms. Services that call each other in a cycle
- * thus run out of time.
+ * Time by which each service shortens the deadline that it passes on, in ms. A chain of calls therefore ends, even if
+ * services call each other in a cycle.
  */
 const perHopMs = 1;
 
@@ -57,7 +57,7 @@ export function capToInbound(
   if (inboundLeftMs < minAttemptMs)
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call to ${serviceName} was not started because the request being served has less than ${String(minAttemptMs)} ms left`,
+      `Call to ${serviceName} was not started because the inbound request that the program is serving has less than ${String(minAttemptMs)} ms left`,
     );
   return { ...deadline, inboundLeftMs, allowsRetries: deadline.allowsRetries && inbound.attempt <= 1 };
 }

@@ -1,4 +1,4 @@
-/** The decisions of a call: what follows an event, as a pure function of the facts of the call. */
+/** The decisions of a call: what the call does after an event, as a pure function of the facts of the call. */
 import type { CallKind } from '../core/idempotency.js';
 import type { Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
@@ -18,7 +18,9 @@ export interface AttemptFacts {
   readonly isQueued: boolean;
   /** Whether the endpoint is ejected. An attempt at an ejected endpoint is not expected to be answered. */
   readonly isEjected: boolean;
-  /** Whether a failure response may be the fault of the endpoint, so that another endpoint may answer better. */
+  /**
+   * Whether failure responses of the endpoint may be its own fault. Another endpoint may then give a better response.
+   */
   readonly isDoubted: boolean;
 }
 
@@ -27,22 +29,22 @@ export interface CallFacts {
   readonly kind: CallKind;
   /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
-  /** Undefined if the call is neither retried after its request was sent nor joined. */
+  /** Undefined if the call is not retried after its request was sent, and no second attempt joins the call. */
   readonly retries: RetrySettings | undefined;
   /**
    * Whether the request upgrades the connection. No second attempt joins such a call: the upgraded connection of the
    * second attempt would stay open unused.
    */
   readonly isUpgrade: boolean;
-  /** Number of attempts started so far. */
+  /** Number of attempts started so far that count against the limit of the call. */
   readonly attemptCount: number;
-  /** Attempts without a response, oldest first. */
+  /** Attempts that wait for a response, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
   /** Whether any ended attempt may have been executed. */
   readonly execution: Execution;
   /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
   readonly hasIdempotencyScope: boolean;
-  /** Whether there is an endpoint that is not ejected and at which no attempt of the call was made. */
+  /** Whether an endpoint that is not ejected is left for another attempt. */
   readonly hasAlternative: boolean;
   /** Whether the retry budget allows a retry. */
   readonly hasBudget: boolean;
@@ -53,15 +55,15 @@ export interface CallFacts {
    * `error`: only the error of an invalid response, which any response replaces.
    */
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
-  /** Whether the caller has received the headers of a response, so that no other response can replace it. */
+  /** Whether the caller has received headers that no other response can replace. */
   readonly isStreaming: boolean;
 }
 
 /**
  * Why an attempt failed.
  *
- * - `network` the connection failed
- * - `removed` the endpoint was removed before the request was sent
+ * - `network` the connection, or the function of a custom call, failed
+ * - `removed` the request was not sent: its channel was closed, or the retry budget allowed no second request
  * - `invalid-response` the endpoint sent a response that cannot be parsed
  * - `caller` the request is invalid, the caller has set the limit that was exceeded, or the caller has aborted the call
  */
@@ -96,14 +98,16 @@ export type Settlement =
   | 'deadline'
   /** With `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
   | 'unknown'
-  /** With `OUTCOME_UNKNOWN`: the body of a response that the caller reads has broken off. */
+  /** With `OUTCOME_UNKNOWN`: the connection broke before the caller had received the whole response body. */
   | 'truncated';
 
 /** What the call does next. */
 export type CallAction =
   /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
-  /** Waits for the attempts in flight. If `recheckMs` is given, checks the attempt again after this time, in ms. */
+  /**
+   * Waits for the attempts in flight. If `recheckMs` is given, checks the late attempt again after this time, in ms.
+   */
   | { readonly do: 'wait'; readonly recheckMs?: number }
   /**
    * Starts one more attempt beside the attempts in flight. If `replaces` is given, cancels the attempt with this
@@ -114,7 +118,9 @@ export type CallAction =
    * Starts the next attempt, after `afterMs` ms if given. Attempts in flight are abandoned; none of them was sent yet.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
-  /** Keeps the response, or the error of an invalid response, for the case that no attempt gets a better response. */
+  /**
+   * Keeps the response, or the error of an invalid response. The call delivers it if no attempt gets a better response.
+   */
   | { readonly do: 'defer' }
   /** Discards the response. */
   | { readonly do: 'drop' }
@@ -176,7 +182,7 @@ function afterResponse(
   const isRetryable =
     call.retries?.statuses.has(statusCode) === true || (attempt.isDoubted && isFailureStatus(statusCode));
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // An error response of a joined attempt must not win against an earlier attempt, which may succeed.
+  // An error response must not end the call while an earlier attempt may still succeed.
   const isAccepted = statusCode < 400 || (!isRetryable && !hasEarlier(others, attempt));
   if (isAccepted) return [settle('response')];
   if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
@@ -214,8 +220,8 @@ function afterOnceResponse(
 }
 
 /**
- * Delay before a call that the service still runs is sent again for its response, in ms. Used if the service states no
- * delay.
+ * If the service reports that a call is still running, and states no delay, the call is sent again after this time, in
+ * ms.
  */
 const runningPollMs = 1_000;
 
@@ -248,13 +254,13 @@ function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boo
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
 
-/** Waits for the attempts left. If all attempts left are late, one more attempt joins them. */
+/** Waits for the attempts in `others`. If all of these attempts are late, one more attempt joins them, if possible. */
 function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
   const rest = { ...call, inFlight: others };
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;
 }
 
-/** The first attempt is never replaced: only a joined attempt that is late makes room for another one. */
+/** If three attempts are in flight, the new attempt replaces a late attempt, but never the oldest attempt. */
 function join({ inFlight }: CallFacts): CallAction {
   return inFlight.length < maxInFlight
     ? { do: 'join' }

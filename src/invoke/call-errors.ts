@@ -53,7 +53,7 @@ export function noResponseError(attempt: CallAttempt, now: number): ClerkError {
 export function outcomeUnknownError(log: AttemptLog): ClerkError {
   const reason =
     log.call.kind === 'once'
-      ? "its kind is 'once'; set kind: 'idempotent' if running the call twice does no harm"
+      ? "its kind is 'once'; set kind: 'idempotent' if a second execution does no harm"
       : 'its request body can be read only once';
   return lastAttemptError(
     log,
@@ -118,7 +118,7 @@ export function nestedRetryError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'BUDGET_EXHAUSTED',
-    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the request being served is itself a retry (only one layer retries)`,
+    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the inbound request that the program is serving is itself a retry (only one layer retries)`,
   );
 }
 
@@ -178,7 +178,10 @@ function createError(
   });
 }
 
-/** Returns the message about the limit for which every attempt of the call waited; undefined if any did not wait. */
+/**
+ * If every attempt of the call waited for a connection because of a limit, returns the message about the limit of the
+ * last attempt. Otherwise returns undefined.
+ */
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {
   const errors = outcomes.map(({ error }) => error);
   const last = errors.at(-1);

@@ -37,13 +37,13 @@ export interface ErrorClass {
    */
   readonly evidence?: Evidence | 'responded';
   /**
-   * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call then moves
-   * once to another connection or endpoint, without use of the retry budget.
+   * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then
+   * retried on another connection or at another endpoint, without use of the retry budget.
    */
   readonly isGoAway?: true;
 }
 
-/** Classifies the error of an attempt that did not come from the request body. */
+/** Classifies the error of an attempt. Not called for an error of the request body. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
@@ -51,7 +51,7 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   if (attempt.stage === 'waiting') {
     if (isLocalError(error)) return {};
     if (gracefulGoAway.test(error.message)) return { isGoAway: true };
-    // The program may have set a short `connectTimeout`, so the endpoint is not known to refuse connections.
+    // A short `connectTimeout` of the program may cause this error, so the endpoint is not known to refuse connections.
     return { evidence: codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? 'connect-timeout' : 'refused' };
   }
   if (attempt.isGoAway === true || gracefulGoAway.test(error.message)) return { isGoAway: true };
@@ -101,17 +101,18 @@ export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** Message of undici's error for a GOAWAY frame; undici gives its error no code of its own. */
+/** Message of the error that undici creates for a graceful GOAWAY frame. undici gives this error no code of its own. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
 /**
- * Messages of undici for a 100 or 101 response that was not asked for; undici gives these errors no code of their own.
+ * Messages of undici for a 100 or 101 response that the request did not ask for. undici gives these errors no code of
+ * their own.
  */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
 /** HTTP/2 errors that a peer's malformed frames or headers cause. */
 const malformedStream =
   /NGHTTP2_(PROTOCOL_ERROR|FRAME_SIZE_ERROR|FLOW_CONTROL_ERROR|COMPRESSION_ERROR|ENHANCE_YOUR_CALM|HTTP_1_1_REQUIRED)/;
 
-/** Whether the endpoint sent a response that undici's parser, or Node's HTTP/2 parser, refuses. */
+/** Whether the endpoint sent a response that the parser of undici, or the HTTP/2 parser of Node, rejects. */
 function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): boolean {
   if (stage === 'waiting') return false;
   if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
@@ -142,7 +143,9 @@ function isStreamReset(error: Error): boolean {
   );
 }
 
-/** Wraps an error that ends a call in a {@link ClerkError}. Not for network errors. */
+/**
+ * Returns the {@link ClerkError} for an error that ends a call; the error becomes its cause. Not for network errors.
+ */
 export function wrapCallerError(
   code: ClerkErrorCode,
   name: string,

@@ -11,7 +11,10 @@ import { withActiveAddress } from './reserve-endpoint.js';
 
 /** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
-  /** Aborted when the attempt fails, times out or is abandoned. A function that still runs should then stop. */
+  /**
+   * Aborted when the attempt fails or is abandoned, and at the deadline of the call. A function that still runs should
+   * then stop.
+   */
   readonly signal: AbortSignal;
   /** Number of the attempt within its call; the first attempt is 1. */
   readonly attempt: number;
@@ -22,15 +25,15 @@ export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext)
 
 /** Options of {@link runCustomCall}. */
 export interface CustomCallOptions extends AsyncCallOptions {
-  /** Whether the function only opens a connection. If true, a failed attempt counts as not executed. */
+  /** Whether the function opens a connection but sends no request. If true, a failed attempt counts as not executed. */
   readonly connectOnly?: boolean;
 }
 
 /**
  * Calls `run`, a function of the application, with an endpoint of the service. If `run` fails and the kind of the call
- * allows a retry, calls `run` again with another endpoint. If `run` of a safe or idempotent call is late, calls `run`
- * with another endpoint at the same time. It is unknown what a failed `run` has sent. So every attempt counts as sent,
- * except with `connectOnly`.
+ * allows a retry, calls `run` again with another endpoint. If the kind is safe or idempotent, and `run` has not ended
+ * within the attempt timeout, also calls `run` with another endpoint. A failed `run` may have sent a request, so every
+ * attempt counts as sent unless `connectOnly` is true.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -110,7 +113,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     this.attempt = attempt;
     this.arm(now);
     reportPick(context, attempt);
-    // A listener of the event may have aborted the call.
+    // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
     // Calls the function synchronously, so that the recorded stage `sent` is correct even if the caller aborts the call
     // in the same tick.

@@ -36,7 +36,7 @@ export class DeferredOutcome {
     return response;
   }
 
-  /** Discards the response. */
+  /** Discards the deferred response. */
   discard(): void {
     this.#response?.discard();
     this.#response = undefined;

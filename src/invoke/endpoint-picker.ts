@@ -16,7 +16,7 @@ export interface PickConstraints {
   readonly idempotencyScope?: string;
 }
 
-/** Chooses the endpoints of a call. As needed, looks the service up, starts the service or waits for an endpoint. */
+/** Chooses the endpoints of a call. If necessary, looks the service up, starts the service or waits for an endpoint. */
 export interface EndpointPicker {
   /** Name of the load-balancing policy, used as the pick reason in outcomes. */
   readonly policyName: string;
@@ -38,7 +38,7 @@ export interface EndpointPicker {
    */
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Prepares for `pick`. As needed, looks the service up, starts the service, or waits for the end of a connection
+   * Prepares for `pick`. If necessary, looks the service up, starts the service, or waits for the end of a connection
    * backoff.
    *
    * @param onServiceConfig - called when the service config is known, before the service is started and before any wait

@@ -15,15 +15,15 @@ import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** Time after a refresh in which the resolution is used although it has expired again, in ms: a few timer ticks. */
+/** Time after a refresh during which the resolution is used even if it has expired again, in ms. */
 const maxRefreshAgeMs = 10;
 
 /**
- * A call that may make several attempts, one after the other or up to three at a time. Carries out all effects of the
- * call; {@link decide} decides what the effects are.
+ * A call that may make several attempts, one after another or up to three at a time. {@link decide} decides what the
+ * call does next, and this class carries out the decision.
  *
- * A late attempt continues while a second attempt at another endpoint joins it. The first acceptable response wins, and
- * only then are the other attempts cancelled.
+ * A late attempt continues, and a second attempt at another endpoint starts beside it. When a response is accepted, all
+ * other attempts are cancelled.
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
@@ -40,7 +40,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
    * Ends the call with its deferred response or error. Returns false if no deferred response or error can be delivered.
    */
   protected abstract settleDeferred(): boolean;
-  /** Called before the next attempt starts. Discards the part of an earlier response that was already delivered. */
+  /**
+   * Discards the part of an earlier response that the handler has received. Called before the next attempt starts, and
+   * before a deferred response is delivered.
+   */
   protected restartResponse(): void {}
 
   expire(now: number): void {
@@ -66,8 +69,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   /**
-   * Starts an attempt. Starts no attempt if the call is settled: a policy or an event listener of the application may
-   * have aborted the call just before.
+   * Starts an attempt, unless the call is settled. A policy or an event listener of the application may have aborted
+   * the call.
    */
   protected send(
     candidate: ConnectedCandidate,
@@ -80,8 +83,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   /**
-   * Picks an ejected or suspect endpoint that gets this call as its probe. Returns undefined if no attempt at another
-   * endpoint could join the probe.
+   * Picks an ejected or suspect endpoint that gets this call as its probe. Returns undefined if there is no such
+   * endpoint, or if no attempt at another endpoint could join the probe.
    */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;
@@ -94,7 +97,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     return canBeJoined ? picker.pickTrial(now, constraints) : undefined;
   }
 
-  /** Plans a second attempt for the case that the first attempt is slow to respond. */
+  /** Plans a second attempt. It starts if the first attempt has no response after the delay of the hedging policy. */
   protected startHedging(hedging: HedgingPolicy, now: number): void {
     const { attempt } = this;
     if (this.isUpgrade || !this.isReplayable || this.retries === undefined) return;
@@ -123,8 +126,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   /**
    * Carries out the actions of a decision.
    *
-   * @param attempt - the attempt that the event is about; undefined if the event is about none
-   * @param error - the error of the attempt
+   * @param attempt - the late attempt after the event `late`; undefined after any other event
+   * @param error - the error of the failed attempt after the event `failure`; undefined after any other event
    */
   protected carryOut(actions: readonly CallAction[], now: number, attempt?: A, error?: Error): void {
     for (const action of actions) {
@@ -148,7 +151,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
           break;
         case 'defer':
         case 'drop':
-          // The subclass that received the response carries out this action, before the other actions.
+          // The subclass that received the response has already deferred or dropped the response.
           break;
       }
     }
@@ -258,8 +261,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
     if (isQueueing && candidate.pending >= context.connections) return;
     const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
-    // An attempt beside unsent attempts reserves no retry. The request that is written second reserves a retry at that
-    // time.
+    // If no request of the call was sent yet, the new attempt reserves no retry. A retry is spent when a second request
+    // is written.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const needsRetry = mayHaveRun || isHedge;
@@ -287,7 +290,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       const now = this.context.clock.now();
       const late = state.inFlight.filter(({ isLate }) => isLate);
       for (const attempt of late) attempt.checkAt = now;
-      // The refresh was for a hedge.
+      // No attempt is late, so the refresh was for a hedge.
       if (late.length === 0 && state.inFlight.length > 0) state.hedgeAt = now;
       state.refreshedAt = now;
       this.arm(now);
@@ -315,7 +318,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       reportFailover(this.context, retry, candidate);
       this.send(candidate, 'failover', this.context.clock.now(), retry.takeReservedRetry());
     } catch (error) {
-      // No attempt got a better response, so the deferred response is delivered.
+      // No further attempt is possible. The caller receives the deferred response if there is one, otherwise the error.
       if (!this.settled && !this.settleDeferred()) this.fail(error);
     }
   }

@@ -4,7 +4,7 @@ import type { RetryState } from './retry-state.js';
 /** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
 export const recheckMs = 100;
 
-/** The state that a call needs only after its first attempt failed, timed out or could not be sent at once. */
+/** The state that a call needs only if its first attempt fails, is late or cannot be sent at once. */
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
@@ -15,8 +15,8 @@ export class FailoverState<A extends CallAttempt> {
   /** Whether an expired resolution is being refreshed, so that a late attempt can be joined. */
   isRefreshing = false;
   /**
-   * When the resolution was last refreshed for the next attempt. An attempt that starts at once uses the resolution even
-   * if it has expired again.
+   * When the resolution was last refreshed for the next attempt. An attempt that starts right after the refresh uses
+   * the resolution even if the resolution has expired again.
    */
   refreshedAt = -Infinity;
   /** Whether another attempt at the same endpoint has joined a late attempt. */
@@ -30,8 +30,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Called before `attempt`, for which no retry is reserved, writes its request. If another request of the call has been
-   * sent, spends a retry of the budget.
+   * Called before the request of `attempt` is written, if no retry is reserved for `attempt`. If another request of the
+   * call was sent, spends a retry of the budget.
    *
    * @returns false if the budget allows no retry; the request must then not be written
    */
@@ -45,7 +45,7 @@ export class FailoverState<A extends CallAttempt> {
     return true;
   }
 
-  /** Puts `replacement`, a redialed copy, in the place of `attempt`. */
+  /** Replaces `attempt` by `replacement`, which is the same attempt at another address of the endpoint. */
   replace(attempt: A, replacement: A): void {
     const index = this.inFlight.indexOf(attempt);
     if (index >= 0) this.inFlight[index] = replacement;
@@ -74,8 +74,9 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns when the hedging policy must look again at an attempt whose upload has not ended long enough ago for a
-   * second attempt; `Infinity` if the second attempt can start now.
+   * Returns the time at which the call must check again whether the second attempt of the hedging policy can start;
+   * `Infinity` if it can start at `now`. The delay of the hedging policy begins when the upload of the first attempt
+   * ends.
    */
   uploadCheckAt(now: number): number {
     const [attempt] = this.inFlight;

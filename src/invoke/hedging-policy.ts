@@ -8,20 +8,22 @@ export interface HedgeConfig {
    * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /** Maximum ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. */
+  /**
+   * Number of second attempts per call that are allowed in any 10 s, > 0 and ≤ 1. One second attempt is allowed in
+   * addition.
+   */
   readonly budgetRatio: number;
 }
 
 /** Time for which a delay that was computed from latencies is reused, in ms. */
 const delayCacheMs = 3_000;
-/** Number of retries in the retry budget of the service that hedging must leave for failover. */
+/** Number of retries that hedging must leave in the retry budget, for failover. */
 const reservedForFailover = 10;
 
 /**
- * Decides when a second attempt is sent while the first attempt is in flight, and whether the budgets allow a second
- * attempt. Each binding has one policy. Hedging adds load, so each second attempt must be allowed by two budgets: the
- * hedge budget of the binding and the retry budget of the call. Hedging leaves the last 10 retries in the retry
- * budget for failover.
+ * Decides when a second attempt is sent while the first attempt is in flight. Each binding has one policy. Hedging adds
+ * load, so two budgets must allow each second attempt: the hedge budget of the binding and the retry budget of the
+ * call. Hedging leaves the last 10 retries in the retry budget for failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
  * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)

@@ -25,8 +25,8 @@ import { UploadProgress } from './upload-progress.js';
  * One HTTP call: sends the request in one or more attempts. Delivers exactly one response, or one error, to the
  * caller's handler. If no response has arrived by the deadline of the call, delivers an error.
  *
- * The first attempt goes straight to the transport. The state for further attempts is created only when that attempt
- * has failed or is late.
+ * The first attempt goes straight to the transport. The state for further attempts is created only when the first
+ * attempt fails or is late.
  */
 export class HttpCall extends ResponseDelivery {
   /** Whether {@link CallContext.pendingCalls} includes this call, because no attempt of the call was sent yet. */
@@ -37,7 +37,7 @@ export class HttpCall extends ResponseDelivery {
 
   /**
    * @param deadline - limits the time to the response headers or, for a `WholeBodyHandler`, to the end of the body
-   * @param asyncContext - the async context of the caller, in which everything except the fast path runs
+   * @param asyncContext - the async context of the caller
    */
   constructor(
     context: CallContext,
@@ -194,7 +194,8 @@ export class HttpCall extends ResponseDelivery {
     const isUnsent = attempt.stage === 'waiting';
     const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
     const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
-    // A request that was not processed counts as not sent, if its body can be sent again; for 'once' calls, only once.
+    // If its body can be sent again, a request that was not processed counts as not sent. For a 'once' call, this rule
+    // applies to one attempt only.
     const isOnce = this.kind === 'once';
     if (isUnprocessed && this.isReplayable && (isFree || !isOnce)) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
@@ -215,7 +216,10 @@ export class HttpCall extends ResponseDelivery {
     this.carryOut(actions, now, undefined, callError);
   }
 
-  /** A second attempt joins a trial after 20 ms. The upload of a large body may take longer. */
+  /**
+   * A call with a large body is not used as a trial. Its upload may take longer than 20 ms, after which a second
+   * attempt joins a trial.
+   */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }

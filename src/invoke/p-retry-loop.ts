@@ -3,7 +3,7 @@ import type { RetryLoop } from '../core/retry-loop.js';
 
 /**
  * Implements {@link RetryLoop} with p-retry. p-retry adds no limit and no delay: `onFailed` waits between attempts, and
- * ends the loop by rejecting.
+ * rejects to end the loop.
  */
 export const retryLoop: RetryLoop = (attempt, onFailed) =>
   pRetry((number) => attempt(number).catch(wrapError), {

@@ -38,8 +38,8 @@ export function reportResponse(
 }
 
 /**
- * Whether an attempt got a failure response. A second failure response shows that the call itself fails, and counts
- * against no endpoint.
+ * Whether an attempt got a failure response. A second failure response to one call counts against no endpoint, since
+ * the call itself may be the cause.
  */
 export function isFailureResponse({ stage, code }: Outcome): boolean {
   return stage === 'answered' && isFailureStatus(Number(code));

@@ -23,7 +23,7 @@ export function isInMemoryBody(body: unknown): boolean {
 
 /**
  * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is
- * wrapped to record whether reading failed, since such an error must not count against the endpoint.
+ * wrapped, and the wrapper records whether the iterable throws. Such an error must not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;

@@ -6,8 +6,8 @@ import type { CallAttempt } from './call-attempt.js';
 import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 
 /**
- * Picks an endpoint within the deadline, without sending a request. As needed, first looks the service up, starts the
- * service or waits.
+ * Picks an endpoint within the deadline, without sending a request. If necessary, first looks the service up, starts
+ * the service, or waits for the end of a connection backoff.
  */
 export function reserveEndpoint(
   context: CallContext,

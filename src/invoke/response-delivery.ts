@@ -228,7 +228,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     else wheel.clear(this);
   }
 
-  /** Reports to health that the call ends with a failure response, if several endpoints gave it one. */
+  /** If several endpoints gave the call a failure response, reports to health that the call itself failed. */
   #reportFailedCall({ candidate }: Attempt, now: number): void {
     const { outcomes } = this.failover.retry;
     const failed = new Set(outcomes.filter(isFailureResponse).map(({ endpoint }) => endpoint));
@@ -245,7 +245,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     );
   }
 
-  /** Defers or drops a response that is not delivered now, and carries out the other actions. */
+  /** Defers or drops a response, and carries out the other actions. */
   #deferOrDrop(
     attempt: Attempt,
     actions: readonly CallAction[],
@@ -258,7 +258,8 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     if (this.attempt === attempt) this.attempt = undefined;
     const isDeferred = actions[0]?.do === 'defer';
     const isFailure = isFailureStatus(statusCode);
-    // The service states that a 'once' call was not executed, so the call counts as not sent.
+    // A response to a 'once' call is deferred only if it states that the call was not executed. The attempt then counts
+    // as not sent.
     if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
     this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
     retry.requiresBudget = true;
@@ -278,7 +279,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
 
   /**
    * Whether a deferred response may no longer be delivered. The deferred response to a 'once' call states that the call
-   * was not executed. This statement is wrong if the endpoint of another attempt may have executed the call since.
+   * was not executed. This statement may be wrong if another attempt may have been executed.
    */
   get #isOutdated(): boolean {
     return this.kind === 'once' && this.failover.retry.execution !== 'none';

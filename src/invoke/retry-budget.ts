@@ -1,6 +1,6 @@
 /**
- * Limits the number of retries, hedges and starts of a service. Each clerk has one budget per service. The budget
- * refills with time and with each first attempt, successful or not.
+ * Limits the number of retries and hedges of a service. All calls of a clerk to a service share a budget, if their
+ * limits are equal. The budget refills with time and with each first attempt, successful or not.
  *
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
@@ -22,7 +22,7 @@ export interface RetryBudget {
 }
 
 const slotMs = 1_000;
-// A window of 10 s that begins in the middle of a slot extends over eleven slots of 1 s.
+// A window of 10 s that begins in the middle of a slot overlaps eleven slots of 1 s.
 const slotCount = 11;
 const windowMs = 10_000;
 /** Part of the retries allowed in 10 s that may be used at once. */
@@ -30,14 +30,14 @@ const atOnceShare = 2 / 3;
 
 /**
  * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
- * Two thirds of these retries, at least one, may be used at once. The other third becomes available evenly, so that a
- * used-up budget refills steadily.
+ * Two thirds of these retries, but at least one, may be used at once. The other third becomes available evenly over the
+ * 10 s.
  *
- * First attempts and retries are counted in slots of 1 s. So that the limit holds in any 10 s, first attempts count for
- * 10 slots but retries for 11 slots.
+ * First attempts and retries are counted in slots of 1 s. First attempts count for 10 slots and retries for 11 slots,
+ * since a period of 10 s may overlap 11 slots.
  *
  * @param ratio - number of retries per first attempt, 0 … 1
- * @param reserve - number of retries that are allowed without first attempts, ≥ 0
+ * @param reserve - number of retries that are allowed in 10 s in addition, even if there are no first attempts; ≥ 0
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
@@ -50,9 +50,9 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Number of retries that count against the part that may be used at once. The number falls evenly with time. When
-  // fewer retries are allowed, the number falls in proportion. Otherwise a service whose load falls would get no retry
-  // for much longer than 10 s.
+  // Number of retries that count against the part that may be used at once. The number falls evenly with time. When the
+  // number of allowed retries falls, `burst` falls in proportion. Without this rule, a service whose load falls would
+  // get no retry for much longer than 10 s.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;
@@ -87,7 +87,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     const total = allowed(now);
     if (total < lastTotal) burst *= total / lastTotal;
     lastTotal = total;
-    // Small budgets have at least one retry at once, and refill by at least one in 10 s.
+    // A budget of one retry or more allows at least one retry at once, and refills by at least one retry in 10 s.
     const minimum = Math.min(total, 1);
     const atOnce = Math.max(total * atOnceShare, minimum);
     const refill = Math.max(total * (1 - atOnceShare), minimum);
@@ -121,5 +121,5 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   };
 }
 
-/** Outweighs the rounding errors of the refill, which would otherwise hold back the last retry. */
+/** Larger than the rounding errors of the refill. Without `rounding`, such an error could withhold a whole retry. */
 const rounding = 1e-9;

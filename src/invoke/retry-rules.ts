@@ -1,4 +1,3 @@
-/** The rules for retries: what may be sent again, how often, and for which statuses. */
 import type { CallKind } from '../core/idempotency.js';
 import type { Stage } from '../core/outcome.js';
 
@@ -33,14 +32,14 @@ export function retryability(
 export const maxInFlight = 3;
 
 /**
- * Maximum number of attempts after the first of a call whose retries are switched off. Each of them requires that no
- * byte of the request was written before.
+ * Maximum number of further attempts after the first attempt, if the retries of the call are switched off. A further
+ * attempt then starts only if no byte of the request was written.
  */
 export const maxMoves = 4;
 
 /**
- * Minimum time until the deadline for starting another attempt, in ms. A call whose timeout is shorter still makes its
- * first attempt.
+ * Another attempt starts only if at least this time is left until the deadline, in ms. The first attempt of a call with
+ * a shorter timeout still starts.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */

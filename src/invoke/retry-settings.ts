@@ -23,8 +23,8 @@ export const defaultRetries: RetrySettings = Object.freeze({
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
-   * If undefined, the upper bound is 1,000. Once 20 responses of the route class are recorded, the upper bound is half
-   * the time of the call if that is more than 1,000. The timeout is never below `minMs`.
+   * If undefined, the upper bound is 1,000 until 20 responses of the route class are recorded. The upper bound is then
+   * half of the call timeout, but at least 1,000. The attempt timeout is never below `minMs`.
    */
   readonly maxMs: number | undefined;
 }
@@ -34,9 +34,9 @@ export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs
 
 /** Limits of a retry budget. */
 export interface RetryLimits {
-  /** Number of allowed retries per call. */
+  /** Number of allowed retries per call, on average. */
   readonly ratio: number;
-  /** Number of retries per second that are allowed in addition, even without any call. */
+  /** Number of retries per second that are allowed in addition to `ratio`. */
   readonly minPerSecond: number;
 }
 
@@ -44,11 +44,11 @@ export interface RetryLimits {
 export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
 /**
- * Settings of one call: those of its request, otherwise of its binding, otherwise of the service config, otherwise the
- * defaults.
+ * Settings of one call. A setting comes from the request, otherwise from the binding, otherwise from the service
+ * config, otherwise from the defaults.
  */
 export interface RetryConfig {
-  /** Undefined if the call is neither retried after its request was sent, nor joined by a second attempt. */
+  /** Undefined if the call is not retried after its request was sent, and no second attempt joins the call. */
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
   readonly budget: RetryBudget;

@@ -46,12 +46,13 @@ export class RetryState extends AttemptLog {
    */
   retryDelayMs: number | undefined;
   /**
-   * Whether the next attempt needs a retry of the budget even if no attempt was executed, because a response was
-   * received.
+   * Whether the next attempt needs a retry of the budget even if no attempt was executed. True after a response, and
+   * when the free retries of the call are used up.
    */
   requiresBudget = false;
   /**
-   * Whether the next attempt needs no retry of the budget, because the endpoint has closed the connection gracefully.
+   * Whether the next attempt needs no retry of the budget, because the endpoint has closed the connection gracefully or
+   * has not processed the request.
    */
   isNextFree = false;
   #hasFreeSend = false;
@@ -113,9 +114,9 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Called when the last attempt did not fail through its endpoint: the endpoint closed the connection gracefully, or
-   * did not process the request. The attempt does not count against the limit of the call. If no other endpoint is
-   * left, the next attempt goes to the same endpoint, on another connection.
+   * Called when the endpoint of the last attempt closed the connection gracefully, or did not process the request. The
+   * attempt then does not count against the limit of the call. If no other endpoint is left, the next attempt goes to
+   * the same endpoint, on another connection.
    */
   allowMove(endpoint: string): void {
     this.moves++;
@@ -138,8 +139,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Picks the endpoint for the next attempt after a failed attempt. As needed, first waits, refreshes the resolution or
-   * starts the service.
+   * Picks the endpoint for the next attempt after a failed attempt. If necessary, first waits, refreshes the resolution
+   * or starts the service.
    *
    * @throws {@link ClerkError} the error that ends the call, when no further attempt is possible
    */
@@ -220,8 +221,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Returns whether the attempt that is about to be sent needs no retry of the budget, and resets this fact. @see
-   * {@link RetryState.isNextFree}
+   * Whether the attempt that is about to be sent needs no retry of the budget. A second call returns false. @see {@link
+   * RetryState.isNextFree}
    */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;
@@ -277,8 +278,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Makes tried endpoints available again when no other endpoint is left: each endpoint that timed out, and the
-   * endpoint of the last attempt if the request was sent. The last attempt may have failed only because an idle
+   * Makes tried endpoints available again when no other endpoint is left: each endpoint whose attempt timed out, and
+   * the endpoint of the last attempt if the request was sent. The last attempt may have failed only because an idle
    * connection broke.
    *
    * @returns whether an endpoint became available again

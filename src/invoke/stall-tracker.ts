@@ -1,8 +1,8 @@
 /** Minimum lateness of a timer that counts as a stall, in ms. Shorter delays of timers are normal under load. */
 const minStallMs = 20;
 /**
- * Maximum number of stalls kept. Older stalls are dropped, since few calls in flight started before the oldest stall
- * that is kept.
+ * Maximum number of recorded stalls. Older stalls are dropped, since few calls in flight are older than the last 16
+ * stalls.
  */
 const maxStalls = 16;
 
@@ -44,7 +44,7 @@ export class StallTracker {
 
   /**
    * Returns the time at which an attempt times out: `startedAt` + `timeoutMs` + the duration of the stalls since
-   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if the time has passed by `now`.
+   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if that time is not after `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.js';
 import { StallTracker } from './stall-tracker.js';
 
-/** An entry of a {@link TimerWheel}. Only the wheel writes the three fields. */
+/** An entry of a {@link TimerWheel}. Only the wheel writes `expiresAt`, `previous` and `next`. */
 export interface TimerEntry {
   /** When the entry expires, on the clock's scale; 0 while the entry is not set. */
   expiresAt: number;
@@ -12,7 +12,8 @@ export interface TimerEntry {
   /** Called with the current time when the entry is due, after the wheel has cleared the entry. */
   expire(now: number): void;
   /**
-   * Called instead of `expire` by {@link TimerWheel.abortAll}. The call that owns the entry must then end with `error`.
+   * Called by {@link TimerWheel.abortAll}; `expire` is then not called. A call that owns the entry must end with
+   * `error`.
    */
   abort(error: Error): void;
 }
@@ -22,8 +23,8 @@ const slotCount = 512;
 /** Interval of stall checks, in ms. A stall check is a timer that fires late if the event loop was blocked. */
 const stallCheckMs = 20;
 /**
- * Maximum number of stall checks after the last `set`. With an interval of 20 ms the checks cover the longest attempt
- * timeout (1,000 ms). After the last check no checks run until the next `set`.
+ * Maximum number of stall checks after the last `set`. At intervals of 20 ms, the checks cover 1,280 ms, which is
+ * longer than most attempt timeouts. After the last check, no checks run until the next `set`.
  */
 const maxStallChecks = 64;
 
@@ -40,15 +41,15 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is
- * a list operation. One turn of the wheel takes 2,048 ms. An entry that is due after more than one turn stays in its
- * slot until the turn in which the entry is due.
+ * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. An entry is set or cleared in
+ * constant time. One turn of the wheel takes 2,048 ms. An entry that is due after more than one turn stays in its slot
+ * until the turn in which the entry is due.
  *
  * The wheel uses one timer of the clock, set to the earliest entry or to the next stall check, whichever comes first.
  * If the timer fires late, the event loop was blocked. The timer keeps the process alive only while an entry is set.
  *
- * Responses that have already arrived are processed before any entry expires. A busy process thus does not time out
- * calls whose responses wait to be read.
+ * Responses that have already arrived are processed before any entry expires. So a busy process does not end a call
+ * whose response has arrived but was not read yet.
  *
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
@@ -183,7 +184,8 @@ export class TimerWheel {
     try {
       for (; tick <= until; tick++) this.#expireSlot(tick & (slotCount - 1), now);
     } finally {
-      // If an entry threw an error, the rest of its slot and the remaining slots are processed with the next tick.
+      // If `expire` of an entry threw, the other entries of its slot and the later slots are processed with the next
+      // tick.
       if (tick <= until) this.#processedTick = tick - 1;
       if (this.#size > 0) {
         this.#nextDueAt = Math.min(this.#nextDueAt, this.#nextOccupiedTick() * tickMs);
@@ -194,7 +196,7 @@ export class TimerWheel {
 
   #expireSlot(slot: number, now: number): void {
     const head = this.#slots[slot] as TimerEntry;
-    // Collects all due entries first, since expiring an entry may set or clear other entries of this slot.
+    // Collects all due entries first, since `expire` of one entry may set or clear other entries of this slot.
     const due: TimerEntry[] = [];
     for (let entry = head.next as TimerEntry; entry !== head; entry = entry.next as TimerEntry) {
       if (entry.expiresAt <= now) due.push(entry);

@@ -1,16 +1,16 @@
 /**
- * Time without progress after which an upload counts as late, in ms, if the attempt timeout is shorter. A connection
- * takes the bytes of an upload in portions, with pauses between them.
+ * Minimum time without progress after which an upload counts as late, in ms. A connection takes the bytes of an upload
+ * in portions, with pauses between them.
  */
 const maxPauseMs = 1_000;
 /** Minimum duration of a pause, in ms. A shorter time between two parts shows that the connection was not full. */
 const minPauseMs = 20;
-/** Longest time that the peer is given for the bytes in the buffers of the connection, in ms. */
+/** Longest time that the peer gets to read the bytes in the buffers of the connection, in ms. */
 const maxDrainMs = 10_000;
 
 /**
- * How far the upload of a request body is. The connection takes the first parts of a body at once into its buffers, of
- * several megabytes, and then as fast as the peer reads.
+ * The progress of the upload of a request body. The connection takes the first parts of a body at once, until its
+ * buffers of several megabytes are full. It takes later parts as fast as the peer reads.
  */
 export class UploadProgress {
   /** Whether the connection has taken the whole request. */
@@ -19,17 +19,17 @@ export class UploadProgress {
   #lastProgressAt: number;
   #longestPauseMs = 0;
   #firstPauseAt: number | undefined;
-  /** Number of bytes that were taken before the first pause. The buffers may grow later. */
+  /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
-   * Time for the peer to read the bytes in the buffers, in ms: as long as the upload took after the first pause. Twice
-   * the measured time if that is longer, as for a body that is little larger than the buffers.
+   * Time that the peer gets to read the bytes in the buffers after the upload, in ms. It is twice the time that the
+   * peer needs at its rate since the first pause, but at least the time since that pause.
    */
   #drainMs = 0;
 
   /**
-   * @param isInMemory - whether the whole body is at hand. The source of any other body may cause pauses, so its pauses
-   * show nothing about the connection.
+   * @param isInMemory - whether the whole body is available at once. If false, the source of the body may cause the
+   * pauses, so the pauses show nothing about the connection.
    */
   constructor(
     readonly isInMemory: boolean,
@@ -46,9 +46,10 @@ export class UploadProgress {
   }
 
   /**
-   * Called when a part of the body is offered to the connection, which has then taken all earlier parts.
+   * Called when a part of the body is offered to the connection. At that time the connection has taken all earlier
+   * parts.
    *
-   * @returns whether the connection was full, so that the peer has read bytes since
+   * @returns whether the connection was full before; if true, the peer has read bytes in the meantime
    */
   onOffered(bytes: number, now: number): boolean {
     const takenBytes = this.#offeredBytes;
@@ -72,8 +73,8 @@ export class UploadProgress {
 
   /**
    * Returns the time after the last progress at which the attempt is late, in ms. During the upload: the attempt
-   * timeout, at least 1,000 ms and twice the longest pause so far. After the upload: the attempt timeout, and time for
-   * the peer to read the bytes in the buffers.
+   * timeout, but at least 1,000 ms and at least twice the longest pause so far. After the upload: the attempt timeout
+   * plus the time for the peer to read the bytes in the buffers.
    */
   timeoutMs(attemptTimeoutMs: number): number {
     return this.isComplete

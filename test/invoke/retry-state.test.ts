@@ -305,7 +305,7 @@ test('a once call fails over only while nothing was sent', async () => {
     code: 'OUTCOME_UNKNOWN',
     execution: 'unknown',
     message:
-      "Call to /shop/orders was sent and its response was lost (ECONNREFUSED); the call was not retried because its kind is 'once'; set kind: 'idempotent' if running the call twice does no harm",
+      "Call to /shop/orders was sent and its response was lost (ECONNREFUSED); the call was not retried because its kind is 'once'; set kind: 'idempotent' if a second execution does no harm",
   });
 });
 

@@ -144,7 +144,10 @@ export class MemoryExchange {
     });
   }
 
-  /** Runs a step of the response now, or when the handler resumes the response. */
+  /**
+   * Runs a step of the response. If the handler has paused the response, the step runs when the handler resumes the
+   * response.
+   */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();
