@@ -2,8 +2,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
-import { toClerkConfig, defaults } from './client/config.js';
+import { toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
+import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import type { Registry } from './core/registry.js';
 import { RegistryQueries } from './client/registry-queries.js';
@@ -49,6 +50,11 @@ export type { ClerkFetch } from './client/fetch.js';
  */
 export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
+  // A clerk that is created while a request is served outlives that request.
+  return runWithoutInbound(() => composeClerk(config));
+}
+
+function composeClerk(config: ClerkConfig): Clerk {
   const controller = new AbortController();
   const { signal } = controller;
   // Every lookup, watch and health report in progress adds a listener. Without this line, Node would warn about a

@@ -1,7 +1,8 @@
+import { AsyncResource } from 'node:async_hooks';
 import { describeValue } from '../core/describe-value.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, copyError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
@@ -15,7 +16,8 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   readonly endpoint: Endpoint;
   /**
    * Aborts when the endpoint is ejected, when the registry removes the endpoint, or when the clerk is destroyed.
-   * `clerk.close()` does not abort the signal, but waits until the endpoint is released.
+   * `clerk.close()` does not abort the signal, but waits until the endpoint is released. The listeners of the signal run
+   * in the async context of the call of `acquire`.
    */
   readonly signal: AbortSignal;
   /**
@@ -50,8 +52,8 @@ export function acquireEndpoint(
         ),
       );
   };
-  const abort = (reason: unknown): void => controller.abort(reason);
-  const onClosed = (): void => abort(service.clerk.closeSignal.reason);
+  const abort = AsyncResource.bind((reason: unknown): void => controller.abort(reason));
+  const onClosed = (): void => abort(copyError(service.clerk.closeSignal.reason));
   service.changeListeners.add(onChange);
   service.clerk.closeSignal.addEventListener('abort', onClosed);
   const release = (verdict: Verdict): void => {

@@ -52,7 +52,7 @@ export class ServiceState implements HealthSource {
     readonly name: string,
     readonly clerk: ClerkContext,
   ) {
-    const { clock, reporter } = clerk;
+    const { clock, reporter, asyncContext } = clerk;
     this.#registryFactory = registryFactory(clerk.registry);
     this.#started = new StartedEndpoints({
       clock,
@@ -66,7 +66,8 @@ export class ServiceState implements HealthSource {
       name,
       clock,
       reporter,
-      openChannels: (endpoint) => this.#openChannels(endpoint),
+      asyncContext,
+      openChannels: (endpoint) => asyncContext.runInAsyncScope(() => this.#openChannels(endpoint)),
       probeRequest: () => this.probe,
       onUnreachable: (endpoint) => this.#onUnreachable(endpoint),
       onChange: () => {

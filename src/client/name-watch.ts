@@ -1,6 +1,7 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { sleep, withTimeout } from '../core/clock.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import { runWithoutInbound } from '../core/inbound-request.js';
 import type { Snapshot } from '../core/registry.js';
 import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
@@ -38,7 +39,7 @@ type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(e
 
 /**
  * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields the differences between
- * snapshots. A registry without a `watch` method is polled.
+ * snapshots. A registry without a `watch` method is polled. The deadline of an inbound request does not limit the watch.
  */
 export function watchNames(
   clerk: ClerkContext,
@@ -101,13 +102,13 @@ export function watchNames(
     signal?.addEventListener('abort', onAbort);
     clerk.closeSignal.addEventListener('abort', onClosed);
     if (registry.watch) {
-      unwatch = registry.watch(glob, onSnapshot, (error) =>
+      const onError = (error: unknown): void =>
         clerk.logger.warn(
           `The watch of ${glob} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
-        ),
-      );
+        );
+      unwatch = runWithoutInbound(() => registry.watch?.(glob, onSnapshot, onError));
     } else {
-      pollRegistry(clerk, glob, () => done, onSnapshot).catch((error: unknown) =>
+      runWithoutInbound(() => pollRegistry(clerk, glob, () => done, onSnapshot)).catch((error: unknown) =>
         stop(
           isClerkError(error)
             ? error
@@ -148,7 +149,7 @@ function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): 
   const changes: NameChange[] = [];
   const present = new Set<string>();
   for (const [name, resolution] of entries) {
-    // The previous snapshot had the same object, and a frozen object cannot change.
+    // The previous snapshot contained the same frozen object, so the entry of this name has not changed.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;

@@ -14,10 +14,10 @@ import type { Outcome } from './outcome.js';
  * - `DEADLINE_EXCEEDED` the deadline of the call passed
  * - `ABORTED` the program aborted the call; the error has the name `AbortError`, and the reason of the signal as cause
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
- * - `BUDGET_EXHAUSTED` the retry budget was too low for a retry or a start
+ * - `BUDGET_EXHAUSTED` the retry budget of the service is used up, or the inbound request is itself a retry
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
  * - `RESPONSE_INVALID` the endpoint sent a response that breaks the rules of HTTP; not retried
- * - `BAD_STATUS` the response of `json`, `text` or `bytes` has a status ≥ 400, or the body for `json` is not valid JSON
+ * - `BAD_STATUS` `json`, `text` or `bytes` received a status ≥ 400, or `json` received a body that is not valid JSON
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
@@ -119,9 +119,21 @@ export class ClerkError extends Error {
   }
 }
 
-/** Whether a value is a {@link ClerkError}. Recognizes the errors of every copy of this library that is loaded. */
+/** Whether a value is a {@link ClerkError}, even one that another loaded copy of this library created. */
 export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
+}
+
+/**
+ * Returns a copy of a {@link ClerkError}; returns any other value unchanged. If several callers receive one error, each
+ * gets its own copy. A property that one caller adds is then not visible to the others.
+ */
+export function copyError(error: unknown): unknown {
+  if (!isClerkError(error)) return error;
+  const details = error.cause === undefined ? {} : { cause: error.cause };
+  const copy = Object.assign(new ClerkError(error.code, error.message, details), error);
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
 }
 
 /** Returns the message of any thrown value, for use in another message; never empty. */

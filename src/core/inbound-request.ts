@@ -12,11 +12,11 @@ export interface InboundRequest {
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** Whether the response was sent. Calls that are made after that inherit nothing. */
+  /** Whether the response was sent. A call that is made after the response inherits nothing. */
   isFinished: boolean;
 }
 
-const context = new AsyncLocalStorage<InboundRequest>();
+const context = new AsyncLocalStorage<InboundRequest | undefined>();
 
 /** Returns the unfinished request that the current asynchronous context serves, if any. */
 export function currentInbound(): InboundRequest | undefined {
@@ -27,4 +27,12 @@ export function currentInbound(): InboundRequest | undefined {
 /** Calls `run` in an asynchronous context that serves `inbound`. */
 export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
   return context.run(inbound, run);
+}
+
+/**
+ * Calls `run` in an asynchronous context that serves no request. For work that several calls share, or for which no
+ * call waits: the deadline of one request must not limit such work.
+ */
+export function runWithoutInbound<T>(run: () => T): T {
+  return context.getStore() === undefined ? run() : context.run(undefined, run);
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
-import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
+import { runWithoutInbound } from '../core/inbound-request.js';
 
 const startTimeoutMs = 60_000;
 const baseBackoffMs = 1_000;
@@ -11,8 +12,8 @@ const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start. If the start fails, all of them get its
- * error. After a failed start, the service cannot be started for 1 s. This backoff doubles with each further failure,
+ * Starts one service through its factory. Concurrent callers share one start, and no deadline of a caller limits the
+ * start. If the start fails, each caller gets an error object of its own. After a failed start, the service cannot be started for 1 s. This backoff doubles with each further failure,
  * up to 30 s. After 3 failures within 60 s, starts are refused until the oldest of these failures is 60 s old.
  *
  * @see [B3](../../docs/background.md#b3)
@@ -56,10 +57,12 @@ export class ServiceStarter {
    * @throws {@link ClerkError} `FACTORY_FAILED`, `START_FAILED`, `BUDGET_EXHAUSTED`, `CLERK_CLOSED`
    */
   start(factory: Factory): Promise<readonly Endpoint[]> {
-    this.#inFlight ??= this.#start(factory).finally(() => {
+    this.#inFlight ??= runWithoutInbound(() => this.#start(factory)).finally(() => {
       this.#inFlight = undefined;
     });
-    return this.#inFlight;
+    return this.#inFlight.catch((error: unknown) => {
+      throw copyError(error);
+    });
   }
 
   /** Records that an endpoint of the last start has responded. Earlier failures no longer count. */

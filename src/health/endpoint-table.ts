@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -18,6 +19,8 @@ export interface EndpointTableOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
+  /** Async context of probes. */
+  readonly asyncContext: AsyncResource;
   /** Opens the channels of an added endpoint. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
   /**

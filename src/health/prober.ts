@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import { isLocalError } from '../core/local-errors.js';
 import type { ProbeRequest } from '../core/transport.js';
@@ -24,6 +25,8 @@ const firstProbeDelayMs = 250;
 /** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
+  /** Async context in which probes are sent. */
+  readonly asyncContext: AsyncResource;
   /** Returns the request of a probe: undefined for the default request, false if probes are switched off. */
   readonly request: () => ProbeRequest | false | undefined;
   /** Called when the endpoint answered a probe sent at `sentAt`. */
@@ -37,7 +40,8 @@ export interface ProberOptions {
 /**
  * Probes suspect and ejected endpoints. Each endpoint gets at most one probe at a time, and at most one probe in 500
  * ms. The time between two probes of an endpoint grows with the length of the outage. No probes are sent while the
- * service receives no calls. No call waits for a probe, and a probe never keeps the process alive.
+ * service receives no calls. No call waits for a probe, so a probe is sent in the async context of the clerk. A probe
+ * never keeps the process alive.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
@@ -108,6 +112,10 @@ export class Prober {
   }
 
   #probe(member: EndpointState): void {
+    this.#options.asyncContext.runInAsyncScope(() => this.#send(member));
+  }
+
+  #send(member: EndpointState): void {
     const { clock, request, onAnswered, onUnanswered, onTrialWanted } = this.#options;
     const sentAt = clock.now();
     member.callsAtLastProbe = this.#callCount;

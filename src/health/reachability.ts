@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import type { ProbeRequest } from '../core/transport.js';
@@ -12,6 +13,8 @@ export interface ReachabilityOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
+  /** Async context of probes. */
+  readonly asyncContext: AsyncResource;
   readonly ejections: Ejections;
   readonly failing: FailingEndpoints;
   /**
@@ -50,6 +53,7 @@ export class Reachability {
     this.#options = options;
     this.#prober = new Prober({
       clock: options.clock,
+      asyncContext: options.asyncContext,
       request: options.probeRequest,
       onAnswered: (member, sentAt) => this.#onProbeAnswered(member, sentAt),
       onUnanswered: (member) => this.#onProbeUnanswered(member),

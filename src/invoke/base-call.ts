@@ -222,12 +222,14 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.reportError(error);
   }
 
-  /** Ends the call because the caller or the clerk has aborted it. */
+  /** Ends the call because the caller or the clerk has aborted it. May be called in the async context of another call. */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
-    const now = this.context.clock.now();
-    for (const attempt of this.unended()) this.stop(attempt, 'ignored', 'ABORTED', reason, now);
-    // A caller that already has the headers receives the reason as the error of the body stream.
-    this.fail(this.isStreaming && reason !== undefined ? reason : createError());
+    this.asyncContext.runInAsyncScope(() => {
+      const now = this.context.clock.now();
+      for (const attempt of this.unended()) this.stop(attempt, 'ignored', 'ABORTED', reason, now);
+      // A caller that already has the headers receives the reason as the error of the body stream.
+      this.fail(this.isStreaming && reason !== undefined ? reason : createError());
+    });
   }
 
   protected abortedError(reason: unknown): ClerkError {

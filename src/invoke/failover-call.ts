@@ -46,8 +46,12 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
    */
   protected restartResponse(): void {}
 
+  /** Called by the timer wheel, in the async context of any call. */
   expire(now: number): void {
-    if (this.settled) return;
+    if (!this.settled) this.asyncContext.runInAsyncScope(() => this.#expire(now));
+  }
+
+  #expire(now: number): void {
     const state = this.failover;
     if (now >= this.deadlineAt) {
       this.#onDeadline(now);

@@ -1,6 +1,8 @@
 import type { ResolvedService, Resolver } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
+import { copyError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
+import { runWithoutInbound } from '../core/inbound-request.js';
 import { createResolutionCache, type ResolutionCache } from './lru-cache.js';
 
 /** Options of a {@link CachedResolver}. */
@@ -16,10 +18,11 @@ const minForcedIntervalMs = 100;
 
 /**
  * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`.
- * Concurrent lookups of one name share one request. The request continues even if a caller stops waiting. Errors are
- * not cached.
+ * Concurrent lookups of one name share one request. The request continues even if a caller stops waiting, and no
+ * deadline of a caller limits the request. Errors are not cached. Each caller receives an error object of its own.
  *
- * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
+ * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5),
+ * [C9.3](../../docs/guarantees.md#c9-3)
  */
 export class CachedResolver implements Resolver {
   readonly #inner: Resolver;
@@ -89,30 +92,36 @@ export class CachedResolver implements Resolver {
   #lookup(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     let lookup = this.#inFlight.get(name);
     if (lookup === undefined) {
-      const { clock, reporter } = this.#options;
-      const sentAt = clock.now();
-      lookup = this.#inner.resolve(name, context).then(
-        (resolved) => {
-          this.#inFlight.delete(name);
-          // If the registry did not respond, `resolved` is flagged stale or is the cached object.
-          const isNew = !resolved.stale && resolved !== this.#cache.get(name);
-          this.#cache.set(resolved);
-          if (isNew && reporter.hasListeners('resolved'))
-            reporter.emit('resolved', {
-              name,
-              endpoints: resolved.endpoints.map(({ id }) => id),
-              revision: resolved.revision,
-              durationMs: clock.now() - sentAt,
-            });
-          return resolved;
-        },
-        (error: unknown) => {
-          this.#inFlight.delete(name);
-          throw error;
-        },
-      );
+      lookup = runWithoutInbound(() => this.#startLookup(name, context));
       this.#inFlight.set(name, lookup);
     }
-    return lookup;
+    return lookup.catch((error: unknown) => {
+      throw copyError(error);
+    });
+  }
+
+  #startLookup(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
+    const { clock, reporter } = this.#options;
+    const sentAt = clock.now();
+    return this.#inner.resolve(name, context).then(
+      (resolved) => {
+        this.#inFlight.delete(name);
+        // If the registry did not respond, `resolved` is flagged stale or is the cached object.
+        const isNew = !resolved.stale && resolved !== this.#cache.get(name);
+        this.#cache.set(resolved);
+        if (isNew && reporter.hasListeners('resolved'))
+          reporter.emit('resolved', {
+            name,
+            endpoints: resolved.endpoints.map(({ id }) => id),
+            revision: resolved.revision,
+            durationMs: clock.now() - sentAt,
+          });
+        return resolved;
+      },
+      (error: unknown) => {
+        this.#inFlight.delete(name);
+        throw error;
+      },
+    );
   }
 }

@@ -1,7 +1,7 @@
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { ConnectionLimit, RequestHandler } from '../core/transport.js';
-import { hasSubscribers, isObserved } from './observed-requests.js';
+import { isObserved } from './observed-requests.js';
 import { PooledConnection, type ConnectionListener } from './pooled-connection.js';
 import type { SharedOrigin } from './shared-origin.js';
 import type { LimitedPool, SocketLimit } from './socket-limit.js';
@@ -25,16 +25,17 @@ export interface ConnectionPoolOptions {
 }
 
 /**
- * Time from the start of a dial, in ms, after which a socket that is still connecting and has no waiting request is
- * destroyed. Without this time, an endpoint that takes longer to connect than the attempt timeout would never get a
+ * If no request waits for a connecting socket, the socket is destroyed this time after the start of its dial, in ms. If
+ * it were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never get a
  * connection.
  */
 const maxUnneededDialMs = 1_000;
 
 /**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
- * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. A socket
- * for which no request waits has one second from its dial to connect. Once connected, the socket serves later requests.
+ * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. If no
+ * request waits for a connecting socket, the socket is destroyed one second after the start of its dial. If it connects
+ * earlier, it serves later requests.
  *
  * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
  * rejected a request.
@@ -43,8 +44,8 @@ export class ConnectionPool implements LimitedPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
   /**
-   * Connections that can take another request. The connection that became free last is used first, so that connections
-   * beyond the number needed stay idle and close.
+   * Connections that can take another request. The connection that became free last is used first, so that unneeded
+   * connections stay idle and close.
    */
   readonly #free: PooledConnection[] = [];
   /** Connections without a socket and without requests. */
@@ -80,7 +81,7 @@ export class ConnectionPool implements LimitedPool {
     return this.#queue.has(handler);
   }
 
-  /** Returns the limit for which the queued requests wait. */
+  /** Returns the limit that keeps the queued requests waiting. */
   reachedLimit(): ConnectionLimit {
     const { connections, sockets } = this.#options;
     return sockets.isAwaitedBy(this)
@@ -89,9 +90,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up a request that was not sent. A queued request leaves the queue. If the request waits for a socket and no
-   * other request waits for that socket, the socket must connect within one second from its dial. When the socket fails
-   * to connect, `onError` of the handler is called.
+   * Gives up a request that was not sent. A queued request is removed from the queue. If the request was the last one
+   * that waited for a connecting socket, the socket must connect within one second after the start of its dial.
+   * Otherwise the socket is destroyed, and `onError` of the handler is called.
    *
    * @returns whether the request waited in this pool
    */
@@ -148,7 +149,7 @@ export class ConnectionPool implements LimitedPool {
 
   async #close(): Promise<void> {
     if (!this.#queue.isEmpty) await new Promise<void>((resolve) => (this.#onQueueEmpty = resolve));
-    // undici rejects `close()` of a destroyed client, which has no requests left to wait for.
+    // undici rejects `close()` of a destroyed client. Such a client has no unfinished requests.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
     this.#options.sockets.remove(this);
@@ -187,11 +188,11 @@ export class ConnectionPool implements LimitedPool {
   }
 
   #create(): PooledConnection {
-    const { createClient, clock, sockets, pipelining } = this.#options;
+    const { createClient, clock, sockets } = this.#options;
     const connection = new PooledConnection(createClient, {
       onConnected: () => {
         connection.connectedAt = clock.now();
-        if (hasSubscribers() && pipelining === 1) connection.bindEvents();
+        if (connection.isObserved) connection.bindEvents();
         // An uncounted socket is one that undici has opened by itself in place of a lost socket.
         if (!connection.isCounted) sockets.reopened();
         connection.isCounted = true;
@@ -209,7 +210,8 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // A request that undici gets during this event is written after the event, outside the async context of its call.
+    // If undici gets a request during this event, undici writes the request after the event, outside the async context
+    // of the call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }
@@ -218,7 +220,7 @@ export class ConnectionPool implements LimitedPool {
     connection.isOpen = false;
     connection.waiting.clear();
     const { lastHandler } = connection;
-    // undici connects again for a request that undici has not written yet.
+    // If the client has a request that was not written yet, undici opens another socket.
     if (lastHandler && !connection.isEmpty) connection.startDial(lastHandler, this.#options.clock);
     else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
@@ -227,7 +229,7 @@ export class ConnectionPool implements LimitedPool {
     this.#uncount(connection);
   }
 
-  /** Takes a connection that the peer closes gracefully out of use. Its requests in flight continue. */
+  /** Removes a connection that the peer closes gracefully from the pool. Requests in flight on it continue. */
   #onGoAway(connection: PooledConnection): void {
     connection.lastHandler?.onGoAway?.();
     connection.usage = 'free';
@@ -260,7 +262,8 @@ export class ConnectionPool implements LimitedPool {
     const { origin: url, pipelining, clock } = this.#options;
     connection.lastHandler = handler;
     if (!connection.isOpen) connection.startDial(handler, clock);
-    if (hasSubscribers() && pipelining === 1) connection.bindEvents();
+    connection.isObserved = pipelining === 1 && isObserved(request.body);
+    if (connection.isObserved) connection.bindEvents();
     url.origin = origin;
     if (client.dispatch(request, handler)) return true;
     // When undici rejects a request as invalid, `dispatch` also returns false, but no 'drain' follows. The connection
@@ -272,7 +275,8 @@ export class ConnectionPool implements LimitedPool {
   #sendNext(connection: PooledConnection): boolean {
     const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
     const updated = (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
-    // To open a connection, undici calls the `connect` function of the program, if there is one.
+    // When undici opens a socket, it calls the program's `connect` function, if there is one. That function must run in
+    // the async context of the call.
     if (handler.asyncContext && (!connection.isOpen || isObserved(request.body)))
       return handler.asyncContext.runInAsyncScope(() => this.#send(connection, updated, handler, origin));
     return this.#send(connection, updated, handler, origin);
@@ -300,8 +304,8 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Whether the connection can take a request without room for a new socket. False for a connection without a socket
-   * and without requests.
+   * Whether the connection can take a request without opening a socket. False for a connection without a socket and
+   * without requests.
    */
   #canSend(connection: PooledConnection): boolean {
     return connection.isOpen || !connection.isEmpty;

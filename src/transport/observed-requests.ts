@@ -1,24 +1,36 @@
 import { channel } from 'node:diagnostics_channel';
 
-// Channels on which undici publishes the steps of a request.
+// Channels on which undici publishes the steps of a request and of the connection that a request opens.
+const beforeConnect = channel('undici:client:beforeConnect');
+const connected = channel('undici:client:connected');
+const connectError = channel('undici:client:connectError');
 const created = channel('undici:request:create');
 const headersSent = channel('undici:client:sendHeaders');
+const bodyChunkSent = channel('undici:request:bodyChunkSent');
 const bodySent = channel('undici:request:bodySent');
 const headersReceived = channel('undici:request:headers');
+const bodyChunkReceived = channel('undici:request:bodyChunkReceived');
 const trailersReceived = channel('undici:request:trailers');
+const failed = channel('undici:request:error');
 
 /** Whether the program subscribes to the steps of undici's requests. */
-export function hasSubscribers(): boolean {
+function hasSubscribers(): boolean {
   return (
+    beforeConnect.hasSubscribers ||
+    connected.hasSubscribers ||
+    connectError.hasSubscribers ||
     created.hasSubscribers ||
     headersSent.hasSubscribers ||
+    bodyChunkSent.hasSubscribers ||
     bodySent.hasSubscribers ||
     headersReceived.hasSubscribers ||
-    trailersReceived.hasSubscribers
+    bodyChunkReceived.hasSubscribers ||
+    trailersReceived.hasSubscribers ||
+    failed.hasSubscribers
   );
 }
 
-/** Whether code of the program may run while undici takes and writes a request: a subscriber or the source of a body. */
+/** Whether code of the program may run while undici sends a request: a subscriber, or the source or listener of a body. */
 export function isObserved(body: unknown): boolean {
   return (typeof body === 'object' && body !== null && !ArrayBuffer.isView(body)) || hasSubscribers();
 }

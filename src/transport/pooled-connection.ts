@@ -37,6 +37,8 @@ export class PooledConnection implements ConnectionListener {
   connectedAt = 0;
   /** Handler of the last request that was passed to the client; undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
+  /** Whether code of the program may run in the events of the last request: a subscriber, or the source of its body. */
+  isObserved = false;
   /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
   #socket: Socket | undefined;
@@ -53,7 +55,7 @@ export class PooledConnection implements ConnectionListener {
     return this.client.stats.size === 0;
   }
 
-  /** The socket, if the socket is still open after the client has stopped using it, as after a protocol upgrade. */
+  /** The socket, if it stays open after the client has stopped using it. This happens after a protocol upgrade. */
   get releasedSocket(): Socket | undefined {
     return this.#socket?.destroyed === false ? this.#socket : undefined;
   }
@@ -74,15 +76,16 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * Makes the event listeners of the socket run in the async context of the last request. undici publishes the response
-   * in these listeners. By default, the listeners run in the context of the request for which the socket was opened.
+   * If the last request is observed, makes the event listeners of the socket run in the async context of that request.
+   * In these listeners, undici publishes the response and destroys the request body. By default, the listeners run in
+   * the context of the request for which the socket was opened.
    */
   bindEvents(): void {
     const socket = this.#socket;
     if (socket === undefined || Object.hasOwn(socket, 'emit')) return;
     const emit = socket.emit.bind(socket) as (...args: unknown[]) => boolean;
     socket.emit = (...args: unknown[]) => {
-      const scope = this.lastHandler?.asyncContext;
+      const scope = this.isObserved ? this.lastHandler?.asyncContext : undefined;
       return scope ? scope.runInAsyncScope(emit, undefined, ...args) : emit(...args);
     };
   }

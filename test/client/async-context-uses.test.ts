@@ -8,20 +8,27 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Files that create or enter an async context, each with the test file that shows what runs in it. */
 const uses: Readonly<Record<string, string>> = {
+  'binding/acquire-endpoint.ts': 'test/real/call-end-context.test.ts',
   'binding/service-binding.ts': 'test/real/async-context.test.ts',
   'binding/service-state.ts': 'test/client/background-context.test.ts',
   'binding/service-watch.ts': 'test/client/background-context.test.ts',
   'client/events.ts': 'test/client/call-contexts.test.ts',
+  'client/name-watch.ts': 'test/binding/shared-work-context.test.ts',
   'core/inbound-request.ts': 'test/real/deadline-propagation.test.ts',
   'create-clerk.ts': 'test/client/background-context.test.ts',
+  'factory/service-starter.ts': 'test/binding/shared-work-context.test.ts',
   'health/health-reporter.ts': 'test/client/background-context.test.ts',
+  'health/prober.ts': 'test/real/probe-context.test.ts',
   'invoke/async-call.ts': 'test/invoke/join.test.ts',
   'invoke/attempt-log.ts': 'test/real/async-context.test.ts',
+  'invoke/base-call.ts': 'test/real/call-end-context.test.ts',
   'invoke/body-collector.ts': 'test/real/async-context.test.ts',
   'invoke/failover-call.ts': 'test/client/call-contexts.test.ts',
   'invoke/http-call.ts': 'test/real/async-context.test.ts',
   'registry/remote/shared-watch.ts': 'test/registry/remote/watch-context.test.ts',
+  'resolve/cached-resolver.ts': 'test/binding/shared-work-context.test.ts',
   'resolve/lookup-retries.ts': 'test/client/call-contexts.test.ts',
+  'service/deadline-propagation.ts': 'test/real/deadline-propagation.test.ts',
   'transport/connection-pool.ts': 'test/transport/shared-connections.test.ts',
   'transport/pooled-connection.ts': 'test/real/async-context.test.ts',
   'transport/response-handler.ts': 'test/real/async-context.test.ts',
@@ -35,7 +42,7 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
   ]);
 
 const using =
-  /new AsyncResource|extends AsyncResource|runInAsyncScope|AsyncResource\.bind|new AsyncLocalStorage|AsyncLocalStorage\.(bind|snapshot)|enterWith|createHook|executionAsync/;
+  /new AsyncResource|extends AsyncResource|runInAsyncScope|AsyncResource\.bind|new AsyncLocalStorage|AsyncLocalStorage\.(bind|snapshot)|runInbound\(|runWithoutInbound\(|enterWith|createHook|executionAsync/;
 
 test('every use of an async context has a test', () => {
   expect(sources.filter(([, code]) => using.test(code)).map(([path]) => path)).toEqual(

@@ -257,7 +257,7 @@ test('START_FAILED of the registry is passed on, followed by a backoff', async (
   const harness = new StarterHarness();
   const reason = new ClerkError('START_FAILED', 'It exited with code 3');
   const launcher = harness.factory(() => Promise.reject(reason));
-  await expect(harness.starter.start(launcher)).rejects.toBe(reason);
+  await expect(harness.starter.start(launcher)).rejects.toEqual(reason);
   expect(await harness.outcome(launcher)).toBe(
     'START_FAILED: It exited with code 3; the service can be started again in 1.0 s',
   );

@@ -1,4 +1,5 @@
 /** Probes of an unhealthy endpoint: one at a time, at least 500 ms apart, and at irregular intervals. */
+import { AsyncResource } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { EndpointTable } from '../../src/health/endpoint-table.js';
 import { createFakeRuntime, type FakeRuntime } from '../../src/testing/fake-runtime.js';
@@ -47,6 +48,7 @@ async function probesOf(seed: number, takesMs: number, isAnswered: boolean): Pro
     name: '/shop/orders',
     clock: runtime,
     reporter: new EventRecorder(),
+    asyncContext: new AsyncResource('TEST'),
     openChannels: (one) => ({
       channel: new ProbedChannel(one, runtime, one.id === 'e0' ? log : { sentAt: [], maxInFlight: 0 }, {
         takesMs,

@@ -1,4 +1,5 @@
 /** An endpoint table on a fake clock. Its events and callbacks are recorded. */
+import { AsyncResource } from 'node:async_hooks';
 import type { EndpointInit } from '../../src/core/endpoint.js';
 import type { Evidence } from '../../src/core/health.js';
 import type { ProbeRequest } from '../../src/core/transport.js';
@@ -24,6 +25,7 @@ export class TableHarness {
       name: '/shop/orders',
       clock: this.runtime,
       reporter: this.recorder,
+      asyncContext: new AsyncResource('TEST'),
       openChannels: (one) => ({ channel: new FakeChannel(one), tlsChannel: undefined }),
       probeRequest: () => this.probe,
       onUnreachable: (id) => this.unreachable.push(id),
