@@ -1,6 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
-import { ClerkError } from '../core/errors.js';
+import type { Address } from '../core/address.js';
+import { ClerkError, type Execution } from '../core/errors.js';
 import type { RequestHandler } from '../core/transport.js';
+import { parseExecutionHeaders } from './at-most-once.js';
 
 /**
  * A handler that buffers the whole response body. If the body is truncated, the call can be retried, and the response
@@ -9,6 +11,13 @@ import type { RequestHandler } from '../core/transport.js';
 export interface WholeBodyHandler extends RequestHandler {
   /** Discards everything received so far, because another response follows. */
   restart(): void;
+  /**
+   * Called before the headers of a response that is delivered.
+   *
+   * @param address - the address from which the response comes
+   * @param otherExecution - whether the endpoints of the other attempts may have executed the call
+   */
+  startResponse(address: Address, otherExecution: Execution): void;
 }
 
 const maxQuotedCharacters = 4_096;
@@ -28,6 +37,10 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #firstChunk: Buffer | undefined;
   #moreChunks: Buffer[] | undefined;
   #statusCode = 0;
+  #address: Address | undefined;
+  #otherExecution: Execution = 'none';
+  /** Whether the endpoint states that it did not execute the call, and no other endpoint may have executed it. */
+  #isNotExecuted = false;
 
   /**
    * @param requestName - the name of the request, used as the subject of error messages
@@ -61,8 +74,18 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
     this.#removeAbortListener = () => signal.removeEventListener('abort', onAbort);
   }
 
-  onHeaders(statusCode: number): boolean {
+  startResponse(address: Address, otherExecution: Execution): void {
+    this.#address = address;
+    this.#otherExecution = otherExecution;
+  }
+
+  onHeaders(statusCode: number, headers: readonly Buffer[] = []): boolean {
     if (statusCode >= 200) this.#statusCode = statusCode;
+    if (statusCode >= 400)
+      this.#isNotExecuted =
+        this.#address !== undefined &&
+        this.#otherExecution === 'none' &&
+        parseExecutionHeaders(headers, this.#address).isNotExecuted;
     return true;
   }
 
@@ -120,10 +143,21 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
       .subarray(0, 4 * maxQuotedCharacters)
       .toString('utf8')
       .slice(0, maxQuotedCharacters);
-    return new ClerkError('BAD_STATUS', `${this.#requestName} received status ${String(this.#statusCode)}`, {
-      execution: 'done',
+    const message = `${this.#requestName} received status ${String(this.#statusCode)}`;
+    return new ClerkError('BAD_STATUS', this.#isNotExecuted ? message + reasonIn(bodyText) : message, {
+      execution: this.#isNotExecuted ? 'none' : 'done',
       statusCode: this.#statusCode,
       bodyText,
     });
+  }
+}
+
+/** Returns the message with which a service states why it did not execute a call; empty when there is none. */
+function reasonIn(bodyText: string): string {
+  try {
+    const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };
+    return typeof error?.message === 'string' ? ` and did not run: ${error.message}` : '';
+  } catch {
+    return '';
   }
 }

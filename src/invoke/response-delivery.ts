@@ -224,8 +224,11 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
-    if (this.#readsWholeBody) wheel.set(this, this.deadlineAt);
-    else wheel.clear(this);
+    if (this.#readsWholeBody) {
+      wheel.set(this, this.deadlineAt);
+      const otherExecution = this.hasFailover ? this.failover.retry.execution : 'none';
+      (this.handler as WholeBodyHandler).startResponse(attempt.address, otherExecution);
+    } else wheel.clear(this);
   }
 
   /** If several endpoints gave the call a failure response, reports to health that the call itself failed. */

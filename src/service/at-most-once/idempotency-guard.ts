@@ -76,7 +76,9 @@ export class IdempotencyGuard {
     if (instance !== undefined && target === undefined) return rejections.malformedInstance();
 
     const age = this.#retention.classify(createdAt);
-    if (age !== 'valid') return age === 'expired' ? rejections.keyExpired() : rejections.keyFromFuture();
+    const ageMs = this.#ageOf(createdAt);
+    if (age === 'expired') return rejections.keyExpired(ageMs, this.#options.windowMs);
+    if (age === 'future') return rejections.keyFromFuture(-ageMs);
 
     const { isDurable, scope } = this.#options.store;
     if (scope !== undefined) return { id, createdAt };
@@ -88,7 +90,7 @@ export class IdempotencyGuard {
     // process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
-      ? rejections.keyExpired()
+      ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#retention.startedAt))
       : { id, createdAt };
   }
 
@@ -116,12 +118,16 @@ export class IdempotencyGuard {
     this.#hasWarned = false;
     if (found.state === 'new')
       return new HandlerExecution(id, store, logger, () => this.#activeCalls.executionEnded(id));
-    if (found.state === 'expired') return rejections.keyExpired();
+    if (found.state === 'expired') return rejections.keyForgotten(this.#ageOf(createdAt));
     if (found.fingerprint !== fingerprint) return rejections.fingerprintMismatch();
     if (found.state === 'running')
       return this.#isAbandoned(found.owner, isActive) ? rejections.outcomeUnknown() : rejections.running();
     if (found.state === 'interrupted') return rejections.outcomeUnknown();
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
+  }
+
+  #ageOf(createdAt: number): number {
+    return this.#options.clock.wallNow() - createdAt;
   }
 
   get #owner(): string {

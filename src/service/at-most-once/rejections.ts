@@ -25,6 +25,35 @@ function rejection(
   return { status, headers, body };
 }
 
+/**
+ * A rejection of a key that is too old for the store. A key that a client has just created is too old only if the clock
+ * of the client is behind, so the message names the clocks.
+ */
+function keyTooOld(ageMs: number, reason: string): StoredResponse {
+  const age = formatDuration(ageMs);
+  return notExecuted(
+    410,
+    'OUTCOME_UNKNOWN',
+    `The idempotency key was created ${age} ago by the clock of this service, ${reason}. If the client has just created the key, the clock of the client is ${age} behind; synchronize the clocks of both hosts. Otherwise, an earlier request with the same key may have run; create a new key only for a call that certainly never ran`,
+    { idempotencyStatus: 'expired' },
+  );
+}
+
+const units = [
+  [365.25 * 86_400_000, 'years'],
+  [86_400_000, 'days'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+] as const;
+
+/** Formats a duration with one decimal, in the largest unit of which the duration has at least two: `25 h`. */
+function formatDuration(ms: number): string {
+  for (const [unitMs, unit] of units)
+    if (ms >= 2 * unitMs) return `${String(Math.round((10 * ms) / unitMs) / 10)} ${unit}`;
+  return `${String(Math.round(ms))} ms`;
+}
+
 /** A rejection of a request that certainly did not run. */
 function notExecuted(
   status: number,
@@ -73,18 +102,23 @@ export const rejections = {
       'CONFIG_INVALID',
       'The body of the request was read before atMostOnce() could read it; call atMostOnce() before any body parser',
     ),
-  keyExpired: () =>
-    notExecuted(
-      410,
-      'OUTCOME_UNKNOWN',
-      'The idempotency key is older than the retention window. This request did not run, but an earlier request with the same key may have run; create a new key only for a call that certainly never ran',
-      { idempotencyStatus: 'expired' },
+  /** @param ageMs - time since the creation of the key, by the clock of this service */
+  keyExpired: (ageMs: number, windowMs: number) =>
+    keyTooOld(ageMs, `which is more than the retention window of ${formatDuration(windowMs)}`),
+  /** The store has removed the records of calls as old as this one. */
+  keyForgotten: (ageMs: number) => keyTooOld(ageMs, 'and the records of such old calls were removed'),
+  /** @param upMs - time since this process began to accept keys */
+  keyPredatesStore: (ageMs: number, upMs: number) =>
+    keyTooOld(
+      ageMs,
+      `and this service, which stores calls in memory, started ${formatDuration(upMs)} before its present clock time`,
     ),
-  keyFromFuture: () =>
+  /** @param aheadMs - time by which the creation of the key is ahead of the clock of this service */
+  keyFromFuture: (aheadMs: number) =>
     notExecuted(
       410,
       'CONFIG_INVALID',
-      `The creation time in the idempotency key is more than ${maxClockSkewMs / 60_000} minutes ahead of this service's clock; synchronize the clocks`,
+      `The creation time in the idempotency key is ${formatDuration(aheadMs)} ahead of the clock of this service, which is more than ${formatDuration(maxClockSkewMs)}; synchronize the clocks of both hosts`,
       { idempotencyStatus: 'expired' },
     ),
   otherInstance: () =>

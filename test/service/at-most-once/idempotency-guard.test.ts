@@ -232,6 +232,22 @@ describe('the age of a key', () => {
     expect(await world.call({ id: `99999999999999-${'0'.repeat(32)}` })).toMatchObject(expired);
   });
 
+  test('is stated by the clock of the service in each rejection', async () => {
+    const world = guardedService();
+    await world.runtime.advance(10 * day);
+    const messageFor = async (createdAt: number): Promise<string> => {
+      const { body } = await world.call({ id: callId(createdAt) });
+      return (JSON.parse(body) as { error: { message: string } }).error.message;
+    };
+    expect(await messageFor(world.now() - 25 * hour)).toMatch(
+      /created 25 h ago by the clock of this service, .* window of 24 h\. .* clock of the client is 25 h behind/,
+    );
+    expect(await messageFor(world.now() + 90_000 * 4)).toMatch(/6 min ahead of the clock of this service/);
+    const started = guardedService();
+    const { body } = await started.call({ id: callId(started.now() - 10 * 60_000) });
+    expect(body).toMatch(/created 10 min ago by the clock of this service/);
+  });
+
   test('is limited to 24 h by default', async () => {
     const world = guardedService();
     const id = callId(world.now());
