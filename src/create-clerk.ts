@@ -22,6 +22,7 @@ import { validatingResolver } from './resolve/validating-resolver.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
 import { SnapshotFile } from './resolve/snapshot-file.js';
 import { systemFiles } from './runtime/system-files.js';
+import { createOwnAddresses } from './client/own-addresses.js';
 import type { ClerkContext } from './client/clerk-context.js';
 import { resolveClock, defaultLogger } from './client/runtime-defaults.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
@@ -103,6 +104,11 @@ function composeClerk(config: ClerkConfig): Clerk {
     maxNames: defaults.maxNames,
   });
   let subsetSeed: number | undefined;
+  const locality = Object.freeze({
+    host: config.host ?? clock.hostname(),
+    hostId: clock.hostId(),
+    zone: config.zone,
+  });
   const openTransport = config.runtime.transport ?? defaultTransport;
   const context: ClerkContext = {
     config,
@@ -110,6 +116,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     timerWheel: new TimerWheel(clock),
     transport: openTransport(
       {
+        locality,
         connections: config.connections,
         maxSockets:
           config.maxSockets ??
@@ -125,7 +132,8 @@ function composeClerk(config: ClerkConfig): Clerk {
     reporter: events,
     logger,
     retry: retryLoop,
-    locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
+    locality,
+    ownAddresses: createOwnAddresses(clock),
     healthReporter: new HealthReporter({ clock, registry, signal }),
     // Drawn on first use, because only services with many endpoints need the seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),

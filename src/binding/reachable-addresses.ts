@@ -1,14 +1,28 @@
 import { isLocal, parseAddress, type Address } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
-import type { Locality } from '../core/policy.js';
+import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
- * Returns the addresses at which this host can reach an endpoint. A loopback address of an endpoint on another host
- * leads to a process on this host. Such an address is returned only when the endpoint has no other network address.
+ * Returns the addresses at which this host can reach an endpoint. For an endpoint on another host, two kinds of address
+ * lead to a program of this host and are left out: an enumerated address that this host has too, and a loopback address.
+ * A loopback address that the program stated is returned when the endpoint has no other network address.
+ *
+ * @param hostAddresses - returns the addresses of this host; called only for an endpoint with enumerated addresses
  */
-export function reachableAddresses({ host }: Locality, endpoint: Endpoint): readonly Address[] {
+export function reachableAddresses(
+  locality: Locality,
+  endpoint: Endpoint,
+  hostAddresses: () => readonly string[],
+): readonly Address[] {
   const all = endpoint.addresses.map(parseAddress);
-  if (endpoint.host === undefined || endpoint.host === host) return all;
-  const reachable = all.filter((address) => !isLocal(address));
-  return reachable.length > 0 ? reachable : all.filter((address) => address.socketPath === undefined);
+  const isPlaceKnown = endpoint.host !== undefined || endpoint.hostId !== undefined;
+  if (!isPlaceKnown || isSameHost(locality, endpoint)) return all;
+  const enumerated = new Set(endpoint.enumeratedAddresses);
+  const own = new Set(enumerated.size === 0 ? [] : hostAddresses().map((one) => one.toLowerCase()));
+  const reachable = all.filter(
+    (address) =>
+      !isLocal(address) && !(enumerated.has(address.text) && own.has(address.hostname.toLowerCase())),
+  );
+  if (reachable.length > 0) return reachable;
+  return all.filter(({ socketPath, text }) => socketPath === undefined && !enumerated.has(text));
 }

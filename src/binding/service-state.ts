@@ -13,7 +13,6 @@ import { EndpointTable } from '../health/endpoint-table.js';
 import type { RetryOverrides } from '../core/retry-options.js';
 import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
 import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
-import { mergeRetryConfig } from '../invoke/retry-settings.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
@@ -22,9 +21,12 @@ import { ServiceWatch } from './service-watch.js';
 import { StartedEndpoints } from './started-endpoints.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
-/** Time, in ms, between two background lookups of a called name whose resolution is stale. */
+/**
+ * Interval between background lookups of a name whose resolution is stale, in ms. Lookups are made only while calls
+ * arrive.
+ */
 const staleRefreshMs = 750;
-/** Maximum number of retry budgets of a service. Each has other limits. */
+/** Maximum number of retry budgets of a service. The budgets differ in their limits. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -33,8 +35,10 @@ export class ServiceState implements HealthSource {
   readonly attemptTimeouts = new AttemptTimeouts();
   /** Called after the endpoints of the service or the health of an endpoint changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Request of health probes; `false`: no probes. Set by the last binding with the option `probe`. */
+  /** Request of a health probe. If `false`, no probes are sent. Set by the last binding with the option `probe`. */
   probe: ProbeRequest | false = defaultProbe;
+  /** Whether a binding of this name has a factory, which takes precedence over the factory of the registry. */
+  hasOwnFactory = false;
   /** Number of bindings of this name that have not been garbage-collected. */
   bindingCount = 0;
   /** Endpoints that this host cannot reach, each with the reason. */
@@ -56,7 +60,7 @@ export class ServiceState implements HealthSource {
     this.#registryFactory = registryFactory(clerk.registry);
     this.#started = new StartedEndpoints({
       clock,
-      starter: new ServiceStarter(name, clock, reporter, clerk.closeSignal, () => this.#reserveStart()),
+      starter: new ServiceStarter(name, clock, reporter, clerk.closeSignal),
       registryFactory: this.#registryFactory,
       members: () => this.table.members,
       onStarted: () => this.#updateEndpoints(),
@@ -152,9 +156,10 @@ export class ServiceState implements HealthSource {
     const previous = this.#resolution;
     this.#resolution = resolution;
     this.#updateRetryOverrides(resolution);
-    // The next background lookup starts after 75 to 85 % of the TTL, so that no call waits for a lookup after the TTL.
+    // The next background lookup starts after 75 to 85 % of the TTL, so that a new resolution arrives before the TTL
+    // ends.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // The TTL of a stale resolution has already passed, so the next lookup follows a fixed time from now.
+    // The TTL of a stale resolution has already passed, so the next lookup starts after a fixed time.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -172,16 +177,6 @@ export class ServiceState implements HealthSource {
   #updateRetryOverrides({ attemptTimeoutMs, retries }: ResolvedService): void {
     const overrides = { attemptTimeoutMs, retries };
     if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
-  }
-
-  /** Reserves one start in the retry budget. Returns false when the budget is exhausted. */
-  #reserveStart(): boolean {
-    const { retryOverrides: overrides } = this;
-    const { budget } = mergeRetryConfig([overrides], (ratio, perSecond) => this.budgetFor(ratio, perSecond));
-    const now = this.clerk.clock.now();
-    if (!budget.tryWithdraw(now)) return false;
-    budget.spent(now);
-    return true;
   }
 
   /** Starts the service, unless endpoints of a previous start are in use. */
@@ -236,19 +231,19 @@ export class ServiceState implements HealthSource {
   }
 
   #updateEndpoints(): void {
-    const { locality } = this.clerk;
+    const { locality, ownAddresses } = this.clerk;
     const endpoints: Endpoint[] = [];
     const excluded: { endpoint: Endpoint; reason: string }[] = [];
     const resolved = this.#resolution?.endpoints ?? [];
     for (const raw of resolved.length > 0 ? resolved : this.#started.endpoints) {
       const endpoint =
         raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
-          ? { ...raw, host: locality.host }
+          ? { ...raw, host: locality.host, hostId: raw.hostId ?? locality.hostId }
           : raw;
-      if (reachableAddresses(this.clerk.locality, endpoint).length === 0)
+      if (reachableAddresses(locality, endpoint, ownAddresses).length === 0)
         excluded.push({
           endpoint,
-          reason: `all addresses of the endpoint are unix sockets on host ${String(endpoint.host)}`,
+          reason: `each address of the endpoint leads only to programs of the host that dials it, and the endpoint runs on host ${String(endpoint.host)}; advertise an address that this host can reach`,
         });
       else endpoints.push(Object.freeze(endpoint));
     }
@@ -261,7 +256,8 @@ export class ServiceState implements HealthSource {
   }
 
   #openChannels(endpoint: Endpoint): EndpointChannels {
-    const reachable = reachableAddresses(this.clerk.locality, endpoint);
+    const { locality, ownAddresses } = this.clerk;
+    const reachable = reachableAddresses(locality, endpoint, ownAddresses);
     const withTls = reachable.filter(({ protocol }) => protocol === 'https');
     const host = hostnameOf(this.name);
     const channel = this.clerk.transport.open(endpoint, reachable, host);
@@ -288,6 +284,21 @@ export class ServiceState implements HealthSource {
   #onUnreachable(endpoint: string): void {
     if (this.#isClosed || this.#resolution === undefined) return;
     this.clerk.healthReporter.onUnreachable(this, endpoint);
-    this.clerk.asyncContext.runInAsyncScope(() => void this.refresh(new Set([endpoint])));
+    this.clerk.asyncContext.runInAsyncScope(() => {
+      void this.refresh(new Set([endpoint]));
+      this.#restartIfDead();
+    });
+  }
+
+  /**
+   * Asks the registry to start the service if no endpoint can be reached. The registry looks at the endpoints itself, and
+   * does nothing if one of them serves. No call need wait: a late attempt is joined when another endpoint is up.
+   */
+  #restartIfDead(): void {
+    const { registryFactory: factory, hasOwnFactory } = this;
+    if (factory === undefined || hasOwnFactory) return;
+    if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
+    // A call that needs the start reports its failure.
+    this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

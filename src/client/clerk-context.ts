@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
-import type { Locality } from '../core/policy.js';
+import type { Locality } from '../core/locality.js';
 import type { Registry } from '../core/registry.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { Transport } from '../core/transport.js';
@@ -26,6 +26,8 @@ export interface ClerkContext {
   readonly logger: Logger;
   readonly retry: RetryLoop;
   readonly locality: Locality;
+  /** Returns the IP addresses of this host, without loopback addresses. */
+  readonly ownAddresses: () => readonly string[];
   readonly healthReporter: HealthReporter;
   /** Returns the random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;

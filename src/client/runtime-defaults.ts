@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** Returns a clock with the methods of `runtime` and, where `runtime` lacks a method, of the system clock. */
+/** Returns a clock with the methods of `runtime`. The methods that `runtime` lacks are those of the system clock. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
@@ -18,6 +18,8 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
     setTimer: bind('setTimer'),
     afterPendingIo: bind('afterPendingIo'),
     hostname: bind('hostname'),
+    hostId: bind('hostId'),
+    hostAddresses: bind('hostAddresses'),
   };
 }
 

@@ -9,13 +9,13 @@ export interface Timer {
 /** Longest delay of a timer, in ms. Node fires a timer with a longer delay at once. */
 export const maxTimerMs = 2 ** 31 - 1;
 
-/** Port to time, randomness and the name of this host. */
+/** Port to time, randomness, and the names and addresses of this host. */
 export interface Clock {
-  /** Monotonic time, in ms, with fractions, above 0. May stand still while the machine sleeps. */
+  /** Monotonic time, in ms, with fractions, above 0. May stop while the machine sleeps. */
   now(): number;
   /**
-   * Wall-clock time, in ms since 1970. May jump, so a caller also compares the monotonic clock: a jump may then shorten
-   * a lifetime, but cannot extend a lifetime.
+   * Wall-clock time, in ms since 1970. May jump. A caller that measures a lifetime also reads the monotonic clock, so a
+   * jump cannot extend the lifetime.
    */
   wallNow(): number;
   /** Returns a random number, uniform in [0, 1). */
@@ -23,12 +23,23 @@ export interface Clock {
   /** Calls `callback` once, after `delayMs` or slightly more; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls `callback` after the I/O that has already arrived at this process was handled; never synchronously. With this
-   * method, a timeout waits until a busy event loop has handled the responses that have arrived in time.
+   * Calls `callback` after this process has handled the I/O that has already arrived; never synchronously. A timeout
+   * uses this method, so that a response that arrived in time is handled before the timeout.
    */
   afterPendingIo(callback: () => void): void;
-  /** Name of this host. Endpoints with this host name are local. */
+  /** Name of this host. */
   hostname(): string;
+  /**
+   * Identity of this host: the boot id of the kernel and the network namespace of this process. Two processes with the
+   * same identity share loopback. Undefined when the system has no such identity; the clerk then compares host names.
+   */
+  hostId(): string | undefined;
+  /**
+   * IP addresses of this host that other hosts may reach, without brackets. Order: the interface with the default
+   * route, other interfaces, bridges of containers and virtual machines. Loopback and link-local IPv6 addresses are
+   * left out. Each call reads the interfaces again.
+   */
+  hostAddresses(): readonly string[];
 }
 
 /** Resolves after a delay in ms, ≥ 0. `ref`: whether the timer keeps the process alive. */
@@ -40,7 +51,7 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 
 /**
  * Settles as `promise` does. If `promise` has not settled after `timeoutMs`, rejects with the error that `onTimeout`
- * returns; a result of `promise` after that is ignored. The timer does not keep the process alive.
+ * returns, and ignores any later result of `promise`. The timer does not keep the process alive.
  *
  * @param timeoutMs - in ms, ≥ 0
  */

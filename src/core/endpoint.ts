@@ -9,26 +9,43 @@ export interface Endpoint {
   /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the registration; 0 when the registration has no number. A registration never replaces a
-   * registration that has the same id and a higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the endpoint's registration; 0 when the registration has no number. Of two registrations with the
+   * same id, the one with the lower number never replaces the other. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
-  /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
+  /** The address that this client uses: the first of {@link Endpoint.addresses} that it can reach. */
   readonly address: AddressString;
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
   /**
-   * Share of calls relative to other endpoints, ≥ 0. An endpoint of weight 0 is used only when no endpoint of positive
-   * weight is left.
+   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no endpoint with a
+   * positive weight is available.
    */
   readonly weight: number;
-  /** Host that the endpoint runs on; undefined when unknown. */
+  /**
+   * Those of {@link Endpoint.addresses} that the service found on its network interfaces. Several hosts may have the
+   * same address, such as that of a container bridge. A client on another host skips each of these addresses that its
+   * own host has too.
+   */
+  readonly enumeratedAddresses: readonly AddressString[];
+  /**
+   * Whether the endpoint can answer a request for its instance id. If so, a client makes this request on each new
+   * connection, except over loopback and unix sockets. The client does not use a connection to another instance.
+   */
+  readonly namesInstance: boolean;
+  /** Name of the host that the endpoint runs on; undefined when unknown. */
   readonly host: string | undefined;
+  /**
+   * Identity of the endpoint's host: boot id and network namespace; undefined when unknown. Two endpoints with the same
+   * identity share loopback. Host names are compared only if an identity is unknown, because several hosts may have the
+   * same name.
+   */
+  readonly hostId: string | undefined;
   /** Zone that the endpoint runs in; undefined when unknown. */
   readonly zone: string | undefined;
   /** Version of the service that the endpoint runs; undefined when unknown. */
   readonly version: string | undefined;
-  /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. */
+  /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is available. */
   readonly state: 'up' | 'draining' | 'suspect';
   /** Labels that the program chooses. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -48,8 +65,14 @@ export interface EndpointInit {
   readonly weight?: number;
   /** Semantic version of the service that the endpoint runs. Default: unknown. */
   readonly version?: string;
-  /** Host that the endpoint runs on. Default: this host for Unix sockets and loopback addresses, else unknown. */
+  /** See {@link Endpoint.enumeratedAddresses}. Default: none. */
+  readonly enumeratedAddresses?: readonly AddressString[];
+  /** See {@link Endpoint.namesInstance}. Default false. */
+  readonly namesInstance?: boolean;
+  /** Host of the endpoint. Default: this host if an address is a Unix socket or loopback address, otherwise unknown. */
   readonly host?: string;
+  /** Identity of the host, see {@link Endpoint.hostId}. Default: unknown. */
+  readonly hostId?: string;
   /** Zone that the endpoint runs in. Default: unknown. */
   readonly zone?: string;
   /** Labels that the program chooses. */
@@ -72,7 +95,10 @@ const knownKeys = new Set([
   'epoch',
   'weight',
   'version',
+  'enumeratedAddresses',
+  'namesInstance',
   'host',
+  'hostId',
   'zone',
   'attributes',
   'leaseMs',
@@ -103,7 +129,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   }
   const parsed = parseAddresses(init, where);
   const first = parsed[0] as Address;
-  const { weight = 1, attributes = {}, leaseMs } = init;
+  const { weight = 1, attributes = {}, leaseMs, namesInstance = false } = init;
   const id = init.id ?? first.text;
   const epoch = init.epoch ?? 0;
   const state = init.state ?? 'up';
@@ -137,6 +163,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     'a leaseMs > 0',
     leaseMs,
   );
+  check(typeof namesInstance === 'boolean', where, 'true or false as namesInstance', namesInstance);
   if (init.load !== undefined) checkLoad(init.load, where);
   return Object.freeze({
     id,
@@ -145,7 +172,10 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     addresses: Object.freeze(parsed.map(({ text }) => text)),
     // The addition turns -0 into 0.
     weight: weight + 0,
+    enumeratedAddresses: checkEnumerated(init.enumeratedAddresses, parsed, where),
+    namesInstance,
     host: checkLabel(init, 'host', where),
+    hostId: checkLabel(init, 'hostId', where),
     zone: checkLabel(init, 'zone', where),
     version: checkLabel(init, 'version', where),
     state,
@@ -166,6 +196,24 @@ function parseAddresses({ address, addresses }: Record<string, unknown>, where: 
       throw endpointError(where, `has an invalid address: ${errorMessage(error)}`, error);
     }
   });
+}
+
+const noAddresses: readonly AddressString[] = Object.freeze([]);
+
+function checkEnumerated(
+  value: unknown,
+  addresses: readonly Address[],
+  where: string,
+): readonly AddressString[] {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return noAddresses;
+  const texts = addresses.map(({ text }) => text);
+  check(
+    Array.isArray(value) && value.every((text) => texts.includes(text as string)),
+    where,
+    'a list of some of its addresses as enumeratedAddresses',
+    value,
+  );
+  return Object.freeze([...(value as string[])]);
 }
 
 function checkLoad(load: unknown, where: string): void {

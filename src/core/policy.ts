@@ -1,4 +1,5 @@
 import type { Candidate } from './candidate.js';
+import type { Locality } from './locality.js';
 
 /** Input of a {@link Picker}. */
 export interface PickContext {
@@ -16,14 +17,6 @@ export interface PickContext {
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
-/** Location of this client, for policies that prefer near endpoints. */
-export interface Locality {
-  /** Host of this client. */
-  readonly host: string;
-  /** Zone of this client; undefined when not configured. */
-  readonly zone: string | undefined;
-}
-
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
   /**
@@ -38,8 +31,9 @@ export interface PickerInput {
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Returns those of the given candidates that this client uses, in the same order. Undefined when this client uses all
-   * candidates. A policy may call `subset` during `prepare` only. A policy that picks by key or by order must not.
+   * Returns those of the given candidates that this client uses, in the same order. The function itself is undefined
+   * when this client uses all candidates. A policy may call `subset` only during `prepare`. A policy that picks by key
+   * or by order must not call `subset`.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
@@ -57,8 +51,8 @@ export interface Policy {
    */
   readonly hedges?: boolean;
   /**
-   * Whether calls avoid an endpoint that is suspect. Default true. The policy `primary` sets false, since this policy
-   * must not choose another endpoint.
+   * Whether suspect endpoints are removed from {@link PickerInput.candidates}. Default true. The policy `primary` sets
+   * false, because it continues to use a suspect primary.
    */
   readonly avoidsFailing?: boolean;
   /**

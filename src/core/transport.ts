@@ -2,6 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from './address.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
+import type { Locality } from './locality.js';
 
 /** Any request body that undici accepts. */
 export type RequestBody = unknown;
@@ -21,12 +22,12 @@ export interface TransportRequest {
 /**
  * Callbacks for one request, with undici's signatures. Order: `onConnect`, any number of `onHeaders` with a 1xx status,
  * one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any point. If
- * `onConnect` was not called before, no byte of the request was written.
+ * `onError` is called without a call of `onConnect`, no byte of the request was written.
  */
 export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
-  /** Async context of the call. A request that was queued is sent in this context. Default: any context. */
+  /** Async context in which a queued request is sent: that of the call. Undefined: any context. */
   readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
@@ -43,7 +44,7 @@ export interface RequestHandler {
   onComplete(trailers: string[] | null): void;
   /** The request failed. The transport does not retry the request. */
   onError(error: Error): void;
-  /** The protocol was upgraded. The handler owns the socket from now on. */
+  /** The protocol was upgraded. After this call, the handler owns the socket. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
   /**
    * The server closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). The server may still respond to the
@@ -53,8 +54,8 @@ export interface RequestHandler {
   /** The first byte of a response was received. */
   onResponseStarted?(): void;
   /**
-   * A chunk of the request body was written: bytes or a string. The connection has taken all earlier chunks. (undici
-   * declares two numbers as parameters, and passes the chunk.)
+   * A chunk of the request body was written: bytes or a string. The connection has taken all earlier chunks. undici's
+   * type declaration states two numbers as parameters, but undici passes the chunk.
    */
   onBodySent?(chunk: unknown): void;
   /** The request was written completely. */
@@ -69,8 +70,8 @@ export interface ProbeRequest {
   readonly path: string;
 }
 
-// HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a URL from
-// the target and crash on '*'.
+// HTTP intends the request target '*' for OPTIONS of a whole server. The target here is '/', because many servers build
+// a URL from the target and crash on '*'.
 export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
 /** A limit of the connections of a clerk. */
@@ -95,19 +96,19 @@ export interface Channel {
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
    * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other
-   * request waits for a socket that is still connecting, limits the time of that socket. The handler may still get
-   * `onError`, or `onConnect`, which must throw. Without this method, a cancelled request stays queued until its
-   * `onConnect` throws.
+   * request waits for the same connecting socket, the time for this socket to connect is limited. The handler may still
+   * get `onError`, or `onConnect`, which must throw. If a transport lacks this method, a cancelled request stays queued
+   * until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
    * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use. If false,
-   * an unsent request waits for its connection to be established. Without this method: false for every request.
+   * an unsent request waits for its connection to be established. A transport without this method counts as false.
    */
   isQueued?(handler: RequestHandler): boolean;
   /**
    * Returns the limit that keeps a queued request waiting; undefined if the request is not queued. Errors name the
-   * limit. Without this method: undefined for every request.
+   * limit. A transport without this method counts as undefined.
    */
   queuedBy?(handler: RequestHandler): ConnectionLimit | undefined;
   /**
@@ -121,8 +122,8 @@ export interface Channel {
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without
-   * this method: false for every error. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. A transport
+   * without this method counts as false. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
@@ -143,6 +144,8 @@ export interface Channel {
 
 /** Settings of a clerk for its transport. */
 export interface TransportOptions {
+  /** Where the client runs. If unknown, connections to loopback addresses are checked like all other connections. */
+  readonly locality?: Pick<Locality, 'host' | 'hostId'>;
   /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;
   /** Maximum number of open sockets to all endpoints together, ≥ 1. */

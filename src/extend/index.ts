@@ -19,7 +19,8 @@ export type {
 } from '../core/registry.js';
 
 // Types for a policy, which a program passes to `bind(name, { policy })`
-export type { Policy, PolicyFunction, Picker, PickContext, PickerInput, Locality } from '../core/policy.js';
+export type { Locality } from '../core/locality.js';
+export type { Policy, PolicyFunction, Picker, PickContext, PickerInput } from '../core/policy.js';
 export type { Candidate, SlowStart } from '../core/candidate.js';
 export type { Load, LoadReport } from '../core/load-report.js';
 

@@ -33,12 +33,19 @@ export const callHeaders = Object.freeze({
   idempotencyKey: 'idempotency-key',
   /** Instance that must run the call: `<instance id> <epoch>`. @see [C3.7](../../docs/guarantees.md#c3-7) */
   instance: 'clerk-instance',
+  /**
+   * Instance id that a client expects at a new connection. The service answers 204 with {@link responseHeaders.instance},
+   * and its program does not see the request. @see [C2.7](../../docs/guarantees.md#c2-7)
+   */
+  instanceCheck: 'clerk-instance-check',
 } as const);
 
 /** Response headers, in lower case. */
 export const responseHeaders = Object.freeze({
   /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
+  /** Instance id of the service, in the response to a check of a new connection. */
+  instance: 'clerk-instance',
   /** The {@link IdempotencyStatus} of the call. */
   idempotency: 'clerk-idempotency',
   /** Load of the service as an ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */

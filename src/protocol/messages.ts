@@ -15,7 +15,13 @@ export interface EndpointMessage {
   readonly id: string;
   readonly epoch: number;
   readonly addresses: readonly AddressString[];
+  /** Those of the addresses that the service found on its network interfaces. Absent when there is none. */
+  readonly enumeratedAddresses?: readonly AddressString[];
+  /** Whether the endpoint names its instance when a client asks. Absent when false. */
+  readonly namesInstance?: boolean;
   readonly host: string | null;
+  /** Identity of the host: boot id and network namespace. Absent when unknown. */
+  readonly hostId?: string;
   readonly zone: string | null;
   readonly version: string | null;
   readonly weight: number;
@@ -88,6 +94,14 @@ export interface WhoisResponse {
   readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
 }
 
+/** A part of the server that does not work. */
+export interface StatusProblem {
+  /** `store`: no change can be saved. `leases`: the removal of expired endpoints is delayed. */
+  readonly part: 'store' | 'leases';
+  /** What has happened, and what to do. */
+  readonly message: string;
+}
+
 export interface StatusResponse {
   readonly version: string;
   readonly incarnation: string;
@@ -101,13 +115,15 @@ export interface StatusResponse {
    * many leases expired at once.
    */
   readonly degraded: boolean;
+  /** Parts of the server that do not work. Absent while all parts work. */
+  readonly problems?: readonly StatusProblem[];
 }
 
 /** Fields of all requests that change entries. */
 interface ChangeScheduling {
   /**
-   * Whether a change that a guarantee forbids now is scheduled for the end of the guarantee. Until then, the entry is
-   * frozen. Default false: the request fails with `CHANGE_TOO_EARLY`.
+   * Whether a change that comes before the end of a guarantee is scheduled for that end. The entry is frozen until
+   * then. Default false: such a change fails with `CHANGE_TOO_EARLY`.
    */
   readonly whenExpired?: boolean;
 }
@@ -115,7 +131,7 @@ interface ChangeScheduling {
 /** Defines a service, or changes its service config. A field that is absent keeps its value. */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
-  /** Null for the default of the client. */
+  /** Name of the policy; null for the default of the client. */
   readonly policy?: string | null;
   /** Call timeout, in ms, at most 7 days; null for the default of the client. */
   readonly timeoutMs?: number | null;
@@ -182,7 +198,13 @@ export interface RegisterRequest {
   readonly addresses: readonly AddressString[];
   /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
   readonly leaseMs?: number;
+  /** Those of the addresses that the service found on its network interfaces. Default: none. */
+  readonly enumeratedAddresses?: readonly AddressString[];
+  /** Whether the endpoint names its instance when a client asks. Default false. */
+  readonly namesInstance?: boolean;
   readonly host?: string | null;
+  /** Identity of the host: boot id and network namespace. Default: unknown. */
+  readonly hostId?: string;
   readonly zone?: string | null;
   readonly version?: string | null;
   readonly weight?: number;

@@ -35,7 +35,10 @@ const endpointMessage = z.object({
   id: string,
   epoch: count,
   addresses: z.array(string),
+  enumeratedAddresses: z.exactOptional(z.array(string)),
+  namesInstance: z.exactOptional(z.boolean()),
   host: z.nullable(string),
+  hostId: z.exactOptional(string),
   zone: z.nullable(string),
   version: z.nullable(string),
   weight: z.number().check(z.gte(0)),
@@ -95,6 +98,7 @@ export const statusResponse = z.object({
   links: count,
   watches: count,
   degraded: z.boolean(),
+  problems: z.exactOptional(z.array(z.object({ part: z.enum(['store', 'leases']), message: string }))),
 });
 export const changeResponse = z.object({ ...position, appliesInMs: ms });
 export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });

@@ -1,12 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
-/** Returns the IP addresses of this host, IPv4 first, without loopback addresses and link-local IPv6 addresses. */
+/** Names of interfaces that lead to containers and virtual machines of this host. */
+const bridgeName =
+  /^(br-|bridge|cali|cbr|cilium|cni|docker|flannel|kube|lxcbr|lxdbr|nerdctl|podman|vboxnet|veth|virbr|vmnet)/;
+
+/**
+ * Returns the IP addresses of this host: first the interface with the default route, then other interfaces, then
+ * bridges; within each group IPv4 first. Without loopback addresses and link-local IPv6 addresses.
+ */
 export function hostAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
-  return [
-    ...all.filter(({ family }) => family === 'IPv4'),
-    ...all.filter(({ family }) => family !== 'IPv4'),
-  ].map(({ address }) => address);
+  const defaults = defaultInterfaces();
+  const ranked = Object.entries(networkInterfaces()).flatMap(([name, list = []]) =>
+    list
+      .filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address))
+      .map(({ address, family }) => ({
+        address,
+        rank: 2 * (defaults.has(name) ? 0 : isBridge(name) ? 2 : 1) + (family === 'IPv4' ? 0 : 1),
+      })),
+  );
+  // The sort is stable, so addresses of equal rank stay in the order of the system.
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
+}
+
+/**
+ * Returns the IP addresses of this host to which a host of an address leads. `localhost` and the unspecified addresses
+ * mean both loopback addresses. Empty when the host is not an IP address of this host.
+ */
+export function ownAddresses(hostname: string): readonly string[] {
+  const host = hostname.toLowerCase();
+  if (['localhost', '0.0.0.0', '::'].includes(host)) return ['127.0.0.1', '::1'];
+  if (/^127(\.[0-9]{1,3}){3}$/.test(host)) return [host];
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.some(({ address }) => address.toLowerCase() === host) ? [host] : [];
+}
+
+function isBridge(name: string): boolean {
+  return bridgeName.test(name) || existsSync(`/sys/class/net/${name}/bridge`);
+}
+
+/** Returns the interfaces with a default route; empty on systems without Linux's route tables. */
+function defaultInterfaces(): ReadonlySet<string> {
+  const v4 = linesOf('/proc/net/route').filter(
+    ([, target, , , , , , mask]) => target === zeros(8) && mask === zeros(8),
+  );
+  const v6 = linesOf('/proc/net/ipv6_route').filter(
+    ([target, bits]) => target === zeros(32) && bits === '00',
+  );
+  return new Set([...v4.map(([name]) => name as string), ...v6.map((fields) => fields.at(-1) as string)]);
+}
+
+function zeros(count: number): string {
+  return '0'.repeat(count);
+}
+
+function linesOf(path: string): string[][] {
+  try {
+    return readFileSync(path, 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/));
+  } catch {
+    return [];
+  }
 }

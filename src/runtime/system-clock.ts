@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 // `performance` is imported, because the global `performance` is a getter, which every read of the clock would call.
 import { performance } from 'node:perf_hooks';
+import { hostAddresses } from './host-addresses.js';
+import { hostId } from './host-id.js';
 import { maxTimerMs, type Clock, type Timer } from '../core/clock.js';
 
 /** Node's clock, timers and randomness. */
@@ -12,6 +14,8 @@ export const systemClock: Clock = {
   setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
   afterPendingIo: (callback) => void setImmediate(callback),
   hostname: () => hostname(),
+  hostId,
+  hostAddresses,
 };
 
 class SystemTimer implements Timer {

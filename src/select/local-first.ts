@@ -1,6 +1,7 @@
 import type { Candidate } from '../core/candidate.js';
+import { isSameHost, type Locality } from '../core/locality.js';
 import { definedFields } from '../core/defined-fields.js';
-import type { Locality, Picker, PickerInput, Policy } from '../core/policy.js';
+import type { Picker, PickerInput, Policy } from '../core/policy.js';
 import { busyPending } from './busy-threshold.js';
 import { expiringPicker } from './expiring-picker.js';
 import { loadAware } from './load-aware.js';
@@ -154,12 +155,13 @@ function capacityShare(
 
 function splitByLocality(
   list: readonly Candidate[],
-  { host, zone }: Locality,
+  locality: Locality,
 ): [Candidate[], Candidate[], Candidate[]] {
+  const { zone } = locality;
   const tiers: [Candidate[], Candidate[], Candidate[]] = [[], [], []];
   for (const candidate of list) {
     const { endpoint } = candidate;
-    const tier = endpoint.host === host ? 0 : zone !== undefined && endpoint.zone === zone ? 1 : 2;
+    const tier = isSameHost(locality, endpoint) ? 0 : zone !== undefined && endpoint.zone === zone ? 1 : 2;
     tiers[tier].push(candidate);
   }
   return tiers;

@@ -1,4 +1,5 @@
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
@@ -12,6 +13,7 @@ import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
 import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
+import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
 import { Registration, type RegistrationRequest } from './registration.js';
 
 export interface AdvertisedServiceOptions {
@@ -25,6 +27,8 @@ export interface AdvertisedServiceOptions {
   readonly load: LoadReporter;
   /** Body of the registration request. Epoch and ticket are added when the request is sent. */
   readonly request: RegistrationRequest;
+  /** Returns the addresses as they are now; undefined when the server no longer listens. */
+  readonly readAddresses: AddressUpdatesOptions['read'];
   readonly handshake: LaunchHandshake | undefined;
   /** Whether this process generated the instance id. A generated id is unique. */
   readonly isIdGenerated: boolean;
@@ -47,6 +51,7 @@ const maxWithdrawalMs = 1_000;
 export class AdvertisedService implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
   readonly #events: AdvertisementEmitter;
+  readonly #addressUpdates: AddressUpdates;
   readonly #registration: Registration;
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
@@ -63,8 +68,18 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#leaseTimer = new LeaseTimer(options.clock, () =>
       this.#loseLease('no renewal was acknowledged in time'),
     );
-    this.#leaseMs = options.request.leaseMs;
-    this.#registration = new Registration({ ...options, request: () => options.request });
+    const { request, readAddresses, logger } = options;
+    this.#addressUpdates = new AddressUpdates({
+      label: `${request.name} (${request.id})`,
+      initial: definedFields({
+        addresses: request.addresses,
+        enumeratedAddresses: request.enumeratedAddresses,
+      }),
+      read: readAddresses,
+      logger,
+    });
+    this.#leaseMs = request.leaseMs;
+    this.#registration = new Registration({ ...options, request: () => this.#request() });
   }
 
   get name(): string {
@@ -84,7 +99,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   get addresses(): readonly string[] {
-    return this.#options.request.addresses;
+    return this.#addressUpdates.current.addresses;
   }
 
   get registry(): readonly string[] {
@@ -157,6 +172,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     else {
       this.#hasWarned = false;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
+      this.#sendChangedAddresses();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
       this.#events.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
@@ -197,6 +213,24 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
     this.#events.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
+  }
+
+  #request(): RegistrationRequest {
+    const { addresses: _, enumeratedAddresses: _enumerated, ...fixed } = this.#options.request;
+    return { ...fixed, ...this.#addressUpdates.refresh() };
+  }
+
+  #sendChangedAddresses(): void {
+    if (this.#state !== 'registered') return;
+    const { signal } = this.#endController;
+    void this.#addressUpdates.sendChange(async () => {
+      try {
+        await this.#options.renewer.register({ ...this.#request(), epoch: this.epoch }, signal);
+      } catch (error) {
+        // A registration that has ended needs no addresses.
+        if (!signal.aborted) throw error;
+      }
+    });
   }
 
   #loseLease(reason: string): void {

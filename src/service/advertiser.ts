@@ -7,7 +7,9 @@ import type { Advertisement } from './advertisement.js';
 import { InFlightRequests } from './in-flight-requests.js';
 import { LaunchContext } from './launch-context.js';
 import { attachOrcaHeaders } from './orca-headers.js';
-import { advertiseAborted, addressesOf, isServer } from './server-addresses.js';
+import { nameInstance } from './instance-naming.js';
+import { advertiseAborted, isServer, untilListening, type ServerLike } from './server-addresses.js';
+import { ServicePlace } from './service-place.js';
 import { EventLoopMeter } from './event-loop-meter.js';
 import { LeaseRenewer } from './lease-renewer.js';
 import {
@@ -62,7 +64,7 @@ export class Advertiser {
   }
 
   async #compose(config: AdvertiseConfig, closers: (() => void)[]): Promise<AdvertisedService> {
-    const { clock, hashing, retry, hostAddresses } = this.#runtime;
+    const { clock, hashing, retry } = this.#runtime;
     const { signal } = config;
     const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
     const inFlight = new InFlightRequests(server);
@@ -75,7 +77,8 @@ export class Advertiser {
     const { idempotencyGuard } = config;
     await idempotencyGuard?.open();
     const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
-    const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
+    if (server !== undefined) await untilListening(server, signal);
+    const place = new ServicePlace(config, clock, this.#runtime.process.env);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
     // Requests for this instance may arrive before the response of the registry.
@@ -92,6 +95,7 @@ export class Advertiser {
     });
     closers.push(() => load.close());
     if (server !== undefined) closers.push(attachOrcaHeaders(server, load));
+    if (place.namesInstance) closers.push(nameInstance(server as ServerLike, id));
     const service = new AdvertisedService({
       clock,
       hashing,
@@ -104,9 +108,8 @@ export class Advertiser {
       request: {
         name,
         id,
-        addresses,
         leaseMs: config.leaseMs,
-        host: config.host ?? clock.hostname(),
+        ...place.registration,
         zone: config.zone,
         version: config.version,
         weight: config.weight,
@@ -115,6 +118,7 @@ export class Advertiser {
           ...(idempotencyGuard && { [atMostOnceAttribute]: idempotencyGuard.scope ?? id }),
         },
       },
+      readAddresses: () => place.readAddresses(),
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,

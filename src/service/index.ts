@@ -4,7 +4,6 @@ import type { IdempotencyStore } from '../core/idempotency-store.js';
 import { retryLoop } from '../invoke/p-retry-loop.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
-import { hostAddresses } from '../runtime/host-addresses.js';
 import { fillFolder } from '../runtime/replace-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
@@ -56,7 +55,6 @@ const advertiser = new Advertiser({
   process: currentProcess,
   connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
   eventLoopActiveMs,
-  hostAddresses,
 });
 
 /**

@@ -1,4 +1,6 @@
+import { parseAddress } from '../core/address.js';
 import { definedFields } from '../core/defined-fields.js';
+import { quote } from '../core/describe-value.js';
 import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -7,7 +9,7 @@ import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { limits } from '../protocol/limits.js';
 import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
 import { guardOf } from './at-most-once/wrap-handler.js';
-import { isServer, type ServerOrAddress } from './server-addresses.js';
+import { isServer, isUnspecified, type ServerOrAddress } from './server-addresses.js';
 
 /** Options of {@link advertise}. An unknown key is an error. */
 export interface AdvertiseOptions {
@@ -37,7 +39,12 @@ export interface AdvertiseOptions {
   readonly zone?: string;
   /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Host of the service, for the policy `local-first`. Default: the host name of this machine. */
+  /**
+   * Host name or IP address at which clients reach the service. With a server as `address`, clients get this host with
+   * the port of the server, and no other address. Default: `$CLERK_ADVERTISE_HOST`, else the address that the server
+   * listens on; for `0.0.0.0` and `::`, all addresses of this host. With addresses as `address`: name of the host they
+   * belong to, for the policy `local-first`; default: the name of this host.
+   */
   readonly host?: string;
   /**
    * Instance id: 1 to 128 printable characters, never used by another instance. Default: the id from the launcher, else
@@ -117,7 +124,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
-        ? { address: 'http://127.0.0.1:1' }
+        ? { address: `http://${hostInAddress(host, "the option 'host'") ?? '127.0.0.1'}:1` }
         : Array.isArray(options.address)
           ? { addresses: options.address }
           : { address: options.address }),
@@ -164,6 +171,29 @@ export function parseRegistryUrls(given: string | readonly string[], source: str
   const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
   if (urls.length === 0) throw advertiseError(`found no registry address in ${source}`);
   return Object.freeze(urls);
+}
+
+/**
+ * Returns a stated host as the host of an address; an IPv6 address gets brackets.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when clients cannot connect to the host
+ */
+export function hostInAddress(host: string | undefined, source: string): string | undefined {
+  if (host === undefined) return undefined;
+  const text = host.replace(/^\[(.*)\]$/, '$1');
+  if (isUnspecified(text))
+    throw advertiseError(
+      `needs a host to which clients can connect in ${source}; got ${text}, which stands for all addresses; state one address of this host`,
+    );
+  const bracketed = text.includes(':') ? `[${text}]` : text;
+  try {
+    parseAddress(`http://${bracketed}:1`);
+  } catch {
+    throw advertiseError(
+      `needs a host name or an IP address, without port, in ${source}; got ${quote(host)}`,
+    );
+  }
+  return bracketed;
 }
 
 function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): IdempotencyGuard | undefined {

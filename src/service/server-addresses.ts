@@ -40,20 +40,30 @@ export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
+/** The addresses of a registration. */
+export interface AdvertisedAddresses {
+  /** All addresses, best first. */
+  readonly addresses: readonly AddressString[];
+  /** Those of the addresses that were found on the network interfaces of this host. */
+  readonly enumeratedAddresses: readonly AddressString[];
+}
+
+/** Where {@link addressesOf} finds the hosts of a server. */
+export interface AddressSource {
+  /** Returns the addresses of this host that other hosts can reach, best first. */
+  readonly hostAddresses: () => readonly string[];
+  /** The host that the program states, without port. Used in place of the address of the listener. */
+  readonly statedHost: string | undefined;
+}
+
 /**
- * Returns the addresses of a server, or the given addresses, best first. Waits until the server listens. A server that
- * is bound to all addresses has the reachable addresses of the host, then the loopback address.
+ * Returns the addresses of a server, or the given addresses, best first. A server that is bound to all addresses has the
+ * reachable addresses of the host, then the loopback address; these addresses are enumerated.
  *
- * @param hostAddresses - returns the addresses of this host that other hosts can reach
- * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server cannot listen; `ABORTED` when
- *   `signal` aborts
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
  */
-export async function addressesOf(
-  serverOrAddress: ServerOrAddress,
-  hostAddresses: () => readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<readonly AddressString[]> {
+export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSource): AdvertisedAddresses {
   if (!isServer(serverOrAddress)) {
     const addresses = (
       Array.isArray(serverOrAddress) ? serverOrAddress : [serverOrAddress]
@@ -63,9 +73,8 @@ export async function addressesOf(
         'CONFIG_INVALID',
         `advertise() needs 1 to ${maxAddresses} addresses; got ${addresses.length}`,
       );
-    return addresses.map((one) => parseAddress(one).text);
+    return { addresses: addresses.map((one) => parseAddress(one).text), enumeratedAddresses: [] };
   }
-  if (!serverOrAddress.listening) await waitUntilListening(serverOrAddress, signal);
   const bound = serverOrAddress.address();
   if (bound === null)
     throw new ClerkError(
@@ -75,22 +84,36 @@ export async function addressesOf(
   // Every TLS server of Node has this method, including HTTP/2 servers.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';
-  if (typeof bound === 'string') return [parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text];
-  const scheme = secure ? 'https' : 'http';
-  const texts = hostsOf(bound.address, hostAddresses).map(
-    (host) => `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
-  );
-  return texts.map((text) => parseAddress(text).text);
-}
-
-function hostsOf(address: string, hostAddresses: () => readonly string[]): readonly string[] {
-  const isV4 = address === '0.0.0.0';
-  if (!isV4 && address !== '::') return [address];
+  if (typeof bound === 'string') {
+    const text = parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text;
+    return { addresses: [text], enumeratedAddresses: [] };
+  }
+  const textOf = (host: string): AddressString =>
+    parseAddress(
+      `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`,
+    ).text;
+  const { statedHost, hostAddresses } = source;
+  if (statedHost !== undefined || !isUnspecified(bound.address))
+    return { addresses: [textOf(statedHost ?? bound.address)], enumeratedAddresses: [] };
+  const isV4 = bound.address === '0.0.0.0';
   const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
-  return [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
+  const hosts = [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
+  const addresses = hosts.map(textOf);
+  return { addresses, enumeratedAddresses: addresses };
 }
 
-function waitUntilListening(server: ServerLike, signal: AbortSignal | undefined): Promise<void> {
+/** Whether a host stands for all addresses of a host: `0.0.0.0` or `::`. */
+export function isUnspecified(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+/**
+ * Waits until a server listens.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the server cannot listen; `ABORTED` when `signal` aborts
+ */
+export function untilListening(server: ServerLike, signal: AbortSignal | undefined): Promise<void> {
+  if (server.listening) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const cleanUp = (): void => {
       server.off('listening', onListening);

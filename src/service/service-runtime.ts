@@ -35,8 +35,6 @@ export interface ServiceRuntime {
   readonly connect: (url: string) => RegistryConnection;
   /** Returns the total active time of the event loop of this thread, in ms. */
   readonly eventLoopActiveMs: () => number;
-  /** Returns the addresses of this host that other hosts can reach, IPv4 first, IPv6 without brackets. */
-  readonly hostAddresses: () => readonly string[];
 }
 
 /** Returns the default logger, which prints warnings and errors for operators. */

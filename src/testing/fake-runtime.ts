@@ -15,6 +15,10 @@ export interface FakeRuntimeOptions {
   readonly wallStartAt?: number;
   /** Value of `hostname()`. Default `fake-host`. */
   readonly hostname?: string;
+  /** Value of `hostId()`. Default: undefined, so that host names are compared. */
+  readonly hostId?: string;
+  /** Initial value of `hostAddresses()`. Default: none. */
+  readonly hostAddresses?: readonly string[];
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
@@ -32,6 +36,8 @@ export interface FakeRuntimeOptions {
 export interface FakeRuntime extends Runtime {
   /** Factory for the transport of each clerk that is created after this property is set. */
   transport: TransportFactory;
+  /** Sets the value of `hostAddresses()`, as when an interface gets another address. */
+  setHostAddresses(addresses: readonly string[]): void;
   /** Number of pending timers. */
   readonly pendingTimers: number;
   /** Number of pending timers that are not unref'd. On a real runtime, such timers keep the process alive. */
@@ -76,6 +82,8 @@ class VirtualTimeRuntime implements FakeRuntime {
   readonly random: () => number;
   readonly #queue = new TimerQueue();
   readonly #hostname: string;
+  readonly #hostId: string | undefined;
+  #hostAddresses: readonly string[];
   readonly #autoAdvance: boolean;
   #now: number;
   #wallOffset: number;
@@ -92,6 +100,8 @@ class VirtualTimeRuntime implements FakeRuntime {
     checkMs('startAt', this.#now, 1);
     this.#wallOffset = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
     this.#hostname = options.hostname ?? 'fake-host';
+    this.#hostId = options.hostId;
+    this.#hostAddresses = options.hostAddresses ?? [];
     this.#autoAdvance = options.autoAdvance ?? false;
     this.transport = options.transport ?? noTransport;
   }
@@ -114,6 +124,18 @@ class VirtualTimeRuntime implements FakeRuntime {
 
   hostname(): string {
     return this.#hostname;
+  }
+
+  hostId(): string | undefined {
+    return this.#hostId;
+  }
+
+  hostAddresses(): readonly string[] {
+    return this.#hostAddresses;
+  }
+
+  setHostAddresses(addresses: readonly string[]): void {
+    this.#hostAddresses = addresses;
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {

@@ -14,6 +14,7 @@ import type {
 import { addHeaders } from '../protocol/call-headers.js';
 import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
+import { expectedInstance } from './expected-instance.js';
 import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
 import { ProbeClient } from './probe.js';
 
@@ -27,6 +28,7 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #addresses: readonly Address[];
   readonly #authority: string;
   readonly #pools: HttpPools;
+  readonly #options: TransportOptions;
   readonly #probeClient: ProbeClient;
   /** Pools that the channel no longer uses for new requests, but that may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
@@ -53,6 +55,7 @@ export class HttpChannel implements Channel, PoolUser {
     this.#addresses = addresses;
     this.#authority = authority;
     this.#pools = pools;
+    this.#options = options;
     this.#probeClient = new ProbeClient(clock, options);
     this.#origin = originOf(this.address, authority);
   }
@@ -116,7 +119,9 @@ export class HttpChannel implements Channel, PoolUser {
 
   async probe(timeoutMs: number, request?: ProbeRequest): Promise<void> {
     const probes = this.#addresses.map(async (address, index) => {
-      await this.#probeClient.probe(address, originOf(address, this.#authority), timeoutMs, request);
+      const expected = expectedInstance(this.#endpoint, address, this.#authority, this.#options);
+      const target = { address, origin: originOf(address, this.#authority), expected };
+      await this.#probeClient.probe(target, timeoutMs, request);
       return index;
     });
     // The first address that responds becomes the address that requests use.
@@ -131,7 +136,7 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   resetConnections(): void {
-    // A socket that is still connecting is not half-open.
+    // Pools without an established connection are kept: a socket that is still connecting cannot be half-open.
     for (const shared of [this.#shared, this.#fresh]) {
       if (shared?.pool.hasOpen !== true) continue;
       this.#pools.replace(shared);
@@ -151,7 +156,7 @@ export class HttpChannel implements Channel, PoolUser {
     return next >= 0;
   }
 
-  /** Makes the failed addresses usable again. Called when a connection has succeeded, or when all addresses failed. */
+  /** Forgets which addresses have failed. Called after a successful connection, and after all addresses have failed. */
   onConnected(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
@@ -185,7 +190,7 @@ export class HttpChannel implements Channel, PoolUser {
     const current = freshOnly ? this.#fresh : this.#shared;
     if (current?.isRetired === false) return current;
     if (current) this.#leave(current);
-    const next = this.#pools.acquire(this.#endpoint.id, this.address, this.#authority, freshOnly, this);
+    const next = this.#pools.acquire(this.#endpoint, this.address, this.#authority, freshOnly, this);
     if (freshOnly) this.#fresh = next;
     else this.#shared = next;
     return next;

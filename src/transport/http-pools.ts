@@ -2,18 +2,22 @@ import type { Address } from '../core/address.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { TransportOptions } from '../core/transport.js';
 import { ConnectionPool } from './connection-pool.js';
+import type { Endpoint } from '../core/endpoint.js';
 import { createConnector, createDial } from './connector.js';
+import { expectedInstance } from './expected-instance.js';
+import { checkedDial, type ExpectedInstance } from './instance-check.js';
 import { watchLiveness } from './h2-liveness.js';
 import { undici } from './load-undici.js';
 import { SharedOrigin } from './shared-origin.js';
 import { SocketLimit } from './socket-limit.js';
 
 /**
- * Time unit for closing idle HTTP/2 connections, in ms. A connection closes after one to two units without a request.
+ * Default interval of the sweeps that close idle HTTP/2 connections, in ms. A connection closes after one to two
+ * intervals without a request.
  */
 const h2IdleMs = 30_000;
 
-/** A user of a pool. */
+/** A channel that uses a pool. */
 export interface PoolUser {
   /** Called each time the pool has established a connection. */
   onConnected(): void;
@@ -34,8 +38,8 @@ export interface SharedPool {
 }
 
 /**
- * The connection pools of a clerk. All names with the same instance at the same address share the connections to that
- * address. The TLS settings of a clerk are the same for all names.
+ * The connection pools of a clerk. Names share the connections to an address if they have the same instance at that
+ * address. This is possible because all names use the TLS settings of the clerk.
  */
 export class HttpPools {
   readonly #options: TransportOptions;
@@ -59,16 +63,18 @@ export class HttpPools {
    * @param freshOnly - whether the connections of the pool close after 500 to 1,000 ms without a request
    */
   acquire(
-    instance: string,
+    endpoint: Endpoint,
     address: Address,
     authority: string,
     freshOnly: boolean,
     user: PoolUser,
   ): SharedPool {
-    const key = `${freshOnly ? 'fresh' : 'shared'} ${address.text} ${instance}`;
+    const expected = expectedInstance(endpoint, address, authority, this.#options);
+    const kind = `${freshOnly ? 'fresh' : 'shared'}${expected ? ' checked' : ''}`;
+    const key = `${kind} ${address.text} ${endpoint.id}`;
     let shared = this.#pools.get(key);
     if (shared === undefined) {
-      shared = this.#create(address, authority, freshOnly);
+      shared = this.#create(address, authority, freshOnly, expected);
       this.#pools.set(key, shared);
       this.#active.add(shared);
       this.#scheduleSweep();
@@ -78,8 +84,8 @@ export class HttpPools {
   }
 
   /**
-   * Ends the use of a pool by a user. A pool without users is retired. Resolves at once; for a retired pool, when the
-   * pool is closed.
+   * Ends the use of a pool by a user. A pool without users is retired. If the pool is retired, resolves when the pool
+   * is closed. Otherwise resolves at once.
    */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);
@@ -105,10 +111,16 @@ export class HttpPools {
     void shared.pool.close().then(() => (shared.isClosed = true));
   }
 
-  #create(address: Address, authority: string, freshOnly: boolean): SharedPool {
+  #create(
+    address: Address,
+    authority: string,
+    freshOnly: boolean,
+    expected: ExpectedInstance | undefined,
+  ): SharedPool {
     const { connections, undici: undiciOptions } = this.#options;
     const origin = new SharedOrigin(originOf(address, authority));
-    const dial = createDial(address, this.#options);
+    const uncheckedDial = createDial(address, this.#options);
+    const dial = expected === undefined ? uncheckedDial : checkedDial(uncheckedDial, expected);
     const options = {
       // 0 turns off undici's headers timeout, because every attempt has its own timeout. The program's `undici`
       // options can override `headersTimeout` and `pingInterval`.
@@ -159,7 +171,7 @@ export class HttpPools {
   }
 }
 
-/** Returns the origin that undici gets for requests of a name to an address. */
+/** Returns the origin that is passed to undici for a request to an address. */
 export function originOf({ protocol }: Address, authority: string): string {
   return `${protocol === 'https' ? 'https' : 'http'}://${authority}`;
 }

@@ -10,7 +10,16 @@ import {
 } from '../core/transport.js';
 import { callHeaders } from '../protocol/call-headers.js';
 import { createConnector, createDial } from './connector.js';
+import { checkedDial, type ExpectedInstance } from './instance-check.js';
 import { undici } from './load-undici.js';
+
+/** Where a probe is sent. */
+export interface ProbeTarget {
+  readonly address: Address;
+  readonly origin: string;
+  /** The instance that must answer; undefined: any program may answer. */
+  readonly expected: ExpectedInstance | undefined;
+}
 
 /**
  * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
@@ -32,15 +41,15 @@ export class ProbeClient {
    * is called.
    */
   probe(
-    address: Address,
-    origin: string,
+    { address, origin, expected }: ProbeTarget,
     timeoutMs: number,
     { method, path }: ProbeRequest = defaultProbe,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       let connecting: Socket | undefined;
+      const dial = createDial(address, this.#options, timeoutMs);
       const client: Client = new (undici().Client)(origin, {
-        connect: createConnector(createDial(address, this.#options, timeoutMs), {
+        connect: createConnector(expected ? checkedDial(dial, expected) : dial, {
           onDial: (socket) => (connecting = socket?.unref()),
           onConnected: () => (connecting = undefined),
         }),

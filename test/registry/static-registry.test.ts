@@ -21,7 +21,7 @@ test('an address, an endpoint and a list of both all become lists', async () => 
     '/shop/stock': { address, zone: 'a' },
     '/shop/mail': [new URL('http://127.0.0.1:3002'), { id: 'mail-2', address, weight: 0 }],
   });
-  const rest = { epoch: 0, state: 'up', attributes: {} };
+  const rest = { epoch: 0, state: 'up', attributes: {}, enumeratedAddresses: [], namesInstance: false };
   expect(await lookup(registry, '/shop/orders')).toEqual({
     kind: 'bound',
     endpoints: [{ id: address, addresses: [address], weight: 1, ...rest }],

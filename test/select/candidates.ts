@@ -2,7 +2,8 @@
 import type { Candidate, SlowStart } from '../../src/core/candidate.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import type { LoadReport } from '../../src/core/load-report.js';
-import type { Picker, Policy, Locality } from '../../src/core/policy.js';
+import type { Locality } from '../../src/core/locality.js';
+import type { Picker, Policy } from '../../src/core/policy.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
 /** A candidate in short form. An id alone is an open, idle endpoint of weight 1 without history. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { PolicyName, Locality } from '../../src/core/policy.js';
+import type { Locality } from '../../src/core/locality.js';
+import type { PolicyName } from '../../src/core/policy.js';
 import { toPolicy } from '../../src/select/to-policy.js';
 import { PolicyHarness, type CandidateSpec } from './candidates.js';
 import { chiSquareP } from './chi-square.js';

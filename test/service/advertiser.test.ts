@@ -4,7 +4,7 @@ import { createSecureServer, createServer as createH2Server } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
-import { addressesOf } from '../../src/service/server-addresses.js';
+import { addressesOf, untilListening } from '../../src/service/server-addresses.js';
 import type { RenewRequest } from '../../src/protocol/messages.js';
 import { launchProof } from '../../src/protocol/launch-proof.js';
 import { systemHashing } from '../../src/runtime/hashing.js';
@@ -604,28 +604,31 @@ test('a thousand services of a registry that lost its data do not register withi
   expect(processes.every(({ registry }) => registry.ids('/shop/orders').length === 1)).toBe(true);
 });
 
-const hosts = () => ['10.0.0.7', 'fd00::7'];
-const noSignal = undefined;
+const source = { hostAddresses: () => ['10.0.0.7', 'fd00::7'], statedHost: undefined };
 
-test('a server bound to all addresses is advertised at each address of the host, loopback last', async () => {
-  const at = (address: string) =>
+test('a server bound to all addresses is advertised at each address of the host, loopback last', () => {
+  const at = (address: string, statedHost?: string) =>
     addressesOf(
       Object.assign(new EventEmitter(), { listening: true, address: () => ({ address, port: 80 }) }),
-      hosts,
-      noSignal,
+      { ...source, statedHost },
     );
-  expect(await at('0.0.0.0')).toEqual(['http://10.0.0.7:80', 'http://127.0.0.1:80']);
-  expect(await at('::')).toEqual(['http://10.0.0.7:80', 'http://[fd00::7]:80', 'http://[::1]:80']);
-  expect(await at('127.0.0.1')).toEqual(['http://127.0.0.1:80']);
-  expect(await at('::1')).toEqual(['http://[::1]:80']);
+  const enumerated = (...addresses: string[]) => ({ addresses, enumeratedAddresses: addresses });
+  expect(at('0.0.0.0')).toEqual(enumerated('http://10.0.0.7:80', 'http://127.0.0.1:80'));
+  expect(at('::')).toEqual(enumerated('http://10.0.0.7:80', 'http://[fd00::7]:80', 'http://[::1]:80'));
+  const stated = (address: string) => ({ addresses: [address], enumeratedAddresses: [] });
+  expect(at('127.0.0.1')).toEqual(stated('http://127.0.0.1:80'));
+  expect(at('::1')).toEqual(stated('http://[::1]:80'));
+  expect(at('0.0.0.0', 'gateway.example')).toEqual(stated('http://gateway.example:80'));
+  expect(at('::', 'fd00::9')).toEqual(stated('http://[fd00::9]:80'));
 });
 
 test('the scheme of a Node server follows from its type, once it listens', async () => {
   const made = [createServer(), createH2Server(), createTlsServer(), createSecureServer()];
   for (const [i, server] of made.entries()) {
-    const addresses = addressesOf(server, hosts, noSignal);
+    const listening = untilListening(server, undefined);
     server.listen(0, '127.0.0.1');
-    const [address] = await addresses;
+    await listening;
+    const [address] = addressesOf(server, source).addresses;
     expect(address).toMatch(i < 2 ? /^http:\/\/127\.0\.0\.1:\d+$/ : /^https:\/\/127\.0\.0\.1:\d+$/);
     server.close();
   }
@@ -633,7 +636,7 @@ test('the scheme of a Node server follows from its type, once it listens', async
 
 test('a server that cannot listen is an error', async () => {
   const server = createServer().listen(1, '203.0.113.1');
-  await expect(addressesOf(server, hosts, noSignal)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(untilListening(server, undefined)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
 test('a suspect service claims to be healthy within about a second, and is notified when it is cleared', async () => {

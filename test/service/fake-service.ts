@@ -26,7 +26,9 @@ export interface FakeService {
   sendSignal(signal: EndSignal): boolean;
 }
 
-export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): FakeService {
+export function fakeService(
+  runtime: FakeRuntime = createFakeRuntime({ seed: 5, hostAddresses: ['10.0.0.7', 'fd00::7'] }),
+): FakeService {
   const registry = new FakeRegistry(runtime);
   const connected: string[] = [];
   const env: Record<string, string> = {};
@@ -43,7 +45,6 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
       return registry.connection(url);
     },
     eventLoopActiveMs: () => self.busyMs,
-    hostAddresses: () => ['10.0.0.7', 'fd00::7'],
     process: {
       env,
       readFirstLine: async () => self.handshakeLine,

@@ -39,6 +39,14 @@ export class ManualClock implements Clock {
     return 'here';
   }
 
+  hostId(): undefined {
+    return undefined;
+  }
+
+  hostAddresses(): readonly string[] {
+    return [];
+  }
+
   setTimer(callback: () => void, delayMs: number): Timer {
     const timer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback, ref: true };
     this.#timers.add(timer);

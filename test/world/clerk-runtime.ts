@@ -35,6 +35,14 @@ export class ClerkRuntime implements Runtime {
     return this.id;
   }
 
+  hostId(): string {
+    return `host of ${this.id}`;
+  }
+
+  hostAddresses(): readonly string[] {
+    return [];
+  }
+
   setTimer(callback: () => void, delayMs: number): Timer {
     let set = true;
     let holds = true;

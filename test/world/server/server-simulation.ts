@@ -204,6 +204,8 @@ export class ServerSimulation {
       wallNow: () => runtime.wallNow(),
       random: () => runtime.random(),
       hostname: () => runtime.hostname(),
+      hostId: () => runtime.hostId(),
+      hostAddresses: () => runtime.hostAddresses(),
       setTimer: (callback, delayMs) => runtime.setTimer(callback, delayMs),
       afterPendingIo: (callback) => runtime.afterPendingIo(callback),
       deliver: (action) => action(),

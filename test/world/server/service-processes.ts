@@ -192,7 +192,6 @@ export class ServiceProcesses {
       hashing: process,
       retry: retryLoop,
       connect: () => peer(process),
-      hostAddresses: () => [],
       eventLoopActiveMs: () => 0,
       process: {
         env: order?.env ?? {},

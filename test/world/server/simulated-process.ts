@@ -45,6 +45,14 @@ export class SimulatedProcess implements Clock, Hashing {
     return this.id;
   }
 
+  hostId(): string {
+    return `host of ${this.id}`;
+  }
+
+  hostAddresses(): readonly string[] {
+    return [];
+  }
+
   setTimer(callback: () => void, delayMs: number): Timer {
     if (!this.isAlive) return noTimer;
     let isSet = true;

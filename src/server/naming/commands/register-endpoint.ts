@@ -68,7 +68,8 @@ export function register(
 }
 
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {
-  const { id, addresses, host, zone, version, weight, attributes } = request;
+  const { id, addresses, enumeratedAddresses, namesInstance, hostId } = request;
+  const { host, zone, version, weight, attributes } = request;
   // `toEndpoint` would derive a missing id from the address, so the id is checked first.
   if (typeof (id as unknown) !== 'string')
     throw new ClerkError(
@@ -81,6 +82,7 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
       addresses,
       weight,
       attributes,
+      ...definedFields({ enumeratedAddresses, namesInstance, hostId }),
       ...definedFields({ host: host ?? undefined, zone: zone ?? undefined, version: version ?? undefined }),
     },
     request.name,
@@ -89,7 +91,10 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     id,
     epoch: 0,
     addresses: endpoint.addresses,
+    ...(endpoint.enumeratedAddresses.length > 0 && { enumeratedAddresses: endpoint.enumeratedAddresses }),
+    ...(endpoint.namesInstance && { namesInstance: true }),
     host: endpoint.host ?? null,
+    ...(endpoint.hostId !== undefined && { hostId: endpoint.hostId }),
     zone: endpoint.zone ?? null,
     version: endpoint.version ?? null,
     weight: endpoint.weight,

@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from 'node:util';
+import { errorMessage } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { RegisterRequest } from '../protocol/messages.js';
+
+type Addresses = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses'>;
+
+export interface AddressUpdatesOptions {
+  /** The service and its instance id, for the log. */
+  readonly label: string;
+  readonly initial: Addresses;
+  /** Returns the addresses as they are now; undefined when the server no longer listens. */
+  readonly read: () => Addresses | undefined;
+  readonly logger: Logger;
+}
+
+/**
+ * The addresses of a service over time. After a DHCP lease, a move to another network or a late interface, a listener on
+ * all interfaces has other addresses. Clients learn them with the next renewal of the lease.
+ *
+ * @see [C2.7](../../docs/guarantees.md#c2-7)
+ */
+export class AddressUpdates {
+  readonly #options: AddressUpdatesOptions;
+  /** The addresses of the last registration request. */
+  #current: Addresses;
+  #isSending = false;
+
+  constructor(options: AddressUpdatesOptions) {
+    this.#options = options;
+    this.#current = options.initial;
+  }
+
+  get current(): Addresses {
+    return this.#current;
+  }
+
+  /** Reads the addresses again, for a registration request that is sent now. Logs a change. */
+  refresh(): Addresses {
+    const { read, logger, label } = this.#options;
+    const next = read();
+    if (next === undefined || isDeepStrictEqual(next, this.#current)) return this.#current;
+    logger.warn(
+      `The addresses of ${label} have changed to ${next.addresses.join(', ')}; before: ${this.#current.addresses.join(', ')}`,
+    );
+    this.#current = next;
+    return next;
+  }
+
+  /**
+   * Reads the addresses again. If they have changed, calls `register`. If `register` rejects, the next call tries again.
+   */
+  async sendChange(register: () => Promise<unknown>): Promise<void> {
+    if (this.#isSending) return;
+    const before = this.#current;
+    if (this.refresh() === before) return;
+    this.#isSending = true;
+    try {
+      await register();
+    } catch (error) {
+      this.#current = before;
+      const { logger, label } = this.#options;
+      logger.warn(
+        `The registry did not take the new addresses of ${label}, which are sent again with the next renewal: ${errorMessage(error)}`,
+      );
+    } finally {
+      this.#isSending = false;
+    }
+  }
+}
