@@ -58,7 +58,8 @@ export function openApiDocument(version: string): JsonObject {
     },
   });
   add(paths.health, 'get', {
-    summary: 'Health check: status 200 while the server is healthy, 503 while the server is degraded',
+    summary:
+      'Health check: status 200 while the server is healthy; 503 while a part of the server does not work, which is listed in problems',
     responses: {
       '200': jsonResponse('Healthy', responses.statusResponse),
       ...errorResponses('GET', []),

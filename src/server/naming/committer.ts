@@ -15,8 +15,19 @@ export interface CommitResult extends Plan {
   readonly revision: number;
 }
 
+export interface SubmitOptions {
+  /** Whether the command precedes the commands that are already queued. */
+  readonly atFront?: boolean;
+  /**
+   * Whether the command only ends or flags endpoints. Such a command is applied in memory when the store cannot be
+   * written, so that no lookup shows an endpoint as up that has ended. Its promise rejects nevertheless.
+   */
+  readonly endsEndpoints?: boolean;
+}
+
 interface CommitJob {
   readonly prepare: PrepareCommand;
+  readonly endsEndpoints: boolean;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -31,6 +42,10 @@ export interface CommitterOptions {
   readonly onWriting: (changes: readonly StateChange[]) => void;
   /** Called after a batch is saved. `revision` is the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
+  /** Called with a plan that is not saved, because the store cannot be written, and the revision after the plan. */
+  readonly applyUnsaved: (plan: Plan, revision: number) => void;
+  /** Called once, when the store cannot be written any more. */
+  readonly onFailure: (cause: unknown) => void;
 }
 
 /**
@@ -52,25 +67,28 @@ export class Committer {
     this.#options = options;
   }
 
-  get hasFailed(): boolean {
-    return this.#failure !== undefined;
+  /** Why no more commands are saved; undefined while the store can be written. */
+  get failure(): ClerkError | undefined {
+    return this.#failure;
   }
 
   /**
    * Queues a command. Resolves when the changes are saved and visible to every lookup.
    *
-   * @param atFront - whether the command is planned before the commands that are already queued
    * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; the error
    *   of {@link plan} when the command is rejected
    */
-  submit(prepare: PrepareCommand, atFront = false): Promise<CommitResult> {
+  submit(
+    prepare: PrepareCommand,
+    { atFront = false, endsEndpoints = false }: SubmitOptions = {},
+  ): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
+      const job = { prepare, endsEndpoints, resolve, reject };
       const error = this.#isClosed ? closingError() : this.#failure;
       if (error !== undefined) {
-        reject(error);
+        this.#reject(job, error);
         return;
       }
-      const job = { prepare, resolve, reject };
       if (atFront) this.#queue.unshift(job);
       else this.#queue.push(job);
       this.#running ??= this.#run();
@@ -120,7 +138,8 @@ export class Committer {
         await store.write([...recordsOf(overlay.changes, revision)]);
       } catch (cause) {
         this.#failure = writeFailedError(cause);
-        for (const { reject } of jobs) reject(this.#failure);
+        this.#options.onFailure(cause);
+        for (const job of jobs) this.#reject(job, this.#failure);
         return;
       }
       applyBatch(plans, overlay.changes, revision);
@@ -134,7 +153,24 @@ export class Committer {
   }
 
   #rejectQueued(error: ClerkError): void {
-    for (const job of this.#queue.splice(0)) job.reject(error);
+    for (const job of this.#queue.splice(0)) this.#reject(job, error);
+  }
+
+  #reject({ prepare, endsEndpoints, reject }: CommitJob, error: ClerkError): void {
+    if (endsEndpoints && error === this.#failure && !this.#isClosed) this.#applyUnsaved(prepare);
+    reject(error);
+  }
+
+  #applyUnsaved(prepare: PrepareCommand): void {
+    const { view, revision, applyUnsaved } = this.#options;
+    let unsaved: Plan;
+    try {
+      unsaved = this.#plan(new Overlay(view), prepare);
+    } catch {
+      // The command has no effect, as it would have none with a working store.
+      return;
+    }
+    if (unsaved.changes.length > 0) applyUnsaved(unsaved, revision() + 1);
   }
 }
 

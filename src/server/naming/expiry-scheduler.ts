@@ -18,7 +18,7 @@ export interface ExpiryDependencies {
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
   /** The returned promise never rejects. */
-  readonly submit: (prepare: PrepareCommand) => Promise<void>;
+  readonly submit: (prepare: PrepareCommand, endsEndpoints?: boolean) => Promise<void>;
 }
 
 /**
@@ -150,13 +150,13 @@ export class ExpiryScheduler {
       for (const registration of expired) {
         // The registration may have been renewed while the command was queued.
         if (!leases.hasExpired(registration)) continue;
+        if (!registration.draining && !registration.isRemovalPending) this.expiredRegistrations += 1;
         registration.isRemovalPending = true;
-        if (!registration.draining) this.expiredRegistrations += 1;
         endpoints.push({ name: registration.entry.name, id: registration.id, epoch: registration.epoch });
       }
       return endpoints.length === 0 ? undefined : { kind: 'expire-endpoints', endpoints };
     };
-    void submit(prepare).then(() => {
+    void submit(prepare, true).then(() => {
       this.#isExpiring = false;
     });
   }

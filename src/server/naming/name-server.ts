@@ -1,5 +1,5 @@
 import { parseAddress } from '../../core/address.js';
-import { ClerkError } from '../../core/errors.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { parseName } from '../../core/name.js';
 import { limits } from '../../protocol/limits.js';
@@ -21,6 +21,7 @@ import type {
   ReportRequest,
   ResolveResponse,
   SearchResponse,
+  StatusProblem,
   StatusResponse,
   WhoisResponse,
   WithdrawRequest,
@@ -148,11 +149,19 @@ export class NameServer implements NameService {
         const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
         applyBatch(targets, batch, written, nextRevision);
       },
+      applyUnsaved: (unsaved, nextRevision) => {
+        const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
+        applyBatch(targets, [unsaved], unsaved.changes, nextRevision);
+      },
+      onFailure: (cause) =>
+        options.logger?.error(
+          `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and endpoints that end are removed; every other change is rejected until the restart`,
+        ),
     });
     this.#consensus = new HealthConsensus({
       clock: runtime,
       findRegistration: (name, id) => findRegistration(state, name, id),
-      submit: (prepare) => this.#committer.submit(prepare).then(noop, noop),
+      submit: (prepare) => this.#committer.submit(prepare, { endsEndpoints: true }).then(noop, noop),
       maxReportsPerPrincipal: options.maxReportsPerPrincipal ?? limits.maxStoredReports,
     });
     this.#expiry = new ExpiryScheduler({
@@ -161,7 +170,8 @@ export class NameServer implements NameService {
       leases: this.#leases,
       consensus: this.#consensus,
       guarantees,
-      submit: (prepare) => this.#committer.submit(prepare, true).then(noop, noop),
+      submit: (prepare, endsEndpoints = false) =>
+        this.#committer.submit(prepare, { atFront: true, endsEndpoints }).then(noop, noop),
     });
     this.launches = launchRecords(state, (command) => this.#submit(command));
     state.load(changes, runtime.now());
@@ -195,6 +205,7 @@ export class NameServer implements NameService {
   }
 
   status(): StatusResponse {
+    const problems = this.#problems();
     const { services, links, registrationTotal } = this.#state;
     return {
       version: this.#options.version,
@@ -203,7 +214,8 @@ export class NameServer implements NameService {
       endpoints: registrationTotal,
       links,
       watches: this.#watchHub.size,
-      degraded: this.#leases.isThrottling || this.#committer.hasFailed,
+      degraded: problems.length > 0,
+      ...(problems.length > 0 && { problems }),
     };
   }
 
@@ -274,7 +286,9 @@ export class NameServer implements NameService {
   }
 
   async withdraw(request: WithdrawRequest): Promise<ChangeResponse> {
-    const result = await this.#submit({ kind: 'withdraw', request });
+    const result = await this.#committer.submit(() => ({ kind: 'withdraw', request }), {
+      endsEndpoints: true,
+    });
     const endpoint = result.name === undefined ? undefined : this.#state.endpoint(result.name, request.id);
     const appliesInMs =
       endpoint?.draining === true ? Math.max(0, Math.ceil(endpoint.expiresAt - this.#runtime.now())) : 0;
@@ -308,6 +322,19 @@ export class NameServer implements NameService {
     this.#consensus.close();
     await this.#committer.close();
     this.#watchHub.close();
+  }
+
+  #problems(): readonly StatusProblem[] {
+    const failure = this.#committer.failure;
+    const problems: StatusProblem[] = [];
+    if (failure !== undefined) problems.push({ part: 'store', message: failure.message });
+    if (this.#leases.isThrottling)
+      problems.push({
+        part: 'leases',
+        message:
+          'Too many leases expired at once, so their endpoints are removed slowly; check the network between the services and this server',
+      });
+    return problems;
   }
 
   #submit(command: NamingCommand): Promise<CommitResult> {

@@ -4,6 +4,12 @@ import { NameServer, type NameServerOptions } from './name-server.js';
 import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
 
+/**
+ * Number by which a start raises the revision. While the store cannot be written, ends of endpoints raise the revision
+ * in memory only. Clients must not see a lower revision after the restart.
+ */
+const restartStride = 1_000_000;
+
 export type { NameServerOptions } from './name-server.js';
 
 /**
@@ -33,7 +39,10 @@ export async function openNameServer(
   const revision = Number(records.get(storeKeys.revision));
   if (!/^[0-9a-z]{1,64}$/.test(incarnation)) throw damagedRecordError(storeKeys.incarnation);
   if (!Number.isSafeInteger(revision) || revision < 0) throw damagedRecordError(storeKeys.revision);
-  return new NameServer(store, runtime, options, { incarnation, revision, changes: changesOf(records) });
+  const changes = changesOf(records);
+  const nextRevision = revision + restartStride;
+  await store.write([{ key: storeKeys.revision, value: String(nextRevision) }]);
+  return new NameServer(store, runtime, options, { incarnation, revision: nextRevision, changes });
 }
 
 function changesOf(records: ReadonlyMap<string, string>): StateChange[] {
