@@ -52,6 +52,7 @@ export class BindingCallContext implements CallContext {
     this.maxPending = clerk.config.maxPending;
     this.picker = new ServiceEndpointPicker(service, config);
     if (config.probe !== undefined) service.probe = config.probe;
+    if (config.factory !== undefined) service.hasOwnFactory = true;
     this.#config = config;
     this.#hedging = config.hedge && new HedgingPolicy(config.hedge);
   }

@@ -13,7 +13,7 @@ export interface StartedEndpointsOptions {
   readonly registryFactory: Factory | undefined;
   /** Returns the endpoints in use, with their health. */
   readonly members: () => readonly EndpointState[];
-  /** Called when a start has returned other endpoints. */
+  /** Called when the endpoints that a start has returned are in use. */
   readonly onStarted: () => void;
 }
 
@@ -26,7 +26,7 @@ export class StartedEndpoints {
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** Whether the registry started the endpoints. Then the registry also reports when these endpoints end. */
+  /** Whether the registry started the endpoints. If true, the registry also reports when these endpoints end. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -40,7 +40,7 @@ export class StartedEndpoints {
     return this.#endpoints;
   }
 
-  /** Whether a factory of the program started the endpoints, so that no lookup would find them. */
+  /** Whether a factory of the program started the endpoints. A lookup does not find such endpoints. */
   get areSelfStarted(): boolean {
     return this.#endpoints.length > 0 && !this.#startedByRegistry;
   }
@@ -72,13 +72,17 @@ export class StartedEndpoints {
   async restart(factory: Factory, triedAt: number): Promise<boolean> {
     const { starter, members } = this.#options;
     if (this.#startedAt > triedAt) return false;
-    // A start failed if none of its endpoints has ever responded.
+    // The previous start failed if none of its endpoints has ever responded.
     if (this.#endpoints.length > 0 && !this.#isVerified) {
       this.#isVerified = true;
       if (members().every((member) => member.lastHeardAt === 0)) starter.markUnreachable();
       else starter.markHealthy();
     }
-    this.#use(await starter.start(factory), factory);
+    const before = new Set(members().map(({ endpoint }) => keyOf(endpoint)));
+    const started = await starter.start(factory);
+    if (factory === this.#options.registryFactory && started.every((endpoint) => before.has(keyOf(endpoint))))
+      starter.markUnchanged();
+    this.#use(started, factory);
     return true;
   }
 
@@ -102,4 +106,8 @@ export class StartedEndpoints {
     );
     onStarted();
   }
+}
+
+function keyOf({ id, epoch }: Endpoint): string {
+  return `${id}@${String(epoch)}`;
 }

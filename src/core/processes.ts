@@ -1,3 +1,5 @@
+import type { Address } from './address.js';
+
 /** How to start a program. The program inherits no environment, files or working directory from this process. */
 export interface SpawnOptions {
   /** Absolute path of the program. No shell is involved. */
@@ -31,6 +33,16 @@ export interface SpawnedProcess {
   logTail(): Promise<string>;
 }
 
+/**
+ * What this host knows of the listener at an address, without a connection:
+ *
+ * - `none`: no socket of this host listens at the address
+ * - `stopped`: every process that holds the listening socket is stopped (SIGSTOP)
+ * - `listening`: a socket listens at the address
+ * - `unknown`: the address may belong to another host, or this host has no `/proc`
+ */
+export type ListenerState = 'none' | 'stopped' | 'listening' | 'unknown';
+
 export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
@@ -43,6 +55,16 @@ export interface Processes {
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /** Returns a text that identifies a live process even after its pid is reused; undefined when unknown. */
   identityOf(pid: number): string | undefined;
+  /** Whether a process is stopped by a job control signal, such as SIGSTOP. A stop by a debugger does not count. */
+  isStopped(pid: number): boolean;
+  listenerState(address: Address): Promise<ListenerState>;
+  /**
+   * Connects to an address of this host and waits for an answer: a byte, the end of a TLS handshake, or the end of the
+   * connection. At a `tcp` address, an established connection counts as an answer. Resolves to `silent` when no
+   * connection was possible, or when `signal` aborts before an answer. Resolves to `unknown`, without a connection,
+   * when the address may belong to another host.
+   */
+  probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process in the group or any process with the marker is alive. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import { sleep, type Clock } from '../core/clock.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
@@ -10,11 +10,14 @@ const baseBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
+/** Shortest time from the end of a successful start to the next start, in ms. A start that is too early waits. */
+const minIntervalMs = 500;
 
 /**
  * Starts one service through its factory. Concurrent callers share one start, and no deadline of a caller limits the
  * start. If the start fails, each caller gets an error object of its own. After a failed start, the service cannot be started for 1 s. This backoff doubles with each further failure,
- * up to 30 s. After 3 failures within 60 s, starts are refused until the oldest of these failures is 60 s old.
+ * up to 30 s. After 3 failures within 60 s, starts are refused until the oldest of these failures is 60 s old. Starts
+ * do not draw on the retry budget.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -24,37 +27,29 @@ export class ServiceStarter {
   readonly #clock: Clock;
   readonly #reporter: EventSink;
   readonly #signal: AbortSignal;
-  readonly #reserveBudget: () => boolean;
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
   /** Time before which the registry would refuse a start, in ms on the monotonic clock. */
   #notBefore = 0;
+  #lastSuccessAt = -Infinity;
 
   /**
    * @param signal - aborts when the clerk is destroyed. After `close` of the clerk, the signal aborts when the last
    * call has ended.
-   * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
-  constructor(
-    name: string,
-    clock: Clock,
-    reporter: EventSink,
-    signal: AbortSignal,
-    reserveBudget: () => boolean,
-  ) {
+  constructor(name: string, clock: Clock, reporter: EventSink, signal: AbortSignal) {
     this.#name = name;
     this.#clock = clock;
     this.#reporter = reporter;
     this.#signal = signal;
-    this.#reserveBudget = reserveBudget;
   }
 
   /**
    * Starts the service, or joins the start in progress.
    *
    * @returns the endpoints that the factory started, at least one
-   * @throws {@link ClerkError} `FACTORY_FAILED`, `START_FAILED`, `BUDGET_EXHAUSTED`, `CLERK_CLOSED`
+   * @throws {@link ClerkError} `FACTORY_FAILED`, `START_FAILED`, `CLERK_CLOSED`
    */
   start(factory: Factory): Promise<readonly Endpoint[]> {
     this.#inFlight ??= runWithoutInbound(() => this.#start(factory)).finally(() => {
@@ -80,6 +75,15 @@ export class ServiceStarter {
     );
   }
 
+  /**
+   * Records that the registry started nothing, because its endpoints serve, although this clerk cannot reach them. The
+   * registry is asked again after 1 s.
+   */
+  markUnchanged(): void {
+    const message = `${this.#name} was not started again: the registry finds that its endpoints serve, but this clerk cannot reach them; check the network path from this host to the endpoints`;
+    this.#postpone(new ClerkError('START_FAILED', message), baseBackoffMs);
+  }
+
   async #start(factory: Factory): Promise<readonly Endpoint[]> {
     const startedAt = this.#clock.now();
     const backoffMs = this.#nextStartAt() - startedAt;
@@ -91,11 +95,8 @@ export class ServiceStarter {
         { cause: this.#lastFailure.cause },
       );
     }
-    if (!this.#reserveBudget())
-      throw new ClerkError(
-        'BUDGET_EXHAUSTED',
-        `${this.#name} was not started, because the retry budget is exhausted; retries and starts share this budget, which refills within 10 s`,
-      );
+    const earlyMs = this.#lastSuccessAt + minIntervalMs - startedAt;
+    if (earlyMs > 0) await sleep(this.#clock, earlyMs, false);
     try {
       const started = await this.#runFactory(factory);
       const list = (Array.isArray(started) ? started : [started]) as readonly StartedEndpoint[];
@@ -108,6 +109,7 @@ export class ServiceStarter {
       const ms = this.#clock.now() - startedAt;
       if (this.#reporter.hasListeners('started'))
         this.#reporter.emit('started', { name: this.#name, endpoints: ids, durationMs: ms });
+      this.#lastSuccessAt = this.#clock.now();
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();

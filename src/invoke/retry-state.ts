@@ -130,12 +130,12 @@ export class RetryState extends AttemptLog {
 
   /** Whether a retry is reserved, or could be reserved now. */
   hasBudget(now: number): boolean {
-    return this.#hasReservedRetry || this.#available(now) >= 1;
+    return this.#hasReservedRetry || this.call.budget.available(now) >= 1;
   }
 
   /** Reserves a retry for a joined attempt. If true is returned, the caller must call `spent` or `refund` of the budget. */
   tryReserve(now: number): boolean {
-    return this.#available(now) >= 1 && this.call.budget.tryWithdraw(now);
+    return this.call.budget.tryWithdraw(now);
   }
 
   /**
@@ -197,7 +197,7 @@ export class RetryState extends AttemptLog {
         this.#reconsiderTried()
       ) {
         this.#hasReconsidered = true;
-      } else if (this.#lastStage === 'waiting' && picker.canStart && !this.#hasStartedService) {
+      } else if (picker.canStart && !this.#hasStartedService && this.#mayStart(now, constraints)) {
         this.#hasStartedService = true;
         await this.#startService();
         this.#tried.clear();
@@ -264,14 +264,6 @@ export class RetryState extends AttemptLog {
     return this.#hasReservedRetry;
   }
 
-  /**
-   * Returns the number of retries that calls may use. If the service can be started, `reservedForStarts` retries are
-   * left for starts.
-   */
-  #available(now: number): number {
-    return this.call.budget.available(now) - (this.picker.canStart ? reservedForStarts : 0);
-  }
-
   #refusedRetryError(): ClerkError {
     if (this.call.retries !== undefined) return budgetError(this);
     return this.call.isNestedRetry ? nestedRetryError(this) : retriesOffError(this);
@@ -294,6 +286,16 @@ export class RetryState extends AttemptLog {
     return this.#tried.size < before;
   }
 
+  /**
+   * Whether a start may help: no endpoint accepted the request, or the connection was lost and no endpoint is left. The
+   * registry ends the process of an endpoint that cannot serve, which breaks the connections to this endpoint.
+   */
+  #mayStart(now: number, constraints: PickConstraints): boolean {
+    if (this.#lastStage === 'sent')
+      return this.picker.pickAlternative(now, constraints, noneTried) === undefined;
+    return this.#lastStage === 'waiting';
+  }
+
   /** Starts the service. If the start fails, rejects with the error of the start and the outcomes of this call. */
   async #startService(): Promise<void> {
     try {
@@ -304,8 +306,7 @@ export class RetryState extends AttemptLog {
   }
 }
 
-/** Number of retries in the budget that must be left for starts of the service, if the service can be started. */
-const reservedForStarts = 1;
+const noneTried: ReadonlySet<string> = new Set();
 
 /** Longest time for which a retry waits for the end of a connection backoff, in ms. */
 export const maxDialWaitMs = 250;

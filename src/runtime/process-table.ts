@@ -9,6 +9,8 @@ import { readFile, readdir } from 'node:fs/promises';
 interface ProcessStat {
   readonly pid: number;
   readonly group: number;
+  /** State letter of `/proc/PID/stat`, such as `S` or `T`. */
+  readonly state: string;
   /** Time from boot to the start of the process, in clock ticks. */
   readonly startedTicks: string;
 }
@@ -20,6 +22,16 @@ interface ProcessStat {
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;
+}
+
+/** Whether a process is stopped by a job control signal. A process under a debugger has another state. */
+export function isStopped(pid: number): boolean {
+  return readStat(pid)?.state === 'T';
+}
+
+/** Resolves to the ids of all live processes with their states; undefined without `/proc`. */
+export async function processStates(): Promise<readonly { pid: number; state: string }[] | undefined> {
+  return (await allPids())?.map(readStat).filter((stat) => stat !== undefined);
 }
 
 export async function isGroupAlive(group: number): Promise<boolean> {
@@ -61,7 +73,7 @@ function readStat(pid: number): ProcessStat | undefined {
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;
-  return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), startedTicks };
+  return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), state, startedTicks };
 }
 
 let cachedBootId: string | undefined;

@@ -9,7 +9,9 @@ import type {
   Processes,
   SpawnedProcess,
 } from '../core/processes.js';
-import { identityOf, isGroupAlive, processesWithMarker } from './process-table.js';
+import { listenerState } from './listener-table.js';
+import { probeListener } from './listener-probe.js';
+import { identityOf, isGroupAlive, isStopped, processesWithMarker } from './process-table.js';
 
 const logTailBytes = 4_096;
 
@@ -19,6 +21,9 @@ const logTailBytes = 4_096;
 export const systemProcesses: Processes = {
   spawn: spawnProcess,
   identityOf,
+  isStopped,
+  listenerState,
+  probe: probeListener,
   findGroupLeader: async (mark) =>
     (await processesWithMarker(mark)).find(({ pid, group }) => pid === group)?.pid,
   isAlive: async (group, mark) =>

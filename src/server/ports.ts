@@ -114,6 +114,13 @@ export interface NameService {
 
   /** Opens a watch. `onEvent` is called in the order of the events, for the first time after `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
+  /**
+   * Whether the endpoint is suspect: its renewal is overdue, or most principals report the endpoint unreachable. Lookups
+   * may show a suspect endpoint as `up`, if the service has no other endpoint.
+   */
+  isSuspect(name: string, id: string): boolean;
+  /** Calls `listener` for each report of a client that could not reach a registered endpoint. */
+  onUnreachable(listener: (id: string) => void): () => void;
   /** Calls `listener` for each durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
@@ -170,12 +177,17 @@ export interface LaunchRecord {
   readonly registryKey: string;
   /** Whether the ticket was used. A used ticket is no longer valid. */
   readonly redeemed: boolean;
+  /** The addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
+  readonly addresses?: readonly string[];
   /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
 }
 
 /** Record of a start that is about to happen. */
-export type LaunchIntent = Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>;
+export type LaunchIntent = Omit<
+  LaunchRecord,
+  'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses'
+>;
 
 export interface LaunchRecords {
   all(): readonly LaunchRecord[];

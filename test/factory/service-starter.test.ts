@@ -11,14 +11,7 @@ class StarterHarness {
   readonly runtime = createFakeRuntime({ seed: 1, startAt: 1_000 });
   readonly recorder = new EventRecorder();
   readonly controller = new AbortController();
-  starts = Infinity;
-  readonly starter = new ServiceStarter(
-    '/shop/orders',
-    this.runtime,
-    this.recorder,
-    this.controller.signal,
-    () => this.starts-- > 0,
-  );
+  readonly starter = new ServiceStarter('/shop/orders', this.runtime, this.recorder, this.controller.signal);
   /** Instants of the factory calls, in ms. */
   readonly calls: number[] = [];
   readonly contexts: FactoryContext[] = [];
@@ -62,11 +55,25 @@ test('concurrent callers share one start and its endpoints', async () => {
   expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('a finished start is not shared', async () => {
+test('a finished start is not shared; the next start waits until 500 ms have passed', async () => {
   const harness = new StarterHarness();
   await harness.starter.start(harness.working);
+  const second = harness.starter.start(harness.working);
+  await harness.runtime.advance(500);
+  await second;
+  expect(harness.calls).toEqual([1_000, 1_500]);
+});
+
+test('a start that changed nothing is a failure of 1 s, which names the network path', async () => {
+  const harness = new StarterHarness();
   await harness.starter.start(harness.working);
-  expect(harness.calls).toHaveLength(2);
+  harness.starter.markUnchanged();
+  expect(await harness.outcome(harness.working)).toMatch(
+    /^START_FAILED: \/shop\/orders was not started again: .* check the network path .* again in 1.0 s$/,
+  );
+  await harness.runtime.advance(1_000);
+  expect(await harness.outcome(harness.working)).toBe('started');
+  expect(harness.calls).toEqual([1_000, 2_000]);
 });
 
 test('the factory receives the name of the service', async () => {
@@ -180,6 +187,7 @@ test('a successful start does not clear failures; a response of its endpoint doe
   await harness.outcome(harness.failing);
   await harness.runtime.advance(1_000);
   expect(await harness.outcome(harness.working)).toBe('started');
+  await harness.runtime.advance(500);
   await harness.outcome(harness.failing);
   await harness.runtime.advance(1_999);
   expect(await harness.outcome(harness.working)).toMatch(/the service can be started again in 0.0 s/);
@@ -248,6 +256,7 @@ test('closing the clerk aborts the signal of the factory', async () => {
 test('a finished start leaves no listener and no timer', async () => {
   const harness = new StarterHarness();
   await harness.outcome(harness.working);
+  await harness.runtime.advance(500);
   await harness.outcome(harness.failing);
   expect(getEventListeners(harness.controller.signal, 'abort')).toEqual([]);
   expect(harness.runtime.pendingTimers).toBe(0);
@@ -278,14 +287,5 @@ test('a start that the registry rejects as too early is retried after remainingM
     await harness.runtime.advance(1);
   }
   expect(harness.calls).toEqual([1_000, 1_700, 2_400, 3_100, 3_800]);
-  expect(await harness.outcome(harness.working)).toBe('started');
-});
-
-test('a start without retry budget does not call the factory, and is not a failure', async () => {
-  const harness = new StarterHarness();
-  harness.starts = 0;
-  expect(await harness.outcome(harness.working)).toMatch(/^BUDGET_EXHAUSTED: \/shop\/orders was not started/);
-  expect(harness.calls).toEqual([]);
-  harness.starts = 1;
   expect(await harness.outcome(harness.working)).toBe('started');
 });

@@ -66,23 +66,6 @@ async function settlementOf(promise: Promise<unknown>): Promise<string> {
   ]);
 }
 
-test('one retry of the budget is reserved for starts, if the service can be started', async () => {
-  for (const [canStart, retries] of [
-    [false, 2],
-    [true, 1],
-  ] as const) {
-    const context = new FakeCallContext('a', 'b', 'c', 'd');
-    context.canStart = canStart;
-    const state = createState(context, 'idempotent');
-    recordFailure(state, 'a', 'sent');
-    for (const id of ['b', 'c'].slice(0, retries)) {
-      expect(await nextId(state)).toBe(id);
-      recordFailure(state, id, 'sent');
-    }
-    expect(await settlementOf(nextId(state))).toBe('BUDGET_EXHAUSTED');
-  }
-});
-
 test('each attempt goes to an untried endpoint, until none is left', async () => {
   const context = new FakeCallContext('a', 'b', 'c');
   const state = createState(context);
@@ -193,15 +176,6 @@ test('a joined attempt reserves a retry of its own, as long as the budget has on
   expect(state.hasBudget(now)).toBe(false);
   context.budget.refund();
   expect(state.hasBudget(now)).toBe(true);
-});
-
-test('a joined attempt leaves one retry of the budget for starts, if the service can be started', () => {
-  const context = new FakeCallContext('a', 'b', 'c');
-  context.canStart = true;
-  const state = createState(context);
-  const now = context.clock.now();
-  expect([state.tryReserve(now), state.tryReserve(now)]).toEqual([true, false]);
-  expect([state.hasBudget(now), context.budget.available(now)]).toEqual([false, 1]);
 });
 
 test('the reserved retry is refunded when the call ends before its next attempt', async () => {

@@ -7,6 +7,7 @@ import { stopProcesses, instanceMarker, withdrawEndpoint } from './stop-processe
 import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord } from './process-record.js';
 import { findLaunched } from './recover-launch.js';
+import { launchedProcessFault } from './service-fault.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
 /** An exit of the process within this time after the registration, in ms, counts as a failure. */
@@ -64,6 +65,7 @@ export class Launch implements PendingRegistration {
   #timer: Timer | undefined;
   #settleResult!: (result: LaunchResult) => void;
   #settleDone!: () => void;
+  #inspection: Promise<boolean> | undefined;
 
   constructor(context: LauncherContext, init: LaunchInit) {
     this.#context = context;
@@ -96,10 +98,17 @@ export class Launch implements PendingRegistration {
     if (this.#handle.pid === undefined) void this.#findProcess();
   }
 
-  /** Withdraws the endpoint of a registered service whose process has exited. Never rejects. */
-  async withdrawIfExited(): Promise<void> {
-    if (this.#state !== 'up' || !this.#handle.hasExited()) return;
-    await withdrawEndpoint(this.#context, this.record, true);
+  /**
+   * Withdraws the endpoint of a registered service whose process has exited. Ends a process that cannot serve: a stopped
+   * process, or a process that is silent at the addresses that it registered with its ticket. Concurrent callers share
+   * one inspection. Never rejects.
+   *
+   * @returns whether the process had ended or was ended
+   * @see [C6.4](../../../docs/guarantees.md#c6-4)
+   */
+  inspect(): Promise<boolean> {
+    this.#inspection ??= this.#inspect().finally(() => (this.#inspection = undefined));
+    return this.#inspection;
   }
 
   /** Fails a start in progress, and stops its process. Does nothing after the service has registered. */
@@ -179,6 +188,25 @@ export class Launch implements PendingRegistration {
     this.#context.logger.warn(`Service ${name} (${instance}) ended without a request to stop: ${reason}`);
     this.#init.onExit(reason, this.#context.runtime.now() - this.#registeredAt >= stableAfterMs);
     await this.#stopProcesses(orphanTimeoutMs);
+  }
+
+  async #inspect(): Promise<boolean> {
+    const { processes, runtime, logger } = this.#context;
+    if (this.#state !== 'up') return false;
+    if (this.#handle.hasExited()) {
+      await withdrawEndpoint(this.#context, this.record, true);
+      return true;
+    }
+    const { addresses = [] } = currentRecord(this.#context, this.record) ?? this.record;
+    const fault = await launchedProcessFault({ processes, clock: runtime }, this.#handle.pid, addresses);
+    if (fault === undefined || this.isStopping || this.#handle.hasExited()) return false;
+    const { name, instance } = this.record;
+    logger.warn(`Ending the process of ${name} (${instance}), which ${fault}`);
+    this.#init.onExit(`the process ${fault}`, runtime.now() - this.#registeredAt >= stableAfterMs);
+    const stopping = this.#stopProcesses(0);
+    await withdrawEndpoint(this.#context, this.record, true);
+    await stopping;
+    return true;
   }
 
   async #logTail(): Promise<string> {

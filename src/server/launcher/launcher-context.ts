@@ -6,7 +6,7 @@ import type { Manifest } from './manifest.js';
 
 export type LauncherNameService = Pick<
   NameService,
-  'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'withdraw'
+  'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'onUnreachable' | 'isSuspect' | 'withdraw'
 >;
 
 /** What all parts of one launcher share. */

@@ -45,15 +45,20 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
 class HostLauncher implements Launcher {
   readonly #context: LauncherContext;
   readonly #supervisors = new Map<string, ServiceSupervisor>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
   #isClosed = false;
 
   constructor(context: LauncherContext) {
     this.#context = context;
     // The launch is found by instance id, because the service may have moved to another name since the start.
-    this.#unsubscribe = context.names.onRegistered((_name, instance) =>
-      context.pendingRegistrations.get(instance)?.onRegistered(),
-    );
+    this.#unsubscribe = [
+      context.names.onRegistered((_name, instance) =>
+        context.pendingRegistrations.get(instance)?.onRegistered(),
+      ),
+      context.names.onUnreachable((instance) => {
+        for (const supervisor of this.#supervisors.values()) void supervisor.onUnreachable(instance);
+      }),
+    ];
   }
 
   async recover(): Promise<void> {
@@ -109,7 +114,7 @@ class HostLauncher implements Launcher {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const supervisor of this.#supervisors.values()) supervisor.detach(closedError());
   }
 

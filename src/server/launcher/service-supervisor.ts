@@ -1,8 +1,9 @@
 import { matches } from '../../core/glob.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
-import type { LaunchRule } from '../../protocol/messages.js';
+import type { EndpointMessage, LaunchRule } from '../../protocol/messages.js';
 import type { LaunchRecord } from '../ports.js';
 import { spawnedProcess, type ProcessHandle } from './process-handle.js';
+import { DeadEndpoints } from './dead-endpoints.js';
 import { StartBackoff } from './start-backoff.js';
 import { Launch } from './launch.js';
 import type { Manifest } from './manifest.js';
@@ -15,6 +16,9 @@ import { SharedStart, type WaitOptions } from './shared-start.js';
 
 /** Time, in ms, within which a recovered launch must register if its manifest no longer exists. */
 const defaultReadyMs = 10_000;
+
+/** Shortest time between two looks at the processes of a service that reports of clients cause, in ms. */
+const minReportedLookMs = 1_000;
 
 interface StartAttempt {
   /** Error for the callers, if the attempt was cancelled; undefined otherwise. */
@@ -38,24 +42,33 @@ export class ServiceSupervisor {
   #sharedStart: SharedStart<boolean> | undefined;
   readonly #onIdle: () => void;
   #lastLaunchAt = -Infinity;
+  #nextReportedLookAt = -Infinity;
+  #inspection: Promise<void> | undefined;
+  readonly #dead: DeadEndpoints;
 
   /** @param onIdle - called when the supervisor has no launches, no start in progress and no recorded failures */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
     this.name = name;
     this.#onIdle = onIdle;
+    this.#dead = new DeadEndpoints(name, context);
   }
 
   removeIfIdle(): void {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether the service has an endpoint that does not drain. */
+  /** Whether the service has an endpoint that does not drain and was not found dead. */
   hasCallableEndpoint(): boolean {
+    return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
+  }
+
+  /** The endpoints that do not drain. */
+  #endpoints(): readonly EndpointMessage[] {
     try {
-      return this.#context.names.resolve(this.name).endpoints.some(({ state }) => state !== 'draining');
+      return this.#context.names.resolve(this.name).endpoints.filter(({ state }) => state !== 'draining');
     } catch {
-      return false;
+      return [];
     }
   }
 
@@ -68,14 +81,35 @@ export class ServiceSupervisor {
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice the exit of a process before this server does. The endpoint of an exited process is therefore
-    // withdrawn first.
-    for (const launch of this.#launches) await launch.withdrawIfExited();
+    // A caller can notice a dead process before this server does. The server therefore looks at the endpoints first.
+    const requestedAt = this.#context.runtime.now();
+    if (this.#sharedStart === undefined) await this.#inspect();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
     const sharedStart = (this.#sharedStart ??= this.#startShared(rule));
-    const started = await sharedStart.join(wait);
+    const inspectedMs = this.#context.runtime.now() - requestedAt;
+    const waitMs = wait.waitMs === undefined ? undefined : Math.max(0, wait.waitMs - inspectedMs);
+    const started = await sharedStart.join({ ...wait, waitMs });
     return isFirst && started;
+  }
+
+  /**
+   * Called when a client reports that it cannot reach the instance. If the launcher has started the instance, looks at
+   * its process. A process that cannot serve is ended, and started again if the service has no other endpoint.
+   */
+  async onUnreachable(instance: string): Promise<void> {
+    const { runtime, names, logger } = this.#context;
+    const launch = [...this.#launches].find(({ record }) => record.instance === instance);
+    if (launch === undefined || runtime.now() < this.#nextReportedLookAt) return;
+    this.#nextReportedLookAt = runtime.now() + minReportedLookMs;
+    if (!(await launch.inspect()) || this.hasCallableEndpoint()) return;
+    try {
+      const { rule } = names.launchRule(this.name);
+      if (rule !== undefined)
+        await this.launch(rule, { clock: runtime, waitMs: undefined, signal: undefined });
+    } catch (error) {
+      logger.warn(`${this.name} was not started again: ${errorMessage(error)}`);
+    }
   }
 
   /** Stops all launches, and a start in progress. Returns the number of stopped launches. */
@@ -149,9 +183,26 @@ export class ServiceSupervisor {
       throw error;
     });
     const result = await launch.result;
-    if (result.kind === 'up') return true;
-    this.#throwIfCancelled(attempt);
-    throw this.#startError(result.reason);
+    if (result.kind !== 'up') {
+      this.#throwIfCancelled(attempt);
+      throw this.#startError(result.reason);
+    }
+    await this.#dead.fence();
+    return true;
+  }
+
+  /** Looks at all endpoints. Concurrent callers share one inspection. Never rejects. */
+  #inspect(): Promise<void> {
+    const inspect = async (): Promise<void> => {
+      const launched = new Set([...this.#launches].map(({ record }) => record.instance));
+      const others = this.#endpoints().filter(({ id }) => !launched.has(id));
+      await Promise.all([
+        ...[...this.#launches].map((launch) => launch.inspect()),
+        this.#dead.inspect(others),
+      ]);
+    };
+    this.#inspection ??= inspect().finally(() => (this.#inspection = undefined));
+    return this.#inspection;
   }
 
   /**

@@ -15,6 +15,7 @@ export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): st
  * Ends all processes of a group, and all other processes that have `envMarker` in their environment. Sends SIGTERM. If
  * processes remain after `graceMs`, sends SIGKILL. Returns whether all these processes have ended.
  *
+ * @param graceMs - 0 for SIGKILL at once, which also ends a stopped process
  * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export async function stopProcesses(
@@ -27,6 +28,7 @@ export async function stopProcesses(
     ['SIGTERM', graceMs],
     ['SIGKILL', killTimeoutMs],
   ] as const) {
+    if (timeoutMs === 0) continue;
     if (!(await processes.isAlive(processGroup, envMarker))) return true;
     await processes.signal(processGroup, envMarker, signal);
     const deadline = runtime.now() + timeoutMs;

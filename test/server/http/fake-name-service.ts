@@ -162,6 +162,8 @@ export class FakeNameService implements NameService {
   }
 
   onRegistered = () => () => undefined;
+  onUnreachable = () => () => undefined;
+  isSuspect = () => false;
   launches = {
     all: () => [],
     recordIntent: () => Promise.reject(new Error('not here')),

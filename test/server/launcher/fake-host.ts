@@ -67,11 +67,11 @@ export class FakeHost {
     this.processes.onSpawn = () => {};
   }
 
-  register({ handshake, isAlive }: FakeProcess): void {
+  register({ handshake, isAlive, address }: FakeProcess): void {
     if (!isAlive) return;
     const { name, instance: id, epoch, ticket } = handshake;
     try {
-      this.names.register({ name, id, epoch, ticket, addresses: ['http://127.0.0.1:3001'] });
+      this.names.register({ name, id, epoch, ticket, addresses: [address] });
     } catch (error) {
       this.lines.push(String(error));
     }

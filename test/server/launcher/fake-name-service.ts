@@ -57,7 +57,7 @@ export class FakeNameService implements LauncherNameService {
     if (ticket !== undefined) {
       if (!record || record.redeemed || record.instance !== id || record.epoch !== epoch)
         throw new ClerkError('TICKET_REFUSED', 'The ticket is invalid');
-      this.records.set(record.instance, { ...record, redeemed: true, registryKey: '' });
+      this.records.set(record.instance, { ...record, redeemed: true, registryKey: '', addresses });
     }
     const endpoint: EndpointMessage = {
       ...{ id, epoch, addresses, host: null, zone: null, version: null },
@@ -75,6 +75,23 @@ export class FakeNameService implements LauncherNameService {
     if (withdrawn && now !== true) others.push({ ...withdrawn, state: 'draining' });
     this.endpoints.set(name, others);
     return { revision: '1', incarnation: 'a', appliesInMs: 0 };
+  }
+
+  readonly suspects = new Set<string>();
+  readonly #unreachableListeners = new Set<(id: string) => void>();
+
+  isSuspect(_name: string, id: string): boolean {
+    return this.suspects.has(id);
+  }
+
+  onUnreachable(listener: (id: string) => void): () => void {
+    this.#unreachableListeners.add(listener);
+    return () => this.#unreachableListeners.delete(listener);
+  }
+
+  /** Reports that a client cannot reach an instance. */
+  report(id: string): void {
+    for (const listener of this.#unreachableListeners) listener(id);
   }
 
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void {

@@ -1,4 +1,6 @@
+import type { Address } from '../../../src/core/address.js';
 import type {
+  ListenerState,
   TerminationSignal,
   ProcessExit,
   SpawnOptions,
@@ -18,7 +20,11 @@ export class FakeProcess {
   /** Whether it and its children survive SIGTERM. */
   ignoresSigterm = false;
   logTail = '';
+  isStopped = false;
+  /** Whether it answers no connection. */
+  isSilent = false;
   isAlive = true;
+  readonly address: string;
   #exit: (exit: ProcessExit) => void = () => {};
   readonly exited = new Promise<ProcessExit>((resolve) => (this.#exit = resolve));
 
@@ -26,6 +32,7 @@ export class FakeProcess {
     readonly pid: number,
     readonly options: SpawnOptions,
   ) {
+    this.address = `http://127.0.0.1:${String(3_000 + pid)}`;
     this.handshake = JSON.parse(options.stdin) as LaunchHandshake;
     this.envMarker = `CLERK_INSTANCE=${options.env['CLERK_INSTANCE'] ?? ''}`;
   }
@@ -58,6 +65,10 @@ export class FakeProcesses implements Processes {
   /** Part of each process identity; changes with a reboot. */
   boot = 'boot';
   nextPid = 100;
+  /** Listeners of endpoints that the launcher did not start, by address. */
+  readonly listeners = new Map<string, ListenerState>();
+  /** Addresses that were connected to, in order. */
+  readonly probed: string[] = [];
   readonly variables: Record<string, string> = { SECRET: 'not for services', LANG: 'C' };
 
   async spawn(order: SpawnOptions): Promise<SpawnedProcess> {
@@ -75,6 +86,22 @@ export class FakeProcesses implements Processes {
   identityOf(pid: number): string | undefined {
     const process = this.all.findLast((each) => each.pid === pid && each.isAlive);
     return process && `${String(this.all.indexOf(process))}@${this.boot}`;
+  }
+
+  isStopped(pid: number): boolean {
+    return this.all.findLast((each) => each.pid === pid)?.isStopped === true;
+  }
+
+  async listenerState({ text }: Address): Promise<ListenerState> {
+    return this.listeners.get(text) ?? 'unknown';
+  }
+
+  async probe({ text }: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'> {
+    this.probed.push(text);
+    const owner = this.all.findLast((each) => each.address === text);
+    if (owner?.isSilent !== true) return 'answered';
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return 'silent';
   }
 
   async findGroupLeader(mark: string): Promise<number | undefined> {

@@ -141,6 +141,8 @@ export class SimulatedServer {
         launchRule: (name) => names.launchRule(name),
         resolve: (name) => names.resolve(name),
         onRegistered: (listener) => names.onRegistered(listener),
+        onUnreachable: (listener) => names.onUnreachable(listener),
+        isSuspect: (name, id) => names.isSuspect(name, id),
         launches: names.launches,
         withdraw: (request) => this.#withdraw(names, request),
       },

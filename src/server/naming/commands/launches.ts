@@ -43,7 +43,9 @@ export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
       'NAME_NOT_FOUND',
       `The start of ${name} as instance ${instance} has no launch record`,
     );
-  const next = before.redeemed ? { ...record, redeemed: true, registryKey: '' } : record;
+  const next = before.redeemed
+    ? { ...record, redeemed: true, registryKey: '', ...(before.addresses && { addresses: before.addresses }) }
+    : record;
   return { changes: [{ kind: 'launch', name, id: instance, record: next }], appliesInMs: 0 };
 }
 

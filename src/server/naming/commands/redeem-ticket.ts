@@ -15,7 +15,7 @@ import { tryResolveLinks } from '../state/resolve-links.js';
  */
 export function redeemTicket(
   view: NamingView,
-  { ticket = '', id, epoch }: RegisterRequest,
+  { ticket = '', id, epoch, addresses }: RegisterRequest,
   canonical: string,
   hashing: Hashing,
 ): { readonly record: LaunchRecord; readonly proof: string } {
@@ -34,5 +34,5 @@ export function redeemTicket(
       `The ticket is for ${record.name}; got a registration of ${canonical}; register the service under ${record.name}, the name that the launcher passed`,
     );
   const proof = launchProof(hashing, record.registryKey, record.name, record.epoch);
-  return { record: { ...record, redeemed: true, registryKey: '' }, proof };
+  return { record: { ...record, redeemed: true, registryKey: '', addresses }, proof };
 }

@@ -1,0 +1,41 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Address } from '../core/address.js';
+import { ownAddresses } from './host-addresses.js';
+
+/** @see {@link Processes.probe} */
+export function probeListener(
+  { protocol, hostname, port, socketPath }: Address,
+  signal: AbortSignal,
+): Promise<'answered' | 'silent' | 'unknown'> {
+  const [ip] = ownAddresses(hostname);
+  if (socketPath === undefined && ip === undefined) return Promise.resolve('unknown');
+  const target = socketPath === undefined ? { host: ip as string, port } : { path: socketPath };
+  return new Promise((resolve) => {
+    let isConnected = false;
+    const socket: Socket =
+      protocol === 'https'
+        ? // The probe sends nothing that is secret, and needs only proof that a process answers.
+          connectTls({ ...target, rejectUnauthorized: false })
+        : connectTcp(target);
+    const settle = (result: 'answered' | 'silent'): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      resolve(result);
+    };
+    const onAbort = (): void => settle('silent');
+    const onAnswered = (): void => settle('answered');
+    // The kernel accepts a connection for a stopped process, but only a running process ends the connection.
+    const onEnded = (): void => settle(isConnected ? 'answered' : 'silent');
+    socket.once('connect', () => {
+      isConnected = true;
+      if (protocol === 'tcp') onAnswered();
+      else if (protocol === 'http')
+        socket.write('OPTIONS / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    });
+    for (const event of ['data', 'secureConnect', 'end']) socket.once(event, onAnswered);
+    socket.on('error', onEnded).once('close', onEnded);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+}

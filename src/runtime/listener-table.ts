@@ -1,0 +1,80 @@
+/** The listening sockets of this host, read from `/proc`. */
+import { readFile, readdir, readlink } from 'node:fs/promises';
+import { SocketAddress } from 'node:net';
+import type { Address } from '../core/address.js';
+import type { ListenerState } from '../core/processes.js';
+import { ownAddresses } from './host-addresses.js';
+import { processStates } from './process-table.js';
+
+interface ListeningSocket {
+  readonly ip: string;
+  readonly port: number;
+  readonly inode: string;
+}
+
+/** @see {@link Processes.listenerState} */
+export async function listenerState(address: Address): Promise<ListenerState> {
+  const ips = ownAddresses(address.hostname);
+  if (address.socketPath !== undefined || ips.length === 0) return 'unknown';
+  const tables = await Promise.all([readTable('tcp'), readTable('tcp6')]);
+  if (tables.every((table) => table === undefined)) return 'unknown';
+  const inodes = tables
+    .flatMap((table) => table ?? [])
+    .filter(({ ip, port }) => port === address.port && (isWildcard(ip) || ips.includes(ip)))
+    .map(({ inode }) => `socket:[${inode}]`);
+  if (inodes.length === 0) return 'none';
+  return (await areHoldersStopped(new Set(inodes))) ? 'stopped' : 'listening';
+}
+
+function isWildcard(ip: string): boolean {
+  return ip === '0.0.0.0' || ip === '::';
+}
+
+async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningSocket[] | undefined> {
+  const text = await readFile(`/proc/net/${name}`, 'latin1').catch(() => undefined);
+  return text
+    ?.split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap(([, local = '', , state, , , , , , inode = '']) => {
+      const [ip = '', port = ''] = local.split(':');
+      // State 0A is LISTEN.
+      return state === '0A' ? [{ ip: decodeIp(ip), port: Number.parseInt(port, 16), inode }] : [];
+    });
+}
+
+/** Decodes an address of `/proc/net/tcp`: words of 32 bits in the byte order of this host. */
+function decodeIp(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((group) => [...Buffer.from(group, 'hex').reverse()]);
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16),
+  );
+  const { address } = new SocketAddress({ address: groups.join(':'), family: 'ipv6' });
+  return address.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/** Whether at least one process that holds one of the sockets is known, and all of them are stopped. */
+async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
+  const all = (await processStates()) ?? [];
+  const stopped = all.filter(({ state }) => state === 'T');
+  // Usually no process is stopped. The files of the other processes are then not read.
+  if (!(await anyHolds(stopped, sockets))) return false;
+  return !(await anyHolds(
+    all.filter(({ state }) => state !== 'T'),
+    sockets,
+  ));
+}
+
+async function anyHolds(
+  processes: readonly { readonly pid: number }[],
+  sockets: ReadonlySet<string>,
+): Promise<boolean> {
+  for (const { pid } of processes) {
+    const folder = `/proc/${String(pid)}/fd`;
+    const files = await readdir(folder).catch((): string[] => []);
+    const targets = await Promise.all(files.map((file) => readlink(`${folder}/${file}`).catch(() => '')));
+    if (targets.some((target) => sockets.has(target))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,116 @@
+import { parseAddress } from '../../core/address.js';
+import { sleep, type Clock } from '../../core/clock.js';
+import type { ListenerState, Processes } from '../../core/processes.js';
+
+/** How long a process must be stopped, in ms. Tools that limit the CPU time of a process stop it for shorter times. */
+const stoppedMs = 300;
+/** How long a process must be silent at all of its addresses, in ms. */
+const silentMs = 1_000;
+const pollMs = 50;
+/** Delay between two connections to an address that accepts none, in ms. */
+const redialMs = 100;
+/** If a timer fires later than this, in ms, the event loop was blocked, and the silence proves nothing. */
+const maxLatenessMs = 100;
+
+interface FaultOptions {
+  readonly processes: Processes;
+  readonly clock: Clock;
+}
+
+/**
+ * Looks at a running process of the launcher. Returns why the process cannot serve; undefined when the process serves,
+ * or when nothing proves that it does not. Only addresses that were registered with the ticket of the launch may be
+ * passed.
+ *
+ * @param pid - undefined when the process is not known
+ * @see [C6.4](../../../docs/guarantees.md#c6-4), [A19](../../../docs/guarantees.md#a19)
+ */
+export async function launchedProcessFault(
+  options: FaultOptions,
+  pid: number | undefined,
+  addresses: readonly string[],
+): Promise<string | undefined> {
+  const faults = [
+    ...(pid === undefined ? [] : [isStoppedFor(options, pid).then((stopped) => stopped && 'is stopped')]),
+    ...(addresses.length === 0 ? [] : [isSilent(options, addresses).then((silent) => silent && silentFault)]),
+  ];
+  return new Promise((resolve) => {
+    for (const fault of faults) void fault.then((text) => text !== false && resolve(text));
+    void Promise.all(faults).then(() => resolve(undefined));
+  });
+}
+
+/**
+ * What the launcher knows of an endpoint that it did not start. A dead endpoint has no process that listens at its
+ * addresses, or only stopped processes. The state of an endpoint of another host is unknown.
+ */
+export type ForeignEndpointState =
+  { readonly kind: 'listening' | 'unknown' } | { readonly kind: 'dead'; readonly fault: string };
+
+/**
+ * Looks at an endpoint that the launcher did not start. Connects to nothing.
+ *
+ * @see [A19](../../../docs/guarantees.md#a19)
+ */
+export async function foreignEndpointState(
+  { processes, clock }: FaultOptions,
+  addresses: readonly string[],
+): Promise<ForeignEndpointState> {
+  const look = async (): Promise<ListenerState> => {
+    const states = await Promise.all(addresses.map((text) => processes.listenerState(parseAddress(text))));
+    return (
+      (['listening', 'unknown', 'stopped', 'none'] as const).find((one) => states.includes(one)) ?? 'unknown'
+    );
+  };
+  const until = clock.now() + stoppedMs;
+  for (;;) {
+    const state = await look();
+    if (state === 'listening' || state === 'unknown') return { kind: state };
+    if (state === 'none') return { kind: 'dead', fault: 'refuses connections' };
+    if (clock.now() >= until) return { kind: 'dead', fault: 'is stopped' };
+    await sleep(clock, pollMs, false);
+  }
+}
+
+const silentFault = `has answered nothing for ${String(silentMs / 1_000)} s`;
+
+async function isStoppedFor({ processes, clock }: FaultOptions, pid: number): Promise<boolean> {
+  const until = clock.now() + stoppedMs;
+  while (processes.isStopped(pid)) {
+    if (clock.now() >= until) return true;
+    await sleep(clock, pollMs, false);
+  }
+  return false;
+}
+
+async function isSilent(options: FaultOptions, addresses: readonly string[]): Promise<boolean> {
+  const controller = new AbortController();
+  const { clock } = options;
+  const dueAt = clock.now() + silentMs;
+  let wasBlocked = false;
+  const timer = clock.setTimer(() => {
+    wasBlocked = clock.now() > dueAt + maxLatenessMs;
+    // Answers that have already arrived are read first.
+    clock.afterPendingIo(() => controller.abort());
+  }, silentMs);
+  timer.setRef(false);
+  const silences = addresses.map((text) => isAddressSilent(options, text, controller.signal));
+  const isAnyAnswering = await new Promise<boolean>((resolve) => {
+    for (const silence of silences) void silence.then((silent) => !silent && resolve(true));
+    void Promise.all(silences).then(() => resolve(false));
+  });
+  timer.cancel();
+  controller.abort();
+  return !isAnyAnswering && !wasBlocked;
+}
+
+async function isAddressSilent(
+  { processes, clock }: FaultOptions,
+  text: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if ((await processes.probe(parseAddress(text), signal)) !== 'silent') return false;
+  if (signal.aborted) return true;
+  await sleep(clock, redialMs, false);
+  return isAddressSilent({ processes, clock }, text, signal);
+}

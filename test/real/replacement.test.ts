@@ -1,0 +1,92 @@
+/**
+ * A service whose process died or hangs is replaced, no matter who started the process.
+ *
+ * @see [C6.4](../../docs/guarantees.md#c6-4)
+ */
+import { createClerk } from 'binding-clerk';
+import { expect, onTestFinished, test } from 'vitest';
+import { isRunning, killNow, measureReplacement, ReplacedService } from './replaced-service.js';
+import { scratchFolder } from './scratch-folder.js';
+
+async function serviceOf(how: 'launched' | 'by-hand') {
+  const service = new ReplacedService(scratchFolder());
+  const server = await service.serve();
+  onTestFinished(() => service.close());
+  const process = await service.start(how);
+  const clerkOf = () => {
+    const clerk = createClerk({ registry: server.url });
+    onTestFinished(() => clerk.destroy());
+    return clerk;
+  };
+  return { service, process, clerkOf };
+}
+
+// Bounds beyond the start-up of the program: 1 s after a kill, 3 s after a freeze. Tests allow five times as much.
+test.each([
+  ['launched', 'SIGKILL', 1, 5_000],
+  ['launched', 'SIGKILL', 100, 5_000],
+  ['launched', 'SIGSTOP', 1, 15_000],
+  ['launched', 'SIGSTOP', 100, 15_000],
+  ['by-hand', 'SIGKILL', 1, 5_000],
+  ['by-hand', 'SIGKILL', 100, 5_000],
+  ['by-hand', 'SIGSTOP', 1, 15_000],
+  ['by-hand', 'SIGSTOP', 100, 15_000],
+] as const)(
+  'a %s service gets %s under %d calls/s: another process answers',
+  { timeout: 60_000 },
+  async (how, signal, rate, boundMs) => {
+    const { service, process, clerkOf } = await serviceOf(how);
+    const clerks = rate === 1 ? [clerkOf()] : [clerkOf(), clerkOf(), clerkOf()];
+    const result = await measureReplacement(clerks, service, rate, (pid) => killNow(pid, signal));
+    const { startMs } = service.processes.at(-1)!;
+    expect(result.firstAnswerMs - startMs).toBeLessThan(boundMs);
+    expect(service.processes).toHaveLength(2);
+    // The replaced process never serves again under the name, even if it continues.
+    killNow(process.pid, 'SIGCONT');
+    const renewal = { name: service.name, id: process.id, epoch: process.epoch };
+    expect((await service.post('renew', { renewals: [renewal] })).body.results).toEqual(['fenced']);
+    const { endpoints } = (await service.post('launch', { name: service.name })).body;
+    expect(endpoints).toMatchObject([{ id: service.processes[1]!.id }]);
+  },
+);
+
+test('a service whose event loop is blocked for ever is replaced', { timeout: 60_000 }, async () => {
+  const { service, process, clerkOf } = await serviceOf('launched');
+  const orders = clerkOf().bind(service.name);
+  const hanging = orders.json('/hang', { timeoutMs: 5_000 }).catch(() => undefined);
+  await expect
+    .poll(() => orders.json('/', { timeoutMs: 20_000 }), { timeout: 30_000 })
+    .not.toEqual({ pid: process.pid });
+  await hanging;
+  expect(isRunning(process.pid)).toBe(false);
+});
+
+test('launch and reset start a service whose process was killed', { timeout: 60_000 }, async () => {
+  for (const path of ['launch', 'reset']) {
+    const { service, process } = await serviceOf('by-hand');
+    killNow(process.pid, 'SIGKILL');
+    await expect.poll(() => isRunning(process.pid)).toBe(false);
+    const { status, body } = await service.post(path, { name: service.name });
+    expect({ status, started: body.started }).toEqual({ status: 200, started: true });
+    await expect.poll(() => service.processes.map(({ id }) => id)).toContain(body.endpoints[0].id);
+    expect(body.endpoints).not.toMatchObject([{ id: process.id }]);
+  }
+});
+
+// A caller with a broken network path reports what it sees. A malicious caller reports anything.
+test('no report ends a process that serves', { timeout: 60_000 }, async () => {
+  for (const how of ['launched', 'by-hand'] as const) {
+    const { service, process, clerkOf } = await serviceOf(how);
+    const reports = [{ name: service.name, id: process.id, epoch: process.epoch, verdict: 'unreachable' }];
+    for (let i = 0; i < 40; i++) {
+      await service.post('report', { clerk: `liar-${i % 3}`, reports });
+      expect((await service.post('launch', { name: service.name })).body).toMatchObject({
+        started: false,
+        endpoints: [{ id: process.id, epoch: process.epoch }],
+      });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(await clerkOf().bind(service.name).json('/')).toEqual({ pid: process.pid });
+    expect(service.processes).toHaveLength(1);
+  }
+});

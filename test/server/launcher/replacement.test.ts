@@ -1,0 +1,136 @@
+/** The launcher looks at the endpoints of a service when a start is requested or a client reports one unreachable. */
+import { expect, test } from 'vitest';
+import type { ListenerState } from '../../../src/core/processes.js';
+import { FakeHost } from './fake-host.js';
+
+const name = '/shop/orders';
+
+async function startedHost() {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  return { host, launcher, first: host.processes.all[0]! };
+}
+
+/** A host on which an endpoint was registered by hand. */
+async function hostWithForeign(state: ListenerState) {
+  const host = new FakeHost();
+  const address = 'http://127.0.0.1:9000';
+  host.processes.listeners.set(address, state);
+  host.names.register({ name, id: 'by-hand', epoch: 1, addresses: [address] });
+  return { host, launcher: await host.open(), address };
+}
+
+const idsOf = (host: FakeHost): readonly string[] => host.names.resolve(name).endpoints.map(({ id }) => id);
+
+test.each([
+  ['is stopped', 'isStopped', 300],
+  ['has answered nothing for 1 s', 'isSilent', 1_000],
+] as const)('a process that %s is killed at once, withdrawn and replaced', async (fault, field, afterMs) => {
+  const { host, launcher, first } = await startedHost();
+  first[field] = true;
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(afterMs - 20);
+  expect(first.isAlive).toBe(true);
+  await host.clock.advance(100);
+  expect(first.signals).toEqual(['SIGKILL']);
+  await host.clock.advance(500);
+  expect(await caller).toBe('started');
+  expect(host.lines).toContain(`Ending the process of ${name} (${first.handshake.instance}), which ${fault}`);
+  expect(idsOf(host)).toEqual([host.processes.all[1]!.handshake.instance]);
+  expect(host.names.journal.filter((line) => line !== `draining ${name}`)).toEqual([
+    `intended ${name} 1`,
+    `registered ${name}`,
+    `withdrawn ${name}`,
+    `intended ${name} 2`,
+    `registered ${name}`,
+  ]);
+});
+
+test('a process that is stopped for less than 300 ms is not ended', async () => {
+  const { host, launcher, first } = await startedHost();
+  first.isStopped = true;
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(250);
+  first.isStopped = false;
+  await host.clock.advance(2_000);
+  expect(await caller).toBe('found');
+  expect(first.isAlive).toBe(true);
+});
+
+test('a report makes the launcher look; only what the launcher sees ends a process', async () => {
+  const { host, first } = await startedHost();
+  const { instance } = first.handshake;
+  for (let i = 0; i < 50; i++) {
+    host.names.report(instance);
+    await host.clock.advance(100);
+  }
+  expect(host.processes.all).toEqual([first]);
+  expect(first.isAlive).toBe(true);
+  // At most one look a second, however many reports arrive.
+  expect(host.processes.probed).toHaveLength(5);
+
+  first.isStopped = true;
+  host.names.report(instance);
+  await host.clock.advance(1_500);
+  expect(first.isAlive).toBe(false);
+  expect(idsOf(host)).toEqual([host.processes.all[1]!.handshake.instance]);
+});
+
+test('a report during a stop by the operator starts nothing', async () => {
+  const { host, launcher, first } = await startedHost();
+  first.ignoresSigterm = true;
+  const stop = launcher.stop({ name });
+  await host.clock.advance(100);
+  host.names.report(first.handshake.instance);
+  await host.clock.advance(10_000);
+  expect(await stop).toEqual({ stopped: 1 });
+  expect(host.processes.all).toHaveLength(1);
+});
+
+test('the launcher connects only to the addresses that were registered with the ticket', async () => {
+  const { host, launcher, first } = await startedHost();
+  const { instance: id } = first.handshake;
+  // The instance registers again, now without its ticket and with an address of another program.
+  host.names.endpoints.set(name, []);
+  host.names.register({ name, id, epoch: 1, addresses: ['http://169.254.169.254'] });
+  await host.launch(launcher);
+  expect(host.processes.probed).toEqual([first.address]);
+});
+
+test.each(['none', 'stopped'] as const)(
+  'an endpoint that was registered by hand, with listener %s, is fenced when another one is up',
+  async (state) => {
+    const { host, launcher, address } = await hostWithForeign(state);
+    host.processes.onSpawn = (process) => {
+      // Until then the endpoint stays registered.
+      expect(idsOf(host)).toEqual(['by-hand']);
+      host.clock.setTimer(() => host.register(process), 200);
+    };
+    expect(await host.launch(launcher)).toBe('started');
+    expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
+    expect(host.processes.probed).not.toContain(address);
+  },
+);
+
+test('an endpoint that was registered by hand stays registered if the start fails', async () => {
+  const { host, launcher } = await hostWithForeign('none');
+  host.programsCrash();
+  expect(await host.launch(launcher)).toMatch(/^START_FAILED/);
+  expect(idsOf(host)).toEqual(['by-hand']);
+});
+
+test('reports on an endpoint whose listener is present start nothing', async () => {
+  const { host, launcher } = await hostWithForeign('listening');
+  host.names.suspects.add('by-hand');
+  expect(await host.launch(launcher)).toBe('found');
+  expect(host.processes.all).toEqual([]);
+});
+
+test('beside a suspect endpoint of another host another one is started, and neither is ended', async () => {
+  const { host, launcher } = await hostWithForeign('unknown');
+  expect(await host.launch(launcher)).toBe('found');
+  host.names.suspects.add('by-hand');
+  expect(await host.launch(launcher)).toBe('started');
+  expect(idsOf(host)).toEqual(['by-hand', host.processes.all[0]!.handshake.instance]);
+});
