@@ -21,7 +21,8 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
    */
   readonly signal: AbortSignal;
   /**
-   * Releases the endpoint. Only the first call has an effect. Disposing has the effect of `release('ignored')`.
+   * Releases the endpoint. Only the first call has an effect. `Symbol.dispose` and `Symbol.asyncDispose` have the
+   * effect of `release('ignored')`.
    *
    * @param verdict - how the work with the endpoint ended; counts towards the health of the endpoint
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid

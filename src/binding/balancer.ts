@@ -63,7 +63,7 @@ export class Balancer {
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
-  /** The picker that was last prepared with an ejected endpoint as one of the candidates. */
+  /** The picker that was last prepared with an ejected or suspect endpoint as one of the candidates. */
   #trial:
     | {
         readonly candidate: ConnectedCandidate;
@@ -266,7 +266,8 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes the input of its last `prepare`, which may contain only the endpoints left for a retry.
+    // A policy describes the input of its last `prepare`, which may contain only the endpoints that were left for a
+    // retry.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);

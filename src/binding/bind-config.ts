@@ -45,7 +45,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
 >);
 const unsupportedBindKeys = ['tickets'];
 const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
-/** Smallest `subsetSize`. In a smaller subset, it would be too likely that all endpoints fail at the same time. */
+/** Smallest `subsetSize`. All endpoints of a smaller subset would be too likely to fail at the same time. */
 const minSubset = 12;
 
 /**
@@ -89,7 +89,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
 }
 
 /**
- * Rejects settings with which no second attempt of hedging could ever start.
+ * Rejects settings under which hedging could never start a second attempt.
  *
  * @param subject - start of the error message
  */

@@ -31,7 +31,7 @@ export class BindingCallContext implements CallContext {
   readonly #hedging: HedgingPolicy | undefined;
   readonly #config: BindConfig;
   #policyHedging: HedgingPolicy | undefined;
-  /** Merged settings of a call whose request sets nothing. Merged again when the service config changes. */
+  /** Merged settings of a call whose request has no retry settings. Merged again when the service config changes. */
   #retryConfig: RetryConfig | undefined;
   #mergedFor: RetryOverrides | undefined;
 

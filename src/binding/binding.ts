@@ -72,8 +72,8 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint on which the program works itself. Until the program releases the endpoint, the endpoint counts
-   * as having one more attempt in flight.
+   * Picks an endpoint and reserves it for work that the program does itself. Until the program releases the endpoint,
+   * the endpoint counts as having one more attempt in flight.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
@@ -81,8 +81,9 @@ export interface Binding {
 
   /**
    * Sends one request to every endpoint that satisfies the version range of the binding, including ejected endpoints.
-   * No endpoint receives the request twice: a failed request is not retried, whatever `retries` the binding has. At most `maxPending` of these requests are in flight at a time;
-   * `maxPending` is an option of {@link createClerk}.
+   * No endpoint receives the request twice. A failed request is not retried, even if the binding has the option
+   * `retries`. At most `maxPending` of these requests are in flight at a time; `maxPending` is an option of {@link
+   * createClerk}.
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the options contain `retries`, `attemptTimeoutMs` or `affinity`,
@@ -92,7 +93,7 @@ export interface Binding {
   gather(options: GatherOptions): Promise<EndpointResult[]>;
 
   /**
-   * Connects to one endpoint, so that the first call need not wait for a connection. Sends no request.
+   * Connects to one endpoint, so that the first call finds an open connection. Sends no request.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */

@@ -10,8 +10,8 @@ import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind
 import type { CallOptions } from './request-options.js';
 
 /**
- * The settings of each call of a binding: kind, deadline and constraints. An option of the call takes precedence over
- * the option of the binding.
+ * Determines the kind, the deadline and the constraints of each call of a binding. An option of the call takes
+ * precedence over the same option of the binding.
  */
 export class CallSettings {
   /** Constraints of a call without an affinity key of its own. */
@@ -39,7 +39,10 @@ export class CallSettings {
     });
   }
 
-  /** Returns the kind of a request. Without an option, the binding or the method decides. */
+  /**
+   * Returns the kind of a request. If the request sets no kind, the kind of the binding applies, otherwise the kind
+   * that the method implies.
+   */
   kind(options: {
     readonly method?: string | undefined;
     readonly kind?: unknown;
@@ -51,13 +54,13 @@ export class CallSettings {
     return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
   }
 
-  /** Returns which endpoints may get a call, from the affinity key of the call or of the binding. */
+  /** Returns the constraints of a call. The affinity key comes from the call, otherwise from the binding. */
   constraints(affinity: string | undefined, path: string): PickConstraints {
     const key = this.affinityKey(affinity, path);
     return key === undefined ? this.noConstraints : { affinity: key, tlsOnly: false };
   }
 
-  /** Returns the affinity key of a call: the given key, else the key of the binding for `path`. */
+  /** Returns the affinity key of a call: the given key, otherwise the key of the binding for `path`. */
   affinityKey(given: unknown, path: string): string | undefined {
     if (given !== undefined && typeof given !== 'string')
       throw new ClerkError(
@@ -96,10 +99,11 @@ export class CallSettings {
   }
 
   /**
-   * Returns the deadline of a call, at most the time left for the inbound request that the program is serving.
+   * Returns the deadline of a call. The call must also end by the deadline of the inbound request that the program is
+   * serving.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
    */
   deadline(
     subject: string,

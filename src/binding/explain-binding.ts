@@ -67,7 +67,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     },
   };
   const text = (): string => formatExplanation(explanation);
-  // Not enumerable, so that copies, comparisons and JSON contain data only.
+  // These methods are not enumerable, so that copies, comparisons and JSON contain data only.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },

@@ -89,7 +89,9 @@ export interface Explanation {
   readonly path: readonly ResolutionStep[];
   /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
   readonly ageMs: number | undefined;
-  /** Time in ms, from the start of the lookup, for which the resolution may be used; undefined before that lookup. */
+  /**
+   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first lookup.
+   */
   readonly guaranteedMs: number | undefined;
   /** Whether the resolution has expired and is used because the registry has not delivered a newer one. */
   readonly stale: boolean;
@@ -102,7 +104,7 @@ export interface Explanation {
    * may join the first attempt.
    */
   readonly attemptTimeoutMs: number;
-  /** Attempt timeout, in ms, of a route class for which none is learned, with fewer than 10 recent responses. */
+  /** Attempt timeout, in ms, of a route class with fewer than 10 recent responses. */
   readonly initialAttemptTimeoutMs: number;
   /** The learned attempt timeouts: one for each HTTP method and route class with at least 10 recent responses. */
   readonly learnedAttemptTimeouts: readonly LearnedAttemptTimeout[];

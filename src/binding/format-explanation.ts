@@ -1,7 +1,7 @@
 import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Maximum number of lines for candidates, and of lines for excluded endpoints. */
+/** Maximum number of candidates that are listed, and of excluded endpoints that are listed. */
 const maxRows = 20;
 /** Maximum number of route classes whose attempt timeouts are listed. */
 const maxRoutes = 5;

@@ -5,7 +5,7 @@ import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
 /**
- * Creates the error of a call whose lookup found no endpoint that this host can reach, when no factory can start the
+ * Creates the error of a call if the lookup found no endpoint that this host can reach, and no factory can start the
  * service.
  */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
@@ -28,7 +28,8 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
 /**
  * Creates the error of a call for which no endpoint qualifies.
  *
- * @param version - version range that no endpoint satisfies; undefined when endpoints satisfy the version range
+ * @param version - version range that no endpoint satisfies; undefined if there is no version range, or if endpoints
+ * satisfy the version range
  */
 export function noMatchError(
   { name, table }: ServiceState,
@@ -60,6 +61,6 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} accepted a connection; the clerk may connect again in ${String(Math.round(nextDialInMs))} ms`,
+    `No endpoint of ${name} accepted a connection; the clerk may try to connect again in ${String(Math.round(nextDialInMs))} ms`,
   );
 }

@@ -4,11 +4,11 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A copy of the options that undici reads from a request, made when the call is made. All attempts send the same
- * method, path, headers and query, even if the program changes its options. Only the body is read later.
+ * A copy of the request options that undici reads, made when the call starts. All attempts send the same method, path,
+ * headers and query, even if the program changes its options. The body is not copied.
  *
- * A class, because undici destructures the options of every request. To destructure an object that was created with
- * spread syntax takes ten times as long.
+ * This is a class because undici destructures the options of every request. An object that was created with spread
+ * syntax takes ten times as long to destructure.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;
@@ -53,7 +53,10 @@ export class RequestCopy implements TransportRequest {
   }
 }
 
-/** Copies the options of a request, so that later changes by the program, except to the body, have no effect. */
+/**
+ * Copies the options of a request, except the body. Changes that the program makes later to the original options do not
+ * affect the copy.
+ */
 export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T): T {
   return { ...options, headers: copyHeaders(options.headers), query: copyQuery(options.query) };
 }
@@ -61,7 +64,7 @@ export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T):
 const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /**
- * Copies headers in any form that undici accepts, as a record or as a flat list of names and values. A value that
+ * Copies headers from any form that undici accepts to a record, or to a flat list of names and values. A value that
  * undici rejects is returned unchanged, so that undici reports the error.
  *
  * @param contentType - added as `content-type` if the headers have no `content-type`

@@ -19,11 +19,15 @@ export interface CallOptions {
   /** Retries of the call. A field that is undefined is taken from the binding. @see {@link BindOptions.retries} */
   readonly retries?: RetryOptions | false | undefined;
   /**
-   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, otherwise the
-   * kind that the HTTP method implies; for `call()`, `once`.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. If the
+   * binding has no kind, the default of `call()` is `once`, and the default of a request is the kind that its HTTP
+   * method implies.
    */
   readonly kind?: CallKind | undefined;
-  /** Affinity key: calls with the same key go to the same endpoint. Default: the key of the binding. */
+  /**
+   * Affinity key. With the policy `affinity`, calls with the same key prefer the same endpoint. Default: the key of the
+   * binding.
+   */
   readonly affinity?: string | undefined;
   /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
   readonly signal?: AbortSignal | undefined;

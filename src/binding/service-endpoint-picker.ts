@@ -15,8 +15,8 @@ import {
 import type { ServiceState } from './service-state.js';
 
 /**
- * Chooses the endpoints of one binding. As needed, looks the service up, starts the service or waits for a backoff to
- * end.
+ * Chooses the endpoints of one binding. If necessary, looks the service up, starts the service, or waits for the end of
+ * a connection backoff.
  */
 export class ServiceEndpointPicker implements EndpointPicker {
   readonly #name: string;
@@ -113,7 +113,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
         return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
       }
     }
-    // All untried endpoints are backing off, so take the endpoint whose backoff ends first.
+    // All untried endpoints are backing off, so the endpoint whose backoff ends first is picked.
     return untried.reduce<ConnectedCandidate | undefined>(
       (best, candidate) =>
         best === undefined || this.service.table.nextDialAt(candidate) < this.service.table.nextDialAt(best)

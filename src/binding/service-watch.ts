@@ -6,8 +6,8 @@ import { parseResolution } from '../resolve/parse-resolution.js';
 
 /**
  * The watch of one name in the registry. Each snapshot that is newer than the last known result goes to the cache of
- * lookups and to `onResolution`. An invalid snapshot, or a watch that cannot start, is only logged: lookups then find
- * the changes of the name.
+ * lookups and to `onResolution`. If the watch cannot start, or a snapshot is invalid, a warning is logged. Changes of
+ * the name are then found by lookups only.
  */
 export class ServiceWatch {
   readonly #name: string;
@@ -58,7 +58,7 @@ export class ServiceWatch {
     const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
     try {
       const parsed = parseResolution(byName.has(name) ? byName.get(name) : { kind: 'absent' }, name);
-      // The snapshot lacks the entry to which the link leads. The next lookup follows the link.
+      // The snapshot contains the link, but not the entry to which the link leads. The next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,
