@@ -5,7 +5,7 @@ import type { EndpointState } from './endpoint-state.js';
 const maxDialMs = 5_000;
 /**
  * A dial that timed out counts as failed only if it lasted this long, in ms. A healthy endpoint may need almost this
- * time.
+ * time to accept a connection.
  */
 const minDialWaitMs = 250;
 
@@ -41,8 +41,8 @@ export class DialBackoff {
   }
 
   /**
-   * Called when an attempt ended. An attempt that started at or after `nextDialAt` was the dial that the backoff
-   * allowed.
+   * Called when an attempt ended without a response. If the attempt started at or after `nextDialAt`, it was the dial
+   * that the backoff allowed.
    */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;

@@ -2,8 +2,8 @@ import type { EndpointState } from './endpoint-state.js';
 import { LatencyScale } from './latency-scale.js';
 
 /**
- * Learns the latencies of the members of one service from their responses. All route classes share one scale. A member
- * without a known latency is compared to the mean latency of the other members.
+ * Learns the latencies of the endpoints of one service (members) from their responses. The latencies of all route
+ * classes are converted to one scale.
  */
 export class EndpointLatencies {
   readonly #scale = new LatencyScale();
@@ -25,14 +25,14 @@ export class EndpointLatencies {
     return scaledMs;
   }
 
-  /** Learns that the latency of an attempt would have been at least `elapsedMs`. */
+  /** Learns that the latency of a cancelled attempt would have been at least `elapsedMs`. */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
     member.observeAtLeast(this.#scale.toCommon(elapsedMs, usualMs), now);
   }
 
   /**
-   * Raises the load of an endpoint after a failed attempt, which gives no latency. An endpoint without a known latency
-   * takes the mean latency of the other endpoints: otherwise an endpoint that fails fast would look fast.
+   * Raises the load of an endpoint after a failed attempt. If the latency of the endpoint is unknown, it is set to the
+   * mean latency of the other endpoints. Otherwise an endpoint that fails fast would look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;

@@ -34,8 +34,8 @@ const maxUtilization = 1.25;
  *
  * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away: `load-aware` ignores load
  * ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so that an overloaded endpoint
- * still gets the few calls that show when it has capacity again. The factor is never below 1, so that an endpoint
- * cannot attract calls by reporting a low utilization.
+ * still gets a few calls. These calls show when the endpoint has capacity again. The factor is never below 1, so that a
+ * low reported utilization attracts no calls.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)

@@ -43,11 +43,11 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   consecutiveFailures = 0;
   /** When the attempt with the first of the {@link consecutiveFailures} started. */
   runStartedAt = 0;
-  /** Number of failing answers in a row from which the endpoint is doubted. */
+  /** Number of failing answers in a row after which the endpoint is doubted. */
   doubtedRun = minDoubtedRun;
   /** When a failing answer was last retracted; 0 if never. @see {@link FailingEndpoints.onCallFailed} */
   lastRetractedAt = 0;
-  /** When an attempt last failed with an answer, a lost connection or an error of the program's function. */
+  /** When an attempt last failed with a failing answer, a lost connection or an error of the program's function. */
   lastFailureAt = 0;
   /** When the attempt with the last good answer started. */
   lastGoodStartedAt = 0;
@@ -68,8 +68,8 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** Number of recent ejections, ≥ 0. Each ejection adds 1; each full minute between two ejections subtracts 1. */
   recentEjections = 0;
   /**
-   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`, the time between two calls that
-   * the endpoint gets whatever its `achieved` share is.
+   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`: the interval at which the
+   * endpoint gets one call, whatever its `achieved` share is.
    */
   stayMs = 0;
   /** When the last timed ejection ended, or will end. */
@@ -95,7 +95,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   lastProbeAt = -Infinity;
   /** Number of calls of the service that had started when the last probe was sent. */
   callsAtLastProbe = 0;
-  /** Time from which a repeatable call may be sent to the endpoint as a probe; Infinity when no call may. */
+  /**
+   * Time from which a repeatable call may be sent to the endpoint as a probe; Infinity when no call may be sent as a
+   * probe.
+   */
   trialDueAt = Infinity;
   /** Whether the table still contains this state. False once the endpoint was removed or replaced. */
   isListed = true;

@@ -35,14 +35,12 @@ const recoveredShare = 0.95;
 const minSteadyShare = 0.5;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
-/**
- * After this time without a retracted answer, in ms, an endpoint is doubted after `minDoubtedRun` failing answers again.
- */
+/** If no answer of an endpoint was retracted for this time, in ms, its `doubtedRun` is reset to `minDoubtedRun`. */
 const retractedForMs = 30_000;
 const maxDoubtedRun = 16;
 /**
- * Maximum age of the success rates to which an endpoint is compared, in ms: 0.2 for each member, and at most 1,000.
- * Computing the rates of many members for each failed call would be too expensive. If the endpoint seems to fail, the
+ * Maximum age of the success rates to which an endpoint is compared, in ms: 0.2 for each member, and at most 1,000. It
+ * would be too expensive to compute the rates of many members for each failed call. If the endpoint seems to fail, the
  * comparison is repeated with `minStatsAgeMs`.
  */
 const statsAgePerMemberMs = 0.2;
@@ -59,7 +57,7 @@ export interface FailingEndpointsOptions {
   readonly eject: (member: EndpointState, now: number) => boolean;
   /** Opens an endpoint whose ejection has ended. */
   readonly open: (member: EndpointState, now: number) => void;
-  /** Called when an endpoint began or ceased to fail. */
+  /** Called when an endpoint is counted as failing, or is no longer counted as failing. */
   readonly onChange: () => void;
 }
 
@@ -69,15 +67,17 @@ export interface FailingEndpointsOptions {
  * The first ejection of an endpoint lasts 1 s. The duration doubles with each further ejection, up to 30 s. After 60 s
  * without an ejection, the next ejection lasts 1 s again.
  *
- * An endpoint returns without a probe. Until a returned endpoint has given 5 good answers, a single bad answer ejects
- * the endpoint again. This rule applies only while the best other endpoint has a success rate of at least 0.95.
+ * An ejection for failing answers ends without a probe. Until a returned endpoint has given 5 good answers, a single
+ * bad answer ejects the endpoint again. This rule applies only while the best other endpoint has a success rate of at
+ * least 0.95.
  *
  * A failing answer may also be the fault of the call. So a repeatable call that gets a failing answer of a doubted
  * endpoint is tried at another endpoint. If the call fails there too, the first answer does not count.
  *
  * At most half of the endpoints are ejected for failing answers. A further endpoint that fails too often only counts as
- * failing. A failing endpoint gets a reduced part of its calls: its recent share of good answers. A failing endpoint
- * also gets one call each time an ejection would have ended, and one after each good answer while most answers are bad.
+ * failing. A failing endpoint gets a part of the calls for which it is picked. This part equals its recent share of
+ * good answers. A failing endpoint also gets one call each time an ejection would have ended. While most of its answers
+ * are bad, it also gets one call after each good answer.
  *
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
@@ -114,7 +114,7 @@ export class FailingEndpoints {
     member.consecutiveFailures++;
     if (member.isFailing) {
       this.#updateAchieved(member, 0);
-      // An attempt that started before `failingSince` adds nothing new.
+      // An attempt that started before `failingSince` shows nothing new about the endpoint.
       if (member.achieved === 0 && startedAt >= member.failingSince) this.#prolong(member, now);
       if (this.#options.eject(member, now)) this.#onEjected(member, now);
       return;
@@ -149,12 +149,13 @@ export class FailingEndpoints {
   }
 
   /**
-   * Called when a call ended with a failing answer after failing answers of several endpoints. The answer of the first
-   * one is retracted: it no longer counts in the run of failing answers. It still counts in the success rate, as the
-   * failing answers of that route do at each other endpoint. An ejection of the first one since the start of the call ends. The endpoint is then doubted
-   * after twice as many failing answers in a row, up to 16.
+   * Called when a call ended with a failing answer, after failing answers of several endpoints. The answer of the first
+   * endpoint is retracted: it no longer counts in the run of failing answers, but still counts in the success rate. If
+   * the first endpoint was ejected for failing answers since the start of the call, the ejection ends. If the first
+   * endpoint was doubted, its `doubtedRun` is doubled, up to 16.
    *
-   * Has no effect if none of the other endpoints seems to work: the endpoints may fail then, not the call.
+   * Has no effect if none of the other endpoints seems to work. In this case the endpoints, not the call, may be the
+   * cause.
    */
   onCallFailed([first, ...others]: readonly EndpointState[], startedAt: number, now: number): void {
     if (first === undefined || !others.some((other) => seemsToWork(other, first))) return;
@@ -193,8 +194,8 @@ export class FailingEndpoints {
   }
 
   /**
-   * Opens an ejected endpoint after a time. Called for an unreachable endpoint when probes are switched off, so that no
-   * probe can end the ejection.
+   * Opens an ejected endpoint after `stayMs`. Called for an unreachable endpoint when probes are switched off, since no
+   * probe can then end the ejection.
    */
   ejectForTime(member: EndpointState, now: number): void {
     this.#prolong(member, now);
@@ -237,7 +238,8 @@ export class FailingEndpoints {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const compared = best?.member === member ? second : best;
-    // A run of failing answers proves nothing before an answer of a doubted endpoint could have been retracted.
+    // A run of failing answers counts only if it is longer than `doubtedRun`. Only the answers of a doubted endpoint
+    // can be retracted.
     const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
     const isAlone = isRun && this.#failsAlone(member);
     if (compared === undefined) {
@@ -253,9 +255,9 @@ export class FailingEndpoints {
   }
 
   /**
-   * Whether another endpoint that is not ejected has worked since the run of failures of `member` began: it has given no
-   * failing answer since then, and has answered an attempt that started later, or has no attempt in flight. If there is no
-   * such endpoint, the failures may be those of a route or of a caller.
+   * Whether another endpoint that is not ejected seems to have worked since the run of failures of `member` began. Such
+   * an endpoint has given no failing answer since then. It has also answered an attempt that started later, or it has
+   * no attempt in flight. If there is no such endpoint, a route or a caller may be the cause of the failures.
    */
   #failsAlone(member: EndpointState): boolean {
     const { runStartedAt } = member;
@@ -301,8 +303,8 @@ export class FailingEndpoints {
 }
 
 /**
- * Whether `other`, which failed a call after `first` did, seems to work: its last other answer was good, or it has no
- * other answers and `first` has lately answered other calls well.
+ * Whether `other` seems to work, although it failed a call after `first` did. True if the last answer of `other` to
+ * another call was good. Also true if `other` has answered no other call, and `first` has recently given good answers.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

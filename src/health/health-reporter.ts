@@ -13,9 +13,7 @@ const reportDelayMs = 250;
 const reportJitterMs = 1_000;
 /** Mean interval at which a report is repeated, in ms. The registry forgets a report after 10 s. */
 const repeatIntervalMs = 4_000;
-/**
- * A report that becomes due within this time, in ms, is sent early, in the same message as a report that is due now.
- */
+/** A message also contains the reports that become due within this time after the message, in ms. */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
 /** Maximum number of endpoints, over all services, that are tracked for reports. Further endpoints are not reported. */
@@ -164,7 +162,7 @@ export class HealthReporter {
     else this.#schedule();
   }
 
-  /** Returns the reports for the next message. Stops tracking endpoints that need no further report. */
+  /** Returns the reports for the next message. Removes the endpoints that need no further report. */
   #collectDue(now: number): readonly EndpointReport[] {
     const found = new Map<string, EndpointReport>();
     for (const [source, service] of [...this.#tracked]) {
@@ -195,7 +193,7 @@ export class HealthReporter {
     return [...found.values()];
   }
 
-  /** Schedules the next report of an endpoint that is unreachable or queried; stops tracking any other endpoint. */
+  /** Schedules the next report of an endpoint that is unreachable or queried. Removes any other endpoint. */
   #scheduleNext(
     byId: Map<string, TrackedEndpoint>,
     id: string,

@@ -1,4 +1,4 @@
-/** Factor by which one response moves the common latency. */
+/** Maximum factor by which one response raises or lowers the common latency. */
 const step = 1.02;
 
 /**
@@ -10,8 +10,8 @@ export class LatencyScale {
   #commonMs = 0;
 
   /**
-   * Returns `latencyMs`, scaled from the usual latency of its route class to the running median of all responses, in
-   * ms. Returns `latencyMs` unchanged while the usual latency is unknown.
+   * Returns the latency on the common scale, in ms: `latencyMs`, multiplied by the common latency and divided by
+   * `usualMs`. Returns `latencyMs` unchanged while `usualMs` is unknown.
    *
    * @param usualMs - median latency of the route class, in ms; undefined while unknown
    */

@@ -6,7 +6,7 @@ import type { EndpointState } from './endpoint-state.js';
 import { EndpointTimers } from './endpoint-timers.js';
 
 /**
- * How long an endpoint must answer nothing to be ejected, and how long a probe may take, in ms.
+ * A suspect endpoint that answers nothing for this time is ejected, in ms. This time is also the timeout of a probe.
  *
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
@@ -69,8 +69,8 @@ export class Prober {
   }
 
   /**
-   * Probes an unhealthy endpoint as soon as its next probe is due. The first probe of a suspect endpoint is due at
-   * once, but not within 500 ms after another probe.
+   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, but not
+   * within 500 ms after another probe.
    */
   start(member: EndpointState): void {
     if (
@@ -142,8 +142,8 @@ export class Prober {
 }
 
 /**
- * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, at least 500 ms
- * (250 ms for the first probe) and at most 4 s. Each recent ejection after the first doubles the minimum, up to 4 s.
+ * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, but at least 500
+ * ms (250 ms for the first probe) and at most 4 s. Each recent ejection after the first doubles the minimum, up to 4 s.
  * Jitter then shortens the delay by up to 20 %.
  *
  * @param outageMs - time since the endpoint became unhealthy, in ms

@@ -97,7 +97,8 @@ export class Reachability {
 
   /**
    * Called when a connection was lost before a response. The endpoint becomes suspect and is not ejected at once, since
-   * one route or a proxy may have closed the connection. Attempts that were in flight together count once.
+   * one route or a proxy may have closed the connection. If probes are switched off, the endpoint is ejected at once.
+   * Attempts that were in flight together count once.
    */
   onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
     const { failing, probeRequest } = this.#options;
@@ -182,7 +183,7 @@ export class Reachability {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
     } else if (suspectReason === 'timeout' && this.#options.probeRequest() === false) {
-      // Without probes, nothing proves that a late endpoint is silent.
+      // Without probes, nothing proves that the endpoint of a late attempt is silent.
       member.clearSuspicion();
       this.#options.onChange();
       return;
