@@ -36,9 +36,9 @@ export interface ExplainedRetries {
   readonly statuses: readonly number[];
   /** Limits of the retries of all calls of the service together. */
   readonly budget: {
-    /** Number of allowed retries per call, 0 … 1. */
+    /** Allowed retries per call on average, 0 … 1. */
     readonly ratio: number;
-    /** Retries per second that are allowed in addition to `ratio`, even without any call. */
+    /** Retries per second that are allowed in addition to `ratio`. */
     readonly minPerSecond: number;
   };
 }
