@@ -22,8 +22,8 @@ const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
 /**
- * Parses an address. An invalid address is never repaired. A host such as `127.1` or `010.0.0.1` is invalid, because
- * programs differ in the IP address that they read from such a host.
+ * Parses an address. An invalid address is rejected and never corrected. A host such as `127.1` or `010.0.0.1` is
+ * invalid, because different programs read different IP addresses from such a host.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
@@ -61,7 +61,7 @@ export function parseAddress(input: unknown): Address {
   };
 }
 
-/** Whether the address can only mean this host: a Unix socket, `localhost` or a loopback literal. */
+/** Whether the address always refers to the host that uses it: a Unix socket, `localhost` or a loopback literal. */
 export function isLocal({ socketPath, hostname }: Address): boolean {
   if (socketPath !== undefined) return true;
   // The URL class writes IPv4-mapped literals in hexadecimal: `[::ffff:127.0.0.1]` becomes `[::ffff:7f00:1]`.
@@ -77,7 +77,7 @@ function checkSocketPath(text: string, path: string): void {
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
 }
 
-/** The message omits a user name and password in the address. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/** The message omits the user name and password of an address. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function addressError(text: unknown, problem: string): ClerkError {
   const safe = typeof text === 'string' ? text.replace(/\/\/[^/?#]*@/, '//…@') : text;
   return new ClerkError('CONFIG_INVALID', `Address ${quote(safe)} ${problem}`);

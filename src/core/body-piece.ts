@@ -1,10 +1,10 @@
-/** Size of the pieces in which a large body in memory is sent, in bytes. A smaller body is sent whole. */
+/** A request body in memory that is larger than this size is sent in pieces of this size, in bytes. */
 export const pieceBytes = 64 * 1024;
 
-/** Maximum number of bytes of a character of a string in UTF-8. */
+/** A UTF-16 code unit of a string takes at most this number of bytes in UTF-8. */
 const maxBytesPerCharacter = 3;
 
-/** Whether a body is in memory and certainly not larger than a piece. True for no body. */
+/** Whether a request has no body, or a body in memory that is certainly not larger than a piece. */
 export function fitsInPiece(body: unknown): boolean {
   if (body === undefined || body === null) return true;
   if (typeof body === 'string') return body.length <= pieceBytes / maxBytesPerCharacter;

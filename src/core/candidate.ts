@@ -10,7 +10,7 @@ export interface SlowStart {
   readonly windowMs: number;
 }
 
-/** An endpoint and this client's observations of that endpoint. Policies only read candidates. */
+/** An endpoint and this client's observations of that endpoint. A policy must not modify a candidate. */
 export interface Candidate {
   /** The observed endpoint. */
   readonly endpoint: Endpoint;
@@ -19,8 +19,8 @@ export interface Candidate {
   /** Number of attempts of this client in flight at the endpoint. */
   readonly pending: number;
   /**
-   * Number of the pending attempts whose response has begun but not ended: WebSockets, event streams, bodies that are
-   * being read.
+   * Number of pending attempts whose response has begun but not ended, such as a WebSocket, an event stream or a long
+   * body.
    */
   readonly held: number;
   /** Moving average of the endpoint's response latency, in ms; 0 before the first response. */
@@ -52,23 +52,23 @@ export interface EndpointChannels {
 /** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
-   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial: an attempt at another
-   * endpoint joins the trial after 20 ms.
+   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial. If a trial gets no response
+   * within 20 ms, the call starts a second attempt at another endpoint.
    */
   readonly isTrial: boolean;
   /**
-   * Whether too many responses of the endpoint are failures, but too many other endpoints are ejected already. Such an
-   * endpoint gets only a part of its calls.
+   * Whether too many responses of the endpoint are failures, but the endpoint is not ejected, because too many other
+   * endpoints are. Such an endpoint gets fewer calls than its share.
    */
   readonly isFailing: boolean;
   /**
-   * Whether the endpoint has returned from an ejection for failing responses, and has not given five good responses
-   * since. Retries go to other endpoints.
+   * Whether the endpoint was ejected for failure responses, has returned, and has given fewer than five good responses
+   * since then. Retries then go to other endpoints.
    */
   readonly isOnProbation: boolean;
   /**
    * Whether a failure response of the endpoint may be the fault of the endpoint, and not of the call. A repeatable call
-   * that gets such a response is tried at another endpoint, whatever the status.
+   * that gets a failure response from such an endpoint is retried at another endpoint, whatever the response status.
    */
   readonly isDoubted: boolean;
 }

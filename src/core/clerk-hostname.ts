@@ -14,7 +14,8 @@ const domainSuffix = '.clerk';
  * invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
-  // The pattern accepts trailing dots and capitals. A host with these is rejected below, and is not looked up in DNS.
+  // The pattern also matches a host with a trailing dot or a capital. Such a host is rejected below instead of being
+  // looked up in DNS.
   if (!/(^|\.)clerk\.*$/i.test(hostname)) return undefined;
   if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove the dot');
   if (hostname === 'clerk' || hostname === domainSuffix)

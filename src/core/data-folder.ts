@@ -1,6 +1,9 @@
-/** Port to a folder that one process owns. All changes are synced. The simulation holds such folders in memory. */
+/** Port to a folder on disk that one process owns. */
 
-/** A file of a {@link DataFolder}. One operation runs at a time, except `read`. */
+/**
+ * A file of a {@link DataFolder}. The caller must not start an operation, except `read`, before the previous operation
+ * has ended.
+ */
 export interface DataFile {
   sizeBytes(): Promise<number>;
   /** Resolves to `lengthBytes` bytes from `offset`, or to fewer bytes at the end of the file. */
@@ -14,13 +17,13 @@ export interface DataFile {
 
 /** A folder that this process owns until `close`. */
 export interface DataFolder {
-  /** Resolves to the names of all files and folders in the folder, except the lock. */
+  /** Resolves to the names of all files and subfolders of the folder, except the lock. */
   names(): Promise<readonly string[]>;
   /** Opens a file; resolves to undefined when there is no file with this name. */
   open(name: string): Promise<DataFile | undefined>;
-  /** Creates an empty file, or empties the file. Resolves when the name survives a power failure. */
+  /** Creates an empty file, or empties an existing file. Resolves when the file name survives a power failure. */
   create(name: string): Promise<DataFile>;
-  /** Removes a file, if the file exists. */
+  /** Removes a file. Does nothing when the file does not exist. */
   remove(name: string): Promise<void>;
   /** Releases the folder for other processes. */
   close(): Promise<void>;

@@ -11,7 +11,7 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/** Returns the text that follows "got" in a message. */
+/** Returns a description of an invalid value, for the part of an error message after "got". */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

@@ -99,8 +99,7 @@ export type ClerkEvent = keyof ClerkEventMap;
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
   /**
-   * Whether an event has a listener. Called before the payload of the event is built, so that an event without a
-   * listener costs nothing.
+   * Whether an event has a listener. If not, the component does not build the payload of the event.
    */
   hasListeners(event: ClerkEvent): boolean;
   /** Calls all listeners; never throws. */

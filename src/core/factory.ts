@@ -13,8 +13,8 @@ export interface FactoryContext {
 export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
- * Starts a service that has no endpoint. Concurrent calls of a service wait for the same start. Resolves to one or more
- * endpoints when the service can be called; rejects when the service could not be started. @see
+ * Starts a service that has no endpoint. Concurrent calls to the service wait for the same start. Resolves to one or
+ * more endpoints when the service can be called; rejects when the service could not be started. @see
  * [B3](../../docs/background.md#b3), [C6.1](../../docs/guarantees.md#c6-1)
  */
 export type Factory = (

@@ -1,6 +1,6 @@
 /**
- * Globs: names with wildcards. A glob is never compiled to a RegExp, so that the time to match is at most proportional
- * to the length of the glob times the length of the name.
+ * Globs: names with wildcards. A match takes time at most proportional to the length of the glob times the length of
+ * the name, because a glob is never compiled to a RegExp.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -25,8 +25,8 @@ export interface Glob {
  * - `**`, as a whole segment, matches any number of segments, including none: `/shop/**` matches `/shop`.
  * - Both wildcards also match a directory identifier, including the `#`.
  *
- * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob matches no
- * valid segment of a name.
+ * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob cannot
+ *   match any valid segment of a name.
  * @see [A6](../../docs/guarantees.md#a6)
  */
 export function parseGlob(text: unknown): Glob {
@@ -66,7 +66,8 @@ const star = 42;
 
 /**
  * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, the last wildcard takes one
- * more item. Earlier wildcards keep their shortest match, since a longer match would only leave fewer items.
+ * more item. Earlier wildcards keep their shortest match, since a longer match would leave fewer items for the rest of
+ * the pattern.
  */
 function matchesSequence<T>(
   length: number,
@@ -99,7 +100,8 @@ function matchesSequence<T>(
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
-  // Can the segment match a valid segment? Two tests suffice: every star removed, or every star replaced by a letter.
+  // Two tests show whether the glob segment can match a valid segment: with every star removed, and with every star
+  // replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }

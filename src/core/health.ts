@@ -7,17 +7,17 @@ import type { Load } from './load-report.js';
  *
  * - `refused` no connection could be established: ejects the endpoint at once
  * - `reset` the connection was closed before a response: makes the endpoint suspect
- * - `connect-timeout` no connection was established in time: makes an endpoint suspect that has answered nothing since
- *   the start of the attempt
+ * - `connect-timeout` no connection was established in time: makes the endpoint suspect if it has answered nothing
+ *   since the start of the attempt
  * - `status` the response reports a failure: ejects the endpoint when too many responses report failures
  * - `failure` the program reports a failure: counts as `status` does, but is not a sign of life
- * - `repeated` the same call has already failed at another endpoint: does not count against the endpoint, and shows that
- *   the failures are not those of one endpoint
+ * - `repeated` the same call has already failed at another endpoint: does not count against this endpoint, because the
+ *   call itself may be the cause
  */
 export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'failure' | 'repeated';
 
 /**
- * Port through which attempts update the health of endpoints. All methods are synchronous and cheap, and never throw.
+ * Port through which attempts update the health of endpoints. All methods are synchronous and fast, and never throw.
  * All times are in ms on the monotonic clock.
  */
 export interface Health {
@@ -53,14 +53,15 @@ export interface Health {
    *
    * The endpoint becomes suspect if it has answered no attempt and no probe since `sentAt`. A suspect endpoint gets no
    * calls while another endpoint is free. An answer to an attempt or a probe ends the suspicion. After 1 s without an
-   * answer, the endpoint is ejected and reported to the registry. Without probes, the suspicion ends instead.
+   * answer, the endpoint is ejected and reported to the registry. If probes are switched off, the endpoint is not
+   * ejected, and the suspicion ends.
    *
    * @param sentAt - when the last byte of the request was sent
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
   /**
-   * Called when the endpoint has taken a further part of a request body after a pause. That is a sign of life: the
-   * connection was full, so the endpoint has read earlier parts.
+   * Called when the connection has taken another piece of a request body after a pause. That is a sign of life: the
+   * connection was full, so the endpoint has read earlier pieces.
    */
   uploadContinued(candidate: ConnectedCandidate, now: number): void;
   /**
@@ -71,8 +72,9 @@ export interface Health {
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /**
-   * Called when a call ends with a failure response, after several endpoints gave it failure responses. The call then
-   * seems to fail at every endpoint, so the first of these responses does not count against its endpoint either.
+   * Called when a call ends with a failure response, after several endpoints have answered the call with failure
+   * responses. The call itself is then probably the cause, so the first of these responses does not count against its
+   * endpoint either.
    *
    * @param endpoints - ids of these endpoints, in order; at least two
    * @param startedAt - when the call started
@@ -87,8 +89,8 @@ export interface Health {
    */
   attemptEnded(candidate: ConnectedCandidate, wasHeld: boolean): void;
   /**
-   * Whether an attempt may open a connection to the candidate now. After failed connections, an endpoint gets only one
-   * connecting attempt at a time, with a backoff that grows with every failed connection.
+   * Whether an attempt may open a connection to the candidate now. After a failed connection, only one attempt at a
+   * time may connect to the endpoint. The backoff between such attempts grows with every failed connection.
    *
    * @see [C4.1](../../docs/guarantees.md#c4-1)
    */

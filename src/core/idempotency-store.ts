@@ -22,7 +22,7 @@ export interface CallRecord {
   readonly owner: string;
 }
 
-/** What the store has recorded about the call with an id. */
+/** What the store has recorded about the call with the given id. */
 export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall | DoneCall;
 
 /** The id was unknown. The call is now recorded as running, and the caller of `begin` must run the call. */
@@ -85,7 +85,8 @@ export interface IdempotencyStore {
    * instances that share the store, exactly one resolves to `new`. When `begin` rejects, the caller does not run the
    * call.
    *
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A store never drops a record to make room.
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A full store never removes an old record for a
+   * new call.
    */
   begin(call: CallRecord): Promise<CallLookup>;
 
@@ -96,13 +97,13 @@ export interface IdempotencyStore {
    */
   end(id: string, result: CallResult): Promise<void>;
 
-  /** Removes a record that was `new` and whose call will not run. Not called after `end`. */
+  /** Removes the record of a call that will not run, after `begin` resolved to `new`. Not called after `end`. */
   withdraw(id: string): Promise<void>;
 
   /**
    * Removes the records of all calls created before `createdBefore`, in ms since 1970, including running calls. From
    * then on, `begin` must resolve to `expired` for every call that is as old as a removed call, or older. The store
-   * must record that limit before the removal, must never forget the limit, and must not read a clock.
+   * must record this limit before it removes a record, and must never forget the limit. It must not read a clock.
    */
   expire(createdBefore: number): Promise<void>;
 

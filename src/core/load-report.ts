@@ -6,7 +6,7 @@ import { isObject } from './is-object.js';
  * https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51} (ORCA)
  */
 export interface Load {
-  /** Share of the endpoint's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
+  /** Load divided by capacity: 0 when idle, 1 at full capacity, above 1 when overloaded; at most 100. */
   readonly utilization: number;
   /** Responses per second, from 0 to 10^9; 0 also when not reported. */
   readonly callsPerSecond: number;
@@ -52,7 +52,7 @@ export function loadError(value: unknown): string | undefined {
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;
   const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value;
   if (!isUtilization(utilization))
-    return `utilization must be a number from 0 to 100; got ${describeValue(utilization)}; 1 means full capacity, and a higher value means overload`;
+    return `utilization must be a number from 0 to 100; got ${describeValue(utilization)}; write 1 for full capacity, or 0.5 for half of the capacity`;
   for (const [key, rate] of Object.entries({ callsPerSecond, errorsPerSecond }))
     if (!isRate(rate)) return `${key} must be a number from 0 to 10^9; got ${describeValue(rate)}`;
   return undefined;

@@ -1,8 +1,8 @@
 const codes = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAI_AGAIN']);
 
 /**
- * Whether a connection failed because this host lacks files, memory, ports or name resolution. Such a failure shows
- * nothing about the endpoint.
+ * Whether a connection failed because this host has run out of file descriptors, memory or ports, or cannot resolve
+ * names. Such a failure shows nothing about the endpoint.
  */
 export function isLocalError(error: unknown): boolean {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isLocalError);

@@ -4,7 +4,7 @@ export interface Logger {
   debug(message: string): void;
   /** Normal events. */
   info(message: string): void;
-  /** Faults that the clerk works around. */
+  /** Faults after which the clerk continues to work. */
   warn(message: string): void;
   /** Faults of the program, such as a listener that threw. */
   error(message: string): void;

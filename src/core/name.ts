@@ -1,4 +1,4 @@
-/** Names: absolute paths such as `/shop/orders`. An invalid name is never repaired, so a name has only one spelling. */
+/** Names: absolute paths such as `/shop/orders`. Each name has one spelling: an invalid name is never corrected. */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
@@ -50,12 +50,12 @@ export function segmentsOf(name: string): readonly string[] {
   return name.slice(1).split('/');
 }
 
-/** Whether a text is a valid segment and no directory identifier. */
+/** Whether a text is a valid segment, but not a directory identifier. */
 export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/** Comparison function for a depth-first order: a name, then all names below that name, then the next sibling. */
+/** Compares names for a depth-first order: a name, then all names below that name, then the next sibling. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

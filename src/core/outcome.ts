@@ -21,8 +21,8 @@ export interface Outcome {
   /** Address that the attempt used. */
   readonly address: string;
   /**
-   * Name of the policy for the first attempt of a call. `failover`: an earlier attempt failed. `join`: an earlier
-   * attempt was late. `hedge`: the delay of the option `hedge` had passed.
+   * Why the endpoint was picked. First attempt of a call: the name of the policy. `failover`: an earlier attempt
+   * failed. `join`: an earlier attempt was late. `hedge`: the delay of the option `hedge` had passed.
    */
   readonly pickReason: string;
   /** How far the attempt got. */

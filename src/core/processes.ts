@@ -10,13 +10,13 @@ export interface SpawnOptions {
   readonly cwd: string;
   /** Default: user and group of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Text that is written to the standard input before the standard input is closed. */
+  /** Text for the standard input of the program. The input ends after the text. */
   readonly stdin: string;
-  /** New file for standard output and error, readable by its owner only. Undefined discards both. */
+  /** New file for standard output and standard error, readable by its owner only. Undefined: both are discarded. */
   readonly logFile: string | undefined;
 }
 
-/** How a program ended: with an exit code, or by a signal. Both fields are null when that is unknown. */
+/** How a program ended: with an exit code, or by a signal. Both fields are null when the end was not observed. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -53,7 +53,10 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 export interface Processes {
   /** Starts a program that outlives this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
-  /** Returns a text that identifies a live process even after its pid is reused; undefined when unknown. */
+  /**
+   * Returns a text that identifies a live process; undefined when unknown. A later process with the same pid has
+   * another text.
+   */
   identityOf(pid: number): string | undefined;
   /** Whether a process is stopped by a job control signal, such as SIGSTOP. A stop by a debugger does not count. */
   isStopped(pid: number): boolean;

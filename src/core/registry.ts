@@ -8,7 +8,7 @@ import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 export interface ResolveContext {
   /** Aborted when the lookup takes too long, or when the clerk closes. */
   readonly signal: AbortSignal;
-  /** Instance ids of the endpoints at which failed calls caused this lookup; empty when no failed call did. */
+  /** Instance ids of the endpoints whose failures caused this lookup; empty when the lookup has another cause. */
   readonly suspects: ReadonlySet<string>;
   /** Clock for timers of the registry. If undefined, the registry must not use timers. */
   readonly clock?: Clock;
@@ -20,7 +20,7 @@ export interface ResolutionStep {
   readonly name: string;
   /** Kind of the entry with this name. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
-  /** Time for which the entry will not change, in ms from the sending of the request. */
+  /** Time for which the entry will not change, in ms since the request was sent. */
   readonly guaranteedMs: number;
 }
 
@@ -31,7 +31,7 @@ export interface BoundResolution {
   /** All endpoints of the service, never only the changed endpoints; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
   /**
-   * Time for which the result may be used, in ms from the sending of the request; ≥ 0 or `Infinity`. Default:
+   * Time for which the result may be used, in ms since the request was sent; ≥ 0 or `Infinity`. Default:
    * `guaranteedMs`, or 5,000 without a guarantee.
    */
   readonly ttlMs?: number;
@@ -60,7 +60,7 @@ export interface BoundResolution {
   readonly path?: readonly ResolutionStep[];
   /** Whether {@link Registry.start} can start the service. Default false. */
   readonly startable?: boolean;
-  /** Instance ids of endpoints about which each clerk sends a {@link Registry.report}. Default: none. */
+  /** Instance ids of endpoints for which the registry asks every clerk for a {@link Registry.report}. Default: none. */
   readonly healthQueried?: readonly string[];
 }
 
@@ -72,7 +72,7 @@ export interface LinkResolution extends Pick<BoundResolution, 'ttlMs' | 'guarant
   readonly target: string;
 }
 
-/** Result of a lookup: the name does not exist. This result is not a failure. */
+/** Result of a lookup: the name does not exist. */
 export interface AbsentResolution extends Pick<BoundResolution, 'revision' | 'incarnation'> {
   /** Discriminant of the union. */
   readonly kind: 'absent';
@@ -149,8 +149,8 @@ export interface Registry {
   /** Lists the names that match a glob. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
   /**
-   * Finds endpoints of the services whose names match a glob. Each entry of the filter requires a value of `zone`,
-   * `host`, `version` or an attribute of the endpoint.
+   * Finds endpoints of the services whose names match a glob. Each key of the filter is `zone`, `host`, `version` or
+   * the key of an attribute. The endpoint must have the value that the filter states for the key.
    */
   search?(
     glob: string,
@@ -160,7 +160,8 @@ export interface Registry {
   /**
    * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives complete
    * snapshots: the present one, then one after every change. Neither callback is called before `watch` has returned,
-   * nor after the watch was stopped. The watch must not keep the process alive. After `onError`, snapshots may resume.
+   * nor after the watch was stopped. The watch must not keep the process alive. More snapshots may follow after
+   * `onError`.
    */
   watch?(
     glob: string,

@@ -1,4 +1,4 @@
-/** Releases a request body that will not be read: destroys a stream, and cancels a web stream. Never throws. */
+/** Releases a request body that will not be read: destroys a Node stream, or cancels a web stream. Never throws. */
 export function releaseBody(body: unknown, error: unknown): void {
   if (typeof body !== 'object' || body === null) return;
   if (body instanceof ReadableStream) {

@@ -13,11 +13,11 @@ export interface AttemptTimeoutOptions {
   readonly max?: number | undefined;
 }
 
-/** Limits of the retries of all calls of a service together. Calls with the same limits share one budget. */
+/** Limits of the retries of all calls to a service together. Calls with the same limits share one budget. */
 export interface RetryBudgetOptions {
-  /** Number of allowed retries per call, 0 … 1. Default 0.1. */
+  /** Allowed retries per call on average, 0 … 1. Default 0.1: one retry per ten calls. */
   readonly ratio?: number | undefined;
-  /** Retries per second that are allowed in addition to `ratio`, even without any call, 0 … 10,000. Default 3. */
+  /** Retries per second that are allowed in addition to `ratio`, 0 … 10,000. Default 3. */
   readonly minPerSecond?: number | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface RetryOptions {
   readonly max?: number | undefined;
   /** Response statuses after which a safe or idempotent call is retried, 400 … 599. Default 429, 502, 503, 504. */
   readonly statuses?: readonly number[] | undefined;
-  /** Limits of the retries of all calls of the service together. */
+  /** Limits of the retries of all calls to the service together. */
   readonly budget?: RetryBudgetOptions | undefined;
 }
 
 /**
- * Retry settings of one level. A field that the request leaves undefined is taken from the binding, then from the
- * service config, then from the defaults.
+ * Retry settings of a request, a binding or a service config. A field that the request leaves undefined is taken from
+ * the binding, then from the service config, then from the defaults.
  */
 export interface RetryOverrides {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;

@@ -5,6 +5,6 @@ import type { TransportFactory } from './transport.js';
 export interface Runtime extends Clock {
   /** Creates the transport that connects to endpoints. */
   readonly transport: TransportFactory;
-  /** Maximum number of files and sockets that the process may have open. Default: the limit that the operating system sets (`ulimit -n`). */
+  /** Maximum number of open files and sockets of the process. Default: the limit of the system (`ulimit -n`). */
   maxOpenFiles?(): number;
 }

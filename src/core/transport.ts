@@ -122,8 +122,8 @@ export interface Channel {
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. A transport
-   * without this method counts as false. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. A
+   * transport without this method counts as false. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**

@@ -235,7 +235,7 @@ test('a closed advertisement neither measures nor reports', async () => {
 test.each([
   [undefined, /load must be an object such as/],
   [0.4, /load must be an object such as/],
-  [{}, /utilization must be a number from 0 to 100; got undefined; 1 means full capacity, and a higher/],
+  [{}, /utilization must be a number from 0 to 100; got undefined; write 1 for full capacity, or 0.5/],
   [{ utilization: '0.4' }, /got '0.4'/],
   [{ utilization: NaN }, /utilization must be .*; got NaN/],
   [{ utilization: -0.1 }, /utilization must be .*; got -0.1/],

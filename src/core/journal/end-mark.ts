@@ -12,10 +12,10 @@ export interface JournalEnd {
   readonly checksum: number;
 }
 
-/** What the file `end` states: acknowledged batches reach at least to this place. */
+/** Content of the file `end`. The acknowledged batches reach at least to this place. */
 export interface EndMark extends JournalEnd {
   readonly content: JournalContent;
-  /** Number of the first journal file that is needed. */
+  /** Number of the first journal file that must be read to open the journal. */
   readonly base: number;
   /** Random id of the folder: 8 bytes as hexadecimal digits. */
   readonly folderId: string;
@@ -23,7 +23,7 @@ export interface EndMark extends JournalEnd {
   readonly counter: number;
 }
 
-/** Two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
+/** Offsets of the two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
 const slotOffsets = [0, 4_096] as const;
 const payloadBytes = 31;
 const contents: readonly JournalContent[] = ['registry', 'calls'];

@@ -11,7 +11,7 @@ export interface FileHeader {
   readonly content: JournalContent;
   readonly file: 'journal' | 'checkpoint';
   readonly number: number;
-  /** Number that the owner of the journal repeats in every file, such as a limit that must not be forgotten. */
+  /** A number of the journal's owner. Each new journal file repeats it, so it remains when older files are removed. */
   readonly carried: number;
 }
 
@@ -51,7 +51,7 @@ export async function readHeader(
   return { header: JSON.parse(frame.payload.toString()) as FileHeader, frame };
 }
 
-/** Opens a file for the time of `use`. Resolves to undefined when there is no such file. */
+/** Opens a file, calls `use` and closes the file. Resolves to undefined when there is no such file. */
 export async function withFile<T>(
   folder: DataFolder,
   name: string,

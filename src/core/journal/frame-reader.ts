@@ -8,7 +8,7 @@ export interface LocatedFrame extends Frame {
   readonly offset: number;
 }
 
-/** Reads the frames of a file in their order. */
+/** Reads the frames of a file from its beginning. */
 export class FrameReader {
   readonly #file: DataFile;
   readonly #sizeBytes: number;
@@ -49,8 +49,8 @@ export class FrameReader {
   }
 
   /**
-   * Steps over a damaged frame, if a complete frame follows that names it as its predecessor. Resolves to whether the
-   * reader has moved.
+   * Skips a damaged frame, if the next frame is complete and names the checksum of the damaged frame. Resolves to
+   * whether a frame was skipped.
    */
   async skipDamaged(): Promise<boolean> {
     const bytes = await this.#nextBytes();

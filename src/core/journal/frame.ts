@@ -1,7 +1,7 @@
 /**
  * The unit of all files of a journal. A frame has a header of 20 bytes and a payload: length of the payload (4 bytes),
  * checksum of the previous frame (4), sequence number of a batch (6), kind (1), format version (1), checksum (4). The
- * checksum covers the rest of the header and the payload, so a frame proves itself and names the frame before it.
+ * checksum covers the rest of the header and the payload.
  */
 import { crc32 } from 'node:zlib';
 
@@ -22,7 +22,7 @@ export const frameHeaderBytes = 20;
 /** Version of the files of a journal. */
 export const journalFormat = 1;
 
-/** Returns a frame with room for `payloadBytes` bytes, for {@link sealFrame}. */
+/** Allocates a frame with a payload of `payloadBytes` bytes. The caller writes the payload, then calls `sealFrame`. */
 export function allocateFrame(payloadBytes: number): Buffer {
   return Buffer.allocUnsafe(frameHeaderBytes + payloadBytes);
 }
@@ -67,7 +67,7 @@ export function parseFrame(bytes: Buffer): Frame | undefined {
   };
 }
 
-/** Returns the checksum that a frame claims to have. The frame may be damaged. */
+/** Returns the checksum that the header of a frame states. The frame may be damaged. */
 export function claimedChecksum(header: Buffer): number {
   return header.readUInt32BE(16);
 }

@@ -14,7 +14,7 @@ import {
 } from './file-header.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 
-/** Receives the content of a journal in its order. */
+/** Receives the content of a journal in the order in which it was written. */
 export interface JournalVisitor {
   onHeader?(header: FileHeader): void;
   onCheckpoint(payload: Buffer): void;
@@ -26,15 +26,15 @@ export interface JournalVisitor {
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch. A torn batch may follow, which was never acknowledged. */
+  /** Place after the last complete batch. A torn batch may follow; a torn batch was never acknowledged. */
   readonly end: JournalEnd;
-  /** Length of the files from the base on, in bytes. */
+  /** Length of the checkpoint and of the journal files that were read, in bytes. */
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
-  /** Names of files that no start needs. */
+  /** Names of files that are not needed to open the journal. */
   readonly unneeded: readonly string[];
 }
 
-/** A folder that must not be used. The message is the rest of a sentence about the folder. */
+/** The folder of a journal must not be used. The message is a predicate about the folder: `has lost the file 'end'`. */
 export class JournalDamage extends Error {
   /** What to do instead of salvage; undefined when salvage may help. */
   readonly advice: string | undefined;
@@ -45,7 +45,7 @@ export class JournalDamage extends Error {
   }
 }
 
-/** Names that do not show whether a folder was used. */
+/** Names of files and folders of other programs. A folder that contains only such files may be unused. */
 const foreignNames = /^(lost\+found|\..*)$/;
 /** Names of the files of LevelDB, in which earlier versions stored their data. */
 const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
@@ -54,7 +54,7 @@ const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
  * Reads a journal and checks that each frame follows the frame before it, up to the end mark. Changes nothing. Resolves
  * to undefined when the folder was never used.
  *
- * @throws {@link JournalDamage} when a file is damaged, missing or of another place
+ * @throws {@link JournalDamage} when a file is damaged or missing, or belongs to another folder
  */
 export async function readJournal(
   folder: DataFolder,
@@ -71,7 +71,7 @@ export async function readJournal(
   return new JournalReader(folder, content, visitor, numbers, mark).read();
 }
 
-/** Whether the folder is empty, or a start ended while it created the first files. */
+/** Whether the folder is empty, or contains only the files of a first start that was interrupted. */
 async function isUnused(folder: DataFolder, names: readonly string[]): Promise<boolean> {
   if (names.some((name) => name !== journalName(1) && name !== endMarkName)) return false;
   const hasBatches = await withFile(folder, journalName(1), async (file) => {
@@ -83,13 +83,15 @@ async function isUnused(folder: DataFolder, names: readonly string[]): Promise<b
 
 function withoutMark(names: readonly string[], { journals, checkpoints }: FileNumbers): JournalDamage {
   if (names.includes(endMarkName))
-    return new JournalDamage(`has a damaged file '${endMarkName}', so its last batch is unknown`);
+    return new JournalDamage(
+      `has a damaged file '${endMarkName}', so the last acknowledged batch is unknown`,
+    );
   if (journals.length > 0 || checkpoints.length > 0)
-    return new JournalDamage(`has lost the file '${endMarkName}', so its last batch is unknown`);
+    return new JournalDamage(`has lost the file '${endMarkName}', so the last acknowledged batch is unknown`);
   if (names.some((name) => levelDbNames.test(name)))
     return new JournalDamage(
       'has data in the LevelDB format of an earlier version',
-      'run that version, save its data with clerk export, and import them into a new folder',
+      'run that version, save the data with clerk export, and import the data into a new folder',
     );
   const found = names.slice(0, 3).join(', ');
   return names.includes(readmeName)
@@ -143,13 +145,13 @@ class JournalReader {
     const [header, end] = [this.#header, this.#end];
     if (!this.#reachesMark || header === undefined || end === undefined)
       throw new JournalDamage(
-        `ends at batch ${end?.sequence ?? 0}; acknowledged batches reach batch ${this.#mark.sequence}`,
+        `ends at batch ${end?.sequence ?? 0}, but batch ${this.#mark.sequence} was acknowledged`,
       );
     const sizeBytes = { checkpoint: this.#checkpointBytes, journals: this.#journalBytes };
     return { header, mark: this.#mark, end, sizeBytes, unneeded: this.#unneeded };
   }
 
-  /** Resolves to the checksum of the header of the journal file that follows. */
+  /** Resolves to the checksum that the header of the following journal file must have. */
   async #readCheckpoint(number: number): Promise<number> {
     const name = checkpointName(number);
     const previous = await withFile(this.#folder, name, async (file) => {
@@ -173,7 +175,7 @@ class JournalReader {
   }
 
   /**
-   * Reads a journal file. Resolves to false when the file was being created as the process ended.
+   * Reads a journal file. Resolves to false when the process ended while it created the file.
    *
    * @param headerChecksum - checksum that the header must have; undefined when the checksum is unknown
    */
@@ -204,7 +206,7 @@ class JournalReader {
     while (!reader.isAtEnd) {
       const end = this.#end as JournalEnd;
       const frame = await reader.next();
-      // A batch that was being written when the process ended was never acknowledged.
+      // The process ended while it wrote this batch, so the batch was never acknowledged.
       if (frame === undefined && isLast && this.#reachesMark) return;
       if (frame?.kind !== 'B' || frame.previous !== end.checksum || frame.sequence !== end.sequence + 1)
         throw new JournalDamage(
@@ -220,7 +222,9 @@ class JournalReader {
     const mark = this.#mark;
     if (number !== mark.number || sequence !== mark.sequence) return;
     if (checksum !== mark.checksum || offset !== mark.offset)
-      throw new JournalDamage(`has another batch ${sequence} than the file '${endMarkName}' states`);
+      throw new JournalDamage(
+        `has a batch ${sequence} that is not the batch that the file '${endMarkName}' names`,
+      );
     this.#reachesMark = true;
   }
 

@@ -17,7 +17,7 @@ import { JournalDamage, readJournal, type JournalVisitor } from './journal-reade
 
 /** Receives what {@link salvageJournal} finds. */
 export interface SalvageVisitor extends JournalVisitor {
-  /** Called for a batch that is readable, but follows a batch that is lost. */
+  /** Called for a batch that is readable, but comes after a lost batch. */
   onLostBatch(frame: LocatedFrame): void;
 }
 
@@ -25,9 +25,9 @@ export interface SalvageVisitor extends JournalVisitor {
 export interface SalvagedJournal<V> {
   readonly content: JournalContent;
   readonly visitor: V;
-  /** What is damaged or missing, as the rest of a sentence about the folder; undefined for a complete journal. */
+  /** Message of the {@link JournalDamage}; undefined for a complete journal. */
   readonly problem: string | undefined;
-  /** Whether the visitor has received all that was acknowledged. */
+  /** Whether the visitor has received every acknowledged batch. */
   readonly isComplete: boolean;
   /** Number of the last batch that the visitor has received. */
   readonly sequence: number;
@@ -36,8 +36,8 @@ export interface SalvagedJournal<V> {
 }
 
 /**
- * Reads what is left of a journal. Batches are received up to the first batch that is lost, because later ones depend on
- * it. Parts of a checkpoint do not depend on each other. Changes nothing.
+ * Reads the readable parts of a damaged journal. The visitor receives the batches before the first lost batch, because
+ * later batches depend on the lost batch. The visitor receives all readable parts of a checkpoint. Changes nothing.
  *
  * @param createVisitor - called for each attempt to read the journal
  * @throws {@link JournalDamage} when nothing can be read
@@ -93,7 +93,7 @@ class SalvageRun<V extends SalvageVisitor> {
   readonly #mark: EndMark | undefined;
   readonly #content: JournalContent;
   readonly #folderId: string;
-  /** Whether a batch is lost, so that later batches are not received. */
+  /** Whether a batch is lost. Later batches are then passed to `onLostBatch`. */
   #isBroken = false;
   #isComplete = true;
   /** Checksum of the last frame; undefined when a following frame cannot be checked. */
@@ -133,7 +133,7 @@ class SalvageRun<V extends SalvageVisitor> {
     };
   }
 
-  /** The base is the place in the end mark, else the last complete checkpoint, else the first journal file. */
+  /** Resolves to the base in the end mark, else the number of the last complete checkpoint, else of the first file. */
   async #findBase(): Promise<number> {
     const { journals, checkpoints } = this.#numbers;
     const base = this.#mark?.base;
@@ -191,7 +191,7 @@ class SalvageRun<V extends SalvageVisitor> {
     while (!reader.isAtEnd) {
       const frame = await reader.next();
       if (frame === undefined) {
-        // Whether this batch was acknowledged is decided by the end mark.
+        // The end mark states whether this batch was acknowledged.
         this.#isBroken = true;
         if (!(await reader.skipDamaged())) return;
         continue;
@@ -234,7 +234,7 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 }
 
-/** Steps over a damaged header. Resolves to the checksum that the next frame names; undefined when that is unknown. */
+/** Skips a damaged header. Resolves to the checksum that the next frame must name; undefined when that is unknown. */
 async function skippedChecksum(
   reader: FrameReader,
   file: Parameters<typeof FrameReader.open>[0],

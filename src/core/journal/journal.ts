@@ -27,14 +27,14 @@ export interface BatchPosition {
   readonly offset: number;
 }
 
-/** Enough for most batches, so that one read suffices. */
+/** Most batches are shorter, so one read suffices. */
 const firstReadBytes = 4_096;
 
 /**
  * A log of batches in the files of a folder. Each batch names the checksum of the batch before it. The file `end` names
- * the last acknowledged batch, and is synced after the batch and before the acknowledgement. One flipped bit, or a
- * deleted or shortened file, is therefore found when the journal is opened. One operation runs at a time, except `read`.
- * After a rejected operation the journal must be closed.
+ * the last acknowledged batch, and is synced after the batch and before the acknowledgement. An open of the journal
+ * therefore detects a flipped bit, a deleted file or a shortened file. The caller must not start an operation, except
+ * `read`, before the previous operation has ended. After a rejected operation, the caller must close the journal.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -71,10 +71,10 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a folder, or creates one when the folder was never used. A batch that was being written when
-   * the process ended is removed.
+   * Opens the journal of a folder, or creates a journal when the folder was never used. Removes an incomplete last
+   * batch, which was never acknowledged.
    *
-   * @throws {@link JournalDamage} when the files are not complete; no file was changed then
+   * @throws {@link JournalDamage} when the files are not complete; no file is then changed
    */
   static async open(
     folder: DataFolder,
@@ -116,7 +116,7 @@ export class Journal {
     return this.#end;
   }
 
-  /** Number of the first journal file that is needed. */
+  /** Number of the first journal file that must be read to open the journal. */
   get base(): number {
     return this.#base;
   }
@@ -175,7 +175,8 @@ export class Journal {
   }
 
   /**
-   * Writes the state before the journal file `number` to a file of its own. May run beside other operations.
+   * Writes a checkpoint file with the state before the journal file `number`. May run at the same time as other
+   * operations.
    *
    * @param headerChecksum - checksum of the header of the journal file
    * @param parts - frames with a payload, from `allocateFrame`
@@ -214,7 +215,7 @@ export class Journal {
     }
   }
 
-  /** States that the files before `base` are not needed. Two end marks later, the files are removed. */
+  /** Declares the files before `base` unneeded. The files are removed when both slots of the end mark state `base`. */
   setBase(base: number): void {
     this.#base = base;
   }
@@ -225,7 +226,7 @@ export class Journal {
     await this.#endFile.close();
   }
 
-  /** Cuts a torn batch, and makes what was read durable before it is shown. */
+  /** Removes unneeded files and a torn batch. Syncs the batches that were read before a caller gets them. */
   async #resume(unneeded: readonly string[]): Promise<void> {
     const { number, offset } = this.#end;
     for (const name of unneeded) await this.#folder.remove(name);
@@ -274,7 +275,7 @@ export class Journal {
   }
 }
 
-/** A folder with this file was used, even if all other files are missing. */
+/** Writes a file that shows that the folder was used, even if all other files are missing. */
 async function writeReadme(folder: DataFolder, text: string): Promise<void> {
   const existing = await folder.open(readmeName);
   if (existing !== undefined) {
