@@ -7,7 +7,10 @@ export function isBlob(body: unknown): body is Blob {
   return tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** Reads a blob in pieces. Can be read more than once. `Blob.stream()` may return the whole blob as one chunk. */
+/**
+ * Returns the content of a blob in pieces. The result can be iterated more than once. Used instead of `Blob.stream()`,
+ * which may return the whole blob as one chunk.
+ */
 export function blobInPieces(blob: Blob): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator]() {
@@ -28,7 +31,7 @@ export function formInPieces(form: FormData): unknown {
   return copy;
 }
 
-/** Copies a file without its content. The method `stream` of the copy reads the content in pieces. */
+/** Returns a file with the same content whose method `stream` returns the content in pieces. */
 function fileInPieces(file: NamedBlob): Blob {
   const { name, type, lastModified } = file;
   const stream = (): ReadableStream => ReadableStream.from(blobInPieces(file));

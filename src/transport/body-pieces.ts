@@ -4,11 +4,12 @@ import { addHeaders } from '../protocol/call-headers.js';
 import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
- * Splits a large body in memory, a large blob or the large files of a form into pieces. The library undici writes a piece once the socket has taken the earlier
- * pieces, so the handler learns how far the upload is. A whole body would count as written at once, although the socket
- * has taken only a part of the body.
+ * Splits a large body in memory, a large blob or the large files of a form into pieces. The library undici writes a
+ * piece after the socket has taken the earlier pieces, so the handler can follow the progress of the upload. An unsplit
+ * body would count as written at once, although the socket has taken only a part of the body.
  *
- * A request is not split if its method has no body, or if its `Content-Length` is wrong. The library then refuses it.
+ * A body is not split if the method allows no body, or if `Content-Length` is wrong. The library then rejects the
+ * request.
  */
 export function inPieces(request: TransportRequest): TransportRequest {
   const { body, method, headers } = request;

@@ -6,7 +6,7 @@ import type { ConnectionListener } from './pooled-connection.js';
 
 /** A function that opens the sockets of an undici client. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** A connector as undici implements it: it returns the socket, which undici's declaration lacks. */
+/** A connector as undici implements it. The connector returns the socket, although undici's type states no result. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**

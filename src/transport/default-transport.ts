@@ -6,8 +6,8 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * The transport over real sockets. An endpoint that has an HTTP address is reached with undici. An endpoint that has
- * only TCP addresses can be connected to and probed, but cannot be sent HTTP requests.
+ * The transport over real sockets. Uses undici for an endpoint that has an HTTP address. An endpoint that has only TCP
+ * addresses accepts connections and probes, but no HTTP requests.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects the undici options
  */
@@ -25,8 +25,8 @@ export const defaultTransport: TransportFactory = (options, clock) => {
 };
 
 /**
- * Throws a ClerkError when undici rejects the `undici` options. Without this check, the error would not be thrown
- * before the first call.
+ * Throws a ClerkError when undici rejects the `undici` options. Without this check, the first call would fail instead
+ * of `createClerk`.
  */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {

@@ -12,8 +12,8 @@ export interface ClerkDispatcherOptions {
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
   /**
-   * Dispatcher for all other origins; undefined: undici's global dispatcher. This dispatcher is never closed or
-   * destroyed here.
+   * Dispatcher for all other origins; undefined: undici's global dispatcher. The clerk never closes or destroys this
+   * dispatcher.
    */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
@@ -53,7 +53,7 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/** undici's `close` and `destroy` either call a callback or return a promise. */
+/** Calls the callback, if there is one, after the promise has resolved; otherwise returns the promise. */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 
 /**
  * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR), and lets the
- * requests in flight end. Node then closes the session. A request whose stream id is above the last id that the peer
- * states fails with REFUSED_STREAM, which proves that the peer did not process the request.
+ * requests in flight end. Node then closes the session. The GOAWAY states the last stream id that the peer processes. A
+ * request with a higher stream id fails with REFUSED_STREAM.
  *
- * By default, undici fails the requests in flight at every GOAWAY, although the peer may answer these requests. undici
- * still handles a GOAWAY with an error. If undici keeps its session elsewhere, all remains as undici does it.
+ * Without this function, undici fails the requests in flight at every GOAWAY, although the peer may answer these
+ * requests. undici still handles a GOAWAY with an error code. If the session is not found, this function does nothing.
  *
  * @param socket - a socket that undici has accepted
  */
@@ -20,14 +20,14 @@ export function onGracefulGoAway(socket: Socket, listener: () => void): void {
   session.on('goaway', (...args: [code: number, ...rest: unknown[]]) => {
     if (args[0] !== constants.NGHTTP2_NO_ERROR) for (const handle of inherited) handle.apply(session, args);
     else if (!hasClosed) {
-      // A peer may send several GOAWAY frames, each with a lower last id.
+      // A peer may send several GOAWAY frames. Only the first one calls the listener.
       hasClosed = true;
       listener();
     }
   });
 }
 
-/** undici keeps the session in a property of the socket whose key is a symbol of its own. */
+/** Returns the HTTP/2 session, which undici stores in a property of the socket, under a symbol private to undici. */
 function sessionOf(socket: Socket): ClientHttp2Session | undefined {
   for (const key of Object.getOwnPropertySymbols(socket)) {
     const value: unknown = Reflect.get(socket, key);

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../core/clock.js';
 
 /**
  * Number of successive checks without received bytes after which a peer counts as silent. A check runs every half ping
- * interval, so two pings were then not acknowledged.
+ * interval, so the peer has then left two pings unanswered.
  */
 const maxSilentChecks = 5;
 /**
@@ -13,8 +13,8 @@ const maxSilentChecks = 5;
  */
 const minBytesPerMs = 8;
 /**
- * Maximum time by which written bytes extend the allowed silence, in ms. New requests use a silent connection until the
- * allowed silence has passed.
+ * Maximum time by which written bytes extend the allowed silence, in ms. A longer extension would let more new requests
+ * use a silent connection.
  */
 const maxExtraWaitMs = 30_000;
 

@@ -3,7 +3,10 @@ import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
-/** Wraps a handler of undici's second interface (`onRequestStart` …, Node 26) in one of the first (`onConnect` …). */
+/**
+ * Converts a handler with undici's newer interface (`onRequestStart` …, Node 26) to the older interface (`onConnect`
+ * …). Returns a handler with the older interface unchanged.
+ */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'
     ? new V2HandlerAdapter(handler)

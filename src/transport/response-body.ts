@@ -31,17 +31,17 @@ const noop = (): void => undefined;
 
 /**
  * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. The body
- * buffers chunks until the program reads the body, either as a stream or with such a method. The methods take the
- * buffered chunks without the stream, which halves the cost of a read. Until the program reads the body, the
- * connection is paused when the buffer reaches the high-water mark.
+ * buffers chunks until the program reads the body, either as a stream or with such a method. A method takes the chunks
+ * from the buffer and not from the stream, which halves the cost of a read. If the buffer reaches the high-water mark
+ * before the program reads the body, the connection is paused.
  *
  * Used instead of undici's `BodyReadable`.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
   /**
-   * Received chunks that the program has not yet got. Undefined once the program has read the stream, or a read of
-   * the whole body has ended.
+   * Received chunks that the program has not read yet. Undefined after the program has begun to read the stream, or
+   * after a read of the whole body has ended.
    */
   #buffered: Buffer[] | undefined = [];
   /** Number of bytes received. */

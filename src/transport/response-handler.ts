@@ -115,7 +115,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
 
   onError(error: Error): void {
     const body = this.#body;
-    // The body fails one microtask later, so that a caller who has just received the response can first add listeners
+    // The body fails one microtask later, so that a caller that has just received the response can first add listeners
     // to the body.
     if (body) queueMicrotask(() => body.fail(error));
     else {

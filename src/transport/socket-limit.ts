@@ -1,21 +1,21 @@
 /** A pool that shares a {@link SocketLimit} with other pools. */
 export interface LimitedPool {
   /**
-   * Closes a connection without a request, or a socket that is connecting and has no waiting request. Returns whether
-   * the pool had one.
+   * Closes an idle connection, or a connecting socket for which no request waits. Returns whether the pool had such a
+   * connection or socket.
    */
   closeIdle(): boolean;
-  /** Called when there is room for a socket. The pool must call `tryOpen` before it opens a socket. */
+  /** Called when the pool may try again to open a socket. The pool must call `tryOpen` before it opens a socket. */
   onRoom(): void;
 }
 
 /**
- * Limits the number of open sockets of all pools of a clerk. A pool that finds no room waits. Connections without a
- * request are then closed to make room.
+ * Limits the number of open sockets of all pools of a clerk. If a pool needs a socket and the limit is reached, an idle
+ * connection of any pool is closed, and the first pool waits until a socket has closed.
  */
 export class SocketLimit {
   #open = 0;
-  /** Number of idle connections that are being closed to make room. */
+  /** Number of idle connections that are being closed because a pool waits for a socket. */
   #closing = 0;
   readonly #pools = new Set<LimitedPool>();
   readonly #waiting = new Set<LimitedPool>();
@@ -23,12 +23,12 @@ export class SocketLimit {
   /** @param maxSockets - ≥ 1; `Infinity` for no limit */
   constructor(readonly maxSockets: number) {}
 
-  /** Whether a pool waits for room, and no connection is being closed for that pool yet. */
+  /** Whether a pool waits for a socket, and no connection is being closed for that pool yet. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
   }
 
-  /** Whether a pool waits for room. */
+  /** Whether this pool waits for a socket. */
   isAwaitedBy(pool: LimitedPool): boolean {
     return this.#waiting.has(pool);
   }
@@ -42,7 +42,7 @@ export class SocketLimit {
     this.#waiting.delete(pool);
   }
 
-  /** Counts a socket that is about to be opened. Returns false if there is no room; `onRoom` of the pool then follows. */
+  /** Counts a socket that is about to be opened. Returns false if the limit is reached; `onRoom` is called later. */
   tryOpen(pool: LimitedPool): boolean {
     if (this.#open < this.maxSockets) {
       this.#open++;
@@ -53,7 +53,7 @@ export class SocketLimit {
     return false;
   }
 
-  /** Counts a socket that undici opens in place of a lost socket, even if there is no room. */
+  /** Counts a socket that undici opens in place of a lost socket, even if the limit is exceeded. */
   reopened(): void {
     this.#open++;
   }
