@@ -12,7 +12,7 @@ export class CallTracker {
   }
 
   /**
-   * Counts a call as started. `finish` must follow.
+   * Counts a call as started. The caller must later call `finish`.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */

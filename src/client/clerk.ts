@@ -100,7 +100,7 @@ export interface Clerk extends AsyncDisposable {
    */
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
-  /** Adds a listener for the next `event` only. @throws {@link ClerkError} as {@link Clerk.on} */
+  /** Adds a listener that is called at most once. @throws {@link ClerkError} as {@link Clerk.on} */
   once<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /** Removes a listener. */
@@ -111,8 +111,8 @@ export interface Clerk extends AsyncDisposable {
 
   /**
    * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response bodies
-   * have ended, then releases all resources. Waits at most the `closeTimeoutMs` of {@link createClerk}, then destroys
-   * what is left. May be called repeatedly.
+   * have ended, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining
+   * calls and response bodies. May be called repeatedly.
    */
   close(): Promise<void>;
 

@@ -163,7 +163,7 @@ export class DefaultClerk implements Clerk {
     return this.close();
   }
 
-  /** Waits for the calls in flight. After `closeTimeoutMs`, destroys what is left. */
+  /** Waits for the calls in flight. After `closeTimeoutMs`, fails the remaining calls. */
   async #closeInTime(): Promise<void> {
     const { clock, config, saveSnapshot } = this.#dependencies;
     let timer: Timer | undefined;
@@ -219,8 +219,8 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // 'error' is accepted although the clerk has no such event: the function `events.on()` of `node:events` also adds a
-  // listener for 'error'.
+  // 'error' is accepted although the clerk has no such event. The function `events.on()` of `node:events` adds a
+  // listener for 'error' in addition to the requested event.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

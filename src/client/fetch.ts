@@ -24,7 +24,7 @@ export type ClerkFetch = (
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** What undici's `fetch` needs of a dispatcher. */
+/** The part of a dispatcher that undici's `fetch` uses. */
 export type FetchDispatcher = Pick<Dispatcher, 'dispatch'>;
 
 /** undici's `fetch` function. */
@@ -183,7 +183,7 @@ function fetchUntilAborted(
   );
 }
 
-/** Removes the listener of a response when the response is garbage-collected before its body was read. */
+/** Removes the abort listener of a response that is garbage-collected before the program has read its body. */
 const abandonedResponses = new FinalizationRegistry((stopListening: () => void) => stopListening());
 
 function isStreamLike(body: unknown): boolean {

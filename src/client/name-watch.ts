@@ -39,7 +39,8 @@ type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(e
 
 /**
  * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields the differences between
- * snapshots. A registry without a `watch` method is polled. The deadline of an inbound request does not limit the watch.
+ * snapshots. A registry without a `watch` method is polled. The deadline of an inbound request does not limit the
+ * watch.
  */
 export function watchNames(
   clerk: ClerkContext,

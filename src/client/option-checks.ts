@@ -22,7 +22,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
  * Checks that an object of options has only keys in `known`.
  *
  * @param subject - start of the error message
- * @param unsupported - keys for which the error message says that this version does not support the option
+ * @param unsupported - keys of options that this version does not support, for a more precise error message
  */
 export function rejectUnknownKeys(
   given: object,
@@ -70,7 +70,7 @@ export function checkString(value: unknown, key: string): string | undefined {
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {
-    // Node reports a leak at the 11th listener of a signal that many calls use. undici's `fetch` sets 1,500, too.
+    // Many calls may share a signal, but Node warns of a leak at the 11th listener. undici's `fetch` also sets 1,500.
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
     return signal;
   }

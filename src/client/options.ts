@@ -33,14 +33,14 @@ export interface ClerkOptions {
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use connections of their own, at most
-   * the same number. Default 64.
+   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use separate connections with the same
+   * maximum. Default 64.
    */
   readonly connections?: number | undefined;
   /**
-   * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. A call that finds no free connection and
-   * no room for another socket waits until a connection closes. Sockets for health probes and registries do not count.
-   * Default: half of the files that the process may have open.
+   * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. If the maximum is reached, a call that
+   * finds no free connection waits until a socket closes. Sockets for health probes and registries do not count.
+   * Default: half of the number of files that the process may have open.
    */
   readonly maxSockets?: number | undefined;
   /**
@@ -50,7 +50,7 @@ export interface ClerkOptions {
   readonly maxPending?: number | undefined;
   /**
    * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After
-   * that time, `close` destroys what is left and logs a warning. Default 30,000.
+   * that time, `close` fails the remaining calls and logs a warning. Default 30,000.
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
@@ -79,7 +79,7 @@ export interface ClerkOptions {
    */
   readonly runtime?: Partial<Runtime> | undefined;
   /**
-   * Receives errors that no caller receives, such as an interrupted watch of the registry. Default: prints to stderr if
+   * Receives errors that do not fail a call, such as an interrupted watch of the registry. Default: prints to stderr if
    * `NODE_DEBUG=binding-clerk` is set.
    */
   readonly logger?: Logger | undefined;
@@ -104,8 +104,8 @@ export interface BindOptions {
    */
   readonly affinity?: string | ((path: string) => string | undefined) | undefined;
   /**
-   * Number of endpoints that this clerk uses if the service has more, to limit the number of connections. An integer ≥
-   * 12, or Infinity for all endpoints. Default 100.
+   * Number of endpoints that this clerk uses if the service has more endpoints. Limits the number of connections. An
+   * integer ≥ 12, or Infinity for all endpoints. Default 100.
    *
    * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in the
    * same zone, and elsewhere. The size of the subsets doubles when a picked endpoint has many calls in flight. The
@@ -121,9 +121,9 @@ export interface BindOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
-   * endpoint. The first attempt continues. A number above 0 fixes the time. An object sets bounds for the time, which
-   * is learned from the latencies of the route class. A time that is not below `timeoutMs` has no effect. Default: the setting of the service config, otherwise as in
-   * {@link AttemptTimeoutOptions}.
+   * endpoint. The first attempt continues. With a number above 0, the time is fixed. With an object of bounds, the time
+   * is learned from the latencies of the route class, within the bounds. A time that is not below `timeoutMs` has no
+   * effect. Default: the setting of the service config, otherwise as in {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
   /**
@@ -133,8 +133,8 @@ export interface BindOptions {
   readonly retries?: RetryOptions | false | undefined;
   /**
    * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
-   * show whether the endpoint responds. All bindings of one name share
-   * this request: a `bind` with this option changes it for all of them. Default: `OPTIONS /`.
+   * show whether the endpoint responds. All bindings of one name share this request: a `bind` with this option changes
+   * the request for all of them. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false | undefined;
   /**
@@ -150,8 +150,8 @@ export interface BindOptions {
   /**
    * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the hedging
-   * budget (`budgetRatio`) and the retry budget. With `true`, the second attempt starts when the first is slower than
-   * 95 % of the requests with the same HTTP method and route class. Default `false`.
+   * budget (`budgetRatio`) and the retry budget. With `true`, the second attempt starts when the first has taken longer
+   * than 95 % of the requests with the same HTTP method and route class. Default `false`.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
