@@ -20,8 +20,8 @@ export interface CommandDefinition<Args extends unknown[]> {
   /** Default of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
   /**
-   * Time that `context.client` waits after `--timeout` has passed, in ms. In this time, the registry can report that
-   * the timeout has passed. Default 0.
+   * Time by which `context.client` waits longer than `--timeout`, in ms, so that the registry can report the timeout
+   * itself. Default 0.
    */
   readonly graceMs?: number;
   /** Adds the options that only this command has. */

@@ -17,7 +17,7 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
-/** Joins facts with commas. A fact that is false is left out. */
+/** Joins facts with commas. Leaves out each fact whose value is `false`. */
 export function joinFacts(...facts: readonly (string | false)[]): string {
   return facts.filter((fact) => fact !== false).join(', ');
 }

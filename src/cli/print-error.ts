@@ -35,8 +35,8 @@ export async function printError(io: Io, command: Command | undefined, error: un
 }
 
 /**
- * Replaces advice for programmers, such as `pass recursive`, with advice for the command line. Advice without an equal
- * there is removed.
+ * Replaces advice for programmers, such as `pass recursive`, with advice for the command line. Removes advice that does
+ * not apply to the command line.
  */
 function adaptToShell(message: string): string {
   return message
@@ -56,7 +56,7 @@ function hintFor(
     const hints = [
       // A frozen name cannot have a second scheduled change.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
-        ? ['--when-expired schedules the change for that time']
+        ? ['--when-expired schedules the change for the end of the guaranteed time']
         : []),
       ...(hasOption('--force') ? ['--force makes the change now'] : []),
     ];

@@ -7,7 +7,7 @@ import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
 import { supportsColor } from './output.js';
 
-/** Runs a command line, given without the name of the program. Returns the exit code. Never rejects. */
+/** Runs a command line. `argv` does not contain the name of the program. Resolves to the exit code; never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let running: Command | undefined;
   const program = (await createProgram(io, requestedCommand(argv))).hook('preAction', (_, command) => {
@@ -27,7 +27,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** All commands by their heading in the help. Only the requested command is loaded, so that the program starts fast. */
+/**
+ * All commands by their heading in the help. Only the requested command is loaded, so that the program starts quickly.
+ */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
@@ -60,8 +62,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 };
 
 /**
- * Returns the name of the command to load; undefined if the first argument is not a command. All commands are then
- * loaded, to print the help or to suggest a similar name.
+ * Returns the name of the command to load; undefined if the first argument is not a command. If undefined, all commands
+ * are loaded, to print the help or to suggest a similar name.
  */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;

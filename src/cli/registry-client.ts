@@ -13,9 +13,9 @@ import { expectBody } from '../registry-client/json-response.js';
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
 
 /**
- * The registries of a command. A lookup is sent to the next registry when a registry does not respond. A change is sent
- * to the next registry only when the change was not sent to any registry before. A response without the documented
- * fields causes the error `REGISTRY_INVALID`. Fields that are not documented are dropped.
+ * The registries of a command. If a registry does not respond, a lookup is sent to the next registry. A change is sent
+ * to the next registry only if the change was not sent to any registry before. A response without the documented fields
+ * causes the error `REGISTRY_INVALID`. Undocumented fields are dropped.
  */
 export class RegistryClient {
   readonly #client: FailoverClient;
@@ -52,9 +52,9 @@ export class RegistryClient {
   }
 
   /**
-   * Passes the lines of an export on to `print` as they arrive. The timeout limits the time from one line to the next.
+   * Passes the lines of an export to `print` as they arrive. The timeout limits the time between two lines.
    *
-   * @throws {@link ClerkError} whose message states the number of printed lines if the export is incomplete
+   * @throws {@link ClerkError} when the export is incomplete; the message states the number of printed lines
    */
   async export(print: (lines: readonly object[]) => Promise<void>): Promise<void> {
     let count = 0;
@@ -62,7 +62,7 @@ export class RegistryClient {
     const onLines = async (lines: readonly unknown[]): Promise<void> => {
       const valid = parsed(paths.export, exportResponse, lines, 'the registry');
       count += valid.length;
-      // While the output accepts no lines, no time counts, and the output keeps the process alive.
+      // The timeout does not run while `print` waits for the output. Meanwhile the output keeps the process alive.
       timeout.stop();
       await print(valid);
       timeout.restart();
@@ -99,7 +99,10 @@ export class RegistryClient {
     }
   }
 
-  /** Starts a timeout after which the signal aborts. The connections do not keep the process alive, but the timeout does. */
+  /**
+   * Starts a timeout after which the signal aborts. The connections do not keep the process alive, but the timeout
+   * does.
+   */
   #startTimeout(): { readonly signal: AbortSignal; stop(): void; restart(): void } {
     const controller = new AbortController();
     const onTimeout = (): void => {

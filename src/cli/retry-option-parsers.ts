@@ -43,7 +43,7 @@ export function retriesOption(text: string): RetryOptions | false | 'default' {
       throw new InvalidArgumentError(`The setting ${key} is given twice; remove one of the two.`);
     if (parse === undefined)
       throw new InvalidArgumentError(
-        `The value must be off, default, or a list of ${Object.keys(settingParsers).join(', ')} such as max=2,ratio=0.2; got '${part}'.`,
+        `The value must be off, default, or settings such as max=2,ratio=0.2; the settings are ${Object.keys(settingParsers).join(', ')}; got '${part}'.`,
       );
     settings.set(key, parse(value));
   }

@@ -121,7 +121,7 @@ test.each([
   ['--retries per-second=10001', "The setting per-second must be a number from 0 to 10000; got '10001'."],
   [
     '--retries maximum=1',
-    "The value must be off, default, or a list of max, statuses, ratio, per-second such as max=2,ratio=0.2; got 'maximum=1'.",
+    "The value must be off, default, or settings such as max=2,ratio=0.2; the settings are max, statuses, ratio, per-second; got 'maximum=1'.",
   ],
 ])('define %s is rejected with the option, the part and the valid values', async (options, reason) => {
   const [flag = '', value = ''] = options.split(' ');
@@ -135,7 +135,7 @@ test('a guaranteed setting is kept, unless the change is scheduled or forced', a
   await runLine('define /a --guarantee 60000');
   await runLine('resolve /a');
   expect(await runLine('define /a --policy random')).toMatch(
-    /^5 clerk: .*\n {2}--when-expired schedules the change for that time$/,
+    /^5 clerk: .*\n {2}--when-expired schedules the change for the end of the guaranteed time$/,
   );
   expect(await runLine('define /a --policy random --when-expired')).toMatch(
     /^0 \/a is frozen and will change in (1 min|[0-9]+ s), when the guaranteed time has passed {2}revision N$/,
@@ -362,7 +362,7 @@ test('hints name options of the command', async () => {
   await runLine('define /b --guarantee 60000');
   await runLine('resolve /b');
   expect(await runLine('rm /b')).toMatch(
-    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for that time; --force makes the change now$/,
+    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for the end of the guaranteed time; --force makes the change now$/,
   );
   await runLine('rm /b --when-expired');
   expect(await runLine('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force makes the change now$/);

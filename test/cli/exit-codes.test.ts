@@ -69,7 +69,7 @@ test('a change before the guaranteed time gets a hint', async () => {
   const registry = await rejectingRegistry(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { err } = await runCli(['define', '/shop/orders'], { registry });
   expect(err).toBe(
-    'clerk: Rejected with CHANGE_TOO_EARLY\n  --when-expired schedules the change for that time\n',
+    'clerk: Rejected with CHANGE_TOO_EARLY\n  --when-expired schedules the change for the end of the guaranteed time\n',
   );
   const scheduled = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
   expect(scheduled.err).toBe('clerk: Rejected with CHANGE_TOO_EARLY\n');

@@ -25,13 +25,13 @@ export const addAdvertiseCommand = defineCommand({
   usage: 'advertise <name> <address...>',
   summary: 'register an endpoint while this command runs',
   description:
-    'Register an endpoint of a service for a program that does not register itself. The command renews the lease of the endpoint. After an interrupt, the command withdraws the endpoint and waits until clients have stopped using the endpoint. A second interrupt ends the command at once. All given addresses belong to one endpoint; the best address comes first.',
+    'Register an endpoint of a service for a program that does not register itself. The command renews the lease of the endpoint. After an interrupt, the command withdraws the endpoint and waits until clients have stopped using the endpoint. A second interrupt ends the command at once. All given addresses belong to one endpoint; give the best address first.',
   options: (own) =>
     own
       .option('--version <version>', 'version of the endpoint, such as 2.1.0')
       .option(
         '--weight <number>',
-        'share of the calls; 0: calls only when no other endpoint is available',
+        'share of the calls; with 0, the endpoint gets calls only when no other endpoint is available',
         decimalOption,
       )
       .option('--zone <zone>', 'zone of the endpoint')
@@ -42,7 +42,7 @@ export const addAdvertiseCommand = defineCommand({
         'how long the endpoint stays registered without a renewal, in ms (default: 10000)',
         millisecondsOption,
       )
-      .option('--id <id>', 'instance id, which no other instance may ever use (default: a random id)'),
+      .option('--id <id>', 'instance id; must never be used for another instance (default: a random id)'),
   examples: [
     ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
     [

@@ -42,7 +42,7 @@ export const addDefineCommand = defineCommand({
       .option('--no-attempt-timeout', "use each client's attempt timeout")
       .option(
         '--retries <settings>',
-        "settings of retries, separated by commas: max=N (retries per call), statuses=502/503 (statuses to retry), ratio=N (retries per call of the service), per-second=N (retries per second beyond the ratio); 'off' for no retries; 'default' for each client's own settings",
+        "settings of retries, separated by commas: max=N (maximum per call), statuses=502/503 (statuses to retry), ratio=N (average per call over all calls to the service), per-second=N (retries per second in addition to the ratio); 'off' for no retries; 'default' for each client's own settings",
         retriesOption,
       )
       .option(
@@ -53,7 +53,7 @@ export const addDefineCommand = defineCommand({
       .option('--launch <manifest>', "start the service on demand with this manifest on the registry's host")
       .option('--no-launch', 'do not start the service on demand')
       .option('--param <key=value>', 'a parameter of the manifest; repeatable', keyValueOption)
-      .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
+      .option('--when-expired', 'schedule the change for the end of the guaranteed time'),
   examples: [
     ['clerk define /shop/orders --policy load-aware', 'balance by load'],
     ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
@@ -86,7 +86,7 @@ async function define(context: CommandContext, text: string, options: Options): 
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
-/** Converts the value false of a `--no-…` option to null, which the protocol uses instead. */
+/** Converts the value false of a `--no-…` option to null, which means the same in the protocol. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
 }

@@ -19,7 +19,7 @@ export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
   summary: 'show which endpoint a call would use, and why',
   description:
-    'Show which endpoint a call from this machine would use. Prints the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
+    'Show which endpoint a call from this machine would use. Prints the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Opens a connection, but sends no request to the service and starts no service.',
   examples: [
     ['clerk explain /shop/orders', 'the candidates'],
     ["clerk explain /shop/orders --json | jq '.leftOut'", 'the excluded endpoints'],
@@ -38,7 +38,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
     );
   const { createClerk } = await import('../../index.js');
   const resolution = decodeResolution(response);
-  // With the real registry, the clerk could start the service.
+  // The clerk gets a registry that cannot start the service.
   const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
@@ -94,13 +94,13 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** The command has sent no request, so no attempt timeout is learned. */
+/** Describes the initial attempt timeout. The command has sent no request, so the clerk has not learned another one. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;
   return min === max
     ? `${time} for all routes`
-    : `${time} for a route without 10 responses (each client learns one for each method and route)`;
+    : `${time} until a route has 10 responses (each client learns a timeout for each method and route)`;
 }
 
 const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [

@@ -8,7 +8,7 @@ export const addLaunchCommand = defineCommand({
   usage: 'launch <name>',
   summary: 'start a service that has no endpoint',
   description:
-    'Start a service on the host of the registry with its manifest, and wait until the service has registered. A running service is not started again. The start continues if the wait ends because of --timeout.',
+    'Start a service with its manifest on the host of the registry, and wait until the service has registered. A running service is not started again. If --timeout ends the wait, the start continues.',
   timeoutMs: startTimeoutMs,
   graceMs: 2_000,
   examples: [

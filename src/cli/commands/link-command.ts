@@ -16,7 +16,7 @@ export const addLinkCommand = defineCommand({
   usage: 'link <name> <target>',
   summary: 'link a name to another name',
   description:
-    'Create or change a link from a name to a target, which need not exist yet. Names below the link lead to names below the target.',
+    'Create or change a link from a name to a target, which need not exist yet. A name below the link stands for the same name below the target.',
   options: (own) =>
     own
       .option(
@@ -24,7 +24,7 @@ export const addLinkCommand = defineCommand({
         'how long clients may rely on the link, in ms; 0: no guarantee',
         integerOption,
       )
-      .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
+      .option('--when-expired', 'schedule the change for the end of the guaranteed time'),
   examples: [
     ['clerk link /shop/checkout /shop/orders', 'a second name for /shop/orders'],
     ['clerk link /shop /shops/eu --when-expired', 'change the link once the guaranteed time has passed'],

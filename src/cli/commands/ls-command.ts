@@ -8,12 +8,12 @@ import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
 import { formatCount } from '../format.js';
 
-/** `clerk ls`: prints each page of the list when the page arrives. */
+/** `clerk ls`: prints each page of the list as soon as the page has arrived. */
 export const addLsCommand = defineCommand({
   usage: 'ls [glob]',
   summary: 'list names',
   description:
-    'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, so that the shell does not expand the globs.',
+    'List the names that match a glob: * matches any text within a segment, ** matches any number of segments. Default: all names. Quote a glob, so that the shell does not expand it.',
   examples: [
     ['clerk ls', 'every name'],
     ["clerk ls '/shop/*'", 'one level below /shop'],

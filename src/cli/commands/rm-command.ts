@@ -20,7 +20,7 @@ export const addRmCommand = defineCommand({
   options: (own) =>
     own
       .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')
-      .option('--when-expired', 'schedule the removal for when the guaranteed time has passed')
+      .option('--when-expired', 'schedule the removal for the end of the guaranteed time')
       .option(
         '--force',
         'remove the name now; clients may still use the removed entry until its guaranteed time has passed',

@@ -4,14 +4,14 @@ import { ExitCode, exitCodes } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { Output } from '../output.js';
 
-/** `clerk salvage`: copies what is left of a damaged data folder. */
+/** `clerk salvage`: copies the recoverable records of a damaged data folder to a new folder. */
 export function addSalvageCommand(program: Command, io: Io): void {
   program
     .command('salvage')
     .argument('<folder>', 'the damaged data folder')
-    .summary('save what is left of a damaged data folder')
+    .summary('copy the recoverable records of a damaged data folder')
     .description(
-      'Write what the checksums of a damaged folder prove to a new folder, and list what is lost. The damaged folder is not changed. The folder is that of `clerk serve --data`, or of diskCalls() in a service.',
+      'Copy the recoverable records of a damaged folder to a new folder, and list the lost records. The damaged folder is not changed. The command accepts a folder of `clerk serve --data`, or of diskCalls() in a service.',
     )
     .addOption(new Option('--to <folder>', 'new folder to write').makeOptionMandatory())
     .option('--json', 'print the report as JSON')

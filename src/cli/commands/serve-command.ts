@@ -83,7 +83,7 @@ async function serve({
   await server.close();
 }
 
-/** Resolves at the first SIGTERM or SIGINT. A second signal terminates the process. */
+/** Resolves at the first SIGTERM or SIGINT. If the same signal arrives again, it terminates the process. */
 function untilTerminated(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
