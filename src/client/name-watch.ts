@@ -53,9 +53,11 @@ export function watchNames(
   const pendingNexts: PendingNext[] = [];
   let failure: unknown;
   let done = false;
+  let hasSnapshot = false;
 
   const onSnapshot = (snapshot: Snapshot): void => {
     if (done) return;
+    hasSnapshot = true;
     try {
       for (const change of applySnapshot(knownNames, snapshot)) {
         queue.delete(change.name);
@@ -103,10 +105,14 @@ export function watchNames(
     signal?.addEventListener('abort', onAbort);
     clerk.closeSignal.addEventListener('abort', onClosed);
     if (registry.watch) {
-      const onError = (error: unknown): void =>
-        clerk.logger.warn(
-          `The watch of ${glob} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
-        );
+      const onError = (error: unknown): void => {
+        // A caller that has received nothing yet would wait without an end.
+        if (!hasSnapshot && isClerkError(error) && error.code === 'LIMIT_EXCEEDED') stop(error);
+        else
+          clerk.logger.warn(
+            `The watch of ${glob} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
+          );
+      };
       unwatch = runWithoutInbound(() => registry.watch?.(glob, onSnapshot, onError));
     } else {
       runWithoutInbound(() => pollRegistry(clerk, glob, () => done, onSnapshot)).catch((error: unknown) =>

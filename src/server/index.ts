@@ -93,6 +93,7 @@ async function openServer(
     version: packageVersion(),
     logger,
     heartbeatMs: config.heartbeatMs,
+    maxRegistrations: config.maxRegistrations,
     isStartable: (manifest) => manifests?.has(manifest) === true,
   });
   closers.push(() => names.close());

@@ -21,10 +21,20 @@ export interface ServerOptions {
    */
   readonly manifests?: string;
   /**
-   * Host names, without port, that the `Host` header of a request may have. Loopback names, `host` and the local
-   * address of the connection are always accepted. Default none.
+   * Host names, without port, that the `Host` header of a request may have. IP addresses, loopback names and `host` are
+   * always accepted. Default none.
    */
   readonly allowedHosts?: readonly string[];
+  /**
+   * Maximum number of endpoints that clients with one IP address may register, 1 to 10,000,000. Further registrations
+   * fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 1,000.
+   */
+  readonly maxRegistrations?: number;
+  /**
+   * Maximum number of watches that clients with one IP address may have open, 1 to 10,000,000. A clerk needs one watch.
+   * Further watches fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 64.
+   */
+  readonly maxWatches?: number;
   /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
   /** Receives the log messages of the server. Default none: the messages are discarded. */
@@ -45,6 +55,8 @@ const optionNames = {
   data: true,
   manifests: true,
   allowedHosts: true,
+  maxRegistrations: true,
+  maxWatches: true,
   heartbeatMs: true,
   logger: true,
   runtime: true,
@@ -61,6 +73,8 @@ export function toServerConfig(options: ServerOptions) {
     port = limits.defaultPort,
     host = '127.0.0.1',
     allowedHosts = [],
+    maxRegistrations = limits.maxRegistrations,
+    maxWatches = limits.maxWatches,
     heartbeatMs = limits.heartbeatMs,
     logger = silentLogger,
     runtime = {},
@@ -71,6 +85,11 @@ export function toServerConfig(options: ServerOptions) {
     throw configError(
       `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${describeValue(heartbeatMs)}`,
     );
+  for (const [option, value] of Object.entries({ maxRegistrations, maxWatches }))
+    if (!isIntegerBetween(value, 1, 10_000_000))
+      throw configError(
+        `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
+      );
   if (!isNonEmptyString(host) || /[\s/]/.test(host))
     throw configError(
       `Option host must be an address of this machine without a port, such as '127.0.0.1' or '::1'; got ${describeValue(host)}`,
@@ -85,6 +104,8 @@ export function toServerConfig(options: ServerOptions) {
     data: checkFolder(options.data, 'data'),
     manifests: checkFolder(options.manifests, 'manifests'),
     allowedHosts,
+    maxRegistrations,
+    maxWatches,
     heartbeatMs,
     logger,
     runtime,

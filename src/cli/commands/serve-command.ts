@@ -11,6 +11,8 @@ interface ServeOptions {
   readonly data?: string;
   readonly manifests?: string;
   readonly allowHost?: readonly string[];
+  readonly maxRegistrations?: number;
+  readonly maxWatches?: number;
   readonly json?: boolean;
 }
 
@@ -30,6 +32,16 @@ export function addServeCommand(program: Command): void {
       'folder with the manifests of the services that the registry may start',
     )
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
+    .option(
+      '--max-registrations <number>',
+      `endpoints that clients with one IP address may register (default: ${String(limits.maxRegistrations)})`,
+      countOption,
+    )
+    .option(
+      '--max-watches <number>',
+      `watches that clients with one IP address may have open (default: ${String(limits.maxWatches)})`,
+      countOption,
+    )
     .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
@@ -55,6 +67,8 @@ async function serve({
   data,
   manifests,
   allowHost = [],
+  maxRegistrations,
+  maxWatches,
   json = false,
 }: ServeOptions): Promise<void> {
   const log = (message: string): void => void process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
@@ -67,7 +81,11 @@ async function serve({
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
-    definedFields({ port, host, data, manifests, allowedHosts: allowHost, logger }),
+    definedFields({
+      ...{ port, host, data, manifests, maxRegistrations, maxWatches },
+      allowedHosts: allowHost,
+      logger,
+    }),
   ).catch((error: unknown) => {
     // The code `CONFIG_INVALID` would give the exit code of an invalid command line.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
@@ -103,6 +121,13 @@ function portOption(text: string): number {
   if (!/^[0-9]{1,5}$/.test(text) || port > 65_535)
     throw new InvalidArgumentError('The value must be an integer from 0 to 65535.');
   return port;
+}
+
+function countOption(text: string): number {
+  const count = Number(text);
+  if (!/^[0-9]{1,8}$/.test(text) || count < 1 || count > 10_000_000)
+    throw new InvalidArgumentError('The value must be an integer from 1 to 10000000.');
+  return count;
 }
 
 function listOption(text: string, previous: readonly string[] = []): readonly string[] {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
@@ -7,9 +8,10 @@ import { HttpError } from './http-error.js';
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends for a web page of another site. The `Host` header of such a request names
- * another server (DNS rebinding), or the `Origin` header names the other site (CSRF). On loopback, this check is the
- * only access control.
+ * Rejects requests that a browser sends for a web page of another site. The `Host` header of such a request is the name
+ * of another server (DNS rebinding), or the `Origin` header names the other site (CSRF). An IP address as `Host` is
+ * accepted, because an IP address cannot be rebound to another server. On loopback, this check is the only access
+ * control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -18,29 +20,33 @@ export class HostCheck {
   readonly #acceptedHosts = new Set<string>();
 
   /**
-   * @param allowedHosts - host names, without port, that are accepted in addition to loopback names and the local
-   *   address of the connection
+   * @param allowedHosts - host names, without port, that are accepted in addition to IP addresses and loopback names
    */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
   /**
-   * @throws {@link ClerkError} `FORBIDDEN` when the header `host` names another server, or when the header `origin` or
-   *   `sec-fetch-site` names another site
+   * @throws {@link ClerkError} `CONFIG_INVALID` when there are several headers `host`; `FORBIDDEN` when the header `host`
+   *   names another server, or when the header `origin` or `sec-fetch-site` names another site
    */
-  check({ headers, socket }: IncomingMessage): void {
+  check({ headers, rawHeaders }: IncomingMessage): void {
     const host = headers.host ?? '';
+    if (hasSeveralHosts(rawHeaders))
+      throw new HttpError('CONFIG_INVALID', 'A request must have one header host; got several', 400);
     if (!this.#acceptedHosts.has(host)) {
       const name = hostnameOf(host);
-      if (name === undefined || !this.#isOwnHost(name, socket.localAddress))
+      if (name === undefined)
         throw new HttpError(
           'FORBIDDEN',
-          `Header host must name this server; got ${quote(host)}; use the address of the server, or allow this host with --allow-host`,
+          `Header host must be the host and port of this server; got ${quote(host)}; use the URL of the server`,
         );
-      // The local address differs between connections, so a host that matches only the local address is not cached.
-      if (this.#acceptedHosts.size < maxCachedHosts && this.#isOwnHost(name, undefined))
-        this.#acceptedHosts.add(host);
+      if (!this.#isOwnHost(name))
+        throw new HttpError(
+          'FORBIDDEN',
+          `Header host must name this server; got the name ${quote(name)}; use the IP address of the server, or start the server with --allow-host ${name}`,
+        );
+      if (this.#acceptedHosts.size < maxCachedHosts) this.#acceptedHosts.add(host);
     }
     const { origin } = headers;
     const site = headers['sec-fetch-site'];
@@ -50,11 +56,10 @@ export class HostCheck {
       throw crossOriginError('sec-fetch-site', site);
   }
 
-  #isOwnHost(name: string, localAddress: string | undefined): boolean {
-    if (this.#allowedHosts.has(name)) return true;
-    if (localAddress !== undefined && name === unmapIpv4(localAddress)) return true;
+  #isOwnHost(name: string): boolean {
+    if (isIP(name) !== 0 || this.#allowedHosts.has(name)) return true;
     try {
-      return isLocal(parseAddress(`tcp://${name.includes(':') ? `[${name}]` : name}:1`));
+      return isLocal(parseAddress(`tcp://${name}:1`));
     } catch {
       return false;
     }
@@ -64,6 +69,15 @@ export class HostCheck {
 /** Returns an address in lower case. For an IPv4-mapped IPv6 address, returns the IPv4 address. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
+}
+
+function hasSeveralHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  return count > 1;
 }
 
 function crossOriginError(header: string, value: string): HttpError {

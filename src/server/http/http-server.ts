@@ -12,6 +12,7 @@ import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
 import { HostCheck } from './host-check.js';
 import { fastPathHandlers } from './fast-path.js';
+import { LimitLog } from './limit-log.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
@@ -26,10 +27,11 @@ export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
   /**
-   * Host names that the `Host` header may have, in addition to loopback names, `host` and the local address of the
-   * connection.
+   * Host names that the `Host` header may have, in addition to IP addresses, loopback names and `host`.
    */
   readonly allowedHosts: readonly string[];
+  /** Maximum number of open watches of one client address. */
+  readonly maxWatches: number;
   /** Called for each lookup of an existing name. */
   readonly onLookup?: (name: string) => void;
 }
@@ -61,11 +63,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     names,
     launcher,
     logger,
+    limitLog: new LimitLog(runtime, logger),
     closing: closing.signal,
     onLookup: options.onLookup ?? (() => undefined),
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
-  const watches = new OpenWatches({ names, runtime, metrics });
+  const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: 5_000,

@@ -3,7 +3,6 @@ import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { Quotas } from '../../core/quotas.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
-import { limits } from '../../protocol/limits.js';
 import type { WatchEditRequest, WatchRequest } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 import type { Metrics } from './metrics.js';
@@ -14,6 +13,8 @@ export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
+  /** Maximum number of open watches of one principal. */
+  readonly maxWatches: number;
 }
 
 /** All open watches, at most `maxWatches` per principal. @see [A11](../../../docs/guarantees.md#a11) */
@@ -34,11 +35,11 @@ export class OpenWatches {
     outgoing: ServerResponse,
     headers: Readonly<Record<string, string>>,
   ): void {
-    const { names, runtime, metrics } = this.#options;
-    if (!this.#quotas.tryAcquire(principal, limits.maxWatches))
+    const { names, runtime, metrics, maxWatches } = this.#options;
+    if (!this.#quotas.tryAcquire(principal, maxWatches))
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `At most ${limits.maxWatches} watches can be open per client address; close a watch, or use one watch for several names`,
+        `At most ${maxWatches} watches can be open per client address; close a watch, use one watch for several names, or raise the limit with --max-watches`,
       );
     outgoing.once('close', () => this.#quotas.release(principal));
     const id = runtime.randomHex(16);

@@ -3,6 +3,7 @@ import type { Logger } from '../../core/logger.js';
 import type { Launcher, NameService } from '../ports.js';
 import { checkContentType, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
+import type { LimitLog } from './limit-log.js';
 import { parseStrictJson } from './strict-json.js';
 import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
@@ -13,6 +14,7 @@ export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
+  readonly limitLog: LimitLog;
   /** Aborted when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   /** Called for each lookup of an existing name. */
@@ -55,6 +57,7 @@ export function sendError(
   outgoing: ServerResponse,
   error: unknown,
 ): void {
+  http.limitLog.record(principalOf(incoming), error);
   const { status, body, headers } = toErrorResponse(error, http.logger);
   if (outgoing.headersSent) outgoing.destroy();
   else

@@ -48,6 +48,7 @@ export async function startHarness(options: Partial<HttpServerOptions> = {}): Pr
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],
+    maxWatches: 64,
     ...options,
   });
   const agent = new Agent();

@@ -432,6 +432,9 @@ test('rejects foreign Host headers and cross-origin requests', async () => {
     'LOCALHOST',
     '[::1]:80',
     '127.9.9.9',
+    '10.0.0.1',
+    '0.0.0.0',
+    '[::2]',
     'registry.internal:4711',
   ])
     expect([host, (await get(path, { host })).status]).toEqual([host, 200]);
@@ -440,17 +443,16 @@ test('rejects foreign Host headers and cross-origin requests', async () => {
     `evil.example:${port}`,
     '127.0.0.1.evil.example',
     'localhost.evil.example',
-    '10.0.0.1',
-    '0.0.0.0',
     'localhost.',
     'a@localhost',
     '127.1',
-    '[::2]',
     '2130706433',
   ]) {
     const { status, json } = await get(path, { host });
     expect([host, status, json.error.code]).toEqual([host, 403, 'FORBIDDEN']);
-    expect(json.error.message).toContain('Header host must name this server; got ');
+    expect(json.error.message).toMatch(
+      /^Header host must (name this server; got the name|be the host and port of this server; got) /,
+    );
   }
   const own = { host: `127.0.0.1:${port}` };
   for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`])

@@ -119,6 +119,6 @@ function checkQuotas(
   if (before?.principal !== principal && view.registrationCount(principal) >= maxRegistrations)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `Principal ${principal} has registered ${maxRegistrations} endpoints, which is the maximum; withdraw an endpoint first`,
+      `Principal ${principal} has registered ${maxRegistrations} endpoints, which is the maximum; withdraw an endpoint first, or raise the limit with --max-registrations`,
     );
 }
