@@ -20,7 +20,10 @@ const exceptions = [
   { files: ['src/runtime/**'], allowed: Object.keys(effects) },
   { files: ['src/transport/**'], allowed: ['sockets', 'undici'] },
   { files: ['src/server/http/**'], allowed: ['sockets'] },
-  { files: ['src/server/launcher/manifest-files.ts'], allowed: ['files'] },
+  {
+    files: ['src/server/launcher/manifest-files.ts', 'src/server/launcher/start-problem.ts'],
+    allowed: ['files'],
+  },
   { files: ['src/cli/registry-client.ts'], allowed: ['sockets'] },
   { files: ['src/cli/read-input.ts'], allowed: ['files'] },
 ];

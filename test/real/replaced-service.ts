@@ -23,17 +23,20 @@ export class ReplacedService {
   readonly #folder: string;
   server!: Server;
 
-  /** @param folder - a private folder, removed by the caller after {@link close} */
-  constructor(folder: string) {
+  /**
+   * @param folder - a private folder, removed by the caller after {@link close}
+   * @param delay - time before the program starts, in seconds
+   */
+  constructor(folder: string, delay = 0) {
     this.#folder = folder;
     this.#report = join(folder, 'report');
     writeFileSync(this.#report, '');
     const manifest = [
       'version: 1',
       `service: ${this.name}`,
-      // The tool `env` belongs to root wherever Node is installed.
-      'exec: /usr/bin/env',
-      `args: ${JSON.stringify([process.execPath, program, this.#report])}`,
+      // A shell belongs to root wherever Node is installed.
+      'exec: /bin/sh',
+      `args: ${JSON.stringify(['-c', `sleep ${String(delay)}; exec "$@"`, 'sh', process.execPath, program, this.#report])}`,
     ];
     writeFileSync(join(folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
   }

@@ -3,6 +3,8 @@
  *
  * @see [C6.4](../../docs/guarantees.md#c6-4)
  */
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createClerk } from 'binding-clerk';
 import { expect, onTestFinished, test } from 'vitest';
 import { isRunning, killNow, measureReplacement, ReplacedService } from './replaced-service.js';
@@ -84,9 +86,34 @@ test('no report ends a process that serves', { timeout: 60_000 }, async () => {
         started: false,
         endpoints: [{ id: process.id, epoch: process.epoch }],
       });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await setTimeout(50);
     }
     expect(await clerkOf().bind(service.name).json('/')).toEqual({ pid: process.pid });
     expect(service.processes).toHaveLength(1);
   }
 });
+
+test(
+  'the registry ends while a start is awaited: the caller asks the next one',
+  { timeout: 60_000 },
+  async () => {
+    const folder = scratchFolder();
+    const service = new ReplacedService(folder, 2);
+    const lines: string[] = [];
+    const log = (line: string): void => void lines.push(line);
+    const logger = { debug: log, info: log, warn: log, error: log };
+    const data = join(folder, 'data');
+    const server = await service.serve({ data, logger });
+    onTestFinished(() => service.close());
+    await service.define();
+    const clerk = createClerk({ registry: server.url });
+    onTestFinished(() => clerk.destroy());
+    const call = clerk.bind(service.name).json('/', { timeoutMs: 25_000 });
+    await setTimeout(500);
+    await server.close();
+    await service.serve({ data, logger, port: server.port });
+    expect(await call).toEqual({ pid: service.processes[0]!.pid });
+    expect(service.processes).toHaveLength(1);
+    expect(lines.filter((line) => line.includes(' at '))).toEqual([]);
+  },
+);

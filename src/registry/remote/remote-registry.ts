@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import { sleep, type Clock } from '../../core/clock.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
 import { compareNames } from '../../core/name.js';
@@ -36,6 +36,13 @@ const maxStartMs = 60_000;
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
+/**
+ * A launch request that failed after this time, in ms, was accepted by a server that then ended. Such a request is
+ * repeated, at the next server or until the server is back.
+ */
+const acceptedAfterMs = 100;
+/** Longest delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */
+const maxStartBackoffMs = 1_000;
 
 /**
  * Creates a registry port over one bundled registry server, or several equivalent servers. Each result comes from one
@@ -127,6 +134,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
 
     async start(name, { signal }) {
       const until = clock.now() + maxStartMs;
+      let wasAccepted = false;
       for (;;) {
         const sentAt = clock.now();
         const waitMs = Math.ceil(Math.min(startPollMs, until - sentAt));
@@ -139,8 +147,13 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
             throw new ClerkError('START_FAILED', error.message, { cause: error });
           // After `waitMs`, either the service is still starting or the request was lost. A repeated request never
           // starts a second instance.
-          const isLate = clock.now() - sentAt >= waitMs;
-          if (!isLate || signal.aborted || clock.now() >= until) throw error;
+          const waitedMs = clock.now() - sentAt;
+          const isLate = waitedMs >= waitMs;
+          wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
+          const mayRetry = isLate || (wasAccepted && isUnavailable(error));
+          if (!mayRetry || signal.aborted || clock.now() >= until) throw error;
+          if (!isLate) await sleep(clock, maxStartBackoffMs * clock.random(), false);
+          signal.throwIfAborted();
         }
       }
     },
@@ -154,4 +167,10 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       await client.close();
     },
   };
+}
+
+/** Whether a server has rejected the request because it shuts down. */
+function isShutdown(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isShutdown);
+  return isClerkError(error) && (error.code === 'CLERK_CLOSED' || isShutdown(error.cause));
 }

@@ -34,6 +34,9 @@ export interface ErrorResponse {
  */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
+    // The client has disconnected, so no response arrives.
+    if (error.code === 'ABORTED')
+      return { status: 503, body: JSON.stringify(encodeError(error)), headers: {} };
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);
     if (status !== 500) {
       const retryAfterMs = error.remainingMs;

@@ -4,6 +4,8 @@ import type { LaunchResponse, LaunchRequest, StopResponse, StopRequest } from '.
 import type { Launcher } from '../ports.js';
 import { ServiceSupervisor } from './service-supervisor.js';
 import { programChangeReason } from './manifest-files.js';
+import { defaultPath } from './spawn-service.js';
+import { startProblem } from './start-problem.js';
 import type { LauncherContext } from './launcher-context.js';
 
 /** Options of {@link openLauncher}. */
@@ -19,7 +21,7 @@ export interface LauncherOptions extends Pick<
    * repeat its lookup.
    */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
-  /** Default: checks the program file and its folders again. */
+  /** Default: checks the program file, its folders, its interpreter and its working folder again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
 
@@ -34,7 +36,12 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
     ...options,
     logs: options.logs,
     lastUsedAt: options.lastUsedAt ?? (() => undefined),
-    programChangeReason: options.programChangeReason ?? programChangeReason,
+    programChangeReason:
+      options.programChangeReason ??
+      (async (manifest) => {
+        const passedPath = manifest.env.includes('PATH') ? options.processes.env('PATH') : undefined;
+        return (await programChangeReason(manifest)) ?? startProblem(manifest, passedPath ?? defaultPath);
+      }),
     instanceLimit: new Quotas(),
     pendingRegistrations: new Map(),
   });

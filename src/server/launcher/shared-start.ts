@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import { ClerkError } from '../../core/errors.js';
+import { ClerkError, isClerkError } from '../../core/errors.js';
 
 export const maxWaiters = 1_024;
 
@@ -58,13 +58,16 @@ export class SharedStart<T> {
       return await new Promise<T>((resolve, reject) => {
         const aborted = (): void =>
           reject(
-            new ClerkError(
-              'ABORTED',
-              `Waiting for the start of ${this.#name} was aborted; the start itself continues`,
-              {
-                cause: signal?.reason,
-              },
-            ),
+            // When the server shuts down, the reason tells the client to ask another server, or to ask later.
+            isClerkError(signal?.reason)
+              ? signal.reason
+              : new ClerkError(
+                  'ABORTED',
+                  `Waiting for the start of ${this.#name} was aborted; the start itself continues`,
+                  {
+                    cause: signal?.reason,
+                  },
+                ),
           );
         const timedOut = (): void =>
           reject(

@@ -5,7 +5,8 @@ import type { Manifest } from './manifest.js';
 import type { LauncherContext } from './launcher-context.js';
 import { instanceMarker } from './stop-processes.js';
 
-const defaultPath = '/usr/local/bin:/usr/bin:/bin';
+/** The variable `PATH` of a program whose manifest does not pass `PATH`. */
+export const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
 /**
  * Secrets of one launch. The service proves its identity with `ticket`. The registry proves its identity with

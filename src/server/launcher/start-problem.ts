@@ -1,0 +1,91 @@
+import { constants } from 'node:fs';
+import { access, open, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { errorMessage } from '../../core/errors.js';
+import type { Manifest } from './manifest.js';
+
+/** Length of the part of a `#!` line that Linux reads, in bytes. */
+const interpreterLineBytes = 256;
+
+type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
+
+/**
+ * Returns why a program cannot be started although it exists: its working folder or its interpreter. The operating system
+ * would blame the program itself. Returns undefined when no problem was found.
+ *
+ * @param searchPath - the variable `PATH` of the program
+ */
+export async function startProblem(
+  manifest: StartedManifest,
+  searchPath: string,
+): Promise<string | undefined> {
+  return (await folderProblem(manifest)) ?? (await interpreterProblem(manifest.programPath, searchPath));
+}
+
+async function folderProblem({ cwd, file, runAs }: StartedManifest): Promise<string | undefined> {
+  const fix = `or change cwd in ${basename(file)}`;
+  try {
+    const facts = await stat(cwd);
+    if (!facts.isDirectory()) return `the working folder ${cwd} is not a folder; create the folder, ${fix}`;
+    if (runAs === undefined) await access(cwd, constants.X_OK);
+    else if (!mayEnter(facts, runAs))
+      return `user ${runAs.uid} may not enter the working folder ${cwd}; give the user permission x, ${fix}`;
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return `the working folder ${cwd} does not exist; create the folder, ${fix}`;
+    if (code === 'EACCES')
+      return `the server may not enter the working folder ${cwd}; give its user permission x, ${fix}`;
+    return `the working folder ${cwd} cannot be used: ${errorMessage(error)}`;
+  }
+}
+
+function mayEnter(
+  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+  user: NonNullable<Manifest['runAs']>,
+): boolean {
+  if (user.uid === 0) return true;
+  const shift = uid === user.uid ? 6 : gid === user.gid ? 3 : 0;
+  return ((mode >> shift) & 1) === 1;
+}
+
+async function interpreterProblem(program: string, searchPath: string): Promise<string | undefined> {
+  const line = await firstLine(program);
+  if (!line?.startsWith('#!')) return undefined;
+  if (line.endsWith('\r'))
+    return `the first line of ${program} ends with a carriage return, which the system reads as part of the name of the interpreter; save the file with line feeds only`;
+  const [interpreter = '', argument = ''] = line.slice(2).trim().split(/\s+/);
+  const fix = `install the interpreter, or correct the first line of ${program}`;
+  if (!(await isExecutable(interpreter)))
+    return `the interpreter ${interpreter} of ${program} does not exist or is not executable; ${fix}`;
+  if (basename(interpreter) !== 'env' || argument === '' || /^-|[/=]/.test(argument)) return undefined;
+  for (const folder of searchPath.split(':'))
+    if (await isExecutable(`${folder}/${argument}`)) return undefined;
+  return `the interpreter ${argument} of ${program} is not in the PATH of the service, which is ${searchPath}; ${fix}, or pass PATH in env of the manifest`;
+}
+
+/** Returns the first line of a file without the line feed; undefined when the file cannot be read. */
+async function firstLine(path: string): Promise<string | undefined> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(interpreterLineBytes),
+      0,
+      interpreterLineBytes,
+      0,
+    );
+    return buffer.toString('latin1', 0, bytesRead).split('\n', 1)[0];
+  } finally {
+    await file.close();
+  }
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
