@@ -3,9 +3,9 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
- * Returns the addresses at which this host can reach an endpoint. For an endpoint on another host, two kinds of address
- * lead to a program of this host and are left out: an enumerated address that this host has too, and a loopback address.
- * A loopback address that the program stated is returned when the endpoint has no other network address.
+ * Returns the addresses at which this host can reach an endpoint. If the endpoint runs on another host, leaves out the
+ * addresses that lead to a program of this host: unix sockets, loopback addresses, and enumerated addresses that this
+ * host has too. If no address is left, returns the loopback addresses that are not enumerated.
  *
  * @param hostAddresses - returns the addresses of this host; called only for an endpoint with enumerated addresses
  */

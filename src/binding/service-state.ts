@@ -291,14 +291,15 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Asks the registry to start the service if no endpoint can be reached. The registry looks at the endpoints itself, and
-   * does nothing if one of them serves. No call need wait: a late attempt is joined when another endpoint is up.
+   * Asks the registry to start the service if no endpoint can be reached. The registry checks the endpoints itself, and
+   * starts nothing if one of them serves. No call waits for this start: when a new endpoint is up, a second attempt
+   * joins a late attempt.
    */
   #restartIfDead(): void {
     const { registryFactory: factory, hasOwnFactory } = this;
     if (factory === undefined || hasOwnFactory) return;
     if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
-    // A call that needs the start reports its failure.
+    // A call that needs the start reports the failure of the start.
     this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

@@ -40,8 +40,8 @@ export interface ProberOptions {
 /**
  * Probes suspect and ejected endpoints. Each endpoint gets at most one probe at a time, and at most one probe in 500
  * ms. The time between two probes of an endpoint grows with the length of the outage. No probes are sent while the
- * service receives no calls. No call waits for a probe, so a probe is sent in the async context of the clerk. A probe
- * never keeps the process alive.
+ * service receives no calls. No call waits for a probe. A probe runs in the async context of the clerk, and never keeps
+ * the process alive.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */

@@ -12,7 +12,7 @@ export interface WholeBodyHandler extends RequestHandler {
   /** Discards everything received so far, because another response follows. */
   restart(): void;
   /**
-   * Called before the headers of a response that is delivered.
+   * Called before `onHeaders` of the response that is delivered.
    *
    * @param address - the address from which the response comes
    * @param otherExecution - whether the endpoints of the other attempts may have executed the call
@@ -39,7 +39,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #statusCode = 0;
   #address: Address | undefined;
   #otherExecution: Execution = 'none';
-  /** Whether the endpoint states that it did not execute the call, and no other endpoint may have executed it. */
+  /** Whether the endpoint states that it did not execute the call, and no other endpoint may have executed the call. */
   #isNotExecuted = false;
 
   /**

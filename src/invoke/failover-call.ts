@@ -46,7 +46,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
    */
   protected restartResponse(): void {}
 
-  /** Called by the timer wheel, in the async context of any call. */
+  /** Called by the timer wheel, possibly in the async context of another call. */
   expire(now: number): void {
     if (!this.settled) this.asyncContext.runInAsyncScope(() => this.#expire(now));
   }

@@ -287,8 +287,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a start may help: no endpoint accepted the request, or the connection was lost and no endpoint is left. The
-   * registry ends the process of an endpoint that cannot serve, which breaks the connections to this endpoint.
+   * Whether a start of the service may help: no endpoint accepted the request, or the connection was lost and no
+   * endpoint is left. The connection is also lost when the registry ends the process of an endpoint that cannot serve.
    */
   #mayStart(now: number, constraints: PickConstraints): boolean {
     if (this.#lastStage === 'sent')
