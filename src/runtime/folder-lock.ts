@@ -9,9 +9,9 @@ export const lockName = 'lock';
  * Locks a folder for this process until the returned function is called or the process ends. Node has no file lock that
  * the operating system releases when a process ends. Therefore, an empty LevelDB database holds the lock.
  *
- * @param subject - the folder, for error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` without the package `classic-level`, or when the lock cannot be created;
- * `FORBIDDEN` when another process has the lock
+ * @param subject - description of the folder, used as the subject of error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is not installed, or the lock cannot be
+ * created; `FORBIDDEN` when another process has the lock
  */
 export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {
   const { ClassicLevel } = await import('classic-level').catch((cause: unknown) => {

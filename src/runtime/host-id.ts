@@ -3,8 +3,9 @@ import { readFileSync, statSync } from 'node:fs';
 let known: { readonly id: string | undefined } | undefined;
 
 /**
- * Returns the boot id of the kernel and the inode of the network namespace of this process. Host names do not tell
- * hosts apart, because cloned machines and containers often have equal names. Undefined on systems without both.
+ * Returns an id of this host: the boot id of the kernel, and the inode of the network namespace of this process. A host
+ * name is not sufficient, because cloned machines and containers often have equal names. Returns undefined if the
+ * system lacks one of the two values.
  */
 export function hostId(): string | undefined {
   known ??= { id: readHostId() };

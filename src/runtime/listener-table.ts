@@ -54,11 +54,11 @@ function decodeIp(hex: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-/** Whether at least one process that holds one of the sockets is known, and all of them are stopped. */
+/** Whether all known processes that hold one of the sockets are stopped. False if no such process is known. */
 async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
   const all = (await processStates()) ?? [];
   const stopped = all.filter(({ state }) => state === 'T');
-  // Usually no process is stopped. The files of the other processes are then not read.
+  // Usually no process is stopped. In that case the files of the other processes are not read.
   if (!(await anyHolds(stopped, sockets))) return false;
   return !(await anyHolds(
     all.filter(({ state }) => state !== 'T'),

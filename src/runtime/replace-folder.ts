@@ -12,8 +12,8 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Lets `fill` create a folder under a temporary name beside `path`, and then renames it to `path`. An interrupted or
- * failed `fill` leaves nothing at `path`.
+ * Lets `fill` create a folder under a temporary name beside `path`, and then renames that folder to `path`. An
+ * interrupted or failed `fill` leaves nothing at `path`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when `path` exists and is not an empty folder
  */

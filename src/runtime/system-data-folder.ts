@@ -87,7 +87,7 @@ class SystemDataFolder implements DataFolder {
   }
 
   async #syncNames(): Promise<void> {
-    // On Windows, a folder cannot be opened.
+    // On Windows, a folder cannot be opened and synced.
     if (process.platform === 'win32') return;
     const descriptor = await openFile(this.#path, constants.O_RDONLY);
     try {

@@ -15,8 +15,8 @@ export interface AddressUpdatesOptions {
 }
 
 /**
- * The addresses of a service over time. After a DHCP lease, a move to another network or a late interface, a listener on
- * all interfaces has other addresses. Clients learn them with the next renewal of the lease.
+ * Tracks the addresses of a service. The addresses of a listener on all interfaces change when an interface gets
+ * another address, or comes up after the listener. Clients learn the new addresses with the next renewal of the lease.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
@@ -35,7 +35,7 @@ export class AddressUpdates {
     return this.#current;
   }
 
-  /** Reads the addresses again, for a registration request that is sent now. Logs a change. */
+  /** Reads the addresses again for the next registration request. Logs a change of the addresses. */
   refresh(): Addresses {
     const { read, logger, label } = this.#options;
     const next = read();
@@ -61,7 +61,7 @@ export class AddressUpdates {
       this.#current = before;
       const { logger, label } = this.#options;
       logger.warn(
-        `The registry did not take the new addresses of ${label}, which are sent again with the next renewal: ${errorMessage(error)}`,
+        `The registry did not accept the new addresses of ${label}: ${errorMessage(error)}; the service sends the addresses again with the next renewal of its lease`,
       );
     } finally {
       this.#isSending = false;

@@ -18,7 +18,9 @@ interface Http2Stream {
 /** The instance ids of each server. One server may serve several names, each with an instance of its own. */
 const instancesOf = new WeakMap<object, Set<string>>();
 
-/** Whether {@link nameInstance} can answer checks at this server: a server of `node:http`, `node:https` or `node:http2`. */
+/**
+ * Whether {@link nameInstance} works with this server. True for a server of `node:http`, `node:https` or `node:http2`.
+ */
 export function canNameInstance(server: ServerLike): boolean {
   const { emit, keepAliveTimeout } = server as {
     readonly emit?: unknown;

@@ -39,8 +39,8 @@ const maxBackoffMs = 5_000;
 const maxResponseMs = 3_000;
 
 /**
- * The registration of one instance, as the registry may have it. A registration request that was aborted or that got no
- * response may have been accepted, so `withdraw` first waits for its response or asks for its epoch.
+ * The registration of one instance at the registry. The registry may have accepted a registration request that was
+ * aborted or got no response. So `withdraw` first waits for the response, or requests the epoch.
  */
 export class Registration {
   readonly #options: RegistrationOptions;
@@ -133,7 +133,10 @@ export class Registration {
     return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
   }
 
-  /** Registers once more, for the minimum lease, because only the response contains the epoch. */
+  /**
+   * Registers the instance again, for the minimum lease, because only the response to a registration contains the
+   * epoch.
+   */
   async #requestEpoch(): Promise<void> {
     const { clock, logger } = this.#options;
     const request = { ...this.#options.request(), leaseMs: limits.minLeaseMs };
@@ -186,8 +189,8 @@ export class Registration {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // No other process has the generated id. The registry also rejects an epoch if it has forgotten the instance. The
-      // retry requests a new epoch.
+      // The registry also rejects the epoch of an instance that it has forgotten. No other process has the generated
+      // id, so the retry requests a new epoch.
       this.#epoch = undefined;
       return true;
     }
@@ -220,7 +223,7 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Whether no server has received the request, because no server listens at its address. */
+/** Whether no server has received the request, because no server listens at the address of the request. */
 function wasRefused(error: unknown): boolean {
   const { cause } = error as { readonly cause?: unknown };
   if (cause instanceof AggregateError) return cause.errors.every(wasRefused);

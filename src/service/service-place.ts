@@ -11,7 +11,7 @@ type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesI
 export class ServicePlace {
   /** The fields of the registration. */
   readonly registration: Place;
-  /** Whether the server answers the checks of clients. */
+  /** Whether the server can answer a client that asks which instance it has reached. */
   readonly namesInstance: boolean;
   readonly #serverOrAddress: AdvertiseConfig['serverOrAddress'];
   readonly #source: AddressSource;
@@ -36,7 +36,7 @@ export class ServicePlace {
       ...this.#read(),
       ...(this.namesInstance && { namesInstance: true }),
       host: hostLabel,
-      // A program may advertise an endpoint of another host.
+      // A program may advertise an endpoint of another host, whose host id is not known.
       ...(hostLabel === hostname && definedFields({ hostId: clock.hostId() })),
     };
   }

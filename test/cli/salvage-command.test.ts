@@ -92,7 +92,7 @@ test('the calls of a service are saved, and calls that may be lost are refused',
   await expect(diskCalls(folder).open?.()).rejects.toThrow(`clerk salvage ${folder} --to NEW`);
   const { code, out } = await runCli(['salvage', folder, '--to', `${folder}-new`]);
   expect(code).toBe(1);
-  expect(out).toContain('refuses every call created before now that it does not know');
+  expect(out).toContain('refuses each call that was created before the salvage and has no record');
   const saved = diskCalls(`${folder}-new`);
   expect((await saved.begin(call(1))).state).toBe('running');
   expect((await saved.begin(call(3))).state).toBe('expired');

@@ -1,6 +1,6 @@
 /**
- * Batches in the folder of `diskCalls`. A batch is a list of entries. An entry consists of the length of its JSON, the
- * length of the response body (4 bytes each), the JSON, and the response body.
+ * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. An entry consists of the length
+ * of its JSON, the length of the response body (4 bytes each), the JSON, and the response body.
  */
 import type { StoredResponse } from '../../../core/idempotency-store.js';
 import { allocateFrame, frameHeaderBytes } from '../../../core/journal/frame.js';
@@ -18,8 +18,7 @@ export type CallEntry =
   /** Calls created before `before`, in ms since 1970, have expired. */
   | { readonly kind: 'expire'; readonly before: number }
   /**
-   * Records were lost. A call without a record may have run, when the call was created before `before`, in ms since
-   * 1970.
+   * Records were lost. A call without a record may have run if the call was created before `before`, in ms since 1970.
    */
   | { readonly kind: 'lost'; readonly before: number };
 

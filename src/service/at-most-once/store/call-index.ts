@@ -1,7 +1,7 @@
 import type { BatchPosition } from '../../../core/journal/journal.js';
 import { createdAtOf, type CallEntry } from './call-entries.js';
 
-/** `open`: begun or interrupted. `done`: the record can no longer change. */
+/** `open`: the call has begun or was interrupted. `done`: the record of the call can no longer change. */
 export type CallState = 'open' | 'done';
 
 const periodMs = 60_000;
@@ -49,7 +49,7 @@ export class CallIndex {
   apply(entry: CallEntry, { number, offset }: BatchPosition): void {
     if (entry.kind === 'lost') {
       this.#lostBefore = Math.max(this.#lostBefore, entry.before);
-      // The file is needed as long as such a call may arrive.
+      // The file is needed as long as a call created before `before` may arrive.
       this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, entry.before));
       return;
     }
@@ -71,8 +71,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the value of `expiredBefore` after all calls created before `createdBefore` were removed. Returns undefined
-   * if there is no such call.
+   * Returns the value of `expiredBefore` with which all calls created before `createdBefore` have expired. Returns
+   * undefined if there is no such call.
    */
   expiryFor(createdBefore: number): number | undefined {
     let newest: number | undefined;
@@ -85,7 +85,10 @@ export class CallIndex {
     for (const [minute, calls] of this.#minutes) if (calls.size === 0) this.#minutes.delete(minute);
   }
 
-  /** Returns the first file, from `base` on, that contains a call which has not expired; at most `last`. */
+  /**
+   * Returns the number of the first file, from `base` to `last`, that contains a call which has not expired. Returns
+   * `last` if there is no such file.
+   */
   firstNeededFile(base: number, last: number): number {
     let number = base;
     while (number < last && (this.#newest.get(number) ?? 0) < this.#expiredBefore)

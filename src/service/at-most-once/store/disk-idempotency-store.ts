@@ -10,7 +10,7 @@ import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
  * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk soon
- * after the response was sent. A call that an earlier process left in the state `running` was interrupted.
+ * after the response was sent. If an earlier process has left a call in the state `running`, the call was interrupted.
  */
 export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -95,8 +95,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // If another process uses the folder, a later call tries again to open the folder. A damaged folder is not opened
-      // again.
+      // If another process uses the folder, the next operation tries again to open the folder. A damaged folder is not
+      // opened again.
       if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
       throw error;
     });
@@ -111,8 +111,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     const calls = await this.#open();
     const before = calls.index.expiryFor(createdBefore);
     if (before === undefined) return;
-    // The keys must be rejected before their records are removed, because a retry could otherwise run a removed call
-    // again.
+    // The keys must be rejected before their records are removed, because a retry could otherwise run a call again
+    // whose record was removed.
     this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
     await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
     for (const id of this.#fingerprints.keys())

@@ -14,9 +14,11 @@ import { maxClockSkewMs } from '../retention-window.js';
 import { decodeEntries, encodeEntries, type CallEntry } from './call-entries.js';
 import { readme } from './call-journal.js';
 
-/** What {@link salvageCalls} saved and what is lost. */
+/** What {@link salvageCallFolder} has saved, and what is lost. */
 export interface CallSalvageReport {
-  /** What was damaged, as the rest of a sentence about the folder; undefined when the folder was complete. */
+  /**
+   * What was damaged: the predicate of a sentence whose subject is the folder. Undefined when the folder was complete.
+   */
   readonly problem: string | undefined;
   /** Number of entries in the new folder. */
   readonly records: number;
@@ -77,7 +79,7 @@ export async function salvageCallFolder(
     await folder.close();
   }
   const { entries, lostIds } = found.visitor;
-  // A key may be ahead of the clock by the skew that the service accepts.
+  // The creation time in a key may be ahead of the clock of the service by `maxClockSkewMs`.
   if (!found.isComplete) entries.push({ kind: 'lost', before: Math.ceil(wallNow()) + maxClockSkewMs + 1 });
   await fillFolder(resolve(to), randomHex(4), async (temporaryPath) => {
     const written = await openFolder(temporaryPath, `Folder ${quote(resolve(to))} of diskCalls()`);
@@ -97,7 +99,7 @@ export async function salvageCallFolder(
     problem,
     records: entries.length,
     lost: [
-      `${what}; the new folder refuses every call created before now that it does not know`,
+      `${what}; the new folder refuses each call that was created before the salvage and has no record`,
       ...[...lostIds].map((id) => `a change of call ${id}`),
     ],
   };
