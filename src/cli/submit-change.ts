@@ -8,7 +8,7 @@ import { formatDuration } from './format.js';
  *
  * @param names - the names in `request`, by JSON key, for the JSON output
  * @param done - text that is printed when the change has been made
- * @param scheduled - text that is printed when the change is scheduled; the time until the change follows
+ * @param scheduled - text that is printed when the change is scheduled, followed by the time until the change
  */
 export async function submitChange(
   { client, stdout, json }: CommandContext,

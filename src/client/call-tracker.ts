@@ -36,8 +36,8 @@ export class CallTracker {
   }
 
   /**
-   * Resolves when the last call has finished or {@link CallTracker.stopWaiting} is called. Must be called
-   * at most once, while calls are in flight.
+   * Resolves when the last call has finished or {@link CallTracker.stopWaiting} is called. Must be called while calls
+   * are in flight, and at most once.
    */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));

@@ -47,7 +47,7 @@ export function watchNames(
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // Unread changes by name. A new change of a name replaces an unread one.
+  // Unread changes by name. A new change of a name replaces an unread change of that name.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];

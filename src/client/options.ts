@@ -156,7 +156,7 @@ export interface BindOptions {
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions | undefined;
-  /** Starts a service that has no endpoint. Default: the registry starts the service, if the registry can. */
+  /** Starts a service that has no endpoint. Default: the registry starts the service, if it can start services. */
   readonly factory?: Factory | undefined;
 }
 

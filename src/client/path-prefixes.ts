@@ -2,16 +2,16 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
-/** The prefixes of a path that are valid names, and what remains of the path after each prefix. */
+/** The valid names that are prefixes of a path, and the remainder of the path after each name. */
 export interface PathPrefixes {
-  /** The prefixes, longest first. */
+  /** The names, longest first. */
   readonly names: readonly string[];
-  /** Returns what remains of the path after `names[index]`. */
+  /** Returns the remainder of the path after `names[index]`. */
   readonly remainder: (index: number) => string;
 }
 
 /**
- * Finds every prefix of a path that is a valid name.
+ * Finds all valid names that are prefixes of a path.
  *
  * @param path - relative to `root` if the path does not begin with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name

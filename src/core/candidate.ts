@@ -58,7 +58,7 @@ export interface ConnectedCandidate extends Candidate, EndpointChannels {
   readonly isTrial: boolean;
   /**
    * Whether too many responses of the endpoint are failures, but the endpoint is not ejected, because too many other
-   * endpoints are. Such an endpoint gets fewer calls than its share.
+   * endpoints are ejected already. Such an endpoint gets fewer calls than its share.
    */
   readonly isFailing: boolean;
   /**

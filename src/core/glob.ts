@@ -99,7 +99,8 @@ function matchesSequence<T>(
 
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
-  if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
+  if (segment.includes('**'))
+    return "must not combine '**' with other characters; write '**' as a segment of its own";
   // Two tests show whether the glob segment can match a valid segment: with every star removed, and with every star
   // replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;

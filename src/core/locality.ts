@@ -11,7 +11,7 @@ export interface Locality {
 }
 
 /**
- * Whether an endpoint runs on the host of this client and shares its loopback. Compares the identities of the two
+ * Whether an endpoint and this client run on the same host and share loopback. Compares the identities of the two
  * hosts. If an identity is unknown, compares the host names instead.
  */
 export function isSameHost(

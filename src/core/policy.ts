@@ -57,8 +57,9 @@ export interface Policy {
   readonly avoidsFailing?: boolean;
   /**
    * Whether a call may be the probe of an ejected endpoint. Called for the endpoint, with all endpoints that match the
-   * binding. Without this method, the call is the probe if a picker that was prepared with this endpoint as one of the
-   * candidates picks it. A policy that spreads calls returns true, so that the first call is the probe.
+   * binding. If a policy lacks this method, the clerk prepares a picker with this endpoint among the candidates. The
+   * call is then the probe if the picker picks this endpoint. A policy that spreads calls returns true, so that the
+   * first call is the probe.
    */
   readonly allowsTrial?: (candidate: Candidate, all: readonly Candidate[]) => boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */

@@ -122,7 +122,7 @@ export interface EndpointReport {
 
 /** The endpoint reports of one client at one moment. */
 export interface HealthReport {
-  /** Random id of the reporting clerk. Several reports of one clerk about one endpoint count once. */
+  /** Random id of the reporting clerk. Several reports of one clerk about one endpoint count as one report. */
   readonly clerk: string;
   /** The reports, 1 to 100, at most one per endpoint. */
   readonly reports: readonly EndpointReport[];

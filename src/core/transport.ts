@@ -103,12 +103,13 @@ export interface Channel {
   cancelQueued?(handler: RequestHandler): void;
   /**
    * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use. If false,
-   * an unsent request waits for its connection to be established. A transport without this method counts as false.
+   * an unsent request waits for its connection to be established. If a transport lacks this method, no request counts
+   * as queued.
    */
   isQueued?(handler: RequestHandler): boolean;
   /**
-   * Returns the limit that keeps a queued request waiting; undefined if the request is not queued. Errors name the
-   * limit. A transport without this method counts as undefined.
+   * Returns the limit that keeps a queued request waiting; undefined if the request is not queued. The messages of
+   * errors name this limit. If a transport lacks this method, the limit is unknown.
    */
   queuedBy?(handler: RequestHandler): ConnectionLimit | undefined;
   /**
@@ -122,8 +123,8 @@ export interface Channel {
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. A
-   * transport without this method counts as false. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. If a
+   * transport lacks this method, no error counts as such a proof. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**

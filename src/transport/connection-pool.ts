@@ -13,7 +13,7 @@ export interface ConnectionPoolOptions {
   readonly connections: number;
   /** Maximum number of concurrent requests per connection, ≥ 1. */
   readonly pipelining: number;
-  /** Maximum age of a connection that gets new requests, in ms; 0: no maximum. */
+  /** A connection that is older than this age, in ms, gets no new requests; 0: no maximum age. */
   readonly ttlMs: number;
   readonly clock: Clock;
   /** Limits the sockets of all pools together. */
@@ -25,8 +25,8 @@ export interface ConnectionPoolOptions {
 }
 
 /**
- * If no request waits for a connecting socket, the socket is destroyed this time after the start of its dial, in ms. If
- * it were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never get a
+ * A connecting socket for which no request waits is destroyed when this time, in ms, has passed since its dial began.
+ * If it were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never get a
  * connection.
  */
 const maxUnneededDialMs = 1_000;

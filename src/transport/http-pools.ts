@@ -122,7 +122,7 @@ export class HttpPools {
     const uncheckedDial = createDial(address, this.#options);
     const dial = expected === undefined ? uncheckedDial : checkedDial(uncheckedDial, expected);
     const options = {
-      // 0 turns off undici's headers timeout, because every attempt has its own timeout. The program's `undici`
+      // The value 0 turns off undici's headers timeout: every attempt has its own timeout. The program's `undici`
       // options can override `headersTimeout` and `pingInterval`.
       headersTimeout: 0,
       pingInterval: 1_000,

@@ -23,7 +23,7 @@ export interface ConnectionEvents {
   onGoAway(connection: PooledConnection): void;
 }
 
-/** One connection of a pool: an undici client, and its socket while there is one. */
+/** One connection of a pool: an undici client, and the socket of the client if the client has one. */
 export class PooledConnection implements ConnectionListener {
   readonly client: Client;
   /** `idle`: free, and without a request since the last sweep of the pool. */

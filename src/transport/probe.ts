@@ -36,7 +36,7 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `request`. Resolves when the first byte of a response arrives, whatever its status, even if the response is
+   * Sends `request`. Resolves when the first byte of a response arrives, even if the response reports a failure or is
    * invalid. Rejects when the connection fails, when no response arrives within `timeoutMs`, or when {@link abortAll}
    * is called.
    */

@@ -35,7 +35,9 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
         reject(error);
       };
       const timer = clock.setTimer(() => {
-        stop(new Error(`No connection to ${text} within ${String(Math.round(timeoutMs))} ms`));
+        stop(
+          new Error(`No connection to ${text} was established within ${String(Math.round(timeoutMs))} ms`),
+        );
       }, timeoutMs);
       const over = (): void => {
         timer.cancel();

@@ -13,8 +13,8 @@ interface QueueNode extends QueuedRequest {
 }
 
 /**
- * Requests that wait for a connection, in order of arrival. `cancel` takes constant time. The queue then holds no
- * reference to the request.
+ * Requests that wait for a connection, in order of arrival. `cancel` takes constant time. After `cancel`, the queue
+ * holds no reference to the request.
  */
 export class WaitQueue {
   #first: QueueNode | undefined;

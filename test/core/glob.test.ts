@@ -61,7 +61,7 @@ for (const [glob, { matching: good, not }] of Object.entries(cases)) {
 test('rejects an invalid glob with what it must be', () => {
   expect(rejection('shop/*')).toBe("Glob 'shop/*' must begin with '/'; write the absolute name");
   expect(rejection('/shop/a**')).toBe(
-    "Glob '/shop/a**' is invalid at segment 2: 'a**' must not combine '**' with other characters; make '**' a segment",
+    "Glob '/shop/a**' is invalid at segment 2: 'a**' must not combine '**' with other characters; write '**' as a segment of its own",
   );
   expect(rejection('/shop/Or*')).toBe(
     "Glob '/shop/Or*' is invalid at segment 2: 'Or*' must be lower case; got the capital 'O'",
