@@ -88,7 +88,7 @@ test('the calls of a service are saved, and calls that may be lost are refused',
   const store = diskCalls(folder);
   for (let number = 1; number < 4; number++) await store.begin(call(number));
   await store.close?.();
-  flip(folder, (length) => length - 5);
+  flip(folder, (length) => Math.floor(length / 2));
   await expect(diskCalls(folder).open?.()).rejects.toThrow(`clerk salvage ${folder} --to NEW`);
   const { code, out } = await runCli(['salvage', folder, '--to', `${folder}-new`]);
   expect(code).toBe(1);

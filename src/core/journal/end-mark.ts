@@ -1,6 +1,6 @@
 import type { DataFile } from '../data-folder.js';
 import type { JournalContent } from './file-header.js';
-import { allocateFrame, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
+import { allocateFrame, frameBytes, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
 
 /** Place after the last acknowledged batch of a journal. */
 export interface JournalEnd {
@@ -21,13 +21,20 @@ export interface EndMark extends JournalEnd {
   readonly folderId: string;
   /** Grows with each mark. */
   readonly counter: number;
+  /**
+   * Frame of the last batch, which is then written beside the mark and not before it. Undefined when the batch was
+   * synced before the mark, or is too long.
+   */
+  readonly copy: Buffer | undefined;
 }
 
 /** Offsets of the two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
-const slotOffsets = [0, 4_096] as const;
+const slotOffsets = [0, 65_536] as const;
+const slotBytes = 65_536;
 const payloadBytes = 31;
+/** Maximum length of a batch whose copy fits into a slot, in bytes. */
+export const maxCopyBytes = slotBytes - frameHeaderBytes - payloadBytes;
 const contents: readonly JournalContent[] = ['registry', 'calls'];
-const slotBytes = frameHeaderBytes + payloadBytes;
 
 export function encodeMark({
   counter,
@@ -38,14 +45,16 @@ export function encodeMark({
   content,
   sequence,
   checksum,
+  copy,
 }: EndMark): Buffer {
-  const frame = allocateFrame(payloadBytes);
+  const frame = allocateFrame(payloadBytes + (copy?.length ?? 0));
   let at = frame.writeUIntBE(counter, frameHeaderBytes, 6);
   at = frame.writeUIntBE(base, at, 5);
   at = frame.writeUIntBE(number, at, 5);
   at = frame.writeUIntBE(offset, at, 6);
   at += frame.write(folderId, at, 8, 'hex');
-  frame.writeUInt8(contents.indexOf(content), at);
+  at = frame.writeUInt8(contents.indexOf(content), at);
+  if (copy !== undefined) frame.set(copy, at);
   sealFrame(frame, 'M', sequence, checksum);
   return frame;
 }
@@ -62,8 +71,9 @@ export async function readMark(file: DataFile): Promise<EndMark | undefined> {
 }
 
 function decodeMark(bytes: Buffer): EndMark | undefined {
-  const frame = parseFrame(bytes);
-  if (frame?.kind !== 'M' || frame.payload.length !== payloadBytes) return undefined;
+  if (bytes.length < frameHeaderBytes) return undefined;
+  const frame = parseFrame(bytes.subarray(0, frameBytes(bytes)));
+  if (frame?.kind !== 'M') return undefined;
   const { payload, sequence, previous } = frame;
   return {
     counter: payload.readUIntBE(0, 6),
@@ -74,5 +84,6 @@ function decodeMark(bytes: Buffer): EndMark | undefined {
     content: contents[payload.readUInt8(30)] as JournalContent,
     sequence,
     checksum: previous,
+    copy: payload.length > payloadBytes ? payload.subarray(payloadBytes) : undefined,
   };
 }

@@ -12,6 +12,7 @@ import {
   type FileNumbers,
   type JournalContent,
 } from './file-header.js';
+import { parseFrame, type Frame } from './frame.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 
 /** Receives the content of a journal in the order in which it was written. */
@@ -28,6 +29,8 @@ export interface CompleteJournal {
   readonly mark: EndMark;
   /** Place after the last complete batch. A torn batch may follow; a torn batch was never acknowledged. */
   readonly end: JournalEnd;
+  /** Frame of the last batch, when only the end mark contains it. */
+  readonly missing: Buffer | undefined;
   /** Length of the checkpoint and of the journal files that were read, in bytes. */
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
   /** Names of files that are not needed to open the journal. */
@@ -110,6 +113,7 @@ class JournalReader {
   readonly #mark: EndMark;
   #reachesMark = false;
   #end: JournalEnd | undefined;
+  #missing: Buffer | undefined;
   #header: FileHeader | undefined;
   #checkpointBytes = 0;
   #journalBytes = 0;
@@ -148,7 +152,14 @@ class JournalReader {
         `ends at batch ${end?.sequence ?? 0}, but batch ${this.#mark.sequence} was acknowledged`,
       );
     const sizeBytes = { checkpoint: this.#checkpointBytes, journals: this.#journalBytes };
-    return { header, mark: this.#mark, end, sizeBytes, unneeded: this.#unneeded };
+    return {
+      header,
+      mark: this.#mark,
+      end,
+      missing: this.#missing,
+      sizeBytes,
+      unneeded: this.#unneeded,
+    };
   }
 
   /** Resolves to the checksum that the header of the following journal file must have. */
@@ -192,8 +203,9 @@ class JournalReader {
           ? headerChecksum === undefined || header.checksum === headerChecksum
           : header.previous === end.checksum && header.sequence === end.sequence;
       if (!follows) throw new JournalDamage(`has a file '${name}' that does not follow the file before it`);
-      this.#advance(number, reader, header);
+      this.#advance(number, reader.offset, header);
       await this.#readBatches(reader, name, number, isLast);
+      if (isLast && !this.#reachesMark) this.#readCopy(number);
       this.#journalBytes += reader.offset;
       return true;
     });
@@ -206,18 +218,41 @@ class JournalReader {
     while (!reader.isAtEnd) {
       const end = this.#end as JournalEnd;
       const frame = await reader.next();
-      // The process ended while it wrote this batch, so the batch was never acknowledged.
-      if (frame === undefined && isLast && this.#reachesMark) return;
+      // The process ended while it wrote this batch. If the batch was acknowledged, the end mark contains a copy.
+      if (frame === undefined && isLast && (this.#reachesMark || this.#nextIsCopy(number))) return;
       if (frame?.kind !== 'B' || frame.previous !== end.checksum || frame.sequence !== end.sequence + 1)
         throw new JournalDamage(
           `has a damaged batch ${end.sequence + 1} in the file '${name}' (from byte ${end.offset} on)`,
         );
       this.#visitor.onBatch(frame, number);
-      this.#advance(number, reader, frame);
+      this.#advance(number, reader.offset, frame);
     }
   }
 
-  #advance(number: number, { offset }: FrameReader, { sequence, checksum }: LocatedFrame): void {
+  /** Whether the end mark contains a copy of the batch that follows the last complete batch. */
+  #nextIsCopy(number: number): boolean {
+    const { copy, sequence, offset, number: markedNumber } = this.#mark;
+    const end = this.#end as JournalEnd;
+    const frame = copy && parseFrame(copy);
+    return (
+      frame?.kind === 'B' &&
+      markedNumber === number &&
+      frame.previous === end.checksum &&
+      sequence === end.sequence + 1 &&
+      offset === end.offset + (copy?.length ?? 0)
+    );
+  }
+
+  #readCopy(number: number): void {
+    const { copy, offset } = this.#mark;
+    const frame = copy && parseFrame(copy);
+    if (copy === undefined || frame === undefined || !this.#nextIsCopy(number)) return;
+    this.#missing = copy;
+    this.#visitor.onBatch({ ...frame, offset: offset - copy.length }, number);
+    this.#advance(number, offset, frame);
+  }
+
+  #advance(number: number, offset: number, { sequence, checksum }: Frame): void {
     this.#end = { number, offset, sequence, checksum };
     const mark = this.#mark;
     if (number !== mark.number || sequence !== mark.sequence) return;

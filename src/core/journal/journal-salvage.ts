@@ -11,7 +11,7 @@ import {
   type FileNumbers,
   type JournalContent,
 } from './file-header.js';
-import { claimedChecksum, frameHeaderBytes } from './frame.js';
+import { claimedChecksum, frameHeaderBytes, parseFrame } from './frame.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 import { JournalDamage, readJournal, type JournalVisitor } from './journal-reader.js';
 
@@ -122,6 +122,7 @@ class SalvageRun<V extends SalvageVisitor> {
     if (this.#content === 'registry' && base > 1) await this.#readCheckpoint(base);
     if (this.#content === 'calls' && base !== (this.#mark?.base ?? 1)) this.#isComplete = false;
     for (let number = base; number <= (journals.at(-1) ?? 0); number++) await this.#readFile(number);
+    this.#readCopy();
     const acknowledgedSequence = this.#mark?.sequence;
     const sequence = this.#sequence ?? 0;
     const reachesEnd = acknowledgedSequence !== undefined && sequence >= acknowledgedSequence;
@@ -209,6 +210,17 @@ class SalvageRun<V extends SalvageVisitor> {
       this.#checksum = frame.checksum;
       this.#sequence = frame.sequence;
     }
+  }
+
+  /** Receives the last batch from the end mark, when only this batch is missing. */
+  #readCopy(): void {
+    const { copy, sequence, offset, number } = this.#mark ?? {};
+    const frame = copy && parseFrame(copy);
+    const isNext =
+      frame?.kind === 'B' && frame.previous === this.#checksum && sequence === (this.#sequence ?? 0) + 1;
+    if (!isNext || copy === undefined || offset === undefined || number === undefined) return;
+    this.#visitor.onBatch({ ...frame, offset: offset - copy.length }, number);
+    this.#sequence = sequence;
   }
 
   #break(): void {

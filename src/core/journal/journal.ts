@@ -1,5 +1,5 @@
 import type { DataFile, DataFolder } from '../data-folder.js';
-import { writeMark, type JournalEnd } from './end-mark.js';
+import { maxCopyBytes, writeMark, type JournalEnd } from './end-mark.js';
 import {
   checkpointName,
   endMarkName,
@@ -88,7 +88,7 @@ export class Journal {
     }
     const endFile = (await folder.open(endMarkName)) as DataFile;
     const journal = new Journal(folder, found, endFile);
-    await journal.#resume(found.unneeded);
+    await journal.#resume(found);
     await writeReadme(folder, options.readme);
     return { journal, sizeBytes: found.sizeBytes };
   }
@@ -102,7 +102,7 @@ export class Journal {
     await file.write(0, frame);
     const checksum = parseFrame(frame)?.checksum as number;
     const end = { number: 1, offset: frame.length, sequence: 0, checksum };
-    const mark = { ...end, base: 1, folderId, content, counter: 0 };
+    const mark = { ...end, base: 1, folderId, content, counter: 0, copy: undefined };
     const endFile = await folder.create(endMarkName);
     const journal = new Journal(folder, { header, mark, end }, endFile);
     journal.#files.set(1, file);
@@ -130,9 +130,13 @@ export class Journal {
     const { number, offset, sequence, checksum } = this.#end;
     const file = this.#files.get(number) as DataFile;
     const next = sealFrame(frame, 'B', sequence + 1, checksum);
-    await file.write(offset, frame);
+    const writing = file.write(offset, frame);
+    const copy = frame.length <= maxCopyBytes ? frame : undefined;
+    // A mark without a copy of the batch must not be on disk before the batch.
+    if (copy === undefined) await writing;
     this.#end = { number, offset: offset + frame.length, sequence: sequence + 1, checksum: next };
-    await this.#writeMark();
+    const results = await Promise.allSettled([writing, this.#writeMark(copy)]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
     return { number, offset };
   }
 
@@ -227,11 +231,12 @@ export class Journal {
   }
 
   /** Removes unneeded files and a torn batch. Syncs the batches that were read before a caller gets them. */
-  async #resume(unneeded: readonly string[]): Promise<void> {
+  async #resume({ unneeded, missing }: CompleteJournal): Promise<void> {
     const { number, offset } = this.#end;
     for (const name of unneeded) await this.#folder.remove(name);
     const file = (await this.#openFile(number)) as DataFile;
-    await file.truncate(offset);
+    await file.truncate(offset - (missing?.length ?? 0));
+    if (missing !== undefined) await file.write(offset - missing.length, missing);
     await this.#writeMark();
   }
 
@@ -246,7 +251,7 @@ export class Journal {
     return known;
   }
 
-  async #writeMark(): Promise<void> {
+  async #writeMark(copy?: Buffer): Promise<void> {
     const [base, folderId] = [this.#base, this.#folderId];
     await writeMark(this.#endFile, {
       ...this.#end,
@@ -254,6 +259,7 @@ export class Journal {
       folderId,
       content: this.#content,
       counter: ++this.#counter,
+      copy,
     });
     const isInBothSlots = this.#markedBase === base;
     this.#markedBase = base;

