@@ -76,7 +76,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   returnedAt = 0;
   /** Number of further good answers after which a single bad answer no longer ejects the endpoint. */
   goodAnswersNeeded = 0;
-  /** When the endpoint began to fail or got the last call at `retryAt`. Meaningful only while `isFailing`. */
+  /**
+   * When the endpoint began to count as failing or, if later, when it last got a call at `retryAt`. Meaningful only
+   * while `isFailing`.
+   */
   failingSince = 0;
   /** Smoothed share of good answers, 0 … 1. Measured only while `isFailing`, otherwise 1. */
   achieved = 1;

@@ -46,7 +46,7 @@ export interface EndpointTableOptions {
 const newEndpointSlowStartMs = 30_000;
 /**
  * The endpoints of one service (members), with their health and load. {@link Reachability} judges whether an endpoint
- * answers. {@link FailingEndpoints} judges whether its answers are failures too often.
+ * answers. {@link FailingEndpoints} judges whether too many of its answers are failures.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */

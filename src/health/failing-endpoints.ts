@@ -31,7 +31,7 @@ const minProbationRate = 0.95;
 const answerWeight = 0.1;
 /** Value of `achieved` from which an endpoint no longer counts as failing. */
 const recoveredShare = 0.95;
-/** While `achieved` is below this value, each good answer lets one more call through. */
+/** While `achieved` is below this value, the endpoint gets one more call after each good answer. */
 const minSteadyShare = 0.5;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
@@ -238,8 +238,8 @@ export class FailingEndpoints {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const compared = best?.member === member ? second : best;
-    // A run of failing answers counts only if it is longer than `doubtedRun`. Only the answers of a doubted endpoint
-    // can be retracted.
+    // A run of failing answers counts only if it is longer than `doubtedRun`. Only then was a call of the run tried at
+    // another endpoint, so that its answer could be retracted.
     const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
     const isAlone = isRun && this.#failsAlone(member);
     if (compared === undefined) {

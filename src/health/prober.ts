@@ -12,8 +12,8 @@ import { EndpointTimers } from './endpoint-timers.js';
  */
 export const silenceMs = 1_000;
 /**
- * If the timeout of a probe fires later than this, in ms, the event loop was blocked. An answer may then wait to be
- * read.
+ * If the timeout of a probe fires more than this time too late, in ms, the event loop was blocked. The answer may then
+ * have arrived without being read.
  */
 const maxLatenessMs = 50;
 /** Shortest time between the starts of two probes of an endpoint, in ms. */

@@ -105,7 +105,7 @@ export class AttemptTimeout {
     this.#samples++;
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
     const computedMs = this.#computedMs;
-    // All latencies since the last update were below `fastMs`. An update would not change the timeout.
+    // If all latencies since the last update were below `fastMs`, an update would not change the timeout.
     if (
       latencyMs < fastMs &&
       computedMs !== undefined &&

@@ -1,7 +1,7 @@
 /**
- * Classifies the errors of attempts. A network error is classified by the stage that the attempt reached, never by the
- * code of the error. For example, `ECONNRESET` can occur before the request is written, but also after the endpoint has
- * executed the request.
+ * Classifies the errors of attempts. Whether a call may have been executed depends on the stage that the attempt
+ * reached, never on the code of the error. For example, `ECONNRESET` can occur before the request is written, but also
+ * after the endpoint has executed the request.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */

@@ -1,7 +1,7 @@
 import type { CallAttempt } from './call-attempt.js';
 import type { RetryState } from './retry-state.js';
 
-/** Interval at which a call looks again at an attempt that is queued or still uploading, in ms. */
+/** Interval at which a call checks an attempt that is queued or still uploading, in ms. */
 export const recheckMs = 100;
 
 /** The state that a call needs only if its first attempt fails, is late or cannot be sent at once. */

@@ -1,6 +1,6 @@
 import type { ErrorClass } from './classify-error.js';
 
-/** Maximum number of free retries of a call after graceful closes of connections. */
+/** Maximum number of free retries of a call after connections were closed gracefully. */
 const maxMoves = 4;
 
 /**
@@ -8,8 +8,8 @@ const maxMoves = 4;
  * request was sent. The bounds are needed since an endpoint may refuse every request.
  *
  * - Up to four after the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR).
- * - One after the endpoint has not processed the request (HTTP/2 REFUSED_STREAM), as in gRPC. A request that was never
- *   written is not limited here.
+ * - One after the endpoint has not processed the request (HTTP/2 REFUSED_STREAM), as in gRPC. The retries of a request
+ *   that was never written are not limited here.
  *
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */

@@ -8,10 +8,7 @@ export interface HedgeConfig {
    * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /**
-   * Number of second attempts per call that are allowed in any 10 s, > 0 and ≤ 1. One second attempt is allowed in
-   * addition.
-   */
+  /** In any 10 s, the hedge budget allows this number of second attempts per call, > 0 and ≤ 1, and one more. */
   readonly budgetRatio: number;
 }
 

@@ -1,7 +1,7 @@
 const generationMs = 10_000;
 const minSamples = 10;
 // The first bucket holds latencies below 4 ms. The upper edge of each further bucket is 19 % (factor 2^¼) above its
-// lower edge. The upper edge is therefore at most 19 % above any latency of the bucket, from 4 ms to 2^16 ms.
+// lower edge. For a latency from 4 ms to 2^16 ms, the upper edge is therefore at most 19 % above the latency.
 const bucketCount = 57;
 const firstBucketMs = 4;
 
