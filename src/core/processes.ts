@@ -14,6 +14,8 @@ export interface SpawnOptions {
   readonly stdin: string;
   /** New file for standard output and standard error, readable by its owner only. Undefined: both are discarded. */
   readonly logFile: string | undefined;
+  /** Number of earlier log files that are kept. */
+  readonly maxLogFiles: number;
 }
 
 /** How a program ended: with an exit code, or by a signal. Both fields are null when the end was not observed. */
@@ -51,6 +53,8 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
  * process group can still be found. Without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
+  /** Whether this process has the process id 1, so that processes whose parent has ended become its children. */
+  readonly isInit: boolean;
   /** Starts a program that outlives this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /**
@@ -68,6 +72,12 @@ export interface Processes {
    * when the address may belong to another host.
    */
   probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
+  /**
+   * Empties a log file that is longer than `maxBytes`, after a copy to `<path>.1`. Of a file of more than twice that
+   * length, copies the last `maxBytes`. Keeps `maxFiles` earlier files. Makes no copy, and removes the earlier files,
+   * when the disk is almost full. What a program writes during the copy may be lost.
+   */
+  limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process in the group or any process with the marker is alive. */

@@ -1,7 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { closeSync } from 'node:fs';
 import type {
   TerminationSignal,
   ProcessExit,
@@ -10,20 +8,21 @@ import type {
   SpawnedProcess,
 } from '../core/processes.js';
 import { listenerState } from './listener-table.js';
+import { limitLog, openLog, readLogTail } from './log-file.js';
 import { probeListener } from './listener-probe.js';
 import { identityOf, isGroupAlive, isStopped, processesWithMarker } from './process-table.js';
-
-const logTailBytes = 4_096;
 
 /**
  * The processes of this host. A started program leads a separate process group, and continues when this process ends.
  */
 export const systemProcesses: Processes = {
+  isInit: process.pid === 1,
   spawn: spawnProcess,
   identityOf,
   isStopped,
   listenerState,
   probe: probeListener,
+  limitLog: (path, maxBytes, maxFiles) => limitLog(path, maxBytes, maxFiles),
   findGroupLeader: async (mark) =>
     (await processesWithMarker(mark)).find(({ pid, group }) => pid === group)?.pid,
   isAlive: async (group, mark) =>
@@ -49,7 +48,7 @@ function sendSignal(pid: number, signal: TerminationSignal): void {
 
 function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
   return new Promise((resolve, reject) => {
-    const log = options.logFile === undefined ? undefined : openLog(options.logFile);
+    const log = options.logFile === undefined ? undefined : openLog(options.logFile, options.maxLogFiles);
     let child: ChildProcess;
     try {
       child = spawn(options.file, options.args, {
@@ -76,37 +75,4 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
     // A program may end without reading its input, which is not an error.
     child.stdin?.on('error', () => undefined).end(options.stdin);
   });
-}
-
-/** Creates a log file and its folder. The log file of the previous run is renamed to `<path>.1`. */
-function openLog(path: string): number {
-  ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
-  ignoreError('ENOENT', () => renameSync(path, `${path}.1`));
-  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
-  return openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
-}
-
-function ignoreError(code: string, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== code) throw error;
-  }
-}
-
-async function readLogTail(path: string | undefined): Promise<string> {
-  if (path === undefined) return '';
-  try {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      const at = Math.max(0, size - logTailBytes);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(logTailBytes), 0, logTailBytes, at);
-      return buffer.toString('utf8', 0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return '';
-  }
 }

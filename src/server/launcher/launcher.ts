@@ -46,6 +46,10 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
     pendingRegistrations: new Map(),
   });
   await launcher.recover();
+  if (options.processes.isInit)
+    options.logger.warn(
+      'This server has the process id 1. The child processes of an ended service become zombies, because Node does not reap them; run the container with --init, or start the server through an init program such as tini',
+    );
   return launcher;
 }
 

@@ -27,6 +27,10 @@ export interface ParsedManifest {
   readonly readyMs: number;
   /** Time without a lookup or launch request, in ms, after which the service is stopped; ≥ 1,000. Default: never. */
   readonly idleStopMs: number | undefined;
+  /** Size in bytes at which the log file is copied and emptied; 4,096 to 2 GiB. Default 10 MiB. */
+  readonly maxLogBytes: number;
+  /** Number of earlier log files that are kept; 0 to 100. Default 3. */
+  readonly maxLogFiles: number;
   /** Lines of the fields that are checked against this host, for error messages. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
@@ -46,6 +50,9 @@ export interface Manifest extends ParsedManifest {
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
+/** Limits of the log files of a service whose manifest states none or no longer exists. */
+export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
+
 /**
  * Parses and validates the text of a manifest.
  *
@@ -54,7 +61,7 @@ export interface Manifest extends ParsedManifest {
 export function parseManifest(file: string, text: string): ParsedManifest {
   const top = parseManifestDocument(file, text).fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
-    ...(['user', 'maxInstances', 'readyMs', 'idleStopMs'] as const),
+    ...(['user', 'maxInstances', 'readyMs', 'idleStopMs', 'maxLogBytes', 'maxLogFiles'] as const),
   );
   if (top.version.number() !== 1) top.version.fail('must be 1');
   const service = globField(top.service);
@@ -73,6 +80,8 @@ export function parseManifest(file: string, text: string): ParsedManifest {
     maxInstances: top.maxInstances.integer(1, 1_000, service.isExact ? 1 : 16),
     readyMs: top.readyMs.integer(100, 600_000, 10_000),
     idleStopMs: top.idleStopMs.integer(1_000, 2 ** 31 - 1),
+    maxLogBytes: top.maxLogBytes.integer(4_096, 2 ** 31, defaultLogLimits.maxLogBytes),
+    maxLogFiles: top.maxLogFiles.integer(0, 100, defaultLogLimits.maxLogFiles),
     fieldLines: { exec: top.exec.line, cwd: top.cwd.line, user: top.user.line },
   });
 }

@@ -6,7 +6,8 @@ import { spawnedProcess, type ProcessHandle } from './process-handle.js';
 import { DeadEndpoints } from './dead-endpoints.js';
 import { StartBackoff } from './start-backoff.js';
 import { Launch } from './launch.js';
-import type { Manifest } from './manifest.js';
+import { LogLimiter } from './log-limiter.js';
+import { defaultLogLimits, type Manifest } from './manifest.js';
 import { fillTemplates } from './parameters.js';
 import { recoverLaunch } from './recover-launch.js';
 import { recordProcess } from './process-record.js';
@@ -45,6 +46,7 @@ export class ServiceSupervisor {
   #nextReportedLookAt = -Infinity;
   #inspection: Promise<void> | undefined;
   readonly #dead: DeadEndpoints;
+  readonly #logLimiter: LogLimiter;
 
   /** @param onIdle - called when the supervisor has no launches, no start in progress and no recorded failures */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
@@ -52,6 +54,7 @@ export class ServiceSupervisor {
     this.name = name;
     this.#onIdle = onIdle;
     this.#dead = new DeadEndpoints(name, context);
+    this.#logLimiter = new LogLimiter(context, name);
   }
 
   removeIfIdle(): void {
@@ -155,6 +158,7 @@ export class ServiceSupervisor {
   detach(reason: ClerkError): void {
     if (this.#attempt) this.#attempt.cancellation = reason;
     for (const launch of this.#launches) launch.detach(reason.message);
+    this.#logLimiter.stop();
     this.#sharedStart?.cancel(reason);
   }
 
@@ -288,11 +292,13 @@ export class ServiceSupervisor {
       },
       onDone: () => {
         this.#launches.delete(launch);
+        if (this.#launches.size === 0) this.#logLimiter.stop();
         instanceLimit.release(record.manifest);
         this.removeIfIdle();
       },
     });
     this.#launches.add(launch);
+    this.#logLimiter.start(manifest ?? defaultLogLimits);
     return launch;
   }
 

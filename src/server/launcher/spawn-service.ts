@@ -3,6 +3,7 @@ import type { LaunchHandshake } from '../../protocol/messages.js';
 import type { LaunchRecord } from '../ports.js';
 import type { Manifest } from './manifest.js';
 import type { LauncherContext } from './launcher-context.js';
+import { logFileOf } from './log-limiter.js';
 import { instanceMarker } from './stop-processes.js';
 
 /** The variable `PATH` of a program whose manifest does not pass `PATH`. */
@@ -51,8 +52,8 @@ export function spawnService(
     cwd: manifest.cwd,
     ...(manifest.runAs && { user: manifest.runAs }),
     stdin: `${JSON.stringify(handshake)}\n`,
-    // Names contain no dots, so two names never share a log file.
-    logFile: context.logs && `${context.logs}/${name.slice(1).replaceAll('/', '.')}.log`,
+    logFile: logFileOf(context, name),
+    maxLogFiles: manifest.maxLogFiles,
   });
 }
 

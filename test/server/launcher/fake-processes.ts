@@ -59,6 +59,7 @@ export class FakeProcess {
 
 /** The processes of a fake host. */
 export class FakeProcesses implements Processes {
+  isInit = false;
   readonly all: FakeProcess[] = [];
   /** Called for each spawned process; may throw to fail the spawn. */
   onSpawn: (process: FakeProcess) => void = () => {};
@@ -102,6 +103,10 @@ export class FakeProcesses implements Processes {
     if (owner?.isSilent !== true) return 'answered';
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     return 'silent';
+  }
+
+  async limitLog(): Promise<'kept'> {
+    return 'kept';
   }
 
   async findGroupLeader(mark: string): Promise<number | undefined> {

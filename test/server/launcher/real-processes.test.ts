@@ -206,7 +206,7 @@ test.runIf(process.getuid?.() === 0)('a program runs as the user that its manife
 });
 
 test('spawn rejects with the error of the host', async () => {
-  const options = { argv0: 'x', args: [], env: {}, cwd: '/', stdin: '', logFile: undefined };
+  const options = { argv0: 'x', args: [], env: {}, cwd: '/', stdin: '', logFile: undefined, maxLogFiles: 1 };
   await expect(systemProcesses.spawn({ ...options, file: '/no/such/program' })).rejects.toThrow(/ENOENT/);
   await expect(systemProcesses.spawn({ ...options, file: '/etc/passwd' })).rejects.toThrow(/EACCES/);
   await expect(
@@ -233,3 +233,20 @@ function stateOf(pid: number): string {
     .split(') ')[1]!
     .charAt(0);
 }
+
+test('the output of a program is bounded, and continues when the log file is emptied', async () => {
+  const { host } = createHost();
+  const script =
+    'for i in $(seq 900); do echo 01234567890123456789012345678901234567890123456789; sleep 0.01; done';
+  host.shellManifest(script, ['maxLogBytes: 4096', 'maxLogFiles: 1', 'readyMs: 20000']);
+  const launcher = await host.open();
+  const outcome = launchOutcome(launcher);
+  const log = join(host.folder, 'shop.orders.log');
+  await until(() => existsSync(`${log}.1`));
+  const before = statSync(`${log}.1`).ino;
+  await until(() => existsSync(`${log}.1`) && statSync(`${log}.1`).ino !== before);
+  await until(() => statSync(log).size > 0);
+  expect(existsSync(`${log}.2`)).toBe(false);
+  await launcher.stop({ name });
+  expect(await outcome).toMatch(/^START_FAILED/);
+});

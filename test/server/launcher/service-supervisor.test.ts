@@ -448,3 +448,12 @@ test('closing the launcher keeps processes running, rejects waiting callers, and
   expect(host.names.launches.all()).toHaveLength(2);
   expect(host.clock.pendingTimers).toBe(0);
 });
+
+test('a server with the process id 1 warns that orphans become zombies', async () => {
+  const host = new FakeHost();
+  await host.open();
+  expect(host.lines).toEqual([]);
+  host.processes.isInit = true;
+  await host.open();
+  expect(host.lines).toEqual([expect.stringMatching(/process id 1\. .* zombies, .* --init, .* tini$/)]);
+});

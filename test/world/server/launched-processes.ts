@@ -56,9 +56,11 @@ export class LaunchedProcesses {
     return {
       spawn: async (order) => this.#spawn(order, observer),
       identityOf: (pid) => this.#identityOf(pid),
+      isInit: false,
       isStopped: () => false,
       listenerState: async () => 'unknown',
       probe: async () => 'answered',
+      limitLog: async () => 'kept',
       findGroupLeader: async (mark) =>
         this.#all.find((each) => each.envMarker === mark && each.exit === undefined)?.pid,
       isAlive: async (group, mark) => concerned(group, mark).some(({ exit }) => exit === undefined),

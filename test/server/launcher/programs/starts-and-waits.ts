@@ -11,6 +11,7 @@ const { pid, identity } = await systemProcesses.spawn({
   cwd: '/',
   stdin: 'unused\n',
   logFile: undefined,
+  maxLogFiles: 1,
 });
 console.log(JSON.stringify({ pid, identity }));
 setInterval(() => undefined, 1_000);
