@@ -40,7 +40,7 @@ export class BindingCache {
     return binding;
   }
 
-  /** Returns the binding that has no options, for requests to `.clerk` hosts and for `clerk.request()`. */
+  /** Returns the binding of `name` that has no options, for requests to `.clerk` hosts and for `clerk.request()`. */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {

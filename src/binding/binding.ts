@@ -93,7 +93,7 @@ export interface Binding {
   gather(options: GatherOptions): Promise<EndpointResult[]>;
 
   /**
-   * Connects to one endpoint, so that the first call finds an open connection. Sends no request.
+   * Connects to one endpoint, so that a first call to this endpoint need not wait for a connection. Sends no request.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */

@@ -5,7 +5,7 @@ import type { RequestOptions } from './request-options.js';
 
 /**
  * A copy of the request options that undici reads, made when the call starts. All attempts send the same method, path,
- * headers and query, even if the program changes its options. The body is not copied.
+ * headers and query, even if the program changes its options. The body is shared, not copied.
  *
  * This is a class because undici destructures the options of every request. An object that was created with spread
  * syntax takes ten times as long to destructure.
@@ -54,8 +54,8 @@ export class RequestCopy implements TransportRequest {
 }
 
 /**
- * Copies the options of a request, except the body. Changes that the program makes later to the original options do not
- * affect the copy.
+ * Copies the options of a request. Later changes of the original options do not affect the copy. The body is shared,
+ * not copied.
  */
 export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T): T {
   return { ...options, headers: copyHeaders(options.headers), query: copyQuery(options.query) };
