@@ -57,15 +57,19 @@ export class ServiceWatch {
     const { clock, resolver, lastKnownGood, logger } = this.#clerk;
     const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
     try {
-      const parsed = parseResolution(byName.has(name) ? byName.get(name) : { kind: 'absent' }, name);
+      const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
+      const parsed = parseResolution(raw, name);
       // The snapshot contains the link, but not the entry to which the link leads. The next lookup follows the link.
       if (parsed.kind === 'link') return;
+      const now = clock.now();
+      const { statedAt } = raw as { readonly statedAt?: unknown };
+      const ageMs = typeof statedAt === 'number' && statedAt <= now ? now - statedAt : 0;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,
         kind: parsed.kind,
         name,
-        requestedAt: clock.now(),
-        requestedWallAt: clock.wallNow(),
+        requestedAt: now - ageMs,
+        requestedWallAt: clock.wallNow() - ageMs,
         stale: false,
       });
       if (!lastKnownGood.applyIfNewer(resolution)) return;

@@ -38,6 +38,11 @@ export interface BoundResolution {
   /** Time for which the result will not change, in ms. Limits `ttlMs`. @see [G4](../../docs/background.md#g4) */
   readonly guaranteedMs?: number;
   /**
+   * In a snapshot of a watch: when the registry stated the result, in ms on the monotonic clock of the clerk. The times
+   * `ttlMs` and `guaranteedMs` count from then. Default: when the clerk receives the snapshot.
+   */
+  readonly statedAt?: number;
+  /**
    * Decimal number that grows with every change. The clerk rejects a result with a lower number than its last result.
    */
   readonly revision?: string;
@@ -65,7 +70,7 @@ export interface BoundResolution {
 }
 
 /** Result of a lookup: the name is a link to another name. @see [G2](../../docs/background.md#g2) */
-export interface LinkResolution extends Pick<BoundResolution, 'ttlMs' | 'guaranteedMs'> {
+export interface LinkResolution extends Pick<BoundResolution, 'ttlMs' | 'guaranteedMs' | 'statedAt'> {
   /** Discriminant of the union. */
   readonly kind: 'link';
   /** The absolute name that the requested name stands for. */

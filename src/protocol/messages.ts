@@ -293,6 +293,18 @@ export type WatchEvent =
       readonly resumed: boolean;
       readonly heartbeatMs: number;
       readonly incarnation: string;
+      /** When the registry had received the request, in ms on the monotonic clock of the registry. */
+      readonly statedAt: number;
+    }
+  | {
+      readonly type: 'put';
+      readonly name: string;
+      readonly entry: WatchEntry;
+      /**
+       * When the registry read the entry, in ms on the monotonic clock of the registry. Guarantees count from then. The
+       * difference to `statedAt` of `open` is the time since the request, whatever the delay of the stream.
+       */
+      readonly statedAt: number;
     }
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }

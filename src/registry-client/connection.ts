@@ -48,6 +48,8 @@ export interface StreamEvent {
 }
 
 export interface StreamListener {
+  /** Called when a connection exists, right before the request is sent. */
+  onRequest?(): void;
   /** Called when bytes have arrived, even if the bytes complete no event. */
   onActivity(): void;
   /** Called for each event, in order; never after `onEnd`. */

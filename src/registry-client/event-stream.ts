@@ -76,6 +76,7 @@ export class EventStream implements RequestHandler {
 
   onConnect(): void {
     if (this.#hasEnded) throw new Error('The stream was stopped');
+    this.#listener.onRequest?.();
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {

@@ -77,6 +77,7 @@ class HttpConnection implements RegistryConnection {
         destroyConnecting: connector.destroyConnecting,
       },
       {
+        onRequest: () => listener.onRequest?.(),
         onActivity: () => listener.onActivity(),
         onEvent: (event) => listener.onEvent(event),
         onEnd: (error) => {

@@ -101,7 +101,14 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
     healthQueried: doubted.length > 0 ? doubted : undefined,
     canonical: first.canonical,
     path: first.path,
+    statedAt: oldest(bound),
   });
+}
+
+/** Returns the earliest `statedAt`; undefined when no resolution has one. */
+function oldest(resolutions: readonly BoundResolution[]): number | undefined {
+  const times = resolutions.map(({ statedAt }) => statedAt).filter((statedAt) => statedAt !== undefined);
+  return times.length > 0 ? Math.min(...times) : undefined;
 }
 
 function newestInstances<T extends BoundResolution['endpoints'][number]>(

@@ -235,6 +235,37 @@ test('a registry with a watch method pushes changes', async () => {
   push(bound('a'));
 });
 
+test('a guarantee that a watch delivers late ends when the registry assumes that it ends', async () => {
+  const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"` });
+  let push: (resolution: Resolution) => void = () => undefined;
+  let answer = { ...bound('a'), guaranteedMs: 5_000, ttlMs: 5_000 } as Resolution;
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: () => answer,
+      watch: (glob, onSnapshot) => {
+        push = (resolution) => onSnapshot(new Map([[glob, resolution]]));
+        return () => undefined;
+      },
+    },
+  });
+  const orders = clerk.bind('/shop/orders');
+  expect(await orders.json('/')).toBe('a');
+  const statedAt = runtime.now();
+  await runtime.advance(2_000);
+  push({ ...answer, statedAt } as Resolution);
+  expect((await clerk.resolve('/shop/orders')).ageMs).toBe(2_000);
+  // The registry changes the name when the guarantee has ended.
+  await runtime.advance(statedAt + 5_000 - runtime.now());
+  answer = bound('b');
+  expect(await orders.json('/')).toBe('b');
+  await clerk.close();
+});
+
 test('a resolution with a TTL of 0 serves the calls that waited for it', async () => {
   const { orders, lookups } = setup(() => ({ ...bound('a'), ttlMs: 0 }));
   expect(await orders.json('/')).toBe('a');

@@ -43,6 +43,8 @@ export class FakeRegistry {
   hangs = false;
   /** It executes requests at once and responds after this time, in ms. */
   responseDelayMs = 0;
+  /** Its events arrive after this time, in ms. */
+  streamDelayMs = 0;
   /** It executes this many requests without responding. */
   lostResponses = 0;
   /** Makes the endpoints of a start. */
@@ -306,7 +308,8 @@ export class FakeRegistry {
     // There is no history, so only a watch that has missed nothing resumes.
     const resumed = since?.incarnation === this.incarnation && since.revision === String(this.#revision);
     const { heartbeatMs, incarnation } = this;
-    this.#send(stream, { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation });
+    const statedAt = this.clock.now();
+    this.#send(stream, { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation, statedAt });
     if (!resumed) this.#sendSnapshot(stream, globs);
     return stream;
   }
@@ -314,7 +317,7 @@ export class FakeRegistry {
   #sendSnapshot(stream: Stream, globs: readonly string[]): void {
     for (const name of this.services.keys())
       if (globs.some((glob) => matches(parseGlob(glob), name)))
-        this.#send(stream, { type: 'put', name, entry: this.#resolve(name) });
+        this.#send(stream, { type: 'put', name, entry: this.#resolve(name), statedAt: this.clock.now() });
     this.#send(stream, { type: 'current', globs });
   }
 
@@ -325,20 +328,25 @@ export class FakeRegistry {
       this.#send(
         stream,
         this.services.has(name)
-          ? { type: 'put', name, entry: this.#resolve(name) }
+          ? { type: 'put', name, entry: this.#resolve(name), statedAt: this.clock.now() }
           : { type: 'delete', name },
       );
     }
   }
 
   #send({ listener, id }: Stream, event: WatchEvent): void {
-    queueMicrotask(() => {
+    let position = `${this.incarnation}:${this.#revision}`;
+    const deliver = (): void => {
       if (this.hangs || ![...this.streams].some((stream) => stream.id === id)) return;
       listener.onActivity();
-      listener.onEvent(
-        structuredClone({ type: event.type, id: `${this.incarnation}:${this.#revision}`, data: event }),
-      );
-    });
+      listener.onEvent(structuredClone({ type: event.type, id: position, data: event }));
+    };
+    if (this.streamDelayMs > 0) this.clock.setTimer(deliver, this.streamDelayMs).setRef(false);
+    else
+      queueMicrotask(() => {
+        position = `${this.incarnation}:${this.#revision}`;
+        deliver();
+      });
   }
 
   #position(): { revision: string; incarnation: string } {

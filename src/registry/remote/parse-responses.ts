@@ -50,12 +50,25 @@ export function absentResolution({
   );
 }
 
-/** Parses the entry of a name in a watch event. */
-export function parseWatchEntry(entry: unknown, connection: RegistryConnection): Resolution {
+/**
+ * Parses the entry of a name in a watch event.
+ *
+ * @param statedAt - when the registry read the entry, in ms on the monotonic clock of the clerk
+ */
+export function parseWatchEntry(
+  entry: unknown,
+  connection: RegistryConnection,
+  statedAt: number,
+): Resolution {
   const raw = expectObject(entry, connection) as unknown as WatchEntry;
-  if (raw.kind !== 'link') return toResolution(raw, connection);
+  if (raw.kind !== 'link') {
+    const resolution = toResolution(raw, connection);
+    return resolution.kind === 'bound' ? Object.freeze({ ...resolution, statedAt }) : resolution;
+  }
   const { target, guaranteedMs } = raw;
-  return Object.freeze(definedFields({ kind: 'link', target, guaranteedMs: guaranteedMs || undefined }));
+  return Object.freeze(
+    definedFields({ kind: 'link', target, guaranteedMs: guaranteedMs || undefined, statedAt }),
+  );
 }
 
 /** A directory is converted to an absent resolution, because a directory cannot be called. */

@@ -188,8 +188,15 @@ export class WatchState {
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;
-  const { canonical = name, path = [] } = resolution;
+  const { canonical = name, path = [], statedAt } = resolution;
   if (canonical === name) return resolution;
   const link = path.find((step) => step.name === name && step.kind === 'link');
-  return link && { kind: 'link', target: canonical, guaranteedMs: link.guaranteedMs };
+  return (
+    link && {
+      kind: 'link',
+      target: canonical,
+      guaranteedMs: link.guaranteedMs,
+      ...(statedAt !== undefined && { statedAt }),
+    }
+  );
 }

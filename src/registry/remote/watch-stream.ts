@@ -6,6 +6,7 @@ import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, StreamEvent } from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
 import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
+import { RegistryClock } from './registry-clock.js';
 import type { WatchPosition, WatchState } from './watch-state.js';
 
 export interface WatchStreamOptions {
@@ -48,6 +49,9 @@ export class WatchStream {
   #watchId = '';
   #idleTimeoutMs = missedHeartbeats * limits.heartbeatMs;
   #lastActivityAt: number;
+  /** When the request for the stream was sent. */
+  #requestedAt: number;
+  readonly #registryClock = new RegistryClock();
   #idleTimer: Timer | undefined;
   #isEditing = false;
   #ended = false;
@@ -56,6 +60,7 @@ export class WatchStream {
     this.#options = options;
     this.#position = options.resumeFrom;
     this.#lastActivityAt = options.clock.now();
+    this.#requestedAt = this.#lastActivityAt;
   }
 
   open(): void {
@@ -73,6 +78,9 @@ export class WatchStream {
     this.#stopStream = connection.stream(
       { path: paths.watch, body },
       {
+        onRequest: () => {
+          this.#requestedAt = this.#options.clock.now();
+        },
         onActivity: () => {
           this.#lastActivityAt = this.#options.clock.now();
         },
@@ -112,7 +120,7 @@ export class WatchStream {
     this.#setPosition(id);
     switch (event.type) {
       case 'put':
-        state.put(event.name, parseWatchEntry(event.entry, connection));
+        state.put(event.name, parseWatchEntry(event.entry, connection, this.#toLocal(event.statedAt)));
         return;
       case 'delete':
         state.delete(event.name);
@@ -130,8 +138,13 @@ export class WatchStream {
     }
   }
 
-  #onOpen({ watch, resumed, heartbeatMs }: WatchEvent & { readonly type: 'open' }): void {
+  #toLocal(statedAt: number): number {
+    return this.#registryClock.toLocal(statedAt, this.#options.clock.now());
+  }
+
+  #onOpen({ watch, resumed, heartbeatMs, statedAt }: WatchEvent & { readonly type: 'open' }): void {
     this.#watchId = watch;
+    if (typeof statedAt === 'number') this.#registryClock.opened(this.#requestedAt, statedAt);
     if (heartbeatMs > 0 && heartbeatMs <= 600_000) this.#idleTimeoutMs = missedHeartbeats * heartbeatMs;
     if (resumed) {
       this.#syncing.clear();

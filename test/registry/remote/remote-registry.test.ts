@@ -353,7 +353,9 @@ test('a link watched by name is resolved; with wildcards it is a link, or has no
   put('/a', '/c');
   put('/a/b', '/c/b');
   await runtime.advance(openMs);
-  expect(snapshots.at(-1)).toEqual({ '/a': { kind: 'link', target: '/c', guaranteedMs: 5_000 } });
+  expect(snapshots.at(-1)).toEqual({
+    '/a': { kind: 'link', target: '/c', guaranteedMs: 5_000, statedAt: expect.any(Number) as number },
+  });
   expect(byName.get('/a')).toMatchObject({ kind: 'bound', canonical: '/c' });
   expect(byName.get('/a/b')).toMatchObject({ kind: 'bound', canonical: '/c/b' });
 });
@@ -507,3 +509,22 @@ test.each([200, 3_000, 20_000])(
     if (downMs >= 3_000) expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(500);
   },
 );
+
+test('a guarantee in a late event counts from when the server sent the event', async () => {
+  const { runtime, servers, registry } = setup();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  server.streamDelayMs = 2_000;
+  const statedAt: unknown[] = [];
+  registry.watch('/x', (snapshot) => {
+    const entry = (snapshot as ReadonlyMap<string, { statedAt?: number }>).get('/x');
+    statedAt.push(entry?.statedAt);
+  });
+  await runtime.advance(openMs);
+  const openedAt = runtime.now();
+  await runtime.advance(5_000);
+  const changedAt = runtime.now();
+  server.put('/x', ['x2']);
+  await runtime.advance(2_000);
+  expect(statedAt).toEqual([openedAt, changedAt]);
+});

@@ -131,6 +131,7 @@ export class FakeNameService implements NameService {
       watch.onEvent(
         {
           type: 'open',
+          statedAt: 1_000,
           watch: options.id,
           resumed: options.since !== undefined,
           heartbeatMs: 5_000,

@@ -9,6 +9,8 @@ export interface ObservedRegistryOptions {
   readonly violate: (clause: string, what: string) => void;
   /** A watch delivered a snapshot with this many endpoints. */
   readonly onWatchSnapshot: (name: string, count: number) => void;
+  /** A watch delivered an entry that the clerk trusts until this time. */
+  readonly onTrust: (name: string, until: number) => void;
   readonly onUpdate: () => void;
   /** A start is requested. Returns a function to call when it has ended. */
   readonly onStart: () => () => void;
@@ -79,15 +81,19 @@ export class ObservedRegistry implements Registry {
     onSnapshot: (snapshot: Snapshot) => void,
     onError: ((error: unknown) => void) | undefined,
   ) {
-    const { onWatchSnapshot, onUpdate } = this.options;
+    const { onWatchSnapshot, onTrust, onUpdate, now } = this.options;
     this.watchesOpen++;
     const stop = this.inner.watch(
       glob,
       (snapshot) => {
         onUpdate();
-        for (const [name, resolution] of snapshot as ReadonlyMap<string, Resolution>)
-          if (resolution.kind !== 'link')
-            onWatchSnapshot(name, resolution.kind === 'bound' ? resolution.endpoints.length : 0);
+        for (const [name, resolution] of snapshot as ReadonlyMap<string, Resolution>) {
+          if (resolution.kind === 'link') continue;
+          onWatchSnapshot(name, resolution.kind === 'bound' ? resolution.endpoints.length : 0);
+          if (resolution.kind !== 'bound') continue;
+          const { path = [], statedAt = now() } = resolution;
+          for (const step of path) onTrust(step.name, statedAt + step.guaranteedMs);
+        }
         onSnapshot(snapshot);
       },
       (error) => {

@@ -42,6 +42,8 @@ export class ServerChecker {
   readonly #withdrawn = new Map<string, number>();
   /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
+  /** Names that were removed before the end of their guarantee. */
+  readonly #broken = new Set<string>();
   /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
   readonly #leaving = new Map<string, number>();
   readonly #forced = new Map<string, number>();
@@ -159,6 +161,15 @@ export class ServerChecker {
     if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
     violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not durable`);
+  /** A clerk trusts a guarantee until this time. */
+  trusted(name: string, until: number): void {
+    const { violate } = this.#options;
+    const guaranteedUntil = this.#guaranteedUntil.get(name);
+    if (guaranteedUntil === undefined || this.#broken.has(name) || until <= guaranteedUntil + 0.001) return;
+    const extraMs = until - guaranteedUntil;
+    violate('C1.2', `a clerk trusts ${name} for ${extraMs.toFixed(0)} ms more than its guarantee`);
+  }
+
   }
 
   withdrawn({ name: asked, id, epoch, now }: WithdrawRequest): void {
@@ -256,6 +267,7 @@ export class ServerChecker {
 
   /** Updates the ground truth. */
   #updateGroundTruth(touched: ReadonlySet<string>): void {
+    if (isForced) this.#broken.add(name);
     const { truth } = this.#options;
     for (const name of touched) {
       const entry = this.stored.entries.get(name);

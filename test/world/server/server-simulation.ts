@@ -224,6 +224,7 @@ export class ServerSimulation {
       onWatchSnapshot: (name, count) => onWatchSnapshot(clerk, name, count),
       onUpdate: () => mark('watch-update'),
       onStart: () => {
+      onTrust: (name, until) => this.checker.trusted(name, until),
         mark(++this.#pendingStarts > 1 ? 'launch-shared' : 'launch-requested');
         return () => this.#pendingStarts--;
       },

@@ -123,7 +123,9 @@ export class WatchHub {
 
   #eventOf({ name, isExact }: WatchedName): WatchEvent {
     const entry = this.#entryOf(name, isExact);
-    return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
+    if (entry === undefined) return { type: 'delete', name };
+    // Rounded down, since clients must not assume a later time.
+    return { type: 'put', name, entry, statedAt: Math.floor(this.#deps.clock.now()) };
   }
 
   /**

@@ -87,6 +87,8 @@ export class WatchSession {
       resumed: missed !== undefined,
       heartbeatMs,
       incarnation,
+      // Rounded up, since clients must not assume an earlier time.
+      statedAt: Math.ceil(this.#context.clock.now()),
     };
     if (missed === undefined) {
       const reason =

@@ -1,0 +1,33 @@
+/**
+ * Converts times of the registry's monotonic clock to the clock of the clerk, for one event stream. A converted time is
+ * never later than the true time: the registry reads its clock for the event `open` after the clerk has sent the request.
+ * A late event therefore does not extend a guarantee. If the clock of the registry runs faster, the error is at most the
+ * shortest delay of an event.
+ *
+ * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
+ */
+export class RegistryClock {
+  /** Time on the clock of the clerk minus time on the clock of the registry, in ms. */
+  #offsetMs: number | undefined;
+
+  /**
+   * @param requestedAt - when the request for the stream was sent, in ms on the clock of the clerk
+   * @param statedAt - time of the event `open`, in ms on the clock of the registry
+   */
+  opened(requestedAt: number, statedAt: number): void {
+    this.#offsetMs = requestedAt - statedAt;
+  }
+
+  /**
+   * Returns the time of an event on the clock of the clerk, in ms. Returns `receivedAt` when the registry states no time.
+   *
+   * @param statedAt - time in the event; may be any value
+   */
+  toLocal(statedAt: unknown, receivedAt: number): number {
+    if (typeof statedAt !== 'number' || !Number.isFinite(statedAt) || this.#offsetMs === undefined)
+      return receivedAt;
+    // The clock of the registry may run faster. The smallest difference is kept.
+    this.#offsetMs = Math.min(this.#offsetMs, receivedAt - statedAt);
+    return this.#offsetMs + statedAt;
+  }
+}
