@@ -57,6 +57,8 @@ export interface Store {
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
   write(changes: readonly RecordChange[]): Promise<void>;
+  /** Called with changes that the server applies in memory only, after a rejected `write`. Default: ignored. */
+  onUnsaved?(changes: readonly RecordChange[]): void;
   /** Not called during a `write`. */
   close(): Promise<void>;
 }

@@ -162,7 +162,7 @@ export class Committer {
   }
 
   #applyUnsaved(prepare: PrepareCommand): void {
-    const { view, revision, applyUnsaved } = this.#options;
+    const { store, view, revision, applyUnsaved } = this.#options;
     let unsaved: Plan;
     try {
       unsaved = this.#plan(new Overlay(view), prepare);
@@ -170,7 +170,10 @@ export class Committer {
       // The command has no effect, as it would have none with a working store.
       return;
     }
-    if (unsaved.changes.length > 0) applyUnsaved(unsaved, revision() + 1);
+    if (unsaved.changes.length === 0) return;
+    const next = revision() + 1;
+    store.onUnsaved?.([...recordsOf(unsaved.changes, next)]);
+    applyUnsaved(unsaved, next);
   }
 }
 

@@ -42,8 +42,6 @@ export class ServerChecker {
   readonly #withdrawn = new Map<string, number>();
   /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
-  /** Names that were removed before the end of their guarantee. */
-  readonly #broken = new Set<string>();
   /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
   readonly #leaving = new Map<string, number>();
   readonly #forced = new Map<string, number>();
@@ -75,6 +73,18 @@ export class ServerChecker {
     }
     for (const name of entries.keys()) if (this.#isForced(name)) this.#forcedAt.set(name, stored.revision);
     this.#updateGroundTruth(new Set([...entries.keys(), ...endpoints.map(({ name }) => name)]));
+  }
+
+  /** The server ends or flags endpoints in memory, because a write has failed. */
+  unsaved(changes: readonly RecordChange[]): void {
+    const { violate, log } = this.#options;
+    if (!this.#isBroken) violate('C5.7', 'a change is not saved although no write has failed');
+    const { entries, endpoints } = this.stored.apply(changes);
+    log(`unsaved ${this.stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
+    for (const name of entries.keys()) violate('C5.7', `${name} changes after a write has failed`);
+    for (const { name, is } of endpoints)
+      if (is?.draining === false) violate('C5.7', `${is.id} of ${name} is up after a write has failed`);
+    this.#updateGroundTruth(new Set(endpoints.map(({ name }) => name)));
   }
 
   failed(): void {
@@ -161,15 +171,6 @@ export class ServerChecker {
     if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
     violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not durable`);
-  /** A clerk trusts a guarantee until this time. */
-  trusted(name: string, until: number): void {
-    const { violate } = this.#options;
-    const guaranteedUntil = this.#guaranteedUntil.get(name);
-    if (guaranteedUntil === undefined || this.#broken.has(name) || until <= guaranteedUntil + 0.001) return;
-    const extraMs = until - guaranteedUntil;
-    violate('C1.2', `a clerk trusts ${name} for ${extraMs.toFixed(0)} ms more than its guarantee`);
-  }
-
   }
 
   withdrawn({ name: asked, id, epoch, now }: WithdrawRequest): void {
@@ -267,7 +268,6 @@ export class ServerChecker {
 
   /** Updates the ground truth. */
   #updateGroundTruth(touched: ReadonlySet<string>): void {
-    if (isForced) this.#broken.add(name);
     const { truth } = this.#options;
     for (const name of touched) {
       const entry = this.stored.entries.get(name);

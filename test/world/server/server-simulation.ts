@@ -80,7 +80,9 @@ export class ServerSimulation {
       mark,
       log,
       onDurable: (changes) => this.checker.durable(changes),
+      onUnsaved: (changes) => this.checker.unsaved(changes),
       onSlow: (from) => this.checker.leases.outage(from, false),
+      violate,
       onFailed: () => {
         this.checker.failed();
         this.operations.failed();
@@ -224,7 +226,6 @@ export class ServerSimulation {
       onWatchSnapshot: (name, count) => onWatchSnapshot(clerk, name, count),
       onUpdate: () => mark('watch-update'),
       onStart: () => {
-      onTrust: (name, until) => this.checker.trusted(name, until),
         mark(++this.#pendingStarts > 1 ? 'launch-shared' : 'launch-requested');
         return () => this.#pendingStarts--;
       },

@@ -1,7 +1,11 @@
 import type { FakeRuntime } from 'binding-clerk/testing';
+import type { DataFile, DataFolder } from '../../../src/core/data-folder.js';
+import { isClerkError } from '../../../src/core/errors.js';
+import { journalStore } from '../../../src/server/store/journal-store.js';
 import type { RecordChange, Store } from '../../../src/server/ports.js';
 import type { RandomStream } from '../random-stream.js';
 import type { CoverageMark } from '../coverage.js';
+import { mutateFiles } from './mutate-files.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
 export interface SimulatedDiskOptions {
@@ -11,14 +15,24 @@ export interface SimulatedDiskOptions {
   readonly log: (line: string) => void;
   /** These changes are durable and about to be acknowledged, or were read at a start. */
   readonly onDurable: (changes: readonly RecordChange[]) => void;
+  /** The server applied these changes in memory only. */
+  readonly onUnsaved: (changes: readonly RecordChange[]) => void;
   /** A slow write lasted from then until now. */
   readonly onSlow: (from: number) => void;
   readonly onFailed: () => void;
+  readonly violate: (clause: string, what: string) => void;
 }
 
+/** Length of the journal from which the simulated server writes a checkpoint, in bytes. */
+const minCheckpointBytes = 3_000;
+
+/** Content of the files by name. */
+export type SimulatedFiles = Map<string, Buffer>;
+
 /**
- * The disk of the server. A write is durable once it is synced, which takes time and may fail. A kill loses unsynced writes; a
- * write that was synced and not acknowledged is read at the next start.
+ * The disk of the server. The server keeps its journal in files on this disk. A write is durable once it is synced, which takes
+ * time and may fail. A kill loses unsynced writes, or leaves their beginning; a write that was synced and not acknowledged is
+ * read at the next start. Some starts first try a damaged copy of the files, which must be refused or read completely.
  */
 export class SimulatedDisk {
   /** Additional write time, in ms. */
@@ -28,10 +42,14 @@ export class SimulatedDisk {
   /** Called during the next write. */
   onNextWrite: (() => void) | undefined;
   readonly #options: SimulatedDiskOptions;
+  readonly #files: SimulatedFiles = new Map();
+  /** The files as they were at earlier starts. */
+  readonly #earlier: SimulatedFiles[] = [];
+  /** The acknowledged records, and those that were read at the last start. */
   readonly #records = new Map<string, string>();
-  /** Synced writes that were not acknowledged. */
-  #unacknowledged: (readonly RecordChange[])[] = [];
-  #crash: () => void = () => undefined;
+  /** Keys that the last server instance changed in memory only. */
+  readonly #unsavedKeys = new Set<string>();
+  readonly #inFlight = new Set<() => void>();
 
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
@@ -39,30 +57,102 @@ export class SimulatedDisk {
 
   /** The store of one server instance. */
   open(process: SimulatedProcess): Store {
+    const { random, onDurable, onUnsaved, onFailed, log } = this.#options;
+    const store = this.#storeOn(this.#files, process);
     return {
-      load: () =>
-        new Promise((resolve) => {
-          process.setTimer(
-            () => {
-              for (const changes of this.#unacknowledged.splice(0)) this.#options.onDurable(changes);
-              resolve(new Map(this.#records));
-            },
-            this.#options.random.between(1, 30),
-          );
-        }),
-      write: (changes) => this.#write(process, changes),
-      close: async () => undefined,
+      load: async () => {
+        await new Promise<void>((resolve) => void process.setTimer(resolve, random.between(1, 30)));
+        if (random.chance(0.2)) await this.#tryDamagedCopy();
+        if (random.chance(0.2)) this.#earlier.push(new Map(this.#files));
+        const found = await store.load();
+        const changes = this.#differences(found);
+        if (changes.length > 0) {
+          this.#apply(changes);
+          onDurable(changes);
+        }
+        return found;
+      },
+      write: async (changes) => {
+        try {
+          await store.write(changes);
+        } catch (error) {
+          log('the write fails');
+          onFailed();
+          throw error;
+        }
+        this.#apply(changes);
+        onDurable(changes);
+      },
+      onUnsaved: (changes) => {
+        for (const { key } of changes) this.#unsavedKeys.add(key);
+        onUnsaved(changes);
+      },
+      close: () => store.close(),
     };
   }
 
   /** The server was killed. */
   crash(): void {
-    this.#crash();
-    this.#crash = () => undefined;
+    for (const interrupt of this.#inFlight) interrupt();
+    this.#inFlight.clear();
   }
 
-  #write(process: SimulatedProcess, changes: readonly RecordChange[]): Promise<void> {
-    const { runtime, random, mark, log, onDurable, onSlow, onFailed } = this.#options;
+  /** @param process - undefined for a store that is read at once */
+  #storeOn(files: SimulatedFiles, process: SimulatedProcess | undefined): Store {
+    const { random } = this.#options;
+    const randomHex = (bytes: number): string =>
+      Array.from({ length: bytes }, () => random.int(0, 255).toString(16).padStart(2, '0')).join('');
+    const openFolder = async (): Promise<DataFolder> => this.#folder(files, process);
+    return journalStore('/data', { openFolder, randomHex, minCheckpointBytes });
+  }
+
+  #folder(files: SimulatedFiles, process: SimulatedProcess | undefined): DataFolder {
+    const run = (perform: () => void, tear?: () => void): Promise<void> => {
+      if (process !== undefined) return this.#run(process, perform, tear);
+      perform();
+      return Promise.resolve();
+    };
+    const fileOf = (name: string): DataFile => {
+      const content = (): Buffer => files.get(name) ?? Buffer.alloc(0);
+      const put = (offset: number, data: Uint8Array): void => {
+        const bytes = Buffer.alloc(Math.max(content().length, offset + data.length));
+        content().copy(bytes);
+        bytes.set(data, offset);
+        files.set(name, bytes);
+      };
+      return {
+        sizeBytes: async () => content().length,
+        read: async (offset, lengthBytes) => Buffer.from(content().subarray(offset, offset + lengthBytes)),
+        write: (offset, data) => {
+          const copy = Buffer.from(data);
+          const tornBytes = Math.floor(copy.length * this.#options.random.uniform());
+          return run(
+            () => put(offset, copy),
+            () => put(offset, copy.subarray(0, tornBytes)),
+          );
+        },
+        truncate: (sizeBytes) =>
+          run(() => void files.set(name, Buffer.from(content().subarray(0, sizeBytes)))),
+        close: async () => undefined,
+      };
+    };
+    return {
+      names: async () => [...files.keys()],
+      open: async (name) => (files.has(name) ? fileOf(name) : undefined),
+      create: async (name) => {
+        await run(() => void files.set(name, Buffer.alloc(0)));
+        return fileOf(name);
+      },
+      remove: (name) => run(() => void files.delete(name)),
+      close: async () => undefined,
+    };
+  }
+
+  /** @param tear - does a part of the operation, as when the process ends meanwhile */
+  #run(process: SimulatedProcess, perform: () => void, tear: () => void = () => undefined): Promise<void> {
+    const { runtime, random, mark, log, onSlow } = this.#options;
+    // Nothing of a killed process runs, so its operations never end.
+    if (!process.isAlive) return new Promise(() => undefined);
     const ms = random.between(0.1, 3) + this.slowMs * random.uniform();
     const isFailing = this.isFailing;
     const from = runtime.now();
@@ -75,30 +165,65 @@ export class SimulatedDisk {
       // A failing write may or may not be durable.
       if (isFailing && random.chance(0.7)) return;
       isSynced = true;
-      for (const { key, value } of changes)
-        if (value === undefined) this.#records.delete(key);
-        else this.#records.set(key, value);
+      perform();
     }, ms * random.uniform());
-    this.#crash = () => {
+    const crash = (): void => {
       sync.cancel();
       mark(isSynced ? 'synced-unacknowledged' : 'unsynced-lost');
-      log(`the write in flight is ${isSynced ? 'durable' : 'lost'}`);
-      if (isSynced) this.#unacknowledged.push(changes);
+      log(`a write in flight is ${isSynced ? 'durable' : 'lost'}`);
+      if (!isSynced && random.chance(0.5)) tear();
     };
+    this.#inFlight.add(crash);
     return new Promise((resolve, reject) => {
       process.setTimer(() => {
-        this.#crash = () => undefined;
+        this.#inFlight.delete(crash);
         if (ms > 50) onSlow(from);
-        if (!isFailing) {
-          onDurable(changes);
-          resolve();
-          return;
-        }
-        if (isSynced) this.#unacknowledged.push(changes);
-        log('the write fails');
-        onFailed();
-        reject(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }));
+        if (isFailing) reject(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }));
+        else resolve();
       }, ms);
     });
+  }
+
+  /** A start on a damaged copy must find all that was acknowledged, or be refused. */
+  async #tryDamagedCopy(): Promise<void> {
+    const { random, violate, log } = this.#options;
+    const copy = new Map([...this.#files].map(([name, bytes]) => [name, Buffer.from(bytes)]));
+    const intact = this.#storeOn(new Map(copy), undefined);
+    const expected = new Map(await intact.load());
+    await intact.close();
+    const what = mutateFiles(copy, this.#earlier, random);
+    if (what === undefined) return;
+    log(`a copy of the disk is damaged: ${what}`);
+    const store = this.#storeOn(copy, undefined);
+    try {
+      const found = await store.load();
+      const text = (records: ReadonlyMap<string, string>): string => JSON.stringify([...records].sort());
+      // A copy may lack a change that was never acknowledged.
+      if (text(found) !== text(expected) && text(found) !== text(this.#records))
+        violate('C5.7', `a damaged disk is read with wrong records: ${what}`);
+    } catch (error) {
+      if (!isClerkError(error) || error.code !== 'REGISTRY_INVALID')
+        violate('C5.7', `a damaged disk ends the start with ${String(error)}: ${what}`);
+    } finally {
+      await store.close();
+    }
+  }
+
+  #apply(changes: readonly RecordChange[]): void {
+    for (const { key, value } of changes)
+      if (value === undefined) this.#records.delete(key);
+      else this.#records.set(key, value);
+  }
+
+  /** Returns the changes that the files contain and that were not acknowledged, and undoes the unsaved ones. */
+  #differences(found: ReadonlyMap<string, string>): RecordChange[] {
+    const changes: RecordChange[] = [];
+    for (const key of this.#records.keys())
+      if (!found.has(key) && !this.#unsavedKeys.has(key)) changes.push({ key, value: undefined });
+    for (const [key, value] of found)
+      if (this.#records.get(key) !== value && !this.#unsavedKeys.has(key)) changes.push({ key, value });
+    for (const key of this.#unsavedKeys) changes.push({ key, value: found.get(key) });
+    this.#unsavedKeys.clear();
+    return changes;
   }
 }
