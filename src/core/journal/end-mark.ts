@@ -22,8 +22,8 @@ export interface EndMark extends JournalEnd {
   /** Grows with each mark. */
   readonly counter: number;
   /**
-   * Frame of the last batch, which is then written beside the mark and not before it. Undefined when the batch was
-   * synced before the mark, or is too long.
+   * Copy of the frame of the last batch. With a copy, the batch and the mark are written at the same time. Undefined
+   * when the batch was synced before the mark, for example because the frame is too long for a slot.
    */
   readonly copy: Buffer | undefined;
 }

@@ -27,9 +27,9 @@ export interface JournalVisitor {
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch. A torn batch may follow; a torn batch was never acknowledged. */
+  /** Place after the last complete batch, including the batch in `missing`. A torn batch may follow. */
   readonly end: JournalEnd;
-  /** Frame of the last batch, when only the end mark contains it. */
+  /** Frame of the last batch, if only the end mark contains this batch completely. */
   readonly missing: Buffer | undefined;
   /** Length of the checkpoint and of the journal files that were read, in bytes. */
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };

@@ -32,9 +32,9 @@ const firstReadBytes = 4_096;
 
 /**
  * A log of batches in the files of a folder. Each batch names the checksum of the batch before it. The file `end` names
- * the last acknowledged batch, and is synced after the batch and before the acknowledgement. An open of the journal
- * therefore detects a flipped bit, a deleted file or a shortened file. The caller must not start an operation, except
- * `read`, before the previous operation has ended. After a rejected operation, the caller must close the journal.
+ * the last batch, and is synced before the batch is acknowledged. An open of the journal therefore detects a flipped
+ * bit, a deleted file or a shortened file. The caller must not start an operation, except `read`, before the previous
+ * operation has ended. After a rejected operation, the caller must close the journal.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -71,8 +71,9 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a folder, or creates a journal when the folder was never used. Removes an incomplete last
-   * batch, which was never acknowledged.
+   * Opens the journal of a folder, or creates a journal when the folder was never used. If the last batch is
+   * incomplete, restores the batch from its copy in the end mark. If there is no copy, removes the batch, which was
+   * never acknowledged.
    *
    * @throws {@link JournalDamage} when the files are not complete; no file is then changed
    */
@@ -132,7 +133,7 @@ export class Journal {
     const next = sealFrame(frame, 'B', sequence + 1, checksum);
     const writing = file.write(offset, frame);
     const copy = frame.length <= maxCopyBytes ? frame : undefined;
-    // A mark without a copy of the batch must not be on disk before the batch.
+    // If the mark contains no copy of the batch, the batch must be on disk before the mark.
     if (copy === undefined) await writing;
     this.#end = { number, offset: offset + frame.length, sequence: sequence + 1, checksum: next };
     const results = await Promise.allSettled([writing, this.#writeMark(copy)]);
@@ -230,7 +231,7 @@ export class Journal {
     await this.#endFile.close();
   }
 
-  /** Removes unneeded files and a torn batch. Syncs the batches that were read before a caller gets them. */
+  /** Removes unneeded files and a torn batch, and restores the last batch from the end mark. Syncs the file. */
   async #resume({ unneeded, missing }: CompleteJournal): Promise<void> {
     const { number, offset } = this.#end;
     for (const name of unneeded) await this.#folder.remove(name);
