@@ -47,6 +47,8 @@ export class ServerChecker {
   readonly #forced = new Map<string, number>();
   /** Revision of the last forced removal, by name. */
   readonly #forcedAt = new Map<string, number>();
+  /** Endpoints that ended in memory only, as they were before, by name and id. */
+  readonly #unsavedEnds = new Map<string, StoredEndpoint>();
   /** A write of this server instance has failed. */
   #isBroken = false;
 
@@ -67,7 +69,10 @@ export class ServerChecker {
     this.#options.log(`durable ${stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
     for (const [name, was] of entries) this.#entryChanged(name, was, stored.entries.get(name));
     for (const { name, id, was, is } of endpoints) {
+      const unsavedEnd = this.#unsavedEnds.get(keyOf(name, id));
+      this.#unsavedEnds.delete(keyOf(name, id));
       if (is !== undefined) this.#put(name, is);
+      else if (unsavedEnd !== undefined) this.leases.removed(name, unsavedEnd, true);
       else if (was !== undefined) this.#removed(name, was, entries.has(name) && !stored.entries.has(name));
       if (is === undefined) this.#leaving.delete(keyOf(name, id));
     }
@@ -82,6 +87,7 @@ export class ServerChecker {
     const { entries, endpoints } = this.stored.apply(changes);
     log(`unsaved ${this.stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
     for (const name of entries.keys()) violate('C5.7', `${name} changes after a write has failed`);
+    for (const { name, id, was } of endpoints) if (was) this.#unsavedEnds.set(keyOf(name, id), was);
     for (const { name, is } of endpoints)
       if (is?.draining === false) violate('C5.7', `${is.id} of ${name} is up after a write has failed`);
     this.#updateGroundTruth(new Set(endpoints.map(({ name }) => name)));
