@@ -73,6 +73,8 @@ export interface IdempotencyStore {
    * Undefined: the store is not shared.
    */
   readonly scope?: string | undefined;
+  /** Returns how many calls are stored, and how many fit. Absent when the number of calls has no limit. */
+  usage?(): { readonly calls: number; readonly maxCalls: number };
 
   /**
    * Opens the store before a service is advertised; rejects when the store is unusable. `begin` may be called without

@@ -20,6 +20,9 @@ export interface IdempotencyGuardOptions {
   readonly incarnation: string;
 }
 
+/** Share of the maximum number of calls at which a store counts as nearly full. */
+const nearlyFullShare = 0.8;
+
 /** An idempotency key of valid form, age and target instance. */
 export interface ValidKey {
   readonly id: string;
@@ -47,6 +50,7 @@ export class IdempotencyGuard {
   readonly #activeCalls: ActiveCalls;
   #nextCleanupAt: number;
   #hasWarned = false;
+  #isNearlyFull = false;
 
   constructor(options: IdempotencyGuardOptions) {
     this.#options = options;
@@ -116,6 +120,7 @@ export class IdempotencyGuard {
       isActive = this.#activeCalls.lookupFinished(id, found?.state === 'new');
     }
     this.#hasWarned = false;
+    this.#checkUsage();
     if (found.state === 'new')
       return new HandlerExecution(id, store, logger, () => this.#activeCalls.executionEnded(id));
     if (found.state === 'expired') return rejections.keyForgotten(this.#ageOf(createdAt));
@@ -144,6 +149,20 @@ export class IdempotencyGuard {
     const [instance = '', ownerIncarnation] = owner.split(' ');
     if (ownerIncarnation === incarnation && isActive) return false;
     return store.scope === undefined || (instance !== '' && instance === this.instanceEpochs.id);
+  }
+
+  /** Warns before the store is full, because new calls are then rejected until stored calls have expired. */
+  #checkUsage(): void {
+    const { store, windowMs, logger } = this.#options;
+    const usage = store.usage?.();
+    if (usage === undefined) return;
+    const { calls, maxCalls } = usage;
+    if (calls < maxCalls / 2) this.#isNearlyFull = false;
+    if (this.#isNearlyFull || calls < maxCalls * nearlyFullShare) return;
+    this.#isNearlyFull = true;
+    logger.warn(
+      `The store holds ${calls} of at most ${maxCalls} calls, each for ${windowMs} ms; when it is full, new calls are rejected before they run; raise maxCalls, or shorten windowMs`,
+    );
   }
 
   #storeFailed(error: unknown): StoredResponse {

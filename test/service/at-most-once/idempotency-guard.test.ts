@@ -298,6 +298,18 @@ describe('the age of a key', () => {
 });
 
 describe('a full store', () => {
+  test('is announced once, before new calls are rejected', async () => {
+    const world = guardedService({ windowMs: hour, store: memoryCalls({ maxCalls: 10 }) });
+    for (let i = 0; i < 7; i++) await world.call({ id: callId(world.now(), i) });
+    expect(world.log.lines).toEqual([]);
+    for (let i = 7; i < 10; i++) await world.call({ id: callId(world.now(), i) });
+    expect(world.log.lines).toEqual([
+      'The store holds 8 of at most 10 calls, each for 3600000 ms; when it is full, new calls are rejected before they run; raise maxCalls, or shorten windowMs',
+    ]);
+    expect(await world.call({ id: callId(world.now(), 10) })).toMatchObject({ status: 503, ...notRun });
+    expect(world.runs).toHaveLength(10);
+  });
+
   test('rejects new calls, replays stored ones, and accepts new ones after the window', async () => {
     const world = guardedService({ windowMs: hour, store: memoryCalls({ maxCalls: 2 }) });
     const ids = [1, 2, 3].map((number) => callId(world.now(), number));

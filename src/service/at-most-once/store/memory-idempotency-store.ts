@@ -62,6 +62,10 @@ class MemoryCalls implements IdempotencyStore {
     this.#maxBytes = maxBytes;
   }
 
+  usage(): { readonly calls: number; readonly maxCalls: number } {
+    return { calls: this.#entries.size, maxCalls: this.#maxCalls };
+  }
+
   async begin(call: CallRecord): Promise<CallLookup> {
     this.#checkOpen();
     const { id, createdAt, fingerprint, owner } = call;
