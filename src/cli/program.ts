@@ -58,6 +58,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     launch: async () => (await import('./commands/launch-command.js')).addLaunchCommand,
     stop: async () => (await import('./commands/stop-command.js')).addStopCommand,
     reset: async () => (await import('./commands/reset-command.js')).addResetCommand,
+    logs: async () => (await import('./commands/logs-command.js')).addLogsCommand,
   },
 };
 

@@ -1,11 +1,14 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
+import { ClerkError, errorMessage } from '../core/errors.js';
+import { parseName } from '../core/name.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { fillFolder, isFolder } from '../runtime/replace-folder.js';
 import { systemHashing } from '../runtime/hashing.js';
 import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
+import { followLog } from '../runtime/follow-log.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
 import { instrumentStore } from './http/instrumented-store.js';
 import { Metrics } from './http/metrics.js';
@@ -14,6 +17,7 @@ import { readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
 import { LastLookups } from './last-lookups.js';
 import { openNameServer } from './naming/open-name-server.js';
+import { logFileOf } from './launcher/log-limiter.js';
 import { toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
 import type { Launcher, ServerRuntime } from './ports.js';
 import { journalStore } from './store/journal-store.js';
@@ -133,6 +137,38 @@ async function openServer(
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Yields the last lines of the output of a launched service as text. With `signal`, also yields what the service writes
+ * later, until the signal aborts. Reads the log file of the data folder, so the registry need not run.
+ *
+ * @param name - the canonical name of the service
+ * @throws {@link ClerkError} `NAME_NOT_FOUND` when the folder has no log file of the service
+ */
+export async function* readLog(
+  data: string,
+  name: string,
+  { lines = 100, signal }: ReadLogOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  const path = logFileOf({ logs: join(data, 'logs') }, parseName(name)) as string;
+  try {
+    yield* followLog(path, { clock: systemClock, lines, signal });
+  } catch (error) {
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `The log of ${name} cannot be read: ${errorMessage(error)}; check the name and the data folder`,
+      { cause: error },
+    );
+  }
+}
+
+/** Options of {@link readLog}. */
+export interface ReadLogOptions {
+  /** Number of earlier lines. Default 100. */
+  readonly lines?: number;
+  /** Ends the iteration. Default: the iteration ends with the log. */
+  readonly signal?: AbortSignal;
 }
 
 /**

@@ -58,7 +58,7 @@ export class SharedStart<T> {
       return await new Promise<T>((resolve, reject) => {
         const aborted = (): void =>
           reject(
-            // When the server shuts down, the reason tells the client to ask another server, or to ask later.
+            // When the server shuts down, the client must ask another server, or ask later.
             isClerkError(signal?.reason)
               ? signal.reason
               : new ClerkError(

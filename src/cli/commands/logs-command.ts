@@ -1,0 +1,49 @@
+import { Option, type Command } from 'commander';
+import type { Io } from '../io.js';
+import { integerOption } from '../option-parsers.js';
+import { Output } from '../output.js';
+import { parseNameArgument } from '../parse-name.js';
+
+/** `clerk logs`: prints the output of a service that the registry has started. */
+export function addLogsCommand(program: Command, io: Io): void {
+  program
+    .command('logs')
+    .argument('<name>', 'canonical name of the service')
+    .summary('print the output of a started service')
+    .description(
+      'Print the last lines that the processes of a started service have written. Reads the log file in the data folder of the registry, so this command runs on the host of the registry, as its user. The registry need not run.',
+    )
+    .addOption(
+      new Option(
+        '--data <folder>',
+        'data folder of the registry, as in `clerk serve --data`',
+      ).makeOptionMandatory(),
+    )
+    .addOption(new Option('--lines <count>', 'number of earlier lines').argParser(integerOption).default(100))
+    .option('--follow', 'also print what is written later, until an interrupt')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  clerk logs /shop/orders --data ./registry              the last 100 lines
+  clerk logs /shop/orders --data ./registry --follow     until an interrupt
+
+Exit codes: 0 success, 2 usage, 3 there is no log of the service.`,
+    )
+    .action((name: string, options: LogsOptions) => printLog(name, options, io));
+}
+
+interface LogsOptions {
+  readonly data: string;
+  readonly lines: number;
+  readonly follow?: true;
+}
+
+async function printLog(text: string, { data, lines, follow }: LogsOptions, io: Io): Promise<void> {
+  const name = parseNameArgument(text);
+  const stdout = new Output(io.stdout, io.env);
+  const { readLog } = await import('../../server/index.js');
+  const signal = follow === true ? io.interruptSignal() : undefined;
+  for await (const part of readLog(data, name, { lines, ...(signal && { signal }) }))
+    for (const line of part.replace(/\n$/, '').split('\n')) await stdout.line(line);
+}
