@@ -24,7 +24,7 @@ export async function main(): Promise<void> {
   console.log(`guaranteed for ${Math.round(fresh.guaranteedMs / 1_000)} s, stale: ${fresh.stale}`);
 
   await registry.close();
-  await sleep(fresh.guaranteedMs); // longer than guaranteed
+  await sleep(fresh.usableMs); // longer than the result may be used
   console.log(`the registry is down, and the call succeeds: ${await orders.text('/orders/7')}`);
   console.log(`stale: ${(await clerk.resolve(name)).stale}`);
 

@@ -90,9 +90,14 @@ export interface Explanation {
   /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
   readonly ageMs: number | undefined;
   /**
-   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first lookup.
+   * Time in ms, from the start of the lookup, for which the registry guarantees that the path and the service config do
+   * not change; 0 when the registry guarantees nothing; undefined before the first lookup.
    */
   readonly guaranteedMs: number | undefined;
+  /**
+   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first lookup.
+   */
+  readonly usableMs: number | undefined;
   /** Whether the resolution has expired and is used because the registry has not delivered a newer one. */
   readonly stale: boolean;
   /** Number of retries that the retry budget of the service allows now. */

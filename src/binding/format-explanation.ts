@@ -24,16 +24,27 @@ export function formatExplanation(explanation: Explanation): string {
 }
 
 function summaryLine(explanation: Explanation): string {
-  const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, settings, retriesLeft } =
-    explanation;
+  const {
+    name,
+    canonical,
+    policy,
+    ageMs,
+    guaranteedMs = 0,
+    usableMs,
+    stale,
+    timeoutMs,
+    settings,
+    retriesLeft,
+  } = explanation;
   const { retries, probe } = settings;
   const isLink = canonical !== undefined && canonical !== name;
   return [
     `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
     ageMs === undefined ? 'not looked up yet' : `looked up ${formatMs(ageMs)} ago${stale ? ', stale' : ''}`,
-    ...(guaranteedMs === undefined
+    ...(usableMs === undefined
       ? []
-      : [guaranteedMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(guaranteedMs)}`]),
+      : [usableMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(usableMs)}`]),
+    ...(guaranteedMs > 0 && guaranteedMs < Infinity ? [`guaranteed for ${formatMs(guaranteedMs)}`] : []),
     `call timeout ${formatMs(timeoutMs)}`,
     formatAttemptTimeouts(explanation),
     ...(retries

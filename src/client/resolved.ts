@@ -28,8 +28,13 @@ export interface Resolved {
   readonly retries?: RetryOptions | false;
   /** Revision of the result, exactly as the registry sent the revision. */
   readonly revision: string;
-  /** Time in ms, from the start of the lookup, for which the result may be used. */
+  /**
+   * Time in ms, from the start of the lookup, for which the registry guarantees that the path and the service config do
+   * not change; 0 when the registry guarantees nothing. @see [C1.2](../../docs/guarantees.md#c1-2)
+   */
   readonly guaranteedMs: number;
+  /** Time in ms, from the start of the lookup, for which the result may be used without another lookup. */
+  readonly usableMs: number;
   /** Age of the result in ms, counted from the start of the lookup. */
   readonly ageMs: number;
   /** Whether the result has expired and is used because the registry has not delivered a newer one. */
@@ -42,7 +47,8 @@ export function toResolved(resolution: ResolvedService, now: number): Resolved {
     ...{ name, canonical, kind: 'service', path, endpoints, policy },
     ...definedFields({ timeoutMs, attemptTimeoutMs, retries }),
     revision: resolution.revision,
-    guaranteedMs: resolution.ttlMs,
+    guaranteedMs: resolution.guaranteedMs ?? 0,
+    usableMs: resolution.ttlMs,
     ageMs: Math.max(0, now - resolution.requestedAt),
     stale: resolution.stale,
   };

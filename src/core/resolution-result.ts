@@ -34,6 +34,11 @@ export interface ResolvedService {
   readonly loads?: ReadonlyMap<string, AgedLoad>;
   /** Time for which the result may be used, in ms from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;
+  /**
+   * Time for which the registry guarantees the path and the service config, in ms from
+   * {@link ResolvedService.requestedAt}. Default 0: no guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
+   */
+  readonly guaranteedMs?: number;
   /** When the request was sent, in ms on the monotonic clock. @see [C1.1](../../docs/guarantees.md#c1-1) */
   readonly requestedAt: number;
   /** When the request was sent, in ms since 1970 on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */

@@ -121,7 +121,12 @@ function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResol
     const name = parseName(key, 'Registry key');
     services.set(
       name,
-      Object.freeze({ kind: 'bound', endpoints: toEndpointInits(name, value), ttlMs: Infinity }),
+      Object.freeze({
+        kind: 'bound',
+        endpoints: toEndpointInits(name, value),
+        ttlMs: Infinity,
+        guaranteedMs: Infinity,
+      }),
     );
   }
   return services;

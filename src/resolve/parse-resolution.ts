@@ -45,13 +45,15 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
       return { ...common, kind: 'absent', canonical: name, ttlMs: absentTtlMs(parseTimes(raw, name)) };
     case 'link': {
       const canonical = parseNameField(raw.target, name, 'target');
-      const ttlMs = linkTtlMs(parseTimes(raw, name));
+      const times = parseTimes(raw, name);
+      const { guaranteedMs = 0 } = times;
       return {
         ...common,
         kind: 'link',
         canonical,
-        path: [{ name, kind: 'link', guaranteedMs: ttlMs }],
-        ttlMs,
+        path: [{ name, kind: 'link', guaranteedMs }],
+        ttlMs: linkTtlMs(times),
+        guaranteedMs,
       };
     }
     case 'bound':
@@ -67,14 +69,16 @@ function parseBound(
 ): Omit<ParsedResolution, 'kind' | 'revision' | 'incarnation'> {
   const endpoints = parseEndpoints(raw.endpoints, name);
   const inits = raw.endpoints as readonly EndpointInit[];
-  const ttlMs = serviceTtlMs(parseTimes(raw, name), endpoints.length > 0);
+  const times = parseTimes(raw, name);
+  const { guaranteedMs = 0 } = times;
   const createError = (problem: string): ClerkError => invalidResolutionError(name, problem);
   return {
     canonical: raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name'),
     endpoints,
     policy: parseStringField(raw, 'policy', name) || undefined,
-    path: parsePath(raw.path, name, ttlMs),
-    ttlMs,
+    path: parsePath(raw.path, name, guaranteedMs),
+    ttlMs: serviceTtlMs(times, endpoints.length > 0),
+    guaranteedMs,
     ...definedFields({
       timeoutMs: parseTimeout(raw, name),
       attemptTimeoutMs: checkAttemptTimeout(raw.attemptTimeoutMs, createError),

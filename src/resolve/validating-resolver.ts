@@ -56,6 +56,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
     const path: ResolutionStep[] = [];
     let canonical = name;
     let minTtlMs = Infinity;
+    let guaranteedMs = Infinity;
     for (let hops = 0; hops <= limits.maxLinks; hops++) {
       progress.currentName = canonical;
       let lookup = lookupOnce(canonical, suspects);
@@ -67,6 +68,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       requestedAt = Math.min(requestedAt, lookup.requestedAt);
       requestedWallAt = Math.min(requestedWallAt, lookup.requestedWallAt);
       minTtlMs = Math.min(minTtlMs, result.ttlMs);
+      guaranteedMs = Math.min(guaranteedMs, result.guaranteedMs ?? 0);
       path.push(...result.path);
       if (result.kind !== 'link') {
         const ttlMs = pathTtlMs(minTtlMs, path);
@@ -75,6 +77,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
           kind: result.kind,
           name,
           ttlMs,
+          guaranteedMs,
           path: Object.freeze(path),
           requestedAt,
           requestedWallAt,

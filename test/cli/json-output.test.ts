@@ -69,7 +69,7 @@ test('resolve --json prints exactly the documented keys in their order', async (
       '"path":[{"name":"/old","kind":"link","guaranteedMs":5000},{"name":"/shop/orders","kind":"service","guaranteedMs":4800}],' +
       '"endpoints":[{"id":"orders-1","epoch":3,"addresses":["http://127.0.0.1:3001"],"host":"h1","zone":null,' +
       '"version":"2.1.0","weight":1,"attributes":{"rack":"7"},"leaseMs":10000,"state":"up"}],' +
-      '"policy":null,"revision":"12","guaranteedMs":4800,"ageMs":0,"stale":false}\n',
+      '"policy":null,"revision":"12","guaranteedMs":4800,"usableMs":4800,"ageMs":0,"stale":false}\n',
   );
 });
 
@@ -434,7 +434,7 @@ test('explain prints candidates and excluded endpoints without sending a request
   const json = JSON.parse((await runCli(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([
     ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'path'],
-    ...['ageMs', 'guaranteedMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
+    ...['ageMs', 'guaranteedMs', 'usableMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
     ...['initialAttemptTimeoutMs', 'learnedAttemptTimeouts', 'settings'],
   ]);
   expect(json).toMatchObject({ revision: '12', leftOut: [{ endpoint: { id: 'orders-2', zone: null } }] });

@@ -38,6 +38,7 @@ test('resolve returns the result of the lookup', async () => {
     canonical: '/shop/orders',
     kind: 'service',
     guaranteedMs: Infinity,
+    usableMs: Infinity,
     stale: false,
   });
   expect(answer.endpoints.map(({ id, addresses, weight }) => [id, addresses, weight])).toEqual([

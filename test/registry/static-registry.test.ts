@@ -26,6 +26,7 @@ test('an address, an endpoint and a list of both all become lists', async () => 
     kind: 'bound',
     endpoints: [{ id: address, addresses: [address], weight: 1, ...rest }],
     ttlMs: Infinity,
+    guaranteedMs: Infinity,
   });
   expect(await lookup(registry, '/shop/stock')).toMatchObject({ endpoints: [{ id: address, zone: 'a' }] });
   expect(await lookup(registry, '/shop/mail')).toMatchObject({
@@ -35,7 +36,12 @@ test('an address, an endpoint and a list of both all become lists', async () => 
 
 test('an empty list is a service without endpoints; other names are absent', async () => {
   const registry = staticRegistry({ '/shop/orders': [] });
-  expect(await lookup(registry, '/shop/orders')).toEqual({ kind: 'bound', endpoints: [], ttlMs: Infinity });
+  expect(await lookup(registry, '/shop/orders')).toEqual({
+    kind: 'bound',
+    endpoints: [],
+    ttlMs: Infinity,
+    guaranteedMs: Infinity,
+  });
   expect(await lookup(registry, '/shop')).toEqual({ kind: 'absent', ttlMs: 1_000 });
   expect(await lookup(staticRegistry({}), '/shop/orders')).toEqual({ kind: 'absent', ttlMs: 1_000 });
 });

@@ -67,7 +67,8 @@ function undefinedToNull(explanation: Explanation): unknown {
 }
 
 async function print(stdout: Output, explanation: Explanation): Promise<void> {
-  const { name, canonical, policy, candidates, leftOut, revision, ageMs, guaranteedMs } = explanation;
+  const { name, canonical, policy, candidates, leftOut, revision, ageMs, guaranteedMs, usableMs } =
+    explanation;
   const isLink = canonical !== undefined && canonical !== name;
   await stdout.line(
     styled('strong', isLink ? `${name} → ${canonical}` : name),
@@ -76,7 +77,9 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   );
   const facts = joinFacts(
     ageMs !== undefined && `looked up ${formatDuration(ageMs)} ago`,
-    guaranteedMs !== undefined && `guaranteed for ${formatDuration(guaranteedMs)}`,
+    guaranteedMs !== undefined &&
+      (guaranteedMs > 0 ? `guaranteed for ${formatDuration(guaranteedMs)}` : 'not guaranteed'),
+    usableMs !== undefined && usableMs !== guaranteedMs && `usable for ${formatDuration(usableMs)}`,
     revision !== undefined && `revision ${revision}`,
     `call timeout ${formatDuration(explanation.timeoutMs)}`,
     attemptTimeoutFact(explanation),

@@ -29,13 +29,19 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const { canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
   const { revision, guaranteedMs } = response;
   const config = { policy, timeoutMs, attemptTimeoutMs, retries };
-  const validity = { revision, guaranteedMs, ageMs, stale: false };
+  const validity = { revision, guaranteedMs, usableMs: usableMsOf(response), ageMs, stale: false };
   return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });
+}
+
+/** Returns the time for which a client uses the result without another lookup, in ms. */
+function usableMsOf({ guaranteedMs, ttlMs }: ResolveResponse): number {
+  return guaranteedMs > 0 ? Math.min(ttlMs, guaranteedMs) : ttlMs;
 }
 
 async function print(stdout: Output, response: ResolveResponse, ageMs: number): Promise<void> {
   const { name, canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
   const { revision, guaranteedMs, launchable, healthQueried = [] } = response;
+  const usableMs = usableMsOf(response);
   const links = path.filter((step) => step.kind === 'link').map((step) => step.name);
   const hops = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];
   await stdout.line(styled('strong', hops.join(' → ')), '  ', styled('faint', kind));
@@ -45,7 +51,8 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
     attemptTimeoutMs !== undefined && `attempt timeout ${formatAttemptTimeout(attemptTimeoutMs)}`,
     retries !== undefined && `retries ${formatRetries(retries)}`,
     launchable && 'started on demand',
-    `guaranteed for ${formatDuration(guaranteedMs)}`,
+    guaranteedMs > 0 ? `guaranteed for ${formatDuration(guaranteedMs)}` : 'not guaranteed',
+    usableMs !== guaranteedMs && `usable for ${formatDuration(usableMs)}`,
     `revision ${revision}`,
     `looked up ${formatDuration(ageMs)} ago`,
   );
