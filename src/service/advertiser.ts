@@ -4,6 +4,7 @@ import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
 import type { Advertisement } from './advertisement.js';
+import { joinCluster } from './cluster/join-cluster.js';
 import { InFlightRequests } from './in-flight-requests.js';
 import { LaunchContext } from './launch-context.js';
 import { attachOrcaHeaders } from './orca-headers.js';
@@ -45,12 +46,26 @@ export class Advertiser {
     // The timer keeps the process alive while the registration waits for the registry.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, maxTimerMs);
     try {
+      const shared = await this.#joinCluster(config, options);
+      if (shared !== undefined) return shared;
       const service = await this.#createService(config);
       await service.start(config.signal);
       return service;
     } finally {
       keepAlive.cancel();
     }
+  }
+
+  /** Returns the advertisement of a cluster worker whose primary coordinates its workers. */
+  async #joinCluster(config: AdvertiseConfig, options: AdvertiseOptions): Promise<Advertisement | undefined> {
+    const { cluster, clock, process } = this.#runtime;
+    if (cluster?.port.isWorker !== true) return undefined;
+    const logger = config.logger ?? processLogger(process);
+    if (isServer(config.serverOrAddress)) propagateDeadlines(config.serverOrAddress, clock);
+    const ad = await joinCluster(config, options, { ...cluster, clock, logger, env: process.env });
+    if (ad === undefined) return undefined;
+    if (config.drainOnSignal) this.#signalDrain.add(ad, config.exitAfterDrain);
+    return ad;
   }
 
   async #createService(config: AdvertiseConfig): Promise<AdvertisedService> {
@@ -78,7 +93,12 @@ export class Advertiser {
     await idempotencyGuard?.open();
     const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
     if (server !== undefined) await untilListening(server, signal);
-    const place = new ServicePlace(config, clock, this.#runtime.process.env);
+    const place = new ServicePlace(
+      config,
+      clock,
+      this.#runtime.process.env,
+      (shared) => this.#runtime.cluster?.port.sharesListener(shared) === true,
+    );
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
     // Requests for this instance may arrive before the response of the registry.

@@ -22,8 +22,14 @@ export class InFlightRequests {
   readonly #seen = new WeakSet<ClosingResponse>();
   readonly #removers: (() => void)[];
 
-  /** @param server - server whose requests are counted; with undefined, nothing is counted */
-  constructor(server: ServerLike | undefined) {
+  /**
+   * @param server - server whose requests are counted; with undefined, nothing is counted
+   * @param onCount - called with the number of requests in flight each time that the number has changed
+   */
+  constructor(
+    server: ServerLike | undefined,
+    private readonly onCount?: (count: number) => void,
+  ) {
     this.#removers = server === undefined ? [] : this.#listen(server);
   }
 
@@ -58,11 +64,14 @@ export class InFlightRequests {
     if (this.#seen.has(response)) return;
     this.#seen.add(response);
     this.#count++;
+    this.onCount?.(this.#count);
     response.once('close', () => {
       this.finished++;
       const status = response.statusCode ?? response.sentHeaders?.[':status'] ?? 0;
       if (status >= 500 && status !== 501) this.failed++;
-      if (--this.#count > 0) return;
+      this.#count--;
+      this.onCount?.(this.#count);
+      if (this.#count > 0) return;
       for (const resolve of this.#onIdle.splice(0)) resolve();
     });
   }

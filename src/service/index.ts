@@ -4,14 +4,20 @@ import type { IdempotencyStore } from '../core/idempotency-store.js';
 import { retryLoop } from '../invoke/p-retry-loop.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
+import { clusterPrimary, clusterWorker } from '../runtime/cluster-process.js';
 import { fillFolder } from '../runtime/replace-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
 import { httpConnection } from '../registry-client/http-connection.js';
 import { undici } from '../transport/load-undici.js';
 import type { Advertisement } from './advertisement.js';
+import type { WorkerSettings } from './cluster/cluster-ports.js';
+import { startCoordination, type CoordinateWorkersOptions } from './cluster/start-coordination.js';
+import { PrimaryLink } from './cluster/primary-link.js';
+import { WorkerCalls } from './cluster/worker-calls.js';
 import { Advertiser } from './advertiser.js';
 import { salvageCallFolder, type CallSalvageReport } from './at-most-once/store/salvage-calls.js';
+import { memoryCalls } from './at-most-once/store/memory-idempotency-store.js';
 import { DiskIdempotencyStore } from './at-most-once/store/disk-idempotency-store.js';
 import {
   wrapHandler,
@@ -46,9 +52,17 @@ export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { LoadInit } from '../core/load-report.js';
 export type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
 export type { ServerOrAddress, ServerLike } from './server-addresses.js';
+export type { CoordinateWorkersOptions } from './cluster/start-coordination.js';
 export type { AdvertiseOptions } from './options.js';
 
+/** The connection to the primary, in a worker of a primary that has called {@link coordinateWorkers}. */
+const primaryLink =
+  clusterWorker.settings === undefined
+    ? undefined
+    : new PrimaryLink(clusterWorker, JSON.parse(clusterWorker.settings) as WorkerSettings);
+
 const advertiser = new Advertiser({
+  cluster: { port: clusterWorker, link: primaryLink },
   clock: systemClock,
   hashing: systemHashing,
   retry: retryLoop,
@@ -85,7 +99,43 @@ const wrapHandlerOptions: WrapHandlerOptions = {
   digest: hashParts,
   logger: processLogger(currentProcess),
   incarnation: systemHashing.randomHex(16),
+  createStore: () => (primaryLink ? new WorkerCalls(primaryLink) : memoryCalls()),
 };
+
+/**
+ * Makes the workers of `node:cluster` that share a listener one instance, with one registration and one store of calls.
+ * Must be called in the primary, before the first `cluster.fork()`. The workers call `advertise` and `atMostOnce` as any
+ * other program does. Without this function, `advertise` rejects a worker that shares its port and uses `atMostOnce`.
+ *
+ * The primary holds the registration and the store; the workers use both over the channel of `node:cluster`. When a
+ * worker dies, its running calls are recorded as interrupted, and the other workers continue to serve. The registration ends
+ * when its last worker has left. At SIGTERM the primary drains until all workers are idle. The load of the workers is not
+ * reported.
+ *
+ * @example
+ * ```ts
+ * if (cluster.isPrimary) {
+ *   coordinateWorkers();
+ *   for (let i = 0; i < 4; i++) cluster.fork();
+ * } else {
+ *   const guarded = atMostOnce((request, response) => response.end('ordered'));
+ *   const server = createServer(guarded).listen(3000);
+ *   await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
+ * }
+ * ```
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, in a worker, and after the first fork
+ * @see [C3.6](../../docs/guarantees.md#c3-6)
+ */
+export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void {
+  startCoordination(options, {
+    port: clusterPrimary,
+    wallNow: () => systemClock.wallNow(),
+    randomId: () => systemHashing.randomHex(16),
+    logger: processLogger(currentProcess),
+    advertise,
+    guard: (store) => wrapHandler(() => undefined, { store }, wrapHandlerOptions),
+  });
+}
 
 /**
  * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,

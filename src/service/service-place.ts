@@ -3,7 +3,13 @@ import { definedFields } from '../core/defined-fields.js';
 import type { RegisterRequest } from '../protocol/messages.js';
 import { canNameInstance } from './instance-naming.js';
 import { hostInAddress, type AdvertiseConfig } from './options.js';
-import { addressesOf, isServer, type AddressSource, type AdvertisedAddresses } from './server-addresses.js';
+import {
+  addressesOf,
+  isServer,
+  type AddressSource,
+  type AdvertisedAddresses,
+  type ServerLike,
+} from './server-addresses.js';
 
 type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesInstance' | 'host' | 'hostId'>;
 
@@ -16,11 +22,16 @@ export class ServicePlace {
   readonly #serverOrAddress: AdvertiseConfig['serverOrAddress'];
   readonly #source: AddressSource;
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when an address or the stated host is invalid */
+  /**
+   * @param sharesListener - whether another instance may answer at the listener of a server; such a server does not name
+   * its instance
+   * @throws {@link ClerkError} `CONFIG_INVALID` when an address or the stated host is invalid
+   */
   constructor(
     { serverOrAddress, host }: Pick<AdvertiseConfig, 'serverOrAddress' | 'host'>,
     clock: Pick<Clock, 'hostname' | 'hostId' | 'hostAddresses'>,
     env: Readonly<Record<string, string | undefined>>,
+    sharesListener: (server: ServerLike) => boolean = () => false,
   ) {
     const server = isServer(serverOrAddress) ? serverOrAddress : undefined;
     const fromEnvironment = hostInAddress(env.CLERK_ADVERTISE_HOST || undefined, '$CLERK_ADVERTISE_HOST');
@@ -29,7 +40,7 @@ export class ServicePlace {
       hostAddresses: () => clock.hostAddresses(),
       statedHost: server && (host ?? fromEnvironment)?.replace(/^\[(.*)\]$/, '$1'),
     };
-    this.namesInstance = server !== undefined && canNameInstance(server);
+    this.namesInstance = server !== undefined && canNameInstance(server) && !sharesListener(server);
     const hostname = clock.hostname();
     const hostLabel = server === undefined ? (host ?? hostname) : hostname;
     this.registration = {

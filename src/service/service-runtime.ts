@@ -3,6 +3,8 @@ import type { Logger } from '../core/logger.js';
 import type { EndSignal } from '../core/end-signal.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
+import type { WorkerPort } from './cluster/cluster-ports.js';
+import type { PrimaryLink } from './cluster/primary-link.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
 /** Functions of the process that advertised services use. */
@@ -33,6 +35,11 @@ export interface ServiceRuntime {
   readonly process: ProcessPort;
   /** Connects to one registry server. @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid */
   readonly connect: (url: string) => RegistryConnection;
+  /** This process as a worker of `node:cluster`, and its connection to a primary that coordinates its workers. */
+  readonly cluster?: {
+    readonly port: WorkerPort;
+    readonly link: PrimaryLink | undefined;
+  };
   /** Returns the total active time of the event loop of this thread, in ms. */
   readonly eventLoopActiveMs: () => number;
 }

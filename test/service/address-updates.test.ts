@@ -1,11 +1,12 @@
 /** A listener on all interfaces gets other addresses: after a DHCP lease, a move to another network, a late interface. */
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
+import type { ServerLike } from '../../src/service/server-addresses.js';
 import type { RegisterRequest } from '../../src/protocol/messages.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { fakeService } from './fake-service.js';
 
-function listener(address: string): EventEmitter & { listening: boolean; address: () => object } {
+function listener(address: string): ServerLike {
   return Object.assign(new EventEmitter(), { listening: true, address: () => ({ address, port: 80 }) });
 }
 

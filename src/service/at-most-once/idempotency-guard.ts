@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';
+import { WorkerCalls } from '../cluster/worker-calls.js';
 import { activeCallsOf, type ActiveCalls } from './active-calls.js';
 import { InstanceEpochs, parseTargetInstance } from './instance-epochs.js';
 import { rejections } from './rejections.js';
@@ -64,6 +65,11 @@ export class IdempotencyGuard {
     return this.#options.store.scope;
   }
 
+  /** Whether the calls are stored in the primary of a cluster, which this process is a worker of. */
+  get isStoreOfPrimary(): boolean {
+    return this.#options.store instanceof WorkerCalls;
+  }
+
   async open(): Promise<void> {
     await this.#options.store.open?.();
   }
@@ -93,8 +99,8 @@ export class IdempotencyGuard {
     // The store is not durable and lacks the calls that an earlier process has run. With epoch 0, there was no earlier
     // process.
     const mayPredateStore = target === undefined || target.epoch > 0;
-    return mayPredateStore && createdAt < this.#retention.startedAt
-      ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#retention.startedAt))
+    return mayPredateStore && createdAt < this.#storeStartedAt
+      ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#storeStartedAt))
       : { id, createdAt };
   }
 
@@ -135,6 +141,11 @@ export class IdempotencyGuard {
     return this.#options.clock.wallNow() - createdAt;
   }
 
+  get #storeStartedAt(): number {
+    const { store } = this.#options;
+    return store instanceof WorkerCalls ? store.primaryStartedAt : this.#retention.startedAt;
+  }
+
   get #owner(): string {
     return `${this.instanceEpochs.id} ${this.#options.incarnation}`;
   }
@@ -146,6 +157,8 @@ export class IdempotencyGuard {
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
+    // The primary of a cluster ends the calls of a worker that has died.
+    if (store instanceof WorkerCalls) return false;
     const [instance = '', ownerIncarnation] = owner.split(' ');
     if (ownerIncarnation === incarnation && isActive) return false;
     return store.scope === undefined || (instance !== '' && instance === this.instanceEpochs.id);

@@ -4,7 +4,7 @@ import type { Logger } from '../../core/logger.js';
 
 /** Options of {@link atMostOnce}. An unknown key is an error. */
 export interface AtMostOnceOptions {
-  /** Where calls are stored. Default: a new `memoryCalls()`. */
+  /** Where calls are stored. Default: the store of `coordinateWorkers()` in its workers, else a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
    * Time for which a call is stored, from the creation of its key, in ms: 1,000 to 2,592,000,000 (30 d). Older keys are

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClerkError } from '../../core/errors.js';
+import type { IdempotencyStore } from '../../core/idempotency-store.js';
 import type { Logger } from '../../core/logger.js';
 import type { Clock } from '../../core/clock.js';
 import { callHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
 import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
-import { memoryCalls } from './store/memory-idempotency-store.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';
@@ -28,6 +28,8 @@ export interface WrapHandlerOptions {
   readonly digest: Digest;
   readonly logger: Logger;
   readonly incarnation: string;
+  /** Creates the store of a handler without the option `store`. */
+  readonly createStore: () => IdempotencyStore;
 }
 
 type Handler = (...args: unknown[]) => unknown;
@@ -58,7 +60,7 @@ export function wrapHandler(
   const guard = new IdempotencyGuard({
     ...runtime,
     logger: config.logger ?? runtime.logger,
-    store: config.store ?? memoryCalls(),
+    store: config.store ?? runtime.createStore(),
     windowMs: config.windowMs,
   });
 

@@ -21,6 +21,7 @@ function wrapFor(world: ReturnType<typeof fakeService>, store?: IdempotencyStore
     digest: hashParts,
     logger: recordedLogger(),
     incarnation: 'incarnation-1',
+    createStore: () => memoryCalls(),
   });
   let number = 0;
   const send = async (instance: string): Promise<string> => {

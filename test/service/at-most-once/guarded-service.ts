@@ -9,6 +9,7 @@ import {
 } from '../../../src/service/at-most-once/wrap-handler.js';
 import type { IdempotencyGuard } from '../../../src/service/at-most-once/idempotency-guard.js';
 import type { AtMostOnceOptions } from '../../../src/service/at-most-once/options.js';
+import { memoryCalls } from '../../../src/service/at-most-once/store/memory-idempotency-store.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
 
 /** Creates an idempotency key. */
@@ -72,7 +73,13 @@ export function guardedService({
 }: GuardedServiceOptions = {}): GuardedService {
   const log = recordedLogger();
   const runs: string[] = [];
-  const parts: WrapHandlerOptions = { clock: runtime, digest: hashParts, logger: log, incarnation };
+  const parts: WrapHandlerOptions = {
+    clock: runtime,
+    digest: hashParts,
+    logger: log,
+    incarnation,
+    createStore: () => memoryCalls(),
+  };
   const world = {
     handler: async (request: Request): Promise<unknown> =>
       new Response(`response to ${await request.text()}`, { status: 201 }),

@@ -1,0 +1,85 @@
+import cluster from 'node:cluster';
+
+/**
+ * Environment variable of the workers: the pid of the primary, `system` or `primary` as that which shares the listeners,
+ * and the settings of the primary for its workers, as JSON.
+ */
+const settingsVariable = 'CLERK_CLUSTER';
+
+/** Whether the system shares listeners unless the primary says otherwise. A worker has no `schedulingPolicy`. */
+const isSharedBySystem =
+  (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
+
+function readVariable(): readonly (string | undefined)[] {
+  const [, pid, sharedBy, settings] =
+    /^(\d+) (system|primary) (.*)$/s.exec(process.env[settingsVariable] ?? '') ?? [];
+  // A worker of another cluster, further down the process tree, inherits the variable too.
+  return cluster.isWorker && Number(pid) === process.ppid ? [pid, sharedBy, settings] : [];
+}
+
+let isCoordinated = false;
+
+/** This process as a worker of `node:cluster`. */
+export const clusterWorker = {
+  isWorker: cluster.isWorker,
+
+  get settings(): string | undefined {
+    return readVariable()[2];
+  },
+
+  /**
+   * A listener that the primary shares has no handle of the system. A listener that the system shares looks like a
+   * listener of this process alone, so each listener then counts as shared.
+   */
+  sharesListener(server: object): boolean {
+    const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };
+    if (!cluster.isWorker || handle === null || handle === undefined) return false;
+    const sharedBy = readVariable()[1] ?? (isSharedBySystem ? 'system' : 'primary');
+    return sharedBy === 'system' || typeof handle.getAsyncId !== 'function';
+  },
+
+  send(message: object): void {
+    process.send?.(message, undefined, undefined, () => undefined);
+  },
+
+  onMessage(listener: (message: unknown) => void): void {
+    process.on('message', listener);
+  },
+};
+
+/** This process as the primary of `node:cluster`. */
+export const clusterPrimary = {
+  isPrimary: cluster.isPrimary,
+
+  get hasWorkers(): boolean {
+    return Object.keys(cluster.workers ?? {}).length > 0;
+  },
+
+  get isCoordinated(): boolean {
+    return isCoordinated;
+  },
+
+  setSettings(settings: string): void {
+    isCoordinated = true;
+    const sharedBy = cluster.schedulingPolicy === cluster.SCHED_NONE ? 'system' : 'primary';
+    process.env[settingsVariable] = `${String(process.pid)} ${sharedBy} ${settings}`;
+  },
+
+  send(worker: number, message: object): void {
+    const receiver = cluster.workers?.[worker];
+    if (receiver?.isConnected() === true) receiver.send(message, () => undefined);
+  },
+
+  isAlive(worker: number): boolean {
+    const known = cluster.workers?.[worker];
+    return known !== undefined && !known.isDead();
+  },
+
+  onMessage(listener: (worker: number, message: unknown) => void): void {
+    cluster.on('message', ({ id }, message: unknown) => listener(id, message));
+  },
+
+  onExit(listener: (worker: number) => void): void {
+    cluster.on('exit', ({ id }) => listener(id));
+  },
+};

@@ -1,0 +1,67 @@
+/** Ports to `node:cluster`, and the messages between the workers and the primary. */
+import type { ServerLike } from '../server-addresses.js';
+
+/** Marks the messages of this library among the messages of the program. */
+export const messageKey = 'binding-clerk';
+
+/** A request of a worker. The primary answers each request once. */
+export interface WorkerRequest {
+  readonly [messageKey]: 'request';
+  readonly sequence: number;
+  readonly operation: string;
+  readonly args: readonly unknown[];
+}
+
+/** The answer of the primary. An error is encoded as in the protocol of the registry. */
+export type PrimaryMessage =
+  | {
+      readonly [messageKey]: 'response';
+      readonly sequence: number;
+      readonly result?: unknown;
+      readonly error?: unknown;
+    }
+  | {
+      readonly [messageKey]: 'event';
+      readonly group: string;
+      readonly event: string;
+      readonly payload: object;
+    };
+
+/** What the primary passes to its workers before they start. */
+export interface WorkerSettings {
+  /** Instance id that all workers share. */
+  readonly id: string;
+  /** When the store of the primary was created, in ms since 1970. */
+  readonly startedAt: number;
+  /** Fields of the store of the primary. */
+  readonly isDurable: boolean;
+  readonly scope?: string;
+}
+
+/** A worker as `node:cluster` shows it to itself. */
+export interface WorkerPort {
+  /** Whether this process is a worker of `node:cluster`. */
+  readonly isWorker: boolean;
+  /** The settings that the primary has set before it started this worker, as JSON. */
+  readonly settings: string | undefined;
+  /** Whether other workers can share the listener of a listening server. */
+  sharesListener(server: ServerLike): boolean;
+  send(message: WorkerRequest): void;
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+/** The primary as `node:cluster` shows it to itself. */
+export interface PrimaryPort {
+  readonly isPrimary: boolean;
+  /** Whether a worker was started. */
+  readonly hasWorkers: boolean;
+  /** Whether `setSettings` was called. */
+  readonly isCoordinated: boolean;
+  /** Passes settings to all workers that are started from now on. */
+  setSettings(settings: string): void;
+  /** Sends a message to a worker. Has no effect when the worker has ended. */
+  send(worker: number, message: PrimaryMessage): void;
+  isAlive(worker: number): boolean;
+  onMessage(listener: (worker: number, message: unknown) => void): void;
+  onExit(listener: (worker: number) => void): void;
+}

@@ -1,0 +1,150 @@
+import type { Clock, Timer } from '../../core/clock.js';
+import { definedFields } from '../../core/defined-fields.js';
+import { ClerkError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type { Advertisement } from '../advertisement.js';
+import { InFlightRequests } from '../in-flight-requests.js';
+import { nameInstance } from '../instance-naming.js';
+import type { AdvertiseConfig, AdvertiseOptions } from '../options.js';
+import { isServer, untilListening, type ServerLike } from '../server-addresses.js';
+import type { WorkerPort } from './cluster-ports.js';
+import type { PrimaryLink } from './primary-link.js';
+import { WorkerAdvertisement } from './worker-advertisement.js';
+import type { JoinRequest, JoinResponse } from './worker-coordinator.js';
+
+export interface JoinClusterOptions {
+  readonly port: WorkerPort;
+  /** Undefined when the primary does not coordinate its workers. */
+  readonly link: PrimaryLink | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Environment of this worker, which may differ from that of the primary. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Time without requests after which a worker reports to the primary that it is idle, in ms. */
+const idleReportMs = 250;
+
+/**
+ * Advertises the listener that a cluster worker shares with other workers, through the primary. Returns undefined for a
+ * process that shares no listener, and for a worker whose primary does not coordinate its workers.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the workers would answer calls of each other, without a common store
+ */
+export async function joinCluster(
+  config: AdvertiseConfig,
+  options: AdvertiseOptions,
+  { port, link, ...runtime }: JoinClusterOptions,
+): Promise<Advertisement | undefined> {
+  const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
+  if (!port.isWorker || server === undefined) return undefined;
+  const { idempotencyGuard: guard } = config;
+  // Another worker may have advertised the listener, so requests may arrive as soon as this worker listens.
+  const stopNaming = link && nameInstance(server, link.settings.id);
+  if (link) guard?.instanceEpochs.add(link.settings.id, 0);
+  const closers: (() => void)[] = stopNaming ? [stopNaming] : [];
+  try {
+    await untilListening(server, config.signal);
+    const isShared = port.sharesListener(server);
+    if (isShared) checkStore(config, link);
+    if (!isShared || link === undefined) {
+      for (const close of closers) close();
+      return undefined;
+    }
+    await guard?.open();
+    return await join(server, config, options, { ...runtime, link, closers });
+  } catch (error) {
+    for (const close of closers) close();
+    throw error;
+  }
+}
+
+async function join(
+  server: ServerLike,
+  config: AdvertiseConfig,
+  options: AdvertiseOptions,
+  {
+    link,
+    clock,
+    logger,
+    env,
+    closers,
+  }: Omit<JoinClusterOptions, 'port' | 'link'> & {
+    readonly link: PrimaryLink;
+    readonly closers: (() => void)[];
+  },
+): Promise<Advertisement> {
+  const { name, version, leaseMs, weight, zone, attributes } = options;
+  const { drainMs, drainOnSignal, exitAfterDrain } = options;
+  const registry = options.registry ?? (env.CLERK_REGISTRY || undefined);
+  const host = options.host ?? (env.CLERK_ADVERTISE_HOST || undefined);
+  const request: JoinRequest = {
+    options: definedFields({
+      ...{ name, version, registry, leaseMs, weight, zone, attributes, host, drainMs },
+      ...{ drainOnSignal, exitAfterDrain },
+    }),
+    bound: server.address() as JoinRequest['bound'],
+    isSecure: typeof (server as { readonly setSecureContext?: unknown }).setSecureContext === 'function',
+    isAtMostOnce: config.idempotencyGuard !== undefined,
+  };
+  const joined = (await link.request('join', request)) as JoinResponse;
+  const busyReport = new BusyReport(link, joined.group, clock);
+  const inFlight = new InFlightRequests(server, (count) => busyReport.update(count));
+  closers.push(() => inFlight.close());
+  return new WorkerAdvertisement({
+    link,
+    joined,
+    clock,
+    logger,
+    inFlight,
+    drainMs: config.drainMs,
+    onEnded: () => {
+      for (const close of closers.splice(0)) close();
+    },
+  });
+}
+
+/** Reports to the primary whether this worker handles requests, so that the primary drains until all workers are idle. */
+class BusyReport {
+  readonly #send: (isBusy: boolean) => void;
+  readonly #clock: Clock;
+  #isBusy = false;
+  #timer: Timer | undefined;
+
+  constructor(link: PrimaryLink, group: string, clock: Clock) {
+    this.#clock = clock;
+    this.#send = (isBusy) => {
+      this.#isBusy = isBusy;
+      link.request('busy', group, isBusy).catch(() => undefined);
+    };
+  }
+
+  update(count: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (count > 0) {
+      if (!this.#isBusy) this.#send(true);
+    } else {
+      this.#timer = this.#clock.setTimer(() => this.#send(false), idleReportMs);
+      this.#timer.setRef(false);
+    }
+  }
+}
+
+/** Checks that all workers of a shared listener use one store, since each call may reach any of them. */
+function checkStore({ idempotencyGuard: guard, id }: AdvertiseConfig, link: PrimaryLink | undefined): void {
+  if (link !== undefined && id !== undefined)
+    throw clusterError(
+      "must not have the option 'id', since all workers are one instance; pass the id to coordinateWorkers() in the primary",
+    );
+  if (guard === undefined || guard.scope !== undefined || guard.isStoreOfPrimary) return;
+  throw clusterError(
+    link === undefined
+      ? "shares its port with other workers, and each of them stores the calls of 'atMostOnce' for itself, so calls would be rejected or run twice; call coordinateWorkers() in the primary before cluster.fork(), or listen with { exclusive: true } on a port of its own"
+      : "stores the calls of 'atMostOnce' for itself; remove the option 'store' of atMostOnce(), and pass the store to coordinateWorkers() in the primary",
+  );
+}
+
+function clusterError(problem: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `advertise() in a cluster worker: the worker ${problem}`);
+}

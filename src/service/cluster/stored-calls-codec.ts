@@ -1,0 +1,24 @@
+import type { CallLookup, CallResult, StoredResponse } from '../../core/idempotency-store.js';
+
+/** A stored response in a message between processes, whose body is base64 text. */
+interface ResponseMessage extends Omit<StoredResponse, 'body'> {
+  readonly body: string;
+}
+
+/** Converts a lookup or a result for a message between processes, which are sent as JSON. */
+export function encodeCall(call: CallLookup | CallResult): object {
+  if (call.state !== 'done' || call.response === undefined) return call;
+  const body = Buffer.from(call.response.body).toString('base64');
+  return { ...call, response: { ...call.response, body } satisfies ResponseMessage };
+}
+
+/** Converts the message form of a lookup or a result back. */
+export function decodeCall(message: unknown): CallLookup | CallResult {
+  const call = message as (CallLookup | CallResult) & { readonly response?: ResponseMessage };
+  if (call.state !== 'done') return call;
+  const { response } = call;
+  return {
+    ...call,
+    response: response && { ...response, body: new Uint8Array(Buffer.from(response.body, 'base64')) },
+  };
+}

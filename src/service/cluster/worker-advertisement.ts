@@ -1,0 +1,133 @@
+import { sleep, withTimeout, type Clock } from '../../core/clock.js';
+import type { Logger } from '../../core/logger.js';
+import { AdvertisementEmitter } from '../advertisement-emitter.js';
+import type { Advertisement, AdvertisementEvents, AdvertisementState } from '../advertisement.js';
+import type { InFlightRequests } from '../in-flight-requests.js';
+import type { PrimaryLink } from './primary-link.js';
+import type { JoinResponse } from './worker-coordinator.js';
+
+export interface WorkerAdvertisementOptions {
+  readonly link: PrimaryLink;
+  readonly joined: JoinResponse;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly inFlight: InFlightRequests;
+  readonly drainMs: number;
+  /** Called once, when the advertisement has ended. */
+  readonly onEnded: () => void;
+}
+
+const states = new Map<string, AdvertisementState>([
+  ['registered', 'registered'],
+  ['lost', 'lost'],
+  ['fenced', 'fenced'],
+]);
+
+/** The advertisement of a cluster worker. The primary holds the registration, which all workers share. */
+export class WorkerAdvertisement implements Advertisement {
+  readonly #options: WorkerAdvertisementOptions;
+  readonly #events: AdvertisementEmitter;
+  readonly #stopListening: () => void;
+  #epoch: number;
+  #state: AdvertisementState = 'registered';
+  #ending: Promise<void> | undefined;
+
+  constructor(options: WorkerAdvertisementOptions) {
+    this.#options = options;
+    this.#events = new AdvertisementEmitter(options.logger);
+    this.#epoch = options.joined.epoch;
+    this.#stopListening = options.link.onEvent(options.joined.group, (event, payload) =>
+      this.#onEvent(event as keyof AdvertisementEvents, payload as AdvertisementEvents['registered']),
+    );
+  }
+
+  get name(): string {
+    return this.#options.joined.name;
+  }
+
+  get id(): string {
+    return this.#options.joined.id;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#options.joined.addresses;
+  }
+
+  get registry(): readonly string[] {
+    return this.#options.joined.registry;
+  }
+
+  get state(): AdvertisementState {
+    return this.#state;
+  }
+
+  on<E extends keyof AdvertisementEvents>(
+    event: E,
+    listener: (payload: AdvertisementEvents[E]) => void,
+  ): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<E extends keyof AdvertisementEvents>(
+    event: E,
+    listener: (payload: AdvertisementEvents[E]) => void,
+  ): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** Has no effect: the load of one worker is not the load of the instance. */
+  reportLoad(): void {
+    return undefined;
+  }
+
+  drain(): Promise<void> {
+    this.#ending ??= this.#end('drain');
+    return this.#ending;
+  }
+
+  close(): Promise<void> {
+    this.#ending ??= this.#end('close');
+    return this.#ending;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #onEvent(event: keyof AdvertisementEvents, payload: AdvertisementEvents['registered']): void {
+    if (this.#ending !== undefined) return;
+    this.#state = states.get(event) ?? this.#state;
+    if (event === 'registered') this.#epoch = payload.epoch;
+    this.#events.emit(event, payload);
+    if (event === 'fenced') this.#stop('fenced');
+  }
+
+  async #end(how: 'drain' | 'close'): Promise<void> {
+    if (this.#state === 'fenced') return;
+    const { link, joined, clock, inFlight, drainMs } = this.#options;
+    this.#state = 'draining';
+    // The last worker waits here until the primary has withdrawn the service.
+    await link.request('leave', joined.group, how).catch(() => undefined);
+    if (how === 'drain') {
+      const keepAlive = sleep(clock, 0);
+      await withTimeout(clock, drainMs, inFlight.whenIdle(), () => new Error('Timed out')).catch(
+        () => undefined,
+      );
+      await keepAlive;
+    }
+    this.#stop('closed');
+    if (how === 'drain') this.#events.emit('drained', { name: this.name, id: this.id });
+  }
+
+  #stop(state: 'closed' | 'fenced'): void {
+    this.#state = state;
+    this.#stopListening();
+    this.#options.onEnded();
+  }
+}

@@ -1,0 +1,43 @@
+import type { CallLookup, CallRecord, CallResult, IdempotencyStore } from '../../core/idempotency-store.js';
+import type { PrimaryLink } from './primary-link.js';
+import { decodeCall, encodeCall } from './stored-calls-codec.js';
+
+/**
+ * The store of a cluster worker: the calls are in the store of the primary, which all workers share. When a worker dies,
+ * the primary records the calls of that worker as interrupted. A call that is recorded as running does therefore run.
+ */
+export class WorkerCalls implements IdempotencyStore {
+  readonly isDurable: boolean;
+  readonly scope: string | undefined;
+  /** When the store of the primary was created, in ms since 1970. */
+  readonly primaryStartedAt: number;
+  readonly #link: PrimaryLink;
+
+  constructor(link: PrimaryLink) {
+    const { isDurable, scope, startedAt } = link.settings;
+    this.isDurable = isDurable;
+    this.scope = scope;
+    this.primaryStartedAt = startedAt;
+    this.#link = link;
+  }
+
+  async open(): Promise<void> {
+    await this.#link.request('open');
+  }
+
+  async begin(call: CallRecord): Promise<CallLookup> {
+    return decodeCall(await this.#link.request('begin', call)) as CallLookup;
+  }
+
+  async end(id: string, result: CallResult): Promise<void> {
+    await this.#link.request('end', id, encodeCall(result));
+  }
+
+  async withdraw(id: string): Promise<void> {
+    await this.#link.request('withdraw', id);
+  }
+
+  async expire(createdBefore: number): Promise<void> {
+    await this.#link.request('expire', createdBefore);
+  }
+}

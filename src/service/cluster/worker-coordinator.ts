@@ -1,0 +1,168 @@
+import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
+import type { CallRecord, IdempotencyStore } from '../../core/idempotency-store.js';
+import type { Logger } from '../../core/logger.js';
+import { encodeError } from '../../protocol/error-codec.js';
+import type { Advertisement } from '../advertisement.js';
+import type { AdvertiseOptions } from '../options.js';
+import { messageKey, type PrimaryPort, type WorkerRequest, type WorkerSettings } from './cluster-ports.js';
+import {
+  forwardedEvents,
+  SharedListener,
+  type SharedAddress,
+  type SharedAdvertisement,
+} from './shared-advertisement.js';
+import { SharedCalls } from './shared-calls.js';
+
+export interface WorkerCoordinatorOptions {
+  readonly port: PrimaryPort;
+  readonly store: IdempotencyStore;
+  readonly settings: WorkerSettings;
+  readonly logger: Logger;
+  /** Advertises in this process. */
+  readonly advertise: (options: AdvertiseOptions) => Promise<Advertisement>;
+  /** Wraps a handler with `atMostOnce` and the store, so that the registration states the store. */
+  readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
+}
+
+/** What a worker passes to the primary to be advertised. */
+export interface JoinRequest extends SharedAddress {
+  readonly options: Omit<AdvertiseOptions, 'address' | 'atMostOnce' | 'logger' | 'signal'>;
+  readonly isAtMostOnce: boolean;
+}
+
+/** What a worker gets when it has joined a shared advertisement. */
+export interface JoinResponse extends Pick<
+  Advertisement,
+  'name' | 'id' | 'epoch' | 'addresses' | 'registry'
+> {
+  /** Key of the shared advertisement. */
+  readonly group: string;
+}
+
+/**
+ * The primary's side of a cluster. Workers that share a listener are one instance: one registration, one lease and one
+ * store of calls. Any of them answers for the instance.
+ */
+export class WorkerCoordinator {
+  readonly #options: WorkerCoordinatorOptions;
+  readonly #calls: SharedCalls;
+  readonly #groups = new Map<string, SharedAdvertisement>();
+
+  constructor(options: WorkerCoordinatorOptions) {
+    this.#options = options;
+    const { port, store } = options;
+    this.#calls = new SharedCalls(store, (worker) => port.isAlive(worker));
+  }
+
+  /** Answers the workers that are started from now on. */
+  start(): void {
+    const { port, settings } = this.#options;
+    port.setSettings(JSON.stringify(settings));
+    port.onMessage((worker, message) => {
+      if ((message as Partial<WorkerRequest> | null)?.[messageKey] === 'request')
+        void this.#answer(worker, message as WorkerRequest);
+    });
+    port.onExit((worker) => this.#onExit(worker));
+  }
+
+  async #answer(worker: number, { sequence, operation, args }: WorkerRequest): Promise<void> {
+    const { port } = this.#options;
+    try {
+      const result = await this.#run(worker, operation, args);
+      port.send(worker, { [messageKey]: 'response', sequence, result });
+    } catch (cause) {
+      const error = isClerkError(cause)
+        ? cause
+        : new ClerkError('CLERK_CLOSED', `The primary failed: ${errorMessage(cause)}`, { cause });
+      port.send(worker, { [messageKey]: 'response', sequence, error: encodeError(error) });
+    }
+  }
+
+  #run(worker: number, operation: string, args: readonly unknown[]): unknown {
+    switch (operation) {
+      case 'open':
+        return this.#calls.store.open?.();
+      case 'begin':
+        return this.#calls.begin(worker, args[0] as CallRecord);
+      case 'end':
+        return this.#calls.end(worker, args[0] as string, args[1]);
+      case 'withdraw':
+        return this.#calls.withdraw(worker, args[0] as string);
+      case 'expire':
+        return this.#calls.store.expire(args[0] as number);
+      case 'join':
+        return this.#join(worker, args[0] as JoinRequest);
+      case 'busy':
+        return this.#groups.get(args[0] as string)?.listener.setBusy(worker, args[1] as boolean);
+      case 'leave':
+        return this.#leave(worker, args[0] as string, args[1] as 'drain' | 'close');
+      default:
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `The primary does not know the request '${operation}' of a worker; use one version of binding-clerk in all processes`,
+        );
+    }
+  }
+
+  async #join(worker: number, request: JoinRequest): Promise<JoinResponse> {
+    const { options, bound, isSecure } = request;
+    const group = JSON.stringify([options.name, options.registry, bound, isSecure]);
+    const shared = this.#groups.get(group) ?? this.#advertise(group, request);
+    shared.workers.add(worker);
+    try {
+      const { name, id, epoch, addresses, registry } = await shared.advertisement;
+      return { group, name, id, epoch, addresses, registry };
+    } catch (error) {
+      this.#groups.delete(group);
+      throw error;
+    }
+  }
+
+  #advertise(group: string, { options, isAtMostOnce, ...address }: JoinRequest): SharedAdvertisement {
+    const { advertise, guard, port, store, settings } = this.#options;
+    const listener = new SharedListener(address);
+    const advertisement = advertise({
+      ...options,
+      id: settings.id,
+      address: listener,
+      measureLoad: false,
+      ...(isAtMostOnce && { atMostOnce: guard(store) }),
+    });
+    const shared: SharedAdvertisement = { listener, advertisement, workers: new Set() };
+    this.#groups.set(group, shared);
+    advertisement.then(
+      (ad) => {
+        for (const event of forwardedEvents)
+          ad.on(event, (payload) => {
+            for (const worker of shared.workers)
+              port.send(worker, { [messageKey]: 'event', group, event, payload });
+          });
+      },
+      () => undefined,
+    );
+    return shared;
+  }
+
+  async #leave(worker: number, group: string, how: 'drain' | 'close'): Promise<void> {
+    const shared = this.#groups.get(group);
+    if (shared === undefined) return;
+    shared.workers.delete(worker);
+    if (shared.workers.size === 0) {
+      this.#groups.delete(group);
+      const ad = await shared.advertisement;
+      await (how === 'drain' ? ad.drain() : ad.close());
+    }
+    shared.listener.setBusy(worker, false);
+  }
+
+  #onExit(worker: number): void {
+    const { logger } = this.#options;
+    const warn = (error: unknown): void =>
+      logger.warn(`The end of cluster worker ${worker} could not be recorded: ${errorMessage(error)}`);
+    this.#calls.workerEnded(worker).catch(warn);
+    for (const [group, { workers, listener }] of this.#groups) {
+      listener.setBusy(worker, false);
+      if (workers.has(worker)) this.#leave(worker, group, 'close').catch(warn);
+    }
+  }
+}
