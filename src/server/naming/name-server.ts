@@ -96,6 +96,7 @@ export class NameServer implements NameService {
   readonly #expiry: ExpiryScheduler;
   readonly #committer: Committer;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
+  readonly #unreachableListeners = new Set<(id: string) => void>();
 
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
@@ -283,6 +284,10 @@ export class NameServer implements NameService {
 
   report(report: ReportRequest, { principal }: Caller): void {
     this.#consensus.addReport(principal, report);
+    if (this.#unreachableListeners.size === 0) return;
+    for (const { name, id, epoch, verdict } of report.reports)
+      if (verdict === 'unreachable' && findRegistration(this.#state, name, id)?.epoch === epoch)
+        for (const listener of this.#unreachableListeners) listener(id);
   }
 
   async withdraw(request: WithdrawRequest): Promise<ChangeResponse> {
@@ -307,6 +312,15 @@ export class NameServer implements NameService {
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  onUnreachable(listener: (id: string) => void): () => void {
+    this.#unreachableListeners.add(listener);
+    return () => void this.#unreachableListeners.delete(listener);
+  }
+
+  isSuspect(name: string, id: string): boolean {
+    return findRegistration(this.#state, name, id)?.status === 'suspect';
   }
 
   launchRule(name: string): ReturnType<NameService['launchRule']> {
