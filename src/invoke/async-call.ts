@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import { tooManyPendingError, type CallContext } from './call-context.js';
-import type { CallFacts } from './call-decision.js';
+import type { CallFacts } from './retry-decision.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallParameters } from './base-call.js';
 import type { CallAttempt } from './call-attempt.js';

@@ -1,7 +1,7 @@
 import { isClerkError } from '../core/errors.js';
 import { AbandonedError, type Attempt } from './attempt.js';
 import type { AttemptLog } from './attempt-log.js';
-import type { FailureCause } from './call-decision.js';
+import type { FailureCause } from './retry-decision.js';
 import { classifyError, wrapCallerError, type ErrorClass } from './classify-error.js';
 
 /** What the error of an attempt means for its call and for its endpoint. */

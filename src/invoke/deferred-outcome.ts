@@ -1,4 +1,4 @@
-import type { CallFacts } from './call-decision.js';
+import type { CallFacts } from './retry-decision.js';
 import type { DeferredResponse } from './deferred-response.js';
 import type { RetrySettings } from './retry-settings.js';
 

@@ -8,7 +8,7 @@ import {
   type CallEvent,
   type CallFacts,
   type Settlement,
-} from './call-decision.js';
+} from './retry-decision.js';
 import { deadlineError, noResponseError, outcomeUnknownError } from './call-errors.js';
 import { reportFailover } from './call-events.js';
 import { recheckMs } from './failover-state.js';

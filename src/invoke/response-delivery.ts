@@ -8,7 +8,7 @@ import type { Attempt, AttemptHandler } from './attempt.js';
 import type { WholeBodyHandler } from './body-collector.js';
 import type { CallContext } from './call-context.js';
 import type { CallDeadline } from './call-deadline.js';
-import type { CallAction, CallFacts, Settlement } from './call-decision.js';
+import type { CallAction, CallFacts, Settlement } from './retry-decision.js';
 import { callbackError, truncatedError } from './call-errors.js';
 import { codeOf, isFailureStatus } from './classify-error.js';
 import { DeferredOutcome } from './deferred-outcome.js';
@@ -16,7 +16,7 @@ import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FailoverCall } from './failover-call.js';
 import { isFailureResponse, reportResponse } from './report-response.js';
-import { retryAfterMs } from './retry-after.js';
+import { retryAfterMs } from './parse-retry-after.js';
 
 const noOutcomes: readonly Outcome[] = [];
 

@@ -15,7 +15,7 @@ import {
   parseResolveResponse,
   parseSearchResponse,
 } from './parse-responses.js';
-import { SharedWatch } from './shared-watch.js';
+import { ReconnectingWatch } from './reconnecting-watch.js';
 
 /** Options of {@link remoteRegistry}. */
 export interface RemoteRegistryOptions {
@@ -52,7 +52,7 @@ const maxStartBackoffMs = 1_000;
  */
 export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): Required<Registry> {
   const client = new FailoverClient(urls.map(connect), clock);
-  const watch = new SharedWatch(client, clock, retry);
+  const watch = new ReconnectingWatch(client, clock, retry);
 
   const send = <T>(
     request: RegistryRequest,

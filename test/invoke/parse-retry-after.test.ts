@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { retryAfterMs } from '../../src/invoke/retry-after.js';
+import { retryAfterMs } from '../../src/invoke/parse-retry-after.js';
 
 const wallNow = Date.parse('2026-03-01T12:00:00Z');
 const after = (value: string, header = 'retry-after'): number | undefined =>

@@ -7,7 +7,7 @@ import {
   type CallEvent,
   type CallFacts,
   type FailureCause,
-} from '../../src/invoke/call-decision.js';
+} from '../../src/invoke/retry-decision.js';
 import { defaultRetries } from '../../src/invoke/retry-settings.js';
 
 /** A sent attempt that is not late. */

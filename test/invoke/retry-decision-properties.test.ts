@@ -8,7 +8,7 @@ import {
   type CallAction,
   type CallEvent,
   type CallFacts,
-} from '../../src/invoke/call-decision.js';
+} from '../../src/invoke/retry-decision.js';
 import { defaultRetries } from '../../src/invoke/retry-settings.js';
 
 const attemptFacts = (number: number): fc.Arbitrary<AttemptFacts> =>

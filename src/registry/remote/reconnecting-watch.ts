@@ -25,7 +25,7 @@ const maxBackoffMs = 5_000;
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
-export class SharedWatch {
+export class ReconnectingWatch {
   readonly #state = new WatchState();
   /**
    * The async context of the clerk. The stream runs in this context, not in the context of the call that started the
