@@ -42,6 +42,8 @@ export class ServerChecker {
   readonly #withdrawn = new Map<string, number>();
   /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
+  /** Names that were removed before the end of their guarantee. */
+  readonly #broken = new Set<string>();
   /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
   readonly #leaving = new Map<string, number>();
   readonly #forced = new Map<string, number>();
@@ -165,6 +167,15 @@ export class ServerChecker {
       this.#guaranteedUntil.set(name, Math.max(this.#guaranteedUntil.get(name) ?? 0, at + guaranteedMs));
   }
 
+  /** A clerk trusts a guarantee until this time. */
+  trusted(name: string, until: number): void {
+    const { violate } = this.#options;
+    const guaranteedUntil = this.#guaranteedUntil.get(name);
+    if (guaranteedUntil === undefined || this.#broken.has(name) || until <= guaranteedUntil + 0.001) return;
+    const extraMs = until - guaranteedUntil;
+    violate('C1.2', `a clerk trusts ${name} for ${extraMs.toFixed(0)} ms more than its guarantee`);
+  }
+
   registered(request: RegisterRequest, { epoch, revision }: RegisterResponse): void {
     const { violate } = this.#options;
     this.#acknowledged(`the registration of ${request.id}`);
@@ -262,6 +273,7 @@ export class ServerChecker {
         if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
     }
     const isForced = this.#isForced(name);
+    if (isForced) this.#broken.add(name);
     if (was === undefined) return;
     if (was.pending !== undefined && is?.pending === undefined) mark('changed-when-expired');
     if (structureOf(was) === structureOf(is)) return;

@@ -224,6 +224,7 @@ export class ServerSimulation {
       wasEmpty: (name, from) => truth.wasEmpty(name, from, runtime.now()),
       violate,
       onWatchSnapshot: (name, count) => onWatchSnapshot(clerk, name, count),
+      onTrust: (name, until) => this.checker.trusted(name, until),
       onUpdate: () => mark('watch-update'),
       onStart: () => {
         mark(++this.#pendingStarts > 1 ? 'launch-shared' : 'launch-requested');
