@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
+import { localhostLookup } from '../core/localhost-lookup.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
 
@@ -31,6 +32,7 @@ export function unrefConnector(
   timeoutMs: number,
 ): UnrefConnector {
   const dial = undici.buildConnector({
+    ...localhostLookup(address.hostname),
     ...tls,
     allowH2: false,
     timeout: timeoutMs,

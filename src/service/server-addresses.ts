@@ -1,4 +1,4 @@
-import { parseAddress, type AddressString } from '../core/address.js';
+import { parseAddress, type Address, type AddressString } from '../core/address.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
 /** A server of `node:http`, `node:https` or `node:http2`, or an object with the same members. */
@@ -57,8 +57,9 @@ export interface AddressSource {
 }
 
 /**
- * Returns the addresses of a server, or the given addresses, best first. A server that is bound to all addresses has the
- * reachable addresses of the host, then the loopback address; these addresses are enumerated.
+ * Returns the addresses of a server, or the given addresses, best first. A server that is bound to all addresses, or an
+ * address such as `http://0.0.0.0:3001`, has the reachable addresses of the host, then the loopback address; these
+ * addresses are enumerated.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
@@ -73,7 +74,10 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
         'CONFIG_INVALID',
         `advertise() needs 1 to ${maxAddresses} addresses; got ${addresses.length}`,
       );
-    return { addresses: addresses.map((one) => parseAddress(one).text), enumeratedAddresses: [] };
+    return addressesOfHost(
+      addresses.map((one) => parseAddress(one)),
+      source,
+    );
   }
   const bound = serverOrAddress.address();
   if (bound === null)
@@ -92,14 +96,37 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
     parseAddress(
       `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`,
     ).text;
-  const { statedHost, hostAddresses } = source;
+  const { statedHost } = source;
   if (statedHost !== undefined || !isUnspecified(bound.address))
     return { addresses: [textOf(statedHost ?? bound.address)], enumeratedAddresses: [] };
-  const isV4 = bound.address === '0.0.0.0';
-  const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
-  const hosts = [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
-  const addresses = hosts.map(textOf);
+  const addresses = allHosts(bound.address, source).map(textOf);
   return { addresses, enumeratedAddresses: addresses };
+}
+
+/** Returns the given addresses. An address with an unspecified host is replaced by the addresses of this host. */
+function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
+  const addresses = new Set<AddressString>();
+  const enumerated = new Set<AddressString>();
+  for (const { text, hostname } of given) {
+    if (!isUnspecified(hostname)) {
+      addresses.add(text);
+      continue;
+    }
+    const pattern = hostname === '::' ? '//[::]' : `//${hostname}`;
+    for (const host of allHosts(hostname, source)) {
+      const found = parseAddress(text.replace(pattern, `//${host.includes(':') ? `[${host}]` : host}`)).text;
+      if (addresses.size < maxAddresses && !addresses.has(found)) enumerated.add(found);
+      if (addresses.size < maxAddresses) addresses.add(found);
+    }
+  }
+  return { addresses: [...addresses], enumeratedAddresses: [...enumerated] };
+}
+
+/** Returns the hosts for which `0.0.0.0` or `::` stands, loopback last. */
+function allHosts(unspecified: string, { hostAddresses }: AddressSource): readonly string[] {
+  const isV4 = unspecified === '0.0.0.0';
+  const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
+  return [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
 }
 
 /** Whether a host stands for all addresses of a host: `0.0.0.0` or `::`. */

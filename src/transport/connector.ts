@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
+import { localhostLookup } from '../core/localhost-lookup.js';
 import type { TransportOptions } from '../core/transport.js';
 import { undici, type Undici } from './load-undici.js';
 import type { ConnectionListener } from './pooled-connection.js';
@@ -26,6 +27,7 @@ export function createDial(
     typeof connectOption === 'function'
       ? (connectOption as Dial)
       : (undici().buildConnector({
+          ...localhostLookup(address.hostname),
           ...tls,
           ...(undiciOptions.allowH2 === undefined ? undefined : { allowH2: undiciOptions.allowH2 === true }),
           ...(undiciOptions.connectTimeout === undefined
