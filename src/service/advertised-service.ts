@@ -14,7 +14,7 @@ import { advertiseAborted } from './server-addresses.js';
 import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
-import { Registration, type RegistrationRequest } from './registration.js';
+import { InstanceRegistration, type RegistrationRequest } from './instance-registration.js';
 
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
@@ -52,7 +52,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
   readonly #events: AdvertisementEmitter;
   readonly #addressUpdates: AddressUpdates;
-  readonly #registration: Registration;
+  readonly #registration: InstanceRegistration;
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
   #leaseMs: number;
@@ -79,7 +79,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       logger,
     });
     this.#leaseMs = request.leaseMs;
-    this.#registration = new Registration({ ...options, request: () => this.#request() });
+    this.#registration = new InstanceRegistration({ ...options, request: () => this.#request() });
   }
 
   get name(): string {

@@ -35,14 +35,14 @@ const initialBackoffMs = 500;
  * maximum.
  */
 const maxBackoffMs = 5_000;
-/** Maximum time that {@link Registration.withdraw} waits for the response to a registration, in ms. */
+/** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration, in ms. */
 const maxResponseMs = 3_000;
 
 /**
  * The registration of one instance at the registry. The registry may have accepted a registration request that was
  * aborted or got no response. So `withdraw` first waits for the response, or requests the epoch.
  */
-export class Registration {
+export class InstanceRegistration {
   readonly #options: RegistrationOptions;
   readonly #requests = new AbortController();
   #epoch: number | undefined;
