@@ -17,9 +17,9 @@ export interface AsyncCallOptions extends CallParameters {
 const customRoute = { method: '(call)', route: '' };
 
 /**
- * A call that settles a promise: picks an endpoint and then runs `proceed`. Calls either `resolve` or `reject`, exactly
- * once, at the deadline of the call at the latest. Calls `reject` at once when the signal aborts or the clerk is
- * destroyed.
+ * A call that settles a promise. Picks an endpoint and then runs `proceed`. Exactly one of `resolve` and `reject` is
+ * called, once, by the deadline of the call. If the signal aborts or the clerk is destroyed, `reject` is called at
+ * once.
  */
 export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A> {
   readonly isReplayable = true;

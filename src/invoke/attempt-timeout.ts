@@ -61,8 +61,8 @@ export class AttemptTimeouts {
 }
 
 /**
- * The attempt timeout of one route class: how long an attempt may take before a second attempt joins it. Computed from
- * the latencies of responses only, so that hung endpoints do not raise it. A short timeout detects hung endpoints of a
+ * The attempt timeout of one route class: if an attempt takes longer, a second attempt joins this attempt. Only
+ * latencies of responses count, so hung endpoints do not raise the timeout. A short timeout detects hung endpoints of a
  * fast route early. A long timeout avoids needless attempts on a slow route.
  *
  * @see [C2.1](../../docs/guarantees.md#c2-1)
@@ -78,8 +78,8 @@ export class AttemptTimeout {
 
   /**
    * Returns the attempt timeout at `now`, in ms: 250 without enough recent latencies, otherwise the computed timeout.
-   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000 until 20 latencies
-   * are recorded. The upper limit is then half of `callMs`, but at least 1,000.
+   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000 while fewer than 20
+   * latencies are recorded. With 20 or more latencies, the upper limit is half of `callMs`, but at least 1,000.
    *
    * @param callMs - time from the start of the call to its deadline, in ms
    */

@@ -6,8 +6,8 @@ import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from 
 import type { UploadProgress } from './upload-progress.js';
 
 /**
- * Receives the events of an attempt. The methods are those of {@link RequestHandler}; most of them take the attempt as
- * an additional first argument.
+ * Receives the events of an attempt. Most methods equal those of {@link RequestHandler}, with the attempt as an
+ * additional first argument.
  */
 export interface AttemptHandler {
   /** The async context of the call. */
@@ -72,8 +72,8 @@ export class Attempt implements RequestHandler {
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
   /**
-   * Whether the end of the attempt was reported to health. After an upgrade: true, although the end is reported only
-   * when the socket closes.
+   * Whether the end of the attempt was reported to health or, after an upgrade, will be reported when the socket
+   * closes.
    */
   ended = false;
   /** Whether the outcome of the attempt was recorded. */
@@ -98,7 +98,10 @@ export class Attempt implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Receives the events of the attempt: the call or, once the response is deferred, a `DeferredResponse`. */
+    /**
+     * The handler that receives the events of the attempt: first the call, and a `DeferredResponse` after the response
+     * was deferred.
+     */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,

@@ -24,8 +24,8 @@ export interface CallParameters {
 }
 
 /**
- * Attempt timeout of a trial, in ms. After this time a second attempt joins the trial, so the trial delays its caller
- * by no more than this time.
+ * Attempt timeout of a trial, in ms. After this time a second attempt joins the trial, so the trial delays the call by
+ * no more than this time.
  */
 export const trialTimeoutMs = 20;
 
@@ -49,7 +49,8 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   /** Settings of the call. A lookup may return a service config that changes the settings. */
   protected config: RetryConfig;
   /**
-   * The newest attempt. Once a response is accepted, the attempt of that response. Undefined before the first attempt.
+   * The newest attempt or, once a response is accepted, the attempt that got this response. Undefined before the first
+   * attempt.
    */
   protected attempt: A | undefined = undefined;
   #failover: FailoverState<A> | undefined = undefined;
@@ -143,7 +144,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.#failover?.inFlight.push(attempt);
   }
 
-  /** Replaces `attempt` by `replacement`, which is the same attempt at another address of the endpoint. */
+  /** Replaces `attempt` by `replacement`, which repeats the attempt at another address of the same endpoint. */
   protected replace(attempt: A, replacement: A): void {
     if (this.attempt === attempt) this.attempt = replacement;
     this.failover.replace(attempt, replacement);
@@ -179,7 +180,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     state.hedgeAt = Infinity;
     for (const loser of state.inFlight) {
       if (loser === winner) continue;
-      // The latency of the loser would have been at least the time since its start.
+      // If the losing attempt had continued, its latency would have been at least the time since its start.
       if (loser.stage !== 'waiting')
         this.context.health.hedgeLost(
           loser.candidate,

@@ -12,7 +12,7 @@ export interface WholeBodyHandler extends RequestHandler {
   /** Discards everything received so far, because another response follows. */
   restart(): void;
   /**
-   * Called before `onHeaders` of the response that is delivered.
+   * Called before each call of `onHeaders` with a final response.
    *
    * @param address - the address from which the response comes
    * @param otherExecution - whether the endpoints of the other attempts may have executed the call
@@ -152,7 +152,10 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 }
 
-/** Returns the message with which a service states why it did not execute a call; empty when there is none. */
+/**
+ * Returns the message with which a service states why it did not execute a call; empty when the body has no such
+ * message.
+ */
 function reasonIn(bodyText: string): string {
   try {
     const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };

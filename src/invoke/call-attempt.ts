@@ -27,8 +27,8 @@ export interface CallAttempt extends AttemptRecord {
   /** Whether the headers of the final response have arrived. If true, the attempt counts as held until it ends. */
   readonly isHeld: boolean;
   /**
-   * Whether the end of the attempt was reported to health. After an upgrade: true, although the end is reported only
-   * when the socket closes.
+   * Whether the end of the attempt was reported to health or, after an upgrade, will be reported when the socket
+   * closes.
    */
   ended: boolean;
   /** Whether the outcome of the attempt was recorded. */

@@ -45,8 +45,8 @@ export interface CallContext {
   /** Maximum of {@link CallContext.pendingCalls}. A call that would exceed this number is rejected. */
   readonly maxPending: number;
   /**
-   * Number of calls that were started but not sent yet. Each call increments this number when the call starts to wait,
-   * and decrements this number afterwards.
+   * Number of calls that were started but not sent yet. A call adds 1 when the call starts to wait, and subtracts 1
+   * when the wait ends.
    */
   pendingCalls: number;
 

@@ -142,7 +142,7 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
     'ABORTED',
-    `Call to ${log.context.name} was aborted because a callback of its handler threw: ${errorMessage(error)}`,
+    `Call to ${log.context.name} was aborted because a callback of the program threw: ${errorMessage(error)}`,
     error,
   );
 }
@@ -179,8 +179,8 @@ function createError(
 }
 
 /**
- * If every attempt of the call waited for a connection because of a limit, returns the message about the limit of the
- * last attempt. Otherwise returns undefined.
+ * If every attempt of the call waited for a connection because of a limit, returns the error message of the last
+ * attempt, which names the limit. Otherwise returns undefined.
  */
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {
   const errors = outcomes.map(({ error }) => error);

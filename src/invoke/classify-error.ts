@@ -93,8 +93,9 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
 ]);
 
 /**
- * Returns the code of the resulting {@link ClerkError} if the caller caused the error, by an invalid request, a limit
- * or an abort. Returns undefined if the endpoint may have caused the error.
+ * Returns the code of the resulting {@link ClerkError} if the caller caused the error: the request is invalid, a limit
+ * of the caller was exceeded, or the caller aborted the call. Returns undefined if the endpoint may have caused the
+ * error.
  */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
@@ -122,7 +123,7 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
     case 'ERR_ASSERTION':
       return true;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // In the body of any other response, this error means that the connection was lost.
+      // With any other status, a mismatch after the headers means that the connection was lost during the body.
       return stage === 'sent' || statusCode === 204 || statusCode === 304;
     case 'UND_ERR_SOCKET':
       return unsolicitedResponse.test(error.message);
@@ -144,7 +145,8 @@ function isStreamReset(error: Error): boolean {
 }
 
 /**
- * Returns the {@link ClerkError} for an error that ends a call; the error becomes its cause. Not for network errors.
+ * Returns the {@link ClerkError} for `error`, which ends a call. `error` becomes the cause, unless `error` is itself a
+ * `ClerkError`. Not used for network errors.
  */
 export function wrapCallerError(
   code: ClerkErrorCode,

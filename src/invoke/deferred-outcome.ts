@@ -42,7 +42,7 @@ export class DeferredOutcome {
     this.#response = undefined;
   }
 
-  /** Returns what is deferred, as the fact {@link CallFacts.deferred} for a decision. */
+  /** Returns the value of {@link CallFacts.deferred}. */
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
     if (response === undefined) return this.error === undefined ? 'none' : 'error';

@@ -15,7 +15,7 @@ import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** Time after a refresh during which the resolution is used even if it has expired again, in ms. */
+/** An expired resolution may be used if it was refreshed less than this time ago, in ms. */
 const maxRefreshAgeMs = 10;
 
 /**

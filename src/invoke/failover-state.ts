@@ -45,7 +45,7 @@ export class FailoverState<A extends CallAttempt> {
     return true;
   }
 
-  /** Replaces `attempt` by `replacement`, which is the same attempt at another address of the endpoint. */
+  /** Replaces `attempt` by `replacement`, which repeats the attempt at another address of the same endpoint. */
   replace(attempt: A, replacement: A): void {
     const index = this.inFlight.indexOf(attempt);
     if (index >= 0) this.inFlight[index] = replacement;
@@ -74,9 +74,9 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns the time at which the call must check again whether the second attempt of the hedging policy can start;
-   * `Infinity` if it can start at `now`. The delay of the hedging policy begins when the upload of the first attempt
-   * ends.
+   * Returns the time at which the call must check again whether hedging may start its second attempt. Returns
+   * `Infinity` if the second attempt may start at `now`. The delay of the hedging policy begins when the upload of the
+   * first attempt ends.
    */
   uploadCheckAt(now: number): number {
     const [attempt] = this.inFlight;

@@ -4,12 +4,11 @@ import type { ErrorClass } from './classify-error.js';
 const maxMoves = 4;
 
 /**
- * The retries of a call that use no retry of the retry budget and do not count against `retries.max`, although the
- * request was sent. The bounds are needed since an endpoint may refuse every request.
+ * Counts the free retries of a call. A free retry uses no retry of the retry budget and does not count against
+ * `retries.max`, although the request was sent. The number is limited, since an endpoint may refuse every request.
  *
- * - Up to four after the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR).
- * - One after the endpoint has not processed the request (HTTP/2 REFUSED_STREAM), as in gRPC. The retries of a request
- *   that was never written are not limited here.
+ * - After the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR): up to four free retries.
+ * - After the endpoint has not processed the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
  *
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */

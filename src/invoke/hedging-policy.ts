@@ -8,7 +8,10 @@ export interface HedgeConfig {
    * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /** In any 10 s, the hedge budget allows this number of second attempts per call, > 0 and ≤ 1, and one more. */
+  /**
+   * Ratio of second attempts to calls that the hedge budget allows in any 10 s, > 0 and ≤ 1. The budget allows one
+   * second attempt in addition.
+   */
   readonly budgetRatio: number;
 }
 

@@ -194,8 +194,8 @@ export class HttpCall extends ResponseDelivery {
     const isUnsent = attempt.stage === 'waiting';
     const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
     const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
-    // If its body can be sent again, a request that was not processed counts as not sent. For a 'once' call, this rule
-    // applies to one attempt only.
+    // A request that the endpoint did not process counts as not sent if the body can be sent again. For a 'once' call,
+    // this rule applies to one attempt only.
     const isOnce = this.kind === 'once';
     if (isUnprocessed && this.isReplayable && (isFree || !isOnce)) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
@@ -217,8 +217,7 @@ export class HttpCall extends ResponseDelivery {
   }
 
   /**
-   * A call with a large body is not used as a trial. Its upload may take longer than 20 ms, after which a second
-   * attempt joins a trial.
+   * Picks no trial for a call with a large body. The upload may take longer than 20 ms, the attempt timeout of a trial.
    */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;

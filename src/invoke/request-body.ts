@@ -42,7 +42,7 @@ export function isBodyError(body: unknown, error: unknown): boolean {
   if (typeof body !== 'object' || body === null || !('errored' in body)) return false;
   if (body.errored === error) return true;
   const { code } = error as NodeJS.ErrnoException;
-  // The errors of undici over HTTP/1.1 and HTTP/2 for a stream that was destroyed without an error.
+  // Over HTTP/1.1 or HTTP/2, undici reports one of these codes for a stream that was destroyed without an error.
   return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 

@@ -178,7 +178,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       if (error !== undefined) this.fail(error);
       return error !== undefined;
     }
-    // The handler may have received part of another response, which must be discarded.
+    // The handler may have received part of another response. The handler must discard that part.
     this.restartResponse();
     const { attempt } = response;
     this.#startDelivery(attempt, this.context.clock.now());
@@ -204,7 +204,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.#deferred?.discard();
   }
 
-  /** Called when the caller, or undici's handler for the caller, aborts the call. */
+  /** Called when the caller aborts the call, directly or through undici's handler. */
   protected cancel(reason: Error | undefined): void {
     if (this.settled) {
       this.#cancelReason ??= reason ?? this.abortedError(reason);

@@ -1,6 +1,6 @@
 /**
- * Limits the number of retries and hedges of a service. All calls of a clerk to a service share a budget, if their
- * limits are equal. The budget refills with time and with each first attempt, successful or not.
+ * Limits the number of retries and hedges of a service. Calls of one clerk to one service share a budget if these calls
+ * have the same limits. The budget refills with time and with each first attempt, successful or not.
  *
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
@@ -50,9 +50,9 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Number of retries that count against the part that may be used at once. The number falls evenly with time. When the
-  // number of allowed retries falls, `burst` falls in proportion. Without this rule, a service whose load falls would
-  // get no retry for much longer than 10 s.
+  // Number of retries that count against the limit `atOnce`. `burst` falls evenly with time. If the number of allowed
+  // retries falls, `burst` falls in proportion. Otherwise, a service whose load falls would get no retry for much
+  // longer than 10 s.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;

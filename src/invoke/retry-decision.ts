@@ -29,7 +29,10 @@ export interface CallFacts {
   readonly kind: CallKind;
   /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
-  /** Undefined if the call is not retried after its request was sent, and no second attempt joins the call. */
+  /**
+   * Undefined if retries are switched off. The call is then not retried after its request was sent, and no attempt
+   * joins.
+   */
   readonly retries: RetrySettings | undefined;
   /**
    * Whether the request upgrades the connection. No second attempt joins such a call: the upgraded connection of the
@@ -51,8 +54,8 @@ export interface CallFacts {
   /** Time until the deadline, in ms. */
   readonly leftMs: number;
   /**
-   * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may replace.
-   * `error`: only the error of an invalid response, which any response replaces.
+   * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may
+   * replace. `error`: no response, only the error of an invalid response. Any response replaces this error.
    */
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
   /** Whether the caller has received headers that no other response can replace. */
@@ -242,8 +245,8 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
 
 /**
  * Whether the call has a deferred response or error that no retry would replace, and all attempts in flight are at
- * ejected endpoints. Such attempts are not expected to be answered. A deferred response with a retryable status is not
- * enough: one of the attempts may still succeed before the deadline.
+ * ejected endpoints. Such attempts are not expected to be answered. False if a retry may replace the deferred response,
+ * since an attempt in flight may still succeed before the deadline.
  */
 function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
   return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);

@@ -10,7 +10,8 @@ export interface RetrySettings {
 }
 
 /**
- * Retries of a call for which nothing is configured: 4, after the statuses 429, 502, 503 and 504.
+ * Retry settings of a call for which nothing is configured: at most 4 retries, after the statuses 429, 502, 503 and
+ * 504.
  *
  * @see [C2.1](../../docs/guarantees.md#c2-1)
  */
@@ -23,8 +24,9 @@ export const defaultRetries: RetrySettings = Object.freeze({
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
-   * If undefined, the upper bound is 1,000 until 20 responses of the route class are recorded. The upper bound is then
-   * half of the call timeout, but at least 1,000. The attempt timeout is never below `minMs`.
+   * If undefined, the upper bound is 1,000 while fewer than 20 responses of the route class are recorded. With 20 or
+   * more responses, the upper bound is half of the call timeout, but at least 1,000. The attempt timeout is never below
+   * `minMs`.
    */
   readonly maxMs: number | undefined;
 }
@@ -48,7 +50,10 @@ export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSeco
  * config, otherwise from the defaults.
  */
 export interface RetryConfig {
-  /** Undefined if the call is not retried after its request was sent, and no second attempt joins the call. */
+  /**
+   * Undefined if retries are switched off. The call is then not retried after its request was sent, and no attempt
+   * joins.
+   */
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
   readonly budget: RetryBudget;
@@ -75,7 +80,8 @@ export function mergeRetryConfig(
       typeof attemptTimeoutMs === 'number'
         ? { min: attemptTimeoutMs, max: attemptTimeoutMs }
         : attemptTimeoutMs;
-    // If the bounds of two levels conflict, the bound of the later level moves the other bound.
+    // If a minimum exceeds the maximum of another level, the bound of the earlier level is set to the bound of the
+    // later level.
     if (bounds?.max !== undefined) {
       maxMs = bounds.max;
       minMs = Math.min(minMs, maxMs);

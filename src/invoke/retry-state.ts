@@ -133,7 +133,7 @@ export class RetryState extends AttemptLog {
     return this.#hasReservedRetry || this.call.budget.available(now) >= 1;
   }
 
-  /** Reserves a retry for a joined attempt. If true is returned, the caller must call `spent` or `refund` of the budget. */
+  /** Reserves a retry of the budget. If true is returned, the caller must call `spent` or `refund` of the budget. */
   tryReserve(now: number): boolean {
     return this.call.budget.tryWithdraw(now);
   }
@@ -221,8 +221,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether the attempt that is about to be sent needs no retry of the budget. A second call returns false. @see {@link
-   * RetryState.isNextFree}
+   * Whether the attempt that is about to be sent needs no retry of the budget. This method returns true once for each
+   * free attempt. @see {@link RetryState.isNextFree}
    */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;

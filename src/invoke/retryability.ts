@@ -12,8 +12,8 @@ export type Retryability = 'free' | 'budget' | 'never';
  * Whether a call may be retried after an attempt that reached `stage`.
  *
  * @param isReplayable - whether the request body can be sent twice
- * @param isStored - whether the retry goes to the idempotency store of the endpoint that may have executed the call;
- * this store prevents a second execution
+ * @param isStored - whether the retry goes only to endpoints with the idempotency store of the earlier attempt; this
+ * store prevents a second execution
  * @see [C3.3](../../docs/guarantees.md#c3-3)
  * @see [C3.6](../../docs/guarantees.md#c3-6)
  * @see [C4.1](../../docs/guarantees.md#c4-1)

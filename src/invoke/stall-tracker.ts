@@ -44,7 +44,7 @@ export class StallTracker {
 
   /**
    * Returns the time at which an attempt times out: `startedAt` + `timeoutMs` + the duration of the stalls since
-   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if that time is not after `now`.
+   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if the attempt has already timed out at `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

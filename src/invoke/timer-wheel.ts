@@ -82,7 +82,7 @@ export class TimerWheel {
   /**
    * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
    *
-   * @param at - when the entry is due, on the clock's scale; the entry expires within 4 ms after that, unless the event
+   * @param at - when the entry is due, on the clock's scale; the entry expires at most 4 ms later, unless the event
    * loop is blocked
    */
   set(entry: TimerEntry, at: number): void {
@@ -208,10 +208,7 @@ export class TimerWheel {
     }
   }
 
-  /**
-   * Returns the tick of the next slot that contains an entry; if all slots are empty, the tick after one turn of the
-   * wheel.
-   */
+  /** Returns the tick of the next slot that contains an entry; if all slots are empty, the tick one full turn later. */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;

@@ -10,7 +10,7 @@ const maxDrainMs = 10_000;
 
 /**
  * The progress of the upload of a request body. The connection takes the first parts of a body at once, until its
- * buffers of several megabytes are full. It takes later parts as fast as the peer reads.
+ * buffers of several megabytes are full. The connection takes later parts as fast as the peer reads.
  */
 export class UploadProgress {
   /** Whether the connection has taken the whole request. */
@@ -22,8 +22,9 @@ export class UploadProgress {
   /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
-   * Time that the peer gets to read the bytes in the buffers after the upload, in ms. It is twice the time that the
-   * peer needs at its rate since the first pause, but at least the time since that pause.
+   * Time that the peer gets after the upload to read the bytes in the buffers, in ms. The time is twice the number of
+   * these bytes, divided by the rate of the peer since the first pause. The time is at least the duration from the
+   * first pause to the end of the upload, and at most `maxDrainMs`.
    */
   #drainMs = 0;
 
