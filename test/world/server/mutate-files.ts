@@ -1,5 +1,7 @@
 import type { RandomStream } from '../random-stream.js';
-import type { SimulatedFiles } from './simulated-disk.js';
+
+/** Content of the files by name. */
+export type SimulatedFiles = Map<string, Buffer>;
 
 /** Damages one file. Returns a description; undefined when the drawn file cannot be damaged in the drawn way. */
 export function mutateFiles(

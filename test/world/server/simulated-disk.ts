@@ -5,7 +5,7 @@ import { journalStore } from '../../../src/server/store/journal-store.js';
 import type { RecordChange, Store } from '../../../src/server/ports.js';
 import type { RandomStream } from '../random-stream.js';
 import type { CoverageMark } from '../coverage.js';
-import { mutateFiles } from './mutate-files.js';
+import { mutateFiles, type SimulatedFiles } from './mutate-files.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
 export interface SimulatedDiskOptions {
@@ -25,9 +25,6 @@ export interface SimulatedDiskOptions {
 
 /** Length of the journal from which the simulated server writes a checkpoint, in bytes. */
 const minCheckpointBytes = 3_000;
-
-/** Content of the files by name. */
-export type SimulatedFiles = Map<string, Buffer>;
 
 /**
  * The disk of the server. The server keeps its journal in files on this disk. A write is durable once it is synced, which takes
