@@ -37,13 +37,13 @@ export interface Health {
     usualMs?: number,
   ): void;
   /**
-   * Called when an attempt is cancelled because another attempt of the same call was accepted.
+   * Called when a request that was sent is given up without a response: another attempt was accepted, the deadline has
+   * passed, or the caller has aborted the call. An endpoint that answers nothing would otherwise look idle.
    *
-   * @param elapsedMs - time since the start of the cancelled attempt, in ms; a lower bound of the latency of the
-   *   endpoint
+   * @param elapsedMs - time since the request was sent, in ms; a lower bound of the latency of the endpoint
    * @param usualMs - as in {@link Health.responseReceived}
    */
-  hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
+  attemptAbandoned(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
   /**
    * Called after `responseReceived` or `attemptFailed` when the head of the response carries the load of the endpoint.
    */

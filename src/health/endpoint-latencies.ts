@@ -25,9 +25,15 @@ export class EndpointLatencies {
     return scaledMs;
   }
 
-  /** Learns that the latency of a cancelled attempt would have been at least `elapsedMs`. */
+  /**
+   * Learns that the latency of an attempt without a response would have been at least `elapsedMs`. While the usual
+   * latency of the route class is unknown, counts at most ten times the mean latency of the other endpoints: the route
+   * may be slow at every endpoint.
+   */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
-    member.observeAtLeast(this.#scale.toCommon(elapsedMs, usualMs), now);
+    const othersMs = usualMs === undefined ? this.#meanOfOthersMs(member) : 0;
+    const scaledMs = this.#scale.toCommon(elapsedMs, usualMs);
+    member.observeAtLeast(othersMs === 0 ? scaledMs : Math.min(scaledMs, 10 * othersMs), now);
   }
 
   /**

@@ -101,13 +101,12 @@ export class EndpointLoad {
   }
 
   /**
-   * Raises the smoothed latency to `latencyMs`. Has no effect while the smoothed latency is unknown, or if the decayed
-   * smoothed latency is higher.
+   * Raises the smoothed latency to `latencyMs`. Has no effect if the decayed smoothed latency is higher.
    *
    * @param latencyMs - lower bound of a latency whose exact value is unknown, in ms
    */
   observeAtLeast(latencyMs: number, now: number): void {
-    if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
+    if (latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
   }
 
   /**

@@ -164,7 +164,7 @@ export class EndpointTable implements Health {
     this.#reachability.onHeard(member, scaledMs, now);
   }
 
-  hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void {
+  attemptAbandoned(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void {
     this.#latencies.observeAtLeast(asMember(candidate), elapsedMs, usualMs, now);
   }
 

@@ -180,14 +180,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     state.hedgeAt = Infinity;
     for (const loser of state.inFlight) {
       if (loser === winner) continue;
-      // If the losing attempt had continued, its latency would have been at least the time since its start.
-      if (loser.stage !== 'waiting')
-        this.context.health.hedgeLost(
-          loser.candidate,
-          now - loser.startedAt,
-          now,
-          this.attemptTimeout.medianMs,
-        );
       this.cancelAttempt(loser, 'SUPERSEDED', now);
     }
     state.inFlight = [];
@@ -279,6 +271,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   protected stop(attempt: A, verdict: Verdict, code: string, reason: unknown, now: number): void {
+    const { candidate, sentAt, stage } = attempt;
+    if (stage === 'sent')
+      this.context.health.attemptAbandoned(candidate, now - sentAt, now, this.attemptTimeout.medianMs);
     this.record(attempt, verdict, code, now - attempt.startedAt, reason);
     this.endAttempt(attempt);
     this.abandon(attempt, reason);

@@ -26,9 +26,9 @@ test('a cancelled attempt counts as at least as long as is usual on its route', 
   const harness = new TableHarness(ids(2));
   const one = harness.member('e0');
   for (let i = 0; i < 100; i++) harness.table.responseReceived(one, 5, harness.now, 5);
-  harness.table.hedgeLost(one, 300, harness.now, 600);
+  harness.table.attemptAbandoned(one, 300, harness.now, 600);
   expect(one.latencyMs).toBe(5);
-  harness.table.hedgeLost(one, 300, harness.now, 5);
+  harness.table.attemptAbandoned(one, 300, harness.now, 5);
   expect(one.latencyMs).toBeCloseTo(300, 0);
 });
 

@@ -42,7 +42,7 @@ export class FakeCallContext implements CallContext, EndpointPicker {
 
   readonly health: Health = {
     attemptStarted: () => {},
-    hedgeLost: () => {},
+    attemptAbandoned: () => {},
     responseReceived: () => {},
     loadReported: () => {},
     attemptFailed: () => {},

@@ -86,3 +86,17 @@ test.each(Object.keys(invalid))(
     expect(trouble).toEqual([]);
   },
 );
+
+test.each(['local-first', 'least-pending'] as const)(
+  '%s: a server whose responses cannot be parsed gets no more calls than a healthy one',
+  async (policy) => {
+    const bad = await textServer(String(invalid['two lengths']));
+    const good = await textServer(ok);
+    const { clerk } = testClerk([bad.address, good.address]);
+    const orders = clerk.bind('/shop/orders', { policy });
+    for (let i = 0; i < 120; i++) await orders.text('/bad').catch(() => undefined);
+    // Without a measured load, the bad server would get all calls but one.
+    expect(bad.requests.bad).toBeLessThan(90);
+    expect(good.requests.bad).toBeGreaterThan(30);
+  },
+);
