@@ -176,7 +176,8 @@ export interface ReadLogOptions {
  * folder is not changed. When anything is lost, the new folder has another incarnation, and assigns no epoch that was
  * assigned before.
  *
- * @returns undefined when the folder stores the calls of a service, for `salvageCalls` of `binding-clerk/service`
+ * @returns undefined when the folder stores the calls of a service; `salvageCalls` of `binding-clerk/service` salvages
+ *   such a folder
  * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder, or `to` exists and is not empty;
  *   `REGISTRY_INVALID` when nothing can be read; `FORBIDDEN` when a server uses the folder `from`
  */

@@ -9,7 +9,9 @@ import { lossOf, RecordCollector, writeRecords } from './store/salvage-registry.
 
 /** What {@link salvageData} saved and what is lost. */
 export interface SalvageReport {
-  /** What was damaged, as the rest of a sentence about the folder; undefined when the folder was complete. */
+  /**
+   * What was damaged: the predicate of a sentence whose subject is the folder. Undefined when the folder was complete.
+   */
   readonly problem: string | undefined;
   /** Number of records in the new folder. */
   readonly records: number;

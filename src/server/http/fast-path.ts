@@ -41,7 +41,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // The general route answers a request with an unknown name or with a query of another form.
+        // If the name is unknown or the query has another form, the route of the table `routes` answers the request.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,

@@ -83,7 +83,7 @@ function hasSeveralHosts(rawHeaders: readonly string[]): boolean {
 function crossOriginError(header: string, value: string): HttpError {
   return new HttpError(
     'FORBIDDEN',
-    `Header ${header} must not name another web page; got ${quote(value)}; send the request from a program or from a page of this server`,
+    `Header ${header} must not name another site; got ${quote(value)}; send the request from a program or from a page of this server`,
   );
 }
 

@@ -44,7 +44,7 @@ export interface RunningHttpServer {
 
 /** Longest wait of `close` for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** During a request, a connection without a sent or received byte is closed after this time, in ms. */
+/** If no byte is sent or received for this time during a request, in ms, the connection is closed. */
 const socketTimeoutMs = 30_000;
 /** An idle connection is closed after this time, in ms. */
 const keepAliveMs = 65_000;

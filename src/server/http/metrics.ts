@@ -97,7 +97,7 @@ export class Metrics {
       ['clerk_watches', 'Open watches', status.watches],
       [
         'clerk_degraded',
-        '1 while many leases expire at once or after a store write has failed, otherwise 0',
+        '1 while the removal of expired endpoints is delayed or the store cannot be written, otherwise 0',
         Number(status.degraded),
       ],
       ['clerk_connections', 'Open connections', connections],

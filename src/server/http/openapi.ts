@@ -59,7 +59,7 @@ export function openApiDocument(version: string): JsonObject {
   });
   add(paths.health, 'get', {
     summary:
-      'Health check: status 200 while the server is healthy; 503 while a part of the server does not work, which is listed in problems',
+      'Health check: status 200 while the server is healthy; status 503 with a list of problems while a part of the server does not work',
     responses: {
       '200': jsonResponse('Healthy', responses.statusResponse),
       ...errorResponses('GET', []),
@@ -143,7 +143,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Returns error responses by status. The codes are those of every route with this method, and `routeCodes`. */
+/** Returns error responses by status. Their codes are the codes of all routes with this method, and `routeCodes`. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],

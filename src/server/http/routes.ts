@@ -66,7 +66,7 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
   return launcher;
 }
 
-/** The table of routes, for the server and the OpenAPI document. `app.ts` and `openapi.ts` add watch, export and others. */
+/** The table of routes, for the server and the OpenAPI document. `app.ts` and `openapi.ts` add the other routes. */
 export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
@@ -90,7 +90,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.search,
     summary:
-      'Finds endpoints by zone, host, version and attributes; every other query key except glob is the name of an attribute',
+      'Finds endpoints in the services that match the glob; the query keys zone, host and version filter by these fields, any other key filters by an attribute',
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.searchResponse,
@@ -204,7 +204,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.stop,
-    summary: 'Stops all instances of a service that the launcher has started',
+    summary: 'Stops all instances that the launcher has started for a service',
     requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
     responseSchema: responses.stopResponse,

@@ -25,8 +25,8 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
 }
 
 /**
- * Checks the depth. Returns the number of object members, including members with a duplicate key. Each member has one
- * colon outside of strings.
+ * Checks the depth. Returns the number of object members, including members with a duplicate key. The function counts
+ * the colons outside of strings, because each member has exactly one.
  */
 function countMembers(text: string, subject: string): number {
   let depth = 0;

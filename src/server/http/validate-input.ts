@@ -82,7 +82,8 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // The message states a problem inside an object, if there is one. Otherwise the message states the alternatives.
+    // If a field inside the value is invalid or unknown, the message names this field. Otherwise the message states the
+    // alternatives.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');

@@ -7,8 +7,8 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. After {@link highWaterMarkBytes} was reached, {@link WatchResponse.onDrain} is called when
-   * all bytes are sent.
+   * Number of unsent bytes. Once this number has reached {@link highWaterMarkBytes}, {@link WatchResponse.onDrain} is
+   * called as soon as all bytes are sent.
    */
   readonly bufferedBytes: number;
   end(): void;
@@ -46,7 +46,7 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Whether events were dropped. The resync follows when all written bytes are sent. */
+  /** Whether events were dropped. When all written bytes are sent, the watch sends `resync` and a new snapshot. */
   #needsResync = false;
   /** Continues a snapshot that waits until the client has read the earlier events. */
   #resumeWatch: (() => void) | undefined;

@@ -10,8 +10,8 @@ interface DeadEndpoint {
 }
 
 /**
- * The endpoints of one service that cannot serve, among those that the launcher did not start. The launcher ends none of
- * their processes. Another endpoint is started beside them.
+ * Endpoints of one service. The launcher did not start them, and they cannot serve. The launcher ends none of their
+ * processes. Another endpoint is started beside them.
  *
  * @see [C6.4](../../../docs/guarantees.md#c6-4)
  */
@@ -39,7 +39,8 @@ export class DeadEndpoints {
       const { id, epoch, addresses } = endpoint;
       const state = await foreignEndpointState({ processes, clock: runtime }, addresses);
       const isSeen = state.kind === 'dead';
-      // The launcher cannot look at an endpoint of another host. There, the reports of the clients count.
+      // The launcher cannot look at an endpoint of another host. For such an endpoint, the reports of the clients
+      // count.
       if (!isSeen && (state.kind === 'listening' || !names.isSuspect(this.#name, id))) return;
       dead.set(id, { epoch, isSeen });
       const fault = isSeen ? state.fault : 'is reported unreachable';
@@ -52,8 +53,8 @@ export class DeadEndpoints {
 
   /**
    * Withdraws the endpoints whose fault the launcher has seen. Called when another endpoint is up. A withdrawn endpoint
-   * cannot renew its registration. A process that was only stopped therefore never serves again under this name. Never
-   * rejects.
+   * cannot renew its registration. A process that was stopped by a signal therefore never serves again under this name.
+   * Never rejects.
    */
   async fence(): Promise<void> {
     const { names, logger } = this.#context;

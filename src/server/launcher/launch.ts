@@ -21,7 +21,7 @@ const stopTimeoutMs = 2_000;
  * start of the service waits until these children have ended.
  */
 const orphanTimeoutMs = 500;
-/** Longest wait, in ms, until the registry has saved that the endpoint drains. After the wait, SIGTERM is sent. */
+/** SIGTERM is sent when the registry has saved that the endpoint drains, but at the latest after this time, in ms. */
 const withdrawTimeoutMs = 1_000;
 
 /** How a start ended: the service registered, the start failed, or the start was stopped on request. */
@@ -99,9 +99,9 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Withdraws the endpoint of a registered service whose process has exited. Ends a process that cannot serve: a stopped
-   * process, or a process that is silent at the addresses that it registered with its ticket. Concurrent callers share
-   * one inspection. Never rejects.
+   * Withdraws the endpoint of a registered service whose process has exited. Ends a process that cannot serve: a
+   * process that a job control signal has stopped, or a process that is silent at the addresses that it registered with
+   * its ticket. Concurrent callers share one inspection. Never rejects.
    *
    * @returns whether the process had ended or was ended
    * @see [C6.4](../../../docs/guarantees.md#c6-4)
@@ -261,7 +261,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Finds the process of a recovered launch whose service has registered. If no process is found, the supervision ends.
+   * Finds the process of a recovered launch. The service of the launch has registered. If no process is found, the
+   * supervision ends.
    */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;

@@ -16,9 +16,9 @@ export interface LauncherOptions extends Pick<
   /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
   readonly logs?: string | undefined;
   /**
-   * With this function, the idle time of a service counts from its last lookup or launch request. Default: the idle
-   * time counts from the last launch request. Calls of a client with a watch never count, because the client does not
-   * repeat its lookup.
+   * If set, the idle time of a service counts from its last lookup or launch request. Otherwise, the idle time counts
+   * from the last launch request. A call without a lookup never counts, such as a call of a client that watches the
+   * name.
    */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */
@@ -140,8 +140,8 @@ class HostLauncher implements Launcher {
   }
 
   /**
-   * Returns all supervisors of a service. A service that has moved since a start also has a supervisor under the
-   * earlier name.
+   * Returns all supervisors of a service. If a service was started and then moved to another name, the service also has
+   * a supervisor under the earlier name.
    */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {

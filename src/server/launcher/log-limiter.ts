@@ -13,8 +13,8 @@ export function logFileOf({ logs }: Pick<LauncherContext, 'logs'>, name: string)
 }
 
 /**
- * Limits the size of the log file of one service while its programs run. A program writes to the file itself, so it keeps
- * writing when the server ends. Until a server runs again, nothing limits the file.
+ * Limits the size of the log file of one service while its programs run. A program writes to the file itself, and
+ * continues to write when the server ends. While no server runs, nothing limits the file.
  *
  * @see [C8.5](../../../docs/guarantees.md#c8-5)
  */

@@ -50,7 +50,7 @@ export interface Manifest extends ParsedManifest {
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** Limits of the log files of a service whose manifest states none or no longer exists. */
+/** Default limits of the log files of a service. Also used when the manifest of the service no longer exists. */
 export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
 
 /**

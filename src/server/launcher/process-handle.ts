@@ -13,7 +13,10 @@ const unknownExit: ProcessExit = { code: null, signal: null };
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
-  /** Process group that the process leads; undefined when no process is known or another group may have the id. */
+  /**
+   * Process group that the process leads. Undefined when no process is known, or when another process group may have
+   * this id.
+   */
   readonly processGroup: number | undefined;
   /** Whether the process has certainly ended. Can be true before {@link exited} resolves. */
   hasExited(): boolean;

@@ -2,14 +2,20 @@ import { parseAddress } from '../../core/address.js';
 import { sleep, type Clock } from '../../core/clock.js';
 import type { ListenerState, Processes } from '../../core/processes.js';
 
-/** How long a process must be stopped, in ms. Tools that limit the CPU time of a process stop it for shorter times. */
+/**
+ * A process that a job control signal has stopped for this time, in ms, cannot serve. Tools that limit the CPU time of
+ * a process stop the process for shorter times.
+ */
 const stoppedMs = 300;
 /** How long a process must be silent at all of its addresses, in ms. */
 const silentMs = 1_000;
 const pollMs = 50;
 /** Delay between two connections to an address that accepts none, in ms. */
 const redialMs = 100;
-/** If a timer fires later than this, in ms, the event loop was blocked, and the silence proves nothing. */
+/**
+ * If a timer fires later than this, in ms, the event loop of the server was blocked, and a missing response proves no
+ * fault.
+ */
 const maxLatenessMs = 100;
 
 interface FaultOptions {
@@ -18,9 +24,8 @@ interface FaultOptions {
 }
 
 /**
- * Looks at a running process of the launcher. Returns why the process cannot serve; undefined when the process serves,
- * or when nothing proves that it does not. Only addresses that were registered with the ticket of the launch may be
- * passed.
+ * Looks at a running process that the launcher has started. Returns why the process cannot serve; undefined when no
+ * fault is proven. Only addresses that were registered with the ticket of the launch may be passed.
  *
  * @param pid - undefined when the process is not known
  * @see [C6.4](../../../docs/guarantees.md#c6-4), [A19](../../../docs/guarantees.md#a19)

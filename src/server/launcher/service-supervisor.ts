@@ -18,7 +18,7 @@ import { SharedStart, type WaitOptions } from './shared-start.js';
 /** Time, in ms, within which a recovered launch must register if its manifest no longer exists. */
 const defaultReadyMs = 10_000;
 
-/** Shortest time between two looks at the processes of a service that reports of clients cause, in ms. */
+/** Reports of clients cause at most one inspection of the processes of a service in this time, in ms. */
 const minReportedLookMs = 1_000;
 
 interface StartAttempt {
@@ -30,7 +30,7 @@ interface StartAttempt {
 
 /**
  * Starts and stops one service. Concurrent callers share one start. A start waits until every earlier launch has
- * registered or failed. The start also waits until the processes of stopping launches have ended.
+ * registered or failed. The start also waits until the processes of all launches that are being stopped have ended.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -98,7 +98,8 @@ export class ServiceSupervisor {
 
   /**
    * Called when a client reports that it cannot reach the instance. If the launcher has started the instance, looks at
-   * its process. A process that cannot serve is ended, and started again if the service has no other endpoint.
+   * the process of the instance. A process that cannot serve is ended. If the service then has no other endpoint, the
+   * service is started again.
    */
   async onUnreachable(instance: string): Promise<void> {
     const { runtime, names, logger } = this.#context;

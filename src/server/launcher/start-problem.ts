@@ -10,8 +10,8 @@ const interpreterLineBytes = 256;
 type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
 
 /**
- * Returns why a program cannot be started although it exists: its working folder or its interpreter. The operating system
- * would blame the program itself. Returns undefined when no problem was found.
+ * Returns why a program cannot be started although the program exists. The cause is its working folder or its
+ * interpreter, but the operating system would blame the program itself. Returns undefined when no problem was found.
  *
  * @param searchPath - the variable `PATH` of the program
  */
@@ -29,13 +29,13 @@ async function folderProblem({ cwd, file, runAs }: StartedManifest): Promise<str
     if (!facts.isDirectory()) return `the working folder ${cwd} is not a folder; create the folder, ${fix}`;
     if (runAs === undefined) await access(cwd, constants.X_OK);
     else if (!mayEnter(facts, runAs))
-      return `user ${runAs.uid} may not enter the working folder ${cwd}; give the user permission x, ${fix}`;
+      return `user ${runAs.uid} has no permission to enter the working folder ${cwd}; give the user permission x, ${fix}`;
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return `the working folder ${cwd} does not exist; create the folder, ${fix}`;
     if (code === 'EACCES')
-      return `the server may not enter the working folder ${cwd}; give its user permission x, ${fix}`;
+      return `the server has no permission to enter the working folder ${cwd}; give the user of the server permission x, ${fix}`;
     return `the working folder ${cwd} cannot be used: ${errorMessage(error)}`;
   }
 }

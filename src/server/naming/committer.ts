@@ -19,8 +19,8 @@ export interface SubmitOptions {
   /** Whether the command precedes the commands that are already queued. */
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends or flags endpoints. Such a command is applied in memory when the store cannot be
-   * written, so that no lookup shows an endpoint as up that has ended. Its promise rejects nevertheless.
+   * Whether the command only ends or flags endpoints. When the store cannot be written, such a command is applied in
+   * memory, so that lookups do not show an ended endpoint as up. The promise of the command rejects nevertheless.
    */
   readonly endsEndpoints?: boolean;
 }

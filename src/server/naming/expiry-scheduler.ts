@@ -22,9 +22,10 @@ export interface ExpiryDependencies {
 }
 
 /**
- * Removes endpoints whose lease or drain time has ended. Removes services that no client has defined, 5 min after their
- * last endpoint. Applies the pending changes of frozen entries. One timer serves all these tasks. Requests that have
- * already arrived are handled before a lease expires. A renewal among these requests is therefore in time.
+ * Removes endpoints whose lease or drain time has ended. A service that no client has defined is removed 5 min after
+ * the end of its last endpoint. Applies the pending changes of frozen entries. One timer serves all these tasks.
+ * Requests that have already arrived are handled before a lease expires. A renewal among these requests is therefore in
+ * time.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
@@ -133,7 +134,7 @@ export class ExpiryScheduler {
       void submit(() => ({ kind: 'expire-service', name }));
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // `Infinity` prevents a second command for the same entry. `onEntryChanged` unfreezes the entry.
+      // With `Infinity`, no second command is submitted for the entry. `onEntryChanged` ends the freeze.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }

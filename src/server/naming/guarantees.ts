@@ -3,8 +3,8 @@ import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Time, in ms, from the end of a guarantee until the entry may change. Within this time, clients whose clock is slow
- * also stop using the entry.
+ * Time, in ms, from the end of a guarantee until the entry may change. A client whose clock is slow stops using the
+ * entry within this time.
  */
 export const clockMarginMs = 250;
 

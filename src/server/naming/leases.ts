@@ -3,11 +3,14 @@ import type { Registration } from './state/name-entry.js';
 /** Length of a slot, in ms. The registrations of a slot are checked together, at most one slot and one tick late. */
 const slotMs = 250;
 /**
- * If more than this share of all leases has expired, removals are throttled. The cause is then probably the server or
- * the network.
+ * If more than this share of all leases has expired, removals are throttled. The cause of so many expired leases is
+ * probably the server or the network.
  */
 const massExpiryShare = 0.15;
-/** With fewer expired leases than this, removals are not throttled. Of a few leases, two are already a large share. */
+/**
+ * With fewer expired leases than this, removals are not throttled. In a small registry, two expired leases are already
+ * a large share.
+ */
 const massExpiryMin = 8;
 /** Maximum number of stored stalls of this process. Stored stalls extend leases. */
 const maxStalls = 64;
@@ -95,7 +98,7 @@ export class Leases {
 
   /**
    * Returns the registrations whose renewal became overdue since the last call. Returns none when many renewals are
-   * overdue at once: the cause is then probably the server or the network.
+   * overdue at once, because the cause of so many late renewals is probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -111,9 +114,9 @@ export class Leases {
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first. During the length of the shortest lease,
-   * about 15 % of all registrations are removed. A registration that expired one lease ago or earlier is always
-   * removed.
+   * Returns the expired registrations to remove in this tick, oldest first. In a time as long as the shortest lease,
+   * about 15 % of all registrations are removed. A registration is always removed when a second lease duration has
+   * passed since its expiry.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);

@@ -31,7 +31,7 @@ interface CachedLookup {
   readonly versions: readonly number[];
   /** Entry at the canonical name; undefined for a directory without an entry. */
   readonly serviceEntry: NameEntry | undefined;
-  /** Version of the loads of `serviceEntry` when the lookup was built; see {@link LoadReports.versionOf}. */
+  /** Result of {@link LoadReports.versionOf} for `serviceEntry` at the time at which the lookup was built. */
   readonly loadVersion: number;
   readonly builtAt: number;
   /** Revision in `json`. */

@@ -26,8 +26,8 @@ interface ScannedName {
 }
 
 /**
- * Yields, in order, the names after `after` that a search for a glob must read. `matches` states whether a name matches
- * the glob. Also yields directories without an entry, unless the glob ends with `**`.
+ * Yields, in order, the names after `after` that a search for a glob must read. The field `matches` states whether the
+ * name matches the glob. Also yields directories without an entry, unless the glob ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -40,15 +40,15 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // Every name that matches begins with the segments before the first wildcard segment. The part of the wildcard
-  // segment before `*` follows.
+  // Every matching name begins with the segments before the first wildcard segment, and then with the part of the
+  // wildcard segment before its `*`.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If the only wildcard is `*` or `**` as the last segment, the number of segments decides whether a name in range
-  // matches.
+  // If the last segment is `*` or `**` and no other segment has a wildcard, only the number of segments of a name in
+  // range is checked.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>

@@ -71,7 +71,7 @@ export interface NameServerOptions {
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** Content of a store: the incarnation, the revision, and one change for each other record. */
+/** Content of a store. `changes` has one change for each record except those of the incarnation and the revision. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -156,7 +156,7 @@ export class NameServer implements NameService {
       },
       onFailure: (cause) =>
         options.logger?.error(
-          `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and endpoints that end are removed; every other change is rejected until the restart`,
+          `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart`,
         ),
     });
     this.#consensus = new HealthConsensus({

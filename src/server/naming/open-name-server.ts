@@ -5,8 +5,8 @@ import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './st
 import type { StateChange } from './state/records.js';
 
 /**
- * Number by which a start raises the revision. While the store cannot be written, ends of endpoints raise the revision
- * in memory only. Clients must not see a lower revision after the restart.
+ * Number by which a start raises the revision. While the store cannot be written, changes of endpoints raise the
+ * revision in memory only. Clients must not see a lower revision after the restart.
  */
 const restartStride = 1_000_000;
 

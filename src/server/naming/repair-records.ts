@@ -6,8 +6,8 @@ import type { EpochCounter } from './state/records.js';
 const epochMargin = 1_000_000;
 
 /**
- * Adapts the records of a registry that has lost changes. Clients must not compare its revisions with the earlier ones,
- * no epoch may be assigned twice, and each endpoint needs the entry of its service.
+ * Adapts the records of a registry that has lost changes. Clients must not compare its revisions with revisions from
+ * before the loss. No epoch may be assigned twice. Each endpoint needs the entry of its service.
  *
  * @param incarnation - id of the new incarnation
  */

@@ -63,7 +63,7 @@ export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string
   return [...lines, ...[...names].sort().map((name) => `a change of ${name}`)];
 }
 
-/** Returns what a record is about; undefined for a record that the server keeps for itself. */
+/** Returns what a record is about; undefined for an internal record of the server. */
 function describeKey(key: string): string | undefined {
   const [kind, name, id] = key.split(' ');
   switch (kind) {

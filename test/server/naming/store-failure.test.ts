@@ -49,7 +49,7 @@ test('the failure is logged once, and the status names the broken part', async (
   for (const name of ['/b', '/c', '/d'])
     expect(await codeOf(names.define({ name }))).toBe('REGISTRY_UNREACHABLE');
   expect(errors).toEqual([
-    'The registry is read-only, because its store failed: ENOSPC: no space left on device. Lookups continue, and endpoints that end are removed; every other change is rejected until the restart',
+    'The registry is read-only, because its store failed: ENOSPC: no space left on device. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart',
   ]);
   expect(names.status()).toMatchObject({
     degraded: true,

@@ -1,6 +1,6 @@
 /**
- * Epochs and fences. A service name assigns no epoch twice. When an instance is removed, its last epoch is stored as a
- * fence. The fence rejects delayed requests of this instance with an older epoch.
+ * Epochs and fences. No epoch is assigned twice under the same service name. When an instance is removed, its last
+ * epoch is stored as a fence. The fence rejects delayed requests of this instance with an older epoch.
  *
  * A name stores at most 256 fences. When a fence is dropped, the floor of the epoch counter of the name rises to the
  * epoch of this fence. An instance that has no registration, no fence and no launch ticket can request only an epoch

@@ -65,7 +65,7 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
 
 /**
  * Applies the pending change of an entry whose guarantee has ended. The pending change `expire` does not remove a
- * service that has an endpoint again.
+ * service that has a new endpoint.
  */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;

@@ -9,10 +9,10 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After a clear, the next clear is allowed when an
- * interval of 10 s has passed. If the next clear comes within 5 min after the interval, the next interval is twice as
- * long, up to 5 min. Otherwise the next interval is 10 s again. An endpoint that was stalled once is therefore used
- * again at once. An endpoint that renews its lease but cannot be reached stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After a clear, no clear is allowed for an interval of
+ * 10 s. If the endpoint clears its status again within 5 min after this interval, the interval doubles, up to 5 min.
+ * Otherwise the interval is 10 s again. An endpoint that was stalled once is therefore used again at once. An endpoint
+ * that renews its lease but cannot be reached stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();

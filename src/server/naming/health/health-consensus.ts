@@ -247,8 +247,8 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // A command that was not planned was rejected. The store cannot be written or the server closes, so nothing more
-      // is published.
+      // The committer rejects a command without planning it only when the store cannot be written or the server closes.
+      // No further status is published then.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });

@@ -28,8 +28,8 @@ interface LinkHop {
  * Follows the links in a name, including a link at the end of the name. A directory identifier at the start of a name
  * or a link target is replaced with the current name of the directory. At most 16 links are followed.
  *
- * @param onPrefix - called, in order, with each prefix at which an entry is looked for; for a directory identifier,
- *   called with `/` and the identifier; the result depends only on the entries at these prefixes
+ * @param onPrefix - called, in order, with each prefix whose entry is read, and with `/` and the identifier for each
+ *   directory identifier. The result depends only on these entries and directories.
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  */

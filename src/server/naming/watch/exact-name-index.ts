@@ -9,8 +9,8 @@ interface ExactName<Watch> {
 }
 
 /**
- * Index of the watched names without wildcards. A watch shows the lookup of such a name. A change of any link or entry
- * on the path of the lookup therefore concerns the watch.
+ * Index of the watched names without wildcards. A watch of such a name reports every change of its lookup result. Each
+ * link and entry on the path of the lookup can change this result.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -41,7 +41,7 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Called after `names` have changed. Returns the watches of each watched name whose lookup has changed. */
+  /** Called after `names` have changed. Returns the watched names with a changed lookup, each with its watches. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
@@ -56,7 +56,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns each name in `globs` without wildcards, if the lookup of the name may depend on a name in `changed`. */
+  /** Returns the elements of `globs` that have no wildcard and whose lookup may depend on a name in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);

@@ -35,13 +35,14 @@ interface SnapshotJob {
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
   /**
-   * Revision of each event of the snapshot except `current`. If undefined, each event has the revision of the previous
-   * event.
+   * Revision of each event of the snapshot except `current`. If undefined, these events have the revision of the last
+   * event before the snapshot.
    */
   readonly revisionDuring: number | undefined;
   /**
-   * Revision of the `current` event, if a watched name has changed during the snapshot. If undefined, `current` has the
-   * revision of the previous event. If no watched name has changed, `current` has the latest revision.
+   * Revision of the `current` event if a watched name has changed during the snapshot. With undefined, `current` has
+   * the revision of the previous event. With `latest`, or if no watched name has changed, `current` has the latest
+   * revision.
    */
   readonly revisionAfter: number | 'latest' | undefined;
 }
