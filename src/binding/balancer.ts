@@ -220,7 +220,8 @@ export class Balancer {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
     const { avoidsFailing = true } = this.#currentPolicy(tlsOnly);
-    // A filter that would leave no endpoint is not applied. For an open endpoint, `isTrial` means suspect.
+    // A filter that would leave no endpoint is not applied. `isTrial` of an open endpoint means that the endpoint is
+    // suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
       ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
@@ -266,8 +267,8 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes the input of its last `prepare`, which may contain only the endpoints that were left for a
-    // retry.
+    // A policy describes the input of its last `prepare`. The last `prepare` may have been for a retry, with only the
+    // remaining endpoints. In this case the policy is prepared again.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);
@@ -316,7 +317,7 @@ function hasWeight({ endpoint }: ConnectedCandidate): boolean {
   return endpoint.weight > 0;
 }
 
-/** Returns the candidates for which `matches` is true, or all candidates if there is none. */
+/** Returns the candidates for which `matches` is true. If there is no such candidate, returns all candidates. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

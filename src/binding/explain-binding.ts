@@ -17,7 +17,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   for (const member of service.table.members) {
     if (eligibleSet.has(member)) continue;
     const reason = outsideSubset.has(member)
-      ? `outside the subset of this clerk, which has ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
+      ? `not in the subset of ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints that this clerk uses`
       : exclusionReason(member, matchingSet.has(member), config.version, service.probe !== false);
     const policyNote = picker.describe(member);
     leftOut.push({

@@ -28,7 +28,7 @@ export interface ExcludedEndpoint {
   readonly reason: string;
 }
 
-/** The retry settings of a call whose request has no retry settings. */
+/** The retry settings of a call without retry settings of its own. */
 export interface ExplainedRetries {
   /** Maximum number of retries of one call. */
   readonly max: number;
@@ -54,8 +54,8 @@ export interface LearnedAttemptTimeout {
 }
 
 /**
- * The settings of a call whose request has no such settings. Each setting comes from the binding, from the service
- * config or from the defaults.
+ * The settings of a call without settings of its own. Each setting comes from the binding, from the service config or
+ * from the defaults.
  */
 export interface ExplainedSettings {
   /** Lower bound of the attempt timeout, in ms. */

@@ -82,7 +82,9 @@ export interface RequestOptions extends CallOptions {
   readonly expectContinue?: boolean | undefined;
 }
 
-/** Options of {@link Binding.gather}: those of a request without the options that choose or change its endpoint. */
+/**
+ * Options of {@link Binding.gather}: the options of a request, except three options that have no effect in `gather`.
+ */
 export type GatherOptions = Omit<RequestOptions, 'retries' | 'attemptTimeoutMs' | 'affinity'>;
 
 /** A response as undici returns it, with the endpoint that sent the response. */
@@ -153,7 +155,7 @@ function unknownOption(name: string, key: string): ClerkError {
   const owner = optionOwner(key);
   return requestError(
     name,
-    `unknown option '${key}'${owner === undefined ? '' : `, which is an option of ${owner}`}; known options are ${[...requestKeys].join(', ')}`,
+    `${owner === undefined ? `unknown option '${key}'` : `option '${key}' belongs to ${owner}`}; known options are ${[...requestKeys].join(', ')}`,
   );
 }
 

@@ -38,7 +38,7 @@ import type { BindingCallContext } from './binding-call-context.js';
 const readyKeys: readonly (keyof ReadyOptions)[] = ['timeoutMs', 'signal'];
 const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity'];
 const callKeys: readonly (keyof CallOptions)[] = [...acquireKeys, 'kind', 'attemptTimeoutMs', 'retries'];
-/** Options of a request that decide how a call chooses or changes its endpoint. A request of `gather` does neither. */
+/** Options of a request that have no effect in `gather`, which neither chooses endpoints nor retries. */
 const uselessGatherKeys = ['retries', 'attemptTimeoutMs', 'affinity'] as const;
 
 /** The implementation of {@link Binding}. */

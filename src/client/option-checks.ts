@@ -37,7 +37,7 @@ export function rejectUnknownKeys(
     const owner = optionOwner(key);
     if (owner !== undefined)
       throw configError(
-        `${subject}: unknown option '${key}', which is an option of ${owner}; known options are ${known.join(', ')}`,
+        `${subject}: option '${key}' belongs to ${owner}; known options are ${known.join(', ')}`,
       );
     throw configError(`${subject}: unknown option '${key}'; known options are ${known.join(', ')}`);
   }

@@ -18,7 +18,7 @@ export interface CallRecord {
   readonly createdAt: number;
   /** Digest of the request. One id with two fingerprints is an error of the client. */
   readonly fingerprint: string;
-  /** Opaque name of the running instance and incarnation; at most 200 printable characters. */
+  /** Opaque text that identifies the process that runs the call; at most 200 printable characters. */
   readonly owner: string;
 }
 

@@ -73,9 +73,9 @@ export interface Processes {
    */
   probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
   /**
-   * Empties a log file that is longer than `maxBytes`, after a copy to `<path>.1`. Of a file of more than twice that
-   * length, copies the last `maxBytes`. Keeps `maxFiles` earlier files. Makes no copy, and removes the earlier files,
-   * when the disk is almost full. What a program writes during the copy may be lost.
+   * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. If the file is longer
+   * than twice `maxBytes`, copies only the last `maxBytes`. Keeps `maxFiles` earlier files. Makes no copy, and removes
+   * the earlier files, when the disk is almost full. What a program writes during the copy may be lost.
    */
   limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */

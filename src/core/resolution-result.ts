@@ -30,7 +30,10 @@ export interface ResolvedService {
   readonly healthQueried?: readonly string[];
   /** Longest lease of the endpoints, in ms; undefined when unknown. */
   readonly leaseMs?: number;
-  /** Loads by instance id, with their ages at {@link ResolvedService.requestedAt}. */
+  /**
+   * The reported load of each endpoint, by instance id, with the age of the report at {@link
+   * ResolvedService.requestedAt}.
+   */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
   /** Time for which the result may be used, in ms from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;

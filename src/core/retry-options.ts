@@ -47,7 +47,7 @@ const maxRetries = 100;
 /**
  * Checks and copies the option `attemptTimeoutMs`.
  *
- * @param createError - creates the error to throw from a problem; the problem begins with the name of the option
+ * @param createError - creates the error to throw; its argument is a problem that begins with the name of the option
  */
 export function checkAttemptTimeout(
   value: unknown,
@@ -75,7 +75,7 @@ export function checkAttemptTimeout(
 /**
  * Checks and copies the option `retries`.
  *
- * @param createError - creates the error to throw from a problem; the problem begins with the name of the option
+ * @param createError - creates the error to throw; its argument is a problem that begins with the name of the option
  */
 export function checkRetries(value: unknown, createError: CreateError): RetryOptions | false | undefined {
   if (value === undefined || value === false) return value;

@@ -27,7 +27,7 @@ export interface TransportRequest {
 export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
-  /** Async context in which a queued request is sent: that of the call. Undefined: any context. */
+  /** The async context of the call, in which a queued request is sent. If undefined, the context does not matter. */
   readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
@@ -96,9 +96,9 @@ export interface Channel {
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
    * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other
-   * request waits for the same connecting socket, the time for this socket to connect is limited. The handler may still
-   * get `onError`, or `onConnect`, which must throw. If a transport lacks this method, a cancelled request stays queued
-   * until its `onConnect` throws.
+   * request waits for the same connecting socket, the socket is destroyed unless it connects soon. `onConnect` and
+   * `onError` may still be called, and `onConnect` must then throw. If a transport lacks this method, a cancelled
+   * request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**

@@ -45,7 +45,7 @@ export function verdictOf(
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    // While no failure of the current outage is proved, the endpoint is only suspect.
+    // If nothing has proved since the outage began that the endpoint is unreachable, the endpoint is only suspect.
     return lastHardFailureAt > lastHeardAt &&
       lastUnreachableAt >= unhealthySince &&
       now - lastUnreachableAt <= unreachableForMs

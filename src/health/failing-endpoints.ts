@@ -13,8 +13,9 @@ import {
   type SuccessRateStats,
 } from './outlier-detection.js';
 
-/** Shortest and longest time for which an endpoint is ejected for failing answers, in ms. */
+/** Shortest time for which an endpoint is ejected for failing answers, in ms. */
 const minStayMs = 1_000;
+/** Longest time for which an endpoint is ejected for failing answers, in ms. */
 const maxStayMs = 30_000;
 /** After this time without an ejection, in ms, the next ejection lasts only `minStayMs`. */
 const forgiveMs = 60_000;
@@ -238,8 +239,8 @@ export class FailingEndpoints {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const compared = best?.member === member ? second : best;
-    // A run of failing answers counts only if it is longer than `doubtedRun`. Only then was a call of the run tried at
-    // another endpoint, so that its answer could be retracted.
+    // A run of failing answers counts only if it is longer than `doubtedRun`. In a shorter run, no call was tried at
+    // another endpoint, so no answer could be retracted.
     const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
     const isAlone = isRun && this.#failsAlone(member);
     if (compared === undefined) {

@@ -87,8 +87,8 @@ export class HealthReporter {
   /**
    * Called when the registry asks for the health of endpoints of a service.
    *
-   * @param ids - instance ids of all endpoints of the service for which the registry asks; other endpoints are no
-   * longer queried
+   * @param ids - instance ids of the queried endpoints of the service; all other endpoints of the service are no longer
+   * queried
    */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;

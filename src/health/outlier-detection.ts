@@ -154,16 +154,13 @@ export function isOutlier(
   );
 }
 
-/** Returns the difference between two measured rates that chance explains: four standard deviations. */
+/** Returns how far two measured rates may differ by chance: four standard deviations. */
 function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
   const rate = (a.rate * a.total + b.rate * b.total) / (a.total + b.total);
   return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
-/**
- * Returns the difference between `rate` and a rate measured over `total` attempts that chance explains: four standard
- * deviations.
- */
+/** Returns how far a rate measured over `total` attempts may differ from `rate` by chance: four standard deviations. */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

@@ -11,7 +11,7 @@ import { twoChoicesPicker } from './two-choices.js';
 const tieMargin = 1.5;
 
 /**
- * Number of held attempts that count as few. Above this number, a small difference between the held attempts of two
+ * Threshold for a number of held attempts. Above the threshold, a small difference between the held attempts of two
  * endpoints outweighs a large difference between their latencies.
  */
 const fewHeld = 8;

@@ -58,8 +58,8 @@ export function slowStartFactors(
     }
   }
   if (shortestMs === Infinity) return { factors: undefined, expiresAt: Infinity };
-  // The lowest factor with which established + new ≤ maxFairShareFactor × (established + factor × new), each a sum of
-  // weights.
+  // The lowest factor for which established + new ≤ maxFairShareFactor × (established + factor × new). Here,
+  // `established` and `new` are the sums of the weights of established and new endpoints.
   const floor =
     slowStartWeight > 0
       ? (establishedWeight + slowStartWeight - maxFairShareFactor * establishedWeight) /

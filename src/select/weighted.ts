@@ -8,8 +8,8 @@ import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Time after the first report of an endpoint for which the reports of the endpoint are ignored, in ms. The first
- * reports are too low.
+ * Until this time has passed since the first report of an endpoint, in ms, its reports are ignored. The first reports
+ * are too low.
  */
 const blackoutMs = 10_000;
 /** Lifetime of a load report, in ms. */
@@ -20,7 +20,7 @@ const updateIntervalMs = 1_000;
 const errorPenalty = 1;
 /** Largest ratio of a capacity to the median of all capacities, and of the median to a capacity. */
 const maxDeviationFactor = 10;
-/** Highest values of a valid load report. A higher value is probably in the wrong unit. */
+/** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;
 const maxPerSecond = 1e9;
 

@@ -34,8 +34,8 @@ const maxUnneededDialMs = 1_000;
 /**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
  * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. If no
- * request waits for a connecting socket, the socket is destroyed one second after the start of its dial. If it connects
- * earlier, it serves later requests.
+ * request waits for a connecting socket, the socket is destroyed one second after the start of its dial. If the socket
+ * connects earlier, the socket serves later requests.
  *
  * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
  * rejected a request.
@@ -210,8 +210,8 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // If undici gets a request during this event, undici writes the request after the event, outside the async context
-    // of the call.
+    // A request that undici gets during its event 'drain' is written after the event, outside the async context of the
+    // call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }

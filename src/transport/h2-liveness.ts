@@ -39,9 +39,9 @@ export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSi
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // For each of the last two checks that found received bytes: the value of `bytesWritten` one check earlier. The bytes
-  // that extend the allowed silence are counted from the older value. The bytes received last may respond to an old
-  // request, so the peer may not have received all newer bytes yet.
+  // Values of `bytesWritten`, one check before each of the last two checks that found received bytes. The bytes written
+  // since the older value extend the allowed silence. The newer value would be wrong: the received bytes may respond to
+  // an old request, and the peer may not have received all bytes written since that request.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

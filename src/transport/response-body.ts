@@ -52,8 +52,8 @@ export class ResponseBody extends Readable {
   /** Whether the stream is read at the same time as `#pendingRead`. Both then get all chunks. */
   #isShared = false;
   /**
-   * Chunks that a read of the whole body has taken, until the stream ends in the next tick. A program that also reads
-   * the stream gets these chunks.
+   * Chunks that a read of the whole body has taken. Kept until the stream ends in the next tick, for a program that
+   * also reads the stream.
    */
   #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';

@@ -11,7 +11,7 @@ export interface LimitedPool {
 
 /**
  * Limits the number of open sockets of all pools of a clerk. If a pool needs a socket and the limit is reached, an idle
- * connection of any pool is closed, and the first pool waits until a socket has closed.
+ * connection of one of the pools is closed. The pool that needs the socket waits until a socket has closed.
  */
 export class SocketLimit {
   #open = 0;
@@ -23,7 +23,7 @@ export class SocketLimit {
   /** @param maxSockets - ≥ 1; `Infinity` for no limit */
   constructor(readonly maxSockets: number) {}
 
-  /** Whether a pool waits for a socket, and no connection is being closed for that pool yet. */
+  /** Whether more pools wait for a socket than connections are being closed for waiting pools. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
   }

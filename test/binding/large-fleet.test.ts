@@ -28,7 +28,7 @@ test('of 300 endpoints a clerk uses 100, and explains why it does not use the ot
   const { leftOut } = binding.explain();
   expect(leftOut).toHaveLength(200);
   expect(new Set(leftOut.map(({ reason }) => reason))).toEqual(
-    new Set(['outside the subset of this clerk, which has 100 of 300 endpoints']),
+    new Set(['not in the subset of 100 of 300 endpoints that this clerk uses']),
   );
   for (let i = 0; i < 500; i++) await binding.json('/');
   const called = fleet(300).filter(({ id }) => cluster.requests(id) > 0);

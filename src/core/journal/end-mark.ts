@@ -12,7 +12,7 @@ export interface JournalEnd {
   readonly checksum: number;
 }
 
-/** Content of the file `end`. The acknowledged batches reach at least to this place. */
+/** Content of the file `end`. An undamaged journal contains all batches up to this place. */
 export interface EndMark extends JournalEnd {
   readonly content: JournalContent;
   /** Number of the first journal file that must be read to open the journal. */

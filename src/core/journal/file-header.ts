@@ -11,7 +11,9 @@ export interface FileHeader {
   readonly content: JournalContent;
   readonly file: 'journal' | 'checkpoint';
   readonly number: number;
-  /** A number of the journal's owner. Each new journal file repeats it, so it remains when older files are removed. */
+  /**
+   * A number that the caller of `rotate` sets. Each new journal file repeats this number, so it outlives older files.
+   */
   readonly carried: number;
 }
 

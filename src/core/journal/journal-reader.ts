@@ -27,7 +27,7 @@ export interface JournalVisitor {
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch, including the batch in `missing`. A torn batch may follow. */
+  /** Place after the last complete batch. The batch in `missing` counts as complete. A torn batch may follow. */
   readonly end: JournalEnd;
   /** Frame of the last batch, if only the end mark contains this batch completely. */
   readonly missing: Buffer | undefined;
@@ -37,7 +37,10 @@ export interface CompleteJournal {
   readonly unneeded: readonly string[];
 }
 
-/** The folder of a journal must not be used. The message is a predicate about the folder: `has lost the file 'end'`. */
+/**
+ * Error of a folder that must not be used as a journal. The message completes a sentence about the folder: `has lost
+ * the file 'end'`.
+ */
 export class JournalDamage extends Error {
   /** What to do instead of salvage; undefined when salvage may help. */
   readonly advice: string | undefined;
@@ -257,9 +260,7 @@ class JournalReader {
     const mark = this.#mark;
     if (number !== mark.number || sequence !== mark.sequence) return;
     if (checksum !== mark.checksum || offset !== mark.offset)
-      throw new JournalDamage(
-        `has a batch ${sequence} that is not the batch that the file '${endMarkName}' names`,
-      );
+      throw new JournalDamage(`has a batch ${sequence} that does not match the file '${endMarkName}'`);
     this.#reachesMark = true;
   }
 

@@ -134,7 +134,10 @@ class SalvageRun<V extends SalvageVisitor> {
     };
   }
 
-  /** Resolves to the base in the end mark, else the number of the last complete checkpoint, else of the first file. */
+  /**
+   * Resolves to the base in the end mark, if its files exist. Otherwise resolves to the number of the last complete
+   * checkpoint or, if no checkpoint is complete, of the first file.
+   */
   async #findBase(): Promise<number> {
     const { journals, checkpoints } = this.#numbers;
     const base = this.#mark?.base;
@@ -228,7 +231,7 @@ class SalvageRun<V extends SalvageVisitor> {
     this.#isComplete = false;
   }
 
-  /** Resolves to the frame of the header; undefined when the header is damaged or of another file. */
+  /** Resolves to the frame of the header; undefined when the header is damaged or belongs to another file. */
   async #readHeader(
     reader: FrameReader,
     file: FileHeader['file'],

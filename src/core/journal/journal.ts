@@ -231,7 +231,7 @@ export class Journal {
     await this.#endFile.close();
   }
 
-  /** Removes unneeded files and a torn batch, and restores the last batch from the end mark. Syncs the file. */
+  /** Removes unneeded files and a torn batch, and restores the last batch from the end mark. */
   async #resume({ unneeded, missing }: CompleteJournal): Promise<void> {
     const { number, offset } = this.#end;
     for (const name of unneeded) await this.#folder.remove(name);
