@@ -9,7 +9,10 @@ import { optionOwner } from '../client/option-keys.js';
 
 /** Options of any call. */
 export interface CallOptions {
-  /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
+  /**
+   * Timeout of the call in ms, above 0 and at most 2^31 − 1. For `request` and `fetch`, the timeout does not include
+   * the response body. Default: the timeout of the binding.
+   */
   readonly timeoutMs?: number | undefined;
   /**
    * Attempt timeout in ms, or bounds for the attempt timeout. Default: the setting of the binding. @see {@link

@@ -149,13 +149,12 @@ export class DefaultClerk implements Clerk {
     const { bindings, callTracker, timerWheel } = this.#dependencies;
     callTracker.close();
     this.#closing ??= Promise.resolve();
-    timerWheel.abortAll(
-      isClerkError(reason)
-        ? reason
-        : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }),
-    );
+    const error = isClerkError(reason)
+      ? reason
+      : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason });
+    timerWheel.abortAll(error);
     this.#abortPending();
-    await bindings.destroy(reason);
+    await bindings.destroy(error);
     callTracker.stopWaiting();
   }
 

@@ -115,8 +115,9 @@ export interface BindOptions {
    */
   readonly subsetSize?: number | undefined;
   /**
-   * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config, otherwise
-   * 10,000.
+   * Timeout of a call in ms, above 0 and at most 2^31 − 1. For `json`, `text` and `bytes`, the timeout includes the
+   * response body. For `request`, `fetch` and the dispatcher, it ends with the response headers. After the headers,
+   * undici's `bodyTimeout` applies. Default: the timeout of the service config, otherwise 10,000.
    */
   readonly timeoutMs?: number | undefined;
   /**

@@ -1,6 +1,7 @@
 import { isClerkError } from '../core/errors.js';
 import { AbandonedError, type Attempt } from './attempt.js';
 import type { AttemptLog } from './attempt-log.js';
+import { withCallDetails } from './call-errors.js';
 import type { FailureCause } from './retry-decision.js';
 import { classifyError, wrapCallerError, type ErrorClass } from './classify-error.js';
 
@@ -17,15 +18,13 @@ export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
 }
 
 /** Returns the error that the caller receives if the failure of the attempt ends the call. */
-export function callErrorOf(
-  { endsCall }: AttemptFailure,
-  error: Error,
-  { stage }: Attempt,
-  log: AttemptLog,
-): Error {
+export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: AttemptLog): Error {
   if (endsCall === undefined) return error;
+  // A `ClerkError` keeps its code. Example: if the clerk is destroyed during the response body, the code is
+  // `CLERK_CLOSED`.
+  if (isClerkError(error)) return withCallDetails(log, error);
   return wrapCallerError(endsCall, log.context.name, error, {
-    execution: stage === 'answered' ? 'done' : log.execution,
+    execution: log.execution,
     outcomes: log.outcomes,
   });
 }

@@ -27,6 +27,10 @@ export interface CallInfo {
    * config that sets the call timeout.
    */
   readonly deadlineAt: number;
+  /**
+   * Whether the headers of a response have shown that the call was executed. The body of that response may still fail.
+   */
+  readonly hasRun?: boolean;
   /** The async context of the caller, in which events of the call are emitted. */
   readonly asyncContext: AsyncResource;
 }
@@ -42,12 +46,14 @@ export class AttemptLog {
   ) {}
 
   /**
-   * `unknown` if the request of any recorded attempt was sent, otherwise `none`.
+   * `done` if the headers of a response were accepted, `unknown` if the request of any recorded attempt was sent,
+   * otherwise `none`.
    *
    * @see [C3.2](../../docs/guarantees.md#c3-2)
    */
   get execution(): Execution {
-    return this.#mayHaveRun ? 'unknown' : 'none';
+    if (!this.#mayHaveRun) return 'none';
+    return this.call.hasRun === true ? 'done' : 'unknown';
   }
 
   /** Records the outcome of an attempt that ended, and emits an `attempt` event with the outcome. */

@@ -44,6 +44,8 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
    * the two.
    */
   settled = false;
+  /** See `hasRun` of `CallInfo`. */
+  hasRun = false;
   readonly startedAt: number;
   deadlineAt: number;
   /** Settings of the call. A lookup may return a service config that changes the settings. */

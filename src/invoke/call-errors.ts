@@ -11,33 +11,41 @@ import { hasCode } from './classify-error.js';
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
-  const limit = reachedLimit(log);
+  const reason =
+    log.outcomes.at(-1)?.stage === 'answered' && log.call.hasRun === true
+      ? 'the response body was not complete'
+      : reachedLimit(log);
   return lastAttemptError(
     log,
     'DEADLINE_EXCEEDED',
     `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
-    }${limit === undefined ? '' : `: ${limit}`}`,
+    }${reason === undefined ? '' : `: ${reason}`}`,
   );
 }
 
 /**
- * The error of an attempt that got no response: `LIMIT_EXCEEDED` if the attempt waited for a connection because a limit
- * was reached, otherwise `DEADLINE_EXCEEDED`.
+ * The error of an attempt that got no complete response: `LIMIT_EXCEEDED` if the attempt waited for a connection
+ * because a limit was reached, otherwise `DEADLINE_EXCEEDED`.
+ *
+ * @param hasRun - see `hasRun` of `CallInfo`
  */
-export function noResponseError(attempt: CallAttempt, now: number): ClerkError {
+export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: number): ClerkError {
   const { candidate, startedAt, stage } = attempt;
   const { id } = candidate.endpoint;
   const time = `${String(Math.round(now - startedAt))} ms`;
   const limit = attempt.queuedBy?.();
-  if (limit === undefined)
-    return new ClerkError(
-      'DEADLINE_EXCEEDED',
-      stage === 'waiting'
-        ? `Endpoint ${id} accepted no connection within ${time}`
-        : `Endpoint ${id} did not respond within ${time}`,
-      { execution: stage === 'waiting' ? 'none' : 'unknown' },
-    );
+  if (limit === undefined) {
+    const messages = {
+      waiting: `Endpoint ${id} accepted no connection within ${time}`,
+      sent: `Endpoint ${id} did not respond within ${time}`,
+      answered: `The response body of endpoint ${id} was not complete within ${time}`,
+    };
+    const mayHaveRun = stage === 'answered' && hasRun ? 'done' : 'unknown';
+    return new ClerkError('DEADLINE_EXCEEDED', messages[stage], {
+      execution: stage === 'waiting' ? 'none' : mayHaveRun,
+    });
+  }
   const { option, value } = limit;
   const inUse =
     option === 'maxSockets'
@@ -51,14 +59,23 @@ export function noResponseError(attempt: CallAttempt, now: number): ClerkError {
 
 /** `OUTCOME_UNKNOWN`: the request was sent, the response was lost, and the request must not be sent again. */
 export function outcomeUnknownError(log: AttemptLog): ClerkError {
+  const { call, outcomes, context } = log;
+  const retries = outcomes.filter(({ stage }) => stage !== 'waiting').length - 1;
+  if (call.kind === 'once' && retries > 0)
+    return lastAttemptError(
+      log,
+      'OUTCOME_UNKNOWN',
+      `Call to ${context.name} was sent and its response was lost; the call was retried ${retries === 1 ? 'once' : `${String(retries)} times`} with its idempotency key, and no retry got the response (the last got ${lastCode(log)})`,
+    );
   const reason =
-    log.call.kind === 'once'
+    call.kind === 'once'
       ? "its kind is 'once'; set kind: 'idempotent' if a second execution does no harm"
       : 'its request body can be read only once';
+  const lost = call.hasRun === true ? 'its response body ended early' : 'its response was lost';
   return lastAttemptError(
     log,
     'OUTCOME_UNKNOWN',
-    `Call to ${log.context.name} was sent and its response was lost (${lastCode(log)}); the call was not retried because ${reason}`,
+    `Call to ${context.name} was sent and ${lost} (${lastCode(log)}); the call was not retried because ${reason}`,
   );
 }
 
@@ -68,7 +85,7 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
     'OUTCOME_UNKNOWN',
     `Response body of ${log.context.name} ended early (${code}) after the caller had received the headers, so the call was not retried`,
     {
-      execution: 'done',
+      execution: log.execution,
       outcomes: log.outcomes,
       cause,
     },
@@ -87,7 +104,7 @@ export function exhaustedError(log: AttemptLog): ClerkError {
     log,
     log.call.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
     limit === undefined
-      ? `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`
+      ? `No endpoint of ${name} ${log.call.hasRun === true ? 'sent a complete response' : 'responded'}: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`
       : `Call to ${name} was not sent: ${limit}`,
   );
 }
@@ -156,7 +173,7 @@ export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
     log,
     isClerkError(error) ? error.code : 'CLERK_CLOSED',
     error.message,
-    error.cause ?? error,
+    isClerkError(error) ? error.cause : error,
   );
 }
 

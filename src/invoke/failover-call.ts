@@ -239,7 +239,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const state = this.failover;
     for (const attempt of this.unended()) {
       if (this.#isOverdue(attempt, now)) this.#markLate(attempt, now);
-      const error = noResponseError(attempt, now);
+      const error = noResponseError(attempt, this.hasRun, now);
       const verdict = attempt.isLate || attempt.stage === 'answered' ? 'failure' : 'ignored';
       this.stop(attempt, verdict, 'DEADLINE_EXCEEDED', error, now);
     }
@@ -305,7 +305,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   #sendNext(now: number, afterMs: number | undefined): void {
     const state = this.failover;
     for (const attempt of state.inFlight) {
-      this.stop(attempt, 'failure', 'ATTEMPT_TIMEOUT', noResponseError(attempt, now), now);
+      this.stop(attempt, 'failure', 'ATTEMPT_TIMEOUT', noResponseError(attempt, this.hasRun, now), now);
     }
     state.inFlight = [];
     state.hedgeAt = Infinity;

@@ -213,7 +213,7 @@ export class HttpCall extends ResponseDelivery {
     this.endFailed(attempt, isFailure ? 'failure' : 'ignored', error, now);
     if (isFree && (failure.isGoAway === true || !isOnce))
       failover.retry.allowMove(attempt.candidate.endpoint.id);
-    const callError = callErrorOf(failure, error, attempt, failover.retry);
+    const callError = callErrorOf(failure, error, failover.retry);
     const actions = this.decide({ type: 'failure', attempt: this.factsOf(attempt), cause }, now);
     if (actions[0]?.do === 'defer') this.deferError(callError);
     this.carryOut(actions, now, undefined, callError);

@@ -103,6 +103,9 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
             ),
         );
     }
+    // An error response may state that the endpoint did not execute the call.
+    if (statusCode < 400 || !parseExecutionHeaders(headers, attempt.address).isNotExecuted)
+      this.hasRun = true;
     this.#startDelivery(attempt, now);
     try {
       return this.handler.onHeaders(statusCode, headers, resume, statusText);

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import type { AttemptLog } from '../../src/invoke/attempt-log.js';
+import { outcomeUnknownError } from '../../src/invoke/call-errors.js';
+
+const lost = { stage: 'sent', code: 'ECONNRESET' };
+const running = { stage: 'answered', code: '409' };
+
+function messageAfter(...outcomes: readonly object[]): string {
+  const log = { call: { kind: 'once' }, outcomes, context: { name: '/shop/orders' }, execution: 'unknown' };
+  return outcomeUnknownError(log as unknown as AttemptLog).message;
+}
+
+test('a lost response that no retry with the idempotency key got is not called a call without retries', () => {
+  expect(messageAfter(lost, running)).toBe(
+    'Call to /shop/orders was sent and its response was lost; the call was retried once with its idempotency key, and no retry got the response (the last got 409)',
+  );
+  expect(messageAfter(lost, running, running, running)).toContain('was retried 3 times with its');
+});
+
+test('attempts that were not sent do not count as retries', () => {
+  const refused = { stage: 'waiting', code: 'ECONNREFUSED' };
+  expect(messageAfter(refused, refused, lost)).toContain(
+    "(ECONNRESET); the call was not retried because its kind is 'once'",
+  );
+});
