@@ -306,7 +306,6 @@ export type WatchEvent =
        */
       readonly statedAt: number;
     }
-  | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
   /**
