@@ -16,7 +16,8 @@ export interface AddressUpdatesOptions {
 
 /**
  * Tracks the addresses of a service. The addresses of a listener on all interfaces change when an interface gets
- * another address, or comes up after the listener. Clients learn the new addresses with the next renewal of the lease.
+ * another address, or when an interface comes up later than the listener. Clients learn the new addresses with the next
+ * renewal of the lease.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */

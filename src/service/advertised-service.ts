@@ -37,7 +37,7 @@ export interface AdvertisedServiceOptions {
   readonly onEnded: () => void;
 }
 
-/** Maximum time for which a registration that was aborted waits for its withdrawal, in ms. */
+/** Maximum time for which an aborted `start` waits for the withdrawal of the registration, in ms. */
 const maxWithdrawalMs = 1_000;
 
 /**

@@ -30,7 +30,8 @@ export interface AdvertisementEvents {
   /** The registry removed the suspect flag. */
   readonly cleared: Pick<Advertisement, 'name' | 'id'>;
   /**
-   * The service has drained: the registration was withdrawn. Either no request is in flight, or `drainMs` have passed.
+   * The service has drained. The registration was withdrawn, and either no request is in flight or `drainMs` have
+   * passed.
    */
   readonly drained: Pick<Advertisement, 'name' | 'id'>;
 }

@@ -9,8 +9,8 @@ interface ClosingResponse {
 }
 
 /**
- * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2, with and without `Expect`. Each request counts
- * once.
+ * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2, with and without the header `Expect`. Each
+ * request counts once.
  */
 export class InFlightRequests {
   /** Number of ended requests. */

@@ -55,7 +55,7 @@ export type { ServerOrAddress, ServerLike } from './server-addresses.js';
 export type { CoordinateWorkersOptions } from './cluster/start-coordination.js';
 export type { AdvertiseOptions } from './options.js';
 
-/** The connection to the primary, in a worker of a primary that has called {@link coordinateWorkers}. */
+/** The connection to the primary; undefined unless the primary of this worker has called {@link coordinateWorkers}. */
 const primaryLink =
   clusterWorker.settings === undefined
     ? undefined

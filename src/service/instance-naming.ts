@@ -30,8 +30,8 @@ export function canNameInstance(server: ServerLike): boolean {
 }
 
 /**
- * Makes a server answer the checks of clients, which ask whether a new connection leads to this instance. The program
- * does not see these requests.
+ * Makes a server answer instance checks. With an instance check, a client asks whether a new connection leads to this
+ * instance. The program does not see these requests.
  *
  * @returns a function that removes the instance from the server
  */

@@ -27,7 +27,8 @@ export interface RegistrationOptions {
 }
 
 /**
- * Maximum random delay before the first retry of a registration, in ms. This maximum doubles with each further retry.
+ * Maximum random delay before the first retry of a registration, in ms. For each further retry, the maximum delay
+ * doubles.
  */
 const initialBackoffMs = 500;
 /**
@@ -40,7 +41,8 @@ const maxResponseMs = 3_000;
 
 /**
  * The registration of one instance at the registry. The registry may have accepted a registration request that was
- * aborted or got no response. So `withdraw` first waits for the response, or requests the epoch.
+ * aborted or got no response. Therefore, `withdraw` first waits for the response. If no response arrives, `withdraw`
+ * requests the epoch.
  */
 export class InstanceRegistration {
   readonly #options: RegistrationOptions;

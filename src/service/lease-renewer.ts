@@ -119,8 +119,8 @@ export class LeaseRenewer {
 
   #tick(): void {
     const now = this.#clock.now();
-    // A lease that would be renewed within the next ninth of its duration is renewed now, so that leases continue to
-    // share requests.
+    // If the renewal of a lease is due within a ninth of its duration, the lease is renewed now, so that leases
+    // continue to share requests.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)

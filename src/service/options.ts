@@ -42,8 +42,8 @@ export interface AdvertiseOptions {
   /**
    * Host name or IP address at which clients reach the service. With a server as `address`, clients get this host with
    * the port of the server, and no other address. Default: `$CLERK_ADVERTISE_HOST`, else the address that the server
-   * listens on; for `0.0.0.0` and `::`, all addresses of this host. With addresses as `address`: name of the host they
-   * belong to, for the policy `local-first`; default: the name of this host.
+   * listens on; for `0.0.0.0` and `::`, all addresses of this host. With addresses as `address`: name of the host of
+   * these addresses, for the policy `local-first` (default: the name of this host).
    */
   readonly host?: string;
   /**
@@ -79,8 +79,8 @@ export interface AdvertiseOptions {
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
   /**
-   * Aborts the registration, and withdraws it if the registry may have accepted it. Has no effect after the service is
-   * registered.
+   * Aborts the registration. If the registry may have accepted the registration, withdraws it. Has no effect after the
+   * service is registered.
    */
   readonly signal?: AbortSignal;
 }
@@ -174,7 +174,7 @@ export function parseRegistryUrls(given: string | readonly string[], source: str
 }
 
 /**
- * Returns a stated host as the host of an address; an IPv6 address gets brackets.
+ * Returns a host name or IP address as it is written in an address; an IPv6 address gets brackets.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when clients cannot connect to the host
  */

@@ -57,9 +57,9 @@ export interface AddressSource {
 }
 
 /**
- * Returns the addresses of a server, or the given addresses, best first. A server that is bound to all addresses, or an
- * address such as `http://0.0.0.0:3001`, has the reachable addresses of the host, then the loopback address; these
- * addresses are enumerated.
+ * Returns the addresses of a server, or the addresses that the program states, best first. For a server that is bound
+ * to all addresses, and for an address such as `http://0.0.0.0:3001`, returns the reachable addresses of the host, then
+ * the loopback address. These addresses are enumerated.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
@@ -103,7 +103,10 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
   return { addresses, enumeratedAddresses: addresses };
 }
 
-/** Returns the given addresses. An address with an unspecified host is replaced by the addresses of this host. */
+/**
+ * Returns the addresses that the program states. An address with an unspecified host is replaced by the addresses of
+ * this host.
+ */
 function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
   const addresses = new Set<AddressString>();
   const enumerated = new Set<AddressString>();

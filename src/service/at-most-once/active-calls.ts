@@ -13,8 +13,8 @@ interface ActiveCall {
  * The active calls of this process. A call is active while the process looks the call up in the store or runs the call.
  * A call that runs stays active until the write of its end has succeeded or failed.
  *
- * The store can report a call of this process as running although the call is not active. Such a call does not run.
- * Either the write of its end has failed, or the write of its start took effect but was reported as failed.
+ * The store can report a call of this process as running although the call is not active. Such a call does not run. Its
+ * end could not be stored, or its start was stored although the store reported a failure.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();

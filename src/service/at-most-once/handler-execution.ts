@@ -16,7 +16,7 @@ export class HandlerExecution {
   #lastWrite: Promise<void> = Promise.resolve();
 
   /**
-   * @param onEnded - called once, when the first write of the end, or the removal of the call, has succeeded or failed
+   * @param onEnded - called once, after the first write that ends or removes the call, even if this write has failed
    */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
@@ -59,7 +59,7 @@ export class HandlerExecution {
       .then(() => this.#store.end(this.#id, result))
       .catch((error: unknown) => {
         this.#logger.error(
-          `The end of a call could not be stored, so retries of that call get no response: ${errorMessage(error)}`,
+          `The outcome of a call could not be stored, so retries of that call do not get its response: ${errorMessage(error)}`,
         );
       })
       .then(() => this.#reportEnd());

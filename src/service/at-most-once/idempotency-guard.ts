@@ -60,12 +60,12 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Scope of a store that several processes share; undefined when only this process uses the store. */
+  /** Name of the store, if several processes share the store; undefined when only this process uses the store. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }
 
-  /** Whether the calls are stored in the primary of a cluster, which this process is a worker of. */
+  /** Whether this process is a cluster worker and stores its calls in the primary. */
   get isStoreOfPrimary(): boolean {
     return this.#options.store instanceof WorkerCalls;
   }
@@ -96,8 +96,8 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // The store is not durable and lacks the calls that an earlier process has run. With epoch 0, there was no earlier
-    // process.
+    // The store is not durable, so it lacks the calls that earlier processes have run. A target with epoch 0 has no
+    // earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#storeStartedAt
       ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#storeStartedAt))

@@ -47,7 +47,7 @@ const units = [
   [1_000, 's'],
 ] as const;
 
-/** Formats a duration with one decimal, in the largest unit of which the duration has at least two: `25 h`. */
+/** Formats a duration with one decimal, such as `25 h`. The unit is the largest unit with a value of at least 2. */
 function formatDuration(ms: number): string {
   for (const [unitMs, unit] of units)
     if (ms >= 2 * unitMs) return `${String(Math.round((10 * ms) / unitMs) / 10)} ${unit}`;
@@ -111,7 +111,7 @@ export const rejections = {
   keyPredatesStore: (ageMs: number, upMs: number) =>
     keyTooOld(
       ageMs,
-      `and this service, which stores calls in memory, started ${formatDuration(upMs)} before its present clock time`,
+      `and this service, which stores calls in memory, started ${formatDuration(upMs)} ago by the same clock`,
     ),
   /** @param aheadMs - time by which the creation of the key is ahead of the clock of this service */
   keyFromFuture: (aheadMs: number) =>
@@ -125,7 +125,7 @@ export const rejections = {
     notExecuted(
       421,
       'NO_ENDPOINT',
-      'The request is for another instance or for an earlier epoch of this instance; this instance does not store such calls; look up the service again',
+      'The request names another instance, or an earlier epoch of this instance, so the request did not run; look up the service again',
       { idempotencyStatus: 'elsewhere' },
     ),
   fingerprintMismatch: () =>

@@ -29,7 +29,8 @@ const idleReportMs = 250;
  * Advertises the listener that a cluster worker shares with other workers, through the primary. Returns undefined for a
  * process that shares no listener, and for a worker whose primary does not coordinate its workers.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the workers would answer calls of each other, without a common store
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the workers share a listener and use `atMostOnce`, but have no
+ *   common store
  */
 export async function joinCluster(
   config: AdvertiseConfig,

@@ -9,14 +9,14 @@ export interface SharedAddress {
   readonly isSecure: boolean;
 }
 
-/** A request in the primary's count of requests in flight. Stands for a worker that handles requests. */
+/** Counts in the primary as one request in flight. Represents one worker that handles requests. */
 class BusyWorker extends EventEmitter {
   readonly statusCode = 200;
 }
 
 /**
- * The listener that the workers share, as a server of the primary. `advertise()` reads its address. Counts as having one
- * request in flight for each busy worker, so that the primary drains until all workers are idle.
+ * The listener that the workers share, in the form of a server of the primary. `advertise()` reads its address, and
+ * counts one request in flight for each busy worker. The primary therefore drains until all workers are idle.
  */
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;

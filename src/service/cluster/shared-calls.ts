@@ -33,7 +33,10 @@ export class SharedCalls {
     this.#runningOf(worker).delete(id);
   }
 
-  /** Records the running calls of a worker that has ended as interrupted. Their results are unknown. */
+  /**
+   * Called when a worker has ended. Records the running calls of this worker as interrupted, because their results are
+   * unknown.
+   */
   async workerEnded(worker: number): Promise<void> {
     const ids = [...(this.#running.get(worker) ?? [])];
     this.#running.delete(worker);

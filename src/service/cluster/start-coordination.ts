@@ -11,8 +11,8 @@ export interface CoordinateWorkersOptions {
   /** Where the calls of all workers are stored. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Instance id of all workers, never used by another instance. Needs a durable store such as `diskCalls()`, which also
-   * needs an id that stays the same after a restart. Default: a random id.
+   * Instance id of all workers, never used by another instance. Needs a durable store such as `diskCalls()`. A durable
+   * store needs an id that stays the same after a restart. Default: a random id.
    */
   readonly id?: string;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
@@ -34,7 +34,9 @@ export interface CoordinationRuntime extends Pick<
   readonly randomId: () => string;
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or workers cannot be coordinated here */
+/**
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or when this process cannot coordinate workers
+ */
 export function startCoordination(options: CoordinateWorkersOptions, runtime: CoordinationRuntime): void {
   for (const key of Object.keys(options))
     if (!keys.includes(key))

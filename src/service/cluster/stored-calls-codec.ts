@@ -1,11 +1,11 @@
 import type { CallLookup, CallResult, StoredResponse } from '../../core/idempotency-store.js';
 
-/** A stored response in a message between processes, whose body is base64 text. */
+/** Message form of a stored response. The body is base64 text, because messages between processes are sent as JSON. */
 interface ResponseMessage extends Omit<StoredResponse, 'body'> {
   readonly body: string;
 }
 
-/** Converts a lookup or a result for a message between processes, which are sent as JSON. */
+/** Converts a lookup or a result to its message form. */
 export function encodeCall(call: CallLookup | CallResult): object {
   if (call.state !== 'done' || call.response === undefined) return call;
   const body = Buffer.from(call.response.body).toString('base64');

@@ -3,8 +3,9 @@ import type { PrimaryLink } from './primary-link.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /**
- * The store of a cluster worker: the calls are in the store of the primary, which all workers share. When a worker dies,
- * the primary records the calls of that worker as interrupted. A call that is recorded as running does therefore run.
+ * The store of a cluster worker: the calls are in the store of the primary, which all workers share. When a worker
+ * dies, the primary records the calls of that worker as interrupted. A call that is recorded as running is therefore
+ * still running in a worker.
  */
 export class WorkerCalls implements IdempotencyStore {
   readonly isDurable: boolean;

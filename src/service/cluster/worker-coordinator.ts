@@ -20,7 +20,10 @@ export interface WorkerCoordinatorOptions {
   readonly logger: Logger;
   /** Advertises in this process. */
   readonly advertise: (options: AdvertiseOptions) => Promise<Advertisement>;
-  /** Wraps a handler with `atMostOnce` and the store, so that the registration states the store. */
+  /**
+   * Returns a handler that `atMostOnce` has wrapped with `store`. The registration of this handler then states the
+   * store.
+   */
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
 }
 

@@ -71,7 +71,7 @@ export class CallIndex {
   }
 
   /**
-   * Returns the value of `expiredBefore` with which all calls created before `createdBefore` have expired. Returns
+   * Returns the lowest value of `expiredBefore` that expires all calls created before `createdBefore`. Returns
    * undefined if there is no such call.
    */
   expiryFor(createdBefore: number): number | undefined {

@@ -111,8 +111,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     const calls = await this.#open();
     const before = calls.index.expiryFor(createdBefore);
     if (before === undefined) return;
-    // The keys must be rejected before their records are removed, because a retry could otherwise run a call again
-    // whose record was removed.
+    // The keys must be rejected before their records are removed. Otherwise a retry could run a call a second time.
     this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
     await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
     for (const id of this.#fingerprints.keys())
