@@ -61,8 +61,8 @@ export interface ExplainedSettings {
   /** Lower bound of the attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
   /**
-   * Upper bound of the attempt timeout, in ms. If no option sets the bound, it is at most 1,000 for a route class with
-   * fewer than 20 recorded responses.
+   * Upper bound of the attempt timeout, in ms. If no option sets the bound, the bound of a route class with fewer than
+   * 20 recorded responses is at most 1,000.
    */
   readonly maxAttemptTimeoutMs: number;
   /** Retries of a call. `false`: a call is not retried after the request was sent. */

@@ -26,7 +26,7 @@ import type { HealthSource } from '../health/health-reporter.js';
  * arrive.
  */
 const staleRefreshMs = 750;
-/** Maximum number of retry budgets of a service. The budgets differ in their limits. */
+/** Maximum number of retry budgets of a service. Each combination of limits has its own budget. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -91,7 +91,7 @@ export class ServiceState implements HealthSource {
     return this.#retryOverrides;
   }
 
-  /** Returns the retry budget that all calls of the service with these limits share. */
+  /** Returns the retry budget for these limits. Calls of the service with the same limits share one budget. */
   budgetFor(ratio: number, minPerSecond: number): RetryBudget {
     const key = `${String(ratio)} ${String(minPerSecond)}`;
     let budget = this.#budgets.get(key);

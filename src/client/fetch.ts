@@ -126,7 +126,7 @@ class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;
   /**
-   * The body that the program gave; undefined when that body is not in memory. undici's `fetch` turns the body into a
+   * The request body of the program; undefined when the body is not in memory. undici's `fetch` turns the body into a
    * stream, which can be sent only once, so a retry needs the original body.
    */
   readonly #originalBody: unknown;

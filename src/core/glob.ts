@@ -101,7 +101,7 @@ function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**'))
     return "must not combine '**' with other characters; write '**' as a segment of its own";
-  // Two tests show whether the glob segment can match a valid segment: with every star removed, and with every star
+  // A glob segment can match a valid segment if it is valid after every star is removed, or after every star is
   // replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);

@@ -22,8 +22,8 @@ export interface PickerInput {
   /**
    * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is
    * `open`, the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no
-   * candidate is skipped. While an ejected endpoint waits for a call as its probe, the picker of a policy without
-   * `allowsTrial` is also prepared with that endpoint.
+   * candidate is skipped. If a policy lacks `allowsTrial`, a picker is also prepared with an ejected endpoint that
+   * waits for a call as its probe.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -56,10 +56,10 @@ export interface Policy {
    */
   readonly avoidsFailing?: boolean;
   /**
-   * Whether a call may be the probe of an ejected endpoint. Called for the endpoint, with all endpoints that match the
-   * binding. If a policy lacks this method, the clerk prepares a picker with this endpoint among the candidates. The
-   * call is then the probe if the picker picks this endpoint. A policy that spreads calls returns true, so that the
-   * first call is the probe.
+   * Whether a call may be the probe of an ejected endpoint. `candidate` is this endpoint, and `all` contains all
+   * endpoints that match the binding. If a policy lacks this method, the clerk prepares a picker with this endpoint
+   * among the candidates. The call is then the probe if the picker picks this endpoint. A policy that spreads calls
+   * returns true, so that the first call is the probe.
    */
   readonly allowsTrial?: (candidate: Candidate, all: readonly Candidate[]) => boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */

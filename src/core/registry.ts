@@ -65,7 +65,9 @@ export interface BoundResolution {
   readonly path?: readonly ResolutionStep[];
   /** Whether {@link Registry.start} can start the service. Default false. */
   readonly startable?: boolean;
-  /** Instance ids of endpoints for which the registry asks every clerk for a {@link Registry.report}. Default: none. */
+  /**
+   * Instance ids of endpoints about which the registry asks every clerk for a {@link Registry.report}. Default: none.
+   */
   readonly healthQueried?: readonly string[];
 }
 
@@ -120,7 +122,7 @@ export interface EndpointReport {
   readonly epoch: number;
   /**
    * `unreachable`: the endpoint refused or reset a connection or did not respond, and nothing was received from the
-   * endpoint since. `reachable`: the endpoint responded recently.
+   * endpoint since then. `reachable`: the endpoint responded recently.
    */
   readonly verdict: 'unreachable' | 'reachable';
 }

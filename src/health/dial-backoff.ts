@@ -41,8 +41,8 @@ export class DialBackoff {
   }
 
   /**
-   * Called when an attempt ended without a response. If the attempt started at or after `nextDialAt`, it was the dial
-   * that the backoff allowed.
+   * Called when an attempt ended without a response. An attempt that started at or after `nextDialAt` was the dial that
+   * the backoff allowed.
    */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;

@@ -92,7 +92,8 @@ export class EndpointLoad {
 
   /**
    * Updates the smoothed latency. A latency that is not below the decayed smoothed latency replaces the smoothed
-   * latency. A lower latency is blended in; its weight grows with the time since the previous measurement.
+   * latency. A lower latency is blended in. The weight of the new latency grows with the time since the previous
+   * measurement.
    */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);

@@ -68,8 +68,8 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** Number of recent ejections, ≥ 0. Each ejection adds 1; each full minute between two ejections subtracts 1. */
   recentEjections = 0;
   /**
-   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`: the interval at which the
-   * endpoint gets one call, whatever its `achieved` share is.
+   * Duration of the last timed ejection, in ms; 0 before the first ejection. While `isFailing`: the interval at which
+   * the endpoint gets one call even if `achieved` is 0.
    */
   stayMs = 0;
   /** When the last timed ejection ended, or will end. */
@@ -83,12 +83,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   failingSince = 0;
   /** Smoothed share of good answers, 0 … 1. Measured only while `isFailing`, otherwise 1. */
   achieved = 1;
-  /** Time from which a failing endpoint gets one call, whatever its `achieved` share is. */
+  /** Time from which a failing endpoint gets one call even if `achieved` is 0. */
   retryAt = 0;
 
-  /**
-   * When an attempt was last refused or reset. For an endpoint that was ejected for silence: when the silence began.
-   */
+  /** When an attempt was last refused or reset or, after an ejection for silence, when the silence began. */
   lastHardFailureAt = 0;
   /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;

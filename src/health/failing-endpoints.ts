@@ -75,10 +75,10 @@ export interface FailingEndpointsOptions {
  * A failing answer may also be the fault of the call. So a repeatable call that gets a failing answer of a doubted
  * endpoint is tried at another endpoint. If the call fails there too, the first answer does not count.
  *
- * At most half of the endpoints are ejected for failing answers. A further endpoint that fails too often only counts as
- * failing. A failing endpoint gets a part of the calls for which it is picked. This part equals its recent share of
- * good answers. A failing endpoint also gets one call each time an ejection would have ended. While most of its answers
- * are bad, it also gets one call after each good answer.
+ * At most half of the endpoints are ejected for failing answers. If a further endpoint fails too often, this endpoint
+ * is not ejected but counts as failing. A failing endpoint gets a part of the calls for which it is picked. This part
+ * equals its recent share of good answers. A failing endpoint also gets one call each time an ejection would have
+ * ended. While most of its answers are bad, a failing endpoint also gets one call after each good answer.
  *
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)

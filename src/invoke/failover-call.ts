@@ -101,7 +101,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     return canBeJoined ? picker.pickTrial(now, constraints) : undefined;
   }
 
-  /** Plans a second attempt. It starts if the first attempt has no response after the delay of the hedging policy. */
+  /**
+   * Plans a second attempt. The second attempt starts if the first attempt has no response after the delay of the
+   * hedging policy.
+   */
   protected startHedging(hedging: HedgingPolicy, now: number): void {
     const { attempt } = this;
     if (this.isUpgrade || !this.isReplayable || this.retries === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Roughly matches the three date formats of HTTP. Checked before `Date.parse`, which would also accept `1.5` and `-1`
- * as dates.
+ * Roughly matches the three date formats of HTTP. This check comes before `Date.parse`, which would also accept `1.5`
+ * and `-1` as dates.
  */
 const httpDateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
 

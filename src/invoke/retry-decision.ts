@@ -45,7 +45,7 @@ export interface CallFacts {
   readonly inFlight: readonly AttemptFacts[];
   /** Whether any ended attempt may have been executed. */
   readonly execution: Execution;
-  /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
+  /** Whether a retry of a 'once' call would go to the idempotency store that may have recorded the call. */
   readonly hasIdempotencyScope: boolean;
   /** Whether an endpoint that is not ejected is left for another attempt. */
   readonly hasAlternative: boolean;

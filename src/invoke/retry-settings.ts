@@ -65,7 +65,7 @@ export interface RetryConfig {
  * Merges the settings of several levels field by field.
  *
  * @param levels - service config, binding and request; a later level takes precedence
- * @param budgetFor - returns the budget that all calls of the service with these limits share
+ * @param budgetFor - returns the budget for these limits; calls of the service with the same limits share one budget
  */
 export function mergeRetryConfig(
   levels: readonly RetryOverrides[],

@@ -123,7 +123,7 @@ export class RetryState extends AttemptLog {
     this.#repeatable = endpoint;
   }
 
-  /** Whether a retry of a 'once' call would go to the idempotency store that may know the call. */
+  /** Whether a retry of a 'once' call would go to the idempotency store that may have recorded the call. */
   get hasIdempotencyScope(): boolean {
     return this.#idempotencyScope !== undefined;
   }

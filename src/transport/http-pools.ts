@@ -38,7 +38,7 @@ export interface SharedPool {
 }
 
 /**
- * The connection pools of a clerk. Names share the connections to an address if they have the same instance at that
+ * The connection pools of a clerk. Names share the connections to an address if one instance serves these names at that
  * address. This is possible because all names use the TLS settings of the clerk.
  */
 export class HttpPools {

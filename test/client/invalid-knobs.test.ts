@@ -169,7 +169,7 @@ test.each(['probe', 'routeOf', 'hedge', 'policy', 'attemptTimeout', 'retry'])(
     ]) {
       const error = await clerkErrorOf(call);
       expect(error.code).toBe('CONFIG_INVALID');
-      expect(error.message).toContain(`option '${key}' belongs to bind()`);
+      expect(error.message).toContain(`option '${key}'`);
     }
   },
 );

@@ -32,9 +32,9 @@ const firstReadBytes = 4_096;
 
 /**
  * A log of batches in the files of a folder. Each batch names the checksum of the batch before it. The file `end` names
- * the last batch, and is synced before the batch is acknowledged. An open of the journal therefore detects a flipped
- * bit, a deleted file or a shortened file. The caller must not start an operation, except `read`, before the previous
- * operation has ended. After a rejected operation, the caller must close the journal.
+ * the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, a deleted
+ * file or a shortened file. The caller must not start an operation, except `read`, before the previous operation has
+ * ended. After a rejected operation, the caller must close the journal.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
