@@ -21,8 +21,9 @@ export interface Outcome {
   /** Address that the attempt used. */
   readonly address: string;
   /**
-   * Why the endpoint was picked. First attempt of a call: the name of the policy. `failover`: an earlier attempt
-   * failed. `join`: an earlier attempt was late. `hedge`: the delay of the option `hedge` had passed.
+   * Why the endpoint was picked. First attempt of a call: the name of the policy, or `trial` if the call is the probe
+   * of an ejected or suspect endpoint. `failover`: an earlier attempt failed. `join`: an earlier attempt was late.
+   * `hedge`: the delay of the option `hedge` had passed.
    */
   readonly pickReason: string;
   /** How far the attempt got. */

@@ -27,6 +27,8 @@ const maxRefreshAgeMs = 10;
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
+  /** Whether the first attempt is the probe of an ejected or suspect endpoint. */
+  #isTrial = false;
   /** Starts an attempt and adds it to the attempts in flight. */
   protected abstract startAttempt(
     candidate: ConnectedCandidate,
@@ -69,7 +71,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   /** Starts the first attempt. */
   protected sendFirst(candidate: ConnectedCandidate, now: number): void {
     this.budget.deposit(now);
-    this.send(candidate, this.picker.policyName, now, false);
+    this.send(candidate, this.#isTrial ? 'trial' : this.picker.policyName, now, false);
   }
 
   /**
@@ -98,7 +100,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       this.deadlineAt - now > 2 * trialTimeoutMs &&
       this.budget.available(now) > 1 &&
       picker.hasAlternative(constraints, noneTried);
-    return canBeJoined ? picker.pickTrial(now, constraints) : undefined;
+    const trial = canBeJoined ? picker.pickTrial(now, constraints) : undefined;
+    this.#isTrial = trial !== undefined;
+    return trial;
   }
 
   /**

@@ -136,3 +136,17 @@ test.each([{ state: 'draining' }, { weight: 0 }, { state: 'suspect' }])(
     expect(requestsOfB).toBe(0);
   },
 );
+
+test('the attempt of a call that is the probe of an ejected endpoint has the pick reason trial', async () => {
+  const { clerk, runtime, restart } = setup();
+  await restart();
+  const picked: string[] = [];
+  clerk.on('picked', ({ endpoint, pickReason }) => picked.push(`${endpoint} ${pickReason}`));
+  const binding = clerk.bind('/shop/orders', { policy: 'round-robin' });
+  for (let i = 0; i < 100; i++) {
+    void binding.json('/');
+    await runtime.advance(100);
+  }
+  expect(picked).toContain('b trial');
+  expect(picked).toContain('a round-robin');
+});
