@@ -14,8 +14,8 @@ type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.cor
 
 /**
  * The registries of a command. If a registry does not respond, a lookup is sent to the next registry. A change is sent
- * to the next registry only if the change was not sent to any registry before. A response without the documented fields
- * causes the error `REGISTRY_INVALID`. Undocumented fields are dropped.
+ * to the next registry only if no earlier registry can have received the change. A response without the documented
+ * fields causes the error `REGISTRY_INVALID`. Undocumented fields are dropped.
  */
 export class RegistryClient {
   readonly #client: FailoverClient;

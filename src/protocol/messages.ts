@@ -110,10 +110,7 @@ export interface StatusResponse {
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
-  /**
-   * True while the server cannot write the store. Also true while the server delays the expiry of leases, because too
-   * many leases expired at once.
-   */
+  /** True while the server cannot write the store, and while the removal of expired endpoints is delayed. */
   readonly degraded: boolean;
   /** Parts of the server that do not work. Absent while all parts work. */
   readonly problems?: readonly StatusProblem[];
@@ -139,7 +136,10 @@ export interface DefineRequest extends ChangeScheduling {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | null;
   /** Retry settings; null for the default of the client. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false | null;
-  /** Time for which a lookup is guaranteed, in ms, at most 7 days; 0 for no guarantee. Default 5,000. */
+  /**
+   * Time for which a lookup guarantees that the entry does not change, in ms, at most 7 days; 0 for no guarantee.
+   * Default 5,000.
+   */
   readonly guaranteedMs?: number;
   /** Null: no launcher starts the service. */
   readonly launch?: LaunchRule | null;
@@ -282,9 +282,9 @@ export interface WatchEditRequest {
 
 /**
  * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot begins with
- * `resync`, or with an `open` that does not resume, and ends with the next `current`. A snapshot has one `put` for
- * every existing name. If the name of a link is itself in the list of globs, the resolution of the target is sent under
- * the name of the link.
+ * `resync`, or with an `open` whose `resumed` is false. A snapshot ends with the next `current`. A snapshot has one
+ * `put` for every existing name. If the name of a link is itself in the list of globs, the resolution of the target is
+ * sent under the name of the link.
  */
 export type WatchEvent =
   | {
@@ -301,8 +301,9 @@ export type WatchEvent =
       readonly name: string;
       readonly entry: WatchEntry;
       /**
-       * When the registry read the entry, in ms on the monotonic clock of the registry. Guarantees count from then. The
-       * difference to `statedAt` of `open` is the time since the request, whatever the delay of the stream.
+       * When the registry read the entry, in ms on the monotonic clock of the registry. Guarantees count from this
+       * time. `statedAt` minus the `statedAt` of `open` is the time since the request, whatever the delay of the
+       * stream.
        */
       readonly statedAt: number;
     }

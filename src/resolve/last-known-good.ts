@@ -107,7 +107,7 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Stores a result of a lookup, a watch or the snapshot file. Ignores a result that is older than the last known
+   * Stores a result from a lookup, a watch or the snapshot file. Ignores a result that is older than the last known
    * result. While the registry is being rebuilt, also ignores a result without endpoints.
    *
    * @returns whether the result was stored
@@ -233,8 +233,8 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` has a lower revision than `known`. If a revision is not numeric, whether `resolved` was requested
- * earlier. False if the incarnations or the canonical names differ: the new target of a changed link may have a lower
+ * Whether `resolved` has a lower revision than `known`. If a revision is not numeric, the request times are compared
+ * instead. False if the incarnations or the canonical names differ: the new target of a changed link may have a lower
  * revision.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)

@@ -3,8 +3,8 @@ import type { ResolutionStep } from '../core/registry.js';
 /** Time for which a result is used if the registry states no time, in ms. */
 const defaultTtlMs = 5_000;
 /**
- * Time for which the result of an absent name is used if the registry states no time, in ms. Also the maximum time for
- * a service without endpoints.
+ * Time for which the result of an absent name is used if the registry states no time, in ms. The result of a service
+ * without endpoints is used for at most this time.
  */
 const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
@@ -46,8 +46,8 @@ export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints:
 }
 
 /**
- * Returns the time for which the result of a lookup that followed links is used, in ms: the shortest time of all steps.
- * A step with a `guaranteedMs` of 0 has no guarantee, and does not shorten the time.
+ * Returns the time for which the result of a lookup that followed links is used, in ms: the shortest of `minTtlMs` and
+ * the guarantees of the steps. A step with a `guaranteedMs` of 0 has no guarantee, and does not shorten the time.
  *
  * @param minTtlMs - the shortest time of the links and the service, in ms
  */

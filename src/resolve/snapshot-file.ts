@@ -19,7 +19,7 @@ export interface SnapshotFileOptions {
 
 /** Delay from a changed result to the write of the file, in ms. */
 const changeWriteDelayMs = 1_000;
-/** Delay from an unchanged result with a later request time to the write of the file, in ms. */
+/** Delay before the file is written if only the request time of a result has changed, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;

@@ -1,19 +1,23 @@
 import cluster from 'node:cluster';
 
 /**
- * Environment variable of the workers: the pid of the primary, `system` or `primary` as that which shares the listeners,
- * and the settings of the primary for its workers, as JSON.
+ * Environment variable of the workers: the pid of the primary, then `system` or `primary`, then the settings of the
+ * primary for its workers, as JSON. The second part states whether the operating system or the primary shares listeners
+ * among the workers.
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
-/** Whether the system shares listeners unless the primary says otherwise. A worker has no `schedulingPolicy`. */
+/**
+ * Whether the operating system shares listeners if the variable does not state this. A worker has no
+ * `schedulingPolicy`.
+ */
 const isSharedBySystem =
   (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
 
 function readVariable(): readonly (string | undefined)[] {
   const [, pid, sharedBy, settings] =
     /^(\d+) (system|primary) (.*)$/s.exec(process.env[settingsVariable] ?? '') ?? [];
-  // A worker of another cluster, further down the process tree, inherits the variable too.
+  // A descendant that is a worker of another cluster inherits the variable too.
   return cluster.isWorker && Number(pid) === process.ppid ? [pid, sharedBy, settings] : [];
 }
 
@@ -28,8 +32,9 @@ export const clusterWorker = {
   },
 
   /**
-   * A listener that the primary shares has no handle of the system. A listener that the system shares looks like a
-   * listener of this process alone, so each listener then counts as shared.
+   * A listener that the primary shares has no handle of the operating system. A listener that the operating system
+   * shares looks like a listener of this process alone. If the operating system shares listeners, every listener
+   * therefore counts as shared.
    */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };

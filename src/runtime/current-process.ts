@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { EndSignal } from '../core/end-signal.js';
 
 const maxLineLength = 65_536;
-/** Timeout of `readFirstLine`, in ms. The timeout is short, since a launcher writes the line at once. */
+/** Timeout of `readFirstLine`, in ms. A launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
 /** Signals for which the program had its own listener when the signal arrived. */

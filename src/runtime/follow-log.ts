@@ -15,8 +15,9 @@ export interface FollowLogOptions {
 }
 
 /**
- * Yields the last lines of a log file as text and, with `signal`, what is appended later. Continues at the begin of the
- * file when the file was emptied or replaced. Lines that were written just before the file was emptied may be missing.
+ * Yields the last lines of a log file as text and, with `signal`, what is appended later. Continues at the beginning of
+ * the file when the file was emptied or replaced. Lines that were written just before the file was emptied may be
+ * missing.
  *
  * @throws the error of the operating system when the file cannot be read
  */
@@ -47,7 +48,10 @@ interface LogPosition {
   readonly inode: number;
 }
 
-/** Reads a file from a position; undefined for its end. From its begin, if the file is shorter or another one. */
+/**
+ * Reads a file from a position to the end of the file. Reads from the beginning if the position is undefined, or if the
+ * file is shorter or was replaced. Reads at most the last `maxTailBytes` bytes.
+ */
 async function readFrom(
   path: string,
   position: LogPosition | undefined,

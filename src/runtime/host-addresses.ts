@@ -6,8 +6,8 @@ const bridgeName =
   /^(br-|bridge|cali|cbr|cilium|cni|docker|flannel|kube|lxcbr|lxdbr|nerdctl|podman|vboxnet|veth|virbr|vmnet)/;
 
 /**
- * Returns the IP addresses of this host: first the interface with the default route, then other interfaces, then
- * bridges; within each group IPv4 first. Without loopback addresses and link-local IPv6 addresses.
+ * Returns the IP addresses of this host, except loopback addresses and link-local IPv6 addresses. The addresses of
+ * interfaces with a default route are first, and the addresses of bridges are last. In each group, IPv4 is first.
  */
 export function hostAddresses(): readonly string[] {
   const defaults = defaultInterfaces();
@@ -24,8 +24,8 @@ export function hostAddresses(): readonly string[] {
 }
 
 /**
- * Returns the IP addresses of this host to which a host of an address leads. `localhost` and the unspecified addresses
- * mean both loopback addresses. Empty when the host is not an IP address of this host.
+ * Returns the IP addresses of this host that `hostname` stands for. `localhost` and the unspecified addresses stand for
+ * both loopback addresses. Empty when `hostname` is not an IP address of this host.
  */
 export function ownAddresses(hostname: string): readonly string[] {
   const host = hostname.toLowerCase();

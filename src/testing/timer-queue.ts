@@ -7,8 +7,8 @@ export interface QueuedTimer {
 
 /**
  * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when the timer is the
- * first of the queue. All cancelled timers are removed when more than 64 timers and more than half of all timers are
- * cancelled.
+ * first of the queue. All cancelled timers are removed once they number more than 64 and make up more than half of the
+ * queue.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];

@@ -246,7 +246,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         endpoints: b.endpoints.filter((e) => !suspects.has((e as { id: string }).id)),
       })),
     ),
-    failsCase: 'returns all endpoints even if suspects are given',
+    failsCase: 'returns all endpoints, even those in the list of suspects',
   },
   'returns its own state': {
     options: broken((good) => {

@@ -12,8 +12,8 @@ import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
 /**
- * `clerk explain`: the library chooses an endpoint as for a call from this machine. No request is sent, and no service
- * is started.
+ * `clerk explain`: shows which endpoint the library would choose for a call from this machine. No request is sent, and
+ * no service is started.
  */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
@@ -97,7 +97,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** Describes the initial attempt timeout. The command has sent no request, so the clerk has not learned another one. */
+/** Describes the initial attempt timeout. The command sends no request, so the clerk learns no other timeout. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;

@@ -12,7 +12,8 @@ const openDelayMs = 20;
 /** Maximum backoff after a failed stream in the first round over all servers, in ms. Backoffs have full jitter. */
 const firstBackoffMs = 500;
 /**
- * Maximum backoff in the second round over all servers, in ms. Doubles with each further round, up to `maxBackoffMs`.
+ * Maximum backoff in the second round over all servers, in ms. For each further round, the maximum backoff doubles, up
+ * to `maxBackoffMs`.
  */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
@@ -41,7 +42,7 @@ export class ReconnectingWatch {
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Number of failed streams since the last time when all watches had complete snapshots. */
+  /** Number of failed streams since all watches last had complete snapshots. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -143,8 +144,8 @@ export class ReconnectingWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // The end of a stream whose snapshots were complete counts as one failure. The outage is reported after one further
-    // failure of each server.
+    // If the snapshots were complete, the end of their stream counts as the first failure. The outage is reported when
+    // the streams of all servers have failed after that.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -26,7 +26,8 @@ export class RegistryClock {
   toLocal(statedAt: unknown, receivedAt: number): number {
     if (typeof statedAt !== 'number' || !Number.isFinite(statedAt) || this.#offsetMs === undefined)
       return receivedAt;
-    // The clock of the registry may run faster. The smallest difference is kept.
+    // If the clock of the registry runs faster, the difference shrinks. The smallest difference is kept, so that no
+    // converted time is too late.
     this.#offsetMs = Math.min(this.#offsetMs, receivedAt - statedAt);
     return this.#offsetMs + statedAt;
   }

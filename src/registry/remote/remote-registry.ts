@@ -30,14 +30,14 @@ export interface RemoteRegistryOptions {
 /** Maximum time for which `start` waits, in ms. The deadline of the call usually ends the wait sooner. */
 const maxStartMs = 60_000;
 /**
- * Maximum time for which the server holds one launch request, in ms. The request is then repeated, so a lost request
- * delays the caller by about this time.
+ * Maximum time for which the server holds one launch request, in ms. After this time, the clerk repeats the request. A
+ * lost request therefore delays the caller by about this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
 /**
- * A launch request that failed after this time, in ms, was accepted by a server that then ended. Such a request is
+ * A launch request that fails later than this, in ms, counts as accepted by a server that then ended. Such a request is
  * repeated, at the next server or until the server is back.
  */
 const acceptedAfterMs = 100;

@@ -86,7 +86,7 @@ const resolveCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'returns all endpoints even if suspects are given',
+    name: 'returns all endpoints, even those in the list of suspects',
     run: async (harness) => {
       for (const suspects of [['orders-1'], ['orders-1', 'orders-2'], ['unknown']]) {
         const resolution = await harness.resolve('/suite/orders', suspects);

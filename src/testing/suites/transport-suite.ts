@@ -146,7 +146,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assertComplete(await request(channel));
     }),
     suiteCase(
-      'switches once for all requests that failed at an address',
+      'switches to the next address once for all requests that failed at an address',
       ['refuses', 'responds'],
       async (channel) => {
         const { address } = channel;
