@@ -4,8 +4,8 @@ import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
  * Returns the addresses at which this host can reach an endpoint. If the endpoint runs on another host, leaves out the
- * addresses that lead to a program of this host: unix sockets, loopback addresses, and enumerated addresses that this
- * host has too. If no address is left, returns the loopback addresses that are not in `enumeratedAddresses`.
+ * addresses that lead to a program of this host. These are unix sockets, loopback addresses, and enumerated addresses
+ * that this host has too. If no address is left, returns the loopback addresses that are not in `enumeratedAddresses`.
  *
  * @param hostAddresses - returns the addresses of this host; called only for an endpoint with enumerated addresses
  */

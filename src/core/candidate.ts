@@ -14,7 +14,7 @@ export interface SlowStart {
 export interface Candidate {
   /** The observed endpoint. */
   readonly endpoint: Endpoint;
-  /** `closed`: the endpoint is ejected. `open`: the endpoint is not ejected; it may be suspect. */
+  /** `closed`: the endpoint is ejected. `open`: the endpoint is not ejected, but may be suspect. */
   readonly status: 'open' | 'closed';
   /** Number of attempts of this client in flight at the endpoint. */
   readonly pending: number;

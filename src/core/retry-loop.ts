@@ -1,6 +1,6 @@
 /**
- * Runs `attempt` until an attempt resolves. After each rejection, `onFailed` decides: when it resolves, the next
- * attempt starts; when it rejects, the loop rejects with the same error.
+ * Runs `attempt` until an attempt resolves. After each rejection, calls `onFailed`. If `onFailed` resolves, the next
+ * attempt starts. If `onFailed` rejects, the loop rejects with the same error.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

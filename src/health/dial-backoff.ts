@@ -4,8 +4,8 @@ import type { EndpointState } from './endpoint-state.js';
 /** Time, in ms, after which the next dial of an endpoint may start although the previous dial has no result yet. */
 const maxDialMs = 5_000;
 /**
- * A dial that timed out counts as failed only if it lasted this long, in ms. A healthy endpoint may need almost this
- * time to accept a connection.
+ * A dial that timed out counts as failed only if the dial lasted this long, in ms. A healthy endpoint may need almost
+ * this time to accept a connection.
  */
 const minDialWaitMs = 250;
 

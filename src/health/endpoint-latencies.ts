@@ -37,8 +37,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Raises the load of an endpoint after a failed attempt. If the latency of the endpoint is unknown, it is set to the
-   * mean latency of the other endpoints. Otherwise an endpoint that fails fast would look fast.
+   * Raises the load of an endpoint after a failed attempt. If the latency of the endpoint is unknown, uses the mean
+   * latency of the other endpoints as its latency. Otherwise an endpoint that fails fast would look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;

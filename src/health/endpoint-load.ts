@@ -32,10 +32,10 @@ const maxUtilization = 1.25;
  * Returns the factor by which a reported utilization `u` raises the load of an endpoint: 1 + 4 u⁶, with `u` capped at
  * 1.25. The factor is below 1.5 while `u` ≤ 0.7. The factor is 2.0 at `u` = 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
  *
- * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away: `load-aware` ignores load
- * ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so that an overloaded endpoint
- * still gets a few calls. These calls show when the endpoint has capacity again. The factor is never below 1, so that a
- * low reported utilization attracts no calls.
+ * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away. The reason is that
+ * `load-aware` ignores load ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so
+ * that an overloaded endpoint still gets a few calls. These calls show when the endpoint has capacity again. The factor
+ * is never below 1, so that a low reported utilization attracts no calls.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)

@@ -304,8 +304,9 @@ export class FailingEndpoints {
 }
 
 /**
- * Whether `other` seems to work, although it failed a call after `first` did. True if the last answer of `other` to
- * another call was good. Also true if `other` has answered no other call, and `first` has recently given good answers.
+ * Whether `other` seems to work, although `other` failed a call that `first` had failed before. True if the last answer
+ * of `other` to another call was good. Also true if `other` has answered no other call, and `first` has recently given
+ * good answers.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

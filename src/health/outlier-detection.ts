@@ -52,9 +52,9 @@ const standardDeviationFactor = 1.9;
 const minRateGap = 0.05;
 
 /**
- * Whether the failures of an endpoint suffice for an ejection: 5 failures in a row, or a success rate below 0.8 over 20
- * or more attempts. Both conditions are relative to the best other endpoint. So no endpoint is ejected for a route that
- * fails at every endpoint:
+ * Whether the failures of an endpoint suffice for an ejection. The endpoint must have 5 failures in a row, or a success
+ * rate below 0.8 over 20 or more attempts. Both conditions are relative to the best other endpoint. So no endpoint is
+ * ejected for a route that fails at every endpoint:
  *
  * - If the best endpoint fails too, the run must be so long that its probability at the best endpoint is at most 10^-6.
  * - The success rate must be below 0.8 × the best rate by more than chance explains. Both rates are measured, so few

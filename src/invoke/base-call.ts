@@ -217,7 +217,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.reportError(error);
   }
 
-  /** Ends the call because the caller or the clerk has aborted it. May be called in the async context of another call. */
+  /**
+   * Ends the call because the caller or the clerk aborted the call. May be called in the async context of another call.
+   */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
     this.asyncContext.runInAsyncScope(() => {
       const now = this.context.clock.now();

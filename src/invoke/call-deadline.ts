@@ -89,8 +89,8 @@ export function afterDelay(
 }
 
 /**
- * Whether the time left is too short for a first attempt: less than 10 ms, and less than the `elapsedMs` that the call
- * has already used. The second condition lets calls with a timeout below 10 ms start.
+ * Whether the time left is too short for a first attempt. True if less than 10 ms are left, and less time is left than
+ * the call has already used. The second condition lets calls with a timeout below 10 ms start.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */

@@ -76,8 +76,8 @@ export function hasCode(error: unknown): error is Error & { code: string } {
 }
 
 /**
- * Error codes of undici and Node for calls that the caller ended or that would fail at any endpoint, each with the code
- * of the resulting {@link ClerkError}.
+ * Error codes of undici and Node, each with the code of the resulting {@link ClerkError}. An error with one of these
+ * codes means that the caller ended the call, or that the call would fail at any endpoint.
  */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],

@@ -105,7 +105,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const { context } = this;
     if (hasReservedRetry) this.budget.spent(now);
     const number = ++this.attemptCount;
-    // Only the deadline of the call limits the attempt of a 'once' call, since no other attempt may replace it.
+    // Only the deadline of the call limits the attempt of a 'once' call, since no other attempt may replace this
+    // attempt.
     const checkAt = this.kind === 'once' ? Infinity : Math.ceil(now + this.timeoutMs(candidate, now));
     const attempt = new CustomAttempt(candidate, number, pickReason, this.#stage, now, checkAt);
     context.health.attemptStarted(candidate);

@@ -270,9 +270,9 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Makes tried endpoints available again when no other endpoint is left: each endpoint whose attempt timed out, and
-   * the endpoint of the last attempt if the request was sent. The last attempt may have failed only because an idle
-   * connection broke.
+   * Makes tried endpoints available again when no other endpoint is left. These are the endpoints whose attempt timed
+   * out, and the endpoint of the last attempt if the request was sent. The last attempt may have failed only because an
+   * idle connection broke.
    *
    * @returns whether an endpoint became available again
    */

@@ -15,14 +15,14 @@ const maxLoadFactor = 1.25;
  * Sends calls with the same affinity key to the same endpoint, unless that endpoint is removed or overloaded. All
  * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
  *
- * Weighted rendezvous hashing: the endpoint with the highest score for the key gets the call, where the score is
- * `-weight / ln(h(key, id))` and h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; these keys
- * return when the endpoint returns. A call without a key goes to a random endpoint, with a probability proportional to
- * its weight.
+ * Weighted rendezvous hashing: the endpoint with the highest score for the key gets the call. The score is
+ * `-weight / ln(h(key, id))`, where h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; these
+ * keys return when the endpoint returns. A call without a key goes to a random endpoint, with a probability
+ * proportional to its weight.
  *
  * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉` of
  * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower
- * score. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1, which would
+ * score. An endpoint with fewer than 8 calls in flight is never skipped. Otherwise the bound of 1 at low load would
  * scatter the calls of one key over many endpoints.
  *
  * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint.

@@ -4,9 +4,9 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * If two drawn endpoints have the same number of calls in flight, the second is picked only if its load times this
- * factor is below the load of the first. Without this factor, at low load the endpoint with the highest average latency
- * would lose every comparison and get no calls.
+ * Factor on the load of the second drawn endpoint if both drawn endpoints have the same number of calls in flight.
+ * Without this factor, at low load the endpoint with the highest average latency would lose every comparison and get no
+ * calls.
  */
 const tieMargin = 1.5;
 

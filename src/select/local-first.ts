@@ -90,8 +90,8 @@ interface Tier {
 }
 
 /**
- * Returns where an endpoint is and, if the endpoint is a candidate, the share of the calls that all candidates of its
- * tier together get while no endpoint is busy.
+ * Returns where an endpoint is. For a candidate, adds the share of the calls that all candidates of its tier get
+ * together while no endpoint is busy.
  */
 function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
   const { host, zone } = candidate.endpoint;

@@ -50,8 +50,8 @@ export function primary(): Policy {
 }
 
 /**
- * Whether an endpoint must not be the primary, because it is not `up` while another endpoint is `up`, or because it has
- * weight 0 while another endpoint has a positive weight.
+ * Whether an endpoint must not be the primary. True if the endpoint is not `up` while another endpoint is `up`. Also
+ * true if the endpoint has weight 0 while another endpoint has a positive weight.
  */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (

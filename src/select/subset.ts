@@ -9,7 +9,7 @@ export function subsetOf({ candidates, subset }: PickerInput): readonly Candidat
 
 /**
  * Returns the subset of the endpoints of a service that one client uses: the `size` candidates with the lowest ranks,
- * in the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so one added
+ * in the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing). So one added
  * or removed candidate changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as
  * many subsets as one of weight 1, and gets twice the calls in each.
  *

@@ -11,8 +11,9 @@ import { weightedPicker } from './slow-start.js';
 export type Preference = (second: Candidate, first: Candidate, now: number, weightRatio: number) => boolean;
 
 /**
- * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others, and
- * picks the second if it is preferred. A pick takes constant time and two random numbers.
+ * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others. Picks
+ * the second candidate if `prefers` returns true, otherwise the first. A pick takes constant time and two random
+ * numbers.
  *
  * With two draws per call the longest queue among n endpoints grows as log log n; with one draw, as log n. Because each
  * client draws at random, the clients do not all choose the endpoint that looks best.

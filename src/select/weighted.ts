@@ -39,15 +39,15 @@ interface ReportHistory {
 
 /**
  * Picks at random by static weight × reported capacity. The capacity is `callsPerSecond / (utilization +
- * errorsPerSecond / callsPerSecond)`. Example: a server at 50 % utilization with 100 calls per second has a capacity
- * of 200, and gets twice as many calls as one at 50 % with 50 calls per second.
+ * errorsPerSecond / callsPerSecond)`. Example: two servers are at 50 % utilization. The server with 100 calls per
+ * second has a capacity of 200, and gets twice as many calls as the server with 50 calls per second.
  *
  * - The reports of an endpoint are ignored until 10 s after its first report. A report that arrives 3 min or more
  *   after the previous report counts as a first report again.
  * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have a valid report, only
  *   the static weights decide. If the static weights are equal too, or all 0, all shares are equal.
- * - A capacity is limited to between a tenth of the median and ten times the median, so that an endpoint that reports
- *   too high a capacity does not get all calls. With an even number of capacities, the lower of the two middle values is
+ * - A capacity is limited to between a tenth of the median and ten times the median. Otherwise an endpoint that reports
+ *   too high a capacity would get all calls. With an even number of capacities, the lower of the two middle values is
  *   the median.
  * - An invalid report is ignored. In a valid report the utilization is above 0 and at most 1,000, and the calls per second
  *   are above 0 and at most 10^9. The errors per second are finite and ≥ 0, and the time of the report is not in the

@@ -26,8 +26,8 @@ export interface ConnectionPoolOptions {
 
 /**
  * A connecting socket for which no request waits is destroyed when this time, in ms, has passed since its dial began.
- * If it were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never get a
- * connection.
+ * If such a socket were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never
+ * get a connection.
  */
 const maxUnneededDialMs = 1_000;
 
@@ -229,7 +229,9 @@ export class ConnectionPool implements LimitedPool {
     this.#uncount(connection);
   }
 
-  /** Removes a connection that the peer closes gracefully from the pool. Requests in flight on it continue. */
+  /**
+   * Removes a connection that the peer closes gracefully from the pool. Requests in flight on this connection continue.
+   */
   #onGoAway(connection: PooledConnection): void {
     connection.lastHandler?.onGoAway?.();
     connection.usage = 'free';

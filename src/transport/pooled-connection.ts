@@ -90,7 +90,7 @@ export class PooledConnection implements ConnectionListener {
     };
   }
 
-  /** Whether the socket is still connecting, and no request waits for it any more. */
+  /** Whether the socket is still connecting, and no request waits for the socket any more. */
   get isUnneededDial(): boolean {
     return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
   }

@@ -47,7 +47,7 @@ export class WaitQueue {
     return node;
   }
 
-  /** Removes the request with this handler. Returns whether the queue contained it. */
+  /** Removes the request with this handler. Returns whether the queue contained the request. */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);

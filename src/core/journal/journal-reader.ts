@@ -189,7 +189,8 @@ class JournalReader {
   }
 
   /**
-   * Reads a journal file. Resolves to false when the process ended while it created the file.
+   * Reads a journal file. Resolves to false if the file is incomplete because the process ended during the creation of
+   * the file.
    *
    * @param headerChecksum - checksum that the header must have; undefined when the checksum is unknown
    */
