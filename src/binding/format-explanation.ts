@@ -1,7 +1,7 @@
 import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Maximum number of candidates that are listed, and of excluded endpoints that are listed. */
+/** Maximum number of listed candidates. The same maximum applies to the listed excluded endpoints. */
 const maxRows = 20;
 /** Maximum number of route classes whose attempt timeouts are listed. */
 const maxRoutes = 5;

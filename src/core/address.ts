@@ -61,7 +61,7 @@ export function parseAddress(input: unknown): Address {
   };
 }
 
-/** Whether a client at the address always reaches its own host: a Unix socket, `localhost` or a loopback literal. */
+/** Whether the address always leads to the host of the client: a Unix socket, `localhost` or a loopback literal. */
 export function isLocal({ socketPath, hostname }: Address): boolean {
   if (socketPath !== undefined) return true;
   // The URL class writes IPv4-mapped literals in hexadecimal: `[::ffff:127.0.0.1]` becomes `[::ffff:7f00:1]`.

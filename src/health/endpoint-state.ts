@@ -41,7 +41,7 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   consecutiveFailures = 0;
-  /** When the attempt with the first of the {@link consecutiveFailures} started. */
+  /** Start time of the attempt that was the first of the {@link consecutiveFailures}. */
   runStartedAt = 0;
   /** Number of failing answers in a row after which the endpoint is doubted. */
   doubtedRun = minDoubtedRun;

@@ -40,9 +40,9 @@ const minShare = 0.05;
 const retractedForMs = 30_000;
 const maxDoubtedRun = 16;
 /**
- * Maximum age of the success rates to which an endpoint is compared, in ms: 0.2 for each member, and at most 1,000. It
- * would be too expensive to compute the rates of many members for each failed call. If the endpoint seems to fail, the
- * comparison is repeated with `minStatsAgeMs`.
+ * Maximum age, per member, of the success rates to which an endpoint is compared, in ms. The whole maximum age is at
+ * most 1,000 ms. It would be too expensive to compute the rates of many members for each failed call. If the endpoint
+ * seems to fail, the comparison is repeated with `minStatsAgeMs`.
  */
 const statsAgePerMemberMs = 0.2;
 const maxStatsAgeMs = 1_000;

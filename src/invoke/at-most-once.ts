@@ -32,7 +32,7 @@ export function createCallId(clock: Clock): string {
     bits += Math.floor(clock.random() * 2 ** 32)
       .toString(16)
       .padStart(8, '0');
-  // If the clock of the host is set to 1970, the time has fewer digits than the form of an id requires.
+  // If the clock of the host is set to 1970, the time has fewer digits than the format of an id requires.
   return `${String(Math.max(0, Math.floor(clock.wallNow()))).padStart(13, '0')}-${bits}`;
 }
 

@@ -123,7 +123,7 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
     case 'ERR_ASSERTION':
       return true;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // With any other status, a mismatch after the headers means that the connection was lost during the body.
+      // With any other status, a body of the wrong length means that the connection was lost during the body.
       return stage === 'sent' || statusCode === 204 || statusCode === 304;
     case 'UND_ERR_SOCKET':
       return unsolicitedResponse.test(error.message);

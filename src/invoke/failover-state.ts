@@ -65,7 +65,7 @@ export class FailoverState<A extends CallAttempt> {
 
   /**
    * Returns the id of an endpoint that may get a second attempt if every other endpoint has failed; undefined if there
-   * is none. The first attempt at this endpoint is late, and its connection may be broken.
+   * is no such endpoint. The first attempt at this endpoint is late, and its connection may be broken.
    */
   repeatable(): string | undefined {
     const [only] = this.inFlight;

@@ -9,8 +9,8 @@ export interface HedgeConfig {
    */
   readonly afterMs: number | undefined;
   /**
-   * Ratio of second attempts to calls that the hedge budget allows in any 10 s, > 0 and ≤ 1. The budget allows one
-   * second attempt in addition.
+   * Ratio of second attempts to calls that the hedge budget allows in any 10 s, > 0 and ≤ 1. In addition, one second
+   * attempt is allowed in any 10 s.
    */
   readonly budgetRatio: number;
 }

@@ -73,9 +73,9 @@ export class UploadProgress {
   }
 
   /**
-   * Returns the time after the last progress at which the attempt is late, in ms. During the upload: the attempt
-   * timeout, but at least 1,000 ms and at least twice the longest pause so far. After the upload: the attempt timeout
-   * plus the time for the peer to read the bytes in the buffers.
+   * Returns the time without progress after which the attempt is late, in ms. During the upload: the attempt timeout,
+   * but at least 1,000 ms and at least twice the longest pause so far. After the upload: the attempt timeout plus the
+   * time for the peer to read the bytes in the buffers.
    */
   timeoutMs(attemptTimeoutMs: number): number {
     return this.isComplete

@@ -8,8 +8,7 @@ import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Until this time has passed since the first report of an endpoint, in ms, its reports are ignored. The first reports
- * are too low.
+ * The reports of an endpoint are ignored for this time after its first report, in ms. The first reports are too low.
  */
 const blackoutMs = 10_000;
 /** Lifetime of a load report, in ms. */

@@ -96,7 +96,7 @@ class SalvageRun<V extends SalvageVisitor> {
   /** Whether a batch is lost. Later batches are then passed to `onLostBatch`. */
   #isBroken = false;
   #isComplete = true;
-  /** Checksum of the last frame; undefined when a following frame cannot be checked. */
+  /** Checksum of the last frame; undefined when the next frame cannot be checked. */
   #checksum: number | undefined;
   #sequence: number | undefined;
 
