@@ -15,9 +15,9 @@ const minIntervalMs = 500;
 
 /**
  * Starts one service through its factory. Concurrent callers share one start, and no deadline of a caller limits the
- * start. If the start fails, each caller gets an error object of its own. After a failed start, the service cannot be started for 1 s. This backoff doubles with each further failure,
- * up to 30 s. After 3 failures within 60 s, starts are refused until the oldest of these failures is 60 s old. Starts
- * do not draw on the retry budget.
+ * start. If the start fails, each caller gets an error object of its own. After a failed start, the service cannot be
+ * started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures within 60 s, starts are
+ * refused until the oldest of these failures is 60 s old. Starts do not draw on the retry budget.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -76,11 +76,11 @@ export class ServiceStarter {
   }
 
   /**
-   * Records that the registry started nothing, because its endpoints serve, although this clerk cannot reach them. The
-   * registry is asked again after 1 s.
+   * Records that the registry started nothing, because the endpoints of the service serve, although this clerk cannot
+   * reach them. The registry is asked again after 1 s.
    */
   markUnchanged(): void {
-    const message = `${this.#name} was not started again: the registry finds that its endpoints serve, but this clerk cannot reach them; check the network path from this host to the endpoints`;
+    const message = `${this.#name} was not started again: according to the registry, the endpoints of the service serve, but this clerk cannot reach them; check the network path from this host to the endpoints`;
     this.#postpone(new ClerkError('START_FAILED', message), baseBackoffMs);
   }
 

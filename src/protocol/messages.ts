@@ -15,7 +15,7 @@ export interface EndpointMessage {
   readonly id: string;
   readonly epoch: number;
   readonly addresses: readonly AddressString[];
-  /** Those of the addresses that the service found on its network interfaces. Absent when there is none. */
+  /** The elements of `addresses` that the service found on its network interfaces. Absent when there is none. */
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Absent when false. */
   readonly namesInstance?: boolean;
@@ -119,8 +119,8 @@ export interface StatusResponse {
 /** Fields of all requests that change entries. */
 interface ChangeScheduling {
   /**
-   * Whether a change that comes before the end of a guarantee is scheduled for that end. The entry is frozen until
-   * then. Default false: such a change fails with `CHANGE_TOO_EARLY`.
+   * Whether a change during a guarantee is scheduled for the end of the guarantee. The entry is frozen until then.
+   * Default false: such a change fails with `CHANGE_TOO_EARLY`.
    */
   readonly whenExpired?: boolean;
 }
@@ -198,7 +198,7 @@ export interface RegisterRequest {
   readonly addresses: readonly AddressString[];
   /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
   readonly leaseMs?: number;
-  /** Those of the addresses that the service found on its network interfaces. Default: none. */
+  /** The elements of `addresses` that the service found on its network interfaces. Default: none. */
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Default false. */
   readonly namesInstance?: boolean;

@@ -4,7 +4,7 @@ import { resolveFrom } from './composite.js';
 
 /** Time, in ms, after which a part without a response counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Maximum time for which lookups do not wait for a part that was slow, in ms. */
+/** For at most this time after a part was slow, in ms, lookups do not wait for this part. */
 const slowPartMs = 5_000;
 
 /**

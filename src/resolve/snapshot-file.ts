@@ -147,7 +147,7 @@ export class SnapshotFile {
     this.#writing = undefined;
   }
 
-  /** Returns undefined when the entry is too old or from the future. Throws when the entry is malformed. */
+  /** Returns undefined when the time of the entry is too old or in the future. Throws when the entry is malformed. */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
     if (!isName(name) || typeof requestedWallAt !== 'number')

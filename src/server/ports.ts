@@ -114,7 +114,7 @@ export interface NameService {
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch. `onEvent` is called in the order of the events, for the first time after `watch` has returned. */
+  /** Opens a watch. `onEvent` is called in the order of the events, and not before `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
   /**
    * Whether the endpoint is suspect: its renewal is overdue, or most principals report the endpoint unreachable. Lookups

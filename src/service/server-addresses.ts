@@ -44,7 +44,7 @@ export function isHttp2(server: ServerLike): boolean {
 export interface AdvertisedAddresses {
   /** All addresses, best first. */
   readonly addresses: readonly AddressString[];
-  /** Those of the addresses that were found on the network interfaces of this host. */
+  /** The elements of `addresses` that were found on the network interfaces of this host. */
   readonly enumeratedAddresses: readonly AddressString[];
 }
 

@@ -39,7 +39,7 @@ interface LaunchInit {
   /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
   /**
-   * Called when the process of a registered service exits without a request to stop. `wasStable` is true if the
+   * Called when the process of a registered service exits although no stop was requested. `wasStable` is true if the
    * registration was at least 10 s ago.
    */
   readonly onExit: (reason: string, wasStable: boolean) => void;
@@ -181,7 +181,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The children of the process are stopped at once, without waiting for the withdrawal.
+    // The children of the process are stopped at once, while the endpoint is being withdrawn.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;

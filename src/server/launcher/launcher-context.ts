@@ -21,7 +21,8 @@ export interface LauncherContext {
   /** Folder for the output of programs; undefined to discard the output. */
   readonly logs: string | undefined;
   /**
-   * Returns the time at which a canonical name was last looked up, in ms on the monotonic clock; undefined for never.
+   * Returns the time at which a canonical name was last looked up, in ms on the monotonic clock; undefined if the name
+   * was never looked up.
    */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;

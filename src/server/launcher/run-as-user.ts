@@ -6,8 +6,8 @@ interface UserIds {
 }
 
 /**
- * Finds a user by name or id in the text of `/etc/passwd`. For a user id that is not in the text, the group id is the
- * same number.
+ * Finds a user by name or id in the text of `/etc/passwd`. If a user id is not in the text, the same number is used as
+ * the group id.
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -20,8 +20,8 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
 }
 
 /**
- * Returns why the server cannot start programs as a user; undefined when the server can. Only root can start a program
- * as another user.
+ * Returns why the server cannot start programs as a user; undefined when the server can start them. Only root can start
+ * a program as another user.
  */
 export function runAsProblem(
   user: string | number,

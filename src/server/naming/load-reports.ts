@@ -5,8 +5,8 @@ import type { NameEntry, Registration } from './state/name-entry.js';
 export const loadRefreshMs = 2_000;
 
 /**
- * Longest lease, in ms, of an endpoint whose loads are used. With a longer lease, renewals are too rare for current
- * loads.
+ * Longest lease, in ms, of an endpoint whose loads are used. With a longer lease, the loads would be outdated, because
+ * renewals are rare.
  */
 const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
