@@ -1,6 +1,6 @@
 import { parseAddress } from '../core/address.js';
 import { definedFields } from '../core/defined-fields.js';
-import { quote } from '../core/describe-value.js';
+import { describeValue, quote } from '../core/describe-value.js';
 import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -21,7 +21,7 @@ export interface AdvertiseOptions {
    * `tcp://host:port` or `unix:/path`.
    */
   readonly address: ServerOrAddress;
-  /** Semver version of the service. Default: none. */
+  /** Semver version of the service, such as `2.1.0`. Default: none. */
   readonly version?: string;
   /**
    * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`.
@@ -32,7 +32,7 @@ export interface AdvertiseOptions {
    */
   readonly leaseMs?: number;
   /**
-   * Relative share of the calls, ≥ 0. A service with weight 0 is used only when there is no other endpoint. Default 1.
+   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only if there is no other endpoint. Default 1.
    */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
@@ -108,6 +108,14 @@ const keys = Object.keys({
   signal: true,
 } satisfies Record<keyof AdvertiseOptions, true>);
 
+/**
+ * A version that a semver range can match.
+ *
+ * @see {@link https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string}
+ */
+const semver =
+  /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
+
 /** @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid */
 export function toAdvertiseConfig(options: AdvertiseOptions) {
   const value: unknown = options;
@@ -120,6 +128,10 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
+  if (version !== undefined && !semver.test(version))
+    throw advertiseError(
+      `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}, which satisfies no version of bind()`,
+    );
   // `toEndpoint` checks the options. A server may have no address yet, so a fixed address is checked instead.
   const endpoint = toEndpoint(
     {
