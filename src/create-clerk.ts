@@ -25,6 +25,7 @@ import { systemFiles } from './runtime/system-files.js';
 import { createOwnAddresses } from './client/own-addresses.js';
 import type { ClerkContext } from './client/clerk-context.js';
 import { resolveClock, defaultLogger } from './client/runtime-defaults.js';
+import { defaultMaxSockets } from './transport/socket-limit.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
 import { httpConnection } from './registry-client/http-connection.js';
 import { undici } from './transport/load-undici.js';
@@ -118,9 +119,7 @@ function composeClerk(config: ClerkConfig): Clerk {
       {
         locality,
         connections: config.connections,
-        maxSockets:
-          config.maxSockets ??
-          Math.max(1, Math.floor((config.runtime.maxOpenFiles?.() ?? maxOpenFiles()) / 2)),
+        maxSockets: config.maxSockets ?? defaultMaxSockets(config.runtime.maxOpenFiles?.() ?? maxOpenFiles()),
         tls: config.tls,
         undici: config.undici,
       },

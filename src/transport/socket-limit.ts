@@ -10,6 +10,15 @@ export interface LimitedPool {
 }
 
 /**
+ * Returns the default of the option `maxSockets`: half of the files that the process may open, at least 1.
+ *
+ * @param maxOpenFiles - `Infinity` if the process has no limit
+ */
+export function defaultMaxSockets(maxOpenFiles: number): number {
+  return Math.max(1, Math.floor(maxOpenFiles / 2));
+}
+
+/**
  * Limits the number of open sockets of all pools of a clerk. If a pool needs a socket and the limit is reached, an idle
  * connection of one of the pools is closed. The pool that needs the socket waits until a socket has closed.
  */
