@@ -275,12 +275,17 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   protected stop(attempt: A, verdict: Verdict, code: string, reason: unknown, now: number): void {
-    const { candidate, sentAt, stage } = attempt;
-    if (stage === 'sent')
-      this.context.health.attemptAbandoned(candidate, now - sentAt, now, this.attemptTimeout.medianMs);
+    if (attempt.stage === 'sent') this.reportAbandoned(attempt, attempt.sentAt, now);
     this.record(attempt, verdict, code, now - attempt.startedAt, reason);
     this.endAttempt(attempt);
     this.abandon(attempt, reason);
+  }
+
+  /** Reports a request without a usable response to health. A stall of this process does not count. */
+  protected reportAbandoned({ candidate }: A, since: number, now: number): void {
+    const { health, wheel } = this.context;
+    const stalledMs = wheel.stalls.lastEndedAt > since ? wheel.stalls.stalledMsSince(since) : 0;
+    health.attemptAbandoned(candidate, now - since - stalledMs, now, this.attemptTimeout.medianMs);
   }
 
   #updateDeadline(): void {

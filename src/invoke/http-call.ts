@@ -203,10 +203,9 @@ export class HttpCall extends ResponseDelivery {
       if (isUnsent && this.redial(attempt, now)) return;
       context.health.attemptFailed(attempt.candidate, evidence, attempt.startedAt, now);
     } else if (evidence === 'responded') {
-      const elapsedMs = now - attempt.startedAt;
       context.health.responseReceived(attempt.candidate, undefined, now);
       // The response counts as no latency, but an endpoint without any latency would look idle.
-      context.health.attemptAbandoned(attempt.candidate, elapsedMs, now, this.attemptTimeout.medianMs);
+      this.reportAbandoned(attempt, attempt.startedAt, now);
     }
     failover.retry.isNextFree = isFree;
     failover.retry.requiresBudget ||= isUnprocessed && !isFree;

@@ -278,7 +278,7 @@ test('trailers arrive after the body', async () => {
 });
 
 describe('statuses and health', () => {
-  test('five consecutive failures eject an endpoint; 501 and 4xx do not', async () => {
+  test('consecutive failures eject an endpoint while another one answers well; 501 and 4xx do not', async () => {
     const failing = await respondsWith([500, 'broken']);
     const unable = await respondsWith([501, 'never']);
     const well = await respondsWith([200, 'well']);
@@ -288,11 +288,19 @@ describe('statuses and health', () => {
     for (const { clerk } of [a, b])
       clerk.on('ejected', ({ endpoint, reason }) => ejected.push(`${endpoint} ${reason}`));
 
-    for (let i = 0; i < 8; i++)
-      for (const { orders } of [a, b]) await (await orders.request({ path: '/orders' })).body.dump();
+    const statuses: number[] = [];
+    for (let i = 0; i < 20; i++)
+      for (const { orders } of [a, b]) {
+        const { statusCode, body } = await orders.request({ path: '/orders' });
+        await body.dump();
+        statuses.push(statusCode);
+      }
 
     expect(ejected).toEqual([`${failing.address} failures`]);
-    expect([failing.requests.length, unable.requests.length]).toEqual([5, 8]);
+    // From the third failure on, each call is tried at the other endpoint too, whose answers are compared.
+    expect(failing.requests.length).toBeLessThanOrEqual(8);
+    expect(statuses.filter((status) => status === 500).length).toBeLessThanOrEqual(2);
+    expect(unable.requests.length).toBe(20);
   });
 
   test('retries stay within the budget when all endpoints return 503', async () => {

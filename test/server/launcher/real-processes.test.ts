@@ -237,7 +237,7 @@ function stateOf(pid: number): string {
 test('the output of a program is bounded, and continues when the log file is emptied', async () => {
   const { host } = createHost();
   const script =
-    'for i in $(seq 900); do echo 01234567890123456789012345678901234567890123456789; sleep 0.01; done';
+    'for i in $(seq 90); do for j in $(seq 10); do echo 01234567890123456789012345678901234567890123456789; done; sleep 0.1; done';
   host.shellManifest(script, ['maxLogBytes: 4096', 'maxLogFiles: 1', 'readyMs: 20000']);
   const launcher = await host.open();
   const outcome = launchOutcome(launcher);
