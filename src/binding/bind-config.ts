@@ -16,7 +16,7 @@ import {
   type RetryOptions,
   type RetryOverrides,
 } from '../core/retry-options.js';
-import type { ClerkError } from '../core/errors.js';
+import { ClerkError } from '../core/errors.js';
 import { defaultProbe, type ProbeRequest } from '../core/transport.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
 
@@ -48,6 +48,15 @@ const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
 /** Smallest `subsetSize`. All endpoints of a smaller subset would be too likely to fail at the same time. */
 const minSubset = 12;
 
+/** Rejects a URL or a host under `.clerk` that is given as a name. */
+function rejectHost(name: unknown, subject: string): void {
+  if (typeof name !== 'string' || !/^[a-z]+:\/\/|\.clerk\/?$/i.test(name)) return;
+  throw new ClerkError(
+    'NAME_INVALID',
+    `${subject}: the name must be a path such as '/shop/orders', not a URL or a host; for a URL such as http://orders.shop.clerk, use clerk.fetch()`,
+  );
+}
+
 /**
  * Validates the name and the options of a binding.
  *
@@ -56,6 +65,7 @@ const minSubset = 12;
  */
 export function toBindConfig(name: string, options: BindOptions, root: string): BindConfig {
   const subject = `bind('${name}')`;
+  rejectHost(name, subject);
   const given = checkObject(options, `Options of ${subject}`);
   rejectUnknownKeys(given, bindKeys, subject, unsupportedBindKeys);
   const { factory, affinity, version, routeOf } = given;

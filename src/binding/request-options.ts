@@ -129,7 +129,10 @@ const requestKeys = new Set(
  */
 export function checkRequest(options: RequestOptions, name: string): void {
   if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
-    throw requestError(name, `options must be an object with a path; got ${describeValue(options)}`);
+    throw requestError(
+      name,
+      `options must be an object with a path, such as { path: '/orders/7' }; got ${describeValue(options)}`,
+    );
   for (const key in options) {
     if (!requestKeys.has(key)) throw unknownOption(name, key);
   }

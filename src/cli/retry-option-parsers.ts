@@ -6,7 +6,11 @@ import { decimalOption, integerOption, millisecondsOption } from './option-parse
 /** Parses `200`, or bounds such as `50..500`, `50..` and `..500`, in ms. */
 export function attemptTimeoutOption(text: string): number | AttemptTimeoutOptions {
   const at = text.indexOf('..');
-  if (at < 0) return millisecondsOption(text);
+  if (at < 0) {
+    if (Number.isNaN(Number(text)))
+      throw new InvalidArgumentError('The value must be a time such as 200, or bounds such as 50..500.');
+    return millisecondsOption(text);
+  }
   const [min, max] = [text.slice(0, at), text.slice(at + 2)];
   if (min === '' && max === '')
     throw new InvalidArgumentError('The value must be a time such as 200, or bounds such as 50..500.');

@@ -80,7 +80,6 @@ const undiciKeys = [
   'webSocket',
 ];
 const unsupportedClerkKeys = ['key', 'tickets'];
-const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
 
 /**
  * Validates the options of a clerk and fills in defaults.
@@ -105,18 +104,18 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     given[key] === undefined ? byDefault : checkInteger(given[key], min, max, `createClerk: ${key}`);
   return Object.freeze({
     registry: toRegistryConfig(options.registry),
-    snapshotFile: checkString(given.snapshotFile, 'snapshotFile'),
+    snapshotFile: checkString(given.snapshotFile, 'createClerk: snapshotFile'),
     root:
       options.root === undefined || options.root === '/' || options.root === ''
         ? ''
-        : parseName(options.root),
+        : parseName(options.root, 'createClerk: root'),
     tls: options.tls ?? {},
     connections: integer('connections', 1, 10_000, defaults.connections),
     maxSockets: given.maxSockets === undefined ? undefined : integer('maxSockets', 1, 1_000_000, 1),
     maxPending: integer('maxPending', 1, 1_000_000, defaults.maxPending),
     closeTimeoutMs: integer('closeTimeoutMs', 0, 2 ** 31 - 1, defaults.closeTimeoutMs),
-    host: checkString(given.host, 'host'),
-    zone: checkString(given.zone, 'zone'),
+    host: checkString(given.host, 'createClerk: host'),
+    zone: checkString(given.zone, 'createClerk: zone'),
     dispatcher,
     // An undefined value would override a default of undici.
     undici: Object.freeze(definedFields(options.undici ?? {})),
@@ -145,18 +144,11 @@ function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
 }
 
 function checkServerUrl(url: unknown, subject: string): string {
-  if (typeof url !== 'string')
+  if (typeof url !== 'string' || !/^https?:/i.test(url.trim()))
     throw configError(
-      `${subject} must be a URL such as '${defaultRegistryUrl}', a list of URLs, an object of static addresses, or an object with a resolve method; got ${describeValue(url)}`,
+      `${subject} must be an http: or https: URL such as '${defaultRegistryUrl}', ${subject.startsWith('$') ? 'or several such URLs separated by commas' : 'a list of such URLs, an object of static addresses, or an object with a resolve method'}; got ${describeValue(url)}`,
     );
-  const scheme = /^([a-z0-9+]+):/i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
-  if (unsupportedSchemes.includes(scheme))
-    throw configError(
-      `${subject}: scheme '${scheme}:' is not supported by this version; use an http: or https: URL of a registry server`,
-    );
-  const { protocol, text } = parseServerAddress(url.trim(), subject);
-  if (protocol === 'tcp') throw configError(`${subject} must begin with http: or https:; got '${text}'`);
-  return text;
+  return parseServerAddress(url.trim(), subject).text;
 }
 
 function parseServerAddress(url: string, subject: string): Address {

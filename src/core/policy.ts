@@ -77,6 +77,19 @@ export type PolicyFunction = (
   context: PickContext,
 ) => Candidate | undefined;
 
+/** The names of the built-in policies. */
+export const policyNames: readonly PolicyName[] = Object.freeze([
+  'local-first',
+  'random',
+  'round-robin',
+  'load-aware',
+  'least-pending',
+  'weighted',
+  'affinity',
+  'primary',
+  'first-to-respond',
+]);
+
 /** Names of the built-in policies. */
 export type PolicyName =
   | 'local-first'

@@ -64,6 +64,6 @@ export interface CallContext {
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `Call to ${context.name} was rejected because ${String(context.pendingCalls)} other calls already wait to be sent, as many as maxPending allows; send fewer calls at a time or raise maxPending`,
+    `Call to ${context.name} was rejected because ${context.pendingCalls === 1 ? '1 other call already waits' : `${String(context.pendingCalls)} other calls already wait`} to be sent, as many as maxPending allows; send fewer calls at a time or raise maxPending`,
   );
 }

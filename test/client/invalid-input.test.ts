@@ -16,14 +16,14 @@ const registry = { '/s': 'http://127.0.0.1:9' };
 const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
 
 test.each([
-  [{ registry: 4711 }, /registry must be a URL .*; got 4711/],
+  [{ registry: 4711 }, /registry must be an http: or https: URL .*; got 4711/],
   [{ registry: null }, /null/],
   [{ registry: [] }, /empty list/],
-  [{ registry: ['http://127.0.0.1:4711', {}] }, /registry must be a URL .*; got an object/],
-  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /scheme 'etcd:' is not supported by this version/],
-  [{ registry: 'kubernetes://' }, /scheme 'kubernetes:' is not supported by this version/],
+  [{ registry: ['http://127.0.0.1:4711', {}] }, /registry must be an http: or https: URL .*; got an object/],
+  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /registry must be an http: or https: URL .*; got 'etcd:/],
+  [{ registry: 'kubernetes://' }, /registry must be an http: or https: URL .*; got 'kubernetes:/],
   [{ registry: 'http://127.0.0.1:4711/v1' }, /without path/],
-  [{ registry: 'tcp://127.0.0.1:4711' }, /must begin with http/],
+  [{ registry: 'tcp://127.0.0.1:4711' }, /registry must be an http: or https: URL .*; got 'tcp:/],
   [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
   [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
   [{ registry, retries: 3 }, /option 'retries' belongs to bind\(\); known/],

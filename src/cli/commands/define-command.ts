@@ -1,5 +1,7 @@
+import { InvalidArgumentError } from 'commander';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
+import { policyNames } from '../../core/policy.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../core/retry-options.js';
 import type { DefineRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -30,7 +32,11 @@ export const addDefineCommand = defineCommand({
     'Define a service, or change its settings. Settings that are not given keep their values. Until the guaranteed time of the current settings has passed, a change is rejected. With --when-expired, the change is scheduled instead.',
   options: (own) =>
     own
-      .option('--policy <policy>', 'load-balancing policy of the clients')
+      .option(
+        '--policy <policy>',
+        `load-balancing policy of the clients: ${policyNames.join(', ')}`,
+        policyOption,
+      )
       .option('--no-policy', 'let each client choose its policy')
       .option('--call-timeout <ms>', 'default timeout of a call, in ms', integerOption)
       .option('--no-call-timeout', "use each client's default timeout")
@@ -84,6 +90,13 @@ async function define(context: CommandContext, text: string, options: Options): 
   const scheduled = `${name} is frozen and will change`;
   await submitChange(context, paths.define, request, { name }, `Defined ${name}`, scheduled);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
+}
+
+function policyOption(text: string): string {
+  if ((policyNames as readonly string[]).includes(text)) return text;
+  throw new InvalidArgumentError(
+    `The policy must be one of ${policyNames.join(', ')}; --no-policy lets each client choose its policy.`,
+  );
 }
 
 /** Converts the value false of a `--no-…` option to null, which means the same in the protocol. */

@@ -154,11 +154,11 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
     const { code } = error as { code?: unknown };
     const reason =
       code === 'EADDRINUSE'
-        ? 'is already in use; stop the program that listens there, or set another port with --port (0 for any free port)'
+        ? 'is already in use; stop the program that listens there, or set another port (0 for any free port)'
         : code === 'EACCES'
           ? 'requires elevated privileges; use port 1024 or higher'
           : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? 'cannot be bound because the host is not an address of this machine; set another address with --host'
+            ? 'cannot be bound because the host is not an address of this machine; set another host'
             : `cannot be bound: ${errorMessage(error)}`;
     throw new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
   }

@@ -1,5 +1,6 @@
 import { createClerk, type Clerk, type ClerkOptions } from '../../index.js';
 import type { EndpointInit } from '../../core/endpoint.js';
+import { ClerkError } from '../../core/errors.js';
 import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
@@ -18,8 +19,8 @@ export type MemoryInstance = Omit<EndpointInit, 'address' | 'addresses' | 'id'> 
 
 /** Options of {@link memoryCluster}. */
 export interface MemoryClusterOptions {
-  /** Seed of all random numbers: an integer from 0 to 2^53 − 1. */
-  readonly seed: number;
+  /** Seed of all random numbers: an integer from 0 to 2^53 − 1. Default 1. */
+  readonly seed?: number;
   /** One-way latency of a message, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number;
   /** Options of the clerk, except `registry` and `runtime`. */
@@ -27,6 +28,11 @@ export interface MemoryClusterOptions {
   /** See {@link FakeRuntimeOptions.autoAdvance}. Default true. */
   readonly autoAdvance?: boolean;
 }
+
+const knownOptions = { seed: true, latencyMs: true, clerk: true, autoAdvance: true } satisfies Record<
+  keyof MemoryClusterOptions,
+  true
+>;
 
 /**
  * Controls the servers of a memory cluster, see {@link MemoryServer}. Each method with an `id` throws a RangeError when
@@ -82,8 +88,14 @@ export interface MemoryWorld {
  * @throws ClerkError `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid.
  * @throws RangeError when an id is used twice.
  */
-export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions): MemoryWorld {
-  const { seed, latencyMs = 0.5, autoAdvance = true } = options;
+export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions = {}): MemoryWorld {
+  for (const key of Object.keys(options))
+    if (!Object.hasOwn(knownOptions, key))
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `memoryCluster(): unknown option '${key}'; known options are ${Object.keys(knownOptions).join(', ')}`,
+      );
+  const { seed = 1, latencyMs = 0.5, autoAdvance = true } = options;
   const runtime = createFakeRuntime({ seed, autoAdvance });
   const network = createMemoryNetwork(runtime, { latencyMs });
   runtime.transport = network.transport;

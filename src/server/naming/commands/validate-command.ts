@@ -3,29 +3,17 @@ import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isObject } from '../../../core/is-object.js';
-import type { PolicyName } from '../../../core/policy.js';
+import { policyNames } from '../../../core/policy.js';
 import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import { limits } from '../../../protocol/limits.js';
 import type { LaunchRule } from '../../../protocol/messages.js';
 import type { ServiceRecord } from '../state/records.js';
 
-const policies: Readonly<Record<PolicyName, true>> = {
-  'local-first': true,
-  random: true,
-  'round-robin': true,
-  'load-aware': true,
-  'least-pending': true,
-  weighted: true,
-  affinity: true,
-  primary: true,
-  'first-to-respond': true,
-};
-
 export function checkPolicy(policy: unknown): string | null {
-  if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
+  if (policy === null || (policyNames as readonly unknown[]).includes(policy)) return policy as string | null;
   throw new ClerkError(
     'CONFIG_INVALID',
-    `The policy must be one of ${Object.keys(policies).join(', ')}, or null; got ${quote(policy)}`,
+    `The policy must be one of ${policyNames.join(', ')}, or null; got ${quote(policy)}`,
   );
 }
 
