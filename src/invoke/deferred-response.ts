@@ -14,6 +14,8 @@ export class DeferredResponse implements AttemptHandler {
   isComplete = false;
   /** Whether the response has failed, so that it can no longer be delivered. */
   isBroken = false;
+  /** Whether the body may be paused and must be resumed when the response is delivered. */
+  protected readonly mustResume: boolean = true;
   readonly #headers: Buffer[];
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
@@ -69,7 +71,7 @@ export class DeferredResponse implements AttemptHandler {
       for (const chunk of this.#chunks) if (cancelReason() === undefined) wantsMore = handler.onData(chunk);
       if (!this.isComplete) {
         // A handler that has paused the body calls `resume` itself.
-        if (wantsMore && cancelReason() === undefined) this.resume();
+        if (this.mustResume && wantsMore && cancelReason() === undefined) this.resume();
         return;
       }
       const reason = cancelReason();

@@ -48,6 +48,11 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
    */
   protected restartResponse(): void {}
 
+  /** Whether the caller receives the response only when its body is complete. */
+  protected get readsWholeBody(): boolean {
+    return false;
+  }
+
   /** Called by the timer wheel, possibly in the async context of another call. */
   expire(now: number): void {
     if (!this.settled) this.asyncContext.runInAsyncScope(() => this.#expire(now));
@@ -161,8 +166,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
           this.settleWith(action.with, error);
           break;
         case 'defer':
+        case 'collect':
         case 'drop':
-          // The subclass that received the response has already deferred or dropped the response.
+          // The subclass that received the response has already carried out this action.
           break;
       }
     }
@@ -188,9 +194,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
 
   #facts(now: number): CallFacts {
     const { retry, inFlight } = this.failover;
-    const { kind, isReplayable, retries, isUpgrade, deferred, isStreaming } = this;
+    const { kind, isReplayable, retries, isUpgrade, deferred, isStreaming, readsWholeBody } = this;
     return {
-      ...{ kind, isReplayable, retries, isUpgrade, deferred, isStreaming },
+      ...{ kind, isReplayable, retries, isUpgrade, deferred, isStreaming, readsWholeBody },
       attemptCount: this.attemptCount - retry.moves,
       inFlight: inFlight.map((attempt) => this.factsOf(attempt)),
       execution: retry.execution,

@@ -11,6 +11,7 @@ import type { CallDeadline } from './call-deadline.js';
 import type { CallAction, CallFacts, Settlement } from './retry-decision.js';
 import { callbackError, truncatedError } from './call-errors.js';
 import { codeOf, isFailureStatus } from './classify-error.js';
+import { CollectedResponse } from './collected-response.js';
 import { DeferredOutcome } from './deferred-outcome.js';
 import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
@@ -92,6 +93,20 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
         now,
       );
       const [first] = actions;
+      if (first?.do === 'collect') {
+        this.hasRun = true;
+        attempt.checkAt = Infinity;
+        attempt.handler = new CollectedResponse(
+          this,
+          attempt,
+          statusCode,
+          headers,
+          resume,
+          statusText,
+          (response) => this.#deliver(response),
+        );
+        return true;
+      }
       if (first?.do !== 'settle' || first.with !== 'response')
         return this.#deferOrDrop(
           attempt,
@@ -183,10 +198,20 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     }
     // The handler may have received part of another response. The handler must discard that part.
     this.restartResponse();
+    this.#deliver(response);
+    return true;
+  }
+
+  protected override get readsWholeBody(): boolean {
+    return this.#readsWholeBody;
+  }
+
+  /** Accepts a deferred or collected response, and delivers the part that has arrived. */
+  #deliver(response: DeferredResponse): void {
     const { attempt } = response;
     this.#startDelivery(attempt, this.context.clock.now());
     attempt.handler = this;
-    if (response.isComplete) this.finish();
+    if (response.isComplete) this.#succeed(attempt);
     const aborted = new Error('The call has ended');
     try {
       response.deliver(this.handler, () =>
@@ -195,7 +220,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     } catch (error) {
       this.#failOnCallbackError(attempt, error);
     }
-    return true;
   }
 
   protected override restartResponse(): void {

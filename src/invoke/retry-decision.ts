@@ -41,7 +41,7 @@ export interface CallFacts {
   readonly isUpgrade: boolean;
   /** Number of attempts started so far that count against the limit of the call. */
   readonly attemptCount: number;
-  /** Attempts that wait for a response, oldest first. */
+  /** Attempts that wait for a response or for the rest of its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
   /** Whether any ended attempt may have been executed. */
   readonly execution: Execution;
@@ -60,6 +60,8 @@ export interface CallFacts {
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
   /** Whether the caller has received headers that no other response can replace. */
   readonly isStreaming: boolean;
+  /** Whether the caller receives the response only when its body is complete. */
+  readonly readsWholeBody: boolean;
 }
 
 /**
@@ -125,6 +127,8 @@ export type CallAction =
    * Keeps the response, or the error of an invalid response. The call delivers it if no attempt gets a better response.
    */
   | { readonly do: 'defer' }
+  /** Reads the body of the response beside the other attempts. The attempt stays in flight until its body is complete. */
+  | { readonly do: 'collect' }
   /** Discards the response. */
   | { readonly do: 'drop' }
   | { readonly do: 'settle'; readonly with: Settlement };
@@ -157,6 +161,7 @@ const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
 const recheck: CallAction = { do: 'wait', recheckMs };
+const collect: CallAction = { do: 'collect' };
 const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
@@ -185,9 +190,12 @@ function afterResponse(
   const isRetryable =
     call.retries?.statuses.has(statusCode) === true || (attempt.isDoubted && isFailureStatus(statusCode));
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // An error response must not end the call while an earlier attempt may still succeed.
-  const isAccepted = statusCode < 400 || (!isRetryable && !hasEarlier(others, attempt));
-  if (isAccepted) return [settle('response')];
+  // The body of a successful response may still be slow or break off, so the other attempts continue.
+  if (statusCode < 400) return [call.readsWholeBody && others.length > 0 ? collect : settle('response')];
+  // An error response must not end the call while an earlier attempt may still succeed. A failure response must not end
+  // the call while the body of a successful response arrives.
+  const mustWait = hasEarlier(others, attempt) || (isFailureStatus(statusCode) && isCollecting(others));
+  if (!isRetryable && !mustWait) return [settle('response')];
   if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
   if (call.deferred === 'final') return [settle('deferred')];
   if (canRetry(call)) {
@@ -229,10 +237,13 @@ function afterOnceResponse(
 const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
-  if (cause === 'caller') return [settle('error')];
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
+  // A limit that one response exceeds, such as `bodyTimeout`, does not stop another attempt whose response may be better.
+  const mayContinue = isCollecting(others) || (attempt.stage === 'answered' && others.length > 0);
+  if (cause === 'caller' && !mayContinue) return [settle('error')];
   if (cause === 'invalid-response') {
-    if (hasEarlier(others, attempt)) return [{ do: 'defer' }, continueWith(call, others)];
+    if (hasEarlier(others, attempt) || isCollecting(others))
+      return [{ do: 'defer' }, continueWith(call, others)];
     return [settle(call.deferred === 'none' ? 'error' : 'deferred')];
   }
   if (others.length > 0) return [continueWith(call, others)];
@@ -255,6 +266,11 @@ function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
 /** Whether an earlier attempt is in flight at an endpoint that is not ejected. */
 function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boolean {
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
+}
+
+/** Whether the body of a successful response arrives. */
+function isCollecting(inFlight: readonly AttemptFacts[]): boolean {
+  return inFlight.some(({ stage }) => stage === 'answered');
 }
 
 /** Waits for the attempts in `others`. If all of these attempts are late, one more attempt joins them, if possible. */
@@ -281,6 +297,7 @@ function canJoin(call: CallFacts): boolean {
     kind !== 'once' &&
     isReplayable &&
     !isUpgrade &&
+    !isCollecting(inFlight) &&
     hasTime(call) &&
     call.retries !== undefined &&
     !hasUsedAttempts(call) &&

@@ -14,7 +14,7 @@ import { defaultRetries } from '../../src/invoke/retry-settings.js';
 const attemptFacts = (number: number): fc.Arbitrary<AttemptFacts> =>
   fc
     .record({
-      stage: fc.constantFrom('waiting', 'sent', 'sent'),
+      stage: fc.constantFrom('waiting', 'sent', 'sent', 'answered'),
       isLate: fc.boolean(),
       isQueued: fc.boolean(),
       isEjected: fc.boolean(),
@@ -46,14 +46,21 @@ const callFacts: fc.Arbitrary<CallFacts> = fc
     leftMs: fc.oneof(fc.double({ min: 0, max: 20, noNaN: true }), fc.integer({ min: 0, max: 10_000 })),
     deferred: fc.constantFrom('none', 'retryable', 'final'),
     isStreaming: fc.boolean(),
+    readsWholeBody: fc.boolean(),
   })
   .map(({ numbers, attempts, wasExecuted, isStreaming, ...facts }) => {
-    const { kind, isReplayable, retries, isUpgrade } = facts;
+    const { kind, isReplayable, retries, isUpgrade, readsWholeBody } = facts;
     const isJoinable = kind !== 'once' && isReplayable && retries !== undefined && !isUpgrade;
     const inFlight = numbers
       .sort((a, b) => a - b)
       .slice(0, isJoinable ? 3 : 1)
-      .map((number, i) => ({ ...(attempts[i] as AttemptFacts), number }));
+      .map((number, i) => ({ ...(attempts[i] as AttemptFacts), number }))
+      // A response body is read beside other attempts only if the call reads the whole body.
+      .map((attempt) =>
+        attempt.stage === 'answered' && !(isJoinable && readsWholeBody)
+          ? { ...attempt, stage: 'sent' as const }
+          : attempt,
+      );
     return {
       ...facts,
       inFlight,
@@ -80,24 +87,29 @@ const eventOf = ({ inFlight, attemptCount }: CallFacts): fc.Arbitrary<CallEvent>
   ];
   if (inFlight.length === 0) return fc.oneof(...always);
   const attempt = fc.constantFrom(...inFlight);
-  return fc.oneof(
+  const unanswered = inFlight.filter(({ stage }) => stage !== 'answered');
+  const others: fc.Arbitrary<CallEvent>[] = [
     ...always,
     fc.constant<CallEvent>({ type: 'hedge-due' }),
     attempt.map<CallEvent>((one) => ({ type: 'late', attempt: one })),
+    fc.record<Extract<CallEvent, { type: 'failure' }>>({
+      type: fc.constant('failure'),
+      attempt,
+      cause: fc.constantFrom('network', 'removed', 'invalid-response', 'caller'),
+    }),
+  ];
+  if (unanswered.length === 0) return fc.oneof(...others);
+  return fc.oneof(
+    ...others,
     fc.record<Extract<CallEvent, { type: 'response' }>>({
       type: fc.constant('response'),
-      attempt: attempt.map((one) => ({ ...one, stage: 'answered' })),
+      attempt: fc.constantFrom(...unanswered).map((one) => ({ ...one, stage: 'answered' })),
       statusCode: fc.constantFrom(200, 302, 404, 409, 429, 500, 503),
       retryAfterMs: fc.option(fc.nat(20_000), { nil: undefined }),
       execution: fc.record({
         isNotExecuted: fc.boolean(),
         status: fc.constantFrom(undefined, 'running', 'replayed'),
       }),
-    }),
-    fc.record<Extract<CallEvent, { type: 'failure' }>>({
-      type: fc.constant('failure'),
-      attempt,
-      cause: fc.constantFrom('network', 'removed', 'invalid-response', 'caller'),
     }),
   );
 };
@@ -232,6 +244,20 @@ property('a call ends only with what it has', (call, event, actions) => {
       break;
     default:
   }
+});
+
+property(
+  'a successful response is accepted at its headers unless the call reads the whole body and has other attempts',
+  (call, event, actions) => {
+    if (event.type !== 'response' || call.kind === 'once' || event.statusCode >= 400) return;
+    const waits = call.readsWholeBody && remaining(call, event).length > 0;
+    expect(actions).toEqual([waits ? { do: 'collect' } : { do: 'settle', with: 'response' }]);
+  },
+);
+
+property('no attempt joins while a response body arrives', (call, event, actions) => {
+  if (remaining(call, event).some(({ stage }) => stage === 'answered'))
+    expect(does(actions, 'join')).toBe(false);
 });
 
 property(

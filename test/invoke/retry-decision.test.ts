@@ -22,6 +22,8 @@ const sent = (number: number): AttemptFacts => ({
 const late = (number: number): AttemptFacts => ({ ...sent(number), isLate: true });
 /** A late attempt whose endpoint was ejected, because it is silent. */
 const ejected = (number: number): AttemptFacts => ({ ...late(number), isEjected: true });
+/** An attempt whose response body is being read. */
+const collecting = (number: number): AttemptFacts => ({ ...sent(number), stage: 'answered' });
 /** An attempt that waits for its connection to be established. */
 const connecting = (number: number): AttemptFacts => ({ ...sent(number), stage: 'waiting' });
 const lateConnecting = (number: number): AttemptFacts => ({ ...connecting(number), isLate: true });
@@ -43,6 +45,7 @@ const get: CallFacts = {
   leftMs: 5_000,
   deferred: 'none',
   isStreaming: false,
+  readsWholeBody: false,
 };
 
 /** A GET with these attempts in flight. */
@@ -50,6 +53,11 @@ const racing = (...inFlight: AttemptFacts[]): CallFacts => ({
   ...get,
   inFlight,
   attemptCount: Math.max(0, ...inFlight.map(({ number }) => number)),
+});
+/** The same for a call that reads the whole body. */
+const reading = (...inFlight: AttemptFacts[]): CallFacts => ({
+  ...racing(...inFlight),
+  readsWholeBody: true,
 });
 const post: CallFacts = { ...get, kind: 'once' };
 const stored: CallFacts = {
@@ -150,6 +158,12 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'a late attempt beside a timely hedge is not joined',
       racing(sent(1), sent(2)),
       isLate(sent(1)),
+      'suspect, wait 100',
+    ],
+    [
+      'no attempt joins while a response body arrives',
+      reading(late(1), { ...collecting(2), isLate: true }),
+      isLate(late(1)),
       'suspect, wait 100',
     ],
     [
@@ -379,6 +393,7 @@ describe('the delay of the hedging policy has passed', () => {
     ],
     ['without budget the first attempt continues alone', { ...get, hasBudget: false }, hedge, 'wait'],
     ["a 'once' call gets no second attempt", post, hedge, 'wait'],
+    ['no attempt joins while a response body arrives', reading(sent(1), collecting(2)), hedge, 'wait'],
     ['with retries off there is no second attempt', noRetries, hedge, 'wait'],
     ['a body that can be sent once gets no second attempt', upload, hedge, 'wait'],
     [
@@ -425,6 +440,54 @@ describe('a safe or idempotent call is answered', () => {
       racing(late(1), sent(2)),
       answers(sent(2), 302),
       'settle response',
+    ],
+    [
+      '200 of a joined attempt is collected while the first runs, if the call reads the whole body',
+      reading(late(1), sent(2)),
+      answers(sent(2), 200),
+      'collect',
+    ],
+    [
+      '200 of the first attempt is collected while a joined attempt runs, if the call reads the whole body',
+      reading(late(1), sent(2)),
+      answers(late(1), 200),
+      'collect',
+    ],
+    [
+      'a second 200 is collected beside the first one',
+      reading(collecting(1), sent(2)),
+      answers(sent(2), 200),
+      'collect',
+    ],
+    [
+      '200 of the only attempt of a call that reads the whole body is the response',
+      reading(sent(1)),
+      answers(sent(1), 200),
+      'settle response',
+    ],
+    [
+      '404 of the first attempt wins against a body that arrives',
+      reading(late(1), collecting(2)),
+      answers(late(1), 404),
+      'settle response',
+    ],
+    [
+      '500 of the first attempt is deferred while a body arrives',
+      reading(late(1), collecting(2)),
+      answers(late(1), 500),
+      'defer, wait',
+    ],
+    [
+      '503 of the first attempt is deferred while a body arrives, and no attempt joins',
+      reading(late(1), collecting(2)),
+      answers(late(1), 503),
+      'defer, wait',
+    ],
+    [
+      '404 of a joined attempt is deferred while a body arrives',
+      reading(collecting(1), sent(2)),
+      answers(sent(2), 404),
+      'defer, wait',
     ],
     [
       '404 of a joined attempt is deferred while the first runs, and one more attempt joins the late ones',
@@ -781,6 +844,48 @@ describe('an attempt fails', () => {
       { ...get, deferred: 'retryable' },
       fails(sent(1)),
       'send',
+    ],
+    [
+      'a body that breaks off leaves the other attempts',
+      reading(late(1), sent(3)),
+      fails(collecting(2)),
+      'wait',
+    ],
+    [
+      'a body that breaks off makes room: one more attempt joins the late one',
+      reading(late(1), collecting(2)),
+      fails(collecting(2)),
+      'join',
+    ],
+    [
+      'a body that exceeds a limit of the caller leaves the other attempts',
+      reading(sent(1), collecting(2)),
+      fails(collecting(2), 'caller'),
+      'wait',
+    ],
+    [
+      'an attempt that exceeds a limit of the caller leaves the body of another attempt',
+      reading(sent(1), collecting(2)),
+      fails(sent(1), 'caller'),
+      'wait',
+    ],
+    [
+      'the error of an invalid response is deferred while the body of another attempt arrives',
+      reading(sent(1), collecting(2)),
+      fails(sent(1), 'invalid-response'),
+      'defer, wait',
+    ],
+    [
+      'a body of the only attempt that exceeds a limit of the caller ends the call',
+      reading(collecting(2)),
+      fails(collecting(2), 'caller'),
+      'settle error',
+    ],
+    [
+      'a failed attempt leaves the body of another attempt, and no attempt joins',
+      reading(late(1), { ...collecting(2), isLate: true }),
+      fails(late(1)),
+      'wait',
     ],
     ['an invalid request ends the call with its error', get, fails(connecting(1), 'caller'), 'settle error'],
     [

@@ -45,7 +45,8 @@ export interface DominanceOracleOptions {
  * - calls whose plain request is answered with 429 or 5xx, or whose response is refused by the parser: it fails, and waiting for
  *   a better answer is allowed. They must still end by their deadline, with an answer.
  * - calls whose first attempt is at an ejected endpoint, as its probe or ejected since, if another endpoint answers them
- * - `json` calls whose plain response is cut in the middle of its body, and calls of any kind whose accepted response is cut
+ * - `json` calls whose plain response is cut in the middle of its body
+ * - calls other than `json` that got a cut response: such a call accepts a response at its headers
  *
  * Not checked by C9.2: the ejection of an endpoint whose answers look like those of a failing endpoint (see {@link AnswerHistory}).
  *
@@ -188,9 +189,9 @@ export class DominanceOracle {
       this.#options.violate('C9.2', `${id} ${describe(outcome)} after a response that cannot be parsed`);
   }
 
-  #isExempt({ abortedAt, destroyedAt, hasBrokenBody }: CallRecord, at: number): boolean {
+  #isExempt({ method, abortedAt, destroyedAt, hasBrokenBody }: CallRecord, at: number): boolean {
     const endedAt = Math.min(abortedAt ?? Infinity, destroyedAt ?? Infinity);
-    return endedAt < Infinity && endedAt <= at + marginMs ? true : hasBrokenBody;
+    return endedAt < Infinity && endedAt <= at + marginMs ? true : hasBrokenBody && method !== 'json';
   }
 }
 

@@ -1,0 +1,48 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Attempt, AttemptHandler } from './attempt.js';
+import { DeferredResponse } from './deferred-response.js';
+
+interface CollectingCall extends AttemptHandler {
+  readonly asyncContext: AsyncResource;
+}
+
+/**
+ * A successful response whose body is read while other attempts are in flight. The call accepts the response when its
+ * body is complete, or when more than 64 KiB of the body have arrived. If the body breaks off before that, the attempt
+ * has failed, and the other attempts continue.
+ */
+export class CollectedResponse extends DeferredResponse {
+  protected override readonly mustResume = false;
+  readonly #call: CollectingCall;
+  readonly #onReady: (response: CollectedResponse) => void;
+
+  /** @param onReady - called once, when the call accepts the response */
+  constructor(
+    call: CollectingCall,
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+    onReady: (response: CollectedResponse) => void,
+  ) {
+    super(attempt, statusCode, headers, resume, statusText, () => onReady(this));
+    this.#call = call;
+    this.#onReady = onReady;
+  }
+
+  get asyncContext(): AsyncResource {
+    return this.#call.asyncContext;
+  }
+
+  override onData(attempt: Attempt, chunk: Buffer): boolean {
+    if (super.onData(attempt, chunk)) return true;
+    this.#onReady(this);
+    return true;
+  }
+
+  override onError(attempt?: Attempt, error?: Error): void {
+    this.attempt.handler = this.#call;
+    if (attempt && error) this.#call.onError(attempt, error);
+  }
+}
