@@ -105,7 +105,7 @@ test('the text has the learned attempt timeout of each route class, and the firs
   expect(initialAttemptTimeoutMs).toBe(250);
   expect(learnedAttemptTimeouts).toEqual([{ method: 'GET', route: 'orders', timeoutMs: 25 }]);
   expect(String(orders.explain())).toContain(
-    ", learned attempt timeout 25 ms for GET 'orders' and 250 ms for other routes, ",
+    ", learned attempt timeout 25 ms for GET 'orders' and 250 ms for other route classes, ",
   );
 });
 

@@ -42,7 +42,7 @@ export const addDefineCommand = defineCommand({
       .option('--no-call-timeout', "use each client's default timeout")
       .option(
         '--attempt-timeout <ms>',
-        'time without a response after which a call may also try another endpoint, in ms; or bounds of this time, such as 50..500',
+        'time without a response after which a call may also try another endpoint, in ms; or bounds of this time, such as 50..500, within which each client learns it for each route class',
         attemptTimeoutOption,
       )
       .option('--no-attempt-timeout', "use each client's attempt timeout")

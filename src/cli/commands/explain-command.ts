@@ -102,8 +102,8 @@ function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation):
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;
   return min === max
-    ? `${time} for all routes`
-    : `${time} until a route has 10 responses (each client learns a timeout for each method and route)`;
+    ? `${time} for all route classes`
+    : `${time} until a route class has 10 responses (each client learns a timeout for each method and route class)`;
 }
 
 const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [
