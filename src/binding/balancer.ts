@@ -267,8 +267,8 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes the input of its last `prepare`. The last `prepare` may have been for a retry, with only the
-    // remaining endpoints. In this case the policy is prepared again.
+    // `describe` of a policy knows only the endpoints of the last `prepare`. If that was for a retry, with only the
+    // remaining endpoints, the policy is prepared again.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);

@@ -59,9 +59,9 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
 }
 
 /**
- * Returns the code that outcomes state for a thrown value: the `code` of an error, otherwise its `name`. For a value
- * that is not an error, returns the type of the value. An `AggregateError` without a code has the code of its first
- * error.
+ * Returns the code that an outcome records for a thrown value: the `code` of an error, or its `name` if it has no code.
+ * For a value that is not an error, returns the type of the value. An `AggregateError` without a code has the code of
+ * its first error.
  */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))

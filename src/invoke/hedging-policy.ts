@@ -61,8 +61,8 @@ export class HedgingPolicy {
   }
 
   /**
-   * Withdraws one second attempt from the hedge budget and one retry from the retry budget of the call. If true is
-   * returned, the caller must call `spent` or `refund` of the retry budget.
+   * Takes one hedge from the hedge budget and one retry from the retry budget of the call. If true is returned, the
+   * caller must call `spent` or `refund` of the retry budget.
    *
    * @returns false when a budget refuses the second attempt; nothing is withdrawn then
    */

@@ -17,7 +17,8 @@ const logTailBytes = 4_096;
 const reservedBytes = 64 * 1024 * 1024;
 
 /**
- * Creates a log file and its folder. The log file of the previous run becomes the first earlier file.
+ * Creates a log file and its folder. The log file of the previous run is kept as `<path>.1`, and the
+ * numbers of older files rise by one.
  *
  * @param maxFiles - number of earlier files that are kept
  */

@@ -191,8 +191,8 @@ export class InstanceRegistration {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // The registry also rejects the epoch of an instance that it has forgotten. No other process has the generated
-      // id, so the retry requests a new epoch.
+      // The registry also rejects the epoch of an instance that it has forgotten. The id of this instance was
+      // generated, so no other process has it, and a new epoch fences no other process.
       this.#epoch = undefined;
       return true;
     }

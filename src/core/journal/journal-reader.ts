@@ -206,7 +206,10 @@ class JournalReader {
         end === undefined
           ? headerChecksum === undefined || header.checksum === headerChecksum
           : header.previous === end.checksum && header.sequence === end.sequence;
-      if (!follows) throw new JournalDamage(`has a file '${name}' that does not follow the file before it`);
+      if (!follows)
+        throw new JournalDamage(
+          `has a gap before the file '${name}': it does not continue where the previous file ends`,
+        );
       this.#advance(number, reader.offset, header);
       await this.#readBatches(reader, name, number, isLast);
       if (isLast && !this.#reachesMark) this.#readCopy(number);

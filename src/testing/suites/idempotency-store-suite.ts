@@ -102,7 +102,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a call that began and ended during a slow begin is not new',
+    name: '`begin` reports a call as new to one of many concurrent callers only, even if the call ends meanwhile',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
         // Each concurrent begin of this id first waits for 0 to 7 begins of other ids. The begins of this id then

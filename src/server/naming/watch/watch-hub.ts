@@ -20,8 +20,9 @@ export interface WatchHubDependencies {
 
 /**
  * All open watches. After a batch is saved, each watch receives one event for each changed name of the watch. The event
- * has the current state of the name. Within one incarnation, a watch misses no change. If the missed changes of a
- * resumed watch are no longer known, the watch receives `resync` and a full snapshot.
+ * has the current state of the name. Within one incarnation, a watch misses no change. A resumed watch first receives
+ * the changes that were made while it was interrupted. If the log no longer has all of them, the watch receives `resync`
+ * and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */

@@ -115,7 +115,7 @@ function stale(slow: 'begin' | 'end'): IdempotencyStore {
 }
 
 test.each<['begin' | 'end', string]>([
-  ['begin', 'a call that began and ended during a slow begin'],
+  ['begin', '`begin` reports a call as new to one of many concurrent callers only'],
   ['end', 'when a response and an interruption are recorded'],
 ])('the suite notices a store whose %s trusts an outdated read', async (slow, name) => {
   const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
