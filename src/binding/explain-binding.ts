@@ -3,7 +3,7 @@ import type { EndpointState } from '../health/endpoint-state.js';
 import { AttemptTimeout, maxTimeoutMs } from '../invoke/attempt-timeout.js';
 import type { BindConfig } from './bind-config.js';
 import type { ExcludedEndpoint, Explanation } from './explanation.js';
-import { formatExplanation } from './format-explanation.js';
+import { formatExplanation } from './explanation-text.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
 /** Builds the result of {@link Binding.explain}. */

@@ -1,7 +1,7 @@
 import { ClerkError } from '../core/errors.js';
 import type { InboundRequest } from '../core/inbound-request.js';
 import type { RetryOverrides } from '../core/retry-options.js';
-import { minAttemptMs } from './retryability.js';
+import { minAttemptMs } from './resend-safety.js';
 
 /**
  * The time limits of a call. The timeout comes from the application, otherwise from the service config, otherwise from

@@ -4,7 +4,7 @@ import type { Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import type { ExecutionHeaders } from './at-most-once.js';
 import { isFailureStatus } from './classify-error.js';
-import { maxInFlight, maxMoves, minAttemptMs, retryability } from './retryability.js';
+import { maxInFlight, maxMoves, minAttemptMs, retryability } from './resend-safety.js';
 import type { RetrySettings } from './retry-settings.js';
 
 /** What a decision needs to know of an attempt in flight. */

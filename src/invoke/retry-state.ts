@@ -16,7 +16,7 @@ import {
 } from './call-errors.js';
 import { isTooShort } from './call-deadline.js';
 import type { RetryBudget } from './retry-budget.js';
-import { maxMoves, minAttemptMs, retryability } from './retryability.js';
+import { maxMoves, minAttemptMs, retryability } from './resend-safety.js';
 import type { RetrySettings } from './retry-settings.js';
 
 /** The facts of a call that its retries depend on. */

@@ -20,7 +20,7 @@ import {
   type AdvertiseOptions,
 } from './options.js';
 import { LoadReporter } from './load-reporter.js';
-import { propagateDeadlines } from './inbound-deadline.js';
+import { propagateDeadlines } from './inbound-context.js';
 import { AdvertisedService } from './advertised-service.js';
 import { processLogger, type ServiceRuntime } from './service-runtime.js';
 import { SignalDrain } from './signal-drain.js';

@@ -28,7 +28,7 @@ const uses: Readonly<Record<string, string>> = {
   'registry/remote/reconnecting-watch.ts': 'test/registry/remote/watch-context.test.ts',
   'resolve/cached-resolver.ts': 'test/binding/shared-work-context.test.ts',
   'resolve/lookup-retries.ts': 'test/client/call-contexts.test.ts',
-  'service/inbound-deadline.ts': 'test/real/deadline-propagation.test.ts',
+  'service/inbound-context.ts': 'test/real/deadline-propagation.test.ts',
   'transport/connection-pool.ts': 'test/transport/shared-connections.test.ts',
   'transport/pooled-connection.ts': 'test/real/async-context.test.ts',
   'transport/response-handler.ts': 'test/real/async-context.test.ts',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { callKinds } from '../../src/core/idempotency.js';
-import { retryability } from '../../src/invoke/retryability.js';
+import { retryability } from '../../src/invoke/resend-safety.js';
 
 test('a request that was not sent is retried for free, whatever its kind', () => {
   for (const kind of callKinds)
