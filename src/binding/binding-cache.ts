@@ -1,3 +1,4 @@
+import { forEachSettled } from '../core/for-each-settled.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import { ServiceBinding } from './service-binding.js';
 import { toBindConfig } from './bind-config.js';
@@ -61,12 +62,12 @@ export class BindingCache {
 
   /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
-    await Promise.all(this.#allServices().map((service) => service.close()));
+    await forEachSettled(this.#allServices(), (service) => service.close());
   }
 
   /** Closes all connections immediately. Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
-    await Promise.all(this.#allServices().map((service) => service.destroy(error)));
+    await forEachSettled(this.#allServices(), (service) => service.destroy(error));
   }
 
   #serviceFor(name: string): ServiceState {

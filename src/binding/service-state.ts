@@ -4,6 +4,7 @@ import { isLocal, parseAddress } from '../core/address.js';
 import type { EndpointChannels } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Factory } from '../core/factory.js';
+import { forEachSettled } from '../core/for-each-settled.js';
 import { hostnameOf } from '../core/clerk-hostname.js';
 import type { EndpointReport } from '../core/registry.js';
 import { defaultProbe, type Channel, type ProbeRequest } from '../core/transport.js';
@@ -199,13 +200,13 @@ export class ServiceState implements HealthSource {
   /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     this.#release();
-    await Promise.all(this.#channels().map((channel) => channel.close()));
+    await forEachSettled(this.#channels(), (channel) => channel.close());
   }
 
   /** Closes all connections immediately. Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     this.#release();
-    await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
+    await forEachSettled(this.#channels(), (channel) => channel.destroy(error));
   }
 
   #release(): void {

@@ -1,13 +1,19 @@
 import type { ClerkContext } from '../client/clerk-context.js';
-import { errorMessage, isClerkError } from '../core/errors.js';
-import type { Snapshot } from '../core/registry.js';
+import { errorMessage } from '../core/errors.js';
+import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
+import { stopWatch } from '../resolve/stop-watch.js';
 
 /**
  * The watch of one name in the registry. Each snapshot that is newer than the last known result goes to the cache of
- * lookups and to `onResolution`. If the watch cannot start, or a snapshot is invalid, a warning is logged. Changes of
- * the name are then found by lookups only.
+ * lookups and to `onResolution`. If the watch cannot start, a warning is logged. Changes of the name are then found by
+ * lookups only.
+ *
+ * An invalid snapshot is ignored, and the last known result stays in use. The first of several invalid snapshots in a
+ * row is logged. No error reaches the registry that delivers the snapshot.
+ *
+ * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class ServiceWatch {
   readonly #name: string;
@@ -16,6 +22,7 @@ export class ServiceWatch {
   #unwatch: (() => void) | undefined;
   #isWatching = false;
   #isClosed = false;
+  #isInvalidLogged = false;
 
   constructor(name: string, clerk: ClerkContext, onResolution: (resolution: ResolvedService) => void) {
     this.#name = name;
@@ -48,35 +55,42 @@ export class ServiceWatch {
 
   close(): void {
     this.#isClosed = true;
-    this.#unwatch?.();
+    stopWatch(this.#unwatch, this.#name, this.#clerk.logger);
   }
 
-  #onSnapshot(snapshot: Snapshot): void {
+  #onSnapshot(snapshot: unknown): void {
     if (this.#isClosed) return;
-    const name = this.#name;
-    const { clock, resolver, lastKnownGood, logger } = this.#clerk;
-    const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
     try {
-      const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
-      const parsed = parseResolution(raw, name);
-      // The snapshot contains the link, but not the entry to which the link leads. The next lookup follows the link.
-      if (parsed.kind === 'link') return;
-      const now = clock.now();
-      const { statedAt } = raw as { readonly statedAt?: unknown };
-      const ageMs = typeof statedAt === 'number' && statedAt <= now ? now - statedAt : 0;
-      const resolution: ResolvedService = Object.freeze({
-        ...parsed,
-        kind: parsed.kind,
-        name,
-        requestedAt: now - ageMs,
-        requestedWallAt: clock.wallNow() - ageMs,
-        stale: false,
-      });
-      if (!lastKnownGood.applyIfNewer(resolution)) return;
-      resolver.put(resolution);
-      this.#onResolution(resolution);
+      this.#apply(snapshot);
+      this.#isInvalidLogged = false;
     } catch (error) {
-      logger.warn(isClerkError(error) ? error.message : errorMessage(error));
+      if (this.#isInvalidLogged) return;
+      this.#isInvalidLogged = true;
+      this.#clerk.logger.warn(`${errorMessage(error)}; the last known result stays in use`);
     }
+  }
+
+  #apply(snapshot: unknown): void {
+    const name = this.#name;
+    const { clock, resolver, lastKnownGood } = this.#clerk;
+    const byName = parseSnapshot(snapshot, name);
+    const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
+    const parsed = parseResolution(raw, name);
+    // The snapshot contains the link, but not the entry to which the link leads. The next lookup follows the link.
+    if (parsed.kind === 'link') return;
+    const now = clock.now();
+    const { statedAt } = raw as { readonly statedAt?: unknown };
+    const ageMs = typeof statedAt === 'number' && statedAt <= now ? now - statedAt : 0;
+    const resolution: ResolvedService = Object.freeze({
+      ...parsed,
+      kind: parsed.kind,
+      name,
+      requestedAt: now - ageMs,
+      requestedWallAt: clock.wallNow() - ageMs,
+      stale: false,
+    });
+    if (!lastKnownGood.applyIfNewer(resolution)) return;
+    resolver.put(resolution);
+    this.#onResolution(resolution);
   }
 }

@@ -112,12 +112,14 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response bodies
    * have ended, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining
-   * calls and response bodies. May be called repeatedly.
+   * calls and response bodies. May be called repeatedly. Rejects with the error of the registry when the registry fails
+   * to close. All other resources are released even then.
    */
   close(): Promise<void>;
 
   /**
-   * Closes the clerk without waiting for calls in flight. May be called repeatedly.
+   * Closes the clerk without waiting for calls in flight. Waits at most 1 s for the registry to close. May be called
+   * repeatedly. Rejects as {@link Clerk.close} does.
    *
    * @param error - error with which the calls in flight fail; an error that is not a `ClerkError` becomes the cause of
    *   a `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`

@@ -45,6 +45,9 @@ export interface ClerkDependencies {
   readonly saveSnapshot: () => Promise<void>;
 }
 
+/** How long `destroy()` waits for the registry to close, in ms. */
+const maxRegistryCloseMs = 1_000;
+
 /** The implementation of {@link Clerk}. */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
@@ -138,11 +141,15 @@ export class DefaultClerk implements Clerk {
   }
 
   async destroy(error?: Error | null): Promise<void> {
-    await this.#destroyCalls(
-      error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight'),
-    );
-    await this.#dependencies.saveSnapshot();
-    await this.#closeRegistry();
+    const { saveSnapshot } = this.#dependencies;
+    try {
+      await this.#destroyCalls(
+        error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight'),
+      );
+    } finally {
+      await saveSnapshot();
+      await this.#closeRegistrySoon();
+    }
   }
 
   async #destroyCalls(reason: Error): Promise<void> {
@@ -154,8 +161,11 @@ export class DefaultClerk implements Clerk {
       : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason });
     timerWheel.abortAll(error);
     this.#abortPending();
-    await bindings.destroy(error);
-    callTracker.stopWaiting();
+    try {
+      await bindings.destroy(error);
+    } finally {
+      callTracker.stopWaiting();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -198,8 +208,28 @@ export class DefaultClerk implements Clerk {
     if (callTracker.inFlight > 0) await callTracker.whenIdle();
     if (controller.signal.aborted) return;
     this.#abortPending();
-    await bindings.close();
-    await this.#closeRegistry();
+    try {
+      await bindings.close();
+    } finally {
+      await this.#closeRegistry();
+    }
+  }
+
+  /** Closes the registry. Waits at most {@link maxRegistryCloseMs} for the end, since the registry may hang. */
+  async #closeRegistrySoon(): Promise<void> {
+    const { clock, logger } = this.#dependencies;
+    let timer: Timer | undefined;
+    const timeout = new Promise<'late'>((resolve) => {
+      timer = clock.setTimer(() => resolve('late'), maxRegistryCloseMs);
+    });
+    try {
+      if ((await Promise.race([this.#closeRegistry(), timeout])) === 'late')
+        logger.warn(
+          `The registry did not close within ${String(maxRegistryCloseMs)} ms; clerk.destroy() waits no longer`,
+        );
+    } finally {
+      timer?.cancel();
+    }
   }
 
   #closeRegistry(): Promise<void> {

@@ -2,9 +2,10 @@ import type { Endpoint } from '../core/endpoint.js';
 import { sleep, withTimeout } from '../core/clock.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
-import type { Snapshot } from '../core/registry.js';
+import { parseSnapshot } from '../core/parse-snapshot.js';
 import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
+import { stopWatch } from '../resolve/stop-watch.js';
 import type { ClerkContext } from './clerk-context.js';
 
 /** A change: the name was added, or the registry entry of the name changed. */
@@ -41,6 +42,9 @@ type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(e
  * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields the differences between
  * snapshots. A registry without a `watch` method is polled. The deadline of an inbound request does not limit the
  * watch.
+ *
+ * An invalid snapshot is ignored as a whole. The first of several invalid snapshots in a row is logged. No error reaches
+ * the registry that delivers the snapshot.
  */
 export function watchNames(
   clerk: ClerkContext,
@@ -54,17 +58,20 @@ export function watchNames(
   let failure: unknown;
   let done = false;
   let hasSnapshot = false;
+  let isInvalidLogged = false;
 
-  const onSnapshot = (snapshot: Snapshot): void => {
+  const onSnapshot = (snapshot: unknown): void => {
     if (done) return;
     hasSnapshot = true;
     try {
-      for (const change of applySnapshot(knownNames, snapshot)) {
+      for (const change of applySnapshot(knownNames, snapshot, glob)) {
         queue.delete(change.name);
         queue.set(change.name, change);
       }
+      isInvalidLogged = false;
     } catch (error) {
-      clerk.logger.warn(errorMessage(error));
+      if (!isInvalidLogged) clerk.logger.warn(`${errorMessage(error)}; the snapshot is ignored`);
+      isInvalidLogged = true;
     }
     flush();
   };
@@ -87,7 +94,7 @@ export function watchNames(
     if (done) return;
     done = true;
     failure = error;
-    unwatch?.();
+    stopWatch(unwatch, glob, clerk.logger);
     signal?.removeEventListener('abort', onAbort);
     clerk.closeSignal.removeEventListener('abort', onClosed);
     flush();
@@ -150,12 +157,20 @@ function isFrozen(resolution: unknown): boolean {
   return Object.isFrozen(resolution) && Object.isFrozen((resolution as { endpoints?: unknown }).endpoints);
 }
 
-/** Returns the differences between a snapshot and `knownNames`, the previous snapshot. Updates `knownNames`. */
-function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): NameChange[] {
-  const entries: Iterable<[string, unknown]> = snapshot instanceof Map ? snapshot : Object.entries(snapshot);
+/**
+ * Returns the differences between a snapshot and `knownNames`, the previous snapshot. Updates `knownNames`.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is invalid; `knownNames` is then unchanged
+ */
+function applySnapshot(
+  knownNames: Map<string, KnownName>,
+  snapshot: unknown,
+  glob: string,
+): readonly NameChange[] {
   const changes: NameChange[] = [];
   const present = new Set<string>();
-  for (const [name, resolution] of entries) {
+  const changed = new Map<string, KnownName>();
+  for (const [name, resolution] of parseSnapshot(snapshot, glob, knownNames)) {
     // The previous snapshot contained the same frozen object, so the entry of this name has not changed.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
@@ -172,7 +187,7 @@ function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): 
       parsed.timeoutMs,
     ]);
     const isNew = knownNames.get(name)?.fingerprint !== fingerprint;
-    knownNames.set(name, { resolution, fingerprint });
+    changed.set(name, { resolution, fingerprint });
     if (!isNew) continue;
     changes.push({
       type: 'put',
@@ -182,6 +197,7 @@ function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): 
       target: parsed.kind === 'link' ? parsed.canonical : undefined,
     });
   }
+  for (const [name, known] of changed) knownNames.set(name, known);
   for (const name of [...knownNames.keys()]) {
     if (present.has(name)) continue;
     knownNames.delete(name);
@@ -194,7 +210,7 @@ async function pollRegistry(
   clerk: ClerkContext,
   glob: string,
   isDone: () => boolean,
-  onSnapshot: (snapshot: Snapshot) => void,
+  onSnapshot: (snapshot: unknown) => void,
 ): Promise<void> {
   const { registry, clock } = clerk;
   const suspects = new Set<string>();

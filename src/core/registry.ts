@@ -168,7 +168,7 @@ export interface Registry {
    * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives complete
    * snapshots: the present one, then one after every change. Neither callback is called before `watch` has returned,
    * nor after the watch was stopped. The watch must not keep the process alive. More snapshots may follow after
-   * `onError`.
+   * `onError`. The clerk ignores and logs an invalid snapshot, and an error of the function that stops the watch.
    */
   watch?(
     glob: string,

@@ -4,6 +4,8 @@
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
+import { forEachSettled } from '../core/for-each-settled.js';
+import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
@@ -26,7 +28,10 @@ export async function resolveFrom(
   name: string,
   context: ResolveContext,
 ): Promise<Resolution> {
-  const resolution: unknown = await part.resolve(name, context);
+  return checkKind(await part.resolve(name, context), name);
+}
+
+function checkKind(resolution: unknown, name: string): Resolution {
   if (typeof resolution === 'object' && resolution !== null && 'kind' in resolution)
     return resolution as Resolution;
   throw new ClerkError(
@@ -53,7 +58,8 @@ export function fromAll<T>(
 
 /**
  * Returns an object with the `watch` of a composite registry; an empty object when a part has no `watch`. The first
- * merged snapshot is reported when every part has reported a snapshot.
+ * merged snapshot is reported when every part has reported a snapshot. An invalid snapshot of a part is reported to
+ * `onError`, and the previous snapshot of the part stays in use.
  *
  * @param merge - merges the resolutions of one name. The array has one element per part. The element is undefined when
  * the part does not have the name.
@@ -66,25 +72,25 @@ export function mergedWatch(
   if (watches === undefined) return {};
   return {
     watch(glob, onSnapshot, onError) {
-      const latest: ReadonlyMap<string, Resolution>[] = [];
-      const missing = new Set(watches.keys());
+      let latest: readonly (ReadonlyMap<string, Resolution> | undefined)[] = watches.map(() => undefined);
       let stopped = false;
+      const mergeAll = (maps: typeof latest): Snapshot => {
+        const names = new Set(maps.flatMap((map) => [...(map?.keys() ?? [])]));
+        const resolutionsOf = (name: string) => maps.map((map) => map?.get(name));
+        return new Map([...names].map((name) => [name, merge(name, resolutionsOf(name))]));
+      };
       const publish = (i: number, snapshot: Snapshot): void => {
-        latest[i] = toMap(snapshot);
-        missing.delete(i);
-        if (stopped || missing.size > 0) return;
-        const names = new Set(latest.flatMap((map) => [...map.keys()]));
-        onSnapshot(
-          new Map(
-            [...names].map((name) => [
-              name,
-              merge(
-                name,
-                latest.map((map) => map.get(name)),
-              ),
-            ]),
-          ),
-        );
+        if (stopped) return;
+        let merged: Snapshot;
+        try {
+          const next = latest.with(i, toMap(snapshot, glob));
+          merged = mergeAll(next);
+          latest = next;
+        } catch (error) {
+          onError?.(error);
+          return;
+        }
+        if (!latest.includes(undefined)) onSnapshot(merged);
       };
       const stops: (() => void)[] = [];
       const stop = (): void => {
@@ -110,7 +116,7 @@ export function mergedWatch(
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   if (parts.every((part) => part.report === undefined)) return {};
   return {
-    report: (report, context) => forEach(new Set(parts), (part) => part.report?.(report, context)),
+    report: (report, context) => forEachSettled(new Set(parts), (part) => part.report?.(report, context)),
   };
 }
 
@@ -118,23 +124,20 @@ export function sortByName<T extends { readonly name: string }>(entries: Iterabl
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Converts a snapshot to a Map without absent names. */
-export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
-  const entries: Iterable<[string, Resolution]> =
-    snapshot instanceof Map ? snapshot : Object.entries(snapshot);
-  return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
+/**
+ * Converts a snapshot to a Map without absent names.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot or a resolution in it is not an object
+ */
+export function toMap(snapshot: Snapshot, glob: string): ReadonlyMap<string, Resolution> {
+  const present = new Map<string, Resolution>();
+  for (const [name, value] of parseSnapshot(snapshot, glob)) {
+    const resolution = checkKind(value, name);
+    if (resolution.kind !== 'absent') present.set(name, resolution);
+  }
+  return present;
 }
 
 export function closeAll(parts: readonly Registry[]): Promise<void> {
-  return forEach(new Set(parts), (part) => part.close?.());
-}
-
-/**
- * Runs an action for each part, even if the action fails for another part. Rejects with the error of the first part, in
- * order, for which the action failed.
- */
-async function forEach(parts: Iterable<Registry>, action: (part: Registry) => unknown): Promise<void> {
-  const results = await Promise.allSettled([...parts].map(async (part) => action(part)));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  return forEachSettled(new Set(parts), (part) => part.close?.());
 }

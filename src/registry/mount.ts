@@ -1,6 +1,6 @@
 import { matches, parseGlob } from '../core/glob.js';
 import { isName, parseName } from '../core/name.js';
-import type { Registry, Resolution } from '../core/registry.js';
+import type { Registry, Resolution, Snapshot } from '../core/registry.js';
 import { resolveFrom, toMap } from './composite.js';
 import { toRegistry, watchUnchanging, type StaticAddresses } from './static-registry.js';
 
@@ -63,15 +63,20 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
         return watch(
           innerGlob,
           (snapshot) => {
-            const entries = [...toMap(snapshot)].map(([name, resolution]) => ({ name, resolution }));
-            onSnapshot(
-              new Map(
+            let translated: Snapshot;
+            try {
+              const entries = [...toMap(snapshot, glob)].map(([name, resolution]) => ({ name, resolution }));
+              translated = new Map(
                 toOuterEntries(glob, entries).map(({ name, resolution }) => [
                   name,
                   translateNames(resolution, toOuterName),
                 ]),
-              ),
-            );
+              );
+            } catch (error) {
+              onError?.(error);
+              return;
+            }
+            onSnapshot(translated);
           },
           onError,
         );

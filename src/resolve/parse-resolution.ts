@@ -27,9 +27,17 @@ type RawObject = Partial<Record<string, unknown>>;
  * Validates the response of a registry. Checks every field and repairs nothing: an unusable response is an error, never
  * an empty list of endpoints.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing or a field is invalid
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing, a field is invalid or a getter throws
  */
 export function parseResolution(resolution: unknown, name: string): ParsedResolution {
+  try {
+    return parseFields(resolution, name);
+  } catch (error) {
+    throw isClerkError(error) ? error : invalidResolutionError(name, errorMessage(error), error);
+  }
+}
+
+function parseFields(resolution: unknown, name: string): ParsedResolution {
   if (typeof resolution !== 'object' || resolution === null)
     throw invalidResolutionError(name, `the response must be an object; got ${describeValue(resolution)}`);
   const raw = resolution as RawObject;

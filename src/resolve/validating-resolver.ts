@@ -34,7 +34,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       const requestedAt = clock.now();
       const requestedWallAt = clock.wallNow();
       const result = queryRegistry(registry, name, suspects, options)
-        .then((resolution) => parseOrReject(resolution, name))
+        .then((resolution) => parseResolution(resolution, name))
         .finally(() => pendingLookups.delete(name));
       lookup = { requestedAt, requestedWallAt, result };
       pendingLookups.set(name, lookup);
@@ -124,15 +124,6 @@ interface PendingLookup {
   readonly requestedAt: number;
   readonly requestedWallAt: number;
   readonly result: Promise<ParsedResolution>;
-}
-
-/** Parses a response. Every error becomes `REGISTRY_INVALID`, even an error that a getter of the response throws. */
-function parseOrReject(resolution: unknown, name: string): ParsedResolution {
-  try {
-    return parseResolution(resolution, name);
-  } catch (error) {
-    throw isClerkError(error) ? error : invalidResolutionError(name, errorMessage(error), error);
-  }
 }
 
 async function queryRegistry(

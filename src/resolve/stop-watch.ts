@@ -1,0 +1,20 @@
+import { errorMessage } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+
+/**
+ * Stops a watch. An error of the registry is logged and not thrown, so that the caller can release its other resources.
+ *
+ * @param unwatch - what `watch` of the registry returned; undefined when the watch did not start
+ * @param glob - what the watch matches, for the log message
+ */
+export function stopWatch(unwatch: (() => unknown) | undefined, glob: string, logger: Logger): void {
+  const warn = (error: unknown): void =>
+    logger.warn(`The registry could not stop the watch of ${glob}: ${errorMessage(error)}`);
+  try {
+    const result = unwatch?.();
+    // An async function is accepted too. Its rejection would be unhandled.
+    if (result instanceof Promise) result.catch(warn);
+  } catch (error) {
+    warn(error);
+  }
+}
