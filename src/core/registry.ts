@@ -177,7 +177,8 @@ export interface Registry {
   ): () => void;
   /**
    * Starts a `startable` service that has no endpoint, once for all concurrent callers. Resolves to the started
-   * endpoints when the service can be called. Later resolutions must include these endpoints. Rejects with
+   * endpoints when the service can be called. The result of each later lookup of
+   * `name` must include these endpoints. Rejects with
    * `START_FAILED` when the start fails; `remainingMs` of the error is the time until the next start can succeed. @see
    * [C6.1](../../docs/guarantees.md#c6-1)
    */

@@ -33,7 +33,10 @@ export interface MeasuredRate {
 
 /** Number of failures in a row that suffices for an ejection while the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
-/** A run of failures ejects an endpoint only if the same run at the best endpoint has at most this probability. */
+/**
+ * A run of failures ejects an endpoint only if an equally long run would occur at the best endpoint with at most this
+ * probability.
+ */
 const maxRunProbability = 1e-6;
 /** Minimum number of attempts in the last 30 s for an ejection because of a low success rate. */
 const minWindowResponses = 20;

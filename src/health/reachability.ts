@@ -188,8 +188,8 @@ export class Reachability {
       this.#options.onChange();
       return;
     } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
-      // After a lost connection, a failed probe proves that the endpoint is unreachable. After a late attempt, only 1 s
-      // of silence is a proof.
+      // After a lost connection, a failed probe proves that the endpoint is unreachable. After a late attempt, a failed
+      // probe is not enough: the endpoint must also have been silent for at least 1 s.
       this.onUnreachable(member, suspectReason, now);
       return;
     }

@@ -82,7 +82,7 @@ export class RetryState extends AttemptLog {
     super(context, call);
   }
 
-  /** Ids of the endpoints that the next attempt must avoid, because an attempt there has ended. */
+  /** Ids of the endpoints at which an attempt of this call has failed. The next attempt must avoid them. */
   get tried(): ReadonlySet<string> {
     return this.#tried;
   }

@@ -59,8 +59,10 @@ function isLessLoaded(
 }
 
 /**
- * Returns the factor on the load of a candidate with `held` held attempts, compared with a candidate with `other` held
- * attempts.
+ * Returns the number by which the load of a candidate is multiplied when two candidates are compared.
+ *
+ * @param held - number of attempts of the candidate whose response is still being read
+ * @param other - the same number of the other candidate
  */
 function heldFactor(held: number, other: number): number {
   return ((held + fewHeld) / (other + fewHeld)) ** 8;

@@ -21,7 +21,10 @@ export interface RenewedLease {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** Whether the registry flagged the endpoint as suspect. Each renewal then claims that the endpoint is healthy. */
+  /**
+   * Whether the registry has flagged the endpoint as suspect. If true, each renewal reports to the registry that the endpoint
+   * is healthy.
+   */
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
   /**

@@ -215,8 +215,8 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   /**
-   * Converts a request for undici. A request gets the `Host` header of its name when the pool was created for another
-   * name.
+   * Converts a request for undici. Several names can share a pool, and undici sends the host of the name for which the
+   * pool was created. A request for another name therefore gets its own `Host` header.
    */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;

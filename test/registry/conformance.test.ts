@@ -177,7 +177,7 @@ const bound = (resolution: Resolution, change: (resolution: BoundResolution) => 
 const complete = 'resolves each service to all of its endpoints, with all fields';
 const unknownName = 'resolves an unknown name to absent';
 const backendFails =
-  'rejects while the backend fails, never returns absent or an incomplete set, and recovers';
+  'lookups reject while the backend fails, without incomplete results, and succeed again afterwards';
 const firstSnapshot = 'first delivers the complete snapshot, after watch() has returned';
 const ended =
   'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly';

@@ -14,7 +14,7 @@ export const addWatchCommand = defineCommand({
   usage: 'watch <glob>',
   summary: 'print names and their changes',
   description:
-    'Print the names that match a glob, as `clerk ls` does. Then print every change of these names or of their endpoints until an interrupt: + added, ~ changed, - removed. Reconnects to the registry after a lost connection.',
+    'Print the names that match a glob, as `clerk ls` does. Then print every change of these names or of their endpoints (+ added, ~ changed, - removed) until an interrupt. Reconnects to the registry after a lost connection.',
   examples: [
     ["clerk watch '/shop/**'", 'all names below /shop'],
     [

@@ -5,7 +5,8 @@
  */
 import { crc32 } from 'node:zlib';
 
-/** `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: end mark. */
+/** `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: mark up to which
+ * the journal is on disk. */
 export type FrameKind = 'H' | 'B' | 'C' | 'E' | 'M';
 
 /** A complete frame whose checksum matches. */
