@@ -60,7 +60,7 @@ describe('the setting that applies', () => {
     ['retries again by the request', {}, { retries: false }, { retries: { max: 2 } }, 3],
     ['no retries by the service config', { retries: false }, {}, {}, 1],
   ])('is %s', async (_which, service, bind, request, attempts) => {
-    const { orders, requests } = setup(reset, { service, bind: bind as BindOptions });
+    const { orders, requests } = setup(reset, { service, bind: bind });
 
     await clerkErrorOf(orders.json('/', request));
 
@@ -187,7 +187,7 @@ describe('attemptTimeoutMs', () => {
     ['at most the maximum', { attemptTimeoutMs: { max: 100 } }, {}, 100],
     ['at least the minimum', { attemptTimeoutMs: { min: 600 } }, {}, 600],
   ])('a second attempt joins a silent one after %s', async (_when, bind, request, ms) => {
-    const { orders, runtime } = setup(hangAtA, { bind: bind as BindOptions });
+    const { orders, runtime } = setup(hangAtA, { bind: bind });
     const startedAt = runtime.now();
 
     expect(await orders.json('/', request)).toBe('b');
