@@ -5,12 +5,14 @@ import type { RetrySettings } from './retry-settings.js';
 /** The response, or the error of an invalid response, that a call delivers if no attempt gets a better response. */
 export class DeferredOutcome {
   #response: DeferredResponse | undefined = undefined;
+  /** An earlier response, kept for the case that `#response` breaks off. */
+  #earlier: DeferredResponse | undefined = undefined;
   /** Error of an attempt whose response could not be parsed. */
   error: Error | undefined = undefined;
 
-  /** The deferred response; undefined if there is none, or if it has failed. */
+  /** The newest deferred response that has not failed; undefined if there is none. */
   get response(): DeferredResponse | undefined {
-    return this.#response?.isBroken === false ? this.#response : undefined;
+    return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
 
   /**
@@ -23,23 +25,32 @@ export class DeferredOutcome {
     return response === undefined || !isRetryable(statusCode) || isRetryable(response.statusCode);
   }
 
-  /** Defers `response` and discards the response that was deferred before. */
+  /**
+   * Defers `response`. Of the responses that were deferred before, the newest complete one is kept too, because the body
+   * of `response` may break off. Others are discarded.
+   */
   keep(response: DeferredResponse): void {
-    this.#response?.discard();
+    const before = [this.#response, this.#earlier];
+    const earlier =
+      before.find((one) => one?.isBroken === false && one.isComplete) ??
+      before.find((one) => one?.isBroken === false);
+    for (const one of before) if (one !== earlier) one?.discard();
+    this.#earlier = earlier;
     this.#response = response;
   }
 
   /** Removes and returns the deferred response; undefined if there is none that can be delivered. */
   take(): DeferredResponse | undefined {
     const { response } = this;
-    this.#response = undefined;
+    for (const one of [this.#response, this.#earlier]) if (one !== response) one?.discard();
+    this.#response = this.#earlier = undefined;
     return response;
   }
 
-  /** Discards the deferred response. */
+  /** Discards the deferred responses. */
   discard(): void {
-    this.#response?.discard();
-    this.#response = undefined;
+    for (const one of [this.#response, this.#earlier]) one?.discard();
+    this.#response = this.#earlier = undefined;
   }
 
   /** Returns the value of {@link CallFacts.deferred}. */

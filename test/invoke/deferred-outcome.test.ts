@@ -39,19 +39,32 @@ test('a 503 takes the place of a 404 whose body has broken off', () => {
   expect(outcome.accepts(503, defaultRetries)).toBe(true);
 });
 
-test('a response that is replaced or discarded is aborted, one that is taken is not', () => {
+test('a response that is not delivered is aborted, one that is taken is not', () => {
   const outcome = new DeferredOutcome();
   const [first, second, third] = [deferred(503), deferred(404), deferred(404)];
   outcome.keep(first.response);
   outcome.keep(second.response);
-  expect([first.seen.aborts, second.seen.aborts]).toEqual([1, 0]);
+  expect([first.seen.aborts, second.seen.aborts]).toEqual([0, 0]);
   expect(outcome.take()).toBe(second.response);
+  expect(first.seen.aborts).toBe(1);
   outcome.discard();
   expect(second.seen.aborts).toBe(0);
   outcome.keep(third.response);
   outcome.discard();
   expect(third.seen.aborts).toBe(1);
   expect(outcome.take()).toBeUndefined();
+});
+
+test('an earlier complete response is delivered when the body of the newest breaks off', () => {
+  const outcome = new DeferredOutcome();
+  const [first, second, third] = [deferred(503), deferred(503), deferred(503)];
+  outcome.keep(first.response);
+  first.response.onComplete(first.response.attempt, null);
+  outcome.keep(second.response);
+  outcome.keep(third.response);
+  expect([first.seen.aborts, second.seen.aborts]).toEqual([0, 1]);
+  third.response.onError();
+  expect(outcome.take()).toBe(first.response);
 });
 
 test('a response is final unless its status is retried; an invalid response alone is an error', () => {

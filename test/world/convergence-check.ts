@@ -13,8 +13,8 @@ export async function checkConvergence(simulation: SimulationState): Promise<voi
   const { runtime, scenario } = simulation;
   const limitMs = convergenceMs + (scenario.server && scenario.startable !== undefined ? launchBackoffMs : 0);
   if (scenario.isShort) {
-    // Longer than any call timeout.
-    await runtime.advance(11_000);
+    // Longer than any call timeout and the longest body together.
+    await runtime.advance(17_000);
     checkIdle(simulation);
     return;
   }
