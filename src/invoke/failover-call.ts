@@ -16,7 +16,7 @@ import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
 /** An expired resolution may be used if it was refreshed less than this time ago, in ms. */
-const maxRefreshAgeMs = 10;
+const maxRefreshAgeMs = 8;
 
 /**
  * A call that may make several attempts, one after another or up to three at a time. {@link decide} decides what the

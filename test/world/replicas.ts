@@ -111,7 +111,8 @@ export class Replicas {
 
   /**
    * Whether the instance with an id exists and has had no fault since an instant. Another process may have taken over its id, or
-   * its address. A client with an old answer of the registry may still call the paused process whose id was taken over.
+   * its address. A client with an old answer of the registry may still call the process whose id was taken over, which may
+   * be paused or have ended.
    */
   isHealthySince(id: string, at: number): boolean {
     const all = this.all.filter((replica) => replica.id === id);
@@ -119,7 +120,12 @@ export class Replicas {
     return (
       last?.isHealthySince(at) === true &&
       this.at(last.address)?.isHealthySince(at) === true &&
-      all.every(({ troubledAt, impairments }) => troubledAt <= at && impairments.paused === 0)
+      all.every(
+        (former) =>
+          former.troubledAt <= at &&
+          former.impairments.paused === 0 &&
+          !(former.ended && this.at(former.address) === former),
+      )
     );
   }
 

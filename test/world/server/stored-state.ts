@@ -41,6 +41,8 @@ export class StoredState {
   readonly endpoints = new Map<string, Map<string, StoredEndpoint>>();
   revision = 0;
   incarnation = '';
+  /** The highest revision so far, of unsaved changes too. */
+  #highest = 0;
   /** States by name, with links resolved and unresolved. */
   readonly #resolved = new Map<string, NameState[]>();
   readonly #own = new Map<string, NameState[]>();
@@ -69,6 +71,7 @@ export class StoredState {
         endpoints.push({ name, id, was, is });
       }
     }
+    this.#highest = Math.max(this.#highest, this.revision);
     this.#recordStates();
     return { entries, endpoints };
   }
@@ -121,8 +124,10 @@ export class StoredState {
   #append(recorded: Map<string, NameState[]>, name: string, state: string): void {
     const states = recorded.get(name) ?? [];
     recorded.set(name, states);
-    if ((states.at(-1)?.state ?? absentState) !== state)
-      states.push({ revision: this.revision, state: state });
+    if ((states.at(-1)?.state ?? absentState) === state) return;
+    // A start reads the durable state, whose revision is lower than that of unsaved changes. Clients may still receive
+    // the unsaved state.
+    states.push({ revision: this.revision < this.#highest ? this.#highest + 0.5 : this.revision, state });
   }
 
   #unresolved(name: string): string {
