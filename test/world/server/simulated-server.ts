@@ -89,7 +89,10 @@ export class SimulatedServer {
     this.#open(process).catch((error: unknown) => {
       // It cannot start without its disk.
       this.#options.log(`the server does not start: ${String(error)}`);
-      if (this.#process === process) this.kill();
+      if (this.#process !== process) return;
+      this.kill();
+      // The write that failed had begun before the disk was repaired.
+      if (String(error).includes('EIO') && !this.#options.disk.isFailing) this.start();
     });
   }
 
