@@ -74,7 +74,12 @@ export interface IdempotencyStore {
    */
   readonly scope?: string | undefined;
   /** Returns how many calls are stored, and how many fit. Absent when the number of calls has no limit. */
-  usage?(): { readonly calls: number; readonly maxCalls: number };
+  usage?(): {
+    /** Number of stored calls. */
+    readonly calls: number;
+    /** Number of calls that fit. */
+    readonly maxCalls: number;
+  };
 
   /**
    * Opens the store before a service is advertised; rejects when the store is unusable. `begin` may be called without

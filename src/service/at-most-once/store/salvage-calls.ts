@@ -14,7 +14,7 @@ import { maxClockSkewMs } from '../retention-window.js';
 import { decodeEntries, encodeEntries, type CallEntry } from './call-entries.js';
 import { readme } from './call-journal.js';
 
-/** What {@link salvageCallFolder} has saved, and what is lost. */
+/** What `salvageCalls` has saved, and what is lost. */
 export interface CallSalvageReport {
   /**
    * What was damaged: the predicate of a sentence whose subject is the folder. Undefined when the folder was complete.
