@@ -1,7 +1,7 @@
 import type { ErrorClass } from './classify-error.js';
 
 /** Maximum number of free retries of a call after connections were closed gracefully. */
-const maxMoves = 4;
+const maxGoAwayMoves = 4;
 
 /**
  * Counts the free retries of a call. A free retry uses no retry of the retry budget and does not count against
@@ -22,7 +22,7 @@ export class FreeRetries {
    * @param isUnprocessed - whether the error proves that the request was sent and not processed
    */
   take({ isGoAway }: ErrorClass, isUnprocessed: boolean): boolean {
-    if (isGoAway === true) return ++this.#moves <= maxMoves;
+    if (isGoAway === true) return ++this.#moves <= maxGoAwayMoves;
     if (!isUnprocessed || this.#wasNotProcessed) return false;
     this.#wasNotProcessed = true;
     return true;

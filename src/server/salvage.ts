@@ -1,9 +1,7 @@
 import { resolve } from 'node:path';
-import type { OpenDataFolder } from '../core/data-folder.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
-import { JournalDamage } from '../core/journal/journal-reader.js';
-import { salvageJournal, type SalvagedJournal } from '../core/journal/journal-salvage.js';
+import { readSalvage, writeSalvage, type SalvageHost } from '../core/journal/salvage-folder.js';
 import { repairRecords } from './naming/repair-records.js';
 import { lossOf, RecordCollector, writeRecords } from './store/salvage-registry.js';
 
@@ -19,46 +17,31 @@ export interface SalvageReport {
   readonly lost: readonly string[];
 }
 
-export interface SalvageHost {
-  readonly openFolder: OpenDataFolder;
+/** {@link SalvageHost} with a check of the folder. */
+export interface RegistrySalvageHost extends SalvageHost {
   readonly isFolder: (path: string) => Promise<boolean>;
-  readonly fillFolder: (
-    path: string,
-    suffix: string,
-    fill: (temporaryPath: string) => Promise<void>,
-  ) => Promise<void>;
-  readonly randomHex: (bytes: number) => string;
 }
 
+/**
+ * Writes what is left of the data folder of a registry to a new folder. Returns undefined when the folder does not
+ * belong to a registry.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder; `REGISTRY_INVALID` when nothing can be saved
+ */
 export async function salvageFolder(
   from: string,
   to: string,
-  host: SalvageHost,
+  host: RegistrySalvageHost,
 ): Promise<SalvageReport | undefined> {
-  const { openFolder, isFolder, fillFolder, randomHex } = host;
   const [source, target] = [resolve(from), resolve(to)];
   const subject = `Data folder ${quote(source)}`;
-  if (!(await isFolder(source))) throw new ClerkError('CONFIG_INVALID', `${subject} must be a folder`);
-  const folder = await openFolder(source, subject);
-  let found: SalvagedJournal<RecordCollector>;
-  try {
-    found = await salvageJournal(folder, () => new RecordCollector());
-  } catch (error) {
-    if (!(error instanceof JournalDamage)) throw error;
-    throw new ClerkError('REGISTRY_INVALID', `${subject} ${error.message}`, { cause: error });
-  } finally {
-    await folder.close();
-  }
+  if (!(await host.isFolder(source))) throw new ClerkError('CONFIG_INVALID', `${subject} must be a folder`);
+  const found = await readSalvage(host, source, subject, 'REGISTRY_INVALID', () => new RecordCollector());
   if (found.content !== 'registry') return undefined;
   const { records } = found.visitor;
-  if (!found.isComplete) repairRecords(records, randomHex(8));
-  await fillFolder(target, randomHex(4), async (temporaryPath) => {
-    const written = await openFolder(temporaryPath, `Data folder ${quote(target)}`);
-    try {
-      await writeRecords(written, records, randomHex);
-    } finally {
-      await written.close();
-    }
-  });
+  if (!found.isComplete) repairRecords(records, host.randomHex(8));
+  await writeSalvage(host, target, `Data folder ${quote(target)}`, (folder) =>
+    writeRecords(folder, records, host.randomHex),
+  );
   return { problem: found.problem, records: records.size, lost: lossOf(found) };
 }

@@ -1,15 +1,10 @@
 import { resolve } from 'node:path';
-import type { DataFolder, OpenDataFolder } from '../../../core/data-folder.js';
+import type { DataFolder } from '../../../core/data-folder.js';
 import { quote } from '../../../core/describe-value.js';
-import { ClerkError } from '../../../core/errors.js';
 import type { LocatedFrame } from '../../../core/journal/frame-reader.js';
-import { JournalDamage } from '../../../core/journal/journal-reader.js';
-import {
-  salvageJournal,
-  type SalvagedJournal,
-  type SalvageVisitor,
-} from '../../../core/journal/journal-salvage.js';
+import type { SalvageVisitor } from '../../../core/journal/journal-salvage.js';
 import { Journal } from '../../../core/journal/journal.js';
+import { readSalvage, writeSalvage, type SalvageHost } from '../../../core/journal/salvage-folder.js';
 import { maxClockSkewMs } from '../retention-window.js';
 import { decodeEntries, encodeEntries, type CallEntry } from './call-entries.js';
 import { readme } from './call-journal.js';
@@ -26,14 +21,9 @@ export interface CallSalvageReport {
   readonly lost: readonly string[];
 }
 
-export interface CallSalvageHost {
-  readonly openFolder: OpenDataFolder;
-  readonly fillFolder: (
-    path: string,
-    suffix: string,
-    fill: (temporaryPath: string) => Promise<void>,
-  ) => Promise<void>;
-  readonly randomHex: (bytes: number) => string;
+/** {@link SalvageHost} with a clock. */
+export interface CallSalvageHost extends SalvageHost {
+  /** Returns the wall-clock time, in ms. */
   readonly wallNow: () => number;
 }
 
@@ -66,29 +56,16 @@ export async function salvageCallFolder(
   to: string,
   host: CallSalvageHost,
 ): Promise<CallSalvageReport> {
-  const { openFolder, fillFolder, randomHex, wallNow } = host;
-  const subject = `Folder ${quote(resolve(from))} of diskCalls()`;
-  const folder = await openFolder(resolve(from), subject);
-  let found: SalvagedJournal<EntryCollector>;
-  try {
-    found = await salvageJournal(folder, () => new EntryCollector());
-  } catch (error) {
-    if (!(error instanceof JournalDamage)) throw error;
-    throw new ClerkError('CONFIG_INVALID', `${subject} ${error.message}`, { cause: error });
-  } finally {
-    await folder.close();
-  }
+  const subjectOf = (path: string): string => `Folder ${quote(resolve(path))} of diskCalls()`;
+  const create = (): EntryCollector => new EntryCollector();
+  const found = await readSalvage(host, resolve(from), subjectOf(from), 'CONFIG_INVALID', create);
   const { entries, lostIds } = found.visitor;
   // The creation time in a key may be ahead of the clock of the service by `maxClockSkewMs`.
-  if (!found.isComplete) entries.push({ kind: 'lost', before: Math.ceil(wallNow()) + maxClockSkewMs + 1 });
-  await fillFolder(resolve(to), randomHex(4), async (temporaryPath) => {
-    const written = await openFolder(temporaryPath, `Folder ${quote(resolve(to))} of diskCalls()`);
-    try {
-      await writeEntries(written, entries, randomHex);
-    } finally {
-      await written.close();
-    }
-  });
+  if (!found.isComplete)
+    entries.push({ kind: 'lost', before: Math.ceil(host.wallNow()) + maxClockSkewMs + 1 });
+  await writeSalvage(host, resolve(to), subjectOf(to), (folder) =>
+    writeEntries(folder, entries, host.randomHex),
+  );
   const { problem, sequence, acknowledgedSequence, isComplete } = found;
   if (isComplete) return { problem, records: entries.length, lost: [] };
   const what =
