@@ -40,8 +40,8 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
   /**
    * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
-   * that the launcher has started keep running. May be called several times. Each returned promise resolves when the
-   * server is closed.
+   * that the launcher has started keep running. `close` may be called several times; each returned promise resolves
+   * when the server is closed.
    */
   close(): Promise<void>;
 }
@@ -54,14 +54,15 @@ export interface Server extends AsyncDisposable {
  * const server = await startServer({ port: 0 });   // for a test: any free port, names in memory only
  * const clerk = createClerk({ registry: server.url });
  * ```
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid or the port is in use;
- *   `FORBIDDEN` when another server uses the data folder, or another user owns the data folder; `REGISTRY_INVALID` when
- *   the data folder has damaged records
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid, or the port is in use
+ * @throws {@link ClerkError} `FORBIDDEN` when another server uses the data folder, or another user owns the data
+ *   folder
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // Functions that close what was opened so far. `closeAll` calls the last function first.
+  // Each function closes one part of the server. `closeAll` calls the functions in reverse order.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -81,7 +82,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read first. If a manifest is invalid, nothing has been opened yet.
+  // Manifests are read first, so an invalid manifest leaves nothing to close.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -105,8 +106,8 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // Without a data folder, the output of services goes to a temporary folder. The error of a failed start quotes the
-    // end of the output.
+    // The error of a failed start quotes the output of the service, so the output needs a folder even without a data
+    // folder.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
     // The store ignores the folder `logs` in the data folder.
@@ -140,8 +141,8 @@ async function openServer(
 }
 
 /**
- * Yields the last lines of the output of a launched service as text. With `signal`, also yields what the service writes
- * later, until the signal aborts. Reads the log file of the data folder, so the registry need not run.
+ * Yields the last lines of the output of a launched service. With `signal`, continues with new lines until the signal
+ * aborts. Reads the log file in the data folder; the registry need not run.
  *
  * @param name - the canonical name of the service
  * @throws {@link ClerkError} `NAME_NOT_FOUND` when the folder has no log file of the service
@@ -167,19 +168,20 @@ export async function* readLog(
 export interface ReadLogOptions {
   /** Number of earlier lines. Default 100. */
   readonly lines?: number;
-  /** Ends the iteration. Default: the iteration ends with the log. */
+  /** Ends the iteration. Without a signal, the iteration ends at the end of the log. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Writes what is left of the damaged data folder `from` to the new folder `to`, and reports what is lost. The damaged
- * folder is not changed. When anything is lost, the new folder has another incarnation, and assigns no epoch that was
- * assigned before.
+ * Writes the readable records of the damaged data folder `from` to the new folder `to`. Reports the losses. The
+ * folder `from` is not changed. After a loss, the new folder has another incarnation and assigns no epoch a second
+ * time.
  *
- * @returns undefined when the folder stores the calls of a service; `salvageCalls` of `binding-clerk/service` salvages
- *   such a folder
- * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder, or `to` exists and is not empty;
- *   `REGISTRY_INVALID` when nothing can be read; `FORBIDDEN` when a server uses the folder `from`
+ * @returns undefined when the folder stores the calls of a service; `salvageCalls` of `binding-clerk/service`
+ *   salvages such a folder
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder, or `to` exists and is not empty
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when nothing can be read
+ * @throws {@link ClerkError} `FORBIDDEN` when a server uses the folder `from`
  */
 export function salvageData(from: string, to: string): Promise<SalvageReport | undefined> {
   return salvageFolder(from, to, {
@@ -191,7 +193,8 @@ export function salvageData(from: string, to: string): Promise<SalvageReport | u
 }
 
 /**
- * Returns the URL for clients on this machine. If `host` stands for all addresses, the URL has the loopback address.
+ * Returns a URL that clients on this machine can use. A wildcard address such as `0.0.0.0` becomes the loopback
+ * address.
  */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;

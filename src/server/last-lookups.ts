@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { NameService } from './ports.js';
 
-/** Remembers when each name was last looked up, so that the launcher can stop idle services. */
+/** Remembers the last lookup of each name, so that the launcher can stop idle services. */
 export class LastLookups {
   readonly #clock: Clock;
   readonly #names: Pick<NameService, 'launchRule'>;
@@ -12,12 +12,11 @@ export class LastLookups {
     this.#names = names;
   }
 
-  /** Records a lookup of an existing name. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
   /**
-   * Returns the time of the last lookup of a service, in ms on the monotonic clock; undefined when no lookup is known.
-   * Lookups through links count too.
+   * Returns the time of the last lookup of a service, in ms on the monotonic clock. Returns undefined if no lookup is
+   * known. A lookup through a link counts as a lookup of the service.
    */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;

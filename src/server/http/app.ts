@@ -34,9 +34,8 @@ type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /**
- * Creates the hono application. The application has the routes of the table `routes`, and the routes of watch, export,
- * import, health, metrics and openapi. A request with an unknown path gets status 404. A request with a wrong method
- * gets status 405.
+ * Creates the hono application with all routes of the server. A request with an unknown path gets status 404, and a
+ * request with a wrong method gets status 405.
  */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
@@ -148,7 +147,10 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/** The error code is `CONFIG_INVALID`. From `NAME_NOT_FOUND`, clients would conclude that a name does not exist. */
+/**
+ * The error for an unknown path. The code is `CONFIG_INVALID`: from `NAME_NOT_FOUND`, a client would conclude that a
+ * name does not exist.
+ */
 export function routeNotFound(): HttpError {
   return new HttpError(
     'CONFIG_INVALID',

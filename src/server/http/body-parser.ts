@@ -1,6 +1,6 @@
 /**
- * Reads request bodies in UTF-8, without compression. A body above the size limit is rejected before the whole body has
- * arrived.
+ * Reads request bodies. A body must be uncompressed UTF-8. A body above the size limit is rejected without waiting
+ * for its end.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -36,7 +36,8 @@ export function checkContentType({ headers }: IncomingMessage, format: 'json' | 
 }
 
 /**
- * Throws if a GET or HEAD request has a body. The error response closes the connection, because the body is not read.
+ * Throws if a GET or HEAD request has a body. The server closes the connection after the error response, because the
+ * body is unread.
  */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
@@ -58,9 +59,8 @@ function bodyTooLarge(maxBytes: number): HttpError {
 }
 
 /**
- * Reads a body chunk by chunk.
+ * Reads a body chunk by chunk. If `onChunk` throws, the rest of the body is not read.
  *
- * @param onChunk - called with each chunk; when `onChunk` throws, no further chunk is read
  * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */
 export function readChunks(

@@ -8,9 +8,8 @@ import { routes, type Route } from './routes.js';
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers for the three most frequent requests: lookup, registration and renewal. The key of a handler is the
- * method and the path. The handlers use node:http without hono, and respond like the routes in the table `routes`.
- * Lookups are answered with cached JSON.
+ * Returns handlers for lookup, registration and renewal, the three most frequent requests. The handlers skip hono,
+ * and give the same responses as the routes. The key of each handler is `METHOD PATH`.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   return new Map<string, FastPathHandler>([
@@ -41,7 +40,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // If the name is unknown or the query has another form, the route of the table `routes` answers the request.
+        // Unknown names and other forms of the query are left to the general route.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -55,7 +54,10 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/** Returns the name of a target `/v1/resolve?name=NAME`; undefined for a target that needs the general query parser. */
+/**
+ * Returns the name in the target `/v1/resolve?name=NAME`. Returns undefined for a target that needs the general query
+ * parser.
+ */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);

@@ -8,10 +8,9 @@ import { HttpError } from './http-error.js';
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends for a web page of another site. The `Host` header of such a request is the name
- * of another server (DNS rebinding), or the `Origin` header names the other site (CSRF). An IP address as `Host` is
- * accepted, because an IP address cannot be rebound to another server. On loopback, this check is the only access
- * control.
+ * Rejects requests that a browser sends for a web page of another site. The header `Host` detects DNS rebinding, and
+ * the header `Origin` detects CSRF. IP addresses are accepted as `Host`, because a page cannot rebind an IP address.
+ * On loopback, this check is the only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -27,8 +26,8 @@ export class HostCheck {
   }
 
   /**
-   * @throws {@link ClerkError} `CONFIG_INVALID` when there are several headers `host`; `FORBIDDEN` when the header `host`
-   *   names another server, or when the header `origin` or `sec-fetch-site` names another site
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the request has several `host` headers
+   * @throws {@link ClerkError} `FORBIDDEN` when `host`, `origin` or `sec-fetch-site` names another site
    */
   check({ headers, rawHeaders }: IncomingMessage): void {
     const host = headers.host ?? '';
@@ -66,7 +65,7 @@ export class HostCheck {
   }
 }
 
-/** Returns an address in lower case. For an IPv4-mapped IPv6 address, returns the IPv4 address. */
+/** Returns the address in lower case. An IPv4-mapped IPv6 address becomes the IPv4 address. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }

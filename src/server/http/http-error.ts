@@ -5,10 +5,9 @@ import { encodeError, httpStatusOf } from '../../protocol/error-codec.js';
 /** An error that determines the status and extra headers of the HTTP response. */
 export class HttpError extends ClerkError {
   readonly status: number;
-  /** Extra headers, such as `allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param code - any code except `NAME_NOT_FOUND`; from that code, clients conclude that a name does not exist */
+  /** @param code - any code except `NAME_NOT_FOUND`, from which a client would conclude that a name does not exist */
   constructor(
     code: ClerkErrorCode,
     message: string,
@@ -28,13 +27,14 @@ export interface ErrorResponse {
 }
 
 /**
- * Converts any thrown value to an error response. The details of an unexpected error are logged, not sent.
+ * Converts any thrown value to an error response. The response does not show the details of an unexpected error; the
+ * log does.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
-    // The client has disconnected, so no response arrives.
+    // The client has disconnected, so no client receives this response.
     if (error.code === 'ABORTED')
       return { status: 503, body: JSON.stringify(encodeError(error)), headers: {} };
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);

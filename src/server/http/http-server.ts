@@ -26,9 +26,7 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /**
-   * Host names that the `Host` header may have, in addition to IP addresses, loopback names and `host`.
-   */
+  /** Host names that the `Host` header may contain. IP addresses, loopback names and `host` are always accepted. */
   readonly allowedHosts: readonly string[];
   /** Maximum number of open watches of one client address. */
   readonly maxWatches: number;
@@ -42,11 +40,11 @@ export interface RunningHttpServer {
   close(): Promise<void>;
 }
 
-/** Longest wait of `close` for requests in progress, in ms. */
+/** Longest time that `close` waits for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** If no byte is sent or received for this time during a request, in ms, the connection is closed. */
+/** A connection is closed if a request neither sends nor receives a byte for this time, in ms. */
 const socketTimeoutMs = 30_000;
-/** An idle connection is closed after this time, in ms. */
+/** Time after which an idle connection is closed, in ms. */
 const keepAliveMs = 65_000;
 
 /**
@@ -127,7 +125,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` has closed only the connections that were idle at the call. Other connections become idle later.
+    // `server.close` closes only the connections that are idle at that moment. Connections with a request become idle
+    // later.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -164,9 +163,7 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
   }
 }
 
-/**
- * Sends an error for a request that is malformed, has too large headers or arrives too slowly. Closes the connection.
- */
+/** Answers a request that node:http cannot parse or that arrives too slowly. Then closes the connection. */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

@@ -2,15 +2,15 @@ import type { Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
-/** Minimum interval between two messages about the same client and limit, in ms. */
+/** Minimum time between two messages about the same client and limit, in ms. */
 const intervalMs = 60_000;
 const maxEntries = 1_000;
 
-/** Logs that a client has reached a limit of the server: at most once per 60 s for each client and limit. */
+/** Logs that a client has reached a limit of the server. Logs at most once in 60 s for each client and limit. */
 export class LimitLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  /** Times of the last messages, by text. */
+  /** Time of the last message with each text. */
   readonly #loggedAt = new Map<string, number>();
 
   constructor(clock: Clock, logger: Logger) {
@@ -18,7 +18,7 @@ export class LimitLog {
     this.#logger = logger;
   }
 
-  /** @param error - the error of a request; ignored unless its code is `LIMIT_EXCEEDED` */
+  /** @param error - error of a request; only an error with code `LIMIT_EXCEEDED` is logged */
   record(principal: string, error: unknown): void {
     if (!isClerkError(error) || error.code !== 'LIMIT_EXCEEDED') return;
     const text = `A request of ${principal} reached a limit: ${error.message}`;

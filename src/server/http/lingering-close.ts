@@ -4,9 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const maxDiscardedBytes = 1024 * 1024;
 
 /**
- * Sends a response. If the response closes the connection before the whole request body has arrived, the rest of the
- * body is read and discarded first. The close of a socket with unread bytes would reset the connection, and the client
- * could lose the response.
+ * Sends a response. If a closing connection has an unread request body, the server first discards that body. Closing
+ * a socket with unread bytes sends a TCP reset, and the client could lose the response.
  *
  * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
  */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 
-/** Upper bounds of the buckets, in seconds. */
+/** Upper bounds of the histogram buckets, in seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -39,21 +39,20 @@ export class Histogram {
 const sampleIntervalMs = 100;
 
 /**
- * Metrics of one server. Labels contain methods, routes and statuses, but no service names or addresses. The number of
- * time series is therefore bounded.
+ * Metrics of one server. Labels contain only methods, routes and statuses, so the number of time series is bounded.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export class Metrics {
   readonly commitSeconds = new Histogram();
-  /** Number of records that were stored or deleted. */
+  /** Number of records that the store has written or deleted. */
   committedRecords = 0;
   commitFailures = 0;
-  /** Time from the moment at which a timer is due until its callback runs, in s. */
+  /** Delay between the due time of a timer and its callback, in s. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
+  /** Number of times that a slow client caused the event queue of its watch to overflow. */
   watchOverflows = 0;
-  /** Number of watches that were disconnected because the response buffer stayed full. */
+  /** Number of watches that the server disconnected because the client stopped reading. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;

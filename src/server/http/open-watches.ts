@@ -13,11 +13,12 @@ export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
-  /** Maximum number of open watches of one principal. */
   readonly maxWatches: number;
 }
 
-/** All open watches, at most `maxWatches` per principal. @see [A11](../../../docs/guarantees.md#a11) */
+/**
+ * All open watches. Each principal may have up to `maxWatches` watches. @see [A11](../../../docs/guarantees.md#a11)
+ */
 export class OpenWatches {
   readonly #options: OpenWatchesOptions;
   readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
@@ -27,7 +28,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`; no part of the response is sent before the error */
+  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -74,8 +75,8 @@ export class OpenWatches {
   }
 
   /**
-   * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id;
-   *   `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs
+   * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id
+   * @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs
    */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
@@ -84,13 +85,13 @@ export class OpenWatches {
     entry.stream.edit(add, remove);
   }
 
-  /** Ends all watches. A watch without queued or dropped events first sends a heartbeat with the last revision. */
+  /** Ends all watches. A watch that has sent all its events first sends a heartbeat with the last revision. */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** Creates a sink for a response. All texts of one tick of the event loop are sent as one chunk. */
+/** Creates a sink that writes to a response. All texts of one event-loop tick form one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

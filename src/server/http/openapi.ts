@@ -11,7 +11,7 @@ import * as requests from '../../protocol/request-schemas.js';
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Record<string, Json>;
 
-/** Generates the OpenAPI 3.1 document from the route table. A test compares the result with `openapi.json`. */
+/** Generates the OpenAPI 3.1 document from the route table. A test compares the document with `openapi.json`. */
 export function openApiDocument(version: string): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
   const add = (path: string, method: string, operation: JsonObject): void => {
@@ -143,7 +143,10 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Returns error responses by status. Their codes are the codes of all routes with this method, and `routeCodes`. */
+/**
+ * Returns the error responses by status. Each response lists the codes common to all routes and the codes in
+ * `routeCodes`.
+ */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -177,7 +180,7 @@ function jsonSchema(schema: z.core.$ZodType): JsonObject {
   return rest;
 }
 
-/** Returns a copy of a JSON Schema in which the properties are described by {@link fieldDescriptions}. */
+/** Returns a copy of a JSON Schema. The copy has the texts of {@link fieldDescriptions} as property descriptions. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

@@ -4,7 +4,7 @@ import { HttpError } from './http-error.js';
 /**
  * Parses the query of a request target.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is not valid
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is malformed
  */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
@@ -22,9 +22,9 @@ export function parseQuery(target: string): Record<string, string> {
 }
 
 /**
- * Yields the decoded pairs of key and value, in order. A key may be repeated.
+ * Yields the decoded pairs of key and value, in order. Repeated keys are allowed.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the query is not valid
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the query is malformed
  */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
@@ -45,7 +45,7 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** Returns the path of a request target as received, without the query. */
+/** Returns the path of a request target, without the query and without decoding. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

@@ -9,13 +9,13 @@ import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
 import type { RouteContext } from './routes.js';
 
-/** What all requests of one server share. */
+/** State and settings that all requests of one server share. */
 export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
   readonly limitLog: LimitLog;
-  /** Aborted when the server begins to close. Requests that wait for the start of a service then fail. */
+  /** Aborts when the server begins to close. A request that waits for the start of a service then fails. */
   readonly closing: AbortSignal;
   /** Called for each lookup of an existing name. */
   readonly onLookup: (name: string) => void;
@@ -38,7 +38,7 @@ export function responseHeaders(
 
 export const jsonContentType = 'application/json';
 
-/** Returns the principal whose quotas a request uses. All clients with one IP address share one principal. */
+/** Returns the principal whose quotas a request uses. All clients with one IP address are one principal. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
@@ -50,7 +50,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends an error response. If response headers were already sent, closes the connection instead. */
+/** Sends an error response. Closes the connection instead if the response has already started. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -80,7 +80,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // The timeout is disabled, because the start of a service may take longer.
+      // The start of a service may take longer than the socket timeout.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());

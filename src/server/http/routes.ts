@@ -21,12 +21,12 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly summary: string;
-  /** Schema of the query (GET) or the body (POST). */
+  /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
-  /** Error codes of this route, in addition to those of every route. */
+  /** Error codes that only this route can return. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
-  /** Validates the input and returns the response body or its promise. */
+  /** Validates the input. Returns the response body or a promise of the response body. */
   readonly run: (input: unknown, context: RouteContext) => unknown;
 }
 
@@ -66,7 +66,10 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
   return launcher;
 }
 
-/** The table of routes, for the server and the OpenAPI document. `app.ts` and `openapi.ts` add the other routes. */
+/**
+ * The route table of the server and of the OpenAPI document. `app.ts` and `openapi.ts` add the routes that are not
+ * JSON.
+ */
 export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',

@@ -3,9 +3,8 @@ import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
 
 /**
- * Parses untrusted JSON. The depth is checked before parsing, because recursive code overflows the stack on deep
- * nesting. The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers disagree on which value
- * counts.
+ * Parses untrusted JSON. Deep nesting is rejected before parsing, because recursive code would overflow the stack.
+ * The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers treat them differently.
  *
  * @param subject - beginning of every error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected
@@ -25,8 +24,8 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
 }
 
 /**
- * Checks the depth. Returns the number of object members, including members with a duplicate key. The function counts
- * the colons outside of strings, because each member has exactly one.
+ * Checks the nesting depth, and returns the number of object members. The function counts the colons outside of
+ * strings, because each member has exactly one colon.
  */
 function countMembers(text: string, subject: string): number {
   let depth = 0;

@@ -7,7 +7,7 @@ import { HttpError } from './http-error.js';
 const durationRange = (minMs: number): string =>
   `an integer from ${minMs} to ${limits.maxLeaseMs}, in ms (7 days)`;
 
-/** Valid values of each field, for error messages and the OpenAPI document. */
+/** Valid values of each field, as text for error messages and the OpenAPI document. */
 export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze({
   name: "a name such as '/shop/orders'",
   from: "the current name, such as '/shop/orders'",
@@ -56,10 +56,11 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 });
 
 /**
- * Returns the value if it matches the schema.
+ * Returns the value if the value matches the schema.
  *
  * @param subject - beginning of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` with the first invalid field, its valid values and the value received
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the first invalid field, its valid values and the
+ *   received value
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -82,8 +83,8 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // If a field inside the value is invalid or unknown, the message names this field. Otherwise the message states the
-    // alternatives.
+    // The message names the invalid field inside the value, if there is one. Otherwise the message lists the
+    // alternatives of the union.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');
@@ -103,7 +104,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
 }
 
-/** Returns the expected type; undefined when the issue is neither a wrong type nor a union. */
+/** Returns the expected type. Returns undefined if the issue concerns neither a type nor a union. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }

@@ -7,18 +7,17 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. Once this number has reached {@link highWaterMarkBytes}, {@link WatchResponse.onDrain} is
-   * called as soon as all bytes are sent.
+   * Number of unsent bytes. From {@link highWaterMarkBytes} on, {@link WatchResponse.onDrain} is called once all
+   * bytes are sent.
    */
   readonly bufferedBytes: number;
   end(): void;
-  /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** With this number of unsent bytes or more, events are queued instead of written. */
+/** The watch queues events while the response has at least this number of unsent bytes. */
 export const highWaterMarkBytes = 64 * 1024;
-/** Time after which a client whose response buffer stays full is disconnected, in ms. */
+/** A client whose response buffer stays full for this time, in ms, is disconnected. */
 export const stallTimeoutMs = 5_000;
 
 export interface WatchResponseOptions {
@@ -34,10 +33,9 @@ export interface WatchResponseOptions {
 }
 
 /**
- * One watch, sent to one client as server-sent events. Up to 256 events are queued for a slow client. On overflow, all
- * queued events are dropped, and the client later receives `resync` and a full snapshot. During a snapshot, the name
- * server waits until a slow client has read the earlier events. A client whose response buffer stays full for 5 s is
- * disconnected.
+ * Sends the events of one watch to one client as server-sent events. For a slow client, the watch queues up to 256
+ * events. When the queue overflows, the watch drops the queue, and later sends `resync` and a full snapshot. A client
+ * whose response buffer stays full for 5 s is disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -46,9 +44,11 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Whether events were dropped. When all written bytes are sent, the watch sends `resync` and a new snapshot. */
+  /**
+   * Whether events were dropped. The watch then sends `resync` and a snapshot as soon as all written bytes are sent.
+   */
   #needsResync = false;
-  /** Continues a snapshot that waits until the client has read the earlier events. */
+  /** Continues a snapshot that is paused until a slow client has read the earlier events. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #stallTimer: Timer | undefined;
@@ -77,7 +77,7 @@ export class WatchResponse {
     this.#watch.edit(add, remove);
   }
 
-  /** Called when all written bytes are sent. */
+  /** The connection calls `onDrain` when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -100,7 +100,7 @@ export class WatchResponse {
     resume?.();
   }
 
-  /** Ends the stream. If all events were written, first sends a heartbeat with the last revision. */
+  /** Ends the stream. If no event is queued, a heartbeat with the last revision precedes the end. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -108,7 +108,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Closes the watch and drops queued events. Does not end the stream. */
+  /** Closes the watch and drops queued events. The response stream stays open. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -150,7 +150,7 @@ export class WatchResponse {
 
 const jsonCache = new WeakMap<WatchEvent, string>();
 
-/** The JSON is cached, because the same event is sent to many clients. */
+/** The JSON is cached, because many clients receive the same event. */
 function eventJson(event: WatchEvent): string {
   let json = jsonCache.get(event);
   if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));
