@@ -5,13 +5,13 @@ import { foreignEndpointState } from './service-fault.js';
 
 interface DeadEndpoint {
   readonly epoch: number;
-  /** Whether the launcher has seen the fault itself. Otherwise the clients have reported the endpoint unreachable. */
+  /** Whether the launcher itself found the fault. If false, the clients reported the endpoint unreachable. */
   readonly isSeen: boolean;
 }
 
 /**
- * Endpoints of one service. The launcher did not start them, and they cannot serve. The launcher ends none of their
- * processes. Another endpoint is started beside them.
+ * Endpoints of one service that cannot serve and that the launcher did not start. The launcher starts another
+ * endpoint, and ends no process of a dead endpoint.
  *
  * @see [C6.4](../../../docs/guarantees.md#c6-4)
  */
@@ -31,7 +31,7 @@ export class DeadEndpoints {
     return this.#dead.get(id)?.epoch === epoch;
   }
 
-  /** Looks at endpoints that the launcher did not start. Never rejects. */
+  /** Checks whether endpoints that the launcher did not start can serve. Never rejects. */
   async inspect(endpoints: readonly EndpointMessage[]): Promise<void> {
     const { processes, runtime, names, logger } = this.#context;
     const dead = new Map<string, DeadEndpoint>();
@@ -39,7 +39,7 @@ export class DeadEndpoints {
       const { id, epoch, addresses } = endpoint;
       const state = await foreignEndpointState({ processes, clock: runtime }, addresses);
       const isSeen = state.kind === 'dead';
-      // The launcher cannot look at an endpoint of another host. For such an endpoint, the reports of the clients
+      // The launcher cannot check an endpoint on another host, so for such an endpoint the reports of the clients
       // count.
       if (!isSeen && (state.kind === 'listening' || !names.isSuspect(this.#name, id))) return;
       dead.set(id, { epoch, isSeen });
@@ -52,9 +52,8 @@ export class DeadEndpoints {
   }
 
   /**
-   * Withdraws the endpoints whose fault the launcher has seen. Called when another endpoint is up. A withdrawn endpoint
-   * cannot renew its registration. A process that was stopped by a signal therefore never serves again under this name.
-   * Never rejects.
+   * Withdraws the endpoints whose fault the launcher itself found. Called when another endpoint is up. If a stopped
+   * process resumes, it therefore cannot serve under this name again. Never rejects.
    */
   async fence(): Promise<void> {
     const { names, logger } = this.#context;

@@ -3,15 +3,18 @@ import type { ProcessExit } from '../../core/processes.js';
 const maxLines = 20;
 const maxCharacters = 2_000;
 
-/** Returns `exited with code 3` or `was killed by SIGKILL`; `ended` when neither code nor signal is known. */
+/**
+ * Returns text such as `exited with code 3` or `was killed by SIGKILL`. Returns `ended` when neither code nor signal
+ * is known.
+ */
 export function describeExit({ code, signal }: ProcessExit): string {
   if (signal !== null) return `was killed by ${signal}`;
   return code === null ? 'ended' : `exited with code ${code}`;
 }
 
 /**
- * Formats the last lines of a log, to be appended to an error message. Returns up to 20 lines and 2,000 characters,
- * without control characters.
+ * Formats the last lines of a log as the end of an error message: at most 20 lines and 2,000 characters, without
+ * control characters.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

@@ -7,7 +7,8 @@ export interface FileFacts {
 }
 
 /**
- * Returns why other users can change a file; undefined when only root and the user of the server can change the file.
+ * Returns why other users can change a file. Returns undefined when only root and the user of the server can change
+ * the file.
  *
  * @param serverUid - user id of the server; undefined on a host without user ids
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
@@ -27,7 +28,7 @@ export function trustProblem(
 }
 
 /**
- * Returns why a program must not be run; undefined when the program may be run.
+ * Returns why the server must not run a program. Returns undefined when the server may run the program.
  *
  * @param facts - facts of the program, then of each folder above the program
  */

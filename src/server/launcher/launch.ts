@@ -10,21 +10,21 @@ import { findLaunched } from './recover-launch.js';
 import { launchedProcessFault } from './service-fault.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** An exit of the process within this time after the registration, in ms, counts as a failure. */
+/** A process that exits within this time after its registration, in ms, counts as failed. */
 const stableAfterMs = 10_000;
-/** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
+/** Time between SIGTERM and SIGKILL for a registered service, in ms. */
 const drainTimeoutMs = 6_500;
-/** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
+/** Time between SIGTERM and SIGKILL for a process that has not registered, in ms. */
 const stopTimeoutMs = 2_000;
 /**
- * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. This time is short, because the next
- * start of the service waits until these children have ended.
+ * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. The time is short, because the next
+ * start waits for the end of these children.
  */
 const orphanTimeoutMs = 500;
-/** SIGTERM is sent when the registry has saved that the endpoint drains, but at the latest after this time, in ms. */
+/** Longest wait, in ms, for the withdrawal of the endpoint to be saved. Then SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
 
-/** How a start ended: the service registered, the start failed, or the start was stopped on request. */
+/** How a start ended. */
 type LaunchResult =
   { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
 
@@ -39,25 +39,27 @@ interface LaunchInit {
   /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
   /**
-   * Called when the process of a registered service exits although no stop was requested. `wasStable` is true if the
-   * registration was at least 10 s ago.
+   * Called when the process of a registered service exits although no caller requested a stop. `wasStable` is true if
+   * the registration was at least 10 s ago.
    */
   readonly onExit: (reason: string, wasStable: boolean) => void;
-  /** Called when all processes have ended and the record is removed. */
+  /** Called when all processes have ended and the launch record is removed. */
   readonly onDone: () => void;
 }
 
 /**
- * One launch of a service, until all of its processes have ended. A stop first withdraws the endpoint, then ends the
- * process group, and then removes the launch record. The launch record is removed last, because a later server needs
- * the record to find the processes.
+ * One launch of a service, from the start until all its processes have ended. A stop withdraws the endpoint, ends the
+ * process group, and then removes the launch record. The record is removed last, because a restarted server finds the
+ * processes through the record.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
   readonly #init: LaunchInit;
   /** Never rejects. */
   readonly result: Promise<LaunchResult>;
-  /** Resolves when all processes have ended and the record is removed, or after {@link detach}. Never rejects. */
+  /**
+   * Resolves when all processes have ended and the launch record is removed, or after {@link detach}. Never rejects.
+   */
   readonly done: Promise<void>;
   #handle: ProcessHandle;
   #state: 'starting' | 'up' | 'stopping' | 'done';
@@ -89,7 +91,7 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** A registration counts only if the ticket of the launch was redeemed. */
+  /** Called when an instance registers. The registration counts only after the ticket of the launch was redeemed. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -99,9 +101,9 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Withdraws the endpoint of a registered service whose process has exited. Ends a process that cannot serve: a
-   * process that a job control signal has stopped, or a process that is silent at the addresses that it registered with
-   * its ticket. Concurrent callers share one inspection. Never rejects.
+   * Checks whether the service can still serve. If the process has exited, withdraws the endpoint. If the process is
+   * stopped or does not respond at its addresses, ends the process. Concurrent callers share one check. Never
+   * rejects.
    *
    * @returns whether the process had ended or was ended
    * @see [C6.4](../../../docs/guarantees.md#c6-4)
@@ -111,7 +113,7 @@ export class Launch implements PendingRegistration {
     return this.#inspection;
   }
 
-  /** Fails a start in progress, and stops its process. Does nothing after the service has registered. */
+  /** Fails a start in progress, and stops its process. Has no effect after the registration of the service. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -181,7 +183,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The children of the process are stopped at once, while the endpoint is being withdrawn.
+    // The children are stopped at once, without a wait for the withdrawal of the endpoint.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -261,8 +263,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Finds the process of a recovered launch. The service of the launch has registered. If no process is found, the
-   * supervision ends.
+   * Finds the process of a recovered launch whose service has registered. Ends the supervision if no process is
+   * found.
    */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;

@@ -9,20 +9,22 @@ export type LauncherNameService = Pick<
   'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'onUnreachable' | 'isSuspect' | 'withdraw'
 >;
 
-/** What all parts of one launcher share. */
+/** State and settings that all parts of one launcher share. */
 export interface LauncherContext {
   readonly names: LauncherNameService;
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Returns why the program of a manifest must no longer be run; undefined when the program may be run. */
+  /**
+   * Returns why the program of a manifest must not be run any more. Returns undefined when the program may be run.
+   */
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
-  /** Folder for the output of programs; undefined to discard the output. */
+  /** Folder for the output of programs. If undefined, the output is discarded. */
   readonly logs: string | undefined;
   /**
-   * Returns the time at which a canonical name was last looked up, in ms on the monotonic clock; undefined if the name
-   * was never looked up.
+   * Returns the time of the last lookup of a canonical name, in ms on the monotonic clock. Returns undefined if no
+   * lookup is known.
    */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;

@@ -13,12 +13,11 @@ export interface LauncherOptions extends Pick<
   LauncherContext,
   'names' | 'processes' | 'runtime' | 'manifests' | 'registryUrls' | 'logger'
 > {
-  /** Private folder for the output of the last two starts of each service name. Default: output is discarded. */
+  /** Private folder that stores the output of each service. Default: output is discarded. */
   readonly logs?: string | undefined;
   /**
-   * If set, the idle time of a service counts from its last lookup or launch request. Otherwise, the idle time counts
-   * from the last launch request. A call without a lookup never counts, such as a call of a client that watches the
-   * name.
+   * Returns the last lookup of a service, for `idleStopMs`. Without this function, the idle time counts from the last
+   * launch request. Calls without a lookup never count, such as the calls of a client that watches the name.
    */
   readonly lastUsedAt?: LauncherContext['lastUsedAt'];
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */
@@ -26,7 +25,7 @@ export interface LauncherOptions extends Pick<
 }
 
 /**
- * Opens the launcher of this host. The launcher also supervises the launches that an earlier server has recorded.
+ * Opens the launcher of this host. The launcher also supervises the launches that an earlier server recorded.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -61,7 +60,7 @@ class HostLauncher implements Launcher {
 
   constructor(context: LauncherContext) {
     this.#context = context;
-    // The launch is found by instance id, because the service may have moved to another name since the start.
+    // The launch is found by instance id, because the service can move to another name after the start.
     this.#unsubscribe = [
       context.names.onRegistered((_name, instance) =>
         context.pendingRegistrations.get(instance)?.onRegistered(),
@@ -140,8 +139,8 @@ class HostLauncher implements Launcher {
   }
 
   /**
-   * Returns all supervisors of a service. If a service was started and then moved to another name, the service also has
-   * a supervisor under the earlier name.
+   * Returns all supervisors of a service. A service that moved to another name also has a supervisor under its
+   * earlier name.
    */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {

@@ -3,18 +3,18 @@ import { errorMessage } from '../../core/errors.js';
 import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';
 
-/** Interval between two looks at the size of a log file, in ms. */
+/** Interval between two checks of the size of a log file, in ms. */
 const intervalMs = 500;
 
-/** Returns the path of the log file of a service; undefined when the output of programs is discarded. */
+/** Returns the path of the log file of a service. Returns undefined if output is discarded. */
 export function logFileOf({ logs }: Pick<LauncherContext, 'logs'>, name: string): string | undefined {
   // Names contain no dots, so two names never share a log file.
   return logs && `${logs}/${name.slice(1).replaceAll('/', '.')}.log`;
 }
 
 /**
- * Limits the size of the log file of one service while its programs run. A program writes to the file itself, and
- * continues to write when the server ends. While no server runs, nothing limits the file.
+ * Limits the size of the log file of one service. The program writes to the file directly, so the file is not limited
+ * while no server runs.
  *
  * @see [C8.5](../../../docs/guarantees.md#c8-5)
  */

@@ -32,7 +32,7 @@ export class ManifestField {
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number, from 1. For a missing field, the line of the map that lacks the field. */
+  /** Line number, from 1. A missing field has the line of the map that should contain the field. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -75,7 +75,7 @@ export class ManifestField {
     return value;
   }
 
-  /** Returns an integer from `min` to `max`; `fallback` when the field is missing. */
+  /** Returns an integer from `min` to `max`. Returns `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
@@ -114,7 +114,7 @@ export class ManifestField {
     return entries;
   }
 
-  /** Returns a field for each of `keys`, even for a missing key. Rejects a map with any other key. */
+  /** Returns one field for each of `keys`, even if the map lacks the key. Rejects a map with any other key. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

@@ -8,10 +8,11 @@ import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 const maxManifestBytes = 64 * 1024;
 
 /**
- * Reads every `NAME.yaml` of a folder. Manifests and programs that another user can change are rejected.
+ * Reads every `NAME.yaml` of a folder. Rejects manifests and programs that another user can change.
  *
  * @returns the manifests by name
- * @throws {@link ClerkError} `CONFIG_INVALID` with the file or folder and, for an invalid field, the line and the field
+ * @throws {@link ClerkError} `CONFIG_INVALID` with the file or folder; for an invalid field, also the line and the
+ *   field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
@@ -29,8 +30,8 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
 }
 
 /**
- * Returns why the program of a manifest must no longer be run; undefined when the program may be run. The program may
- * have changed since the server started.
+ * Checks a program again before a start, because the program may have changed since the server read the manifest.
+ * Returns why the program must not be run. Returns undefined when the program may be run.
  */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
@@ -57,7 +58,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The checks and the read use the same open file. A later replacement of the file at the path has no effect.
+    // The checks and the read use the same open file, so a replacement of the file between them has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
@@ -76,7 +77,8 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
 }
 
 /**
- * Checks the program, the working folder and the user on this host. Adds the real path of the program and the user ids.
+ * Checks the program, the working folder and the user on this host. Adds the real path of the program and the user
+ * ids.
  */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
@@ -98,7 +100,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // If the server does not run as root, `runAsProblem` has rejected every user except the user of the server.
+  // A server without root rights can run programs only as its own user. `runAsProblem` has rejected every other user.
   return ownUid === 0 ? ids : undefined;
 }
 

@@ -3,10 +3,12 @@ import { parseGlob, type Glob } from '../../core/glob.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/** A parsed manifest with valid fields. The program, the working folder and the user may be missing on this host. */
+/**
+ * A parsed manifest with valid fields. The program, the working folder and the user are not yet checked on this host.
+ */
 export interface ParsedManifest {
   readonly file: string;
-  /** The service names that may be started with this manifest. */
+  /** Pattern of the service names that may be started with this manifest. */
   readonly service: Glob;
   /** Absolute path of the program, as written in the manifest. */
   readonly exec: string;
@@ -16,41 +18,43 @@ export interface ParsedManifest {
   readonly env: readonly string[];
   /** Working folder. Default `/`. */
   readonly cwd: string;
-  /** Name or id of a user; undefined for the user who runs the server. */
+  /** User name or user id; undefined for the user that runs the server. */
   readonly user: string | number | undefined;
   /**
-   * Maximum number of running instances over all service names, 1 to 1,000. Default 1, or 16 when `service` has
-   * wildcards.
+   * Maximum number of running instances of all matching services together, 1 to 1,000. Default 1, or 16 when
+   * `service` has wildcards.
    */
   readonly maxInstances: number;
   /** Longest time from the start to the registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
-  /** Time without a lookup or launch request, in ms, after which the service is stopped; ≥ 1,000. Default: never. */
+  /**
+   * An idle service is stopped after this time without a lookup or launch request, in ms; ≥ 1,000. Default: never.
+   */
   readonly idleStopMs: number | undefined;
-  /** Size in bytes at which the log file is copied and emptied; 4,096 to 2 GiB. Default 10 MiB. */
+  /** Size at which the log file is copied and emptied, in bytes; 4,096 to 2 GiB. Default 10 MiB. */
   readonly maxLogBytes: number;
   /** Number of earlier log files that are kept; 0 to 100. Default 3. */
   readonly maxLogFiles: number;
-  /** Lines of the fields that are checked against this host, for error messages. */
+  /** Line numbers, for errors that the checks on this host find. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /**
- * A program that the operator of a host allows the launcher to start. A launch rule contains only the name of a
- * manifest and the values of parameters. The manifest determines everything else.
+ * A program that the operator of a host allows the launcher to start. A launch rule only names a manifest and gives
+ * parameter values. All other settings come from the manifest.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /**
-   * Real path of the program when the server started. If the real path of `exec` has changed since then, a start is
-   * rejected.
-   */
+  /** Real path of the program when the server read the manifest. A start is rejected if the real path has changed. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** Default limits of the log files of a service. Also used when the manifest of the service no longer exists. */
+/**
+ * Default limits of the log files of a service. These limits also apply when the manifest of the service no longer
+ * exists.
+ */
 export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
 
 /**
@@ -167,8 +171,7 @@ function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // The pattern is first compiled without `(?:…)`, to reject unmatched parentheses. Inside `(?:…)`, the pattern
-    // `a)|(b` would be valid.
+    // The pattern is compiled alone first. Inside `(?:…)`, the invalid pattern `a)|(b` would be valid.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {
@@ -177,9 +180,9 @@ function patternField(field: ManifestField): RegExp {
 }
 
 /**
- * Returns the name of a manifest: the file name without `.yaml`.
+ * Returns the name of a manifest, which is the file name without `.yaml`.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is invalid
  */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);

@@ -1,7 +1,7 @@
 import { ClerkError } from '../../core/errors.js';
 import { describeValue, quote } from '../../core/describe-value.js';
 
-/** Maximum length of a value, in characters. Bounds the time to match a value against a pattern. */
+/** Maximum length of a value, in characters. The limit bounds the time of a pattern match. */
 export const maxValueLength = 256;
 
 /** Type and constraints of a parameter in a manifest. */
@@ -13,7 +13,10 @@ function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** Returns what is wrong with the placeholders `${name}` of an argument; undefined when all placeholders are valid. */
+/**
+ * Returns what is wrong with the placeholders `${name}` of an argument. Returns undefined when all placeholders are
+ * valid.
+ */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
     return "has an unclosed '${'; write a placeholder as ${param}";
@@ -24,8 +27,8 @@ export function templateProblem(template: string, parameterNames: ReadonlySet<st
 }
 
 /**
- * Fills the placeholders in arguments that {@link templateProblem} has checked. Each filled argument is passed to the
- * program as one argument, without a shell. Only the parameter values come from the launch rule.
+ * Fills the placeholders in arguments that {@link templateProblem} has checked. The program gets each argument
+ * directly, without a shell.
  *
  * @param values - exactly one value for each parameter
  * @throws {@link ClerkError} `START_FAILED` with the name of the parameter
@@ -83,7 +86,7 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
 }
 
 /**
- * Returns a finite number; undefined for any other value. A string must be the canonical form of a number, such as
+ * Returns a finite number, or undefined for any other value. A string must be a number in canonical form, such as
  * `'8080'`.
  */
 function parseNumber(value: unknown): number | undefined {

@@ -9,16 +9,16 @@ const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch. An earlier launcher may have started the process. */
+/** The process of a launch. An earlier server may have started the process. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
   /**
-   * Process group that the process leads. Undefined when no process is known, or when another process group may have
-   * this id.
+   * Id of the process group that the process leads. Undefined while no process is known, and when another group may
+   * have the id.
    */
   readonly processGroup: number | undefined;
-  /** Whether the process has certainly ended. Can be true before {@link exited} resolves. */
+  /** Whether the process has certainly ended. May be true before {@link exited} resolves. */
   hasExited(): boolean;
   /** Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
@@ -27,7 +27,7 @@ export interface ProcessHandle {
   release(): void;
 }
 
-/** A process that this launcher has started. */
+/** A process that this server has started. */
 export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): ProcessHandle {
   const { pid, exited, identity } = spawned;
   let released = false;
@@ -41,7 +41,7 @@ export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): P
   };
 }
 
-/** A running process that an earlier launcher has started. */
+/** A running process that an earlier server has started. */
 export function adoptedProcess(
   processes: Processes,
   clock: Clock,
@@ -70,7 +70,7 @@ export function adoptedProcess(
   };
 }
 
-/** A process that ended while no launcher ran. Another process may now have the same process id. */
+/** A process that ended while no server ran. Another process may now have the process id. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -80,7 +80,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** A process that was not found and may never have been started. */
+/** A process that was not found. Perhaps the process was never started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

@@ -1,7 +1,10 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Returns the stored record, which may be newer than `launch`; undefined when the record was removed. */
+/**
+ * Returns the stored record of a launch, which may be newer than `launch`. Returns undefined when the record was
+ * removed.
+ */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -12,8 +15,8 @@ export function currentRecord(
 }
 
 /**
- * Saves the process id of a launch, so that a later server finds the process. Keeps the changes that the stored record
- * has received since `launch` was read, such as a redeemed ticket.
+ * Saves the process id of a launch, so that a restarted server finds the process. Other changes of the stored record
+ * are kept, such as a redeemed ticket.
  */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,

@@ -7,18 +7,18 @@ import type { LauncherContext } from './launcher-context.js';
 
 /**
  * State of a recorded launch:
- * - `running`: the process of the launch was found.
- * - `exited`: the process of the launch has ended.
+ * - `running`: the process was found.
+ * - `exited`: the process has ended.
  * - `unconfirmed`: no process was found, but the service can still register until `readyMs` has passed.
- * - `unidentifiable`: the launch may have a process, but this host cannot identify the process.
+ * - `unidentifiable`: the process may run, but this host cannot identify the process.
  */
 type RecoveredLaunch =
   | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a recorded launch by process id and start time. If no process id is recorded, the process is
- * found by the environment marker of the launch.
+ * Finds the process of a recorded launch by process id and start time. Without a recorded process id, the environment
+ * marker of the launch identifies the process.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */
@@ -39,8 +39,8 @@ export async function recoverLaunch(
 }
 
 /**
- * Finds the process of a launch by the environment marker of the launch, and records the process. Returns undefined
- * when no process is found.
+ * Finds the process of a launch by its environment marker, and records the process. Returns undefined when no process
+ * is found.
  */
 export async function findLaunched(
   context: LauncherContext,

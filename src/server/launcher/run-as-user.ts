@@ -5,10 +5,7 @@ interface UserIds {
   readonly gid: number;
 }
 
-/**
- * Finds a user by name or id in the text of `/etc/passwd`. If a user id is not in the text, the same number is used as
- * the group id.
- */
+/** Finds a user by name or id in the text of `/etc/passwd`. An unknown user id also becomes the group id. */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
     const [name, , uid, gid] = line.split(':');
@@ -20,8 +17,8 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
 }
 
 /**
- * Returns why the server cannot start programs as a user; undefined when the server can start them. Only root can start
- * a program as another user.
+ * Returns why the server cannot run programs as a user, or undefined when the server can. Only root can run a program
+ * as another user.
  */
 export function runAsProblem(
   user: string | number,

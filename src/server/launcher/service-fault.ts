@@ -3,18 +3,18 @@ import { sleep, type Clock } from '../../core/clock.js';
 import type { ListenerState, Processes } from '../../core/processes.js';
 
 /**
- * A process that a job control signal has stopped for this time, in ms, cannot serve. Tools that limit the CPU time of
- * a process stop the process for shorter times.
+ * Time for which a process must be stopped by SIGSTOP before the process counts as faulty, in ms. Tools that limit
+ * CPU time stop processes for shorter times.
  */
 const stoppedMs = 300;
-/** How long a process must be silent at all of its addresses, in ms. */
+/** Time for which a process must not respond at any of its addresses before the process counts as faulty, in ms. */
 const silentMs = 1_000;
 const pollMs = 50;
-/** Delay between two connections to an address that accepts none, in ms. */
+/** Delay between two connection attempts to an address that refuses connections, in ms. */
 const redialMs = 100;
 /**
- * If a timer fires later than this, in ms, the event loop of the server was blocked, and a missing response proves no
- * fault.
+ * A timer that fires later than this, in ms, shows that the event loop of the server was blocked. A missing response
+ * then proves no fault.
  */
 const maxLatenessMs = 100;
 
@@ -24,8 +24,8 @@ interface FaultOptions {
 }
 
 /**
- * Looks at a running process that the launcher has started. Returns why the process cannot serve; undefined when no
- * fault is proven. Only addresses that were registered with the ticket of the launch may be passed.
+ * Checks a running process that the launcher has started. Returns why the process cannot serve, or undefined when no
+ * fault is proven. Callers pass only addresses that were registered with the ticket of the launch.
  *
  * @param pid - undefined when the process is not known
  * @see [C6.4](../../../docs/guarantees.md#c6-4), [A19](../../../docs/guarantees.md#a19)
@@ -46,14 +46,14 @@ export async function launchedProcessFault(
 }
 
 /**
- * What the launcher knows of an endpoint that it did not start. A dead endpoint has no process that listens at its
- * addresses, or only stopped processes. The state of an endpoint of another host is unknown.
+ * State of an endpoint that the launcher did not start. An endpoint is dead if no running process listens at its
+ * addresses. The state of an endpoint on another host is unknown.
  */
 export type ForeignEndpointState =
   { readonly kind: 'listening' | 'unknown' } | { readonly kind: 'dead'; readonly fault: string };
 
 /**
- * Looks at an endpoint that the launcher did not start. Connects to nothing.
+ * Checks an endpoint that the launcher did not start, without connecting to any address.
  *
  * @see [A19](../../../docs/guarantees.md#a19)
  */
@@ -95,7 +95,7 @@ async function isSilent(options: FaultOptions, addresses: readonly string[]): Pr
   let wasBlocked = false;
   const timer = clock.setTimer(() => {
     wasBlocked = clock.now() > dueAt + maxLatenessMs;
-    // Answers that have already arrived are read first.
+    // Responses that have already arrived are read before the timeout takes effect.
     clock.afterPendingIo(() => controller.abort());
   }, silentMs);
   timer.setRef(false);

@@ -15,14 +15,14 @@ import type { LauncherContext } from './launcher-context.js';
 import { spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** Time, in ms, within which a recovered launch must register if its manifest no longer exists. */
+/** Time within which a recovered launch must register if its manifest no longer exists, in ms. */
 const defaultReadyMs = 10_000;
 
-/** Reports of clients cause at most one inspection of the processes of a service in this time, in ms. */
+/** Minimum time between two checks of a service that reports of clients cause, in ms. */
 const minReportedLookMs = 1_000;
 
 interface StartAttempt {
-  /** Error for the callers, if the attempt was cancelled; undefined otherwise. */
+  /** Error for the callers if the start was cancelled; otherwise undefined. */
   cancellation: ClerkError | undefined;
   /** Undefined until the process is started. */
   launch: Launch | undefined;
@@ -30,7 +30,7 @@ interface StartAttempt {
 
 /**
  * Starts and stops one service. Concurrent callers share one start. A start waits until every earlier launch has
- * registered or failed. The start also waits until the processes of all launches that are being stopped have ended.
+ * registered or failed, and until all stopped launches have ended.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -48,7 +48,7 @@ export class ServiceSupervisor {
   readonly #dead: DeadEndpoints;
   readonly #logLimiter: LogLimiter;
 
-  /** @param onIdle - called when the supervisor has no launches, no start in progress and no recorded failures */
+  /** @param onIdle - called when the supervisor has no launch, no start in progress and no recorded failure */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
     this.name = name;
@@ -61,7 +61,7 @@ export class ServiceSupervisor {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether the service has an endpoint that does not drain and was not found dead. */
+  /** Whether the service has an endpoint that is neither draining nor found dead. */
   hasCallableEndpoint(): boolean {
     return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
   }
@@ -76,7 +76,7 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Starts the service and waits until the service has registered. Does nothing if the service has a callable endpoint.
+   * Starts the service and waits for its registration. Does nothing if the service has a callable endpoint.
    *
    * @returns whether this call started the service
    * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`,
@@ -84,7 +84,7 @@ export class ServiceSupervisor {
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice a dead process before this server does. The server therefore looks at the endpoints first.
+    // A caller can notice a dead process before the server does, so the server checks the endpoints first.
     const requestedAt = this.#context.runtime.now();
     if (this.#sharedStart === undefined) await this.#inspect();
     if (this.hasCallableEndpoint()) return false;
@@ -97,9 +97,8 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Called when a client reports that it cannot reach the instance. If the launcher has started the instance, looks at
-   * the process of the instance. A process that cannot serve is ended. If the service then has no other endpoint, the
-   * service is started again.
+   * Called when a client reports that it cannot reach an instance. Checks the process of the instance, and ends a
+   * process that cannot serve. If the service has no other endpoint, starts the service again.
    */
   async onUnreachable(instance: string): Promise<void> {
     const { runtime, names, logger } = this.#context;
@@ -116,7 +115,7 @@ export class ServiceSupervisor {
     }
   }
 
-  /** Stops all launches, and a start in progress. Returns the number of stopped launches. */
+  /** Stops all launches and a start in progress. Returns the number of stopped launches. */
   async stop(reason: string): Promise<number> {
     const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
     if (attempt)
@@ -124,7 +123,7 @@ export class ServiceSupervisor {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (attempt === undefined) return stopping.size;
-    // When the start has settled, either no process was started, or `attempt.launch` is being stopped.
+    // After the start has settled, no process was started, or `attempt.launch` is being stopped.
     await sharedStart?.settled;
     if (attempt.launch) stopping.add(attempt.launch);
     await attempt.launch?.done;
@@ -135,7 +134,7 @@ export class ServiceSupervisor {
     this.#backoff.reset();
   }
 
-  /** Continues the supervision of a launch by an earlier server. */
+  /** Continues the supervision of a launch that an earlier server started. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
     if (recovered.kind === 'unidentifiable')
@@ -196,7 +195,7 @@ export class ServiceSupervisor {
     return true;
   }
 
-  /** Looks at all endpoints. Concurrent callers share one inspection. Never rejects. */
+  /** Checks all endpoints. Concurrent callers share one check. Never rejects. */
   #inspect(): Promise<void> {
     const inspect = async (): Promise<void> => {
       const launched = new Set([...this.#launches].map(({ record }) => record.instance));
@@ -211,8 +210,8 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Reserves one instance of the manifest. If the limit is reached, stops all launches of this service and tries again.
-   * None of these launches has a callable endpoint.
+   * Reserves one of the `maxInstances` instances of the manifest. At the limit, first stops the other launches of
+   * this service, since none of them has a callable endpoint.
    */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;

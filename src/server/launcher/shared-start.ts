@@ -11,8 +11,8 @@ export interface WaitOptions {
 }
 
 /**
- * One start for which several callers wait, each with its own time limit and signal. If a caller stops waiting, the
- * start and the other callers continue.
+ * One start that several callers wait for. Each caller has its own time limit and signal. A caller that stops waiting
+ * affects neither the start nor the other callers.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -29,7 +29,7 @@ export class SharedStart<T> {
     this.#name = name;
     const cancelled = new Promise<never>((_, reject) => (this.#cancel = reject));
     this.#outcome = Promise.race([promise, cancelled]);
-    // A failed start for which no caller waits must not be an unhandled rejection.
+    // A failed start without a waiting caller must not cause an unhandled rejection.
     this.#outcome.catch(() => undefined);
     this.settled = promise.then(
       () => undefined,
@@ -58,7 +58,7 @@ export class SharedStart<T> {
       return await new Promise<T>((resolve, reject) => {
         const aborted = (): void =>
           reject(
-            // When the server shuts down, the client must ask another server, or ask later.
+            // The server is shutting down, so the client must ask another server, or ask later.
             isClerkError(signal?.reason)
               ? signal.reason
               : new ClerkError(

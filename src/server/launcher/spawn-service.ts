@@ -6,12 +6,12 @@ import type { LauncherContext } from './launcher-context.js';
 import { logFileOf } from './log-limiter.js';
 import { instanceMarker } from './stop-processes.js';
 
-/** The variable `PATH` of a program whose manifest does not pass `PATH`. */
+/** `PATH` of a program whose manifest does not list `PATH` in `env`. */
 export const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
 /**
- * Secrets of one launch. The service proves its identity with `ticket`. The registry proves its identity with
- * `registryKey`.
+ * Secrets of one launch. `ticket` proves the identity of the service. `registryKey` proves the identity of the
+ * registry.
  */
 interface LaunchSecrets {
   readonly ticket: string;
@@ -19,9 +19,8 @@ interface LaunchSecrets {
 }
 
 /**
- * Starts the process of a recorded launch. The program gets `args` and the name of the service as arguments, and the
- * handshake as one line on standard input. Of the environment of the server, the program gets only the variables that
- * the manifest lists.
+ * Starts the process of a recorded launch. The program gets `args` and the service name as arguments, and the
+ * handshake as one line on standard input. The program gets only the environment variables that the manifest lists.
  *
  * @throws the error of the operating system when the program cannot be started
  * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9),

@@ -4,8 +4,8 @@ const windowMs = 60_000;
 const maxFailuresInWindow = 3;
 
 /**
- * Limits the starts of a service whose program fails. After each failed start, the backoff doubles, from 1 s to 30 s.
- * After 3 failures within 60 s, the next start also waits until the first of the 3 failures is 60 s old.
+ * Delays the starts of a service whose program fails. After each failed start, the delay doubles, from 1 s to 30 s.
+ * After 3 failures within 60 s, the next start waits until the first of these failures is 60 s old.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -20,10 +20,7 @@ export class StartBackoff {
     this.#record(now, reason);
   }
 
-  /**
-   * Records an exit soon after the registration. If this exit is the first failure since the last reset, the exit
-   * causes no backoff.
-   */
+  /** Records an exit soon after the registration. The first such exit since the last reset causes no delay. */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);
@@ -39,7 +36,8 @@ export class StartBackoff {
   }
 
   /**
-   * Returns the reason of the last failure and the remaining backoff, in ms; undefined when the service may be started.
+   * Returns the reason of the last failure and the remaining delay, in ms. Returns undefined when the service may be
+   * started.
    */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);

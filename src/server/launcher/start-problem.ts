@@ -4,14 +4,14 @@ import { basename } from 'node:path';
 import { errorMessage } from '../../core/errors.js';
 import type { Manifest } from './manifest.js';
 
-/** Length of the part of a `#!` line that Linux reads, in bytes. */
+/** Number of bytes of a `#!` line that Linux reads. */
 const interpreterLineBytes = 256;
 
 type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
 
 /**
- * Returns why a program cannot be started although the program exists. The cause is its working folder or its
- * interpreter, but the operating system would blame the program itself. Returns undefined when no problem was found.
+ * Returns why an existing program cannot be started. Checks the working folder and the interpreter, because the
+ * operating system reports their faults as a missing program. Returns undefined when no problem was found.
  *
  * @param searchPath - the variable `PATH` of the program
  */

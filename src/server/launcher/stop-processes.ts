@@ -6,14 +6,14 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** Returns the environment variable, as `NAME=value`, by which all processes of a launch are found. */
+/** Returns the environment variable, as `NAME=value`, that identifies all processes of a launch. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
 
 /**
- * Ends all processes of a group, and all other processes that have `envMarker` in their environment. Sends SIGTERM. If
- * processes remain after `graceMs`, sends SIGKILL. Returns whether all these processes have ended.
+ * Ends all processes of a group, and all other processes with `envMarker` in their environment. Sends SIGTERM first,
+ * and SIGKILL after `graceMs`. Returns whether all processes have ended.
  *
  * @param graceMs - 0 for SIGKILL at once, which also ends a stopped process
  * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
@@ -41,8 +41,8 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint of a launch. Without `immediately`, the endpoint first drains. Never rejects. An endpoint that
- * cannot be withdrawn is removed at the end of its lease.
+ * Withdraws the endpoint of a launch. Without `immediately`, the endpoint drains first. If the withdrawal fails, the
+ * endpoint is removed at the end of its lease. Never rejects.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,
