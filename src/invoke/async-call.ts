@@ -17,9 +17,8 @@ export interface AsyncCallOptions extends CallParameters {
 const customRoute = { method: '(call)', route: '' };
 
 /**
- * A call that settles a promise. Picks an endpoint and then runs `proceed`. Exactly one of `resolve` and `reject` is
- * called, once, by the deadline of the call. If the signal aborts or the clerk is destroyed, `reject` is called at
- * once.
+ * A call that settles a promise. Picks an endpoint, then runs `proceed`. `resolve` or `reject` is called exactly
+ * once, by the deadline of the call.
  */
 export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A> {
   readonly isReplayable = true;
@@ -92,7 +91,7 @@ export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A
     }
   }
 
-  /** Picks an endpoint. Resolves with undefined when the call was settled in the meantime. */
+  /** Picks an endpoint. Resolves with undefined if the call was settled meanwhile. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
     const now = context.clock.now();

@@ -14,15 +14,15 @@ import {
 } from '../protocol/call-headers.js';
 
 /**
- * Returns the scope of an endpoint's idempotency store; undefined if the endpoint advertises no store. Endpoints with
- * the same scope share one store.
+ * Returns the scope of an endpoint's idempotency store; undefined if the endpoint has no store. Endpoints with the
+ * same scope share one store.
  */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
 
 /**
- * Creates the id of a call. All attempts of the call send the same id, by which an idempotency store detects repeats.
+ * Creates the id of a call. All attempts of the call send the same id, so an idempotency store can detect repeats.
  *
  * @see [C3.6](../../docs/guarantees.md#c3-6)
  */
@@ -32,13 +32,13 @@ export function createCallId(clock: Clock): string {
     bits += Math.floor(clock.random() * 2 ** 32)
       .toString(16)
       .padStart(8, '0');
-  // If the clock of the host is set to 1970, the time has fewer digits than the format of an id requires.
+  // An id needs 13 digits of time. A host whose clock is set to 1970 supplies fewer.
   return `${String(Math.max(0, Math.floor(clock.wallNow()))).padStart(13, '0')}-${bits}`;
 }
 
 /**
- * Creates the headers by which an endpoint with an idempotency store recognizes a 'once' call. The headers contain the
- * call id, and the instance id and epoch of the endpoint that should execute the call.
+ * Creates the headers that identify a 'once' call to an idempotency store: the call id, and the instance id and epoch
+ * of the endpoint.
  */
 export class CallIdentity {
   readonly #id: string;
@@ -51,9 +51,9 @@ export class CallIdentity {
   /**
    * Returns the request headers that identify the call to `endpoint`.
    *
-   * @param mayHaveRun - whether an earlier attempt of the call may have been executed. If true, a retry at the same
-   * instance carries the epoch of the earlier attempt. If the instance has restarted since, the new process sees the
-   * old epoch and does not execute the call again.
+   * @param mayHaveRun - whether an earlier attempt may have been executed. A retry at the same instance then carries
+   * the epoch of the earlier attempt. If the instance has restarted, the new process sees the old epoch and rejects
+   * the retry.
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */
@@ -69,12 +69,9 @@ export class CallIdentity {
 
 /** What the response headers report about the execution of a call. */
 export interface ExecutionHeaders {
-  /**
-   * Whether the response states that the endpoint did not execute this attempt (`clerk-not-executed`). False if this
-   * statement cannot be trusted.
-   */
+  /** Whether the response states, in a header that can be trusted, that the endpoint did not execute this attempt. */
   readonly isNotExecuted: boolean;
-  /** The state of the call in the idempotency store of the service; undefined if the response states no known state. */
+  /** The state of the call in the idempotency store of the service; undefined without a known state. */
   readonly status: IdempotencyStatus | undefined;
 }
 
@@ -88,8 +85,8 @@ const idempotencyStatuses: readonly string[] = [
 ];
 
 /**
- * Parses the execution headers of a response. The header `clerk-not-executed` counts only if the response came over TLS
- * or from an endpoint on this host. On any other connection, an intermediary could have added the header.
+ * Parses the execution headers of a response. `clerk-not-executed` counts only over TLS or from an endpoint on this
+ * host. Elsewhere an intermediary could have added the header.
  *
  * @see [C3.5](../../docs/guarantees.md#c3-5)
  */

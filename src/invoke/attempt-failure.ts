@@ -10,18 +10,16 @@ export interface AttemptFailure extends ErrorClass {
   readonly cause: FailureCause;
 }
 
-/** Classifies the error of an attempt. Not called for an error of the request body. */
 export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
   if (isRemoved(attempt, error)) return { cause: 'removed' };
   const errorClass = classifyError(error, attempt);
   return { ...errorClass, cause: causeOf(errorClass) };
 }
 
-/** Returns the error that the caller receives if the failure of the attempt ends the call. */
+/** Returns the error that the caller receives if this failed attempt ends the call. */
 export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: AttemptLog): Error {
   if (endsCall === undefined) return error;
-  // A `ClerkError` keeps its code. Example: if the clerk is destroyed during the response body, the code is
-  // `CLERK_CLOSED`.
+  // A `ClerkError` keeps its code: a destroyed clerk ends the call with `CLERK_CLOSED`.
   if (isClerkError(error)) return withCallDetails(log, error);
   return wrapCallerError(endsCall, log.context.name, error, {
     execution: log.execution,
@@ -29,7 +27,7 @@ export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: Att
   });
 }
 
-/** Whether the request was not sent because the channel was closed or the retry budget allowed no retry. */
+/** Whether the request was not sent because the channel was closed or the retry budget refused the request. */
 function isRemoved({ stage }: Attempt, error: Error): boolean {
   const isClosed = isClerkError(error) && error.code === 'CLERK_CLOSED';
   return (stage === 'waiting' && isClosed) || error instanceof AbandonedError;

@@ -8,34 +8,28 @@ import type { CallContext } from './call-context.js';
 /** The data of an attempt from which its {@link Outcome} is created. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
-  /** The address to which the attempt is sent. */
   readonly address: { readonly text: string };
-  /** Number of the attempt within its call; the first attempt is 1. */
+  /** Number of the attempt within its call, from 1. */
   readonly number: number;
-  /** Why the endpoint was picked: see {@link Outcome.pickReason}. */
   readonly pickReason: string;
-  /** The stage that the attempt reached. */
   readonly stage: Stage;
 }
 
-/** The facts of a call that its attempt log and its errors need. */
 export interface CallInfo {
   readonly kind: CallKind;
   readonly startedAt: number;
   /**
-   * Deadline of the call, on the clock's scale. May change until the first attempt: a lookup may return a service
-   * config that sets the call timeout.
+   * Deadline of the call, on the clock's scale. The first lookup may change the deadline, since the service config
+   * may set the call timeout.
    */
   readonly deadlineAt: number;
-  /**
-   * Whether the headers of a response have shown that the call was executed. The body of that response may still fail.
-   */
+  /** Whether response headers have shown that the call was executed. The response body may still fail. */
   readonly hasRun?: boolean;
-  /** The async context of the caller, in which events of the call are emitted. */
+  /** The async context of the caller. Events of the call are emitted in this context. */
   readonly asyncContext: AsyncResource;
 }
 
-/** The outcomes of a call's attempts so far, and whether any of these attempts may have been executed. */
+/** Collects the outcomes of a call's attempts. */
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
   #mayHaveRun = false;
@@ -46,8 +40,8 @@ export class AttemptLog {
   ) {}
 
   /**
-   * `done` if the headers of a response were accepted, `unknown` if the request of any recorded attempt was sent,
-   * otherwise `none`.
+   * `done` if response headers were accepted; `unknown` if the request of a recorded attempt was sent; otherwise
+   * `none`.
    *
    * @see [C3.2](../../docs/guarantees.md#c3-2)
    */
@@ -56,7 +50,7 @@ export class AttemptLog {
     return this.call.hasRun === true ? 'done' : 'unknown';
   }
 
-  /** Records the outcome of an attempt that ended, and emits an `attempt` event with the outcome. */
+  /** Records the outcome of an ended attempt, and emits the event `attempt`. */
   record(
     { candidate, address, number, pickReason, stage }: AttemptRecord,
     verdict: Verdict,

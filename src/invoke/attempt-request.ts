@@ -5,7 +5,7 @@ import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-head
  * Returns the request of one attempt: the request of the call with headers added.
  *
  * @param number - number of the attempt within its call, from 1
- * @param leftMs - time until the deadline, in ms; undefined if the request must not state the time
+ * @param leftMs - time left until the deadline, in ms; undefined to send no time
  * @param identity - headers that identify a 'once' call
  */
 export function attemptRequest(

@@ -5,28 +5,26 @@ import type { AttemptTimeoutBounds } from './retry-settings.js';
 const initialTimeoutMs = 250;
 /** Longest attempt timeout of a route class with fewer than 20 recorded latencies, in ms. */
 export const maxTimeoutMs = 1_000;
-/** Number of latencies after which the attempt timeout may exceed 1,000 ms. */
 const samplesForLongTimeout = 20;
-/** If 99 % of the latencies are below this value, in ms, the computed timeout is at most 25 ms. */
+/** The computed timeout of a route class is at most 25 ms if 99 % of its latencies are below this value, in ms. */
 const fastMs = 4;
 const fastTimeoutMs = 25;
 const samplesPerUpdate = 32;
 const maxClasses = 256;
 
 /**
- * The attempt timeouts of one service, by HTTP method and route class. Each of the first 256 pairs of method and class
- * has a timeout. All further pairs share one timeout.
+ * The attempt timeouts of one service. Each of the first 256 pairs of HTTP method and route class has its own
+ * timeout. All further pairs share one timeout.
  */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, Map<string, AttemptTimeout>>();
   readonly #shared = new AttemptTimeout();
   #size = 0;
-  // Caches the last result, since most applications call the same route many times in a row.
+  // Caches the last result, since many applications call the same route many times in a row.
   #lastMethod = '';
   #lastRoute = '';
   #lastTimeout: AttemptTimeout | undefined;
 
-  /** Returns the attempt timeout of requests with `method` to the class `route`. */
   forRoute(method: string, route: string): AttemptTimeout {
     if (this.#lastTimeout !== undefined && route === this.#lastRoute && method === this.#lastMethod)
       return this.#lastTimeout;
@@ -37,7 +35,7 @@ export class AttemptTimeouts {
     return timeout;
   }
 
-  /** Returns the route classes whose attempt timeout is learned at `now`. */
+  /** Returns the route classes with enough recent latencies, and their attempt timeouts. */
   learned(
     now: number,
   ): { readonly method: string; readonly route: string; readonly timeout: AttemptTimeout }[] {
@@ -61,25 +59,24 @@ export class AttemptTimeouts {
 }
 
 /**
- * The attempt timeout of one route class: if an attempt takes longer, a second attempt joins this attempt. Only
- * latencies of responses count, so hung endpoints do not raise the timeout. A short timeout detects hung endpoints of a
- * fast route early. A long timeout avoids needless attempts on a slow route.
+ * The attempt timeout of one route class. If an attempt takes longer, the call starts a second attempt beside it.
+ * Hung endpoints do not raise the timeout, since only latencies of responses count.
  *
  * @see [C2.1](../../docs/guarantees.md#c2-1)
  */
 export class AttemptTimeout {
   readonly #latencies = new LatencyHistogram();
-  /** 3 × the 99th percentile + 10, in ms; undefined while fewer than 10 latencies are recorded. */
+  /** 3 × the 99th percentile of the latencies + 10, in ms; undefined with fewer than 10 latencies. */
   #computedMs: number | undefined;
   #samples = 0;
   #samplesSinceUpdate = 0;
-  /** Median latency, in ms, ≥ 4; undefined while fewer than 10 latencies are recorded. */
+  /** Median latency, in ms, ≥ 4; undefined with fewer than 10 latencies. */
   medianMs: number | undefined = undefined;
 
   /**
-   * Returns the attempt timeout at `now`, in ms: 250 without enough recent latencies, otherwise the computed timeout.
-   * The result is limited to `minMs` … `maxMs`. If `maxMs` is undefined, the upper limit is 1,000 while fewer than 20
-   * latencies are recorded. With 20 or more latencies, the upper limit is half of `callMs`, but at least 1,000.
+   * Returns the attempt timeout at `now`, in ms, from `minMs` to `maxMs`. Without enough recent latencies, the
+   * timeout is 250. If `maxMs` is undefined, the maximum is 1,000 with fewer than 20 latencies, otherwise `callMs` /
+   * 2, at least 1,000.
    *
    * @param callMs - time from the start of the call to its deadline, in ms
    */
@@ -95,17 +92,17 @@ export class AttemptTimeout {
     return ms < minMs ? minMs : ms;
   }
 
-  /** Whether enough latencies are recorded, and recent enough, to compute the attempt timeout from them. */
+  /** Whether enough recent latencies are recorded to compute the attempt timeout. */
   isLearned(now: number): boolean {
     return this.#computedMs !== undefined && !this.#latencies.isExpired(now);
   }
 
-  /** Records the latency of a response: the time from the end of the request to the response headers, in ms. */
+  /** Records the latency of a response, in ms: the time from the end of the request to the response headers. */
   record(latencyMs: number, now: number): void {
     this.#samples++;
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
     const computedMs = this.#computedMs;
-    // If all latencies since the last update were below `fastMs`, an update would not change the timeout.
+    // Further latencies below `fastMs` would not change a timeout of at most `fastTimeoutMs`.
     if (
       latencyMs < fastMs &&
       computedMs !== undefined &&
@@ -117,10 +114,7 @@ export class AttemptTimeout {
       this.#update();
   }
 
-  /**
-   * Returns the latency at `quantile` (0 … 1) of the recorded latencies, in ms, ≥ 4. Returns undefined while fewer than
-   * 10 latencies are recorded.
-   */
+  /** Returns the latency at `quantile` (0 … 1), in ms, ≥ 4; undefined with fewer than 10 latencies. */
   quantileMs(quantile: number): number | undefined {
     return this.#latencies.edgeMs(1 - quantile);
   }

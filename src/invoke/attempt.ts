@@ -5,22 +5,19 @@ import type { Stage } from '../core/outcome.js';
 import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from '../core/transport.js';
 import type { UploadProgress } from './upload-progress.js';
 
-/**
- * Receives the events of an attempt. Most methods equal those of {@link RequestHandler}, with the attempt as an
- * additional first argument.
- */
+/** Receives the events of an attempt, like a {@link RequestHandler}. The first argument is the attempt. */
 export interface AttemptHandler {
-  /** The async context of the call. */
   readonly asyncContext?: AsyncResource;
   /**
-   * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time left
-   * until the deadline.
+   * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time
+   * left.
    */
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
-  /** Called when the request is about to be written. From then on the endpoint may execute the call. */
+  /** Called when the request is about to be written. The endpoint may execute the call from now on. */
   onConnect(attempt: Attempt): void;
   /**
-   * Called with the headers of the final response. If the result is false, the body is paused until `resume` is called.
+   * Called with the headers of the final response. After the result false, the body is paused until `resume` is
+   * called.
    */
   onHeaders(
     attempt: Attempt,
@@ -43,82 +40,68 @@ export interface AttemptHandler {
   onError(attempt: Attempt, error: Error): void;
   onBodySent(attempt: Attempt, chunk: unknown): void;
   onRequestSent(attempt: Attempt): void;
-  /** Whether the upload waits for the program to supply more of the body. Without this method: false. */
+  /** Whether the upload waits for more of the body from the program. Without this method: false. */
   isAwaitingBody?(): boolean;
 }
 
-/** Thrown in `onConnect` of a request that must not be written. */
+/** Thrown by `onConnect` for a request that must not be written. */
 export class AbandonedError extends Error {
   override readonly name = 'Abandoned';
   readonly code = 'ABANDONED';
 }
 
 /**
- * One attempt of a call at one endpoint. Passes the events of the transport on to `handler` and tracks the stage that
- * the request has reached. An abandoned attempt no longer calls `handler`. A request that is abandoned before a
- * connection is established is never sent.
+ * One attempt of a call at one endpoint. Passes the events of the transport to `handler`, and tracks the stage of the
+ * request.
  */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
   /** Whether {@link Attempt.abandon} was called. An abandoned attempt passes no events to `handler`. */
   abandoned = false;
   /**
-   * Whether the `dispatch` of the transport has returned. An error without a `code` during `dispatch` means that the
-   * request itself is invalid.
+   * Whether the `dispatch` of the transport has returned. An error without a `code` before then means that the
+   * request is invalid.
    */
   accepted = false;
-  /** Whether the transport reports the upload of the request body. */
   readonly tracksUpload: boolean = false;
-  /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
-  /**
-   * Whether the end of the attempt was reported to health or, after an upgrade, will be reported when the socket
-   * closes.
-   */
+  /** Whether health knows the end of the attempt. After an upgrade, health learns the end when the socket closes. */
   ended = false;
-  /** Whether the outcome of the attempt was recorded. */
   isRecorded = false;
-  /** Whether the attempt has passed its attempt timeout. */
   isLate = false;
-  /** Whether the endpoint closes the connection of the sent request gracefully. */
+  /** Whether the endpoint is closing the connection of the sent request gracefully. */
   isGoAway = false;
   /**
-   * Time from which the attempt timeout is measured. At first: the start of the attempt. Later: the last time at which
-   * the request or a part of its body was sent, or an informational response (1xx) arrived.
+   * Start of the attempt timeout: the last time at which the attempt started, part of the request was sent, or a 1xx
+   * response arrived.
    */
   sentAt: number;
-  /** The upload of the request body; undefined if the upload is not tracked, or has not started. */
+  /** Upload of the request body; undefined if the upload is not tracked or has not started. */
   upload: UploadProgress | undefined = undefined;
   /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
   /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
   latencyMs = 0;
-  /** The address to which the attempt is sent. */
   readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /**
-     * The handler that receives the events of the attempt: first the call, and a `DeferredResponse` after the response
-     * was deferred.
-     */
+    /** Receives the events of the attempt: the call, or a `DeferredResponse` once the response was deferred. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
-    /** Number of the attempt within its call; the first attempt is 1. */
+    /** Number of the attempt within its call, from 1. */
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
     /**
-     * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the attempt.
+     * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the
+     * attempt.
      */
     public checkAt: number,
-    /** Whether undici may send the request again on a new connection after the first connection broke. */
+    /** Whether undici may send the request again on a new connection if the first connection breaks. */
     readonly allowsResend: boolean,
-    /**
-     * Whether a retry is reserved in the retry budget for this attempt. False once the request was sent, since the
-     * retry is then spent.
-     */
+    /** Whether a retry is reserved in the retry budget for this attempt. False once the request was sent. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
@@ -129,7 +112,6 @@ export class Attempt implements RequestHandler {
     return this.handler.asyncContext;
   }
 
-  /** Whether the headers of the final response have arrived. */
   get isHeld(): boolean {
     return this.statusCode !== 0;
   }
@@ -146,8 +128,8 @@ export class Attempt implements RequestHandler {
   }
 
   /**
-   * Returns a new attempt at the same endpoint, with the same number, for the address that the channel uses now. The
-   * new attempt takes over the reserved retry.
+   * Returns a new attempt with the same number at the next address of the endpoint. The new attempt takes over the
+   * reserved retry.
    */
   redial(now: number, checkAt: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
@@ -167,8 +149,8 @@ export class Attempt implements RequestHandler {
   }
 
   /**
-   * Ends the attempt without any further event for `handler`: removes a waiting request from the queue, or aborts a
-   * sent request.
+   * Ends the attempt without any further event for `handler`. An unsent request leaves the queue; a sent request is
+   * aborted.
    */
   abandon(reason: Error): void {
     if (this.abandoned) return;
@@ -177,7 +159,7 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** Aborts a sent request. Unlike after {@link Attempt.abandon}, the resulting error goes to `handler`. */
+  /** Aborts a sent request. `handler` receives the resulting error. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }
@@ -233,8 +215,8 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that tracks the upload of the request body. {@link Attempt} lacks `onBodySent` and `onRequestSent`, so
- * undici does not report the upload of other attempts.
+ * An attempt that tracks the upload of the request body. undici reports an upload only to a handler with `onBodySent`
+ * and `onRequestSent`, which {@link Attempt} lacks.
  */
 export class UploadTrackingAttempt extends Attempt {
   override readonly tracksUpload = true;

@@ -16,7 +16,6 @@ import { RetryState, type RetriedCall } from './retry-state.js';
 import type { RetryConfig, RetrySettings } from './retry-settings.js';
 import type { TimerEntry } from './timer-wheel.js';
 
-/** Parameters that all calls share. */
 export interface CallParameters {
   readonly kind: CallKind;
   readonly constraints: PickConstraints;
@@ -24,36 +23,27 @@ export interface CallParameters {
 }
 
 /**
- * Attempt timeout of a trial, in ms. After this time a second attempt joins the trial, so the trial delays the call by
- * no more than this time.
+ * Attempt timeout of a trial, in ms. After this time a second attempt starts, so a trial delays the call by at most
+ * this time.
  */
 export const trialTimeoutMs = 20;
 
 /**
- * Holds the deadline, the settings and the attempts in flight of a call, and ends the call. Subclasses decide which
- * attempts are made.
+ * Holds the deadline, settings and attempts of a call, and ends the call. Subclasses decide which attempts are made.
  */
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
   expiresAt = 0;
   previous: TimerEntry | undefined = undefined;
   next: TimerEntry | undefined = undefined;
-  /** Number of attempts started so far. */
   attemptCount = 0;
-  /**
-   * Whether the call has ended: the caller has received its whole response or an error, or is about to receive one of
-   * the two.
-   */
+  /** Whether the call has ended: the caller has received, or is about to receive, the whole response or an error. */
   settled = false;
-  /** See `hasRun` of `CallInfo`. */
   hasRun = false;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Settings of the call. A lookup may return a service config that changes the settings. */
+  /** A lookup may return a service config that changes these settings. */
   protected config: RetryConfig;
-  /**
-   * The newest attempt or, once a response is accepted, the attempt that got this response. Undefined before the first
-   * attempt.
-   */
+  /** The attempt whose response was accepted; before that, the newest attempt. */
   protected attempt: A | undefined = undefined;
   #failover: FailoverState<A> | undefined = undefined;
 
@@ -67,23 +57,22 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   ) {
     this.startedAt = context.clock.now();
     this.config = context.retryConfig(deadline.overrides);
-    // Rounded to an integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not
-    // grow when one service passes the deadline on to the next.
+    // An integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not grow
+    // from service to service.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
   }
 
-  /** Called by the timer wheel when an attempt must be checked, or when the deadline has passed. */
+  /** Called by the timer wheel when an attempt must be checked, and at the deadline. */
   abstract expire(now: number): void;
   abstract readonly isReplayable: boolean;
   protected abstract readonly attemptTimeout: AttemptTimeout;
   protected abstract readonly isUpgrade: boolean;
   /** Whether the caller has received headers that no other response can replace. */
   protected abstract readonly isStreaming: boolean;
-  /** Ends the attempt without any further event. */
+  /** Ends an attempt without any further event. */
   protected abstract abandon(attempt: A, reason: unknown): void;
   /** Passes the error of the call to the caller. */
   protected abstract reportError(error: unknown): void;
-  /** Called once, when the call is settled. */
   protected onSettled(): void {}
 
   get retries(): RetrySettings | undefined {
@@ -103,7 +92,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     if (!this.settled) this.endEarly(error, () => withCallDetails(this.failover.retry, error));
   }
 
-  /** State that is needed only if the first attempt fails, is late or cannot be sent at once. Created on first use. */
+  /**
+   * State that a call needs once its first attempt fails, is late, or cannot be sent at once. Created on first use.
+   */
   protected get failover(): FailoverState<A> {
     if (this.#failover === undefined) {
       const { attempt } = this;
@@ -120,12 +111,10 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return this.#failover !== undefined;
   }
 
-  /** Whether several attempts are in flight. */
   protected get isRacing(): boolean {
     return this.#failover !== undefined && this.#failover.inFlight.length > 1;
   }
 
-  /** Returns the attempt timeout of an attempt at `candidate`, in ms. */
   protected timeoutMs(candidate: ConnectedCandidate, now: number): number {
     const ms = this.attemptTimeout.timeoutMs(
       now,
@@ -135,31 +124,29 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return candidate.isTrial && ms > trialTimeoutMs ? trialTimeoutMs : ms;
   }
 
-  /** Whether an attempt waits for a free connection, because all connections to the endpoint are in use. */
+  /** Whether an attempt waits because all connections to the endpoint are in use. */
   protected isQueued({ stage, candidate }: A): boolean {
     return stage === 'waiting' && candidate.pending > this.context.connections;
   }
 
-  /** Makes `attempt` the newest attempt in flight. */
   protected track(attempt: A): void {
     this.attempt = attempt;
     this.#failover?.inFlight.push(attempt);
   }
 
-  /** Replaces `attempt` by `replacement`, which repeats the attempt at another address of the same endpoint. */
+  /** Replaces `attempt` by an attempt at another address of the same endpoint. */
   protected replace(attempt: A, replacement: A): void {
     if (this.attempt === attempt) this.attempt = replacement;
     this.failover.replace(attempt, replacement);
   }
 
-  /** Removes an attempt whose response was received, or which has failed, from the attempts in flight. */
   protected untrack(attempt: A): void {
     this.#failover?.remove(attempt);
   }
 
   /**
-   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for the end of a
-   * connection backoff. Resolves with undefined if the call was settled meanwhile.
+   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for a connection
+   * backoff. Resolves with undefined if the call was settled meanwhile.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
@@ -174,7 +161,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     }
   }
 
-  /** Makes `winner` the attempt whose response goes to the caller, and cancels all other attempts. */
+  /** Gives the response of `winner` to the caller, and cancels all other attempts. */
   protected accept(winner: A, now: number): void {
     this.attempt = winner;
     const state = this.#failover;
@@ -187,7 +174,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     state.inFlight = [];
   }
 
-  /** Reports the end of an attempt to health and refunds a reserved retry that was not spent. */
+  /** Reports the end of an attempt to health, and refunds a retry that was reserved but not spent. */
   protected endAttempt(attempt: A): void {
     if (attempt.ended) return;
     attempt.ended = true;
@@ -196,21 +183,18 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.context.health.attemptEnded(attempt.candidate, attempt.isHeld);
   }
 
-  /** Records the outcome of an attempt, once. */
   protected record(attempt: A, verdict: Verdict, code: string, durationMs: number, error?: unknown): void {
     if (attempt.isRecorded) return;
     attempt.isRecorded = true;
     this.failover.retry.record(attempt, verdict, code, durationMs, error);
   }
 
-  /** Ends an attempt that has failed, and records its outcome. */
   protected endFailed(attempt: A, verdict: Verdict, error: unknown, now: number): void {
     this.record(attempt, verdict, codeOf(error), now - attempt.startedAt, error);
     this.endAttempt(attempt);
     this.untrack(attempt);
   }
 
-  /** Ends the call with an error. */
   protected fail(error: unknown): void {
     if (this.settled) return;
     this.finish();
@@ -218,13 +202,13 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Ends the call because the caller or the clerk aborted the call. May be called in the async context of another call.
+   * Ends the call because the caller or the clerk aborted it. The current async context may belong to another call.
    */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
     this.asyncContext.runInAsyncScope(() => {
       const now = this.context.clock.now();
       for (const attempt of this.unended()) this.stop(attempt, 'ignored', 'ABORTED', reason, now);
-      // A caller that already has the headers receives the reason as the error of the body stream.
+      // A caller with the headers receives the reason as the error of the body stream.
       this.fail(this.isStreaming && reason !== undefined ? reason : createError());
     });
   }
@@ -234,7 +218,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Marks the call as ended, and cancels the attempts in flight. The caller of this method delivers the response or the
+   * Marks the call as ended, and cancels the attempts in flight. The calling method then delivers the response or the
    * error.
    */
   protected finish(): void {
@@ -252,7 +236,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     context.finishCall();
   }
 
-  /** Sets the timer of the call to the earliest of the deadline, the hedge and the checks of the attempts in flight. */
+  /**
+   * Sets the timer of the call to the next check of an attempt, to the hedge or to the deadline, whichever is first.
+   */
   protected arm(now: number): void {
     if (this.settled || this.isStreaming) return;
     const at = this.#failover?.nextCheckAt(now) ?? Infinity;
@@ -281,7 +267,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.abandon(attempt, reason);
   }
 
-  /** Reports a request without a usable response to health. A stall of this process does not count. */
+  /** Reports to health an attempt that ended without a usable response. A stall of this process does not count. */
   protected reportAbandoned({ candidate }: A, since: number, now: number): void {
     const { health, wheel } = this.context;
     const stalledMs = wheel.stalls.lastEndedAt > since ? wheel.stalls.stalledMsSince(since) : 0;

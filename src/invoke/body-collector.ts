@@ -4,18 +4,15 @@ import { ClerkError, type Execution } from '../core/errors.js';
 import type { RequestHandler } from '../core/transport.js';
 import { parseExecutionHeaders } from './at-most-once.js';
 
-/**
- * A handler that buffers the whole response body. If the body is truncated, the call can be retried, and the response
- * of the retry replaces the truncated response.
- */
+/** A handler that buffers the whole response body. A call can therefore retry after a truncated body. */
 export interface WholeBodyHandler extends RequestHandler {
-  /** Discards everything received so far, because another response follows. */
+  /** Discards the buffered part, because another response follows. */
   restart(): void;
   /**
-   * Called before each call of `onHeaders` with a final response.
+   * Called before `onHeaders` of each final response.
    *
-   * @param address - the address from which the response comes
-   * @param otherExecution - whether the endpoints of the other attempts may have executed the call
+   * @param address - address of the endpoint that sent the response
+   * @param otherExecution - whether another attempt of the call may have been executed
    */
   startResponse(address: Address, otherExecution: Execution): void;
 }
@@ -23,8 +20,8 @@ export interface WholeBodyHandler extends RequestHandler {
 const maxQuotedCharacters = 4_096;
 
 /**
- * Reads a whole response body without a stream, for `json`, `text` and `bytes`. `promise` resolves with the parsed body
- * when the body is complete. `promise` rejects when the call fails or the status is ≥ 400.
+ * Reads a whole response body for `json`, `text` and `bytes`. `promise` resolves with the parsed body. `promise`
+ * rejects if the call fails or the status is ≥ 400.
  */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
@@ -39,13 +36,13 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #statusCode = 0;
   #address: Address | undefined;
   #otherExecution: Execution = 'none';
-  /** Whether the endpoint states that it did not execute the call, and no other endpoint may have executed the call. */
+  /** Whether the endpoint states that it did not execute the call, and no other attempt may have been executed. */
   #isNotExecuted = false;
 
   /**
-   * @param requestName - the name of the request, used as the subject of error messages
+   * @param requestName - the subject of error messages, such as "GET /orders"
    * @param parse - parses the body; an error thrown by `parse` rejects the promise
-   * @param signal - the signal of the caller; aborting the signal aborts the call
+   * @param signal - aborting this signal aborts the call
    */
   constructor(
     requestName: string,
@@ -138,7 +135,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   #badStatusError(body: Buffer): ClerkError {
-    // A UTF-8 character has at most 4 bytes, so the first `maxQuotedCharacters` characters need no further bytes.
+    // A UTF-8 character has at most 4 bytes.
     const bodyText = body
       .subarray(0, 4 * maxQuotedCharacters)
       .toString('utf8')
@@ -152,10 +149,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 }
 
-/**
- * Returns the message with which a service states why it did not execute a call; empty when the body has no such
- * message.
- */
+/** Returns the part of the error message that quotes the service; empty if the body states no reason. */
 function reasonIn(bodyText: string): string {
   try {
     const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };

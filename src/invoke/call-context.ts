@@ -9,14 +9,10 @@ import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryConfig } from './retry-settings.js';
 import type { TimerWheel } from './timer-wheel.js';
 
-/**
- * The facts that all calls of a binding share: settings, clock, timers, health and counters. An
- * {@link EndpointPicker} chooses the endpoints.
- */
+/** The settings, clock, timers, health and counters that all calls of a binding share. */
 export interface CallContext {
-  /** Name of the service. */
   readonly name: string;
-  /** Call timeout from the service config, in ms; undefined when the config sets no timeout or is not known yet. */
+  /** Call timeout that the service config sets, in ms; undefined if the config is unknown or sets no timeout. */
   readonly serviceTimeoutMs: number | undefined;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -24,30 +20,21 @@ export interface CallContext {
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   /**
-   * Returns the settings of a call. The result may change during the call, since a lookup may return another service
-   * config.
+   * Returns the settings of a call. A lookup during the call may change the result.
    *
    * @param overrides - settings of the request, from {@link CallDeadline.overrides}
    */
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
-  /**
-   * Returns the route class of a request; by default the first path segment. Each route class has an attempt timeout.
-   */
+  /** Returns the route class of a request; by default the first path segment. */
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;
-  /** The hedging policy; undefined when calls are not hedged. */
+  /** Undefined if calls are not hedged. */
   readonly hedging: HedgingPolicy | undefined;
-  /**
-   * Maximum number of connections to one endpoint. When all connections are busy, further calls to the endpoint wait in
-   * a queue.
-   */
+  /** Maximum number of connections to one endpoint. Further calls to the endpoint wait in a queue. */
   readonly connections: number;
   /** Maximum of {@link CallContext.pendingCalls}. A call that would exceed this number is rejected. */
   readonly maxPending: number;
-  /**
-   * Number of calls that were started but not sent yet. A call adds 1 when the call starts to wait, and subtracts 1
-   * when the wait ends.
-   */
+  /** Number of started calls whose request was not sent yet. */
   pendingCalls: number;
 
   /**
@@ -56,11 +43,9 @@ export interface CallContext {
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
   startCall(): void;
-  /** Counts a started call as finished. */
   finishCall(): void;
 }
 
-/** Creates the error of a call that exceeds `maxPending`. */
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',

@@ -4,47 +4,40 @@ import type { RetryOverrides } from '../core/retry-options.js';
 import { minAttemptMs } from './resend-safety.js';
 
 /**
- * The time limits of a call. The timeout comes from the application, otherwise from the service config, otherwise from
- * the clerk's default. If the program makes the call to serve an inbound request, the call must also end by the
- * deadline of the inbound request.
+ * The time limits of a call. A call made while the program serves an inbound request ends by the deadline of that
+ * request.
  */
 export interface CallDeadline {
-  /** Timeout that the application set for the call, otherwise the clerk's default, in ms, > 0. */
+  /** Timeout that the application set for the call, otherwise the default of the clerk, in ms, > 0. */
   readonly timeoutMs: number;
-  /**
-   * Whether the application set `timeoutMs`. If false, `timeoutMs` is the clerk's default, and a timeout in the service
-   * config takes precedence.
-   */
+  /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
-  /** Part of the timeout that had passed before the call was started, in ms. */
+  /** Part of the timeout that had passed before the call started, in ms. */
   readonly elapsedMs: number;
-  /**
-   * Time until the deadline of the inbound request being served, in ms. `Infinity` if no request is being served, or if
-   * that request has no deadline.
-   */
+  /** Time until the deadline of the inbound request, in ms; `Infinity` without an inbound request or deadline. */
   readonly inboundLeftMs: number;
   /**
-   * Whether the call may be retried after its request was sent. False if the inbound request being served is itself a
-   * retry: the client of that request already retries, and only one layer should retry.
+   * Whether the call may be retried after its request was sent. False if the inbound request is itself a retry, since
+   * only one layer of services should retry.
    *
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   readonly allowsRetries: boolean;
-  /** Settings of the request for retries and attempt timeouts; undefined if the request has none. */
+  /** Settings of the request for retries and attempt timeouts. */
   readonly overrides: RetryOverrides | undefined;
 }
 
 /**
- * Time by which each service shortens the deadline that it passes on, in ms. A chain of calls therefore ends, even if
- * services call each other in a cycle.
+ * Each service shortens the deadline that it passes on by this time, in ms. Services that call each other in a cycle
+ * therefore stop.
  */
 const perHopMs = 1;
 
 /**
- * Returns `deadline`, limited to the time that is left for the inbound request being served.
+ * Returns `deadline`, limited to the time left for the inbound request.
  *
  * @param serviceName - name of the called service, for the error message
- * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the request being served has less than 10 ms left
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export function capToInbound(
@@ -63,7 +56,7 @@ export function capToInbound(
 }
 
 /**
- * Returns `deadline`, shortened by a delay of `delayMs` that passed before the call was started.
+ * Returns `deadline`, shortened by `delayMs`, a delay before the start of the call.
  *
  * @param serviceTimeoutMs - the timeout that the service config sets, if known
  * @param serviceName - name of the called service, for the error message
@@ -89,8 +82,8 @@ export function afterDelay(
 }
 
 /**
- * Whether the time left is too short for a first attempt. True if less than 10 ms are left, and less time is left than
- * the call has already used. The second condition lets calls with a timeout below 10 ms start.
+ * Whether the time left is too short for a first attempt: below 10 ms, and below `elapsedMs`. A call with a timeout
+ * below 10 ms can therefore start.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
@@ -113,9 +106,8 @@ export function effectiveTimeoutMs(
 }
 
 /**
- * Whether the requests of a call state the time left in the header `clerk-timeout-ms`. True if the application or the
- * service config sets a timeout, or if the inbound request being served has a deadline. The clerk's default timeout is
- * not sent.
+ * Whether the requests of a call state the time left in the header `clerk-timeout-ms`. The default timeout of the
+ * clerk is not sent.
  */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,

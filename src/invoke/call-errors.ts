@@ -1,6 +1,6 @@
 /**
- * Creates the errors that end a call. Each error carries the outcomes of the attempts and states whether the call may
- * have been executed.
+ * Errors that end a call. Each error has the outcomes of the attempts, and states whether the call may have been
+ * executed.
  */
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
@@ -25,10 +25,8 @@ export function deadlineError(log: AttemptLog): ClerkError {
 }
 
 /**
- * The error of an attempt that got no complete response: `LIMIT_EXCEEDED` if the attempt waited for a connection
- * because a limit was reached, otherwise `DEADLINE_EXCEEDED`.
- *
- * @param hasRun - see `hasRun` of `CallInfo`
+ * The error of an attempt without a complete response. The code is `LIMIT_EXCEEDED` if the attempt waited for a
+ * connection, otherwise `DEADLINE_EXCEEDED`.
  */
 export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: number): ClerkError {
   const { candidate, startedAt, stage } = attempt;
@@ -93,8 +91,8 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
 }
 
 /**
- * `ENDPOINTS_EXHAUSTED`: no endpoint is left to try. For a 'once' call that may have been executed, the code is
- * `OUTCOME_UNKNOWN` instead.
+ * `ENDPOINTS_EXHAUSTED`: no endpoint is left to try. The code is `OUTCOME_UNKNOWN` for a 'once' call that may have
+ * been executed.
  */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
@@ -128,8 +126,7 @@ export function retriesOffError(log: AttemptLog): ClerkError {
 }
 
 /**
- * `BUDGET_EXHAUSTED`: the inbound request being served is itself a retry, so the client of that request already
- * retries.
+ * `BUDGET_EXHAUSTED`: the program serves an inbound request that is itself a retry, so the program must not retry.
  */
 export function nestedRetryError(log: AttemptLog): ClerkError {
   return lastAttemptError(
@@ -165,8 +162,8 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
 }
 
 /**
- * Creates a copy of an error that was created outside the call, e.g. by a lookup. The copy contains the outcomes and
- * `execution` of the call. An error that is not a {@link ClerkError} gets the code `CLERK_CLOSED`.
+ * Copies an error that was created outside the call, and adds the outcomes and `execution` of the call. An error
+ * without a clerk code gets the code `CLERK_CLOSED`.
  */
 export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   return createError(
@@ -177,7 +174,6 @@ export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** Creates an error whose cause is the error of the last attempt. */
 function lastAttemptError(log: AttemptLog, code: ClerkErrorCode, message: string): ClerkError {
   return createError(log, code, message, log.outcomes.at(-1)?.error);
 }
@@ -196,8 +192,8 @@ function createError(
 }
 
 /**
- * If every attempt of the call waited for a connection because of a limit, returns the error message of the last
- * attempt, which names the limit. Otherwise returns undefined.
+ * Returns the message that names the reached limit, if all attempts of the call waited for a connection. Otherwise
+ * returns undefined.
  */
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {
   const errors = outcomes.map(({ error }) => error);

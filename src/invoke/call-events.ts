@@ -1,4 +1,3 @@
-/** Emits the events of a call that report the endpoint of an attempt. */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { AttemptLog, AttemptRecord } from './attempt-log.js';
 import type { CallContext } from './call-context.js';

@@ -1,7 +1,6 @@
 /**
- * Classifies the errors of attempts. Whether a call may have been executed depends on the stage that the attempt
- * reached, never on the code of the error. For example, `ECONNRESET` can occur before the request is written, but also
- * after the endpoint has executed the request.
+ * Classifies the errors of attempts. The stage of the attempt, never the error code, shows whether the call may have
+ * been executed. For example, `ECONNRESET` may occur before or after the endpoint executed the request.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */
@@ -16,34 +15,31 @@ import type { Evidence } from '../core/health.js';
 import { isLocalError } from '../core/local-errors.js';
 import type { Stage } from '../core/outcome.js';
 
-/** The facts of a failed attempt that its classification needs. */
 export interface FailedAttempt {
   readonly stage: Stage;
   /** Status of the response; 0 before the response headers arrive. */
   readonly statusCode: number;
-  /** Whether `dispatch` of the transport has returned. */
+  /** Whether the `dispatch` of the transport has returned. */
   readonly accepted: boolean;
-  /** Whether the endpoint had begun to close the connection gracefully. */
+  /** Whether the endpoint was closing the connection gracefully. */
   readonly isGoAway?: boolean;
 }
 
-/** How the error of an attempt is handled. */
 export interface ErrorClass {
-  /** Code of the error that ends the call. Undefined if the call may be retried. */
+  /** Code of the error that ends the call; undefined if the call may be retried. */
   readonly endsCall?: ClerkErrorCode;
   /**
-   * How health counts the attempt: as evidence of a failure, or as a sign of life (`responded`). Undefined if the error
-   * shows nothing about the endpoint.
+   * What the error shows of the endpoint: a kind of failure, or a sign of life (`responded`); undefined if nothing.
    */
   readonly evidence?: Evidence | 'responded';
   /**
    * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then
-   * retried on another connection or at another endpoint, without use of the retry budget.
+   * retried without using the retry budget.
    */
   readonly isGoAway?: true;
 }
 
-/** Classifies the error of an attempt. Not called for an error of the request body. */
+/** Classifies the error of an attempt. Errors of the request body must be sorted out before. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
@@ -51,7 +47,7 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   if (attempt.stage === 'waiting') {
     if (isLocalError(error)) return {};
     if (gracefulGoAway.test(error.message)) return { isGoAway: true };
-    // A short `connectTimeout` of the program may cause this error, so the endpoint is not known to refuse connections.
+    // The program may have set a short `connectTimeout`, so the endpoint is not known to refuse connections.
     return { evidence: codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? 'connect-timeout' : 'refused' };
   }
   if (attempt.isGoAway === true || gracefulGoAway.test(error.message)) return { isGoAway: true };
@@ -59,9 +55,8 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
 }
 
 /**
- * Returns the code that an outcome records for a thrown value: the `code` of an error, or its `name` if it has no code.
- * For a value that is not an error, returns the type of the value. An `AggregateError` without a code has the code of
- * its first error.
+ * Returns the code that an outcome records for a thrown value: the `code` or `name` of an error, or the type of
+ * another value. For an `AggregateError` without a code, the code comes from its first error.
  */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
@@ -70,14 +65,13 @@ export function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** Whether a value is an error with a `code`. */
 export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
 /**
- * Error codes of undici and Node, each with the code of the resulting {@link ClerkError}. An error with one of these
- * codes means that the caller ended the call, or that the call would fail at any endpoint.
+ * Error codes of undici and Node for which the caller is responsible, each with the resulting {@link ClerkError}
+ * code. Such a call would fail at any endpoint.
  */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
@@ -93,37 +87,33 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
 ]);
 
 /**
- * Returns the code of the resulting {@link ClerkError} if the caller caused the error: the request is invalid, a limit
- * of the caller was exceeded, or the caller aborted the call. Returns undefined if the endpoint may have caused the
- * error.
+ * Returns the {@link ClerkError} code of an error that the caller caused: an invalid request, an exceeded limit, or
+ * an abort. Returns undefined if the endpoint may have caused the error.
  */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** Message of the error that undici creates for a graceful GOAWAY frame. undici gives this error no code of its own. */
+/** undici gives the error of a graceful GOAWAY frame no code, only this message. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
-/**
- * Messages of undici for a 100 or 101 response that the request did not ask for. undici gives these errors no code of
- * their own.
- */
+/** undici gives the errors of unsolicited 100 and 101 responses no code, only these messages. */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
-/** HTTP/2 errors that a peer's malformed frames or headers cause. */
+/** HTTP/2 errors that malformed frames or headers of the endpoint cause. */
 const malformedStream =
   /NGHTTP2_(PROTOCOL_ERROR|FRAME_SIZE_ERROR|FLOW_CONTROL_ERROR|COMPRESSION_ERROR|ENHANCE_YOUR_CALM|HTTP_1_1_REQUIRED)/;
 
-/** Whether the endpoint sent a response that the parser of undici, or the HTTP/2 parser of Node, rejects. */
+/** Whether the parser of undici or Node rejected the response. */
 function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): boolean {
   if (stage === 'waiting') return false;
   if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
   switch (codeOf(error)) {
-    // ERR_ASSERTION: an assertion of undici's parser failed.
+    // An assertion of undici's parser failed.
     case 'UND_ERR_HEADERS_OVERFLOW':
     case 'ERR_ASSERTION':
       return true;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // With any other status, a body of the wrong length means that the connection was lost during the body.
+      // With any other status, a body of the wrong length means that the connection was lost.
       return stage === 'sent' || statusCode === 204 || statusCode === 304;
     case 'UND_ERR_SOCKET':
       return unsolicitedResponse.test(error.message);
@@ -135,7 +125,7 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
   }
 }
 
-/** Whether the endpoint ended one HTTP/2 stream and left the connection open. */
+/** Whether the endpoint reset one HTTP/2 stream and left the connection open. */
 function isStreamReset(error: Error): boolean {
   const code = codeOf(error);
   return (
@@ -145,8 +135,7 @@ function isStreamReset(error: Error): boolean {
 }
 
 /**
- * Returns the {@link ClerkError} for `error`, which ends a call. `error` becomes the cause, unless `error` is itself a
- * `ClerkError`. Not used for network errors.
+ * Returns the {@link ClerkError} that ends a call after an error that the caller caused. `error` becomes its cause.
  */
 export function wrapCallerError(
   code: ClerkErrorCode,
@@ -190,10 +179,7 @@ export function isFailureStatus(statusCode: number): boolean {
   return statusCode >= 500 && statusCode !== 501;
 }
 
-/**
- * Returns how health counts a network error of an attempt: as `refused` if the request was not sent yet, otherwise as
- * `reset`.
- */
+/** Returns how health counts a network error: `refused` before the request was sent, `reset` after that. */
 export function evidenceOf(stage: Stage): Evidence {
   return stage === 'waiting' ? 'refused' : 'reset';
 }

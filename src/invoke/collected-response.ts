@@ -7,9 +7,8 @@ interface CollectingCall extends AttemptHandler {
 }
 
 /**
- * A successful response whose body is read while other attempts are in flight. The call accepts the response when its
- * body is complete, or when more than 64 KiB of the body have arrived. If the body breaks off before that, the attempt
- * has failed, and the other attempts continue.
+ * A successful response whose body is read beside other attempts. The call accepts the response once the body is
+ * complete or exceeds 64 KiB. If the body breaks off earlier, the attempt has failed.
  */
 export class CollectedResponse extends DeferredResponse {
   protected override readonly mustResume = false;

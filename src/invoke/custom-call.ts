@@ -12,28 +12,24 @@ import { withActiveAddress } from './reserve-endpoint.js';
 /** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
   /**
-   * Aborted when the attempt fails or is abandoned, and at the deadline of the call. A function that still runs should
-   * then stop.
+   * Aborted when the attempt fails or is abandoned, and at the deadline of the call. The function should then stop.
    */
   readonly signal: AbortSignal;
-  /** Number of the attempt within its call; the first attempt is 1. */
+  /** Number of the attempt within its call, from 1. */
   readonly attempt: number;
 }
 
-/** The application's function for `call()`: communicates with one endpoint in any protocol. */
+/** A function of the application for `call()`. The function talks to one endpoint in any protocol. */
 export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext) => Promise<T> | T;
 
-/** Options of {@link runCustomCall}. */
 export interface CustomCallOptions extends AsyncCallOptions {
-  /** Whether the function opens a connection but sends no request. If true, a failed attempt counts as not executed. */
+  /** Whether the function only opens a connection. A failed attempt then counts as not executed. */
   readonly connectOnly?: boolean;
 }
 
 /**
- * Calls `run`, a function of the application, with an endpoint of the service. If `run` fails and the kind of the call
- * allows a retry, calls `run` again with another endpoint. If the kind is safe or idempotent, and `run` has not ended
- * within the attempt timeout, also calls `run` with another endpoint. A failed `run` may have sent a request, so every
- * attempt counts as sent unless `connectOnly` is true.
+ * Calls `run` with an endpoint of the service. If `run` fails and the kind of the call allows a retry, calls `run`
+ * with another endpoint. For safe and idempotent calls, also does so when `run` exceeds the attempt timeout.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -46,7 +42,6 @@ export function runCustomCall<T>(
   });
 }
 
-/** One call of the application's function. */
 class CustomAttempt implements CallAttempt {
   readonly isHeld = false;
   readonly abortController = new AbortController();
@@ -61,7 +56,7 @@ class CustomAttempt implements CallAttempt {
     readonly candidate: ConnectedCandidate,
     readonly number: number,
     readonly pickReason: string,
-    /** The stage that is assumed until the function ends, since the real stage is unknown. */
+    /** The stage that is assumed until the function ends. The real stage is unknown. */
     public stage: Stage,
     readonly startedAt: number,
     public checkAt: number,
@@ -105,8 +100,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const { context } = this;
     if (hasReservedRetry) this.budget.spent(now);
     const number = ++this.attemptCount;
-    // Only the deadline of the call limits the attempt of a 'once' call, since no other attempt may replace this
-    // attempt.
+    // No other attempt may replace the attempt of a 'once' call, so only the deadline limits the attempt.
     const checkAt = this.kind === 'once' ? Infinity : Math.ceil(now + this.timeoutMs(candidate, now));
     const attempt = new CustomAttempt(candidate, number, pickReason, this.#stage, now, checkAt);
     context.health.attemptStarted(candidate);
@@ -116,8 +110,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // Calls the function synchronously, so that the recorded stage `sent` is correct even if the caller aborts the call
-    // in the same tick.
+    // The function must run synchronously. Otherwise a call that is aborted in this tick would be recorded as sent,
+    // but never run.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));
@@ -146,7 +140,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     this.succeed(value);
   }
 
-  /** Whether the function has already failed at another endpoint. A second failure then counts against no endpoint. */
+  /** Whether the function has already failed at another endpoint. Further failures then count against no endpoint. */
   #failsElsewhere({ number }: CustomAttempt): boolean {
     const { outcomes } = this.failover.retry;
     return (
@@ -170,8 +164,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
 }
 
 /**
- * Whether the operating system reported the error. Health counts such an error as a broken connection, and any other
- * error as a failure response.
+ * Whether the operating system reported the error. To health, such an error is a broken connection; any other error
+ * is a failure response.
  */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';

@@ -2,22 +2,22 @@ import type { CallFacts } from './retry-decision.js';
 import type { DeferredResponse } from './deferred-response.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** The response, or the error of an invalid response, that a call delivers if no attempt gets a better response. */
+/** The response or parse error that a call delivers if no attempt gets a better response. */
 export class DeferredOutcome {
   #response: DeferredResponse | undefined = undefined;
-  /** An earlier response, kept for the case that `#response` breaks off. */
+  /** An earlier response, in case that the body of `#response` breaks off. */
   #earlier: DeferredResponse | undefined = undefined;
-  /** Error of an attempt whose response could not be parsed. */
+  /** Error of a response that could not be parsed. */
   error: Error | undefined = undefined;
 
-  /** The newest deferred response that has not failed; undefined if there is none. */
+  /** The newest deferred response that has not failed. */
   get response(): DeferredResponse | undefined {
     return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
 
   /**
-   * Whether a response with this status replaces the deferred response. False if the new status may be retried and the
-   * deferred status may not.
+   * Whether a response with this status may replace the deferred response. A retryable status does not replace a
+   * final status.
    */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
@@ -26,8 +26,8 @@ export class DeferredOutcome {
   }
 
   /**
-   * Defers `response`. Of the responses that were deferred before, the newest complete one is kept too, because the body
-   * of `response` may break off. Others are discarded.
+   * Defers `response`. Also keeps one earlier response, if possible a complete one, because the body of `response`
+   * may break off.
    */
   keep(response: DeferredResponse): void {
     const before = [this.#response, this.#earlier];
@@ -39,7 +39,7 @@ export class DeferredOutcome {
     this.#response = response;
   }
 
-  /** Removes and returns the deferred response; undefined if there is none that can be delivered. */
+  /** Removes and returns the deferred response; undefined if none can be delivered. */
   take(): DeferredResponse | undefined {
     const { response } = this;
     for (const one of [this.#response, this.#earlier]) if (one !== response) one?.discard();
@@ -47,13 +47,11 @@ export class DeferredOutcome {
     return response;
   }
 
-  /** Discards the deferred responses. */
   discard(): void {
     for (const one of [this.#response, this.#earlier]) one?.discard();
     this.#response = this.#earlier = undefined;
   }
 
-  /** Returns the value of {@link CallFacts.deferred}. */
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
     if (response === undefined) return this.error === undefined ? 'none' : 'error';

@@ -1,27 +1,26 @@
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
 
-/** Number of body bytes after which the body of a deferred response is paused. */
+/** The body of a deferred response is paused after this number of bytes. */
 const maxBufferedBytes = 65_536;
 
 /**
- * A response that is not delivered at once, because another attempt may get a better one. Receives the events of its
- * attempt in place of the call. Buffers the body up to 64 KiB and then pauses it, so that the response can still be
- * delivered in full.
+ * A response that is kept, because another attempt may get a better response. Receives the events of its attempt in
+ * place of the call. Buffers up to 64 KiB of the body, then pauses the body.
  */
 export class DeferredResponse implements AttemptHandler {
   /** Whether the whole body is buffered. */
   isComplete = false;
-  /** Whether the response has failed, so that it can no longer be delivered. */
+  /** Whether the response has failed and cannot be delivered. */
   isBroken = false;
-  /** Whether the body may be paused and must be resumed when the response is delivered. */
+  /** Whether the body may be paused and must be resumed for delivery. */
   protected readonly mustResume: boolean = true;
   readonly #headers: Buffer[];
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #trailers: string[] | null = null;
 
-  /** @param onEnded - called, possibly more than once, when the response is complete, has failed or is discarded */
+  /** @param onEnded - called, possibly more than once, when the response is complete, failed or discarded */
   constructor(
     readonly attempt: Attempt,
     readonly statusCode: number,
@@ -51,19 +50,17 @@ export class DeferredResponse implements AttemptHandler {
     this.onEnded();
   }
 
-  /** Abandons the attempt, because another response replaces this one or the call has ended. */
+  /** Abandons the attempt, because another response is delivered or the call has ended. */
   discard(): void {
     this.onEnded();
     this.attempt.abandon(new Error('The deferred response was discarded'));
   }
 
   /**
-   * Delivers the part of the response that has arrived. The caller must first set `handler` of the attempt, so that the
-   * call receives the rest. If a callback throws while the response is incomplete, the error is thrown. If a callback
-   * throws after the response is complete, the error goes to `onError`, as in undici.
+   * Delivers the part of the response that has arrived. The caller must first set `attempt.handler` to the receiver
+   * of the rest.
    *
-   * @param cancelReason - returns the reason with which the caller aborted the delivery, or undefined if the caller has
-   * not aborted the delivery
+   * @param cancelReason - returns the reason of an abort by the caller; undefined if the caller has not aborted
    */
   deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
     try {
@@ -96,18 +93,18 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   onConnect(): void {
-    // Nothing to do: the request was sent before its response was deferred.
+    // The request was already sent.
   }
 
   onBodySent(): void {
-    // Not reported: the caller sees the upload progress of another attempt.
+    // Not reported: the caller sees the upload of another attempt.
   }
 
   onRequestSent(): void {
-    // Not reported: the caller sees the upload progress of another attempt.
+    // Not reported: the caller sees the upload of another attempt.
   }
 
   onUpgrade(): void {
-    // Never called, since a response with an error status does not upgrade the connection.
+    // Never called: a response with an error status upgrades no connection.
   }
 }

@@ -15,15 +15,14 @@ import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** An expired resolution may be used if it was refreshed less than this time ago, in ms. */
+/** A late attempt uses an expired resolution that was refreshed less than this time ago, in ms. */
 const maxRefreshAgeMs = 8;
 
 /**
- * A call that may make several attempts, one after another or up to three at a time. {@link decide} decides what the
- * call does next, and this class carries out the decision.
+ * A call that may make several attempts, up to three at a time. {@link decide} decides what the call does next; this
+ * class carries out the decision.
  *
- * A late attempt continues, and a second attempt at another endpoint starts beside it. When a response is accepted, all
- * other attempts are cancelled.
+ * A late attempt continues beside the next attempt. When a response is accepted, all other attempts are cancelled.
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
@@ -36,19 +35,14 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     now: number,
     hasReservedRetry: boolean,
   ): void;
-  /** Switches an unsent attempt to the next address of its endpoint. Returns false if there is no further address. */
+  /** Switches an unsent attempt to the next address of its endpoint. Returns false if there is none. */
   protected abstract redial(attempt: A, now: number): boolean;
-  /**
-   * Ends the call with its deferred response or error. Returns false if no deferred response or error can be delivered.
-   */
+  /** Ends the call with its deferred response or error. Returns false if there is none to deliver. */
   protected abstract settleDeferred(): boolean;
-  /**
-   * Discards the part of an earlier response that the handler has received. Called before the next attempt starts, and
-   * before a deferred response is delivered.
-   */
+  /** Makes the handler discard the part of an earlier response that it has received. */
   protected restartResponse(): void {}
 
-  /** Whether the caller receives the response only when its body is complete. */
+  /** Whether the caller receives a response only when the body is complete. */
   protected get readsWholeBody(): boolean {
     return false;
   }
@@ -73,16 +67,12 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.arm(now);
   }
 
-  /** Starts the first attempt. */
   protected sendFirst(candidate: ConnectedCandidate, now: number): void {
     this.budget.deposit(now);
     this.send(candidate, this.#isTrial ? 'trial' : this.picker.policyName, now, false);
   }
 
-  /**
-   * Starts an attempt, unless the call is settled. A policy or an event listener of the application may have aborted
-   * the call.
-   */
+  /** Starts an attempt, unless a policy or listener of the application has aborted the call. */
   protected send(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -94,8 +84,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   /**
-   * Picks an ejected or suspect endpoint that gets this call as its probe. Returns undefined if there is no such
-   * endpoint, or if no attempt at another endpoint could join the probe.
+   * Picks an ejected or suspect endpoint, whose probe is this call. Returns undefined if no second attempt could
+   * start beside the probe.
    */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;
@@ -110,10 +100,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     return trial;
   }
 
-  /**
-   * Plans a second attempt. The second attempt starts if the first attempt has no response after the delay of the
-   * hedging policy.
-   */
+  /** Plans a second attempt, which starts if the first has no response after the delay of the hedging policy. */
   protected startHedging(hedging: HedgingPolicy, now: number): void {
     const { attempt } = this;
     if (this.isUpgrade || !this.isReplayable || this.retries === undefined) return;
@@ -142,8 +129,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   /**
    * Carries out the actions of a decision.
    *
-   * @param attempt - the late attempt after the event `late`; undefined after any other event
-   * @param error - the error of the failed attempt after the event `failure`; undefined after any other event
+   * @param attempt - the late attempt, after the event `late`
+   * @param error - the error of the failed attempt, after the event `failure`
    */
   protected carryOut(actions: readonly CallAction[], now: number, attempt?: A, error?: Error): void {
     for (const action of actions) {
@@ -231,7 +218,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.carryOut(this.decide({ type: 'late', attempt: this.factsOf(attempt) }, now), now, attempt);
   }
 
-  /** Whether an attempt has passed its attempt timeout. A stall of this process extends the attempt timeout. */
+  /** Whether an attempt is late. A stall of this process extends the attempt timeout. */
   #isOverdue(attempt: A, now: number): boolean {
     const { candidate, sentAt, stage } = attempt;
     if (stage === 'answered' || this.isQueued(attempt)) return false;
@@ -260,10 +247,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.carryOut(this.decide({ type: 'deadline' }, now), now);
   }
 
-  /**
-   * Starts one more attempt beside the attempts in flight. If the resolution has expired, refreshes the resolution
-   * first.
-   */
+  /** Starts one more attempt beside the attempts in flight. First refreshes an expired resolution. */
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
     const { picker, context, constraints } = this;
@@ -273,13 +257,12 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     }
     const candidate = picker.pickAlternative(now, constraints, this.#tried());
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
-    // If all attempts in flight wait for a free connection, another attempt joins them only at an endpoint with a free
+    // While all attempts wait for a free connection, another attempt starts only at an endpoint that has a free
     // connection.
     const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
     if (isQueueing && candidate.pending >= context.connections) return;
     const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
-    // If no request of the call was sent yet, the new attempt reserves no retry. A retry is spent when a second request
-    // is written.
+    // While no request of the call was sent, a further attempt is free. The retry budget counts written requests.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const needsRetry = mayHaveRun || isHedge;
@@ -314,7 +297,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     });
   }
 
-  /** Ends the attempts in flight, none of which was sent, and starts the next attempt. */
+  /** Ends the attempts in flight, all of them unsent, and starts the next attempt. */
   #sendNext(now: number, afterMs: number | undefined): void {
     const state = this.failover;
     for (const attempt of state.inFlight) {
@@ -335,7 +318,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       reportFailover(this.context, retry, candidate);
       this.send(candidate, 'failover', this.context.clock.now(), retry.takeReservedRetry());
     } catch (error) {
-      // No further attempt is possible. The caller receives the deferred response if there is one, otherwise the error.
+      // No further attempt is possible. The caller receives the deferred response, if any, otherwise the error.
       if (!this.settled && !this.settleDeferred()) this.fail(error);
     }
   }

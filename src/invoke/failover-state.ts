@@ -1,25 +1,23 @@
 import type { CallAttempt } from './call-attempt.js';
 import type { RetryState } from './retry-state.js';
 
-/** Interval at which a call checks an attempt that is queued or still uploading, in ms. */
+/** A call checks a queued or uploading attempt at this interval, in ms. */
 export const recheckMs = 100;
 
-/** The state that a call needs only if its first attempt fails, is late or cannot be sent at once. */
+/** State that a call needs once its first attempt fails, is late, or cannot be sent at once. */
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
-  /** Time at which the hedging policy starts a second attempt; `Infinity` if no second attempt is planned. */
+  /** Time at which the hedging policy starts a second attempt; `Infinity` if none is planned. */
   hedgeAt = Infinity;
-  /** Delay of the hedging policy, in ms. */
   hedgeDelayMs = 0;
-  /** Whether an expired resolution is being refreshed, so that a late attempt can be joined. */
   isRefreshing = false;
   /**
-   * When the resolution was last refreshed for the next attempt. An attempt that starts right after the refresh uses
-   * the resolution even if the resolution has expired again.
+   * Time of the last refresh before an attempt. The next attempt uses the refreshed resolution, even if it has
+   * expired again.
    */
   refreshedAt = -Infinity;
-  /** Whether another attempt at the same endpoint has joined a late attempt. */
+  /** Whether a second attempt has started at the endpoint of a late attempt. */
   hasRepeated = false;
 
   constructor(
@@ -30,10 +28,10 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Called before the request of `attempt` is written, if no retry is reserved for `attempt`. If another request of the
-   * call was sent, spends a retry of the budget.
+   * Called before the request of `attempt` is written without a reserved retry. If another request of the call was
+   * sent, spends a retry of the budget.
    *
-   * @returns false if the budget allows no retry; the request must then not be written
+   * @returns false if the budget refuses the retry; the request must then not be written
    */
   payForSecondRequest(attempt: A, now: number): boolean {
     const { retry, inFlight } = this;
@@ -45,18 +43,17 @@ export class FailoverState<A extends CallAttempt> {
     return true;
   }
 
-  /** Replaces `attempt` by `replacement`, which repeats the attempt at another address of the same endpoint. */
+  /** Replaces `attempt` by an attempt at another address of the same endpoint. */
   replace(attempt: A, replacement: A): void {
     const index = this.inFlight.indexOf(attempt);
     if (index >= 0) this.inFlight[index] = replacement;
   }
 
-  /** Removes an attempt whose response was received, or which has failed. */
   remove(attempt: A): void {
     this.inFlight = this.inFlight.filter((other) => other !== attempt);
   }
 
-  /** Ids of the endpoints at which an attempt was made. */
+  /** Returns the ids of the endpoints at which an attempt was made. */
   tried(): Set<string> {
     const tried = new Set(this.retry.tried);
     for (const { candidate } of this.inFlight) tried.add(candidate.endpoint.id);
@@ -64,8 +61,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns the id of an endpoint that may get a second attempt if every other endpoint has failed; undefined if there
-   * is no such endpoint. The first attempt at this endpoint is late, and its connection may be broken.
+   * Returns the id of an endpoint that may get a second attempt after all other endpoints have failed. The first
+   * attempt there is late, and its connection may be broken.
    */
   repeatable(): string | undefined {
     const [only] = this.inFlight;
@@ -74,9 +71,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns the time at which the call must check again whether hedging may start its second attempt. Returns
-   * `Infinity` if the second attempt may start at `now`. The delay of the hedging policy begins when the upload of the
-   * first attempt ends.
+   * Returns when the call must check the hedge again; `Infinity` if the hedge may start at `now`. The delay of the
+   * hedging policy begins when the upload of the first attempt ends.
    */
   uploadCheckAt(now: number): number {
     const [attempt] = this.inFlight;
@@ -85,7 +81,6 @@ export class FailoverState<A extends CallAttempt> {
     return dueAt > now ? Math.min(dueAt, now + recheckMs) : Infinity;
   }
 
-  /** Returns the time at which the call must check its attempts again; `Infinity` if no check is needed. */
   nextCheckAt(now: number): number {
     let at = this.hedgeAt;
     for (const { checkAt } of this.inFlight) at = Math.min(at, Math.max(checkAt, now));

@@ -1,6 +1,6 @@
 import type { ErrorClass } from './classify-error.js';
 
-/** Maximum number of free retries of a call after connections were closed gracefully. */
+/** Maximum number of free retries of a call after graceful closes of connections. */
 const maxGoAwayMoves = 4;
 
 /**

@@ -1,29 +1,24 @@
 import type { AttemptTimeout } from './attempt-timeout.js';
 import { retryBudget, type RetryBudget } from './retry-budget.js';
 
-/** Hedging options of a service. */
 export interface HedgeConfig {
   /**
    * Delay before the second attempt, in ms, ≥ 0. If undefined, the delay is the latency at the quantile 1 -
    * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /**
-   * Ratio of second attempts to calls that the hedge budget allows in any 10 s, > 0 and ≤ 1. In addition, one second
-   * attempt is allowed in any 10 s.
-   */
+  /** Allowed second attempts per call in any 10 s, > 0 and ≤ 1. One more second attempt is always allowed. */
   readonly budgetRatio: number;
 }
 
-/** Time for which a delay that was computed from latencies is reused, in ms. */
+/** A delay that was computed from latencies is reused for this time, in ms. */
 const delayCacheMs = 3_000;
-/** Number of retries that hedging must leave in the retry budget, for failover. */
+/** Hedging leaves this number of retries in the retry budget, for failover. */
 const reservedForFailover = 10;
 
 /**
- * Decides when a second attempt is sent while the first attempt is in flight. Each binding has one policy. Hedging adds
- * load, so two budgets must allow each second attempt: the hedge budget of the binding and the retry budget of the
- * call. Hedging leaves the last 10 retries in the retry budget for failover.
+ * Decides when a second attempt starts beside the first. Hedging adds load, so two budgets must allow each second
+ * attempt: the hedge budget of the binding and the retry budget of the call.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
  * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
@@ -41,13 +36,13 @@ export class HedgingPolicy {
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Counts a call, which increases the number of second attempts that the hedge budget allows. */
+  /** Counts a call, for which the hedge budget allows more second attempts. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }
 
   /**
-   * Returns the delay before the second attempt, in ms; undefined while too few latencies are recorded to compute the
+   * Returns the delay before the second attempt, in ms; undefined if too few latencies are known to compute the
    * delay.
    */
   delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
@@ -61,10 +56,10 @@ export class HedgingPolicy {
   }
 
   /**
-   * Takes one hedge from the hedge budget and one retry from the retry budget of the call. If true is returned, the
-   * caller must call `spent` or `refund` of the retry budget.
+   * Reserves one hedge in the hedge budget and one retry in `budget`. The caller must then call `budget.spent` or
+   * `budget.refund`.
    *
-   * @returns false when a budget refuses the second attempt; nothing is withdrawn then
+   * @returns false if a budget refuses the second attempt; nothing is reserved then
    */
   tryReserve(now: number, budget: RetryBudget): boolean {
     if (budget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now)) return false;

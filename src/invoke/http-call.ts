@@ -22,21 +22,20 @@ import { ResponseDelivery } from './response-delivery.js';
 import { UploadProgress } from './upload-progress.js';
 
 /**
- * One HTTP call: sends the request in one or more attempts. Delivers exactly one response, or one error, to the
- * caller's handler. If no response has arrived by the deadline of the call, delivers an error.
+ * One HTTP call. Delivers exactly one response or one error to the caller's handler, and an error at the latest by
+ * the deadline.
  *
- * The first attempt goes straight to the transport. The state for further attempts is created only when the first
- * attempt fails or is late.
+ * The state for further attempts is created only when the first attempt fails or is late.
  */
 export class HttpCall extends ResponseDelivery {
-  /** Whether {@link CallContext.pendingCalls} includes this call, because no attempt of the call was sent yet. */
+  /** Whether {@link CallContext.pendingCalls} includes this call, because no request of the call was sent yet. */
   #isPending = true;
   #identity: CallIdentity | undefined = undefined;
   #freeRetries: FreeRetries | undefined = undefined;
   protected readonly attemptTimeout: AttemptTimeout;
 
   /**
-   * @param deadline - limits the time to the response headers or, for a `WholeBodyHandler`, to the end of the body
+   * @param deadline - limits the time to the response headers; for a `WholeBodyHandler`, to the end of the body
    * @param asyncContext - the async context of the caller
    */
   constructor(
@@ -58,7 +57,7 @@ export class HttpCall extends ResponseDelivery {
     return isReplayable(this.request.body);
   }
 
-  /** Starts the call. Errors are passed to `onError` of the handler, not thrown. */
+  /** Starts the call. Errors go to `handler.onError`. */
   start(): void {
     const { context, startedAt, picker } = this;
     try {
@@ -149,8 +148,8 @@ export class HttpCall extends ResponseDelivery {
       attempt.stage = 'waiting';
       throw new AbandonedError('The retry budget allows no second request');
     }
-    // From now on a 'once' call may have been executed, so no other attempt may replace this attempt. The attempt
-    // timeout no longer applies, only the deadline of the call.
+    // A 'once' call may be executed from now on, so no further attempt may start. Only the deadline of the call limits
+    // this attempt.
     if (!attempt.allowsResend) {
       attempt.checkAt = Infinity;
       context.wheel.set(this, this.deadlineAt);
@@ -194,8 +193,8 @@ export class HttpCall extends ResponseDelivery {
     const isUnsent = attempt.stage === 'waiting';
     const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
     const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
-    // A request that the endpoint did not process counts as not sent if the body can be sent again. For a 'once' call,
-    // this rule applies to one attempt only.
+    // A request that the endpoint did not process counts as not sent, provided that its body can be sent again. For a
+    // 'once' call, this rule applies to one attempt only.
     const isOnce = this.kind === 'once';
     if (isUnprocessed && this.isReplayable && (isFree || !isOnce)) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
@@ -204,7 +203,7 @@ export class HttpCall extends ResponseDelivery {
       context.health.attemptFailed(attempt.candidate, evidence, attempt.startedAt, now);
     } else if (evidence === 'responded') {
       context.health.responseReceived(attempt.candidate, undefined, now);
-      // The response counts as no latency, but an endpoint without any latency would look idle.
+      // An unparsable response supplies no latency. An endpoint without any latency would look idle.
       this.reportAbandoned(attempt, attempt.startedAt, now);
     }
     failover.retry.isNextFree = isFree;
@@ -218,9 +217,7 @@ export class HttpCall extends ResponseDelivery {
     this.carryOut(actions, now, undefined, callError);
   }
 
-  /**
-   * Picks no trial for a call with a large body. The upload may take longer than 20 ms, the attempt timeout of a trial.
-   */
+  /** A large upload may take longer than the attempt timeout of a trial, so such a call is no probe. */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }
@@ -250,9 +247,7 @@ export class HttpCall extends ResponseDelivery {
     attempt.abandon(error);
   }
 
-  /**
-   * Destroys a request body stream whose upload was cut off. undici itself would destroy the stream without an error.
-   */
+  /** Destroys a request body stream whose upload was cut off. undici would destroy the stream without an error. */
   #releaseSentBody({ stage }: Attempt, error: Error): void {
     if (stage !== 'waiting' && !this.isReplayable) releaseBody(this.request.body, error);
   }

@@ -1,14 +1,12 @@
 const generationMs = 10_000;
 const minSamples = 10;
-// The first bucket holds latencies below 4 ms. The upper edge of each further bucket is 19 % (factor 2^¼) above its
-// lower edge. For a latency from 4 ms to 2^16 ms, the upper edge is therefore at most 19 % above the latency.
+// Bucket 0 holds latencies below 4 ms. Each further bucket is 19 % wide (factor 2^¼), up to 2^16 ms.
 const bucketCount = 57;
 const firstBucketMs = 4;
 
 /**
- * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
- * logarithmic buckets. A generation with fewer than 10 latencies lasts longer than 10 s, so that a route with few
- * requests is learned too.
+ * Counts the latencies of the last 20 to 30 s in three generations of 10 s, each a histogram with logarithmic
+ * buckets. A generation lasts until it has 10 latencies, so that rarely used routes are learned too.
  */
 export class LatencyHistogram {
   readonly #generations = [
@@ -22,7 +20,7 @@ export class LatencyHistogram {
   /** When the last latency was added, in whole ms. */
   #addedAt = 0;
 
-  /** Whether all recorded latencies have expired at `now`: none was added in the last 30 s. */
+  /** Whether no latency was added in the last 30 s. */
   isExpired(now: number): boolean {
     return now - this.#addedAt >= 3 * generationMs;
   }
@@ -30,7 +28,7 @@ export class LatencyHistogram {
   /**
    * Adds a latency.
    *
-   * @returns whether a new generation was started, in which case old latencies may have expired
+   * @returns whether a new generation was started
    */
   add(latencyMs: number, now: number): boolean {
     const mustRotate =
@@ -46,8 +44,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket, in ms, ≥ 4. `edgeMs(0.01)` returns
-   * the 99th percentile. Returns undefined while fewer than 10 latencies are recorded.
+   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket, in ms, ≥ 4; undefined with fewer
+   * than 10 latencies. `edgeMs(0.01)` is the 99th percentile.
    *
    * @param fractionAbove - fraction of the latencies above the quantile, 0 … 1
    */
@@ -65,10 +63,7 @@ export class LatencyHistogram {
     return 2 ** ((bucket + 8) / 4);
   }
 
-  /**
-   * Starts a new generation and clears the generations that have expired. If not all have expired, keeps the previous
-   * generation.
-   */
+  /** Starts a new generation in place of the oldest. Clears further generations that have expired. */
   #rotate(now: number): void {
     const passed = Math.floor(now / generationMs) - Math.floor(this.#addedAt / generationMs);
     const cleared = this.isExpired(now) ? 3 : Math.max(1, Math.min(2, passed));

@@ -1,13 +1,10 @@
-/**
- * Roughly matches the three date formats of HTTP. This check comes before `Date.parse`, which would also accept `1.5`
- * and `-1` as dates.
- */
+/** Matches the three date formats of HTTP. `Date.parse` alone would accept `1.5` and `-1` as dates. */
 const httpDateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
 
 /**
- * Parses the header `Retry-After`, which holds a number of seconds or a date.
+ * Parses the header `Retry-After`: a number of seconds or a date.
  *
- * @returns the time to wait, in ms; undefined when the header is missing or invalid
+ * @returns the time to wait, in ms; undefined if the header is missing or invalid
  * @see [RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
  */
 export function retryAfterMs(

@@ -6,8 +6,8 @@ import type { CallContext } from './call-context.js';
 import { isFailureStatus } from './classify-error.js';
 
 /**
- * Reports the latency, status and load of a response to health, and the latency to the attempt timeout of its route
- * class. A stall of this process does not count as latency.
+ * Reports a response to health (latency, status, load) and to the attempt timeout (latency). A stall of this process
+ * does not count as latency.
  *
  * @param earlier - outcomes of the earlier attempts of the call
  */
@@ -38,8 +38,8 @@ export function reportResponse(
 }
 
 /**
- * Whether an attempt got a failure response. A second failure response to one call counts against no endpoint, since
- * the call itself may be the cause.
+ * Whether an attempt got a failure response. If two endpoints fail one call, the call may be the cause, so the second
+ * failure counts against no endpoint.
  */
 export function isFailureResponse({ stage, code }: Outcome): boolean {
   return stage === 'answered' && isFailureStatus(Number(code));

@@ -1,17 +1,17 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Whether a request body can be sent twice. True for no body, strings, bytes, `URLSearchParams`, forms and blobs. False
- * for streams and iterables, since data that was read from a stream or iterable cannot be read again.
+ * Whether a request body can be sent twice: no body, strings, bytes, `URLSearchParams`, forms and blobs. Streams and
+ * iterables can be read only once.
  */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // Compares tags instead of using `instanceof`, since the undici package has its own classes `FormData` and `File`.
+  // Compares tags, since the undici package has its own classes `FormData` and `File`.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** Whether a body is fully in memory: a string, bytes or `URLSearchParams`. */
+/** Whether a body is a string, bytes or `URLSearchParams`. */
 export function isInMemoryBody(body: unknown): boolean {
   return (
     typeof body === 'string' ||
@@ -22,8 +22,8 @@ export function isInMemoryBody(body: unknown): boolean {
 }
 
 /**
- * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is
- * wrapped, and the wrapper records whether the iterable throws. Such an error must not count against the endpoint.
+ * Converts a body to a form that undici accepts. Wraps an iterable, because an error that the iterable throws must
+ * not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;
@@ -36,18 +36,18 @@ export function toUndiciBody(body: unknown): unknown {
   return new ErrorTrackingIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
-/** Whether a request failed because its body could not be read, or because the program destroyed its body. */
+/** Whether a request failed because its body could not be read or was destroyed by the program. */
 export function isBodyError(body: unknown, error: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.hasFailed;
   if (typeof body !== 'object' || body === null || !('errored' in body)) return false;
   if (body.errored === error) return true;
   const { code } = error as NodeJS.ErrnoException;
-  // Over HTTP/1.1 or HTTP/2, undici reports one of these codes for a stream that was destroyed without an error.
+  // undici reports these codes for a stream that was destroyed without an error.
   return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
 /**
- * Whether an unfinished upload waits for the program to supply more of the body. If false, the upload waits for the
+ * Whether an unfinished upload waits for more of the body from the program. Otherwise the upload waits for the
  * connection.
  */
 export function isAwaitingBody(body: unknown): boolean {
@@ -58,7 +58,7 @@ export function isAwaitingBody(body: unknown): boolean {
 
 class ErrorTrackingIterable implements AsyncIterable<unknown> {
   hasFailed = false;
-  /** Whether the next part was requested and is not supplied yet. */
+  /** Whether the program was asked for the next part and has not supplied the part yet. */
   isReading = false;
   readonly #inner: AsyncIterable<unknown> | Iterable<unknown>;
 

@@ -7,7 +7,7 @@ import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 
 /**
  * Picks an endpoint within the deadline, without sending a request. If necessary, first looks the service up, starts
- * the service, or waits for the end of a connection backoff.
+ * the service, or waits for a connection backoff.
  */
 export function reserveEndpoint(
   context: CallContext,
@@ -19,7 +19,7 @@ export function reserveEndpoint(
   });
 }
 
-/** Returns the endpoint of `candidate`, with `address` set to the address that new requests use. */
+/** Returns the endpoint of `candidate` with the address that new requests use. */
 export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
   const address = candidate.channel.address.text;
   return address === candidate.endpoint.address
@@ -27,22 +27,22 @@ export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
     : Object.freeze({ ...candidate.endpoint, address });
 }
 
-/** A call that makes no attempt: its result is the picked endpoint. */
+/** A call without attempts: its result is the picked endpoint. */
 class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
   protected proceed(candidate: ConnectedCandidate): void {
     this.succeed(candidate);
   }
 
-  // The caller of a reservation sends one request, which no second attempt can join.
+  // The caller sends one request, beside which no second attempt can start.
   protected override pickTrial(): undefined {
     return undefined;
   }
 
   protected startAttempt(): void {
-    // Never called, since no attempt can fail or be late.
+    // Never called: no attempt can fail or be late.
   }
 
   protected abandon(): void {
-    // Never called, since no attempt is in flight.
+    // Never called: no attempt is in flight.
   }
 }

@@ -22,14 +22,14 @@ import { retryAfterMs } from './parse-retry-after.js';
 const noOutcomes: readonly Outcome[] = [];
 
 /**
- * The response side of an HTTP call: delivers exactly one response, or one error, to the caller's handler. Defers an
+ * The response side of an HTTP call. Delivers exactly one response or one error to the caller's handler. Defers an
  * error response while another attempt may get a better one.
  */
 export abstract class ResponseDelivery extends FailoverCall<Attempt> implements AttemptHandler {
   readonly #readsWholeBody: boolean;
   #hasDeliveredHeaders = false;
   #deferred: DeferredOutcome | undefined = undefined;
-  /** Reason with which the caller aborted the call while a deferred response was being delivered. */
+  /** Reason with which the caller aborted the call during the delivery of a deferred response. */
   #cancelReason: Error | undefined = undefined;
 
   constructor(
@@ -51,7 +51,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   abstract onBodySent(attempt: Attempt, chunk: unknown): void;
   abstract onRequestSent(attempt: Attempt): void;
 
-  /** Endpoint of the newest attempt or, once a response is accepted, of that response. */
+  /** Endpoint of the accepted response; before that, of the newest attempt. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
@@ -162,7 +162,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     context.health.attemptHeld(candidate);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
-    // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
+    // The connection now belongs to the application, and stays in flight until the socket closes.
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
     if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
@@ -196,7 +196,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       if (error !== undefined) this.fail(error);
       return error !== undefined;
     }
-    // The handler may have received part of another response. The handler must discard that part.
+    // The handler must discard the received part of another response.
     this.restartResponse();
     this.#deliver(response);
     return true;
@@ -240,12 +240,14 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.endEarly(reason, () => this.abortedError(reason));
   }
 
-  /** Defers the error of a response that could not be parsed. */
   protected deferError(error: Error): void {
     this.#getDeferred().error = error;
   }
 
-  /** Makes `attempt` the attempt whose response goes to the handler. Stops the timer unless the handler reads the whole body. */
+  /**
+   * Makes `attempt` the attempt whose response goes to the handler. The deadline then applies only to a handler that
+   * reads the whole body.
+   */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;
     if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
@@ -258,7 +260,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     } else wheel.clear(this);
   }
 
-  /** If several endpoints gave the call a failure response, reports to health that the call itself failed. */
+  /** If several endpoints failed the call, reports to health that the call itself may be the cause. */
   #reportFailedCall({ candidate }: Attempt, now: number): void {
     const { outcomes } = this.failover.retry;
     const failed = new Set(outcomes.filter(isFailureResponse).map(({ endpoint }) => endpoint));
@@ -288,8 +290,8 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     if (this.attempt === attempt) this.attempt = undefined;
     const isDeferred = actions[0]?.do === 'defer';
     const isFailure = isFailureStatus(statusCode);
-    // A response to a 'once' call is deferred only if it states that the call was not executed. The attempt then counts
-    // as not sent.
+    // A response to a 'once' call is deferred only if it states that the endpoint did not execute the call. The
+    // attempt then counts as not sent.
     if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
     this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
     retry.requiresBudget = true;
@@ -308,14 +310,14 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   }
 
   /**
-   * Whether a deferred response may no longer be delivered. The deferred response to a 'once' call states that the call
-   * was not executed. This statement may be wrong if another attempt may have been executed.
+   * Whether the deferred response may be wrong. For a 'once' call, the response states that the call was not
+   * executed, but another attempt may have been executed.
    */
   get #isOutdated(): boolean {
     return this.kind === 'once' && this.failover.retry.execution !== 'none';
   }
 
-  /** Ends the call because a callback of the caller's handler threw. The error does not count against the endpoint. */
+  /** Ends the call because a callback of the caller's handler threw. The endpoint is not blamed. */
   #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
     if (this.settled) return true;
     const { retry } = this.failover;

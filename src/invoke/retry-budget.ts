@@ -1,6 +1,6 @@
 /**
- * Limits the number of retries and hedges of a service. Calls of one clerk to one service share a budget if these calls
- * have the same limits. The budget refills with time and with each first attempt, successful or not.
+ * Limits the retries and hedges of a service. Calls of one clerk to the service share a budget if their limits are
+ * equal. Each first attempt, successful or not, refills the budget.
  *
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
@@ -8,12 +8,12 @@ export interface RetryBudget {
   /** Counts the first attempt of a call, which increases the number of allowed retries. */
   deposit(now: number): void;
   /**
-   * Reserves one retry. Exactly one `spent` or `refund` must follow for each reserved retry.
+   * Reserves one retry. `spent` or `refund` must follow for each reserved retry.
    *
-   * @returns false when no retry is left
+   * @returns false if no retry is left
    */
   tryWithdraw(now: number): boolean;
-  /** Called when a reserved retry is sent. The retry is counted at `now`, not at the time of the reservation. */
+  /** Called when a reserved retry is sent. The retry counts from `now`. */
   spent(now: number): void;
   /** Called when a reserved retry will not be sent. */
   refund(): void;
@@ -22,22 +22,18 @@ export interface RetryBudget {
 }
 
 const slotMs = 1_000;
-// A window of 10 s that begins in the middle of a slot overlaps eleven slots of 1 s.
+// A window of 10 s may overlap eleven slots of 1 s.
 const slotCount = 11;
 const windowMs = 10_000;
-/** Part of the retries allowed in 10 s that may be used at once. */
+/** Fraction of the retries allowed in 10 s that may be used at once. */
 const atOnceShare = 2 / 3;
 
 /**
- * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
- * Two thirds of these retries, but at least one, may be used at once. The other third becomes available evenly over the
- * 10 s.
- *
- * First attempts and retries are counted in slots of 1 s. First attempts count for 10 slots and retries for 11 slots,
- * since a period of 10 s may overlap 11 slots.
+ * Creates a budget. In any 10 s the budget allows `reserve` retries plus `ratio` retries per first attempt. Two
+ * thirds, but at least one retry, may be used at once. The rest becomes available evenly over the 10 s.
  *
  * @param ratio - number of retries per first attempt, 0 … 1
- * @param reserve - number of retries that are allowed in 10 s in addition, even if there are no first attempts; ≥ 0
+ * @param reserve - number of retries allowed in any 10 s without first attempts, ≥ 0
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
@@ -45,14 +41,13 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slotCount);
   const retries = new Float64Array(slotCount);
   let current = -1;
-  // Number of first attempts in the current slot. Stored in `firsts` when the slot ends.
+  // First attempts in the current slot. Moved to `firsts` when the slot ends.
   let firstsNow = 0;
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Number of retries that count against the limit `atOnce`. `burst` falls evenly with time. If the number of allowed
-  // retries falls, `burst` falls in proportion. Otherwise, a service whose load falls would get no retry for much
-  // longer than 10 s.
+  // Retries that count against `atOnce`, decreasing evenly with time. Decreases with the number of allowed retries
+  // too: a service whose load falls would otherwise wait much longer than 10 s for a retry.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;
@@ -75,8 +70,8 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   }
 
   /**
-   * Returns the number of retries allowed in 10 s. Does not count the first attempts of the oldest slot, since these
-   * attempts may be older than 10 s.
+   * Returns the number of retries allowed in 10 s. Leaves out the oldest slot, whose first attempts may be older than
+   * 10 s.
    */
   const allowed = (now: number): number => {
     const oldest = firsts[(advance(now) + 1) % slotCount] as number;
@@ -87,7 +82,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     const total = allowed(now);
     if (total < lastTotal) burst *= total / lastTotal;
     lastTotal = total;
-    // A budget of one retry or more allows at least one retry at once, and refills by at least one retry in 10 s.
+    // A budget of at least one retry allows one retry at once, and refills by at least one retry in 10 s.
     const minimum = Math.min(total, 1);
     const atOnce = Math.max(total * atOnceShare, minimum);
     const refill = Math.max(total * (1 - atOnceShare), minimum);
@@ -121,5 +116,5 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   };
 }
 
-/** Larger than the rounding errors of the refill. Without `rounding`, such an error could withhold a whole retry. */
+/** Exceeds the rounding errors of the refill, which could otherwise withhold a whole retry. */
 const rounding = 1e-9;

@@ -1,4 +1,4 @@
-/** The decisions of a call: what the call does after an event, as a pure function of the facts of the call. */
+/** Decides what a call does after an event. A decision is a pure function of the facts of the call. */
 import type { CallKind } from '../core/idempotency.js';
 import type { Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
@@ -7,45 +7,45 @@ import { isFailureStatus } from './classify-error.js';
 import { maxInFlight, maxMoves, minAttemptMs, retryability } from './resend-safety.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** What a decision needs to know of an attempt in flight. */
+/** The facts of an attempt in flight that a decision needs. */
 export interface AttemptFacts {
-  /** Number of the attempt within its call; the first attempt is 1. */
+  /** Number of the attempt within its call, from 1. */
   readonly number: number;
   readonly stage: Stage;
   /** Whether the attempt has passed its attempt timeout. */
   readonly isLate: boolean;
-  /** Whether the attempt waits for a free connection, because all connections to the endpoint are in use. */
+  /** Whether the attempt waits because all connections to the endpoint are in use. */
   readonly isQueued: boolean;
-  /** Whether the endpoint is ejected. An attempt at an ejected endpoint is not expected to be answered. */
+  /** Whether the endpoint is ejected, so that no response is expected. */
   readonly isEjected: boolean;
   /**
-   * Whether failure responses of the endpoint may be its own fault. Another endpoint may then give a better response.
+   * Whether failure responses of the endpoint may be the endpoint's own fault. Another endpoint may then give a
+   * better response.
    */
   readonly isDoubted: boolean;
 }
 
-/** What a decision needs to know of a call. */
+/** The facts of a call that a decision needs. */
 export interface CallFacts {
   readonly kind: CallKind;
-  /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
   /**
-   * Undefined if retries are switched off. The call is then not retried after its request was sent, and no attempt
-   * joins.
+   * Undefined if retries are switched off. A sent request is then not repeated, neither after a failure nor beside a
+   * late attempt.
    */
   readonly retries: RetrySettings | undefined;
   /**
-   * Whether the request upgrades the connection. No second attempt joins such a call: the upgraded connection of the
-   * second attempt would stay open unused.
+   * Whether the request upgrades the connection. Such a call makes no second attempt, whose upgraded connection would
+   * stay open unused.
    */
   readonly isUpgrade: boolean;
-  /** Number of attempts started so far that count against the limit of the call. */
+  /** Number of attempts so far that count against the limit of the call. */
   readonly attemptCount: number;
-  /** Attempts that wait for a response or for the rest of its body, oldest first. */
+  /** Attempts that wait for a response or its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
-  /** Whether any ended attempt may have been executed. */
+  /** Whether an ended attempt may have been executed. */
   readonly execution: Execution;
-  /** Whether a retry of a 'once' call would go to the idempotency store that may have recorded the call. */
+  /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   readonly hasIdempotencyScope: boolean;
   /** Whether an endpoint that is not ejected is left for another attempt. */
   readonly hasAlternative: boolean;
@@ -55,12 +55,12 @@ export interface CallFacts {
   readonly leftMs: number;
   /**
    * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may
-   * replace. `error`: no response, only the error of an invalid response. Any response replaces this error.
+   * replace. `error`: the error of an invalid response, which any response replaces.
    */
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
   /** Whether the caller has received headers that no other response can replace. */
   readonly isStreaming: boolean;
-  /** Whether the caller receives the response only when its body is complete. */
+  /** Whether the caller receives a response only when the body is complete. */
   readonly readsWholeBody: boolean;
 }
 
@@ -68,9 +68,9 @@ export interface CallFacts {
  * Why an attempt failed.
  *
  * - `network` the connection, or the function of a custom call, failed
- * - `removed` the request was not sent: its channel was closed, or the retry budget allowed no second request
- * - `invalid-response` the endpoint sent a response that cannot be parsed
- * - `caller` the request is invalid, the caller has set the limit that was exceeded, or the caller has aborted the call
+ * - `removed` the request was not sent: its channel was closed, or the retry budget refused a second request
+ * - `invalid-response` the response cannot be parsed
+ * - `caller` the request is invalid, exceeded a limit that the caller has set, or was aborted by the caller
  */
 export type FailureCause = 'network' | 'removed' | 'invalid-response' | 'caller';
 
@@ -91,45 +91,42 @@ export type CallEvent =
   | { readonly type: 'failure'; readonly attempt: AttemptFacts; readonly cause: FailureCause }
   | { readonly type: 'deadline' };
 
-/** How a call ends. */
 export type Settlement =
-  /** With the response that has just arrived. */
+  /** The response that has just arrived. */
   | 'response'
-  /** With the deferred response or error. */
+  /** The deferred response or error. */
   | 'deferred'
-  /** With the error of the attempt. */
+  /** The error of the attempt. */
   | 'error'
-  /** With `DEADLINE_EXCEEDED`. */
+  /** `DEADLINE_EXCEEDED`. */
   | 'deadline'
-  /** With `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
+  /** `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
   | 'unknown'
-  /** With `OUTCOME_UNKNOWN`: the connection broke before the caller had received the whole response body. */
+  /** `OUTCOME_UNKNOWN`: the connection broke before the caller had the whole response body. */
   | 'truncated';
 
 /** What the call does next. */
 export type CallAction =
   /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
-  /**
-   * Waits for the attempts in flight. If `recheckMs` is given, checks the late attempt again after this time, in ms.
-   */
+  /** Waits for the attempts in flight. Checks the late attempt again after `recheckMs` ms, if given. */
   | { readonly do: 'wait'; readonly recheckMs?: number }
   /**
-   * Starts one more attempt beside the attempts in flight. If `replaces` is given, cancels the attempt with this
-   * number.
+   * Starts one more attempt beside the attempts in flight. Cancels the attempt with the number `replaces`, if given.
    */
   | { readonly do: 'join'; readonly replaces?: number }
   /**
-   * Starts the next attempt, after `afterMs` ms if given. Attempts in flight are abandoned; none of them was sent yet.
+   * Abandons the attempts in flight, none of which was sent, and starts the next attempt, after `afterMs` ms if
+   * given.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
   /**
-   * Keeps the response, or the error of an invalid response. The call delivers it if no attempt gets a better response.
+   * Keeps the response, or the error of an invalid response. The call delivers it if no attempt gets a better
+   * response.
    */
   | { readonly do: 'defer' }
-  /** Reads the body of the response beside the other attempts. The attempt stays in flight until its body is complete. */
+  /** Reads the body of the response while the other attempts continue. */
   | { readonly do: 'collect' }
-  /** Discards the response. */
   | { readonly do: 'drop' }
   | { readonly do: 'settle'; readonly with: Settlement };
 
@@ -156,7 +153,7 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** Time after which a call checks again whether another attempt can join a late attempt, in ms. */
+/** A call with a late attempt checks after this time, in ms, whether another attempt can start. */
 const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
@@ -166,7 +163,7 @@ const settle = (end: Settlement): CallAction => ({ do: 'settle', with: end });
 
 function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
   if (isDeferredBest(call)) return [settle('deferred')];
-  // If another attempt in flight is not late, the call first waits for the response of that attempt.
+  // While another attempt in flight is not late, the call waits for the response of that attempt.
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
   if (attempt.isQueued) return joinIfNeeded;
@@ -190,10 +187,10 @@ function afterResponse(
   const isRetryable =
     call.retries?.statuses.has(statusCode) === true || (attempt.isDoubted && isFailureStatus(statusCode));
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // The body of a successful response may still be slow or break off, so the other attempts continue.
+  // The body of a successful response may still break off, so the other attempts continue.
   if (statusCode < 400) return [call.readsWholeBody && others.length > 0 ? collect : settle('response')];
-  // An error response must not end the call while an earlier attempt may still succeed. A failure response must not end
-  // the call while the body of a successful response arrives.
+  // An error response must not end the call while an earlier attempt may succeed, or while the body of a successful
+  // response arrives.
   const mustWait = hasEarlier(others, attempt) || (isFailureStatus(statusCode) && isCollecting(others));
   if (!isRetryable && !mustWait) return [settle('response')];
   if (others.length > 0) return [{ do: 'defer' }, continueWith(call, others)];
@@ -208,8 +205,8 @@ function afterResponse(
 }
 
 /**
- * A service that rejects a retry may still have executed an earlier attempt. A response that rejects a retry is
- * therefore not delivered if an earlier attempt may have been executed.
+ * A service that rejects a retry may still have executed an earlier attempt. The caller receives such a rejection
+ * only if no earlier attempt may have been executed.
  *
  * @see [C3.2](../../docs/guarantees.md#c3-2)
  * @see [C3.5](../../docs/guarantees.md#c3-5)
@@ -231,14 +228,14 @@ function afterOnceResponse(
 }
 
 /**
- * If the service reports that a call is still running, and states no delay, the call is sent again after this time, in
- * ms.
+ * A call that the service reports as still running is sent again after this time, in ms, unless the service states a
+ * delay.
  */
 const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // A limit that one response exceeds, such as `bodyTimeout`, does not stop another attempt whose response may be better.
+  // Another attempt may get a response within a limit, such as `bodyTimeout`, that this response exceeded.
   const mayContinue = isCollecting(others) || (attempt.stage === 'answered' && others.length > 0);
   if (cause === 'caller' && !mayContinue) return [settle('error')];
   if (cause === 'invalid-response') {
@@ -255,9 +252,8 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
 }
 
 /**
- * Whether the call has a deferred response or error that no retry would replace, and all attempts in flight are at
- * ejected endpoints. Such attempts are not expected to be answered. False if a retry may replace the deferred response,
- * since an attempt in flight may still succeed before the deadline.
+ * Whether the deferred response or error is the best possible result: no retry would replace it, and all attempts in
+ * flight are at ejected endpoints, which are not expected to respond.
  */
 function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
   return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);
@@ -268,18 +264,18 @@ function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boo
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
 
-/** Whether the body of a successful response arrives. */
+/** Whether the body of a successful response is arriving. */
 function isCollecting(inFlight: readonly AttemptFacts[]): boolean {
   return inFlight.some(({ stage }) => stage === 'answered');
 }
 
-/** Waits for the attempts in `others`. If all of these attempts are late, one more attempt joins them, if possible. */
+/** Waits for the attempts in `others`. If all of them are late, starts one more attempt, if possible. */
 function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
   const rest = { ...call, inFlight: others };
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;
 }
 
-/** If three attempts are in flight, the new attempt replaces a late attempt, but never the oldest attempt. */
+/** A fourth attempt replaces a late attempt, but never the oldest attempt. */
 function join({ inFlight }: CallFacts): CallAction {
   return inFlight.length < maxInFlight
     ? { do: 'join' }
@@ -307,7 +303,6 @@ function canJoin(call: CallFacts): boolean {
   );
 }
 
-/** Whether a call that has received a response may be sent again. */
 function canRetry(call: CallFacts): boolean {
   return (
     call.isReplayable &&

@@ -1,7 +1,6 @@
 import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryBudget } from './retry-budget.js';
 
-/** Settings of the retries of a call. */
 export interface RetrySettings {
   /** Maximum number of attempts after the first, ≥ 0. */
   readonly max: number;
@@ -10,8 +9,7 @@ export interface RetrySettings {
 }
 
 /**
- * Retry settings of a call for which nothing is configured: at most 4 retries, after the statuses 429, 502, 503 and
- * 504.
+ * Default retry settings: at most 4 retries, after the statuses 429, 502, 503 and 504.
  *
  * @see [C2.1](../../docs/guarantees.md#c2-1)
  */
@@ -20,21 +18,18 @@ export const defaultRetries: RetrySettings = Object.freeze({
   statuses: new Set([429, 502, 503, 504]),
 });
 
-/** Bounds of the attempt timeout, in ms, `minMs` ≤ `maxMs`. Equal bounds fix the attempt timeout. */
+/** Bounds of the attempt timeout, in ms. Equal bounds fix the attempt timeout. */
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
-   * If undefined, the upper bound is 1,000 while fewer than 20 responses of the route class are recorded. With 20 or
-   * more responses, the upper bound is half of the call timeout, but at least 1,000. The attempt timeout is never below
-   * `minMs`.
+   * If undefined: 1,000 with fewer than 20 responses of the route class, otherwise half of the call timeout, but at
+   * least 1,000. Never below `minMs`.
    */
   readonly maxMs: number | undefined;
 }
 
-/** Bounds of the attempt timeout if nothing is configured. */
 export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs: 25, maxMs: undefined });
 
-/** Limits of a retry budget. */
 export interface RetryLimits {
   /** Number of allowed retries per call, on average. */
   readonly ratio: number;
@@ -42,22 +37,18 @@ export interface RetryLimits {
   readonly minPerSecond: number;
 }
 
-/** Limits of the retry budget if nothing is configured. @see [C4.1](../../docs/guarantees.md#c4-1) */
+/** Default limits of the retry budget. @see [C4.1](../../docs/guarantees.md#c4-1) */
 export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
 /**
- * Settings of one call. A setting comes from the request, otherwise from the binding, otherwise from the service
- * config, otherwise from the defaults.
+ * Settings of one call. Each setting comes from the request, else the binding, else the service config, else the
+ * defaults.
  */
 export interface RetryConfig {
-  /**
-   * Undefined if retries are switched off. The call is then not retried after its request was sent, and no attempt
-   * joins.
-   */
+  /** Undefined if retries are switched off. A sent request is then not repeated. */
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
   readonly budget: RetryBudget;
-  /** Limits of `budget`. */
   readonly limits: RetryLimits;
 }
 
@@ -65,7 +56,7 @@ export interface RetryConfig {
  * Merges the settings of several levels field by field.
  *
  * @param levels - service config, binding and request; a later level takes precedence
- * @param budgetFor - returns the budget for these limits; calls of the service with the same limits share one budget
+ * @param budgetFor - returns the budget that calls of the service with these limits share
  */
 export function mergeRetryConfig(
   levels: readonly RetryOverrides[],
@@ -80,8 +71,7 @@ export function mergeRetryConfig(
       typeof attemptTimeoutMs === 'number'
         ? { min: attemptTimeoutMs, max: attemptTimeoutMs }
         : attemptTimeoutMs;
-    // If a minimum exceeds the maximum of another level, the bound of the earlier level is set to the bound of the
-    // later level.
+    // If the minimum of one level exceeds the maximum of another, the later level wins.
     if (bounds?.max !== undefined) {
       maxMs = bounds.max;
       minMs = Math.min(minMs, maxMs);

@@ -19,41 +19,30 @@ import type { RetryBudget } from './retry-budget.js';
 import { maxMoves, minAttemptMs, retryability } from './resend-safety.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** The facts of a call that its retries depend on. */
 export interface RetriedCall extends CallInfo {
   readonly constraints: PickConstraints;
-  /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
-  /** Undefined if the call must not be retried after its request was sent. */
+  /** Undefined if a sent request must not be repeated. */
   readonly retries: RetrySettings | undefined;
   readonly budget: RetryBudget;
-  /** Whether the inbound request being served is itself a retry. */
+  /** Whether the program makes the call while it serves a retry of another client. */
   readonly isNestedRetry: boolean;
 }
 
-/**
- * Finds the endpoint of the next attempt of a call. Tracks the tried endpoints, the outcomes of their attempts, and the
- * retry that is reserved in the retry budget.
- */
+/** Finds the endpoint of the next attempt of a call. Tracks the tried endpoints and the reserved retry. */
 export class RetryState extends AttemptLog {
-  /** Whether the call has ended with a result or an error. A settled call starts no further attempt. */
+  /** Whether the call has ended. An ended call starts no further attempt. */
   settled = false;
   /** Ends the wait before the next attempt early. */
   #cancelWait: (() => void) | undefined;
-  /**
-   * Delay before the next attempt, in ms, usually requested by the last response (`Retry-After`); undefined if the next
-   * attempt need not wait.
-   */
+  /** Delay before the next attempt, in ms, usually from `Retry-After` of the last response. */
   retryDelayMs: number | undefined;
   /**
    * Whether the next attempt needs a retry of the budget even if no attempt was executed. True after a response, and
-   * when the free retries of the call are used up.
+   * when the call has used its free retries.
    */
   requiresBudget = false;
-  /**
-   * Whether the next attempt needs no retry of the budget, because the endpoint has closed the connection gracefully or
-   * has not processed the request.
-   */
+  /** Whether the next attempt needs no retry of the budget. See {@link FreeRetries}. */
   isNextFree = false;
   #hasFreeSend = false;
   /** Number of attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
@@ -63,10 +52,7 @@ export class RetryState extends AttemptLog {
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
-  /**
-   * Scope of the idempotency store of the endpoint that received the last sent attempt of a 'once' call. Undefined if
-   * no attempt was sent, if that endpoint has no store, or for calls of other kinds.
-   */
+  /** Idempotency scope of the endpoint that received the last sent attempt of a 'once' call. */
   #idempotencyScope: string | undefined;
   #hasRefreshed = false;
   #hasStartedService = false;
@@ -82,7 +68,7 @@ export class RetryState extends AttemptLog {
     super(context, call);
   }
 
-  /** Ids of the endpoints at which an attempt of this call has failed. The next attempt must avoid them. */
+  /** Ids of the endpoints at which an attempt has failed. The next attempt avoids these endpoints. */
   get tried(): ReadonlySet<string> {
     return this.#tried;
   }
@@ -114,35 +100,33 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Called when the endpoint of the last attempt closed the connection gracefully, or did not process the request. The
-   * attempt then does not count against the limit of the call. If no other endpoint is left, the next attempt goes to
-   * the same endpoint, on another connection.
+   * Called when the endpoint closed the connection gracefully, or did not process the request. The attempt does not
+   * count against the limit of the call. The next attempt may use the same endpoint on another connection.
    */
   allowMove(endpoint: string): void {
     this.moves++;
     this.#repeatable = endpoint;
   }
 
-  /** Whether a retry of a 'once' call would go to the idempotency store that may have recorded the call. */
+  /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   get hasIdempotencyScope(): boolean {
     return this.#idempotencyScope !== undefined;
   }
 
-  /** Whether a retry is reserved, or could be reserved now. */
   hasBudget(now: number): boolean {
     return this.#hasReservedRetry || this.call.budget.available(now) >= 1;
   }
 
-  /** Reserves a retry of the budget. If true is returned, the caller must call `spent` or `refund` of the budget. */
+  /** Reserves a retry of the budget. The caller must then call `spent` or `refund` of the budget. */
   tryReserve(now: number): boolean {
     return this.call.budget.tryWithdraw(now);
   }
 
   /**
-   * Picks the endpoint for the next attempt after a failed attempt. If necessary, first waits, refreshes the resolution
-   * or starts the service.
+   * Picks the endpoint of the next attempt. If necessary, first waits, refreshes the resolution or starts the
+   * service.
    *
-   * @throws {@link ClerkError} the error that ends the call, when no further attempt is possible
+   * @throws {@link ClerkError} the error that ends the call, if no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
     const { context, picker } = this;
@@ -163,8 +147,7 @@ export class RetryState extends AttemptLog {
     }
     let mustCheckFreshness = true;
     for (;;) {
-      // Refreshes an expired resolution before the retry. If the refresh fails, the expired resolution stays in use,
-      // flagged stale.
+      // After a failed refresh, the expired resolution stays in use, flagged stale.
       if (mustCheckFreshness && !picker.isFresh(context.clock.now()))
         await picker.refreshResolution(new Set(this.#tried));
       mustCheckFreshness = false;
@@ -179,8 +162,8 @@ export class RetryState extends AttemptLog {
         return candidate;
       }
       if (candidate) {
-        // All endpoints left to try are in connection backoff. Waits only if a dial is allowed within `maxDialWaitMs`
-        // and before the deadline.
+        // All endpoints left to try are in connection backoff. Waits at most `maxDialWaitMs`, and only if a dial is
+        // allowed before the deadline.
         const dialWaitMs = context.health.nextDialAt(candidate) - now;
         if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
         await this.#wait(Math.max(dialWaitMs, 1));
@@ -209,8 +192,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Hands the reserved retry, if there is one, over to the caller of this method. If true is returned, the caller must
-   * call `spent` or `refund` of the budget.
+   * Passes the reserved retry, if any, to the caller of this method, who must then call `spent` or `refund` of the
+   * budget.
    *
    * @returns whether a retry was reserved
    */
@@ -220,10 +203,7 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
-  /**
-   * Whether the attempt that is about to be sent needs no retry of the budget. This method returns true once for each
-   * free attempt. @see {@link RetryState.isNextFree}
-   */
+  /** Whether the request that is about to be sent is a free retry. Returns true once per free retry. */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;
     this.#hasFreeSend = false;
@@ -235,7 +215,7 @@ export class RetryState extends AttemptLog {
     if (this.settled) throw outcomeUnknownError(this);
   }
 
-  /** Marks the call as settled, ends the current wait and refunds the reserved retry. */
+  /** Marks the call as ended, ends the current wait and refunds the reserved retry. */
   finish(): void {
     this.settled = true;
     this.#cancelWait?.();
@@ -248,7 +228,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Reserves one retry in the budget if an attempt of the call may have been executed or was answered. Otherwise the
-   * retry is free, and nothing is reserved.
+   * next attempt is free.
    *
    * @returns false if the budget or the settings of the call forbid the retry
    */
@@ -270,11 +250,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Makes tried endpoints available again when no other endpoint is left. These are the endpoints whose attempt timed
-   * out, and the endpoint of the last attempt if the request was sent. The last attempt may have failed only because an
-   * idle connection broke.
+   * Allows a second attempt at endpoints whose attempt timed out, and at the last endpoint. The last attempt may have
+   * failed only because an idle connection broke.
    *
-   * @returns whether an endpoint became available again
+   * @returns whether an endpoint may be tried again
    */
   #reconsiderTried(): boolean {
     const last = this.outcomes.at(-1);
@@ -288,7 +267,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Whether a start of the service may help: no endpoint accepted the request, or the connection was lost and no
-   * endpoint is left. The connection is also lost when the registry ends the process of an endpoint that cannot serve.
+   * endpoint is left. The connection may be lost because the registry ended a process that could not serve.
    */
   #mayStart(now: number, constraints: PickConstraints): boolean {
     if (this.#lastStage === 'sent')
@@ -296,7 +275,6 @@ export class RetryState extends AttemptLog {
     return this.#lastStage === 'waiting';
   }
 
-  /** Starts the service. If the start fails, rejects with the error of the start and the outcomes of this call. */
   async #startService(): Promise<void> {
     try {
       await this.picker.startService(this.#lastStartedAt);
@@ -308,5 +286,5 @@ export class RetryState extends AttemptLog {
 
 const noneTried: ReadonlySet<string> = new Set();
 
-/** Longest time for which a retry waits for the end of a connection backoff, in ms. */
+/** A retry waits at most this time for the end of a connection backoff, in ms. */
 export const maxDialWaitMs = 250;

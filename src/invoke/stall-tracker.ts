@@ -1,9 +1,6 @@
-/** Minimum lateness of a timer that counts as a stall, in ms. Shorter delays of timers are normal under load. */
+/** A timer that is late by at least this time shows a stall, in ms. Shorter delays are normal under load. */
 const minStallMs = 20;
-/**
- * Maximum number of recorded stalls. Older stalls are dropped, since few calls in flight are older than the last 16
- * stalls.
- */
+/** Maximum number of recorded stalls. Few calls in flight are older than the last 16 stalls. */
 const maxStalls = 16;
 
 interface Stall {
@@ -12,20 +9,19 @@ interface Stall {
 }
 
 /**
- * Records stalls: periods in which the event loop was blocked or the process was not scheduled. A response that arrived
- * during a stall was read late. Therefore stalls extend attempt timeouts, and the time of stalls is subtracted from
- * latencies.
+ * Records stalls: periods in which this process did not run its event loop. A response that arrives during a stall is
+ * read late. Therefore stalls extend attempt timeouts and are subtracted from latencies.
  */
 export class StallTracker {
   /**
-   * When the last stall ended, on the clock's scale; 0 if no stall was recorded. An attempt that started after
-   * `lastEndedAt` is not affected by any recorded stall.
+   * When the last stall ended, on the clock's scale; 0 without a stall. No stall affects an attempt that started
+   * later.
    */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
   /**
-   * Called when a timer that was due at `dueAt` fires at `now`. Records a stall if the timer is at least 20 ms late.
+   * Called when a timer that was due at `dueAt` fires at `now`. A timer that is at least 20 ms late shows a stall.
    */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
@@ -43,8 +39,8 @@ export class StallTracker {
   }
 
   /**
-   * Returns the time at which an attempt times out: `startedAt` + `timeoutMs` + the duration of the stalls since
-   * `startedAt`. Returns 0 if there was no stall since `startedAt`, or if the attempt has already timed out at `now`.
+   * Returns when an attempt times out, extended by the stalls since `startedAt`. Returns 0 without such a stall, or
+   * if the attempt has already timed out at `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

@@ -5,26 +5,21 @@ import { StallTracker } from './stall-tracker.js';
 export interface TimerEntry {
   /** When the entry expires, on the clock's scale; 0 while the entry is not set. */
   expiresAt: number;
-  /** Previous entry in the slot of this entry. */
   previous: TimerEntry | undefined;
-  /** Next entry in the slot of this entry. */
   next: TimerEntry | undefined;
-  /** Called with the current time when the entry is due, after the wheel has cleared the entry. */
+  /** Called when the entry is due. The wheel has already cleared the entry. */
   expire(now: number): void;
-  /**
-   * Called by {@link TimerWheel.abortAll}; `expire` is then not called. A call that owns the entry must end with
-   * `error`.
-   */
+  /** Called by {@link TimerWheel.abortAll} in place of `expire`. A call must then end with `error`. */
   abort(error: Error): void;
 }
 
 const tickMs = 4;
 const slotCount = 512;
-/** Interval of stall checks, in ms. A stall check is a timer that fires late if the event loop was blocked. */
+/** Interval of stall checks, in ms. A stall check is a timer that fires late after a stall. */
 const stallCheckMs = 20;
 /**
- * Maximum number of stall checks after the last `set`. At intervals of 20 ms, the checks cover 1,280 ms, which is
- * longer than most attempt timeouts. After the last check, no checks run until the next `set`.
+ * Stall checks end after this number without a `set`. They cover 1,280 ms, which is longer than most attempt
+ * timeouts.
  */
 const maxStallChecks = 64;
 
@@ -41,31 +36,24 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. An entry is set or cleared in
- * constant time. One turn of the wheel takes 2,048 ms. An entry that is due after more than one turn stays in its slot
- * until the turn in which the entry is due.
+ * A timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry
+ * take constant time. The timer keeps the process alive only while an entry is set.
  *
- * The wheel uses one timer of the clock, set to the earliest entry or to the next stall check, whichever comes first.
- * If the timer fires late, the event loop was blocked. The timer keeps the process alive only while an entry is set.
- *
- * Responses that have already arrived are processed before any entry expires. So a busy process does not end a call
- * whose response has arrived but was not read yet.
+ * Responses that have already arrived are processed before any entry expires. A busy process therefore does not end a
+ * call whose response was not read yet.
  *
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
 export class TimerWheel {
-  /** Periods in which the event loop was blocked. */
   readonly stalls = new StallTracker();
   readonly #clock: Clock;
   readonly #slots: TimerEntry[] = [];
   #size = 0;
   #processedTick: number;
   #timer: Timer | undefined;
-  /** When the timer of the clock is due. */
   #timerDueAt = Infinity;
   /** Earliest time at which an entry may be due. */
   #nextDueAt = Infinity;
-  /** Number of stall checks since the last `set`. */
   #stallChecks = 0;
 
   constructor(clock: Clock) {
@@ -74,7 +62,6 @@ export class TimerWheel {
     this.#processedTick = Math.floor(clock.now() / tickMs);
   }
 
-  /** Number of entries that are set. */
   get size(): number {
     return this.#size;
   }
@@ -82,8 +69,7 @@ export class TimerWheel {
   /**
    * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
    *
-   * @param at - when the entry is due, on the clock's scale; the entry expires at most 4 ms later, unless the event
-   * loop is blocked
+   * @param at - when the entry is due, on the clock's scale; the entry expires up to 4 ms later, or after a stall
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {
@@ -92,8 +78,7 @@ export class TimerWheel {
     } else {
       unlink(entry);
     }
-    // `expiresAt` 0 means that an entry is not set, so a due time of 0 or less is replaced by the smallest positive
-    // number.
+    // 0 marks an entry that is not set, so a due time of 0 becomes the smallest positive number.
     entry.expiresAt = at > 0 ? at : Number.MIN_VALUE;
     const tick = Math.max(Math.ceil(at / tickMs), this.#processedTick + 1);
     const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;
@@ -117,10 +102,7 @@ export class TimerWheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /**
-   * Resolves after `ms`. Resolves earlier when the function passed to `onStarted` is called, or when
-   * {@link TimerWheel.abortAll} is called.
-   */
+  /** Resolves after `ms`, or earlier after a call of `cancel` or of {@link TimerWheel.abortAll}. */
   sleep(ms: number, onStarted: (cancel: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();
@@ -133,7 +115,6 @@ export class TimerWheel {
     });
   }
 
-  /** Aborts all entries with an error and cancels the timer. */
   abortAll(error: Error): void {
     for (const head of this.#slots) {
       for (let entry = head.next as TimerEntry; entry !== head; entry = head.next as TimerEntry) {
@@ -146,7 +127,7 @@ export class TimerWheel {
     this.#timerDueAt = this.#nextDueAt = Infinity;
   }
 
-  /** Sets the timer of the clock. Called only while an entry is set, so the new timer may keep the process alive. */
+  /** Sets the timer of the clock. An entry is set at this time, so the timer may keep the process alive. */
   #arm(): void {
     const now = this.#clock.now();
     if (this.#timer) this.stalls.record(this.#timerDueAt, now);
@@ -166,7 +147,7 @@ export class TimerWheel {
       this.#nextDueAt = Infinity;
       return;
     }
-    // The entry for which the timer was set may have been cleared. If no other entry is due, the timer is set again.
+    // The entry for which the timer was set may have been cleared.
     if (this.#nextDueAt <= now) this.#nextDueAt = this.#nextOccupiedTick() * tickMs;
     if (this.#nextDueAt > now) {
       this.#arm();
@@ -184,8 +165,7 @@ export class TimerWheel {
     try {
       for (; tick <= until; tick++) this.#expireSlot(tick & (slotCount - 1), now);
     } finally {
-      // If `expire` of an entry threw, the other entries of its slot and the later slots are processed with the next
-      // tick.
+      // If `expire` of an entry threw, the next tick processes the other entries.
       if (tick <= until) this.#processedTick = tick - 1;
       if (this.#size > 0) {
         this.#nextDueAt = Math.min(this.#nextDueAt, this.#nextOccupiedTick() * tickMs);
@@ -196,7 +176,7 @@ export class TimerWheel {
 
   #expireSlot(slot: number, now: number): void {
     const head = this.#slots[slot] as TimerEntry;
-    // Collects all due entries first, since `expire` of one entry may set or clear other entries of this slot.
+    // `expire` of one entry may set or clear other entries of this slot, so due entries are collected first.
     const due: TimerEntry[] = [];
     for (let entry = head.next as TimerEntry; entry !== head; entry = entry.next as TimerEntry) {
       if (entry.expiresAt <= now) due.push(entry);
@@ -208,7 +188,7 @@ export class TimerWheel {
     }
   }
 
-  /** Returns the tick of the next slot that contains an entry; if all slots are empty, the tick one full turn later. */
+  /** Returns the tick of the next slot with an entry; without entries, the tick one full turn later. */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;

@@ -1,16 +1,16 @@
 /**
- * Minimum time without progress after which an upload counts as late, in ms. A connection takes the bytes of an upload
- * in portions, with pauses between them.
+ * An upload is late only after at least this time without progress, in ms. A connection takes the bytes of an upload
+ * in portions, with pauses.
  */
 const maxPauseMs = 1_000;
-/** Minimum duration of a pause, in ms. A shorter time between two parts shows that the connection was not full. */
+/** A shorter time between two parts is no pause, in ms: the connection was not full. */
 const minPauseMs = 20;
-/** Longest time that the peer gets to read the bytes in the buffers of the connection, in ms. */
+/** The peer gets at most this time to read the bytes in the buffers of the connection, in ms. */
 const maxDrainMs = 10_000;
 
 /**
- * The progress of the upload of a request body. The connection takes the first parts of a body at once, until its
- * buffers of several megabytes are full. The connection takes later parts as fast as the peer reads.
+ * The progress of the upload of a request body. A connection takes the first megabytes at once, until its buffers are
+ * full. Later parts are taken as fast as the peer reads.
  */
 export class UploadProgress {
   /** Whether the connection has taken the whole request. */
@@ -22,15 +22,14 @@ export class UploadProgress {
   /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
-   * Time that the peer gets after the upload to read the bytes in the buffers, in ms. The time is twice the number of
-   * these bytes, divided by the rate of the peer since the first pause. The time is at least the duration from the
-   * first pause to the end of the upload, and at most `maxDrainMs`.
+   * Time for the peer to read the buffered bytes after the upload, in ms: twice these bytes divided by the rate of
+   * the peer. At least the time from the first pause to the end of the upload, at most `maxDrainMs`.
    */
   #drainMs = 0;
 
   /**
-   * @param isInMemory - whether the whole body is available at once. If false, the source of the body may cause the
-   * pauses, so the pauses show nothing about the connection.
+   * @param isInMemory - whether the whole body is available at once. Otherwise the pauses may come from the source of
+   * the body, and show nothing about the connection.
    */
   constructor(
     readonly isInMemory: boolean,
@@ -39,18 +38,15 @@ export class UploadProgress {
     this.#lastProgressAt = now;
   }
 
-  /**
-   * Whether the transport reports the parts of the body. undici does not report the parts of a stream over HTTP/2.
-   */
+  /** Whether undici reports the parts of the body. undici does not report the parts of a stream over HTTP/2. */
   get isReported(): boolean {
     return this.#offeredBytes > 0;
   }
 
   /**
-   * Called when a part of the body is offered to the connection. At that time the connection has taken all earlier
-   * parts.
+   * Called when a part of the body is offered to the connection, which has taken all earlier parts.
    *
-   * @returns whether the connection was full before; if true, the peer has read bytes in the meantime
+   * @returns whether the connection was full before, so that the peer has read bytes
    */
   onOffered(bytes: number, now: number): boolean {
     const takenBytes = this.#offeredBytes;
@@ -58,9 +54,7 @@ export class UploadProgress {
     return this.#onProgress(takenBytes, now);
   }
 
-  /**
-   * Called when the connection has taken the whole request. Returns whether the connection was full before.
-   */
+  /** Called when the connection has taken the whole request. Returns whether the connection was full before. */
   onComplete(now: number): boolean {
     this.isComplete = true;
     const wasFull = this.#onProgress(this.#offeredBytes, now);
@@ -73,9 +67,8 @@ export class UploadProgress {
   }
 
   /**
-   * Returns the time without progress after which the attempt is late, in ms. During the upload: the attempt timeout,
-   * but at least 1,000 ms and at least twice the longest pause so far. After the upload: the attempt timeout plus the
-   * time for the peer to read the bytes in the buffers.
+   * Returns the time without progress after which the attempt is late, in ms. During the upload: at least 1,000 ms,
+   * and at least twice the longest pause so far. After the upload: extended by the time to read the buffered bytes.
    */
   timeoutMs(attemptTimeoutMs: number): number {
     return this.isComplete
