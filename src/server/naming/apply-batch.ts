@@ -30,8 +30,7 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // If several plans of a batch change the record of an entry, the last plan decides when the pending change of the
-  // entry applies.
+  // Pending changes by name, with the time until each applies. The last plan of a batch decides.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
@@ -49,7 +48,7 @@ export function applyBatch(
   watchHub.publish(changedNames, previousRevision);
 }
 
-/** Whether the result of a lookup can depend on the change. */
+/** Whether the change can alter the response to a lookup. */
 function isVisible(
   change: StateChange,
 ): change is Extract<StateChange, { kind: 'entry' | 'endpoint' | 'status' }> {

@@ -9,18 +9,18 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** Result of a command: the plan of the command, and the revision after the command. */
+/** The plan of a command, and the revision after the command. */
 export interface CommitResult extends Plan {
-  /** A command without changes does not increment the revision. */
+  /** A command without changes keeps the revision. */
   readonly revision: number;
 }
 
 export interface SubmitOptions {
-  /** Whether the command precedes the commands that are already queued. */
+  /** Whether the command precedes all queued commands. */
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends or flags endpoints. When the store cannot be written, such a command is applied in
-   * memory, so that lookups do not show an ended endpoint as up. The promise of the command rejects nevertheless.
+   * Whether the command only ends endpoints or changes their status. If the store cannot be written, such a command
+   * still changes the memory, so that lookups do not show an ended endpoint as up. Its promise rejects anyway.
    */
   readonly endsEndpoints?: boolean;
 }
@@ -38,21 +38,24 @@ export interface CommitterOptions {
   readonly planContext: PlanContext;
   /** Returns the revision of the last saved batch. */
   readonly revision: () => number;
-  /** Called before the changes of a batch are written. If the write fails, the changes may still have been saved. */
+  /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
   /** Called after a batch is saved. `revision` is the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
-  /** Called with a plan that is not saved, because the store cannot be written, and the revision after the plan. */
+  /**
+   * Called with a plan that changes only the memory, because the store cannot be written. `revision` is the revision
+   * after the plan.
+   */
   readonly applyUnsaved: (plan: Plan, revision: number) => void;
   /** Called once, when the store cannot be written any more. */
   readonly onFailure: (cause: unknown) => void;
 }
 
 /**
- * Saves commands in batches. Commands that arrive while a batch is being written form the next batch. Each command is
- * planned as if all earlier commands of the batch were already applied. All changes of a batch are saved in one write.
- * Then the changes are applied to the state, and the promises of the commands settle. After a failed write, the
- * commands of the batch and all later commands are rejected.
+ * Saves commands in batches. While a batch is being written, arriving commands form the next batch. Each plan
+ * includes the changes of earlier commands in its batch. One write saves all changes of a batch; then the state
+ * changes and the promises settle. After a failed write, all commands of the batch and all later commands are
+ * rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -67,16 +70,17 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Why no more commands are saved; undefined while the store can be written. */
+  /** Why no command can be saved any more; undefined while the store can be written. */
   get failure(): ClerkError | undefined {
     return this.#failure;
   }
 
   /**
-   * Queues a command. Resolves when the changes are saved and visible to every lookup.
+   * Queues a command. Resolves when the changes are saved and every lookup shows the changes.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; the error
-   *   of {@link plan} when the command is rejected
+   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a write has failed
+   * @throws {@link ClerkError} the error of {@link plan} when the command is rejected
    */
   submit(
     prepare: PrepareCommand,
@@ -95,7 +99,7 @@ export class Committer {
     });
   }
 
-  /** Rejects all queued and later commands. Waits until the current batch is written. */
+  /** Rejects all queued and later commands, and waits for the end of the current write. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -167,7 +171,7 @@ export class Committer {
     try {
       unsaved = this.#plan(new Overlay(view), prepare);
     } catch {
-      // The command has no effect, as it would have none with a working store.
+      // The command has no effect, like the same command with a working store.
       return;
     }
     if (unsaved.changes.length === 0) return;
@@ -177,7 +181,7 @@ export class Committer {
   }
 }
 
-/** Yields one record for each changed key, with the last value of the key. Also yields the record of the revision. */
+/** Yields a record for each changed key, with the last value of the key. Also yields the record of the revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {

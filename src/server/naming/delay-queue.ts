@@ -1,6 +1,4 @@
-/**
- * Queue of items that become due after a delay. All items have the same delay, so the oldest item becomes due first.
- */
+/** Queue of items that become due after the same delay. The oldest item becomes due first. */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
@@ -16,7 +14,7 @@ export class DelayQueue<T> {
     return Infinity;
   }
 
-  /** Adds an item. Restarts the delay of an item that is already in the queue. */
+  /** Adds an item. If the queue contains the item already, its delay restarts. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);

@@ -8,7 +8,7 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Time without endpoints, in ms, after which a service is removed, if no client has defined the service. */
+/** An implicit service is removed after this time without endpoints, in ms. */
 const emptyServiceMs = 300_000;
 
 export interface ExpiryDependencies {
@@ -22,18 +22,17 @@ export interface ExpiryDependencies {
 }
 
 /**
- * Removes endpoints whose lease or drain time has ended. A service that no client has defined is removed 5 min after
- * the end of its last endpoint. Applies the pending changes of frozen entries. One timer serves all these tasks.
- * Requests that have already arrived are handled before a lease expires. A renewal among these requests is therefore in
- * time.
+ * Schedules removals and pending changes. Removes endpoints at the end of their lease or drain time. Removes an
+ * implicit service 5 min after its last endpoint. Applies the pending changes of frozen entries. Requests that have
+ * already arrived are handled before a lease expires, so a renewal among these requests is in time.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** Names of the services that have no endpoints and that no client has defined. */
+  /** Names of implicit services without endpoints. */
   readonly #emptyServices = new DelayQueue<string>(emptyServiceMs);
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Time at which the leases were last checked for expiry; undefined while there are no leases. */
+  /** Time of the last check for expired leases; undefined while no lease exists. */
   #leasesCheckedAt: number | undefined;
   expiredRegistrations = 0;
   #isExpiring = false;
@@ -101,7 +100,7 @@ export class ExpiryScheduler {
     else this.#leasesCheckedAt = undefined;
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is not replaced, because the delay of the timer shows how long this process was stalled.
+    // An overdue timer stays set, because its lateness shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -115,8 +114,7 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // The previous check was one tick before the due time of the timer. The stall may have started right after that
-    // check.
+    // The stall may have started right after the previous check, which was one tick before the due time.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;
@@ -134,7 +132,7 @@ export class ExpiryScheduler {
       void submit(() => ({ kind: 'expire-service', name }));
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // With `Infinity`, no second command is submitted for the entry. `onEntryChanged` ends the freeze.
+      // `Infinity` prevents a second command for the entry. `onEntryChanged` ends the freeze.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }

@@ -2,25 +2,22 @@ import type { Clock } from '../../core/clock.js';
 import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/**
- * Time, in ms, from the end of a guarantee until the entry may change. A client whose clock is slow stops using the
- * entry within this time.
- */
+/** Time between the end of a guarantee and the earliest change, in ms. Covers clients with a slow clock. */
 export const clockMarginMs = 250;
 
 /**
- * Computes when the guarantee of each entry ends. A lookup guarantees that the entries in its response do not change
- * for `guaranteedMs`. The time of the last lookup of an entry is in memory only. After a restart, every entry counts as
- * looked up at the time of the restart.
+ * Computes when the guarantee of each entry ends. A lookup guarantees that its entries do not change for
+ * `guaranteedMs`. The lookup times are in memory only, so a restart counts as a lookup of every entry.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
 export class Guarantees {
   /**
-   * Times at which the pending changes of frozen entries apply, by name; `Infinity` while a change is being written.
+   * Time at which the pending change of each frozen entry applies, by name. `Infinity` while the change is being
+   * written.
    */
   readonly #frozen = new Map<string, number>();
-  /** Names of the entries with a change that is being written. Lookups give no guarantee for these entries. */
+  /** Names of entries whose change is being written. Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
@@ -30,9 +27,9 @@ export class Guarantees {
     this.#clock = clock;
   }
 
-  /** Whether a change of the entry is pending or is being written to the store. */
+  /** Whether a change of the entry is pending or being written. */
   isFrozen({ name }: NameEntry): boolean {
-    // Both collections are usually empty, and reading `size` is cheaper than `has`.
+    // Both collections are usually empty, and `size` is cheaper than `has`.
     return (
       (this.#frozen.size > 0 && this.#frozen.has(name)) ||
       (this.#beingWritten.size > 0 && this.#beingWritten.has(name))
@@ -40,7 +37,7 @@ export class Guarantees {
   }
 
   /**
-   * Returns the time until an entry may change, in ms; 0 when the entry may change at once.
+   * Returns the time until an entry may change, in ms. Returns 0 for an entry that may change at once.
    *
    * @param guaranteedMs - time that a lookup of the entry guarantees, in ms
    */
@@ -54,8 +51,8 @@ export class Guarantees {
   }
 
   /**
-   * Returns the time for which a lookup may guarantee that an entry does not change, in ms. The guarantee holds only if
-   * the lookup also calls {@link Guarantees.recordServed}.
+   * Returns the time for which a lookup may guarantee an entry, in ms. A lookup with a guarantee must also call
+   * {@link Guarantees.recordServed}.
    */
   guaranteedMs(entry: NameEntry): number {
     const { guaranteedMs } = entry.record;
@@ -66,7 +63,7 @@ export class Guarantees {
     return Math.max(0, Math.min(guaranteedMs, Math.floor(until - clockMarginMs - this.#clock.now())));
   }
 
-  /** Restarts the guarantee of an entry that a lookup shows, unless the entry is frozen. */
+  /** Restarts the guarantee of an entry that a lookup shows. The guarantee of a frozen entry is not restarted. */
   recordServed(entry: NameEntry, now: number): void {
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
   }
@@ -80,7 +77,7 @@ export class Guarantees {
     this.#beingWritten.add(name);
   }
 
-  /** Called when all changes given to `beginWrite` are saved. */
+  /** Called when all changes passed to `beginWrite` are saved. */
   endWrite(): void {
     this.#beingWritten.clear();
   }
@@ -89,7 +86,9 @@ export class Guarantees {
     this.#frozen.delete(name);
   }
 
-  /** Returns the times at which pending changes apply, by name; `Infinity` while a change is being written. */
+  /**
+   * Returns the time at which each pending change applies, by name. `Infinity` for a change that is being written.
+   */
   frozenEntries(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

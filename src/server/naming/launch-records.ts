@@ -3,8 +3,8 @@ import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
 /**
- * Creates the port through which the launcher reads and changes launch records. The launcher reads only saved records.
- * Each change is saved as a command.
+ * Creates the port through which the launcher reads and changes launch records. The launcher reads only saved
+ * records.
  */
 export function launchRecords(
   view: NamingView,

@@ -1,37 +1,36 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Length of a slot, in ms. The registrations of a slot are checked together, at most one slot and one tick late. */
+/** Length of a slot, in ms. All registrations of a slot are checked together, at most one slot and one tick late. */
 const slotMs = 250;
 /**
- * If more than this share of all leases has expired, removals are throttled. The cause of so many expired leases is
- * probably the server or the network.
+ * Removals are throttled when more than this share of all leases has expired. The cause is then probably the server
+ * or the network.
  */
 const massExpiryShare = 0.15;
 /**
- * With fewer expired leases than this, removals are not throttled. In a small registry, two expired leases are already
- * a large share.
+ * Minimum number of expired leases for throttling. In a small registry, two expired leases are already a large share.
  */
 const massExpiryMin = 8;
 /** Maximum number of stored stalls of this process. Stored stalls extend leases. */
 const maxStalls = 64;
 
 /**
- * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time. The expiry time
- * is checked when the slot of the registration is processed.
+ * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time, which is
+ * checked later with the slot of the registration.
  *
- * If this process stalls for a third of a lease or longer, that lease is extended by the length of the stall. When many
- * leases expire at once, removals are throttled. Throttling delays a removal by at most the length of the lease.
+ * A stall of this process extends every lease that is at most three times as long as the stall. When many leases
+ * expire at once, removals are throttled. Throttling delays a removal by at most one lease duration.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
  *   [C5.5](../../../docs/guarantees.md#c5-5)
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Registrations whose renewal is overdue and whose lease has not expired. */
+  /** Registrations with an overdue renewal and an unexpired lease. */
   readonly #overdue = new Set<Registration>();
-  /** Registrations whose renewal became overdue since the last call of `takeOverdue`. */
+  /** Registrations whose renewal became overdue after the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
-  /** Registrations that have expired and are not removed yet. */
+  /** Registrations with an expired lease that are not removed yet. */
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
   #lastSlot = 0;
@@ -47,7 +46,7 @@ export class Leases {
     return this.#isThrottling;
   }
 
-  /** Interval between two checks, in ms: an eighth of the shortest lease, at least 125 ms, at most 5 s. */
+  /** Interval between two checks, in ms: an eighth of the shortest lease, from 125 ms to 5 s. */
   get tickMs(): number {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
@@ -58,7 +57,7 @@ export class Leases {
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // A later slot is not set here. `#processSlot` moves the registration when its current slot is processed.
+    // `#processSlot` moves the registration to a later slot when the current slot is due.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
@@ -73,8 +72,8 @@ export class Leases {
   }
 
   /**
-   * Records a stall that lasted `ms` and ended at `now`. The stall extends every running lease that is at most three
-   * times as long as the stall.
+   * Records a stall of `ms` that ended at `now`. The stall extends every running lease that is at most three times as
+   * long as the stall.
    */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
@@ -82,8 +81,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations to remove now. Later calls can return the same registration, until `release` or `track`
-   * is called with the registration.
+   * Returns the registrations to remove now. Returns a registration again until `release` or `track` is called with
+   * the registration.
    */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
@@ -97,8 +96,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations whose renewal became overdue since the last call. Returns none when many renewals are
-   * overdue at once, because the cause of so many late renewals is probably the server or the network.
+   * Returns the registrations whose renewal became overdue since the last call. If many renewals are overdue at once,
+   * returns none, because the cause is probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -108,15 +107,14 @@ export class Leases {
     return count >= massExpiryMin && count > massExpiryShare * this.#count ? [] : found;
   }
 
-  /** Whether a registration has expired and was not renewed since its expiry. */
+  /** Whether a lease has expired and was not renewed since. */
   hasExpired(registration: Registration): boolean {
     return this.#expired.has(registration);
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first. In a time as long as the shortest lease,
-   * about 15 % of all registrations are removed. A registration is always removed when a second lease duration has
-   * passed since its expiry.
+   * Returns the expired registrations to remove in this tick, oldest first. The rate is about 15 % of all
+   * registrations per shortest lease. A registration is removed at the latest one lease duration after its expiry.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -171,8 +169,8 @@ export class Leases {
   }
 
   /**
-   * Returns the expiry time of a registration. Each stall since the last renewal extends the expiry time, if the stall
-   * lasted a third of the lease or longer.
+   * Returns the expiry time of a registration, extended by each stall since the last renewal that lasted a third of
+   * the lease or longer.
    */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
@@ -184,8 +182,8 @@ export class Leases {
 }
 
 /**
- * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint does
- * not renew, so for this endpoint the expiry time is returned.
+ * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint
+ * does not renew, so the result for a draining endpoint is the expiry time.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

@@ -4,13 +4,13 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Maximum number of names that are read for one page. At this number, the page ends early. */
+/** Maximum number of names that are read for one page. A page that reaches this number ends early. */
 const maxStepsPerPage = 20_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists, in order, the names after `after` that match a glob. Also lists directories without an entry, unless the glob
+ * Lists the names after `after` that match a glob, in order. Includes directories without an entry, unless the glob
  * ends with `**`.
  */
 export function listPage(

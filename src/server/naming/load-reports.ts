@@ -1,25 +1,24 @@
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** If only loads have changed, a cached lookup is used up to this age, in ms. */
+/** Maximum age of a cached lookup when only loads have changed, in ms. */
 export const loadRefreshMs = 2_000;
 
 /**
- * Longest lease, in ms, of an endpoint whose loads are used. With a longer lease, the loads would be outdated, because
- * renewals are rare.
+ * Longest lease of an endpoint whose loads are used, in ms. A longer lease is renewed too rarely for a useful load.
  */
 const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
 /**
- * Smallest change of a rate that counts as a new load: the difference divided by the larger rate. If both rates are
- * below 1/s, the difference is divided by 1/s.
+ * Smallest relative change of a rate that counts as a new load. The difference is divided by the larger rate, or by
+ * 1/s if both rates are lower.
  */
 const minRateChange = 0.25;
 
 /**
- * The loads that endpoints report with renewals, in memory only. A new load causes no watch event, because clients look
- * up each name every few seconds anyway. Small changes are ignored, so cached lookups stay valid longer.
+ * The loads that endpoints report with renewals, in memory only. A new load causes no watch event, because clients
+ * look names up every few seconds. Small changes are ignored, so cached lookups stay valid longer.
  */
 export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();
@@ -38,7 +37,7 @@ export class LoadReports {
     return this.#loads.get(registration);
   }
 
-  /** Returns the version of the loads of a service. Every new load of an endpoint increments the version. */
+  /** Returns the version of the loads of a service. Every new load increments the version. */
   versionOf(entry: NameEntry | undefined): number {
     return (entry && this.#versions.get(entry)) ?? 0;
   }

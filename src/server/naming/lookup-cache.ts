@@ -27,11 +27,11 @@ interface CachedLookup {
   readonly tail: string;
   /** Entries on the path of the lookup. */
   readonly entries: readonly NameEntry[];
-  /** Version of each of `entries` when the lookup was built. */
+  /** Version of each of `entries` at the time of the build. */
   readonly versions: readonly number[];
   /** Entry at the canonical name; undefined for a directory without an entry. */
   readonly serviceEntry: NameEntry | undefined;
-  /** Result of {@link LoadReports.versionOf} for `serviceEntry` at the time at which the lookup was built. */
+  /** Result of {@link LoadReports.versionOf} at the time of the build. */
   readonly loadVersion: number;
   readonly builtAt: number;
   /** Revision in `json`. */
@@ -49,12 +49,11 @@ export interface LookupDependencies {
 }
 
 /**
- * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on the path of
- * the lookup has changed. If only loads have changed, a response is built again at most every 2 s. Each use of a
- * response restarts the guarantee of every entry on the path.
+ * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on its path has
+ * changed. If only loads have changed, a response is built again at most every 2 s. Each use restarts the guarantees
+ * of all entries on the path.
  *
- * The cache has two generations. When the recent generation is full, it becomes the previous generation, and a new
- * recent generation starts.
+ * The cache has a recent and a previous generation. A full recent generation becomes the previous generation.
  */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
@@ -65,7 +64,7 @@ export class LookupCache {
     this.#deps = deps;
   }
 
-  /** Returns the `ResolveResponse` for a name as JSON; undefined when the name does not exist. */
+  /** Returns the `ResolveResponse` for a name as JSON, or undefined for an unknown name. */
   json(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
     if (lookup === undefined) return undefined;
@@ -81,8 +80,8 @@ export class LookupCache {
   }
 
   /**
-   * Returns a string that changes when an entry or an endpoint in the lookup changes. A new load or a new revision
-   * alone does not change the string. Returns undefined when the name does not exist. Does not restart guarantees.
+   * Returns a string that changes with every change of an entry or endpoint in the lookup. Loads and revisions do not
+   * change the string. Returns undefined for an unknown name. Restarts no guarantee.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
@@ -133,7 +132,7 @@ export class LookupCache {
     const addStep = (stepName: string, entryName: string): void => {
       const entry = state.entries.get(entryName);
       if (entry === undefined) return;
-      // An entry can be on the path twice: as the directory of an identifier, and at the end of the path.
+      // A directory can be on the path twice: by its identifier, and by its name.
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
@@ -148,9 +147,8 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // The lookup of a directory without an entry is not cached, because the lookup depends on the names below the
-    // directory. A lookup with a frozen entry is not cached, because the remaining guarantee of the entry shrinks with
-    // time.
+    // Two lookups are not cached. A directory without an entry depends on the names below the directory. The
+    // guarantee of a frozen entry shrinks with time.
     if (record !== undefined && !this.#hasFrozen(entries)) this.#store(name, lookup);
     return lookup;
   }
@@ -182,8 +180,7 @@ export class LookupCache {
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
-    // A client must not use a frozen entry after the guarantee of the entry has ended, so the TTL is not longer than
-    // the guarantee. Without a frozen entry, the TTL is only a hint.
+    // A client must not use a frozen entry after the end of its guarantee, so the guarantee bounds the TTL.
     const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {
       head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}],"revision":"`,

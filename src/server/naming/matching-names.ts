@@ -4,9 +4,7 @@ import { compareNames, segmentsOf } from '../../core/name.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/**
- * Parses a glob. A directory identifier at the start of the glob is replaced with the current name of the directory.
- */
+/** Parses a glob. A directory identifier at the start of the glob becomes the current name of the directory. */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -26,8 +24,8 @@ interface ScannedName {
 }
 
 /**
- * Yields, in order, the names after `after` that a search for a glob must read. The field `matches` states whether the
- * name matches the glob. Also yields directories without an entry, unless the glob ends with `**`.
+ * Yields the names after `after` that a search must read, in order. `matches` states whether the name matches the
+ * glob. Includes directories without an entry, unless the glob ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -40,15 +38,13 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // Every matching name begins with the segments before the first wildcard segment, and then with the part of the
-  // wildcard segment before its `*`.
+  // All matching names share this prefix: the segments before the first wildcard, and the text before the `*`.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If the last segment is `*` or `**` and no other segment has a wildcard, only the number of segments of a name in
-  // range is checked.
+  // If only the last segment is a wildcard, each name in the range matches if its number of segments is right.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -71,8 +67,7 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has more than `depth` segments, so it cannot match. All names below its ancestor with `depth` segments
-      // are skipped.
+      // The name has more than `depth` segments. All names below its ancestor with `depth` segments are skipped.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;
@@ -97,7 +92,8 @@ function isSibling(previous: string, name: string): boolean {
 }
 
 /**
- * Yields the ancestors of `path` that have at most `depth` segments. Omits `previous` and the ancestors of `previous`.
+ * Yields the ancestors of `path` that have at most `depth` segments. Omits `previous` and the ancestors of
+ * `previous`.
  */
 function* directoriesBetween(
   previous: string,

@@ -71,7 +71,7 @@ export interface NameServerOptions {
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** Content of a store. `changes` has one change for each record except those of the incarnation and the revision. */
+/** Content of a store. `changes` has one change for each record, without the records of incarnation and revision. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -79,8 +79,8 @@ export interface StoredState {
 }
 
 /**
- * Holds the names of a registry server. The committer saves the changes of each command in the store. Each saved change
- * then updates the state in memory and the timers, and is sent to the watches. Lookups read only the state in memory.
+ * Holds the names of a registry server. The committer saves the changes of each command in the store. A saved change
+ * then updates the memory and the timers, and goes to the watches. Lookups read only the memory.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
@@ -373,5 +373,5 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // A command of a timer or a health review fails only when the store cannot be written or the server closes.
+  // A command of a timer or review fails only when the store cannot be written or the server closes.
 }

@@ -5,19 +5,20 @@ import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './st
 import type { StateChange } from './state/records.js';
 
 /**
- * Number by which a start raises the revision. While the store cannot be written, changes of endpoints raise the
- * revision in memory only. Clients must not see a lower revision after the restart.
+ * A start raises the revision by this number. While the store cannot be written, revisions rise in memory only, and
+ * clients must not see a lower revision after a restart.
  */
 const restartStride = 1_000_000;
 
 export type { NameServerOptions } from './name-server.js';
 
 /**
- * Opens a name server with the records of a store. All leases and guarantees restart with their full length. An empty
- * store gets a new incarnation. The caller must close the name server before the store.
+ * Opens a name server with the records of a store. All leases and guarantees restart with full length. An empty store
+ * gets a new incarnation. The caller must close the name server before the store.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
- *   store; `REGISTRY_UNREACHABLE` when a new store cannot be written
+ *   store
+ * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a new store cannot be written
  */
 export async function openNameServer(
   store: Store,

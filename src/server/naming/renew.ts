@@ -15,9 +15,9 @@ export interface RenewDependencies {
 }
 
 /**
- * Renews leases. Renewals are not saved in the store. A result is `renewed`, `lost` (the endpoint must register again)
- * or `fenced` (the registration was superseded or withdrawn). A renewal may still contain the name that the service had
- * before a move.
+ * Renews leases in memory, without a write to the store. The result `lost` asks the endpoint to register again. The
+ * result `fenced` means that the registration was superseded or withdrawn. A renewal may name the service by a name
+ * from before a move.
  *
  * @see [C5.6](../../../docs/guarantees.md#c5-6)
  */
@@ -37,7 +37,7 @@ export function renewLeases(
   return { results, ...(suspects.length > 0 && { suspects }) };
 }
 
-/** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
+/** Finds the registration of the instance `id` under any name that resolves to the service. */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
 }

@@ -2,12 +2,13 @@ import { implicitService } from './commands/entries.js';
 import { formatVersion, storeKeys } from './state/record-codec.js';
 import type { EpochCounter } from './state/records.js';
 
-/** More epochs than lost changes can have assigned. */
+/** More epochs than the lost changes can have assigned. */
 const epochMargin = 1_000_000;
 
 /**
- * Adapts the records of a registry that has lost changes. Clients must not compare its revisions with revisions from
- * before the loss. No epoch may be assigned twice. Each endpoint needs the entry of its service.
+ * Repairs the records of a registry that has lost changes. A new incarnation prevents clients from comparing
+ * revisions from before and after the loss. The epoch counters rise, so that no epoch is assigned twice. Each
+ * endpoint gets the entry of its service.
  *
  * @param incarnation - id of the new incarnation
  */

@@ -6,7 +6,7 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds endpoints in the services whose names match a glob. Each returned endpoint has all values in `filter`.
+ * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`.
  *
  * @param text - glob
  * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute

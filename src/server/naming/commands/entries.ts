@@ -15,7 +15,7 @@ import {
   checkTimeout,
 } from './validate-command.js';
 
-/** Record of a service that no client has defined. The first registration of an endpoint creates such a service. */
+/** Record of an implicit service, which exists only because an endpoint was registered. */
 export const implicitService: ServiceRecord = Object.freeze({
   kind: 'service',
   defined: false,
@@ -91,7 +91,7 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
  * Creates the error for a change that is requested before the guarantee of the entry has ended.
  *
  * @param remainingMs - time until the entry may change, in ms
- * @param isFrozen - whether an earlier change of the entry is scheduled for the end of the guarantee
+ * @param isFrozen - whether another change already waits for the end of the guarantee
  * @see [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
@@ -106,9 +106,8 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry. If the guarantee of the entry has ended, the change applies at once. Otherwise the
- * change is rejected. With `whenExpired`, the change is instead scheduled for the end of the guarantee. While a change
- * is scheduled, the entry is frozen, and every other change is rejected.
+ * Replaces the record of an entry whose guarantee has ended. Before that time, the change is rejected, or is
+ * scheduled if `whenExpired` is set. A scheduled change freezes the entry: every other change is rejected.
  */
 function replaceEntry(
   name: string,
@@ -122,7 +121,7 @@ function replaceEntry(
   const isFrozen = before.pending !== undefined && before.pending.kind !== 'expire';
   if (!isFrozen) {
     if (isSameRecord({ ...before, pending: undefined }, next)) return { ...noChange, name };
-    // A change of `defined` alone applies at once: lookups do not show `defined`, so no guarantee is broken.
+    // A change of `defined` alone applies at once, because lookups do not show `defined`.
     const isOnlyDefined = next.kind === 'service' && isSameRecord({ ...next, defined: false }, before);
     if (isOnlyDefined && before.pending === undefined) return replaced;
   }

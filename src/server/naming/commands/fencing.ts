@@ -1,10 +1,9 @@
 /**
- * Epochs and fences. No epoch is assigned twice under the same service name. When an instance is removed, its last
- * epoch is stored as a fence. The fence rejects delayed requests of this instance with an older epoch.
+ * Epochs and fences. A service name never assigns an epoch twice. When an instance is removed, its last epoch becomes
+ * a fence. The fence rejects delayed requests of the instance with an older epoch.
  *
- * A name stores at most 256 fences. When a fence is dropped, the floor of the epoch counter of the name rises to the
- * epoch of this fence. An instance that has no registration, no fence and no launch ticket can request only an epoch
- * above the floor.
+ * A name stores at most 256 fences. A dropped fence raises the floor of the name to its epoch. An instance without
+ * registration, fence and launch ticket is unknown, and must request an epoch above the floor.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -15,7 +14,7 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
 const maxFences = 256;
 
-/** Highest epoch that a request may contain. The registry itself can assign higher epochs. */
+/** Highest epoch that a request may contain. The registry may assign higher epochs. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
@@ -24,10 +23,10 @@ const maxRequestedEpoch = 2 ** 50;
  *
  * @param isLaunched - whether the instance has redeemed a launch ticket for `requestedEpoch`
  * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50
- * @throws {@link ClerkError} `FORBIDDEN` when the instance has registered with a higher epoch, or has withdrawn
+ * @throws {@link ClerkError} `FORBIDDEN` when the instance has registered with a higher epoch or has withdrawn
  *   `requestedEpoch`
- * @throws {@link ClerkError} `FORBIDDEN` when the instance has no registration, no fence and no launch ticket, and
- *   `requestedEpoch` is not above the floor
+ * @throws {@link ClerkError} `FORBIDDEN` when `requestedEpoch` of an unknown instance is not above the floor; an
+ *   unknown instance has no registration, no fence and no launch ticket
  */
 export function assignEpoch(
   view: NamingView,
@@ -43,14 +42,14 @@ export function assignEpoch(
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { ...counter, epoch: Math.max(epoch, counter.epoch) } });
-  // The fence is no longer needed, because the new registration contains the last epoch of the instance.
+  // The new registration contains the last epoch of the instance, so the fence is not needed any more.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, changes };
 }
 
 /**
- * Returns changes that add a fence for each removed instance. If the name then has more than 256 fences, the changes
- * also drop the oldest fences.
+ * Returns changes that add a fence for each removed instance. At more than 256 fences, the changes also drop the
+ * oldest fences.
  */
 export function fenceOff(
   view: NamingView,
@@ -77,8 +76,8 @@ export function fenceOff(
 }
 
 /**
- * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names. A name that is
- * created again therefore assigns no epoch twice.
+ * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names, so a name that
+ * is created again assigns no epoch twice.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };

@@ -7,7 +7,7 @@ import { Overlay } from '../state/overlay.js';
 import { createDirectory, define, setLink } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Imports all lines or none. The message of an error begins with the number of the rejected line. */
+/** Imports all lines or none. An error message begins with the number of the rejected line. */
 export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {
@@ -26,7 +26,7 @@ export function importEntries(view: NamingView, lines: readonly ExportLine[], co
 }
 
 function importLine(view: NamingView, line: ExportLine, context: PlanContext): Plan {
-  // A client sent the line, so `kind` may have any value.
+  // The line comes from a client, so `kind` may have any value.
   const { kind } = line as { readonly kind: unknown };
   switch (line.kind) {
     case 'service':

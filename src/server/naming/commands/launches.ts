@@ -5,7 +5,9 @@ import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/** Records that the launcher is about to start a service. The started instance must register with the assigned epoch. */
+/**
+ * Records that the launcher will start a service. The started instance must register with the epoch of the record.
+ */
 export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')
@@ -34,7 +36,7 @@ export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   };
 }
 
-/** Updates a launch record. A redeemed ticket stays redeemed, even if `record` states otherwise. */
+/** Updates a launch record. A redeemed ticket stays redeemed, even if `record.redeemed` is false. */
 export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);

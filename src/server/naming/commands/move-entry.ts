@@ -9,7 +9,7 @@ import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name.
+ * Moves a name with its endpoints, its epochs and all names below it. The old name becomes a link to the new name.
  *
  * @see [G5](../../../../docs/background.md#g5)
  */
@@ -42,8 +42,8 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
 }
 
 /**
- * Returns the changes that move one name. The new records are added before the old records are removed, because leases
- * and guarantees are copied from the old records.
+ * Returns the changes that move one name. The new records come first, because leases and guarantees are copied from
+ * the old records.
  */
 function moveChanges(
   view: NamingView,

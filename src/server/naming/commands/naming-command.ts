@@ -17,7 +17,7 @@ import type { StateChange } from '../state/records.js';
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
-  /** If the directory is new, `id` becomes its identifier. */
+  /** `id` becomes the identifier of a new directory. */
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
@@ -32,12 +32,10 @@ export type NamingCommand =
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
 
-/** Builds a command right before the command is planned. Returns undefined when the command is no longer needed. */
+/** Creates a command immediately before its plan is made. Returns undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
 
-/**
- * Identifies one registration of an endpoint. Commands skip an endpoint that has since registered with another epoch.
- */
+/** Identifies one registration of an endpoint. A registration with another epoch is another registration. */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
@@ -49,7 +47,7 @@ export interface StatusChange extends EndpointRef {
 }
 
 export interface PlanContext {
-  /** Returns the time until the entry at a name may change, in ms; 0 when the entry may change at once. */
+  /** Returns the time until an entry may change, in ms. Returns 0 for an entry that may change at once. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
@@ -59,16 +57,16 @@ export interface PlanContext {
 export interface Plan {
   /** Changes, in the order in which they are applied. Empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
-  /** Time until the change applies, in ms; 0 when the change applies at once. */
+  /** Time until the change applies, in ms; 0 for a change that applies at once. */
   readonly appliesInMs: number;
   readonly epoch?: number;
-  /** Name that the command changes, after the links in the requested name were followed. */
+  /** Name that the command changes, after links were followed. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** Names that a removal with `force` removes before the end of their guarantees. */
+  /** Names that a removal with `force` removes before their guarantees have ended. */
   readonly brokenGuarantees?: readonly string[];
 }
 

@@ -11,9 +11,9 @@ import { setStatuses } from './set-status.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Returns the changes of a command without applying them. The result depends only on `view`, `command` and `context`.
+ * Returns the changes of a command without applying them. The result depends only on the three arguments.
  *
- * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
+ * @throws {@link ClerkError} when the command is rejected
  */
 export function plan(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
   switch (command.kind) {

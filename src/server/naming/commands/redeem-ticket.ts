@@ -8,9 +8,10 @@ import { tryResolveLinks } from '../state/resolve-links.js';
 /**
  * Redeems the one-time ticket of an instance that the launcher has started.
  *
- * @param canonical - name under which the instance registers, after links are resolved
- * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued to another
- *   instance or epoch; `NAME_MISMATCH` when the ticket was issued for another service
+ * @param canonical - name under which the instance registers, after links were followed
+ * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued for another
+ *   instance or epoch
+ * @throws {@link ClerkError} `NAME_MISMATCH` when the ticket was issued for another service
  * @see [T9](../../../../docs/background.md#t9), [C6.2](../../../../docs/guarantees.md#c6-2)
  */
 export function redeemTicket(
@@ -27,7 +28,7 @@ export function redeemTicket(
       'TICKET_REFUSED',
       `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance or epoch; start the service again`,
     );
-  // A ticket for the old name of a moved service stays valid, because the old name is now a link to the new name.
+  // A ticket stays valid after a move of the service, because the old name is a link to the new name.
   if (record.name !== canonical && tryResolveLinks(view, record.name)?.canonical !== canonical)
     throw new ClerkError(
       'NAME_MISMATCH',

@@ -17,8 +17,7 @@ import { redeemTicket } from './redeem-ticket.js';
 import { checkLease } from './validate-command.js';
 
 /**
- * Registers an endpoint, or updates the registration of the instance with the same id. Creates the service if the name
- * has no entry.
+ * Registers an endpoint, or updates the registration of the instance with the same id. Creates a missing service.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the lease, the endpoint or the epoch is invalid
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
@@ -70,7 +69,7 @@ export function register(
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {
   const { id, addresses, enumeratedAddresses, namesInstance, hostId } = request;
   const { host, zone, version, weight, attributes } = request;
-  // `toEndpoint` would derive a missing id from the address, so the id is checked first.
+  // `toEndpoint` would replace a missing id with the address.
   if (typeof (id as unknown) !== 'string')
     throw new ClerkError(
       'CONFIG_INVALID',

@@ -7,7 +7,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry. With `recursive`, also removes the endpoints of the entry and all names below the entry. */
+/** Removes an entry. With `recursive`, also removes its endpoints and all names below the entry. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -39,7 +39,7 @@ export function remove(
   const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
   if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
   if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
-  // All entries are frozen until the longest guarantee has ended, and are then removed together.
+  // All entries stay frozen until the longest guarantee ends. Then all entries are removed together.
   const changes = all.map((each): StateChange => {
     const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
     return { kind: 'entry', name: each, record };
@@ -48,8 +48,8 @@ export function remove(
 }
 
 /**
- * Removes a service that has no endpoints and that no client has defined. If the guarantee of the service has not
- * ended, the removal is scheduled for the end of the guarantee.
+ * Removes an implicit service without endpoints. If the guarantee of the service has not ended, the removal is
+ * scheduled for the end of the guarantee.
  */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
@@ -64,8 +64,8 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
 }
 
 /**
- * Applies the pending change of an entry whose guarantee has ended. The pending change `expire` does not remove a
- * service that has a new endpoint.
+ * Applies the pending change of an entry whose guarantee has ended. A pending `expire` does not remove a service that
+ * has a new endpoint.
  */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;
@@ -82,9 +82,8 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Returns the changes that remove the entries at `names` with their endpoints, fences and counters. The epoch floor of
- * the registry rises to the highest epoch of these names. If a removed name is created again, the name therefore never
- * assigns an epoch a second time.
+ * Returns the changes that remove entries with their endpoints, fences and counters. The epoch floor of the registry
+ * rises to the highest epoch of the removed names, so no epoch is assigned twice.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

@@ -2,9 +2,7 @@ import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
-/**
- * Sets the statuses of endpoints. Skips an endpoint that drains, or whose epoch differs from the epoch of the change.
- */
+/** Sets the statuses of endpoints. Skips draining endpoints and endpoints with another epoch. */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];
   for (const { name, id, epoch, status } of statusChanges) {

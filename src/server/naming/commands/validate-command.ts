@@ -1,4 +1,4 @@
-/** Checks of command fields that the JSON schemas of the requests do not cover. */
+/** Checks of command fields that the request schemas do not cover. */
 import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -25,7 +25,7 @@ export function checkTimeout(timeoutMs: unknown): number {
   return checkMs(timeoutMs, 'timeout', 1);
 }
 
-/** Checks the retry settings of a service. A setting that is null or undefined is omitted from the result. */
+/** Checks the retry settings of a service. The result omits settings that are null or undefined. */
 export function checkRetryOverrides(
   attemptTimeoutMs: unknown,
   retries: unknown,

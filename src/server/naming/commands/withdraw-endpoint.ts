@@ -10,9 +10,8 @@ import { fenceOff, supersededError } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. With `now`, the endpoint is removed at once. Without `now`, the endpoint drains until no
- * client uses a lookup from before the withdrawal. If the endpoint is no longer registered, a fence prevents a new
- * registration with `request.epoch`.
+ * Withdraws an endpoint. With `now`, the endpoint is removed at once. Otherwise the endpoint drains until no client
+ * uses an older lookup. If the endpoint is not registered, a fence rejects a later registration with `request.epoch`.
  */
 export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;

@@ -9,15 +9,14 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After a clear, no clear is allowed for an interval of
- * 10 s. If the endpoint clears its status again within 5 min after this interval, the interval doubles, up to 5 min.
- * Otherwise the interval is 10 s again. An endpoint that was stalled once is therefore used again at once. An endpoint
- * that renews its lease but cannot be reached stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After a clear, the next clear must wait 10 s. If the
+ * endpoint clears again within 5 min after this wait, the next wait is twice as long, up to 5 min. An endpoint that
+ * renews its lease but cannot be reached therefore stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** Whether a clear at `now` is allowed. An allowed clear starts the next interval. */
+  /** Whether a clear at `now` is allowed. An allowed clear starts the next wait. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

@@ -9,17 +9,14 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Length of a review, in ms. A review gives the other clients of an endpoint time to report. */
+/** Length of a review, in ms. The other clients of the endpoint can send reports during the review. */
 const reviewMs = 2_000;
-/**
- * Shortest time between two changes of the status of an endpoint, in ms. Limits the watch events of an unstable
- * endpoint.
- */
+/** Minimum time between two status changes of an endpoint, in ms. Limits the watch events of an unstable endpoint. */
 const minStatusMs = 2_000;
 
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
+  /** Finds the registration of the instance `id` under any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
   /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
@@ -34,10 +31,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/**
- * Review of an endpoint. An endpoint has a review if its renewal is overdue, or if a client reports the endpoint
- * unreachable.
- */
+/** Review of an endpoint whose renewal is overdue or that a client reports unreachable. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -45,16 +39,15 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** Status that was decided last. The status may not be published yet. */
+  /** Latest status. A new status may not be published yet. */
   status: EndpointStatus;
 }
 
 /**
- * Decides the status of each endpoint from the reports of clients and the renewals of the endpoint. All clients get the
- * same status. An `unreachable` report starts a review of 2 s. During the review, lookups ask all clients of the
- * service for reports on the endpoint. After the review, the endpoint is suspect while more than half of the principals
- * with a report vote `unreachable`. An endpoint whose renewal is overdue is suspect without a review. Reports and
- * statuses are in memory only.
+ * Decides the status of each endpoint from the reports of clients and the renewals. All clients get the same status.
+ * An `unreachable` report starts a review of 2 s, in which lookups ask all clients for reports. After the review, the
+ * endpoint is suspect while most principals vote `unreachable`. An overdue renewal makes the endpoint suspect without
+ * a review. Reports and statuses are in memory only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -69,7 +62,7 @@ export class HealthConsensus {
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
-  /** Reviews with a new status that was not yet submitted to the committer. */
+  /** Reviews whose new status is not yet submitted to the committer. */
   readonly #unpublished = new Set<EndpointReview>();
   #isPublishing = false;
   #timer: Timer | undefined;
@@ -80,7 +73,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Number of suspect endpoints, including suspect endpoints that lookups show as `up` in panic mode. */
+  /** Number of suspect endpoints. Includes endpoints that lookups show as `up` in panic mode. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -88,9 +81,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the verdicts in a report of a client. Ignores a verdict on an unknown endpoint, a draining endpoint or
-   * another epoch. A principal with `maxReportsPerPrincipal` stored reports can change these reports, but cannot add
-   * another report.
+   * Counts the verdicts of a client. Ignores verdicts on unknown endpoints, draining endpoints and other epochs. A
+   * principal with `maxReportsPerPrincipal` stored reports can change them, but cannot add another report.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -113,7 +105,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** @param claimsHealthy - whether the renewal of a suspect endpoint states that the endpoint works */
+  /** @param claimsHealthy - whether the renewal states that the suspect endpoint works */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -125,7 +117,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Called when an endpoint has registered, or has started to drain. */
+  /** Called when an endpoint has registered or starts to drain. */
   onRegistered(registration: Registration): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -140,7 +132,8 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The endpoint has registered again while this status was being written. A review decides the status again.
+    // The endpoint registered again while this status was being written. The new review decides the status of the new
+    // registration.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -222,7 +215,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // The change must wait until the hold ends. Then the review is evaluated again.
+      // The status changed less than 2 s ago. The end of the hold evaluates the review again.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -247,8 +240,8 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // The committer rejects a command without planning it only when the store cannot be written or the server closes.
-      // No further status is published then.
+      // A command without a plan was rejected because the store cannot be written or the server closes. No later
+      // status is published.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -281,8 +274,7 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // If a hold and a review of an endpoint end at once, the hold is handled first. The endpoint then becomes
-    // `reviewing`, and the hold of `reviewing` delays `suspect`.
+    // Holds are handled before reviews, so an endpoint becomes `reviewing` before it becomes `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

@@ -1,6 +1,6 @@
 /**
- * The health that lookups show for endpoints. When every endpoint of a service is suspect or drains, lookups show no
- * endpoint as suspect (panic mode). The reports are then probably wrong, and clients have no better endpoint.
+ * The health that lookups show for endpoints. If every endpoint of a service is suspect or drains, lookups show no
+ * endpoint as suspect (panic mode), because the clients have no better endpoint.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
@@ -9,7 +9,7 @@ import { endpointJson } from '../state/record-codec.js';
 
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
-  /** Ids of the endpoints that are not healthy. Clients are asked for reports on these endpoints. */
+  /** Ids of the endpoints that are not healthy. Lookups ask clients for reports on these endpoints. */
   readonly healthQueried: readonly string[];
 }
 

@@ -3,8 +3,8 @@ import type { EndpointReport } from '../../../core/registry.js';
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the verdict of most of its clients. A principal whose clients
- * are tied has no vote. More clients, or invented client ids, give a principal no additional vote.
+ * The votes on one endpoint. Each principal has one vote: the verdict of most of its clients. A tie is not a vote.
+ * Invented client ids therefore give a principal no additional vote.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -14,7 +14,7 @@ export class Votes {
   /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Number of principals with a report, including principals without a vote. */
+  /** Number of principals with a report, including principals whose clients are tied. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }

@@ -6,11 +6,11 @@ import type { RegistrationSet } from './registration-set.js';
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /** Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never. */
+  /** Time of the last lookup that showed the name, in ms on the monotonic clock; 0 for never. */
   lastServedAt: number;
-  /** Unique number that is replaced at every change that lookups show; −1 after the name is removed. */
+  /** Unique number that every visible change replaces; −1 after the name is removed. */
   version: number;
-  /** Undefined until the name gets its first registration, fence or epoch counter. */
+  /** Undefined until the name has a registration, a fence or an epoch counter. */
   service: ServiceRegistrations | undefined;
 }
 
@@ -33,17 +33,17 @@ export interface Registration {
   json: string;
   /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
-  /** Slot in which `Leases` checks the registration; −1 for none. */
+  /** Slot of `Leases` that checks the registration; −1 for none. */
   leaseSlot: number;
-  /** Whether the removal of the registration is being written to the store. Renewals then fail. */
+  /** Whether the removal of the registration is being written. Renewals then fail. */
   isRemovalPending: boolean;
-  /** Status that `HealthConsensus` has decided. Lookups may show another status; see `visibleHealth`. */
+  /** Status from `HealthConsensus`. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;
 }
 
-/** Receives the applied changes of registrations, for the leases and the health reviews. */
+/** Receives the applied changes of registrations, for leases and health reviews. */
 export interface StateObserver {
-  /** Called when an endpoint has registered, has registered again, or begins to drain. */
+  /** Called when an endpoint has registered, has registered again, or starts to drain. */
   readonly onRegistered: (registration: Registration) => void;
   readonly onStatusApplied: (registration: Registration) => void;
   readonly onRemoved: (registration: Registration) => void;

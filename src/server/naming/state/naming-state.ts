@@ -14,8 +14,8 @@ interface Quota {
 }
 
 /**
- * The stored records in memory, with the indexes that lookups need. A change is applied here only after the store has
- * saved the change. The times of leases and guarantees are not stored.
+ * The stored records in memory, with indexes for lookups. Changes arrive here after the store has saved them. The
+ * times of leases and guarantees are not stored.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -36,7 +36,9 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /** Loads the records of a store, in any order. Every entry counts as looked up at `lastServedAt`. */
+  /**
+   * Loads the records of a store, in any order. `lastServedAt` becomes the time of the last lookup of every entry.
+   */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -172,8 +174,7 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A move adds the directory at its new name before the old entry is removed. The identifier then already belongs to
-    // the new name.
+    // A move adds the new name of a directory first. The identifier then already belongs to the new name.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -194,8 +195,7 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // The status belongs to the old registration. If the endpoint drains, or has a new epoch or name, the status
-    // becomes healthy.
+    // The status belongs to the earlier registration. A drain, a new epoch or a move resets the status to healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);
@@ -276,7 +276,7 @@ export class NamingState implements NamingView {
 const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
-/** Whether two service records differ at most in `defined`, which lookups do not show. False for other records. */
+/** Whether two service records show the same in lookups, which do not show `defined`. False for other records. */
 function isVisiblySame(a: EntryRecord, b: EntryRecord): boolean {
   if (a.kind !== 'service' || b.kind !== 'service') return false;
   return JSON.stringify({ ...a, defined: true }) === JSON.stringify({ ...b, defined: true });

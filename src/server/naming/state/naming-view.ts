@@ -4,7 +4,7 @@ import type { EndpointRecord, EntryRecord, EpochCounter, Fence } from './records
 /** Fields of a registration that commands read. */
 export type EndpointView = Omit<EndpointRecord, 'addresses'>;
 
-/** The records on which a command is planned: the saved records with the changes of earlier commands. */
+/** The records on which a command is planned: the saved records, changed by the earlier commands of the batch. */
 export interface NamingView {
   /** Returns the entry at this name, without following links. */
   entry(name: string): EntryRecord | undefined;

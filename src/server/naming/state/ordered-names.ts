@@ -1,9 +1,6 @@
 import { compareNames } from '../../../core/name.js';
 
-/**
- * Returns a string that sorts after `name` and all names below `name`, and before every other name that sorts after
- * `name`.
- */
+/** Returns a string that sorts directly after `name` and all names below `name`. */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }
@@ -12,12 +9,12 @@ export function endOfSubtree(name: string): string {
 const chunkLength = 512;
 
 /**
- * A sorted set of names in chunks. Binary searches find the chunk and the position of a name. `/` sorts before every
- * character of a segment, so all names below a name directly follow that name.
+ * A sorted set of names in chunks. `/` sorts before every character of a segment, so all names below a name directly
+ * follow the name.
  */
 export class OrderedNames {
   #chunks: string[][] = [];
-  /** Incremented by every change. An iteration that sees a new version searches for its last name again. */
+  /** Every change increments the version. A running iteration then searches for its last name again. */
   #version = 0;
 
   /** Adds a name that the set does not contain. */
@@ -32,8 +29,7 @@ export class OrderedNames {
     const chunk = this.#chunks[at] as string[];
     chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
-    // If the new name is the last of all names, only this name is split off. Chunks therefore stay full when names are
-    // added in order.
+    // If names are added in order, only the new name is split off, so that the other chunks stay full.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;
     this.#chunks.splice(at, 1, chunk.slice(0, cut), chunk.slice(cut));
   }
@@ -50,7 +46,7 @@ export class OrderedNames {
   }
 
   /**
-   * Yields the names from `start` on, in order. If `exclusive`, omits `start` itself. The set may change during the
+   * Yields the names from `start` on, in order. `exclusive` omits `start` itself. The set may change during the
    * iteration.
    */
   *from(start: string, exclusive = false): IterableIterator<string> {
@@ -85,8 +81,8 @@ export class OrderedNames {
   }
 
   /**
-   * Returns the index of the first chunk whose last name is not before `name`. If all names are before `name`, returns
-   * the number of chunks.
+   * Returns the index of the first chunk whose last name is not before `name`, or the number of chunks if there is
+   * none.
    */
   #chunkIndexOf(name: string): number {
     return lowerBound(this.#chunks.length, (at) => this.#chunks[at]?.at(-1) as string, name);
@@ -97,10 +93,7 @@ function indexIn(chunk: readonly string[], name: string): number {
   return lowerBound(chunk.length, (at) => chunk[at] as string, name);
 }
 
-/**
- * Binary search: returns the first index whose name is not before `name`. If all names are before `name`, returns
- * `length`.
- */
+/** Binary search: returns the first index whose name is not before `name`, or `length` if there is none. */
 function lowerBound(length: number, nameAt: (index: number) => string, name: string): number {
   let low = 0;
   let high = length;

@@ -2,10 +2,7 @@ import type { LaunchRecord } from '../../ports.js';
 import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/**
- * The saved records with the changes of the commands that a batch has planned so far. Only later commands of this batch
- * are planned on the overlay.
- */
+/** The saved records, changed by the commands that the current batch has planned so far. */
 export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;

@@ -1,6 +1,6 @@
 /**
- * Stored form of the records. A key consists of a letter for the kind of the record, a name and, for some kinds, an id.
- * A value is JSON.
+ * Stored form of the records. A key has a letter for the kind of the record, a name and sometimes an id. A value is
+ * JSON.
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -26,7 +26,7 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
     case 'entry':
       return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
     case 'endpoint':
-      // `join` creates one flat string. The string of a template literal would keep its parts in memory.
+      // `join` creates a flat string, while the string of a template literal would keep its parts in memory.
       return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
     case 'counter':
       return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
@@ -51,14 +51,16 @@ export function encodeEndpoint(principal: string, endpoint: EndpointMessage): st
 }
 
 /**
- * Returns the JSON of the endpoint in a stored registration, without parsing the JSON. The first `"endpoint":` is the
- * key, because the JSON of the principal contains no unescaped quotes.
+ * Returns the endpoint JSON of a stored registration, without parsing. The first `"endpoint":` is the key, because
+ * the JSON of the principal contains no unescaped quotes.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
-/** @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record */
+/**
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record
+ */
 export function decodeRecord(key: string, value: string): StateChange {
   try {
     return decode(key, value);
@@ -135,7 +137,7 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/** Returns one shared object for equal counters. Only counters with an epoch up to 100 and floor 0 are shared. */
+/** Returns one shared object for equal counters, if the epoch is at most 100 and the floor is 0. */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.floor !== 0 || counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });

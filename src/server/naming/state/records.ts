@@ -6,7 +6,7 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 export interface ServiceRecord {
   readonly kind: 'service';
   /**
-   * Whether a client has defined the service. A service that no client has defined is removed 5 min after its last
+   * Whether a client has defined the service. Otherwise the service is implicit, and is removed 5 min after its last
    * endpoint.
    */
   readonly defined: boolean;
@@ -45,12 +45,12 @@ export type PendingChange =
       readonly kind: 'replace';
       readonly record: Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'>;
     }
-  /** Removes the entry and its endpoints. Each name below the entry has its own pending change. */
+  /** Removes the entry and its endpoints. Names below the entry have their own pending changes. */
   | { readonly kind: 'remove' }
-  /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
+  /** Removes an implicit service without endpoints. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/** A registered endpoint. Lookups copy the endpoint from `json`, and do not encode the endpoint again. */
+/** A registered endpoint. Lookups copy the endpoint from `json` without encoding the endpoint again. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;
@@ -66,22 +66,20 @@ export interface EndpointRecord {
 export interface EpochCounter {
   /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
-  /**
-   * An instance that has no registration, no fence and no launch ticket must register with an epoch above this number.
-   */
+  /** An instance without registration, fence and launch ticket needs an epoch above this number. */
   readonly floor: number;
 }
 
 /** Last epoch of a removed instance. @see [C5.6](../../../../docs/guarantees.md#c5-6) */
 export interface Fence {
   readonly epoch: number;
-  /** Whether the instance withdrew `epoch`. An instance cannot register with a withdrawn epoch again. */
+  /** Whether the instance has withdrawn `epoch`. The instance then needs a higher epoch to register. */
   readonly withdrawn: boolean;
 }
 
 /**
- * A change of one record. An undefined `record` removes the stored record. `movedFrom` is the old name of a moved
- * record. The lease and the guarantee of a moved record continue.
+ * A change of one record. Without a `record`, the change removes the stored record. With `movedFrom`, the old name of
+ * a moved record, the lease and the guarantee continue.
  */
 export type StateChange =
   | {
@@ -105,7 +103,7 @@ export type StateChange =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
-  /** Not stored. The change nevertheless increments the revision, because watches order all changes by revision. */
+  /** Not stored. The change still increments the revision, because watches order all changes by revision. */
   | {
       readonly kind: 'status';
       readonly name: string;
@@ -113,5 +111,5 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Sets the epoch floor, which is the highest epoch of all removed names. */
+  /** Sets the epoch floor of the registry. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number };

@@ -2,8 +2,8 @@
 const indexThreshold = 16;
 
 /**
- * The registrations of one service, in order of arrival. Only a large set has an index by id, because most services
- * have few registrations.
+ * The registrations of one service, in order of arrival. Only a large set has an index by id, since most sets are
+ * small.
  */
 export class RegistrationSet<T extends { readonly id: string }> {
   #list: T[] | undefined;

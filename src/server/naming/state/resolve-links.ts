@@ -11,7 +11,7 @@ export interface LinkSource {
 
 /** Result of following the links and the directory identifier in a name. */
 export interface LinkPath {
-  /** The name after all links were followed. There may be no entry at this name. */
+  /** The name after all links were followed. The name may have no entry. */
   readonly canonical: string;
   /** The followed links and directory identifiers, in order. */
   readonly hops: readonly LinkHop[];
@@ -25,11 +25,11 @@ interface LinkHop {
 }
 
 /**
- * Follows the links in a name, including a link at the end of the name. A directory identifier at the start of a name
- * or a link target is replaced with the current name of the directory. At most 16 links are followed.
+ * Follows up to 16 links in a name, including a link at the end. A directory identifier at the start of a name or a
+ * link target becomes the current name of the directory.
  *
- * @param onPrefix - called, in order, with each prefix whose entry is read, and with `/` and the identifier for each
- *   directory identifier. The result depends only on these entries and directories.
+ * @param onPrefix - called in order with each prefix that is read, and with `/` and the identifier for each directory
+ *   identifier; the result depends on nothing else
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  */
@@ -41,7 +41,7 @@ export function resolveLinks(
   return followLinks(source, name, true, onPrefix);
 }
 
-/** Like {@link resolveLinks}, but returns undefined instead of throwing. */
+/** Like {@link resolveLinks}, but returns undefined in place of an error. */
 export function tryResolveLinks(
   source: LinkSource,
   name: string,
@@ -55,7 +55,7 @@ export function tryResolveLinks(
   }
 }
 
-/** Follows the links in a name, except a link at the end of the name. Commands that change a link use this function. */
+/** Follows the links in a name, except a link at the end, for commands that change a link. */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }
@@ -93,8 +93,8 @@ function followLinks(
 }
 
 /**
- * Returns the shortest prefix of a name that is a link, and the target of this link; undefined when no prefix is a
- * link.
+ * Returns the shortest prefix of a name that is a link, and the target of the link. Returns undefined when no prefix
+ * is a link.
  */
 function findLink(
   source: LinkSource,

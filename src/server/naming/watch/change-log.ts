@@ -1,12 +1,12 @@
 /**
- * When the log has more than twice this number of changes, the oldest changes are dropped until at most this number is
- * left.
+ * Number of changes that stay in the log when old changes are dropped. Changes are dropped when the log has more than
+ * twice this number.
  */
 const maxNames = 16_384;
 
 /**
- * Log of the last changes of names. A client whose watch was interrupted gets the missed changes from the log, without
- * a full snapshot.
+ * Log of the last changes of names. An interrupted watch gets its missed changes from the log, without a full
+ * snapshot.
  */
 export class ChangeLog {
   /** The log contains every change after this revision. */
@@ -22,14 +22,14 @@ export class ChangeLog {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // If a batch was dropped in part, the rest of the batch is also dropped.
+    // A batch is dropped whole or not at all.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }
 
   /**
-   * Returns the names that changed after `revision`, in order of last change. Returns undefined when the log no longer
-   * contains all changes after `revision`.
+   * Returns the names that changed after `revision`, in order of last change. Returns undefined if the log lacks some
+   * of these changes.
    */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;

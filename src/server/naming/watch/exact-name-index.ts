@@ -4,13 +4,13 @@ interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
   dependencies: ReadonlySet<string>;
-  /** Fingerprint of the lookup at the last update; undefined when the name did not exist. */
+  /** Fingerprint of the lookup at the last update; undefined if the name did not exist. */
   fingerprint: string | undefined;
 }
 
 /**
- * Index of the watched names without wildcards. A watch of such a name reports every change of its lookup result. Each
- * link and entry on the path of the lookup can change this result.
+ * Index of the watched names without wildcards. A watch of such a name reports every change of its lookup, which
+ * depends on each link and entry on the path.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -41,11 +41,11 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Called after `names` have changed. Returns the watched names with a changed lookup, each with its watches. */
+  /** Called after `names` have changed. Returns the watched names whose lookup has changed, with their watches. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
-      // The dependencies can change even when the fingerprint does not.
+      // The dependencies can change even if the fingerprint stays the same.
       this.#removeDependencies(exact);
       this.#addDependencies(exact);
       const fingerprint = this.#fingerprintOf(exact.name);
@@ -56,7 +56,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the elements of `globs` that have no wildcard and whose lookup may depend on a name in `changed`. */
+  /** Returns the names in `globs` without a wildcard whose lookup may depend on a name in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -76,8 +76,8 @@ export class ExactNameIndex<Watch> {
   }
 
   /**
-   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. Ancestors count
-   * because an ancestor without an entry exists only while names below the ancestor exist.
+   * Returns the watched names that depend on one of `names` or on its ancestors. An ancestor without an entry exists
+   * only while names below it exist.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

@@ -19,10 +19,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. After a batch is saved, each watch receives one event for each changed name of the watch. The event
- * has the current state of the name. Within one incarnation, a watch misses no change. A resumed watch first receives
- * the changes that were made while it was interrupted. If the log no longer has all of them, the watch receives `resync`
- * and a full snapshot.
+ * All open watches. After each saved batch, a watch receives one event for each changed name, with the current state
+ * of the name. A watch misses no change within one incarnation. A resumed watch first receives the missed changes. If
+ * the log lacks some of them, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -73,7 +72,8 @@ export class WatchHub {
   /**
    * Sends the events of a saved batch.
    *
-   * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` followed by the identifier
+   * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` followed by the
+   *   identifier
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
     const { revision } = this.#deps.position;
@@ -104,7 +104,7 @@ export class WatchHub {
   }
 
   /**
-   * Returns the names of a resumed watch that changed after the revision in `since`. Returns undefined when the watch
+   * Returns the names of a resumed watch that changed after the revision in `since`. Returns undefined if the watch
    * needs a full snapshot.
    */
   #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
@@ -125,14 +125,13 @@ export class WatchHub {
   #eventOf({ name, isExact }: WatchedName): WatchEvent {
     const entry = this.#entryOf(name, isExact);
     if (entry === undefined) return { type: 'delete', name };
-    // Rounded down, since clients must not assume a later time.
+    // Rounded down, because a client must not assume a later time.
     return { type: 'put', name, entry, statedAt: Math.floor(this.#deps.clock.now()) };
   }
 
   /**
-   * Returns the entry that a watch sends for a name; undefined when the name does not exist. If a glob of the watch
-   * matches a link, the entry is the link itself. For every other name, the entry is the response to a lookup of the
-   * name.
+   * Returns the entry that a watch sends for a name, or undefined for an unknown name. A link that matches a glob is
+   * sent as a link. Any other name is sent as the response to a lookup.
    */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;

@@ -7,12 +7,12 @@ import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
 import type { ExactNameIndex } from './exact-name-index.js';
 
-/** Maximum number of snapshot events that are sent before other work of this process runs. */
+/** Maximum number of snapshot events in one slice. Other work of this process runs between two slices. */
 const sliceSize = 128;
 
 export interface WatchedName {
   readonly name: string;
-  /** Whether the watch contains the name itself. Otherwise the name matches a glob of the watch. */
+  /** Whether the watch names the name itself. Otherwise a glob of the watch matches the name. */
   readonly isExact: boolean;
 }
 
@@ -26,33 +26,28 @@ export interface WatchContext {
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
 }
 
-/**
- * A snapshot that is queued or being sent: `leadingEvents`, the current state of each of `names`, then a `current`
- * event.
- */
+/** A queued or running snapshot: `leadingEvents`, the current state of each of `names`, then a `current` event. */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
   /**
-   * Revision of each event of the snapshot except `current`. If undefined, these events have the revision of the last
-   * event before the snapshot.
+   * Revision of each event before `current`. If undefined, the events keep the revision of the event before the
+   * snapshot.
    */
   readonly revisionDuring: number | undefined;
   /**
-   * Revision of the `current` event if a watched name has changed during the snapshot. With undefined, `current` has
-   * the revision of the previous event. With `latest`, or if no watched name has changed, `current` has the latest
-   * revision.
+   * Revision of `current` if a watched name changed during the snapshot; undefined for the previous revision. Without
+   * a change, `current` has the latest revision.
    */
   readonly revisionAfter: number | 'latest' | undefined;
 }
 
 /**
- * One open watch. Changes during a snapshot are deferred to the end of the snapshot. Then each changed name is sent
- * once.
+ * One open watch. Changes during a snapshot are deferred, and follow after the snapshot with one event per name.
  *
- * Only the last event of a batch carries the revision of the batch. A client that was interrupted during a batch
- * therefore receives the whole batch again, and misses no event.
+ * Only the last event of a batch carries the revision of the batch. A client that loses its connection during a batch
+ * therefore receives the whole batch again.
  */
 export class WatchSession {
   readonly id: string;
@@ -76,7 +71,7 @@ export class WatchSession {
     this.lastEventAt = context.clock.now();
   }
 
-  /** @param missed - names that changed since the watch was interrupted; undefined to send a full snapshot */
+  /** @param missed - names that changed since the watch was interrupted; undefined for a full snapshot */
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
     const { since } = this.#options;
@@ -88,7 +83,7 @@ export class WatchSession {
       resumed: missed !== undefined,
       heartbeatMs,
       incarnation,
-      // Rounded up, since clients must not assume an earlier time.
+      // Rounded up, because a client must not assume an earlier time.
       statedAt: Math.ceil(this.#context.clock.now()),
     };
     if (missed === undefined) {
@@ -112,14 +107,14 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name matches a glob of the watch. False for an exact name of the watch. */
+  /** Whether a name matches a glob of the watch. An exact name of the watch does not count. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
     return false;
   }
 
-  /** Sends the events of a batch, one for each of `names`. During a snapshot, the names are deferred instead. */
+  /** Sends one event for each of `names`, or defers the names during a snapshot. */
   notify(
     names: readonly WatchedName[],
     events: readonly WatchEvent[],
@@ -134,7 +129,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes names and globs. Sends a snapshot of all names that `add` contains or matches. */
+  /** Adds and removes names and globs. Sends a snapshot of all names that match `add`. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -199,7 +194,7 @@ export class WatchSession {
     });
   }
 
-  /** Yields each exact name in `globs`, and each existing name that matches a glob, once. */
+  /** Yields each exact name in `globs` and each existing name that matches a glob, without duplicates. */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);
@@ -219,7 +214,7 @@ export class WatchSession {
     this.#context.clock.afterPendingIo(() => this.#sendSlice());
   }
 
-  /** Sends up to 128 events of the first snapshot, and schedules the next slice. */
+  /** Sends one slice of the first snapshot, and schedules the next slice. */
   #sendSlice(): void {
     if (this.#isClosed) return;
     const snapshot = this.#snapshots[0];
@@ -252,7 +247,7 @@ export class WatchSession {
 
   /** Ends a snapshot and sends `current`. Returns false when another snapshot follows. */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // If another snapshot is first, a resync has discarded this snapshot.
+    // A resync has discarded this snapshot and put another one in its place.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
