@@ -10,36 +10,38 @@ export interface ServerOptions {
   readonly port?: number;
   /**
    * Address to listen on. Default 127.0.0.1, which only clients on this machine can reach. The server has no
-   * authentication: every client that can reach the server can change names and start services.
+   * authentication: each client that can connect can change names and start services.
    */
   readonly host?: string;
-  /** Folder in which the names are stored. A missing folder is created. Default none: names are kept in memory only. */
+  /**
+   * Folder in which the names are stored. A missing folder is created. Without this option, names are in memory only.
+   */
   readonly data?: string;
   /**
-   * Folder with the manifests of the services that the server may start on this host. Default none: the server starts
-   * no service.
+   * Folder with the manifests of the services that the server may start on this host. Without this option, the server
+   * starts no service.
    */
   readonly manifests?: string;
   /**
-   * Host names, without port, that the `Host` header of a request may have. IP addresses, loopback names and `host` are
-   * always accepted. Default none.
+   * Host names, without port, that the header `Host` of a request may contain. IP addresses, loopback names and
+   * `host` are always accepted. Default none.
    */
   readonly allowedHosts?: readonly string[];
   /**
-   * Maximum number of endpoints that clients with one IP address may register, 1 to 10,000,000. Further registrations
-   * fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 1,000.
+   * Maximum number of endpoints that clients with one IP address may register, 1 to 10,000,000. Default 1,000.
+   * Further registrations fail with `LIMIT_EXCEEDED`, and the server logs a warning.
    */
   readonly maxRegistrations?: number;
   /**
-   * Maximum number of watches that clients with one IP address may have open, 1 to 10,000,000. A clerk needs one watch.
-   * Further watches fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 64.
+   * Maximum number of open watches of clients with one IP address, 1 to 10,000,000. Default 64. A clerk needs one
+   * watch. Further watches fail with `LIMIT_EXCEEDED`, and the server logs a warning.
    */
   readonly maxWatches?: number;
   /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Receives the log messages of the server. Default none: the messages are discarded. */
+  /** Receives the log messages of the server. Without this option, the messages are discarded. */
   readonly logger?: Logger;
-  /** Functions that replace the clock, random numbers or hashing of Node, for tests. Default none. */
+  /** Replaces the clock, the random numbers or the hashing of Node, for tests. */
   readonly runtime?: Partial<ServerRuntime>;
 }
 

@@ -1,7 +1,4 @@
-/**
- * The interfaces between the folders of the server. A folder of the server imports this file instead of the other
- * folders.
- */
+/** The interfaces between the folders of the server. Folders of the server import this file, and never each other. */
 import type { Clock } from '../core/clock.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
@@ -35,7 +32,6 @@ import type {
 
 export interface ServerRuntime extends Clock, Hashing {}
 
-// ---- store
 
 /** Stores `value` under `key`, or deletes the record when `value` is undefined. */
 export interface RecordChange {
@@ -44,26 +40,25 @@ export interface RecordChange {
 }
 
 /**
- * Durable store of records. The server is the only writer, and calls `write` only after the previous `write` has ended.
- * Every implementation must pass `test/server/store/store-suite.ts`.
+ * Durable store of records. The server is the only writer, and never runs two writes at once. Each implementation
+ * must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
   /** Loads all records. Called once, before `write`. Rejects when a record is damaged or missing. */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected `write`, the server
+   * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected write, the server
    * is read-only.
    *
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
   write(changes: readonly RecordChange[]): Promise<void>;
-  /** Called with changes that the server applies in memory only, after a rejected `write`. Default: ignored. */
+  /** Receives changes that the server applies only in memory, after a rejected write. Default: ignored. */
   onUnsaved?(changes: readonly RecordChange[]): void;
   /** Not called during a `write`. */
   close(): Promise<void>;
 }
 
-// ---- naming
 
 /** The sender of a request. Without authentication, all clients with one IP address share one principal. */
 export interface Caller {
@@ -72,15 +67,15 @@ export interface Caller {
 }
 
 /**
- * The name space of the server. Reads are synchronous and show only durable state. When the promise of a change
- * resolves, the change is durable and visible. A rejected change has no effect.
+ * The names of the server. Reads are synchronous and show only durable state. A change is durable and visible when
+ * its promise resolves. A rejected change has no effect.
  */
 export interface NameService {
   /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /**
-   * Returns the response of `resolve` as JSON; undefined where `resolve` would throw. Restarts the guarantees of the
-   * entries on the path, like `resolve`.
+   * Returns the response of `resolve` as JSON, or undefined if `resolve` would throw. Like `resolve`, restarts the
+   * guarantees of the entries on the path.
    */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
@@ -114,26 +109,29 @@ export interface NameService {
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch. `onEvent` is called in the order of the events, and not before `watch` has returned. */
+  /** Opens a watch. `onEvent` is called with each event in order, but never before `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
   /**
-   * Whether the endpoint is suspect: its renewal is overdue, or most principals report the endpoint unreachable. Lookups
-   * may show a suspect endpoint as `up`, if the service has no other endpoint.
+   * Whether the endpoint is suspect: its renewal is overdue, or most principals vote `unreachable`. If the service
+   * has no other endpoint, lookups still show the endpoint as `up`.
    */
   isSuspect(name: string, id: string): boolean;
-  /** Calls `listener` for each report of a client that could not reach a registered endpoint. */
+  /**
+   * Calls `listener` for each report that a registered endpoint is unreachable. Returns a function that removes the
+   * listener.
+   */
   onUnreachable(listener: (id: string) => void): () => void;
   /** Calls `listener` for each durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;
   /**
-   * Returns the canonical name of `name`, and the launch rule of the service at the canonical name. `rule` is undefined
-   * if the service has no launch rule.
+   * Returns the canonical name of `name`, and the launch rule of the service with this name. `rule` is undefined for
+   * a service without launch rule.
    */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** Waits for the store write in progress, and rejects waiting changes with `CLERK_CLOSED`. */
+  /** Rejects waiting changes with `CLERK_CLOSED`, and waits for the write in progress. */
   close(): Promise<void>;
 }
 
@@ -141,19 +139,16 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** Called with each event, including heartbeats. A client that has received the event can resume from `revision`. */
+  /** Receives each event, including heartbeats. A client that has received the event can resume from `revision`. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
-  /**
-   * A snapshot is sent in parts of at most 128 events. Called after each part. The next part waits for the returned
-   * promise.
-   */
+  /** Called after each part of a snapshot, of at most 128 events. The next part waits for the returned promise. */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
 
 export interface OpenWatch {
   /** @throws {@link ClerkError} `NAME_INVALID`; `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
-  /** Sends `resync`, a full snapshot and `current`. Called when events were dropped for a client that reads slowly. */
+  /** Sends `resync`, a full snapshot and `current`, after events were dropped for a slow client. */
   resync(reason: string): void;
   close(): void;
 }
@@ -165,27 +160,27 @@ export interface LaunchRecord {
   readonly manifest: string;
   readonly instance: string;
   readonly epoch: number;
-  /** `running`: the process was started. `intent`: the process may have been started. */
+  /** `intent`: the process may have been started. `running`: the process was started. */
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
   /**
-   * Start time of the process, as the operating system reports it. A later process with the same `pid` has another
-   * start time.
+   * Start time of the process, as the operating system reports it. Distinguishes the process from a later process
+   * with the same `pid`.
    */
   readonly startTicks: string | undefined;
   /** SHA-256 of the ticket as hexadecimal digits. The ticket itself is never stored. */
   readonly ticketHash: string;
-  /** Secret from which `launchProof` computes the proof for the service. Empty once the ticket is redeemed. */
+  /** Secret for `launchProof`, which proves the identity of the registry. Empty after the ticket was redeemed. */
   readonly registryKey: string;
-  /** Whether the ticket was used. A used ticket is no longer valid. */
+  /** Whether the ticket was redeemed. A ticket can be redeemed once. */
   readonly redeemed: boolean;
-  /** The addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
+  /** Addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
   readonly addresses?: readonly string[];
   /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
 }
 
-/** Record of a start that is about to happen. */
+/** Record of a start that will follow. */
 export type LaunchIntent = Omit<
   LaunchRecord,
   'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses'
@@ -194,7 +189,7 @@ export type LaunchIntent = Omit<
 export interface LaunchRecords {
   all(): readonly LaunchRecord[];
   /**
-   * Assigns the epoch of a start. Epoch and record are durable when the promise resolves.
+   * Assigns an epoch to a start. The epoch and the record are durable when the promise resolves.
    *
    * @see [C6.2](../../docs/guarantees.md#c6-2)
    */
@@ -203,7 +198,6 @@ export interface LaunchRecords {
   remove(name: string, instance: string): Promise<void>;
 }
 
-// ---- launcher
 
 /** Starts and stops services on this host. */
 export interface Launcher {

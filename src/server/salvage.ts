@@ -7,13 +7,11 @@ import { lossOf, RecordCollector, writeRecords } from './store/salvage-registry.
 
 /** What {@link salvageData} saved and what is lost. */
 export interface SalvageReport {
-  /**
-   * What was damaged: the predicate of a sentence whose subject is the folder. Undefined when the folder was complete.
-   */
+  /** What was damaged, as a predicate such as `has a damaged journal`. Undefined when the folder was complete. */
   readonly problem: string | undefined;
   /** Number of records in the new folder. */
   readonly records: number;
-  /** What is lost, one item per element; empty when nothing is lost. */
+  /** Descriptions of the losses; empty when nothing is lost. */
   readonly lost: readonly string[];
 }
 
@@ -23,10 +21,11 @@ export interface RegistrySalvageHost extends SalvageHost {
 }
 
 /**
- * Writes what is left of the data folder of a registry to a new folder. Returns undefined when the folder does not
- * belong to a registry.
+ * Writes the readable records of a registry folder to a new folder. Returns undefined when the folder does not belong
+ * to a registry.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder; `REGISTRY_INVALID` when nothing can be saved
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder; `REGISTRY_INVALID` when nothing can be
+ *   saved
  */
 export async function salvageFolder(
   from: string,

@@ -13,7 +13,7 @@ export interface JournalStoreOptions {
   readonly openFolder: OpenDataFolder;
   /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
-  /** A checkpoint is written only if the journal has at least this length, in bytes. Default 8 MiB. */
+  /** Minimum length of the journal before a checkpoint is written, in bytes. Default 8 MiB. */
   readonly minCheckpointBytes?: number;
 }
 
@@ -28,16 +28,15 @@ When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to 
 `;
 
 /**
- * A store in a folder. Each write appends one batch to a journal. The batch is synced to disk before the promise of
- * `write` resolves. When the journal is long, a checkpoint with all records replaces the beginning of the journal.
- * After a failed write, every later write fails. Only one server at a time can open the folder. `load` finds damaged
- * and missing files.
+ * A store in a folder. Each write appends a batch to a journal, and resolves when the batch is on disk. When the
+ * journal is long, a checkpoint with all records replaces the beginning of the journal. After a failed write, every
+ * later write fails. Only one server at a time can open the folder.
  *
- * `load` creates the folder. `load` rejects with a {@link ClerkError}:
+ * `load` creates a missing folder, and rejects with a {@link ClerkError}:
  *
  * - `CONFIG_INVALID` when the path is not a folder, or the folder cannot be locked,
- * - `FORBIDDEN` when the path is a symbolic link, another user owns or can write to the folder, or another process uses
- *   the folder,
+ * - `FORBIDDEN` when the path is a symbolic link, another user owns or can write to the folder, or another process
+ *   uses the folder,
  * - `REGISTRY_INVALID` when a file is damaged or missing, or the folder has another purpose.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
@@ -99,7 +98,7 @@ class JournalStore implements Store {
     const endWrite = this.#lifecycle.beginWrite();
     try {
       const journal = this.#journal;
-      // The journal is undefined while `load` has not finished, and after `load` has failed.
+      // The store has no journal before `load` finishes and after `load` fails.
       if (journal === undefined)
         throw new ClerkError('CONFIG_INVALID', `${this.#subject} is not open; wait for load() first`);
       const frame = encodeRecords(changes);
@@ -108,7 +107,7 @@ class JournalStore implements Store {
       this.#apply(changes);
       if (this.#isCheckpointDue()) await this.#beginCheckpoint(journal);
     } catch (error) {
-      // The changes may or may not be on disk. Every later write must fail until the store is loaded again.
+      // The changes may or may not be on disk, so every later write must fail until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
         `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free space on the disk, or repair the disk; then restart the server`,
@@ -143,11 +142,11 @@ class JournalStore implements Store {
     );
   }
 
-  /** Starts the next journal file. Writes all current records to a checkpoint in the background. */
+  /** Starts a new journal file, and writes all current records to a checkpoint in the background. */
   async #beginCheckpoint(journal: Journal): Promise<void> {
     const number = await journal.rotate();
     const headerChecksum = journal.end.checksum;
-    // Strings never change, so these two arrays remain a snapshot of the records.
+    // Strings are immutable, so the two arrays are a snapshot of the records.
     const [keys, values] = [[...this.#records.keys()], [...this.#records.values()]];
     const replacedBytes = this.#journalBytes;
     this.#checkpoint = journal
@@ -157,8 +156,7 @@ class JournalStore implements Store {
         this.#journalBytes -= replacedBytes;
         journal.setBase(number);
       })
-      // After a failed checkpoint, the older files stay. The next checkpoint is tried when the journal is twice as
-      // long.
+      // The older files stay. The next checkpoint follows when the journal is twice as long.
       .catch(() => void (this.#checkpointBytes = this.#journalBytes))
       .finally(() => (this.#checkpoint = undefined));
   }

@@ -6,8 +6,8 @@ const deleted = 0xffff_ffff;
 const lengthsBytes = 8;
 
 /**
- * Returns a frame with changes as its payload. Each change begins with the length of the key and the length of the
- * value, 4 bytes each. The key and the value follow in UTF-8.
+ * Encodes changes as the payload of a frame. Each change has the lengths of key and value, 4 bytes each, then the key
+ * and the value in UTF-8.
  */
 export function encodeRecords(changes: readonly RecordChange[]): Buffer {
   let maxBytes = 0;

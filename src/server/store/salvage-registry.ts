@@ -8,7 +8,7 @@ import { decodeRecords, encodeRecords } from './record-batch.js';
 /** Collects the records of a damaged registry. */
 export class RecordCollector implements SalvageVisitor {
   readonly records = new Map<string, string>();
-  /** Keys that batches after a lost batch change. */
+  /** Keys whose last value may be lost: batches after a lost batch change these keys. */
   readonly lostKeys = new Set<string>();
 
   onCheckpoint(payload: Buffer): void {
@@ -63,7 +63,7 @@ export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string
   return [...lines, ...[...names].sort().map((name) => `a change of ${name}`)];
 }
 
-/** Returns what a record is about; undefined for an internal record of the server. */
+/** Returns what a record is about, or undefined for an internal record of the server. */
 function describeKey(key: string): string | undefined {
   const [kind, name, id] = key.split(' ');
   switch (kind) {

@@ -1,7 +1,7 @@
 const maxStrings = 10_000;
 const maxLength = 200;
 
-/** Replaces equal strings with one shared string, so that equal values of many records need the memory of one value. */
+/** Replaces equal strings with one shared string, to save memory. */
 export class SharedStrings {
   readonly #strings = new Map<string, string>();
 

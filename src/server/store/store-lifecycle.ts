@@ -11,9 +11,7 @@ export class StoreLifecycle {
     this.#subject = subject;
   }
 
-  /**
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the store is loaded a second time; `CLERK_CLOSED` after `close`
-   */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` on the second load; `CLERK_CLOSED` after `close` */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
@@ -25,7 +23,7 @@ export class StoreLifecycle {
   }
 
   /**
-   * Returns a function to be called when the write has ended.
+   * Begins a write. Returns a function that ends the write.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED` after `close`
    */
