@@ -32,7 +32,6 @@ import type {
 
 export interface ServerRuntime extends Clock, Hashing {}
 
-
 /** Stores `value` under `key`, or deletes the record when `value` is undefined. */
 export interface RecordChange {
   readonly key: string;
@@ -58,7 +57,6 @@ export interface Store {
   /** Not called during a `write`. */
   close(): Promise<void>;
 }
-
 
 /** The sender of a request. Without authentication, all clients with one IP address share one principal. */
 export interface Caller {
@@ -197,7 +195,6 @@ export interface LaunchRecords {
   update(record: LaunchRecord): Promise<void>;
   remove(name: string, instance: string): Promise<void>;
 }
-
 
 /** Starts and stops services on this host. */
 export interface Launcher {
