@@ -6,18 +6,17 @@ import type { RegisterRequest } from '../protocol/messages.js';
 type Addresses = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses'>;
 
 export interface AddressUpdatesOptions {
-  /** The service and its instance id, for the log. */
+  /** The service and its instance id, for log messages. */
   readonly label: string;
   readonly initial: Addresses;
-  /** Returns the addresses as they are now; undefined when the server no longer listens. */
+  /** Returns the current addresses. Returns undefined when the server no longer listens. */
   readonly read: () => Addresses | undefined;
   readonly logger: Logger;
 }
 
 /**
- * Tracks the addresses of a service. The addresses of a listener on all interfaces change when an interface gets
- * another address, or when an interface comes up later than the listener. Clients learn the new addresses with the next
- * renewal of the lease.
+ * Tracks the addresses of a service. A listener on all interfaces gets or loses addresses when an interface changes.
+ * Clients learn a change with the next renewal of the lease.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
@@ -36,7 +35,7 @@ export class AddressUpdates {
     return this.#current;
   }
 
-  /** Reads the addresses again for the next registration request. Logs a change of the addresses. */
+  /** Reads the addresses again for the next registration request. Logs a change. */
   refresh(): Addresses {
     const { read, logger, label } = this.#options;
     const next = read();
@@ -48,9 +47,7 @@ export class AddressUpdates {
     return next;
   }
 
-  /**
-   * Reads the addresses again. If they have changed, calls `register`. If `register` rejects, the next call tries again.
-   */
+  /** Reads the addresses again, and calls `register` after a change. If `register` rejects, the next call retries. */
   async sendChange(register: () => Promise<unknown>): Promise<void> {
     if (this.#isSending) return;
     const before = this.#current;

@@ -25,26 +25,25 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** Body of the registration request. Epoch and ticket are added when the request is sent. */
+  /** Body of the registration request, without epoch and ticket. */
   readonly request: RegistrationRequest;
-  /** Returns the addresses as they are now; undefined when the server no longer listens. */
+  /** Returns the current addresses. Returns undefined when the server no longer listens. */
   readonly readAddresses: AddressUpdatesOptions['read'];
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id. A generated id is unique. */
+  /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended. */
   readonly onEnded: () => void;
 }
 
-/** Maximum time for which an aborted `start` waits for the withdrawal of the registration, in ms. */
+/** Maximum time that an aborted `start` waits for the withdrawal of the registration, in ms. */
 const maxWithdrawalMs = 1_000;
 
 /**
- * One advertised service, from the first registration to the end of the advertisement. The service treats its lease as
- * expired slightly before the registry does. When the lease has expired, the service registers again. The advertisement
- * ends early when the instance registers later with a higher epoch, when another program withdraws the registration, or
- * when the registry refuses the service.
+ * One advertised service, from the first registration to the end of the advertisement. The service treats its lease
+ * as expired slightly before the registry does, and then registers again. The advertisement ends early when a later
+ * registration, a withdrawal or a refusal by the registry ends the instance.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -135,9 +134,9 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Registers the service. Rejects when the registry refuses the service, `signal` aborts or the advertisement ends. A
-   * registration that the registry may have accepted is then withdrawn. After 1,000 ms the withdrawal continues in the
-   * background.
+   * Registers the service. Rejects when the registry refuses the service, `signal` aborts or the advertisement ends.
+   * Before a rejection, withdraws a registration that the registry may have accepted. After 1,000 ms, the withdrawal
+   * continues in the background.
    */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
@@ -227,7 +226,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       try {
         await this.#options.renewer.register({ ...this.#request(), epoch: this.epoch }, signal);
       } catch (error) {
-        // A registration that has ended needs no addresses.
+        // The addresses of an ended registration are not needed.
         if (!signal.aborted) throw error;
       }
     });
@@ -241,7 +240,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, the random delay spreads the registrations of all services over time.
+    // A random delay spreads the registrations of all services after a restart of the registry.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -295,7 +294,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** Stops the renewals of the lease. Also aborts a registration that is in progress. */
+  /** Stops the renewals of the lease, and aborts a registration in progress. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -304,7 +303,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 }
 
-/** Waits for a promise, up to `timeoutMs`. Keeps the process alive. */
+/** Waits for a promise for at most `timeoutMs`, and keeps the process alive. */
 async function waitAtMost(clock: Clock, timeoutMs: number, promise: Promise<void>): Promise<void> {
   if (timeoutMs <= 0) return;
   const keepAlive = clock.setTimer(() => undefined, timeoutMs);

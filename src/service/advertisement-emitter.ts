@@ -13,7 +13,7 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
 
 type Listener = (payload: never) => void;
 
-/** Emits the events of one advertisement. An error of a listener is logged and affects nothing else. */
+/** Emits the events of one advertisement. An error of a listener is logged, and other listeners still run. */
 export class AdvertisementEmitter {
   readonly #logger: Logger;
   readonly #byEvent = new Map<string, Set<Listener>>(eventNames.map((name) => [name, new Set()]));

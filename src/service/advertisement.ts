@@ -6,14 +6,17 @@ export interface AdvertisementEvents {
     /** Whether the service has lost a lease before. */
     readonly recovered: boolean;
   };
-  /** The lease may have expired. Work that only the holder of the lease may do must stop. The service registers again. */
+  /**
+   * The lease may have expired. The program must stop work that only the holder of the lease may do. The service
+   * registers again.
+   */
   readonly lost: Pick<Advertisement, 'name' | 'id'> & {
     /** The cause, as text for an operator. */
     readonly reason: string;
   };
   /**
-   * The advertisement has ended, because the instance has registered later with a higher epoch, another program has
-   * withdrawn the registration, or the registry refuses the service.
+   * The advertisement has ended early. Either the instance has registered later with a higher epoch, or another
+   * program has withdrawn the registration, or the registry refuses the service.
    */
   readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
     /** The cause, as text for an operator. */
@@ -21,10 +24,9 @@ export interface AdvertisementEvents {
   };
   /**
    * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
-   * late. Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint
-   * claims that the endpoint is healthy. If the registry accepts a claim, the unreachable reports are discarded. The
-   * next claim is accepted at the earliest after 10,000 ms. For repeated claims, this interval doubles, up to 300,000
-   * ms.
+   * late. Clients use a suspect endpoint only as a last resort. Each renewal then claims that the endpoint is
+   * healthy. If the registry accepts a claim, the registry discards the unreachable reports. After an accepted claim,
+   * the registry accepts no claim for 10,000 ms. For repeated claims, this time doubles, up to 300,000 ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */
@@ -41,8 +43,7 @@ export interface AdvertisementEvents {
  * - `registering`: the registry has not yet accepted the registration
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
- * - `fenced`: ended by a later registration of the instance, by a withdrawal by another program, or because the
- *   registry refuses the service
+ * - `fenced`: ended early; see the event `fenced`
  * - `draining`: withdrawn, but still serving clients with a cached lookup
  * - `closed`: ended by `drain()` or `close()`
  */
@@ -58,11 +59,11 @@ export interface Advertisement extends AsyncDisposable {
   readonly epoch: number;
   /** Addresses of the service, best first. */
   readonly addresses: readonly string[];
-  /** Addresses of the registry. A clerk of the program can use these addresses to look up other services. */
+  /** Addresses of the registry. A clerk of the program can use the same registry. */
   readonly registry: readonly string[];
   /** The current state. */
   readonly state: AdvertisementState;
-  /** Calls `listener` at each event. Errors that the listener throws are logged. */
+  /** Calls `listener` at each event. Errors of the listener are logged. */
   on<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
@@ -73,17 +74,17 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, in place of the measured load. The load is sent with each lease renewal, and with
-   * at most one response per 250 ms on each connection. A report is valid until the next report, but at most for
-   * 180,000 ms. Omitted rates are measured. Has no effect once the advertisement has ended.
+   * Reports the load of the service, which replaces the measured load. Each lease renewal sends the load, and each
+   * connection sends it in at most one response per 250 ms. A report is valid until the next report, but at most for
+   * 180,000 ms. Omitted rates are measured. Has no effect after the end of the advertisement.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   reportLoad(load: LoadInit): void;
   /**
-   * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends the
-   * advertisement. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms. If requests stay
-   * in flight, takes up to `drainMs`. Does not close the server. Never rejects. Further calls return the same promise.
+   * Withdraws the service, then ends the advertisement. First waits until no client uses a cached lookup and no
+   * request is in flight. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms, and at
+   * most `drainMs`. The server stays open. Never rejects. Further calls return the same promise.
    */
   drain(): Promise<void>;
   /** Ends the advertisement without waiting for clients. Never rejects. Further calls return the same promise. */

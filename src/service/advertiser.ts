@@ -31,7 +31,7 @@ export class Advertiser {
   readonly #launchContext: LaunchContext;
   readonly #signalDrain: SignalDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** Lease renewers by registry addresses. `users` is the number of services that share a renewer. */
+  /** Lease renewers by registry addresses. `users` is the number of services that share the renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -43,7 +43,7 @@ export class Advertiser {
 
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
-    // The timer keeps the process alive while the registration waits for the registry.
+    // Keeps the process alive while the registration waits for the registry.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, maxTimerMs);
     try {
       const shared = await this.#joinCluster(config, options);

@@ -4,9 +4,9 @@ import type { Clock, Timer } from '../core/clock.js';
 export const sampleIntervalMs = 250;
 /** Number of sampling intervals over which the utilization is computed: 2,000 ms in total. */
 const windowSamples = 8;
-/** Delay that a timer has even on an idle event loop, in ms. This delay does not count as load. */
+/** Delay of a timer on an idle event loop, in ms. This delay does not count as load. */
 const idleTimerDelayMs = 2;
-/** Mean delay of the sampling timer, in ms, that counts as a utilization of 1. */
+/** Mean delay of the sampling timer that counts as a utilization of 1, in ms. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -16,8 +16,8 @@ interface Sample {
 }
 
 /**
- * Measures the utilization of this thread's event loop every 250 ms while there are subscribers. The delay of the
- * sampling timer is added to show overload, because the active share of time cannot exceed 1. Does not keep the process
+ * Measures the utilization of this thread's event loop every 250 ms while there are subscribers. The active share of
+ * time cannot exceed 1, so the delay of the sampling timer is added to show overload. Does not keep the process
  * alive.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
@@ -48,7 +48,8 @@ export class EventLoopMeter {
   }
 
   /**
-   * Active share of the last 2,000 ms, plus the mean timer delay divided by 100 ms; undefined before the second sample.
+   * Active share of the last 2,000 ms, plus the mean timer delay divided by 100 ms. Undefined before the second
+   * sample.
    */
   get utilization(): number | undefined {
     const first = this.#samples[0];

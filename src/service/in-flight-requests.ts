@@ -23,8 +23,8 @@ export class InFlightRequests {
   readonly #removers: (() => void)[];
 
   /**
-   * @param server - server whose requests are counted; with undefined, nothing is counted
-   * @param onCount - called with the number of requests in flight each time that the number has changed
+   * @param server - server whose requests are counted; undefined to count nothing
+   * @param onCount - called with the number of requests in flight after each change
    */
   constructor(
     server: ServerLike | undefined,
@@ -47,8 +47,7 @@ export class InFlightRequests {
   #listen(server: ServerLike): (() => void)[] {
     const removers = (['request', 'checkContinue', 'checkExpectation'] as const).map((event) =>
       addRequestListener(server, event, (request, response) => {
-        // An HTTP/2 request was counted at the 'stream' event. A server emits 'stream' even without a listener for
-        // 'request'.
+        // The 'stream' event has already counted an HTTP/2 request.
         if ((request as { readonly httpVersionMajor?: number }).httpVersionMajor !== 2)
           this.#track(response as ClosingResponse);
       }),

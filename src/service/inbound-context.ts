@@ -9,10 +9,7 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/**
- * The members of a response or an HTTP/2 stream that show when the response closes and whether the response is
- * complete.
- */
+/** The members of a response or an HTTP/2 stream that show its end and whether it is complete. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;
@@ -30,10 +27,9 @@ interface Http2Stream extends ClosingResponse {
 const patchedServers = new WeakSet<object>();
 
 /**
- * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504,
- * and the handler does not run. The calls of a handler inherit the deadline of the request. If the request is itself a
- * retry, the calls of the handler are not retried. A second call of `propagateDeadlines` for the same server has no
- * effect.
+ * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504
+ * before the handler runs. The calls of a handler inherit the deadline of the request. If the request is a retry, the
+ * calls of the handler are not retried. Has no effect on a server that already enforces deadlines.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -44,7 +40,7 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // For an HTTP/2 request, a server with HTTP/2 emits 'stream' before 'request'. For an HTTP/1.1 request, the server
+  // A server with HTTP/2 emits 'stream' and then 'request' for an HTTP/2 request. For an HTTP/1.1 request, the server
   // emits only 'request'.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
@@ -64,14 +60,14 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // After a disconnect the handler may still run, so the deadline still limits the calls of the handler.
+    // The handler may still run after a disconnect, so the deadline then still limits its calls.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
 /**
- * Returns the deadline and the attempt number of a request; undefined when the headers of both are missing or invalid.
+ * Returns the deadline and the attempt number of a request. Returns undefined if both headers are missing or invalid.
  */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
@@ -84,7 +80,7 @@ function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): Inbou
   };
 }
 
-/** Parses a positive integer of at most ten digits; undefined for any other value. */
+/** Parses a positive integer of at most ten digits. Returns undefined for any other value. */
 function parseCount(value: unknown): number | undefined {
   return typeof value === 'string' && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
 }
@@ -106,8 +102,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests of one turn of the event loop get the arrival time of the first
- * request. Therefore, the time in which earlier handlers run counts against the deadline of a later request.
+ * Clock for the arrival of requests. All requests of one event-loop turn get the arrival time of the first request,
+ * because earlier handlers of the turn delay the later requests.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -55,7 +55,7 @@ export type { ServerOrAddress, ServerLike } from './server-addresses.js';
 export type { CoordinateWorkersOptions } from './cluster/start-coordination.js';
 export type { AdvertiseOptions } from './options.js';
 
-/** The connection to the primary; undefined unless the primary of this worker has called {@link coordinateWorkers}. */
+/** The connection to a primary that has called {@link coordinateWorkers}; otherwise undefined. */
 const primaryLink =
   clusterWorker.settings === undefined
     ? undefined
@@ -72,11 +72,13 @@ const advertiser = new Advertiser({
 });
 
 /**
- * Registers this process as a service and renews the lease until the advertisement or the process ends. While the
+ * Registers this process as a service, and renews the lease until the advertisement or the process ends. While the
  * registry is unreachable, the registration is retried and one warning is logged. After a lost lease, the service
- * registers again. A launched service gets its name, registry and ticket from the launcher. At SIGTERM
- * and SIGINT the service drains. The process then ends by that signal, unless the program listens for the signal too. A
- * program that closes its own server at such a signal should set `drainOnSignal: false` and await `drain()` first.
+ * registers again. A launched service gets its name, registry and ticket from the launcher.
+ *
+ * At SIGTERM and SIGINT the service drains. Then the process ends by the same signal, unless the program listens for
+ * the signal too. A program that closes its own server at a signal should set `drainOnSignal: false` and await
+ * `drain()` first.
  *
  * @example
  * ```ts
@@ -87,7 +89,7 @@ const advertiser = new Advertiser({
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service, or is not the
- * registry that launched the service
+ *   registry that launched the service
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
@@ -103,14 +105,14 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 };
 
 /**
- * Makes the workers of `node:cluster` that share a listener one instance, with one registration and one store of calls.
- * Must be called in the primary, before the first `cluster.fork()`. The workers call `advertise` and `atMostOnce` as any
- * other program does. Without this function, `advertise` rejects a worker that shares its port and uses `atMostOnce`.
+ * Makes the workers of `node:cluster` that share a listener one instance, with one registration and one store of
+ * calls. Must be called in the primary, before the first `cluster.fork()`. The workers call `advertise` and
+ * `atMostOnce` as usual. Without this function, `advertise` rejects a worker that shares its port and uses
+ * `atMostOnce`.
  *
- * The primary holds the registration and the store; the workers use both over the channel of `node:cluster`. When a
- * worker dies, its running calls are recorded as interrupted, and the other workers continue to serve. The registration ends
- * when its last worker has left. At SIGTERM the primary drains until all workers are idle. The load of the workers is not
- * reported.
+ * The primary holds the registration and the store. When a worker dies, its running calls are recorded as
+ * interrupted, and the other workers continue to serve. The registration ends when its last worker has left. At
+ * SIGTERM the primary drains until all workers are idle. The load of the workers is not reported.
  *
  * @example
  * ```ts
@@ -138,10 +140,11 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
 }
 
 /**
- * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
- * however often clients send the request. The key and a fingerprint of method, target, content-type and body are stored
- * before the handler runs. In the following cases the handler does not run, and the response header `clerk-idempotency`
- * states the case:
+ * Wraps a handler so that a request with an idempotency key runs at most once, however often clients send the
+ * request. The key is the header `clerk-call-id`, or an `Idempotency-Key` of the same form. The key and a fingerprint
+ * of method, target, content-type and body are stored before the handler runs.
+ *
+ * In the following cases the handler does not run, and the response header `clerk-idempotency` states the case:
  *
  * - `replayed`: the response is the stored response of an earlier request with this key
  * - `running`: 409, an earlier request with this key is still running
@@ -151,14 +154,14 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
  * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
  *
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
- * pass unchanged. `Idempotency-Key` counts as a key only in the form of `clerk-call-id`.
+ * pass unchanged.
  *
- * The request body is buffered before the handler runs. The response is sent while the handler writes the response.
- * Trailers are not stored.
+ * The request body is buffered before the handler runs. The response is not buffered. Trailers are not stored.
  *
- * If the process died while it ran a request, and the store is durable, a retry gets `unknown`. A store in memory lacks
- * the requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of an
- * earlier process. A request without `clerk-instance` is rejected if the key was created before this process started.
+ * With a durable store, a retry of a request that was running when the process died gets `unknown`. A store in memory
+ * lacks the requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of
+ * an earlier process. A request without `clerk-instance` is rejected if its key was created before this process
+ * started.
  *
  * @example
  * ```ts
@@ -167,12 +170,12 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
  * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
  * ```
  * @typeParam H - type of the handler
- * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) => Response`;
- * further arguments are passed to the handler
+ * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) =>
+ *   Response`; further arguments are passed to the handler
  * @returns a handler with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),
- * [C3.7](../../docs/guarantees.md#c3-7)
+ *   [C3.7](../../docs/guarantees.md#c3-7)
  */
 export function atMostOnce<H extends NodeHandler | FetchHandler>(
   handler: H,
@@ -192,15 +195,15 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request is
- * synced to disk before the request runs. The response is synced to disk soon after the response was sent. Requires the
- * package `classic-level`, which locks the folder. Only one user and one process at a time may use the folder. The
- * folder is opened when the service is advertised or at the first request.
+ * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request
+ * is synced to disk before the request runs. The response is synced soon after it was sent. The package
+ * `classic-level` is required to lock the folder. Only one process at a time may use the folder. The folder is opened
+ * when the service is advertised or at the first request.
  *
- * The service must be advertised with an `id` that stays the same after a restart; with another `id`, retries are
- * rejected as `elsewhere`. Opening the folder reads all records and responses, and rejects a folder with a damaged or
- * missing file. `clerk salvage` then writes a folder that refuses the requests whose records may be lost. After a failed
- * write, no request with a key runs until the process restarts. Each record needs about 130 bytes of memory.
+ * The service must have an `id` that stays the same after a restart; with another `id`, retries are rejected as
+ * `elsewhere`. A folder with a damaged or missing file is rejected. `clerk salvage` then writes a folder that refuses
+ * the requests whose records may be lost. After a failed write, no request with a key runs until the process
+ * restarts. Each record needs about 130 bytes of memory.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
  */
@@ -212,12 +215,12 @@ export function diskCalls(folder: string): IdempotencyStore {
 }
 
 /**
- * Writes what is left of the damaged folder `from` of `diskCalls` to the new folder `to`, and reports what is lost. The
- * damaged folder is not changed. When anything is lost, the new folder refuses with 410 every request that it does not
- * know and whose key was created before now, because that request may have run.
+ * Writes the readable records of the damaged folder `from` of `diskCalls` to the new folder `to`. Reports the losses.
+ * The folder `from` is not changed. After a loss, the new folder answers 410 to every unknown request whose key was
+ * created before now, because the request may have run.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when nothing can be read, or `to` exists and is not empty; `FORBIDDEN`
- *   when a service uses the folder `from`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when nothing can be read, or `to` exists and is not empty
+ * @throws {@link ClerkError} `FORBIDDEN` when a service uses the folder `from`
  */
 export function salvageCalls(from: string, to: string): Promise<CallSalvageReport> {
   return salvageCallFolder(from, to, {

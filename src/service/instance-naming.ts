@@ -15,11 +15,11 @@ interface Http2Stream {
   respond(headers: Record<string, string | number>, options: { readonly endStream: boolean }): void;
 }
 
-/** The instance ids of each server. One server may serve several names, each with an instance of its own. */
+/** The instance ids of each server. One server may serve several names, each with its own instance. */
 const instancesOf = new WeakMap<object, Set<string>>();
 
 /**
- * Whether {@link nameInstance} works with this server. True for a server of `node:http`, `node:https` or `node:http2`.
+ * Whether {@link nameInstance} supports this server. True for a server of `node:http`, `node:https` or `node:http2`.
  */
 export function canNameInstance(server: ServerLike): boolean {
   const { emit, keepAliveTimeout } = server as {
@@ -30,8 +30,8 @@ export function canNameInstance(server: ServerLike): boolean {
 }
 
 /**
- * Makes a server answer instance checks. With an instance check, a client asks whether a new connection leads to this
- * instance. The program does not see these requests.
+ * Makes a server answer instance checks, by which a client verifies that a new connection leads to this instance. The
+ * program does not see these requests.
  *
  * @returns a function that removes the instance from the server
  */
@@ -46,7 +46,7 @@ function answerChecks(server: ServerLike): Set<string> {
   instancesOf.set(server, instances);
   const source = server as unknown as EmittingServer;
   const { emit } = source;
-  // For an HTTP/2 request, a server with HTTP/2 emits 'stream' before 'request'.
+  // A server with HTTP/2 emits 'stream' before 'request' for an HTTP/2 request.
   const hasStreams = isHttp2(server);
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     const isStream = hasStreams && event === 'stream';

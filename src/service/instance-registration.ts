@@ -10,7 +10,7 @@ import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 import { withdraw } from './withdraw.js';
 
-/** Body of a registration request. Epoch and ticket are added when the request is sent. */
+/** Body of a registration request, without epoch and ticket. */
 export type RegistrationRequest = Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
 
 export interface RegistrationOptions {
@@ -22,36 +22,33 @@ export interface RegistrationOptions {
   /** Returns the body of a registration request. */
   readonly request: () => RegistrationRequest;
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id. A generated id is unique. */
+  /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
 }
 
 /**
- * Maximum random delay before the first retry of a registration, in ms. For each further retry, the maximum delay
- * doubles.
+ * Maximum random delay before the first retry of a registration, in ms. The maximum doubles for each further retry.
  */
 const initialBackoffMs = 500;
 /**
- * Maximum random delay before any retry, in ms. If the registry requests a delay, that delay is added, up to the same
- * maximum.
+ * Maximum random delay before any retry, in ms. A delay that the registry requests is added, up to the same maximum.
  */
 const maxBackoffMs = 5_000;
 /** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration, in ms. */
 const maxResponseMs = 3_000;
 
 /**
- * The registration of one instance at the registry. The registry may have accepted a registration request that was
- * aborted or got no response. Therefore, `withdraw` first waits for the response. If no response arrives, `withdraw`
- * requests the epoch.
+ * The registration of one instance at the registry. The registry may have accepted a request that was aborted or got
+ * no response. `withdraw` therefore first waits for the response, and requests the epoch if no response arrives.
  */
 export class InstanceRegistration {
   readonly #options: RegistrationOptions;
   readonly #requests = new AbortController();
   #epoch: number | undefined;
   #ticket: string | undefined;
-  /** Whether the registry may have accepted the ticket in a registration that got no response. */
+  /** Whether the registry may have accepted the ticket although no response arrived. */
   #ticketMayBeUsed = false;
-  /** Whether the registry may have a registration whose epoch is unknown. */
+  /** Whether the registry may have a registration whose epoch is unknown here. */
   #mayBeAccepted = false;
   /** Whether the registry has accepted a registration. */
   #isAccepted = false;
@@ -74,8 +71,8 @@ export class InstanceRegistration {
   }
 
   /**
-   * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts. Resolves
-   * to the response, and to the time at which the accepted request was sent, in ms on the monotonic clock.
+   * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts.
+   * Resolves to the response and the send time of the accepted request, in ms on the monotonic clock.
    *
    * @param leaseMs - the lease that the registry granted last, in ms
    * @param keepsAlive - whether the delays between attempts keep the process alive
@@ -99,8 +96,8 @@ export class InstanceRegistration {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         onRetry(error);
-        // The maximum delay grows to at most a third of the lease, so that the service registers soon after the
-        // registry is available again. For a lease below 1,500 ms, the maximum is 500 ms.
+        // The delay is at most a third of the lease, so that the service registers soon after the registry is
+        // available again. For a lease below 1,500 ms, the delay is at most 500 ms.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, leaseMs / 3),
@@ -118,8 +115,8 @@ export class InstanceRegistration {
   }
 
   /**
-   * Withdraws the registration. Resolves to the time, in ms, for which clients with a cached lookup may still call the
-   * instance. Never rejects.
+   * Withdraws the registration. Resolves to the time for which clients with a cached lookup may still call the
+   * instance, in ms. Never rejects.
    */
   async withdraw(immediately: boolean): Promise<number> {
     const { clock } = this.#options;
@@ -135,10 +132,7 @@ export class InstanceRegistration {
     return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
   }
 
-  /**
-   * Registers the instance again, for the minimum lease, because only the response to a registration contains the
-   * epoch.
-   */
+  /** Registers the instance again for the minimum lease, because only a registration response contains the epoch. */
   async #requestEpoch(): Promise<void> {
     const { clock, logger } = this.#options;
     const request = { ...this.#options.request(), leaseMs: limits.minLeaseMs };
@@ -179,8 +173,7 @@ export class InstanceRegistration {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // An earlier attempt has used the ticket, but the response to that attempt was lost. The epoch of the ticket is
-      // still valid.
+      // An earlier attempt has used the ticket, but its response was lost. The epoch of the ticket is still valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -191,8 +184,8 @@ export class InstanceRegistration {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // The registry also rejects the epoch of an instance that it has forgotten. The id of this instance was
-      // generated, so no other process has it, and a new epoch fences no other process.
+      // The registry has forgotten this instance and rejects its epoch. The generated id belongs to no other process,
+      // so a new epoch fences no other process.
       this.#epoch = undefined;
       return true;
     }
@@ -200,7 +193,8 @@ export class InstanceRegistration {
   }
 
   /**
-   * Throws if the registration had a ticket and the response does not prove that the registry launched this service.
+   * Throws if the response does not prove that the registry launched this service. Applies only to a registration
+   * with a ticket.
    *
    * @see [T9](../../docs/background.md#t9)
    */
@@ -225,7 +219,7 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Whether no server has received the request, because no server listens at the address of the request. */
+/** Whether no server has received the request, because no server listens at its address. */
 function wasRefused(error: unknown): boolean {
   const { cause } = error as { readonly cause?: unknown };
   if (cause instanceof AggregateError) return cause.errors.every(wasRefused);

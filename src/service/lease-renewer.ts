@@ -22,13 +22,13 @@ export interface RenewedLease {
   readonly epoch: number;
   readonly leaseMs: number;
   /**
-   * Whether the registry has flagged the endpoint as suspect. If true, each renewal reports to the registry that the endpoint
-   * is healthy.
+   * Whether the registry has flagged the endpoint as suspect. If true, each renewal states that the endpoint is
+   * healthy.
    */
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
   /**
-   * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: this
+   * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: the
    * registration was withdrawn, or the instance has registered later with a higher epoch.
    *
    * @param sentAt - time at which the renewal was sent, in ms on the monotonic clock
@@ -40,16 +40,13 @@ export interface RenewedLease {
 
 /** Share of the lease after which the lease is renewed. */
 const renewAfterShare = 1 / 3;
-/** Maximum random change of the interval between renewals, as a share of the interval. */
+/** Maximum random change of the renewal interval, as a share of the interval. */
 const jitterShare = 0.1;
-/** Maximum time after which a newly suspect endpoint sends a renewal with the claim that it is healthy, in ms. */
+/** Maximum time until a newly suspect endpoint states in a renewal that it is healthy, in ms. */
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/**
- * Maximum number of renewals in one request. 512 bytes suffice for a renewal with a name of 247 bytes and an id of 128
- * bytes.
- */
+/** Maximum number of renewals in one request. A renewal with the longest name and id needs less than 512 bytes. */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
@@ -111,7 +108,7 @@ export class LeaseRenewer {
     this.#dueAt.set(lease, at);
     this.#arm();
   }
-  /** Sets the timer for the lease that must be renewed next. */
+  /** Sets the timer for the next renewal. */
   #arm(): void {
     this.#timer?.cancel();
     const at = Math.min(...this.#dueAt.values());
@@ -122,8 +119,7 @@ export class LeaseRenewer {
 
   #tick(): void {
     const now = this.#clock.now();
-    // If the renewal of a lease is due within a ninth of its duration, the lease is renewed now, so that leases
-    // continue to share requests.
+    // A lease that is due within a ninth of its duration is renewed now, so that leases share requests.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -152,8 +148,7 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // The retry must come before the lease expires. The delay is random, so that a restarted registry does not get
-        // all retries at once.
+        // The retry must come before the lease expires. The random delay spreads the retries to a restarted registry.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);
@@ -172,7 +167,7 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // A registration at a second registry server would fence the registration at the first server.
+        // A second registration at another server would fence the first registration.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Last part of a lease, as a share of the lease, in which the service already treats the lease as expired. */
+/** Last share of a lease in which the service already treats the lease as expired. */
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired: 90 % of the granted time after the last renewal was sent. This
- * time is measured on the monotonic clock and on the wall clock. The lease has expired when the time has passed on
- * either clock. The registry removes the registration later. Does not keep the process alive.
+ * Determines when a service treats its lease as expired: when 90 % of the granted time has passed since the last
+ * renewal was sent. The time may pass on the monotonic clock or on the wall clock. The registry removes the
+ * registration later. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -37,8 +37,8 @@ export class LeaseTimer {
   }
 
   /**
-   * Whether the lease has expired. The wall clock is needed because the monotonic clock may stand still while the
-   * machine sleeps.
+   * Whether the lease has expired. The monotonic clock may stand still while the machine sleeps, so the wall clock
+   * counts too.
    */
   get isExpired(): boolean {
     const clock = this.#clock;
@@ -48,7 +48,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Prevents the call of `onLost` until the next {@link renew}. */
+  /** Prevents calls of `onLost` until the next {@link renew}. */
   stop(): void {
     this.#timer?.cancel();
   }

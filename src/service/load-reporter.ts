@@ -32,10 +32,7 @@ interface Counts {
   readonly failed: number;
 }
 
-/**
- * Load of one advertised service. If there is a valid report by the program, the load is the reported load. Otherwise,
- * the load is measured.
- */
+/** Load of one advertised service. A valid report by the program replaces the measured load. */
 export class LoadReporter {
   /** Value of the load header; undefined while the load is unknown. Updated every 250 ms. */
   headerValue: string | undefined = undefined;

@@ -24,7 +24,8 @@ export interface AdvertiseOptions {
   /** Semver version of the service, such as `2.1.0`. Default: none. */
   readonly version?: string;
   /**
-   * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`.
+   * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else
+   * `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[];
   /**
@@ -32,7 +33,8 @@ export interface AdvertiseOptions {
    */
   readonly leaseMs?: number;
   /**
-   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only if there is no other endpoint. Default 1.
+   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only if there is no other endpoint. Default
+   * 1.
    */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
@@ -40,35 +42,32 @@ export interface AdvertiseOptions {
   /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
   /**
-   * Host name or IP address at which clients reach the service. With a server as `address`, clients get this host with
-   * the port of the server, and no other address. Default: `$CLERK_ADVERTISE_HOST`, else the address that the server
-   * listens on; for `0.0.0.0` and `::`, all addresses of this host. With addresses as `address`: name of the host of
-   * these addresses, for the policy `local-first` (default: the name of this host).
+   * Host name or IP address at which clients reach the service. If `address` is a server, clients get only this host,
+   * with the port of the server. The default is then `$CLERK_ADVERTISE_HOST`, else the address that the server
+   * listens on; `0.0.0.0` and `::` stand for all addresses of this host. If `address` is a list of addresses, this
+   * option names their host for the policy `local-first`. The default is then the name of this host.
    */
   readonly host?: string;
   /**
-   * Instance id: 1 to 128 printable characters, never used by another instance. Default: the id from the launcher, else
-   * a random id.
+   * Instance id: 1 to 128 printable characters, which no other instance ever uses. Default: the id from the launcher,
+   * else a random id.
    */
   readonly id?: string;
   /**
-   * The handler that `atMostOnce` returned, if the server uses one. Clients then see the attribute `at-most-once`. The
-   * handler rejects requests for other instances. `advertise` rejects if the store of the handler cannot be opened.
-   * Default: none.
+   * The handler that `atMostOnce` returned, if the server uses one. Clients then see the attribute `at-most-once`,
+   * and the handler rejects requests for other instances. `advertise` rejects if the store of the handler cannot be
+   * opened. Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether the service drains at SIGTERM and SIGINT. When all services of the process have drained, the process ends by
-   * the same signal, or with code 143 or 130 if it is PID 1. A second signal ends the process at once. If the program
-   * listens for the signal too, the program must end the process. Default true.
+   * Whether the service drains at SIGTERM and SIGINT. When all services of the process have drained, the process ends
+   * by the same signal. A process with PID 1 ends with code 143 or 130. A second signal ends the process at once. A
+   * program that listens for the signal too must end the process itself. Default true.
    */
   readonly drainOnSignal?: boolean;
   /** Whether the process exits with code 0 after draining at SIGTERM or SIGINT. Default false. */
   readonly exitAfterDrain?: boolean;
-  /**
-   * Maximum duration of draining, in ms, > 0. Requests that are in flight after this time are not aborted. Default
-   * 25,000.
-   */
+  /** Maximum duration of draining, in ms, > 0. Requests that are still in flight are not aborted. Default 25,000. */
   readonly drainMs?: number;
   /**
    * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The measured load
@@ -79,8 +78,8 @@ export interface AdvertiseOptions {
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
   /**
-   * Aborts the registration. If the registry may have accepted the registration, withdraws it. Has no effect after the
-   * service is registered.
+   * Aborts the registration, and withdraws a registration that the registry may have accepted. Has no effect after
+   * the service is registered.
    */
   readonly signal?: AbortSignal;
 }
@@ -132,7 +131,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError(
       `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}, which satisfies no version of bind()`,
     );
-  // `toEndpoint` checks the options. A server may have no address yet, so a fixed address is checked instead.
+  // `toEndpoint` checks the options. A server may not have an address yet, so a placeholder is checked in its place.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -186,7 +185,7 @@ export function parseRegistryUrls(given: string | readonly string[], source: str
 }
 
 /**
- * Returns a host name or IP address as it is written in an address; an IPv6 address gets brackets.
+ * Returns a host name or IP address as part of a URL; an IPv6 address gets brackets.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when clients cannot connect to the host
  */

@@ -15,8 +15,8 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each load sample is sent at most once per connection, so at most four
- * responses per second have the header. A load header that the handler has set is not overwritten.
+ * Adds the load of a service to response headers. Each connection gets a load sample at most once, which is at most
+ * four times per second. A load header of the handler is kept.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers
@@ -37,7 +37,7 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Sets the load header. Returns false when the headers were already sent or the handler has set a load header. */
+/** Sets the load header. Returns false if the headers were already sent, or if the handler has set a load header. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

@@ -1,6 +1,6 @@
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** A server with members of Node's event emitters that {@link ServerLike} does not require. */
+/** A server with event emitter members that {@link ServerLike} does not require. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -8,13 +8,13 @@ interface Emitter extends ServerLike {
 
 type Listener = (...args: unknown[]) => void;
 
-/** Events with which a Node server hands a request and its response to the program. */
+/** Events with which a Node server passes a request and its response to the program. */
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, which may send a response at once. A listener for
- * 'checkContinue' or 'checkExpectation' changes how a server acts. So does a listener for 'request' at a server with
- * HTTP/2. For these events, `listener` is added only when the program adds a listener.
+ * Calls `listener` before the listeners of the program, because a listener of the program may respond at once. Some
+ * listeners change the behaviour of a server: 'checkContinue', 'checkExpectation', and 'request' with HTTP/2. For
+ * these events, `listener` is added only together with a listener of the program.
  *
  * @returns a function that removes the listener
  */

@@ -35,7 +35,7 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/** Whether a server emits 'stream' for HTTP/2 requests. Such a server emits only 'request' for HTTP/1.1 requests. */
+/** Whether a server emits 'stream' for HTTP/2 requests. For HTTP/1.1 requests, such a server emits only 'request'. */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
@@ -52,14 +52,14 @@ export interface AdvertisedAddresses {
 export interface AddressSource {
   /** Returns the addresses of this host that other hosts can reach, best first. */
   readonly hostAddresses: () => readonly string[];
-  /** The host that the program states, without port. Used in place of the address of the listener. */
+  /** The host that the program states, without port. Replaces the address of the listener. */
   readonly statedHost: string | undefined;
 }
 
 /**
- * Returns the addresses of a server, or the addresses that the program states, best first. For a server that is bound
- * to all addresses, and for an address such as `http://0.0.0.0:3001`, returns the reachable addresses of the host, then
- * the loopback address. These addresses are enumerated.
+ * Returns the addresses of a server or of the program, best first. A server on all interfaces has all reachable
+ * addresses of this host, then the loopback address. The same holds for an address such as `http://0.0.0.0:3001`.
+ * Addresses found on network interfaces are enumerated addresses.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
@@ -104,8 +104,8 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
 }
 
 /**
- * Returns the addresses that the program states. An address with an unspecified host is replaced by the addresses of
- * this host.
+ * Returns the addresses that the program states. The addresses of this host replace an address with an unspecified
+ * host.
  */
 function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
   const addresses = new Set<AddressString>();
@@ -125,14 +125,14 @@ function addressesOfHost(given: readonly Address[], source: AddressSource): Adve
   return { addresses: [...addresses], enumeratedAddresses: [...enumerated] };
 }
 
-/** Returns the hosts for which `0.0.0.0` or `::` stands, loopback last. */
+/** Returns all hosts for `0.0.0.0` or `::`, loopback last. */
 function allHosts(unspecified: string, { hostAddresses }: AddressSource): readonly string[] {
   const isV4 = unspecified === '0.0.0.0';
   const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
   return [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
 }
 
-/** Whether a host stands for all addresses of a host: `0.0.0.0` or `::`. */
+/** Whether a host is `0.0.0.0` or `::`, which stand for all addresses of a host. */
 export function isUnspecified(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }

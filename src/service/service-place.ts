@@ -13,18 +13,18 @@ import {
 
 type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesInstance' | 'host' | 'hostId'>;
 
-/** Where a service runs and how clients reach it. The addresses of a listener on all interfaces may change. */
+/** Where a service runs, and how clients reach the service. */
 export class ServicePlace {
   /** The fields of the registration. */
   readonly registration: Place;
-  /** Whether the server can answer a client that asks which instance it has reached. */
+  /** Whether the server can answer instance checks of clients. */
   readonly namesInstance: boolean;
   readonly #serverOrAddress: AdvertiseConfig['serverOrAddress'];
   readonly #source: AddressSource;
 
   /**
-   * @param sharesListener - whether another instance may answer at the listener of a server; such a server does not name
-   * its instance
+   * @param sharesListener - whether other instances may answer at the same listener; the server then answers no
+   *   instance checks
    * @throws {@link ClerkError} `CONFIG_INVALID` when an address or the stated host is invalid
    */
   constructor(

@@ -13,12 +13,12 @@ export interface ProcessPort {
   /** Resolves with the first line of standard input; empty when there is none. Called at most once. */
   readFirstLine(): Promise<string>;
   /**
-   * Calls `callback` at each SIGTERM and SIGINT. These signals then do not end the process. Returns a function that
-   * removes `callback`.
+   * Calls `callback` at each SIGTERM and SIGINT, which then do not end the process. Returns a function that removes
+   * `callback`.
    */
   onEndSignal(callback: (signal: EndSignal) => void): () => void;
   /**
-   * Ends the process as `signal` does. Has no effect if the program has its own listener for `signal`, unless `always` is
+   * Ends the process as `signal` does. A listener of the program for `signal` prevents the end, unless `always` is
    * true.
    */
   endBySignal(signal: EndSignal, always: boolean): void;

@@ -3,9 +3,9 @@ import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements at the first SIGTERM or SIGINT, then ends the process as that signal does. A second SIGTERM
- * or SIGINT ends the process at once. In both cases, a program with its own listener for the signal must end the
- * process itself, unless `exitAfterDrain` is set.
+ * Drains all advertisements at the first SIGTERM or SIGINT, then ends the process as the signal does. A second signal
+ * ends the process at once. A program with its own listener for the signal must end the process itself, unless
+ * `exitAfterDrain` is set.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */

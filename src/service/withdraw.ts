@@ -19,8 +19,8 @@ const timeoutMs = 3_000;
 
 /**
  * Withdraws a registration, with retries that keep the process alive. Never rejects: a registration that cannot be
- * withdrawn ends with its lease. Resolves with the time, in ms, for which clients with a cached lookup may still call
- * the service.
+ * withdrawn ends with its lease. Resolves to the time for which clients with a cached lookup may still call the
+ * service, in ms.
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,

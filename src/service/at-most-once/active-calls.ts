@@ -5,21 +5,21 @@ interface ActiveCall {
   /** Number of store lookups in progress. */
   lookups: number;
   executions: number;
-  /** Whether an execution has started since this entry was added. */
+  /** Whether the call has run since this entry was added. */
   hasRun: boolean;
 }
 
 /**
- * The active calls of this process. A call is active while the process looks the call up in the store or runs the call.
- * A call that runs stays active until the write of its end has succeeded or failed.
+ * The active calls of this process. A call is active during its lookup in the store, and from the start of the
+ * handler until the end of the call is written.
  *
- * The store can report a call of this process as running although the call is not active. Such a call does not run. Its
- * end could not be stored, or its start was stored although the store reported a failure.
+ * After a failed write, the store can report a call of this process as running although the call is not active. Such
+ * a call does not run.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** Called before a store lookup. {@link lookupFinished} must follow. */
+  /** Called before a store lookup. {@link lookupFinished} must be called after the lookup. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -27,9 +27,9 @@ export class ActiveCalls {
   }
 
   /**
-   * @param isNew - whether the call is new, so that the handler runs now. If true, {@link executionEnded} must be
-   * called later.
-   * @returns whether another request was looking up or running the same call during this lookup
+   * @param isNew - whether the handler runs now, because the call is new; then {@link executionEnded} must be called
+   *   later
+   * @returns whether another request looked up or ran the same call during this lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -44,7 +44,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Called after the write of the end of the call has succeeded or failed. */
+  /** Called after the write of the end of the call, even if the write failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -53,8 +53,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets executions of calls created before `createdBefore`, because an execution may never end. Requests with keys
-   * of that age are rejected.
+   * Forgets executions of calls created before `createdBefore`. Keys of this age are rejected, and the executions may
+   * never end.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
@@ -71,7 +71,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** Returns the active calls of a store. Handlers with the same store share one object. */
+/** Returns the active calls of a store. Handlers with the same store share the returned object. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

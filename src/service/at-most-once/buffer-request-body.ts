@@ -1,10 +1,10 @@
 import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
-/** A complete request body. Either {@link restore} or {@link discard} must be called. */
+/** A complete request body. The caller must call either {@link restore} or {@link discard}. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Puts the body back, so that the handler can read the body. */
+  /** Returns the body to the request, so that the handler can read the body. */
   restore(): void;
   /** Drops the body of a handler that will not run. */
   discard(): void;
@@ -12,21 +12,21 @@ export interface BufferedBody {
 
 /**
  * Why a request body could not be buffered:
- * - `aborted`: the client closed the connection
- * - `too-large`: the body exceeds the limit
- * - `already-read`: another reader has started to read the body
+ * - `aborted`: the client closed the connection.
+ * - `too-large`: the body exceeds the limit.
+ * - `already-read`: another reader has started to read the body.
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** Maximum number of bytes beyond `maxBytes` that are read and discarded before the connection is closed. */
+/** Number of bytes above `maxBytes` that are read and discarded before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if the
- * body had just arrived. Until the body is complete, the chunks of the body are held outside the request, so the state
- * of the request does not change. The promise never rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} returns the body to the
+ * request as if the body had just arrived. Meanwhile the state of the request does not change, because the chunks are
+ * stored outside of the request. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -53,7 +53,7 @@ function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a complete body, and puts the body back before the request can emit 'end'. */
+/** Reads a complete body, and returns the body to the request before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -101,14 +101,13 @@ function bufferArrivingBody(
       size += chunk.byteLength;
       if (size <= maxBytes) chunks.push(chunk);
       else settle('too-large');
-      // The connection is not closed at once, so that a client that is still sending the body can receive the response
-      // 413.
+      // The connection stays open for a while, so that the client can still receive the response 413.
       if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
     };
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An HTTP/2 client that aborts may end the stream and then reset the stream. The body is complete only without a
+      // An HTTP/2 client can abort with an end of the stream and then a reset, so the body is complete only without a
       // reset.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
@@ -122,7 +121,7 @@ function bufferArrivingBody(
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', onClose);
-    // Makes Node transfer the body from the connection, without taking data from the request.
+    // Node then reads from the connection, without taking data from the request.
     request.read(0);
   });
 }

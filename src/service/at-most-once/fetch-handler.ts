@@ -10,7 +10,7 @@ import { BoundedBuffer } from './bounded-buffer.js';
 /**
  * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
  *
- * @throws the error that the handler throws
+ * @throws the error of the handler
  */
 export async function handleFetchCall(
   guard: IdempotencyGuard,
@@ -44,7 +44,7 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy of the request body. The handler can still read the original body. */
+/** Reads a copy of the request body, and leaves the original body for the handler. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
@@ -62,7 +62,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The transfer from the client stops only when both the copy and the original are cancelled.
+      // The transfer from the client stops only when the copy and the original are both cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';

@@ -1,4 +1,4 @@
-/** Parts of a request that must be the same in all retries. */
+/** Parts of a request that are the same in all retries. */
 export interface FingerprintInput {
   readonly method: string;
   /** Path and query as sent. */
@@ -9,14 +9,13 @@ export interface FingerprintInput {
 }
 
 /**
- * Returns the SHA-256 of several parts, as hexadecimal digits. Each part is hashed with its length, so two lists of
- * parts with the same concatenation have different digests.
+ * Returns the SHA-256 of several parts, as hexadecimal digits. The length of each part is hashed too, so the parts
+ * `ab`, `c` and the parts `a`, `bc` have different digests.
  */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /**
- * Returns the fingerprint of a request. Two requests have the same fingerprint only if method, target, content-type and
- * body are the same.
+ * Returns the fingerprint of a request. Equal fingerprints mean equal method, target, content-type and body.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */

@@ -3,8 +3,8 @@ import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * One execution of a handler. Writes to the store are made one after the other. The response to the client does not
- * wait for a write. A failed write is logged and does not affect the response.
+ * One execution of a handler, with its writes to the store. The writes run one after the other, and the client does
+ * not wait for a write. A failed write is logged.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -15,9 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /**
-   * @param onEnded - called once, after the first write that ends or removes the call, even if this write has failed
-   */
+  /** @param onEnded - called once, after the first write that ends or removes the call, even if the write failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;
@@ -26,7 +24,7 @@ export class HandlerExecution {
   }
 
   /**
-   * Stores the response of the call. A second call of `complete` has no effect.
+   * Stores the response of the call. Only the first call of `complete` has an effect.
    *
    * @param response - undefined when the response is too large to store
    */
@@ -34,9 +32,7 @@ export class HandlerExecution {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /**
-   * Stores the call as interrupted, because the handler probably will not respond. {@link complete} may still follow.
-   */
+  /** Stores the call as interrupted, because a response is unlikely. A later {@link complete} replaces this state. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }

@@ -21,25 +21,25 @@ export interface IdempotencyGuardOptions {
   readonly incarnation: string;
 }
 
-/** Share of the maximum number of calls at which a store counts as nearly full. */
+/** A store counts as nearly full above this share of its maximum number of calls. */
 const nearlyFullShare = 0.8;
 
-/** An idempotency key of valid form, age and target instance. */
+/** An idempotency key with valid form, age and target instance. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
 }
 
 /**
- * Bounds of the interval between two removals of expired calls, in ms. Within the bounds, the interval is a hundredth
- * of `windowMs`.
+ * Bounds of the interval between two removals of expired calls, in ms. The interval is a hundredth of `windowMs`
+ * within the bounds.
  */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key, and
- * only after the key was stored. Serves both Node handlers and fetch-style handlers.
+ * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key,
+ * and only after the key was stored.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  *   [C3.7](../../../docs/guarantees.md#c3-7)
@@ -60,12 +60,12 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Name of the store, if several processes share the store; undefined when only this process uses the store. */
+  /** Name of a store that several processes share; undefined for a store of this process. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }
 
-  /** Whether this process is a cluster worker and stores its calls in the primary. */
+  /** Whether this process is a cluster worker whose calls are stored in the primary. */
   get isStoreOfPrimary(): boolean {
     return this.#options.store instanceof WorkerCalls;
   }
@@ -75,8 +75,8 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Checks the idempotency key and the header `clerk-instance` of a request. Returns the key if both are valid,
-   * otherwise the response that rejects the request.
+   * Checks the idempotency key and the header `clerk-instance` of a request. Returns the valid key, or the response
+   * that rejects the request.
    */
   validateKey(id: string, instance: string | undefined): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
@@ -96,8 +96,7 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // The store is not durable, so it lacks the calls that earlier processes have run. A target with epoch 0 has no
-    // earlier process.
+    // The store lacks the calls of earlier processes of the instance. A target with epoch 0 has no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#storeStartedAt
       ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#storeStartedAt))
@@ -105,8 +104,7 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Stores a new call and returns the execution of the call. For any other call, returns the response to send. The
-   * promise never rejects.
+   * Stores a new call, and returns its execution. For any other call, returns the response to send. Never rejects.
    */
   async begin(
     { id, createdAt }: ValidKey,
@@ -151,20 +149,19 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Whether a call that is stored as running certainly no longer runs. False for a call of another instance that shares
-   * the store, because such a call may still run. Any other call runs only if this process started the call and the
-   * call is active.
+   * Whether a call that is stored as running certainly no longer runs. A call of another instance may still run. A
+   * call of this instance runs only while the call is active in this process.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
-    // The primary of a cluster ends the calls of a worker that has died.
+    // The primary of the cluster has ended the calls of each worker that died.
     if (store instanceof WorkerCalls) return false;
     const [instance = '', ownerIncarnation] = owner.split(' ');
     if (ownerIncarnation === incarnation && isActive) return false;
     return store.scope === undefined || (instance !== '' && instance === this.instanceEpochs.id);
   }
 
-  /** Warns before the store is full, because new calls are then rejected until stored calls have expired. */
+  /** Warns that the store is nearly full. A full store rejects new calls until stored calls have expired. */
   #checkUsage(): void {
     const { store, windowMs, logger } = this.#options;
     const usage = store.usage?.();

@@ -7,7 +7,7 @@ export interface TargetInstance {
   readonly epoch: number;
 }
 
-/** Parses the header `clerk-instance`; undefined when the header is malformed. */
+/** Parses the header `clerk-instance`. Returns undefined for a malformed header. */
 export function parseTargetInstance(text: string): TargetInstance | undefined {
   const [, id, digits] = targetForm.exec(text) ?? [];
   const epoch = Number(digits);
@@ -15,16 +15,16 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 }
 
 /**
- * The instance ids of this process, each with the first epoch of the id in this process. A request is for this process
- * if its target has one of these ids, with an epoch that is not below the first epoch of the id.
+ * The instance ids of this process, each with its first epoch in this process. A request with an older epoch was
+ * meant for an earlier process.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class InstanceEpochs {
-  /** First epochs by instance id. An epoch is undefined until the registry has assigned an epoch. */
+  /** First epoch of each instance id; undefined until the registry has assigned an epoch. */
   readonly #firstEpochs = new Map<string, number | undefined>();
 
-  /** Adds an id. Only the first epoch of an id is kept. */
+  /** Adds an instance id. The first epoch of an id stays. */
   add(id: string, epoch?: number): void {
     const known = this.#firstEpochs.get(id);
     this.#firstEpochs.set(id, known ?? epoch);
@@ -36,8 +36,8 @@ export class InstanceEpochs {
   }
 
   /**
-   * Compares a target with the instances of this process. `earlier-epoch`: the epoch was assigned before this process
-   * started. `unknown`: this process is not advertised, or the id has no epoch yet.
+   * Compares a target with the instances of this process. `earlier-epoch`: an earlier process had the epoch.
+   * `unknown`: this process is not advertised, or the id has no epoch yet.
    */
   locate({ id, epoch }: TargetInstance): 'current' | 'earlier-epoch' | 'other-instance' | 'unknown' {
     if (this.#firstEpochs.size === 0) return 'unknown';

@@ -18,7 +18,7 @@ export interface BodyLimits {
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @returns the awaited result of the handler; undefined when the handler did not run
- * @throws the error that the handler throws
+ * @throws the error of the handler
  */
 export async function handleNodeCall(
   guard: IdempotencyGuard,
@@ -57,7 +57,7 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler. Stores the response, or that the call was interrupted. */
+/** Runs the handler. Stores the response, or stores the call as interrupted. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -70,9 +70,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // After the client has closed the connection, a handler that has begun to respond or has settled may never end the
-  // response. The call is then stored as interrupted. If the handler still ends the response, the response is stored
-  // instead.
+  // The client has closed the connection, so the handler may never end the response. A response that ends later
+  // replaces the state `interrupted`.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -103,7 +102,7 @@ export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredRes
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends a response. A header that is already set on `response` stays, unless the sent response has the same header. */
+/** Sends a stored response. Other headers that are already set on `response` stay. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

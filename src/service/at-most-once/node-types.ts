@@ -5,7 +5,7 @@ import type { HeaderValue } from './stored-headers.js';
 export interface NodeRequest extends Readable {
   readonly method?: string;
   readonly url?: string;
-  /** Value of `url` before a router changed `url`. */
+  /** The original `url`, if a router changed `url`. */
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** HTTP/1.1: whether the complete request was read. */

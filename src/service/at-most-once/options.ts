@@ -4,11 +4,11 @@ import type { Logger } from '../../core/logger.js';
 
 /** Options of {@link atMostOnce}. An unknown key is an error. */
 export interface AtMostOnceOptions {
-  /** Where calls are stored. Default: the store of `coordinateWorkers()` in its workers, else a new `memoryCalls()`. */
+  /** Store for calls. Default: the store of `coordinateWorkers()` in its workers, else a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Time for which a call is stored, from the creation of its key, in ms: 1,000 to 2,592,000,000 (30 d). Older keys are
-   * rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
+   * Time for which a call is stored, in ms: 1,000 to 2,592,000,000 (30 d). The time counts from the creation of the
+   * key. Older keys are rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
    */
   readonly windowMs?: number;
   /** Maximum size of a request body, in bytes, ≥ 0. A request with a larger body gets 413. Default 1,048,576. */

@@ -7,9 +7,9 @@ import { BoundedBuffer } from './bounded-buffer.js';
 const maxReadOnMs = 60_000;
 
 /**
- * Records the response of a fetch-style handler while the client reads the response. Recording continues for up to
- * 60,000 ms after the client has closed the connection. If `response` is not a `Response` or cannot be replayed, such
- * as an upgrade, `response` is returned unchanged. The call then counts as interrupted.
+ * Records the response of a fetch-style handler while the client reads the response. If the client closes the
+ * connection, recording continues for up to 60,000 ms. A response that cannot be recorded, such as an upgrade, is
+ * returned unchanged, and the call counts as interrupted.
  *
  * @returns the response to send
  */
@@ -84,7 +84,7 @@ export function recordFetchResponse(
       },
       cancel: (reason) => void readRemaining(reason),
     },
-    // With a high-water mark of 0, the handler's stream is read only when the client reads.
+    // Without a buffer, the stream of the handler is read only when the client reads.
     { highWaterMark: 0 },
   );
   return new Response(stream, { status, statusText, headers: response.headers });

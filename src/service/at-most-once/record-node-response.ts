@@ -11,11 +11,11 @@ export interface ResponseRecording {
 }
 
 /**
- * Records what a handler writes to a Node response, even after the client has closed the connection. The recording does
- * not change the behaviour of the response.
+ * Records what a handler writes to a Node response, even after the client has closed the connection. The response
+ * behaves as without recording.
  *
  * @param onEnd - called once, when the handler has ended the response; `recorded` is undefined for a body above
- * `maxBytes`
+ *   `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -23,7 +23,8 @@ export function recordNodeResponse(
   onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // Node drops the headers of an HTTP/2 response when the client closes the connection, so a copy is recorded.
+  // The headers are copied, because Node drops the headers of an HTTP/2 response when the client closes the
+  // connection.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
@@ -32,8 +33,8 @@ export function recordNodeResponse(
   const entered = new Set<string>();
 
   /**
-   * Replaces a method of the response. `onCall` gets the arguments of each outer call that did not throw, until the
-   * response has ended.
+   * Replaces a method of the response. `onCall` gets the arguments of each successful outer call until the response
+   * has ended.
    */
   const intercept = (
     group: 'headers' | 'head' | 'body',

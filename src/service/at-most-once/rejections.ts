@@ -26,8 +26,8 @@ function rejection(
 }
 
 /**
- * A rejection of a key that is too old for the store. A key that a client has just created is too old only if the clock
- * of the client is behind, so the message names the clocks.
+ * Rejects a key that is too old for the store. The message names the clocks, because a new key looks old if the clock
+ * of the client is behind.
  */
 function keyTooOld(ageMs: number, reason: string): StoredResponse {
   const age = formatDuration(ageMs);
@@ -47,7 +47,7 @@ const units = [
   [1_000, 's'],
 ] as const;
 
-/** Formats a duration with one decimal, such as `25 h`. The unit is the largest unit with a value of at least 2. */
+/** Formats a duration with one decimal, such as `25 h`, in the largest unit that gives at least 2. */
 function formatDuration(ms: number): string {
   for (const [unitMs, unit] of units)
     if (ms >= 2 * unitMs) return `${String(Math.round((10 * ms) / unitMs) / 10)} ${unit}`;
@@ -64,9 +64,9 @@ function notExecuted(
   return rejection(status, code, message, options, true);
 }
 /**
- * Responses to requests for which the handler does not run. The header `clerk-not-executed` concerns the request
- * itself. The header `clerk-idempotency` concerns the call with this key, which an earlier request may have run. No
- * message contains text that a client sent.
+ * Responses to requests for which the handler does not run. The header `clerk-not-executed` is about this request.
+ * The header `clerk-idempotency` is about the call with the key, which an earlier request may have run. No message
+ * contains text from a client.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  *   [C3.7](../../../docs/guarantees.md#c3-7)
@@ -105,7 +105,7 @@ export const rejections = {
   /** @param ageMs - time since the creation of the key, by the clock of this service */
   keyExpired: (ageMs: number, windowMs: number) =>
     keyTooOld(ageMs, `which is more than the retention window of ${formatDuration(windowMs)}`),
-  /** The store has removed the records of calls as old as this one. */
+  /** The store has removed the records of all calls of this age. */
   keyForgotten: (ageMs: number) => keyTooOld(ageMs, 'and the records of such old calls were removed'),
   /** @param upMs - time since this process began to accept keys */
   keyPredatesStore: (ageMs: number, upMs: number) =>

@@ -1,12 +1,11 @@
 import type { Clock } from '../../core/clock.js';
 
-/** Maximum time by which the creation time of a key may be ahead of the clock of this process, in ms. */
+/** A key may come from a clock that is ahead of the clock of this process by at most this time, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**
- * Decides by age whether a key is accepted and when its record may be removed. The wall clock decides which keys are
- * accepted. Removal ignores a forward jump of the wall clock until the jump has lasted for `windowMs`. The store rejects
- * the keys of removed records, even after the clock is set back.
+ * Decides by age whether a key is accepted, and when its record may be removed. A forward jump of the wall clock
+ * delays removals for `windowMs`. The store rejects the keys of removed records, even after the clock is set back.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
@@ -14,13 +13,13 @@ export class RetentionWindow {
   readonly #clock: Clock;
   readonly #windowMs: number;
   /**
-   * Smallest difference between the wall clock and the monotonic clock during about the last `windowMs`, in ms. Recent
-   * forward jumps of the wall clock are ignored.
+   * Smallest difference between wall clock and monotonic clock in the last `windowMs`, in ms. The smallest difference
+   * ignores recent forward jumps of the wall clock.
    */
   #wallOffset: number;
   /**
-   * Set while the difference of the clocks is larger than `#wallOffset`. `since` is the time, on the monotonic clock,
-   * at which the larger difference was first seen. `offset` is the smallest difference since then.
+   * A larger difference of the clocks that is under observation. `since` is the monotonic time of its first
+   * measurement. `offset` is the smallest difference measured since then.
    */
   #largerOffset: { readonly since: number; offset: number } | undefined;
   /** Time at which this process began to accept keys, in ms since 1970. */
@@ -41,8 +40,8 @@ export class RetentionWindow {
   }
 
   /**
-   * Returns a time, in ms since 1970. Calls created before that time are rejected by age, so the records of these calls
-   * may be removed.
+   * Returns a time in ms since 1970. Calls created before this time are rejected by age, so their records may be
+   * removed.
    */
   expiredBefore(): number {
     const now = this.#clock.now();

@@ -1,7 +1,7 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
 /**
- * Headers that are not stored, because they apply to one connection (RFC 9110, section 7.6.1) or to one point in time.
+ * Headers that concern one connection (RFC 9110, section 7.6.1) or one point in time. These headers are not stored.
  */
 const notStored = new Set([
   'connection',
@@ -22,7 +22,7 @@ const notStored = new Set([
 /** A header value as programs pass it to Node. */
 export type HeaderValue = string | number | readonly string[] | undefined;
 
-/** The headers of a response that is to be stored, with methods like those of a Node response. */
+/** The headers of a response that will be stored, with methods like those of a Node response. */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
 
@@ -49,7 +49,7 @@ export class StoredHeaders {
   }
 
   /**
-   * Returns the headers to store. Omits headers in `notStored`, headers that `connection` lists, and HTTP/2
+   * Returns the headers to store, without the headers in `notStored`, the headers that `connection` lists, and HTTP/2
    * pseudo-headers.
    */
   entries(): readonly (readonly [string, string])[] {

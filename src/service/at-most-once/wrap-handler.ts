@@ -36,7 +36,7 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** Returns the guard of a wrapped handler; undefined for a function that {@link wrapHandler} did not return. */
+/** Returns the guard of a wrapped handler. Returns undefined for any other function. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
@@ -108,8 +108,8 @@ function readCallHeaders([request, response]: readonly unknown[]): {
 }
 
 /**
- * Returns the idempotency key of a request. An `Idempotency-Key` without the form of a `clerk-call-id` is ignored, so
- * that the handler can use this header.
+ * Returns the idempotency key of a request. An `Idempotency-Key` in another form than `clerk-call-id` belongs to the
+ * handler, and is ignored.
  */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);

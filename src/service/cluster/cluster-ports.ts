@@ -1,7 +1,7 @@
 /** Ports to `node:cluster`, and the messages between the workers and the primary. */
 import type { ServerLike } from '../server-addresses.js';
 
-/** Marks the messages of this library among the messages of the program. */
+/** Distinguishes the messages of this library from the messages of the program. */
 export const messageKey = 'binding-clerk';
 
 /** A request of a worker. The primary answers each request once. */
@@ -27,11 +27,11 @@ export type PrimaryMessage =
       readonly payload: object;
     };
 
-/** What the primary passes to its workers before they start. */
+/** Settings that the primary passes to its workers before they start. */
 export interface WorkerSettings {
   /** Instance id that all workers share. */
   readonly id: string;
-  /** When the store of the primary was created, in ms since 1970. */
+  /** Time at which the store of the primary was created, in ms since 1970. */
   readonly startedAt: number;
   /** Fields of the store of the primary. */
   readonly isDurable: boolean;
@@ -42,9 +42,9 @@ export interface WorkerSettings {
 export interface WorkerPort {
   /** Whether this process is a worker of `node:cluster`. */
   readonly isWorker: boolean;
-  /** The settings that the primary has set before it started this worker, as JSON. */
+  /** The settings that the primary set before the start of this worker, as JSON. */
   readonly settings: string | undefined;
-  /** Whether other workers can share the listener of a listening server. */
+  /** Whether other workers can share the listener of a server. */
   sharesListener(server: ServerLike): boolean;
   send(message: WorkerRequest): void;
   onMessage(listener: (message: unknown) => void): void;
@@ -57,9 +57,9 @@ export interface PrimaryPort {
   readonly hasWorkers: boolean;
   /** Whether `setSettings` was called. */
   readonly isCoordinated: boolean;
-  /** Passes settings to all workers that are started from now on. */
+  /** Passes settings to all workers that start later. */
   setSettings(settings: string): void;
-  /** Sends a message to a worker. Has no effect when the worker has ended. */
+  /** Sends a message to a worker. Has no effect after the end of the worker. */
   send(worker: number, message: PrimaryMessage): void;
   isAlive(worker: number): boolean;
   onMessage(listener: (worker: number, message: unknown) => void): void;

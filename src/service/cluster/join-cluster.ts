@@ -18,7 +18,7 @@ export interface JoinClusterOptions {
   readonly link: PrimaryLink | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Environment of this worker, which may differ from that of the primary. */
+  /** Environment of this worker. The primary may have another environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -26,11 +26,11 @@ export interface JoinClusterOptions {
 const idleReportMs = 250;
 
 /**
- * Advertises the listener that a cluster worker shares with other workers, through the primary. Returns undefined for a
- * process that shares no listener, and for a worker whose primary does not coordinate its workers.
+ * Advertises the listener that a cluster worker shares with other workers, through the primary. Returns undefined if
+ * this process shares no listener, or if the primary does not coordinate its workers.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the workers share a listener and use `atMostOnce`, but have no
- *   common store
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the workers share a listener and use `atMostOnce` without a common
+ *   store
  */
 export async function joinCluster(
   config: AdvertiseConfig,
@@ -40,7 +40,7 @@ export async function joinCluster(
   const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
   if (!port.isWorker || server === undefined) return undefined;
   const { idempotencyGuard: guard } = config;
-  // Another worker may have advertised the listener, so requests may arrive as soon as this worker listens.
+  // Requests may arrive as soon as this worker listens, if another worker has advertised the listener.
   const stopNaming = link && nameInstance(server, link.settings.id);
   if (link) guard?.instanceEpochs.add(link.settings.id, 0);
   const closers: (() => void)[] = stopNaming ? [stopNaming] : [];
@@ -105,7 +105,7 @@ async function join(
   });
 }
 
-/** Reports to the primary whether this worker handles requests, so that the primary drains until all workers are idle. */
+/** Reports to the primary whether this worker handles requests. The primary drains until all workers are idle. */
 class BusyReport {
   readonly #send: (isBusy: boolean) => void;
   readonly #clock: Clock;
@@ -132,7 +132,7 @@ class BusyReport {
   }
 }
 
-/** Checks that all workers of a shared listener use one store, since each call may reach any of them. */
+/** Checks that all workers of a shared listener use one store, because each call may reach any worker. */
 function checkStore({ idempotencyGuard: guard, id }: AdvertiseConfig, link: PrimaryLink | undefined): void {
   if (link !== undefined && id !== undefined)
     throw clusterError(

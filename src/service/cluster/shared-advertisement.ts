@@ -2,21 +2,21 @@ import { EventEmitter } from 'node:events';
 import type { Advertisement, AdvertisementEvents } from '../advertisement.js';
 import type { ServerLike } from '../server-addresses.js';
 
-/** Where the workers listen, from `server.address()` of a worker. */
+/** Address of a listener, from `server.address()` of a worker. */
 export interface SharedAddress {
   readonly bound: string | { readonly address: string; readonly port: number };
   /** Whether the server uses TLS. */
   readonly isSecure: boolean;
 }
 
-/** Counts in the primary as one request in flight. Represents one worker that handles requests. */
+/** Represents a worker that handles requests. Counts in the primary as one request in flight. */
 class BusyWorker extends EventEmitter {
   readonly statusCode = 200;
 }
 
 /**
- * The listener that the workers share, in the form of a server of the primary. `advertise()` reads its address, and
- * counts one request in flight for each busy worker. The primary therefore drains until all workers are idle.
+ * The listener that the workers share, as a server of the primary. The primary counts one request in flight for each
+ * busy worker, and therefore drains until all workers are idle.
  */
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;
@@ -49,14 +49,14 @@ export class SharedListener extends EventEmitter implements ServerLike {
   }
 }
 
-/** The one advertisement of workers that share a listener. Ends when its last worker leaves. */
+/** The common advertisement of workers that share a listener. Ends when its last worker leaves. */
 export interface SharedAdvertisement {
   readonly listener: SharedListener;
   readonly advertisement: Promise<Advertisement>;
   readonly workers: Set<number>;
 }
 
-/** The events of an advertisement that each worker gets. */
+/** The events of a shared advertisement that each worker receives. */
 export const forwardedEvents: readonly (keyof AdvertisementEvents)[] = [
   'registered',
   'lost',

@@ -1,7 +1,7 @@
 import type { CallRecord, CallResult, IdempotencyStore } from '../../core/idempotency-store.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
-/** The store of the primary, as its workers use it. Knows which worker runs which call. */
+/** The store of the primary, as its workers use it. Records which worker runs which call. */
 export class SharedCalls {
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
@@ -16,7 +16,7 @@ export class SharedCalls {
   async begin(worker: number, call: CallRecord): Promise<object> {
     const found = await this.store.begin(call);
     if (found.state === 'new') {
-      // The worker has not got the answer, so the handler has not run.
+      // The worker did not receive the result, so the handler has not run.
       if (!this.#isAlive(worker)) await this.store.withdraw(call.id);
       else this.#runningOf(worker).add(call.id);
     }
@@ -34,7 +34,7 @@ export class SharedCalls {
   }
 
   /**
-   * Called when a worker has ended. Records the running calls of this worker as interrupted, because their results are
+   * Called when a worker has ended. Records the running calls of the worker as interrupted, because their results are
    * unknown.
    */
   async workerEnded(worker: number): Promise<void> {

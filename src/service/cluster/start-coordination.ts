@@ -8,11 +8,11 @@ import { WorkerCoordinator, type WorkerCoordinatorOptions } from './worker-coord
 
 /** Options of {@link coordinateWorkers}. An unknown key is an error. */
 export interface CoordinateWorkersOptions {
-  /** Where the calls of all workers are stored. Default: a new `memoryCalls()`. */
+  /** Store for the calls of all workers. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Instance id of all workers, never used by another instance. Needs a durable store such as `diskCalls()`. A durable
-   * store needs an id that stays the same after a restart. Default: a random id.
+   * Instance id of all workers, which no other instance ever uses. A fixed id needs a durable store such as
+   * `diskCalls()`, and a durable store needs a fixed id. Default: a random id.
    */
   readonly id?: string;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */

@@ -1,18 +1,18 @@
 import type { CallLookup, CallResult, StoredResponse } from '../../core/idempotency-store.js';
 
-/** Message form of a stored response. The body is base64 text, because messages between processes are sent as JSON. */
+/** Stored response as a message between processes. The body is base64 text, because these messages are JSON. */
 interface ResponseMessage extends Omit<StoredResponse, 'body'> {
   readonly body: string;
 }
 
-/** Converts a lookup or a result to its message form. */
+/** Converts a lookup or a result to a message. */
 export function encodeCall(call: CallLookup | CallResult): object {
   if (call.state !== 'done' || call.response === undefined) return call;
   const body = Buffer.from(call.response.body).toString('base64');
   return { ...call, response: { ...call.response, body } satisfies ResponseMessage };
 }
 
-/** Converts the message form of a lookup or a result back. */
+/** Converts a message back to a lookup or a result. */
 export function decodeCall(message: unknown): CallLookup | CallResult {
   const call = message as (CallLookup | CallResult) & { readonly response?: ResponseMessage };
   if (call.state !== 'done') return call;

@@ -81,7 +81,7 @@ export class WorkerAdvertisement implements Advertisement {
     return this;
   }
 
-  /** Has no effect: the load of one worker is not the load of the instance. */
+  /** Has no effect, because the load of one worker is not the load of the instance. */
   reportLoad(): void {
     return undefined;
   }

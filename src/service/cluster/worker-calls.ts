@@ -3,14 +3,13 @@ import type { PrimaryLink } from './primary-link.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /**
- * The store of a cluster worker: the calls are in the store of the primary, which all workers share. When a worker
- * dies, the primary records the calls of that worker as interrupted. A call that is recorded as running is therefore
- * still running in a worker.
+ * The store of a cluster worker. The calls are in the store of the primary, which all workers share. The primary
+ * records the calls of a dead worker as interrupted, so a call that is recorded as running really runs.
  */
 export class WorkerCalls implements IdempotencyStore {
   readonly isDurable: boolean;
   readonly scope: string | undefined;
-  /** When the store of the primary was created, in ms since 1970. */
+  /** Time at which the store of the primary was created, in ms since 1970. */
   readonly primaryStartedAt: number;
   readonly #link: PrimaryLink;
 

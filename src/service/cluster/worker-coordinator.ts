@@ -20,20 +20,17 @@ export interface WorkerCoordinatorOptions {
   readonly logger: Logger;
   /** Advertises in this process. */
   readonly advertise: (options: AdvertiseOptions) => Promise<Advertisement>;
-  /**
-   * Returns a handler that `atMostOnce` has wrapped with `store`. The registration of this handler then states the
-   * store.
-   */
+  /** Returns a handler that `atMostOnce` has wrapped with `store`. The registration then states the store. */
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
 }
 
-/** What a worker passes to the primary to be advertised. */
+/** What a worker sends to the primary to be advertised. */
 export interface JoinRequest extends SharedAddress {
   readonly options: Omit<AdvertiseOptions, 'address' | 'atMostOnce' | 'logger' | 'signal'>;
   readonly isAtMostOnce: boolean;
 }
 
-/** What a worker gets when it has joined a shared advertisement. */
+/** What a worker receives when it has joined a shared advertisement. */
 export interface JoinResponse extends Pick<
   Advertisement,
   'name' | 'id' | 'epoch' | 'addresses' | 'registry'
@@ -43,8 +40,8 @@ export interface JoinResponse extends Pick<
 }
 
 /**
- * The primary's side of a cluster. Workers that share a listener are one instance: one registration, one lease and one
- * store of calls. Any of them answers for the instance.
+ * The primary's side of a cluster. Workers that share a listener are one instance, with one registration, one lease
+ * and one store of calls.
  */
 export class WorkerCoordinator {
   readonly #options: WorkerCoordinatorOptions;
@@ -57,7 +54,7 @@ export class WorkerCoordinator {
     this.#calls = new SharedCalls(store, (worker) => port.isAlive(worker));
   }
 
-  /** Answers the workers that are started from now on. */
+  /** Handles the requests of all workers that start later. */
   start(): void {
     const { port, settings } = this.#options;
     port.setSettings(JSON.stringify(settings));

@@ -1,6 +1,6 @@
 /**
- * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. An entry consists of the length
- * of its JSON, the length of the response body (4 bytes each), the JSON, and the response body.
+ * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. An entry is: length of its
+ * JSON, length of the response body (4 bytes each), the JSON, the response body.
  */
 import type { StoredResponse } from '../../../core/idempotency-store.js';
 import { allocateFrame, frameHeaderBytes } from '../../../core/journal/frame.js';
@@ -18,7 +18,7 @@ export type CallEntry =
   /** Calls created before `before`, in ms since 1970, have expired. */
   | { readonly kind: 'expire'; readonly before: number }
   /**
-   * Records were lost. A call without a record may have run if the call was created before `before`, in ms since 1970.
+   * Records were lost. A call without a record may have run if its key was created before `before`, in ms since 1970.
    */
   | { readonly kind: 'lost'; readonly before: number };
 
@@ -66,7 +66,7 @@ export function* decodeEntries(payload: Buffer): IterableIterator<CallEntry> {
   }
 }
 
-/** Returns the creation time of a call, which is the first part of the id. */
+/** Returns the creation time of a call, which is the first part of its id. */
 export function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

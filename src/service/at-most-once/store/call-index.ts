@@ -5,18 +5,15 @@ import { createdAtOf, type CallEntry } from './call-entries.js';
 export type CallState = 'open' | 'done';
 
 const periodMs = 60_000;
-/**
- * A stored position is the file number times this factor, plus the offset in the file. Each file is shorter than this
- * factor.
- */
+/** A stored position is `file number * fileFactor + offset`. Each file is shorter than this factor. */
 const fileFactor = 2 ** 32;
 
 /**
- * Positions of the latest entry of each call. Needs about 130 bytes of memory per call. Calls are grouped by the minute
- * of their creation, so that expired calls are found without a search of all calls.
+ * Position of the latest entry of each call, with about 130 bytes of memory per call. Calls are grouped by the minute
+ * of their creation, so that expired calls are found quickly.
  */
 export class CallIndex {
-  /** Positions by minute and id; the position of a call that is done is negative. */
+  /** Positions by minute and id. The position of a call with state `done` is negative. */
   readonly #minutes = new Map<number, Map<string, number>>();
   /** Creation time of the latest call in each file, by file number. */
   readonly #newest = new Map<number, number>();
@@ -28,7 +25,7 @@ export class CallIndex {
     return this.#expiredBefore;
   }
 
-  /** A call without a record that was created before this time, in ms since 1970, may have run. */
+  /** A call without a record may have run if its key was created before this time, in ms since 1970. */
   get lostBefore(): number {
     return this.#lostBefore;
   }
@@ -49,7 +46,7 @@ export class CallIndex {
   apply(entry: CallEntry, { number, offset }: BatchPosition): void {
     if (entry.kind === 'lost') {
       this.#lostBefore = Math.max(this.#lostBefore, entry.before);
-      // The file is needed as long as a call created before `before` may arrive.
+      // The file is needed until every call created before `before` has expired.
       this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, entry.before));
       return;
     }
@@ -71,8 +68,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the lowest value of `expiredBefore` that expires all calls created before `createdBefore`. Returns
-   * undefined if there is no such call.
+   * Returns the lowest `expiredBefore` that expires all calls created before `createdBefore`. Returns undefined if
+   * there are no such calls.
    */
   expiryFor(createdBefore: number): number | undefined {
     let newest: number | undefined;
@@ -86,8 +83,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the number of the first file, from `base` to `last`, that contains a call which has not expired. Returns
-   * `last` if there is no such file.
+   * Returns the number of the first file, from `base` to `last`, with a call that has not expired. Returns `last` if
+   * there is no such file.
    */
   firstNeededFile(base: number, last: number): number {
     let number = base;

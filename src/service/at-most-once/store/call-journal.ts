@@ -11,15 +11,15 @@ export interface CallJournalOptions {
   readonly openFolder: OpenDataFolder;
   /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
-  /** Length after which the next file begins, in bytes; below 4 GiB. Default 64 MiB. */
+  /** A file that reaches this length, in bytes, is followed by the next file; below 4 GiB. Default 64 MiB. */
   readonly maxFileBytes?: number;
 }
 
-/** A change of the journal. The change is planned with the state that results from all earlier changes. */
+/** A change of the journal. The plan of a change includes all earlier changes. */
 export interface CallChange {
   /** Id of the call; undefined if the change does not concern a single call. */
   readonly id: string | undefined;
-  /** Returns the entry to store; undefined to store nothing. Must not throw. */
+  /** Returns the entry to store, or undefined to store nothing. Must not throw. */
   readonly plan: (state: CallState | undefined) => CallEntry | undefined;
 }
 
@@ -91,7 +91,7 @@ export class CallJournal {
   }
 
   /**
-   * Resolves to the latest entry of a call; undefined when there is none.
+   * Resolves to the latest entry of a call, or to undefined for an unknown call.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the entry is damaged
    */
@@ -104,7 +104,7 @@ export class CallJournal {
         (error: unknown) => ({ error }),
       );
       const now = this.index.positionOf(id);
-      // If the call has changed or expired during the read, the read is repeated.
+      // The call has changed or expired during the read.
       if (now?.number !== position.number || now.offset !== position.offset) continue;
       if ('error' in reading) throw reading.error;
       const { payload } = reading;

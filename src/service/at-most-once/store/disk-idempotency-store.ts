@@ -9,17 +9,17 @@ import { createdAtOf, type EntryOfCall } from './call-entries.js';
 import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
- * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk soon
- * after the response was sent. If an earlier process has left a call in the state `running`, the call was interrupted.
+ * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk
+ * soon after it was sent. A call that an earlier process left running counts as interrupted.
  */
 export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
   readonly #options: CallJournalOptions;
   #opening: Promise<CallJournal> | undefined;
-  /** Fingerprints of the calls that this process has begun and not ended. */
+  /** Fingerprints of the running calls of this process. */
   readonly #fingerprints = new Map<string, string>();
-  /** Calls created before this time, in ms since 1970, are rejected. The time may not be on disk yet. */
+  /** Calls created before this time, in ms since 1970, are rejected. The time is perhaps not on disk yet. */
   #rejectedBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -42,7 +42,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
       if (createdAt < calls.index.lostBefore) return { state: 'expired' };
       const { before, isStored } = await calls.submit({
         id,
-        // Since the read above, another request may have begun the call, or the call may have expired.
+        // Another request may have begun the call after the read above, or the call may have expired.
         plan: (state) =>
           state === undefined && !this.#hasExpired(createdAt, calls)
             ? { kind: 'begin', id, fingerprint, owner }
@@ -95,8 +95,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // If another process uses the folder, the next operation tries again to open the folder. A damaged folder is not
-      // opened again.
+      // The next operation tries again to open a folder that another process uses. A damaged folder is not opened
+      // again.
       if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
       throw error;
     });
@@ -111,7 +111,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     const calls = await this.#open();
     const before = calls.index.expiryFor(createdBefore);
     if (before === undefined) return;
-    // The keys must be rejected before their records are removed. Otherwise a retry could run a call a second time.
+    // The keys are rejected before their records are removed, because a retry could otherwise run a call again.
     this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
     await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
     for (const id of this.#fingerprints.keys())

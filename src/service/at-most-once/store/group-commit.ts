@@ -11,8 +11,8 @@ interface PendingWrite<T, R> {
 const maxGroup = 64;
 
 /**
- * Runs jobs in synced writes, one after the other. Jobs that are submitted during a write share the next write. The
- * changes of a failed write may or may not be on disk, so no further write is made.
+ * Runs jobs in synced writes, one write after the other. Jobs that arrive during a write share the next write. After
+ * a failed write, the state of the disk is unknown, so no further write is made.
  */
 export class GroupCommit<T, R> {
   readonly #write: (jobs: readonly T[]) => Promise<readonly R[]>;
@@ -21,14 +21,14 @@ export class GroupCommit<T, R> {
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
 
-  /** @param write - writes jobs together: all of them or none; resolves to a result for each job */
+  /** @param write - writes either all jobs or none; resolves to a result for each job */
   constructor(folder: string, write: (jobs: readonly T[]) => Promise<readonly R[]>) {
     this.#folder = folder;
     this.#write = write;
   }
 
   /**
-   * Resolves once the job is on disk.
+   * Resolves when the job is on disk.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed; the job may be missing on disk
    */

@@ -10,21 +10,20 @@ import { ClerkError } from '../../../core/errors.js';
 /** Options of {@link memoryCalls}. */
 export interface MemoryCallsOptions {
   /**
-   * Maximum number of stored calls: 1 to 10,000,000. While the store is full, new calls get 503 and certainly do not
-   * run. Each call takes about 300 bytes. Default 100,000, a little more than one call per second for 24 h.
+   * Maximum number of stored calls: 1 to 10,000,000. A full store rejects new calls with 503 before they run. Each
+   * call takes about 300 bytes. Default 100,000, a little more than one call per second for 24 h.
    */
   readonly maxCalls?: number;
   /**
-   * Maximum total size of all stored responses, in bytes, ≥ 0. If a new response would exceed this maximum, the oldest
-   * responses are removed. Retries of a call without a stored response get 409. Default 67,108,864 (64 MiB).
+   * Maximum total size of all stored responses, in bytes, ≥ 0. Above this size, the oldest responses are removed. A
+   * retry of a call without a stored response gets 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
 
 /**
- * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because the
- * records of that process are lost. When the store is full, new calls are rejected. No record is removed before the
- * call has expired.
+ * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because its
+ * records are lost. When the store is full, new calls are rejected. A record stays until the call has expired.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -114,8 +113,8 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   /**
-   * Stores a response, and drops the oldest responses until the total size is at most `maxBytes`. Returns the response;
-   * undefined if the response alone is larger than `maxBytes`.
+   * Stores a response, and drops the oldest responses above `maxBytes`. Returns the response, or undefined for a
+   * response that alone exceeds `maxBytes`.
    */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;

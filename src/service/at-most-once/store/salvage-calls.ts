@@ -11,13 +11,11 @@ import { readme } from './call-journal.js';
 
 /** What `salvageCalls` has saved, and what is lost. */
 export interface CallSalvageReport {
-  /**
-   * What was damaged: the predicate of a sentence whose subject is the folder. Undefined when the folder was complete.
-   */
+  /** What was damaged, as a predicate such as `has a damaged journal`. Undefined when the folder was complete. */
   readonly problem: string | undefined;
   /** Number of entries in the new folder. */
   readonly records: number;
-  /** What is lost, one item per element; empty when nothing is lost. */
+  /** Descriptions of the losses; empty when nothing is lost. */
   readonly lost: readonly string[];
 }
 
