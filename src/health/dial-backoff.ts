@@ -1,18 +1,18 @@
 import type { Clock } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 
-/** Time, in ms, after which the next dial of an endpoint may start although the previous dial has no result yet. */
+/** The next dial of an endpoint may start after this time, in ms, even if the previous dial has no result. */
 const maxDialMs = 5_000;
 /**
- * A dial that timed out counts as failed only if the dial lasted this long, in ms. A healthy endpoint may need almost
- * this time to accept a connection.
+ * A dial that times out earlier does not count as failed, in ms. A healthy endpoint may need almost this time to
+ * accept a connection.
  */
 const minDialWaitMs = 250;
 
 /**
- * Returns the time to wait before the next attempt to connect (dial) to an endpoint, in ms. The time is uniformly
- * random between 0 and an upper bound (full jitter). The bound is 100 ms after the first failed dial, doubles with each
- * further failed dial, and never exceeds 5 s.
+ * Returns the time to wait before the next attempt to connect (dial) to an endpoint, in ms. Uniformly random between
+ * 0 and a bound (full jitter). The bound is 100 ms after the first failed dial and doubles with each further failed
+ * dial, up to 5 s.
  *
  * @param failedDials - number of consecutive failed dials of the endpoint
  * @param random - random number, uniform in [0, 1)
@@ -23,8 +23,8 @@ export function dialBackoffMs(failedDials: number, random: number): number {
 }
 
 /**
- * Limits the dials of an endpoint after a failed dial: at most one dial at a time, each after a backoff. Writes the
- * dial fields of {@link EndpointState}.
+ * Allows one dial at a time after a failed dial, each after a backoff. Writes the dial fields of
+ * {@link EndpointState}.
  */
 export class DialBackoff {
   readonly #clock: Clock;
@@ -41,8 +41,8 @@ export class DialBackoff {
   }
 
   /**
-   * Called when an attempt ended without a response. An attempt that started at or after `nextDialAt` was the dial that
-   * the backoff allowed.
+   * Called when an attempt ended without a response. If it started after `nextDialAt`, this attempt was the allowed
+   * dial.
    */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
@@ -55,8 +55,8 @@ export class DialBackoff {
   }
 
   /**
-   * Called when a dial timed out. The dial does not count as failed if the endpoint has answered since `startedAt`, or
-   * if the dial lasted less than 250 ms.
+   * Called when a dial timed out. The dial does not count as failed if the endpoint has answered since `startedAt`,
+   * or if the dial lasted less than 250 ms.
    */
   onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);

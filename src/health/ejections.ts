@@ -3,16 +3,14 @@ import type { EndpointState } from './endpoint-state.js';
 import { mayEject } from './outlier-detection.js';
 
 /**
- * Duration of the slow start after an ejection, in ms. The duration is short, because the process is usually still
- * warm. A restarted process has a new instance id or epoch, and counts as a new endpoint.
+ * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm. A restarted
+ * process counts as a new endpoint.
  *
  * @see [P9](../../bench/README.md#p9)
  */
 const revivedSlowStartMs = 1_000;
 
-/** Options of {@link Ejections}. */
 export interface EjectionsOptions {
-  /** Name of the service, for events. */
   readonly name: string;
   readonly reporter: EventSink;
   /** Called when a member was ejected or revived. */
@@ -20,8 +18,8 @@ export interface EjectionsOptions {
 }
 
 /**
- * Ejects endpoints of one service (members) and opens ejected members again. A member is not ejected if all other
- * members are ejected.
+ * Ejects endpoints of one service (members) and opens ejected members again. The last member that is not ejected
+ * stays.
  */
 export class Ejections {
   readonly #options: EjectionsOptions;
@@ -32,14 +30,13 @@ export class Ejections {
     this.#options = options;
   }
 
-  /** Number of ejected members. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Replaces the members. If all new members are ejected, opens all of them, since a call to an ejected member may
-   * still succeed. Envoy's panic mode uses ejected hosts for the same reason.
+   * Replaces the members. If all new members are ejected, opens all of them, since a call may still succeed. Envoy's
+   * panic mode does the same.
    *
    * @returns the members that were opened
    */
@@ -53,7 +50,7 @@ export class Ejections {
   }
 
   /**
-   * Ejects a member. Has no effect if the member is ejected already, or if {@link mayEject} allows no further ejection.
+   * Ejects a member, unless {@link mayEject} allows no further ejection.
    *
    * @param isHardEvidence - whether the member is unreachable; false if the member answers, but with failures
    * @param reason - the `reason` of the event `ejected`

@@ -1,10 +1,7 @@
 import type { EndpointState } from './endpoint-state.js';
 import { LatencyScale } from './latency-scale.js';
 
-/**
- * Learns the latencies of the endpoints of one service (members) from their responses. The latencies of all route
- * classes are converted to one scale.
- */
+/** Learns the latencies of the endpoints of one service (members), converted to one scale for all route classes. */
 export class EndpointLatencies {
   readonly #scale = new LatencyScale();
   readonly #members: () => readonly EndpointState[];
@@ -26,9 +23,9 @@ export class EndpointLatencies {
   }
 
   /**
-   * Learns that the latency of an attempt without a response would have been at least `elapsedMs`. While the usual
-   * latency of the route class is unknown, counts at most ten times the mean latency of the other endpoints: the route
-   * may be slow at every endpoint.
+   * Learns a lower bound of a latency from an attempt without a response. While the usual latency of the route class
+   * is unknown, the bound counts as at most ten times the mean latency of the other endpoints, since the route may be
+   * slow everywhere.
    */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
     const othersMs = usualMs === undefined ? this.#meanOfOthersMs(member) : 0;
@@ -37,8 +34,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Raises the load of an endpoint after a failed attempt. If the latency of the endpoint is unknown, uses the mean
-   * latency of the other endpoints as its latency. Otherwise an endpoint that fails fast would look fast.
+   * Raises the load of an endpoint after a failed attempt. An endpoint without a known latency gets the mean latency
+   * of the other endpoints, since an endpoint that fails fast would look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;
@@ -47,18 +44,15 @@ export class EndpointLatencies {
   }
 
   /**
-   * Returns the first measured latency of an endpoint, capped at twice the mean latency of the other endpoints. The
-   * first latency is often too high: the time to connect is included, and the process may be cold.
+   * Caps the first latency of an endpoint at twice the mean latency of the other endpoints. The first latency
+   * includes the time to connect, and the process may be cold.
    */
   #cappedFirstMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /**
-   * Returns the mean latency of the members other than `excluded`, in ms; 0 when no latency is known. Leaves out
-   * ejected members and members without a known latency.
-   */
+  /** Returns the mean known latency of the other members that are not ejected, in ms; 0 if none is known. */
   #meanOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;

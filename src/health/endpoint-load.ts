@@ -1,41 +1,36 @@
 import type { LoadReport } from '../core/load-report.js';
 
 /**
- * Time constant of the exponential decay of the smoothed latency, in ms. An endpoint whose last response took ten times
- * as long as usual gets calls again after about 3 s.
+ * Time constant of the exponential decay of the smoothed latency, in ms. An endpoint whose last response took ten
+ * times as long as usual gets calls again after about 3 s.
  *
  * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
 const penaltyDecayMs = 2_000;
-/**
- * Smallest latency that `load` uses, in ms. Differences between lower latencies are noise, so a lower latency counts as
- * this value.
- */
+/** Lowest latency that `load` uses, in ms. Differences between lower latencies are noise. */
 const minLatencyMs = 2;
-/** How long a load report is used, in ms. */
+/** A load report is used for this time, in ms. */
 const loadReportLifetimeMs = 10_000;
-/** Length of a time slot, in ms. The factor by which a load report raises the load is constant within a slot. */
+/** Length of a time slot, in ms. Within a slot, the factor of a load report is constant. */
 const penaltySlotMs = 64;
-/** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, so that consecutive values are spread evenly. */
+/** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, which spreads consecutive values evenly. */
 const goldenRatioStep = 0x9e3779b9;
 /**
- * Base of the load of an endpoint that has a call in flight but no known latency. This base exceeds every measured
- * load, so that the endpoint gets no second call before its first response.
+ * Load of an endpoint with a call in flight and an unknown latency. Exceeds every measured load, so that the endpoint
+ * gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
-/** Stored value of a penalty of 1. Penalties are stored as integers, in thousandths. */
+/** Penalties are stored as integers, in thousandths. */
 const penaltyScale = 1_000;
 const maxUtilization = 1.25;
 
 /**
  * Returns the factor by which a reported utilization `u` raises the load of an endpoint: 1 + 4 u⁶, with `u` capped at
- * 1.25. The factor is below 1.5 while `u` ≤ 0.7. The factor is 2.0 at `u` = 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
+ * 1.25. The factor is 1.5 at `u` = 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
  *
- * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away. The reason is that
- * `load-aware` ignores load ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so
- * that an overloaded endpoint still gets a few calls. These calls show when the endpoint has capacity again. The factor
- * is never below 1, so that a low reported utilization attracts no calls.
+ * The factor is bounded, so that an overloaded endpoint still gets a few calls, which show when it recovers. The
+ * factor is never below 1, so that a low utilization attracts no calls.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -46,16 +41,16 @@ export function utilizationPenalty(utilization: number): number {
   return 1 + 4 * cube * cube;
 }
 
-/** Load of one endpoint: calls in flight, smoothed latency, recent failures, and the load that the endpoint reports. */
+/** Load of one endpoint: calls in flight, smoothed latency, recent failures and reported utilization. */
 export class EndpointLoad {
-  // The fields that `load` reads come first and hold integers, so that `load` reads little memory. With thousands of
-  // endpoints this memory is rarely cached, and each fractional number would be a separate heap object.
+  // `load` reads these fields for thousands of endpoints. They come first and hold integers, since V8 allocates each
+  // fractional number on the heap.
   pending = 0;
   held = 0;
   /** Smoothed latency in µs; 0 while unknown. */
   #latencyUs = 0;
   #observedAt = 0;
-  /** Failure penalty at the instant `#penaltyAt`, in thousandths; decays from that instant on. */
+  /** Failure penalty at `#penaltyAt`, in thousandths. Decays from then on. */
   #penalty = 0;
   #penaltyAt = 0;
   /** The `utilizationPenalty` of the last load report, minus 1, in thousandths. */
@@ -85,15 +80,14 @@ export class EndpointLoad {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency as of the last measurement, without the decay since then, in ms; 0 while unknown. */
+  /** Smoothed latency at the last measurement, in ms; 0 while unknown. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }
 
   /**
-   * Updates the smoothed latency. A latency that is not below the decayed smoothed latency replaces the smoothed
-   * latency. A lower latency is blended in. The weight of the new latency grows with the time since the previous
-   * measurement.
+   * Updates the smoothed latency. A higher latency replaces the smoothed latency. A lower latency is blended in, with
+   * a weight that grows with the time since the previous measurement.
    */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
@@ -102,7 +96,7 @@ export class EndpointLoad {
   }
 
   /**
-   * Raises the smoothed latency to `latencyMs`. Has no effect if the decayed smoothed latency is higher.
+   * Raises the smoothed latency to `latencyMs`, unless it is higher already.
    *
    * @param latencyMs - lower bound of a latency whose exact value is unknown, in ms
    */
@@ -111,8 +105,8 @@ export class EndpointLoad {
   }
 
   /**
-   * Adds 20 to the failure penalty, after a failed attempt. The load is multiplied by `1 + penalty`. Without the penalty,
-   * an endpoint that fails fast would look fast and attract calls.
+   * Adds 20 to the failure penalty after a failed attempt. The load is multiplied by `1 + penalty`. Otherwise an
+   * endpoint that fails fast would look fast.
    *
    * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
@@ -123,10 +117,9 @@ export class EndpointLoad {
   }
 
   /**
-   * Applies a load report of the endpoint. Ignores a report that was received before the last applied report.
+   * Applies a load report of the endpoint, unless a newer report was applied.
    *
-   * @param random - random number, uniform in [0, 1); selects where this clerk starts in the sequence of load factors, so
-   * that clerks have different factors at the same time
+   * @param random - random number, uniform in [0, 1), so that clerks use different factors at the same time
    */
   applyLoadReport(report: LoadReport, random: number): void {
     if (this.loadReport === undefined) this.#penaltySlotOffset = Math.floor(random * 2 ** 32) | 0;
@@ -151,7 +144,7 @@ export class EndpointLoad {
 
   #decayedLatencyMs(now: number): number {
     const idleMs = now - this.#observedAt;
-    // During the first thousandth of `latencyDecayMs` the latency decays by less than 0.1 %, so no decay is computed.
+    // After such a short time, the latency has decayed by less than 0.1 %.
     return idleMs < latencyDecayMs / 1_000
       ? this.#latencyUs / 1_000
       : (this.#latencyUs / 1_000) * Math.exp(-idleMs / latencyDecayMs);
@@ -163,11 +156,11 @@ export class EndpointLoad {
   }
 
   /**
-   * Returns the factor by which the load report raises the load in the current slot. The factors of all slots are spread
-   * evenly between 1 and {@link utilizationPenalty}.
+   * Returns the factor of the load report in the current slot. Over time, the factors spread evenly between 1 and
+   * {@link utilizationPenalty}.
    *
-   * All clerks receive the same report. With a constant factor, all clerks would leave the endpoint together and come
-   * back together. Since each clerk has its own slot offset, only some clerks avoid the endpoint at any time.
+   * All clerks receive the same report. Each clerk has its own slot offset, so that not all clerks avoid the endpoint
+   * at the same time.
    *
    * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence)
    */

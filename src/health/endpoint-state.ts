@@ -8,42 +8,36 @@ import { SuccessRate } from './success-rate.js';
 export const minDoubtedRun = 2;
 
 /**
- * Health and load of one endpoint, as observed by this clerk. Only {@link EndpointTable} and the other classes of this
- * folder write the fields. All instants are in ms on the monotonic clock.
+ * Health and load of one endpoint, as observed by this clerk. Only this folder writes the fields. All instants are in
+ * ms on the monotonic clock.
  */
 export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** `closed` while the endpoint is ejected, otherwise `open`. */
   status: 'open' | 'closed' = 'open';
   /**
-   * Whether the endpoint fails too often, but was not ejected because too many endpoints are ejected already.
+   * Whether the endpoint fails too often, but too many endpoints are ejected already.
    *
    * @see {@link FailingEndpoints}
    */
   isFailing = false;
-  /** Whether each good answer must be passed to {@link FailingEndpoints}. */
+  /** Whether {@link FailingEndpoints} must learn of each good answer. */
   isWatched = false;
-  /**
-   * When the current outage began: at the ejection or at the first suspicion, whichever came first. 0 while the endpoint
-   * is healthy.
-   */
+  /** When the current outage began, with the ejection or the first suspicion; 0 while the endpoint is healthy. */
   unhealthySince = 0;
   /** When the endpoint last answered a call or a probe; 0 before the first answer. */
   lastHeardAt = 0;
-  /** Time from which the silence of a suspect endpoint is measured; 0 while the endpoint is not suspect. */
+  /** Start of the silence of a suspect endpoint; 0 while the endpoint is not suspect. */
   suspectSince = 0;
   /** Why the endpoint became suspect: the `reason` of the event `suspect`. */
   suspectReason = '';
-  /**
-   * The endpoint as listed in the newest resolution. For an endpoint with a new id, epoch or address, a new state is
-   * created.
-   */
+  /** The endpoint in the newest resolution. An endpoint with a new id, epoch or address gets a new state. */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   consecutiveFailures = 0;
-  /** Start time of the attempt that was the first of the {@link consecutiveFailures}. */
+  /** Start time of the first of the {@link consecutiveFailures}. */
   runStartedAt = 0;
-  /** Number of failing answers in a row after which the endpoint is doubted. */
+  /** An endpoint with this number of failing answers in a row is doubted. */
   doubtedRun = minDoubtedRun;
   /** When a failing answer was last retracted; 0 if never. @see {@link FailingEndpoints.onCallFailed} */
   lastRetractedAt = 0;
@@ -53,55 +47,48 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   lastGoodStartedAt = 0;
   readonly successRate = new SuccessRate();
 
-  /** Number of consecutive attempts to connect (dials) that were refused or timed out. */
+  /** Number of consecutive dials (attempts to connect) that were refused or timed out. */
   consecutiveDialFailures = 0;
-  /** Earliest time of the next dial. Meaningful only while `consecutiveDialFailures` > 0. */
+  /** Earliest time of the next dial, while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
-  /** When the dial in progress started; 0 when no dial is in progress. Set only while `consecutiveDialFailures` > 0. */
+  /** When the dial in progress started, while `consecutiveDialFailures` > 0; 0 without a dial. */
   dialStartedAt = 0;
 
-  /** Reason of the last ejection: the `reason` of the event `ejected`. */
+  /** Why the endpoint was last ejected: the `reason` of the event `ejected`. */
   ejectionReason = '';
-  /** Whether the endpoint is ejected because its answers were failures. Such an ejection ends after `stayMs`. */
+  /** Whether the endpoint is ejected because its answers were failures. This ejection ends after `stayMs`. */
   isEjectedForFailures = false;
   lastEjectedAt = 0;
   /** Number of recent ejections, ≥ 0. Each ejection adds 1; each full minute between two ejections subtracts 1. */
   recentEjections = 0;
   /**
-   * Duration of the last timed ejection, in ms; 0 before the first ejection. While `isFailing`: the interval at which
-   * the endpoint gets one call even if `achieved` is 0.
+   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`, the endpoint gets one call in
+   * this interval even if `achieved` is 0.
    */
   stayMs = 0;
   /** When the last timed ejection ended, or will end. */
   returnedAt = 0;
-  /** Number of further good answers after which a single bad answer no longer ejects the endpoint. */
+  /** Number of good answers still needed until a single bad answer no longer ejects the endpoint. */
   goodAnswersNeeded = 0;
-  /**
-   * When the endpoint began to count as failing or, if later, when it last got a call at `retryAt`. Meaningful only
-   * while `isFailing`.
-   */
+  /** When the failing endpoint began to fail, or last got a call at `retryAt`. */
   failingSince = 0;
-  /** Smoothed share of good answers, 0 … 1. Measured only while `isFailing`, otherwise 1. */
+  /** Smoothed share of good answers of a failing endpoint, 0 … 1. Otherwise 1. */
   achieved = 1;
   /** Time from which a failing endpoint gets one call even if `achieved` is 0. */
   retryAt = 0;
 
-  /** When an attempt was last refused or reset or, after an ejection for silence, when the silence began. */
+  /** When an attempt was last refused or reset. After an ejection for silence: when the silence began. */
   lastHardFailureAt = 0;
   /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;
   /** When the connections to the endpoint were last reset after a late attempt. */
   lastReconnectAt = 0;
-  /** When the last probe was sent; -Infinity before the first probe. */
   lastProbeAt = -Infinity;
-  /** Number of calls of the service that had started when the last probe was sent. */
+  /** Number of calls of the service before the last probe. */
   callsAtLastProbe = 0;
-  /**
-   * Time from which a repeatable call may be sent to the endpoint as a probe; Infinity when no call may be sent as a
-   * probe.
-   */
+  /** Time from which a repeatable call may be sent to the endpoint as a probe; Infinity for never. */
   trialDueAt = Infinity;
-  /** Whether the table still contains this state. False once the endpoint was removed or replaced. */
+  /** Whether the table still contains this state. */
   isListed = true;
   slowStart: SlowStart | undefined = undefined;
 
@@ -140,7 +127,6 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
       : [this.channel, this.tlsChannel];
   }
 
-  /** Ends the suspicion and the outage. */
   clearSuspicion(): void {
     this.suspectSince = 0;
     this.suspectReason = '';
@@ -154,9 +140,8 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /**
    * Forgets failures and load after an ejection.
    *
-   * @param latencyMs - the new smoothed latency, in ms; 0 when unknown, as after a probe. With 0, the endpoint gets one
-   *   call at a time until an answer gives a latency. So an endpoint that answers probes fast but calls slowly delays
-   *   only one call.
+   * @param latencyMs - the new smoothed latency, in ms; 0 when unknown, as after a probe. The endpoint then gets one
+   * call at a time until an answer shows its latency.
    */
   recover(latencyMs: number, now: number): void {
     this.clearSuspicion();

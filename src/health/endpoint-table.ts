@@ -13,32 +13,23 @@ import { Ejections } from './ejections.js';
 import { FailingEndpoints } from './failing-endpoints.js';
 import { Reachability } from './reachability.js';
 
-/** Options of an {@link EndpointTable}. */
 export interface EndpointTableOptions {
-  /** Name of the service, for events. */
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Async context of probes. */
   readonly asyncContext: AsyncResource;
-  /** Opens the channels of an added endpoint. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /**
-   * Returns the request of a health probe: undefined for the default request, false if the program has switched probes
-   * off.
-   */
+  /** Returns the request of a health probe: undefined for the default request, false if probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /**
-   * Called with the instance id of an endpoint that was found unreachable. The service must then be looked up again.
-   */
+  /** Called with the instance id of an unreachable endpoint. The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   /** Called when the members, or the health of a member, may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Duration of the slow start of a new endpoint, in ms: the time in which a new process compiles code and fills caches.
- * The endpoints of the first lookup are in slow start together, so slow start does not change their shares.
+ * Duration of the slow start of a new endpoint, in ms, in which a new process compiles code and fills caches.
+ * Endpoints of the first lookup keep equal shares, since they start together.
  *
  * @see Envoy's [slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
@@ -46,15 +37,12 @@ export interface EndpointTableOptions {
 const newEndpointSlowStartMs = 30_000;
 /**
  * The endpoints of one service (members), with their health and load. {@link Reachability} judges whether an endpoint
- * answers. {@link FailingEndpoints} judges whether too many of its answers are failures.
+ * answers, {@link FailingEndpoints} whether its answers fail.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
-  /**
-   * Grows when the members, or the health of a member, may have changed. A picker that was prepared at a lower version
-   * is outdated.
-   */
+  /** Grows when the members, or the health of a member, may have changed. A picker of a lower version is outdated. */
   version = 0;
   #members: readonly EndpointState[] = [];
   readonly #options: EndpointTableOptions;
@@ -79,14 +67,14 @@ export class EndpointTable implements Health {
     this.#reachability = new Reachability({ ...shared, ejections: this.#ejections, failing: this.#failing });
   }
 
-  /** All members, in the order in which the registry listed the endpoints. */
+  /** All members, in the order of the registry. */
   get members(): readonly EndpointState[] {
     return this.#members;
   }
 
   /**
-   * Replaces the members by the given endpoints. An endpoint whose id, epoch and addresses are unchanged keeps its
-   * connections, health and load. The channels of a removed endpoint close when their requests in flight have ended.
+   * Replaces the members. An endpoint with the same id, epoch and addresses keeps its connections, health and load.
+   * The channels of a removed endpoint close after their requests in flight.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -113,12 +101,11 @@ export class EndpointTable implements Health {
     this.#notifyChange();
   }
 
-  /** Number of ejected members. An ejected member has the status `closed`. */
   get ejectedCount(): number {
     return this.#ejections.count;
   }
 
-  /** Time from which {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  /** Time from which {@link takeTrial} can return a member; Infinity if no member waits for a trial. */
   get trialDueAt(): number {
     return this.#reachability.trialDueAt;
   }
@@ -173,8 +160,7 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Applies the load reports in a lookup result. A report is ignored if a newer report of the same endpoint is known
-   * already.
+   * Applies the load reports in a lookup result, except reports that are older than a known report.
    *
    * @param loads - load reports by instance id
    * @param at - when the lookup was sent; the age of each report counts back from this time
@@ -246,8 +232,7 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Returns an ejected or suspect endpoint whose next probe may be a repeatable call, and counts the call as that
-   * probe. Returns undefined when there is no such endpoint.
+   * Returns an ejected or suspect endpoint that gets a repeatable call as its next probe; undefined if there is none.
    */
   takeTrial(now: number, isSuitable: (member: EndpointState) => boolean): EndpointState | undefined {
     return this.#reachability.takeTrial(
@@ -257,10 +242,7 @@ export class EndpointTable implements Health {
     );
   }
 
-  /**
-   * Whether a failing endpoint that was picked gets the call. If false, the call must go to an endpoint that is not
-   * failing.
-   */
+  /** Whether a failing endpoint that was picked gets the call. If false, the call goes to another endpoint. */
   takesCall(candidate: ConnectedCandidate, now: number): boolean {
     return this.#failing.takesCall(asMember(candidate), now);
   }
@@ -277,10 +259,7 @@ export class EndpointTable implements Health {
     return isEjected;
   }
 
-  /**
-   * Called for a member that was opened. If the member was ejected for failing answers, cancels the timer of that
-   * ejection.
-   */
+  /** Ends the timed ejection of a member that was opened early. */
   #endFailures(member: EndpointState): void {
     if (!member.isEjectedForFailures) return;
     this.#failing.cancel(member);
@@ -307,7 +286,7 @@ function sameAddresses(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-/** Narrows a candidate to its class: every candidate passed to a `Health` method comes from a table. */
+/** Every candidate passed to a `Health` method comes from a table. */
 function asMember(candidate: ConnectedCandidate): EndpointState {
   if (candidate instanceof EndpointState) return candidate;
   throw new TypeError(`Candidate ${candidate.endpoint.id} must come from an EndpointTable`);

@@ -1,13 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 
-/** At most one timer for each endpoint. A timer never keeps the process alive. */
+/** At most one timer for each endpoint. The timers do not keep the process alive. */
 export class EndpointTimers {
   readonly #timers = new Map<EndpointState, Timer>();
 
   constructor(readonly clock: Clock) {}
 
-  /** Whether the endpoint has a timer that has not fired. */
   has(member: EndpointState): boolean {
     return this.#timers.has(member);
   }

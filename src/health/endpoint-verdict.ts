@@ -1,7 +1,7 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/** The fields of {@link EndpointState} from which the verdict on an endpoint is derived. */
+/** The fields of {@link EndpointState} from which a verdict is derived. */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
   readonly unhealthySince: number;
@@ -10,15 +10,17 @@ export interface EndpointEvidence {
   readonly lastHeardAt: number;
 }
 
-/** How long a response of a healthy endpoint proves that the endpoint is reachable, in ms. */
+/** A response of a healthy endpoint proves for this time, in ms, that the endpoint is reachable. */
 const reachableForMs = 10_000;
-/** How long a failure proves that an unhealthy endpoint is unreachable, in ms. Failed probes renew this proof. */
+/**
+ * A failure proves for this time, in ms, that an unhealthy endpoint is unreachable. Each failed probe renews the proof.
+ */
 const unreachableForMs = 15_000;
 
 /**
- * Creates a report for each member whose id is a key of `ids` and for which `verdictOf` returns a verdict.
+ * Creates a report for each member whose id is a key of `ids`, if the verdict is known.
  *
- * @param ids - ids of the endpoints to report, as the keys of a map; the values are not used
+ * @param ids - ids of the endpoints to report, as the keys of a map
  * @param name - canonical name of the service: the name behind all links
  */
 export function collectReports(
@@ -37,15 +39,15 @@ export function collectReports(
 }
 
 /**
- * Returns the verdict on one endpoint. Returns undefined when the last response or failure is too long ago. Also
- * returns undefined when an unhealthy endpoint has responded since its last hard failure.
+ * Returns the verdict on one endpoint; undefined if the last response or failure is too old, or if an unhealthy
+ * endpoint has responded since its last hard failure.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    // If nothing has proved since the outage began that the endpoint is unreachable, the endpoint is only suspect.
+    // Without an unreachable endpoint since the outage began, the endpoint is only suspect.
     return lastHardFailureAt > lastHeardAt &&
       lastUnreachableAt >= unhealthySince &&
       now - lastUnreachableAt <= unreachableForMs
@@ -54,7 +56,7 @@ export function verdictOf(
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;
 }
 
-/** Returns the ids of the endpoints that are suspect in `current` and were not suspect in `previous`. */
+/** Returns the ids of the endpoints that are suspect in `current` but not in `previous`. */
 export function newlySuspect(
   previous: readonly Endpoint[] | undefined,
   current: readonly Endpoint[],

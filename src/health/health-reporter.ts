@@ -4,23 +4,22 @@ import type { EndpointReport, Registry } from '../core/registry.js';
 
 /** Minimum interval between two messages to the registry, in ms. */
 const minReportIntervalMs = 1_000;
-/** Minimum delay between a change of an endpoint's health and the report of the change, in ms. */
+/** Minimum delay of the report of a change, in ms. */
 const reportDelayMs = 250;
-/**
- * Upper bound of the random time added to `reportDelayMs`, in ms. Spreads the reports of clerks that saw the same
- * failure.
- */
+/** Maximum random time added to `reportDelayMs`, in ms. Spreads the reports of clerks that saw the same failure. */
 const reportJitterMs = 1_000;
 /** Mean interval at which a report is repeated, in ms. The registry forgets a report after 10 s. */
 const repeatIntervalMs = 4_000;
-/** A message also contains the reports that become due within this time after the message, in ms. */
+/** A message also contains the reports that are due within this time, in ms. */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
-/** Maximum number of endpoints, over all services, that are tracked for reports. Further endpoints are not reported. */
+/**
+ * Maximum number of endpoints, over all services, that are tracked for reports. Further endpoints are not reported.
+ */
 const maxTrackedEndpoints = 1_000;
 const reportTimeoutMs = 3_000;
 
-/** Source of the health of one service's endpoints. */
+/** The health of one service's endpoints. */
 export interface HealthSource {
   /** Creates a report for each endpoint whose id is a key of `ids` and whose health is known. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
@@ -34,7 +33,7 @@ export interface HealthReporterOptions {
 }
 
 interface TrackedEndpoint {
-  /** Whether the registry asks for reports on the health of the endpoint. */
+  /** Whether the registry asks for reports on the endpoint. */
   isQueried: boolean;
   lastVerdict: EndpointReport['verdict'] | undefined;
   dueAt: number;
@@ -42,18 +41,14 @@ interface TrackedEndpoint {
 
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /**
-   * Time at which the verdicts on the endpoints are compared with the reported verdicts; Infinity when no comparison is
-   * due.
-   */
+  /** Time of the next comparison of the verdicts with the reported verdicts; Infinity for none. */
   checkAt: number;
 }
 
 /**
- * Reports unreachable and recovered endpoints to the registry. Also reports the health of endpoints for which the
- * registry asks (queried endpoints). Works in the background, and does not keep the process alive. Sends one message
- * for all services together, at most once per second. A report is repeated while the endpoint is unreachable or
- * queried. A failed message is not sent again, because the next message carries the current state.
+ * Reports unreachable and recovered endpoints to the registry, and endpoints for which the registry asks (queried
+ * endpoints). Sends one message for all services, at most once per second. A failed message is not sent again,
+ * because the next message has the current state.
  *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
@@ -62,7 +57,7 @@ export class HealthReporter {
   readonly #options: HealthReporterOptions;
   readonly #tracked = new Map<HealthSource, TrackedService>();
   #count = 0;
-  /** Random id of this clerk. Drawn with the first report, so that a clerk without reports draws no random numbers. */
+  /** Random id of this clerk. Drawn with the first report. */
   #clerkId = '';
   #sentAt = -Infinity;
   #isSending = false;
@@ -87,8 +82,7 @@ export class HealthReporter {
   /**
    * Called when the registry asks for the health of endpoints of a service.
    *
-   * @param ids - instance ids of the queried endpoints of the service; all other endpoints of the service are no longer
-   * queried
+   * @param ids - ids of the queried endpoints of the service; all others are no longer queried
    */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
@@ -193,7 +187,7 @@ export class HealthReporter {
     return [...found.values()];
   }
 
-  /** Schedules the next report of an endpoint that is unreachable or queried. Removes any other endpoint. */
+  /** Schedules the next report of an unreachable or queried endpoint. Removes any other endpoint. */
   #scheduleNext(
     byId: Map<string, TrackedEndpoint>,
     id: string,
@@ -220,7 +214,7 @@ export class HealthReporter {
     signal.addEventListener('abort', stop);
     try {
       const report = { clerk: this.#clerkId, reports };
-      // Runs in the async context of the clerk, not in the async context of the call that failed first.
+      // Runs in the async context of the clerk, not in that of the call that failed first.
       const sent = this.#context.runInAsyncScope(async () =>
         registry.report?.(report, { signal: controller.signal }),
       );
@@ -240,7 +234,7 @@ export class HealthReporter {
   }
 }
 
-/** `reachable` is reported only if the endpoint is queried or was last reported as `unreachable`. */
+/** `reachable` is reported only for an endpoint that is queried or was last reported as `unreachable`. */
 function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedEndpoint): boolean {
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }

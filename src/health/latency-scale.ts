@@ -2,18 +2,18 @@
 const step = 1.02;
 
 /**
- * Converts the latencies of different route classes to one scale. On this scale, a response of a route that is slow at
- * every endpoint does not make one endpoint look slow.
+ * Converts the latencies of different route classes to one scale. Otherwise a response of a slow route would make its
+ * endpoint look slow.
  */
 export class LatencyScale {
   /** Running median of `usualMs` over all responses, in ms; 0 before the first response. */
   #commonMs = 0;
 
   /**
-   * Returns the latency on the common scale, in ms: `latencyMs`, multiplied by the common latency and divided by
-   * `usualMs`. Returns `latencyMs` unchanged while `usualMs` is unknown.
+   * Returns the latency on the common scale, in ms: `latencyMs` × common latency / `usualMs`. Returns `latencyMs`
+   * while `usualMs` is unknown.
    *
-   * @param usualMs - median latency of the route class, in ms; undefined while unknown
+   * @param usualMs - median latency of the route class, in ms
    */
   toCommon(latencyMs: number, usualMs: number | undefined): number {
     if (usualMs === undefined || usualMs <= 0) return latencyMs;

@@ -1,8 +1,8 @@
-/** The rules of ejection, as pure functions: no clock, no state. */
+/** The rules of ejection, as pure functions. */
 
 /**
- * Whether one more endpoint of a service may be ejected. For hard evidence (refused or lost connections, silence), all
- * endpoints but one may be ejected. For failing answers, at most half of the endpoints may be ejected.
+ * Whether one more endpoint of a service may be ejected: all but one for hard evidence (refused or lost connections,
+ * silence), at most half for failing answers.
  *
  * @param members - number of endpoints of the service
  * @param ejected - number of endpoints that are already ejected
@@ -12,15 +12,13 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
   return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
 }
 
-/**
- * Statistics of the success rates of the endpoints of a service. Endpoints with fewer than 100 attempts are left out.
- */
+/** Statistics of the success rates of the endpoints with at least 100 attempts. */
 export interface SuccessRateStats {
-  /** Number of endpoints that are not left out. */
+  /** Number of endpoints with at least 100 attempts. */
   readonly hosts: number;
-  /** Mean success rate of these endpoints, 0 … 1. */
+  /** Mean success rate, 0 … 1. */
   readonly mean: number;
-  /** Population standard deviation of the success rates of these endpoints. */
+  /** Population standard deviation of the success rates. */
   readonly standardDeviation: number;
 }
 
@@ -31,11 +29,10 @@ export interface MeasuredRate {
   readonly rate: number;
 }
 
-/** Number of failures in a row that suffices for an ejection while the best endpoint never fails. */
+/** Number of failures in a row that ejects an endpoint while the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
 /**
- * A run of failures ejects an endpoint only if an equally long run would occur at the best endpoint with at most this
- * probability.
+ * A run of failures ejects an endpoint only if the best endpoint would have such a run with at most this probability.
  */
 const maxRunProbability = 1e-6;
 /** Minimum number of attempts in the last 30 s for an ejection because of a low success rate. */
@@ -46,22 +43,20 @@ const minComparedResponses = 5;
 /** Minimum number of attempts in the last 30 s for outlier detection. */
 const minResponses = 100;
 /**
- * Minimum number of endpoints for outlier detection. Of n rates, none can differ from the mean by more than √(n − 1)
- * standard deviations. This limit is 1.7 for 4 endpoints and 2 for 5 endpoints, and an outlier must differ by 1.9.
+ * Minimum number of endpoints for outlier detection. An outlier differs from the mean by 1.9 standard deviations. The
+ * largest possible difference is 1.7 for 4 endpoints and 2 for 5 endpoints (√(n − 1)).
  */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
-/** Minimum difference between the mean and an outlier, so that none of several nearly equal rates is an outlier. */
+/** Minimum difference between the mean and an outlier. Several nearly equal rates contain no outlier. */
 const minRateGap = 0.05;
 
 /**
- * Whether the failures of an endpoint suffice for an ejection. The endpoint must have 5 failures in a row, or a success
- * rate below 0.8 over 20 or more attempts. Both conditions are relative to the best other endpoint. So no endpoint is
- * ejected for a route that fails at every endpoint:
+ * Whether an endpoint has failed enough for an ejection: 5 failures in a row, or a success rate below 0.8 over 20 or
+ * more attempts. Both are compared with the best other endpoint, since a route may fail at every endpoint:
  *
- * - If the best endpoint fails too, the run must be so long that its probability at the best endpoint is at most 10^-6.
- * - The success rate must be below 0.8 × the best rate by more than chance explains. Both rates are measured, so few
- *   attempts at the best endpoint prove little.
+ * - The run of failures must be so long that the best endpoint would have it with a probability of at most 10^-6.
+ * - The success rate must be below 0.8 × the best rate by more than chance explains.
  *
  * @param total - number of attempts at the endpoint in the last 30 s
  * @param successRate - success rate of these attempts, 0 … 1
@@ -82,8 +77,7 @@ export function exceedsFailureThreshold(
 }
 
 /**
- * Whether a run of failures suffices for an ejection: at least 5 failures in a row, and more if the best endpoint fails
- * too.
+ * Whether a run of failures suffices for an ejection: at least 5 in a row, more if the best endpoint fails too.
  *
  * @param best - success rate of the best other endpoint, 0 … 1
  */
@@ -94,23 +88,24 @@ export function isLongRun(consecutiveFailures: number, best: number): boolean {
 }
 
 /**
- * Returns the {@link assumedRate} of an endpoint, with which other endpoints are compared; 0 for fewer than 5 attempts.
+ * Returns the {@link assumedRate} of an endpoint, with which other endpoints are compared; 0 for fewer than 5
+ * attempts.
  */
 export function comparedRate(counted: { total: number; successRate: number }): number {
   return counted.total < minComparedResponses ? 0 : assumedRate(counted);
 }
 
 /**
- * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded. So an endpoint without attempts
- * has the rate 1, and a single failure does not lower the rate to 0.
+ * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded. An endpoint without attempts
+ * has the rate 1.
  */
 export function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 1);
 }
 
 /**
- * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded and one more had failed. So an
- * endpoint without attempts has the rate 0.5, and few good answers prove little.
+ * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded and one more had failed. An
+ * endpoint without attempts has the rate 0.5.
  *
  * @see [Rule of succession](https://en.wikipedia.org/wiki/Rule_of_succession)
  */
@@ -118,7 +113,6 @@ export function cautiousRate({ total, successRate }: { total: number; successRat
   return (successRate * total + 1) / (total + 2);
 }
 
-/** Computes the statistics of success rates. */
 export function successRateStats(
   rates: Iterable<{ readonly total: number; readonly successRate: number }>,
 ): SuccessRateStats {
@@ -137,9 +131,8 @@ export function successRateStats(
 }
 
 /**
- * Whether the success rate of an endpoint is an outlier. An outlier is below the mean by more than 1.9 standard
- * deviations, by more than 0.05, and by more than chance explains. There must be at least 5 endpoints with 100 attempts
- * each. The rule of Envoy and gRPC has only the condition on standard deviations.
+ * Whether the success rate of an endpoint is an outlier: below the mean by more than 1.9 standard deviations, by more
+ * than 0.05, and by more than chance explains. Needs 5 endpoints with 100 attempts each.
  *
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000
@@ -163,7 +156,7 @@ function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
   return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
-/** Returns how far a rate measured over `total` attempts may differ from `rate` by chance: four standard deviations. */
+/** Returns how far a rate over `total` attempts may differ from `rate` by chance: four standard deviations. */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

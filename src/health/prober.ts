@@ -6,49 +6,45 @@ import type { EndpointState } from './endpoint-state.js';
 import { EndpointTimers } from './endpoint-timers.js';
 
 /**
- * A suspect endpoint that answers nothing for this time is ejected, in ms. This time is also the timeout of a probe.
+ * A suspect endpoint that answers nothing for this time is ejected, in ms. Also the timeout of a probe.
  *
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export const silenceMs = 1_000;
 /**
- * If the timeout of a probe fires more than this time too late, in ms, the event loop was blocked. The answer may then
- * have arrived without being read.
+ * A probe timeout that fires later than this time, in ms, shows that the event loop was blocked. The answer may have
+ * arrived unread.
  */
 const maxLatenessMs = 50;
-/** Shortest time between the starts of two probes of an endpoint, in ms. */
+/** Shortest time between two probes of an endpoint, in ms. */
 const minProbeIntervalMs = 500;
 const maxProbeIntervalMs = 4_000;
 /** Delay of the first probe after an ejection, in ms. */
 const firstProbeDelayMs = 250;
 
-/** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
-  /** Async context in which probes are sent. */
   readonly asyncContext: AsyncResource;
   /** Returns the request of a probe: undefined for the default request, false if probes are switched off. */
   readonly request: () => ProbeRequest | false | undefined;
   /** Called when the endpoint answered a probe sent at `sentAt`. */
   readonly onAnswered: (member: EndpointState, sentAt: number) => void;
-  /** Called when a probe sent at `sentAt` failed. To have the endpoint probed again, call {@link Prober.start}. */
+  /** Called when a probe sent at `sentAt` failed. Must call {@link Prober.start} for another probe. */
   readonly onUnanswered: (member: EndpointState, sentAt: number) => void;
   /** Called when a probe is due but probes are switched off. For the next 1 s, a call may serve as the probe. */
   readonly onTrialWanted: (member: EndpointState) => void;
 }
 
 /**
- * Probes suspect and ejected endpoints. Each endpoint gets at most one probe at a time, and at most one probe in 500
- * ms. The time between two probes of an endpoint grows with the length of the outage. No probes are sent while the
- * service receives no calls. No call waits for a probe. A probe runs in the async context of the clerk, and never keeps
- * the process alive.
+ * Probes suspect and ejected endpoints, each at most once in 500 ms. The interval grows with the length of the
+ * outage. Without calls to the service, no probes are sent. No call waits for a probe.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #timers: EndpointTimers;
-  /** Endpoints whose next probe is due but waits for the next call of the service. */
+  /** Endpoints whose due probe waits for the next call of the service. */
   readonly #awaitingCall = new Set<EndpointState>();
   readonly #inFlight = new Set<EndpointState>();
   #callCount = 0;
@@ -69,8 +65,8 @@ export class Prober {
   }
 
   /**
-   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, but not
-   * within 500 ms after another probe.
+   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, or 500
+   * ms after the last probe.
    */
   start(member: EndpointState): void {
     if (
@@ -104,7 +100,6 @@ export class Prober {
     this.#awaitingCall.delete(member);
   }
 
-  /** Ends all probing. */
   stop(): void {
     this.#stopped = true;
     this.#timers.cancelAll();
@@ -142,9 +137,9 @@ export class Prober {
 }
 
 /**
- * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, but at least 500
- * ms (250 ms for the first probe) and at most 4 s. Each recent ejection after the first doubles the minimum, up to 4 s.
- * Jitter then shortens the delay by up to 20 %.
+ * Returns the delay before a probe of an ejected endpoint, in ms: a tenth of `outageMs`, at least 500 ms (250 ms for
+ * the first probe), at most 4 s. Each recent ejection after the first doubles the minimum. Jitter shortens the delay
+ * by up to 20 %.
  *
  * @param outageMs - time since the endpoint became unhealthy, in ms
  * @param ejections - number of recent ejections, including the current one

@@ -7,44 +7,36 @@ import type { EndpointState } from './endpoint-state.js';
 import type { FailingEndpoints } from './failing-endpoints.js';
 import { Prober, silenceMs } from './prober.js';
 
-/** Options of {@link Reachability}. */
 export interface ReachabilityOptions {
-  /** Name of the service, for events. */
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Async context of probes. */
   readonly asyncContext: AsyncResource;
   readonly ejections: Ejections;
   readonly failing: FailingEndpoints;
-  /**
-   * Returns the request of a health probe: undefined for the default request, false if the program has switched probes
-   * off.
-   */
+  /** Returns the request of a health probe: undefined for the default request, false if probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /**
-   * Called with the instance id of an endpoint that was found unreachable. The service must then be looked up again.
-   */
+  /** Called with the instance id of an unreachable endpoint. The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
-  /** Called when an endpoint became suspect, or is no longer suspect. */
+  /** Called when an endpoint becomes suspect, or is no longer suspect. */
   readonly onChange: () => void;
 }
 
 /**
  * Judges whether endpoints can be reached.
  *
- * - A refused connection ejects an endpoint at once.
- * - A lost connection makes an endpoint suspect. So does a late attempt, if the endpoint has answered nothing since the
- *   attempt was sent. A suspect endpoint is probed at once, and gets no calls while an endpoint is left that is neither
- *   suspect nor ejected. Any answer to an attempt or a probe ends the suspicion. If the endpoint answers nothing for 1
- *   s, or a probe fails after a lost connection, the endpoint is ejected.
+ * - A refused connection ejects an endpoint.
+ * - A lost connection makes an endpoint suspect. A late attempt does so too, if the endpoint has answered nothing
+ * since the attempt was sent.
+ * - A suspect endpoint is probed at once, and gets calls only if no better endpoint is left. Any answer ends the
+ * suspicion. Silence for 1 s, or a failed probe after a lost connection, ejects the endpoint.
  * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next
- *   probe.
+ * probe.
  *
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export class Reachability {
-  /** Time from which {@link takeTrial} can return a member; Infinity when no member waits for a trial. */
+  /** Time from which {@link takeTrial} can return a member; Infinity if no member waits for a trial. */
   trialDueAt = Infinity;
   readonly #options: ReachabilityOptions;
   readonly #prober: Prober;
@@ -61,7 +53,6 @@ export class Reachability {
     });
   }
 
-  /** Notifies the prober that a call of the service has started. Probes are sent only while calls arrive. */
   callStarted(): void {
     this.#prober.callStarted();
   }
@@ -86,8 +77,7 @@ export class Reachability {
   /** Called when an attempt is late. An endpoint that has answered something since `sentAt` is slow, not silent. */
   onLate(member: EndpointState, sentAt: number, now: number): void {
     if (member.lastHeardAt > sentAt) return;
-    // An attempt sent before the last reset used the connections from before the reset, and shows nothing about the new
-    // connections.
+    // An attempt sent before the last reset shows nothing about the new connections.
     if (sentAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
@@ -96,9 +86,9 @@ export class Reachability {
   }
 
   /**
-   * Called when a connection was lost before a response. The endpoint becomes suspect and is not ejected at once, since
-   * one route or a proxy may have closed the connection. If probes are switched off, the endpoint is ejected at once.
-   * Attempts that were in flight together count once.
+   * Called when a connection was lost before a response. One route or a proxy may have closed the connection, so the
+   * endpoint only becomes suspect. Without probes, the endpoint is ejected at once. Attempts that were in flight
+   * together count once.
    */
   onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
     const { failing, probeRequest } = this.#options;
@@ -110,7 +100,7 @@ export class Reachability {
     else this.#suspect(member, 'reset', now, now);
   }
 
-  /** Ejects an endpoint that was found unreachable. The last endpoint that is not ejected stays in use. */
+  /** Ejects an unreachable endpoint. The last endpoint that is not ejected stays in use. */
   onUnreachable(member: EndpointState, reason: string, now: number): void {
     const { failing, ejections, onUnreachable, probeRequest } = this.#options;
     member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
@@ -130,8 +120,7 @@ export class Reachability {
   }
 
   /**
-   * Returns an ejected or suspect endpoint whose next probe may be a repeatable call, and counts the call as that
-   * probe. Returns undefined when there is no such endpoint.
+   * Returns an ejected or suspect endpoint that gets a repeatable call as its next probe; undefined if there is none.
    */
   takeTrial(
     members: readonly EndpointState[],
@@ -150,7 +139,6 @@ export class Reachability {
     this.#prober.cancel(member);
   }
 
-  /** Stops all probing. */
   stop(): void {
     this.#prober.stop();
   }
@@ -188,8 +176,8 @@ export class Reachability {
       this.#options.onChange();
       return;
     } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
-      // After a lost connection, a failed probe proves that the endpoint is unreachable. After a late attempt, a failed
-      // probe is not enough: the endpoint must also have been silent for at least 1 s.
+      // After a lost connection, a failed probe suffices. After a late attempt, the endpoint must also have been
+      // silent for 1 s.
       this.onUnreachable(member, suspectReason, now);
       return;
     }

@@ -217,7 +217,7 @@ export class HttpCall extends ResponseDelivery {
     this.carryOut(actions, now, undefined, callError);
   }
 
-  /** A large upload may take longer than the attempt timeout of a trial, so such a call is no probe. */
+  /** A large upload may take longer than the attempt timeout of a trial, so such a call is not a probe. */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }

@@ -3,7 +3,7 @@
  * in portions, with pauses.
  */
 const maxPauseMs = 1_000;
-/** A shorter time between two parts is no pause, in ms: the connection was not full. */
+/** A shorter time between two parts, in ms, does not count as a pause: the connection was not full. */
 const minPauseMs = 20;
 /** The peer gets at most this time to read the bytes in the buffers of the connection, in ms. */
 const maxDrainMs = 10_000;

@@ -4,12 +4,10 @@ import { addHeaders } from '../protocol/call-headers.js';
 import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
- * Splits a large body in memory, a large blob or the large files of a form into pieces. The library undici writes a
- * piece after the socket has taken the earlier pieces, so the handler can follow the progress of the upload. An unsplit
- * body would count as written at once, although the socket has taken only a part of the body.
+ * Splits a large body in memory, a large blob, or the large files of a form into pieces. undici writes each piece
+ * only after the socket has taken the earlier pieces, so the progress of the upload is visible.
  *
- * A body is not split if the method allows no body, or if `Content-Length` is wrong. The library then rejects the
- * request.
+ * A body is not split if the method allows no body or `Content-Length` is wrong. undici then rejects the request.
  */
 export function inPieces(request: TransportRequest): TransportRequest {
   const { body, method, headers } = request;
@@ -48,7 +46,6 @@ function toBuffer(body: string | ArrayBufferView | ArrayBuffer): Buffer {
     : Buffer.from(body);
 }
 
-/** Returns the value of a header; undefined if there is no such header. */
 function valueOf(headers: unknown, header: string): unknown {
   if (typeof headers !== 'object' || headers === null) return undefined;
   if (!Array.isArray(headers))

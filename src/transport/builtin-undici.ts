@@ -1,11 +1,10 @@
 /**
- * Converts FormData and Request of Node's built-in undici for the installed undici, which accepts only its own classes.
- * Without the conversion, a FormData would be sent as the text `[object FormData]`, and a Request would be rejected as
- * an invalid URL.
+ * Converts FormData and Request of Node's built-in undici. The installed undici accepts only its own classes: it
+ * would send a foreign FormData as the text `[object FormData]`, and reject a foreign Request.
  */
 import { undici } from './load-undici.js';
 
-/** Converts a FormData of Node's built-in undici to a FormData of the installed undici; returns other bodies unchanged. */
+/** Converts a FormData of Node's built-in undici; returns other bodies unchanged. */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
   const copy = new (undici().FormData)();
@@ -14,9 +13,8 @@ export function fromBuiltinBody(body: unknown): unknown {
 }
 
 /**
- * Converts the arguments of `fetch` for the installed undici. A Request of Node's built-in undici is replaced with its
- * URL, and the settings of the Request are added to `init`. A setting in `init` takes precedence over the same setting
- * of the Request. A FormData in `init.body` is converted.
+ * Converts the arguments of `fetch`. A Request of Node's built-in undici becomes its URL, and its settings are added
+ * to `init`. Settings in `init` take precedence.
  */
 export function fromBuiltinRequest(
   input: unknown,

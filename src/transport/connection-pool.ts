@@ -7,7 +7,6 @@ import type { SharedOrigin } from './shared-origin.js';
 import type { LimitedPool, SocketLimit } from './socket-limit.js';
 import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
-/** Options of {@link ConnectionPool}. */
 export interface ConnectionPoolOptions {
   /** Maximum number of connections, ≥ 1. */
   readonly connections: number;
@@ -16,43 +15,38 @@ export interface ConnectionPoolOptions {
   /** A connection that is older than this age, in ms, gets no new requests; 0: no maximum age. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Limits the sockets of all pools together. */
+  /** Limits the sockets of all pools of the clerk. */
   readonly sockets: SocketLimit;
   /** The URL of all clients of the pool. */
   readonly origin: SharedOrigin;
-  /** Creates the undici client of a new connection. The client connects when the client gets its first request. */
+  /** Creates the undici client of a new connection. The client connects with its first request. */
   readonly createClient: (listener: ConnectionListener) => Client;
 }
 
 /**
- * A connecting socket for which no request waits is destroyed when this time, in ms, has passed since its dial began.
- * If such a socket were destroyed at once, an endpoint that connects more slowly than the attempt timeout would never
- * get a connection.
+ * A connecting socket for which no request waits is destroyed this time after the start of its dial, in ms. If it
+ * were destroyed at once, calls would never get a connection to an endpoint that connects more slowly than their
+ * attempt timeout.
  */
 const maxUnneededDialMs = 1_000;
 
 /**
- * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding a
- * free connection takes constant time. When undici rejects a request as invalid, the connection stays usable. If no
- * request waits for a connecting socket, the socket is destroyed one second after the start of its dial. If the socket
- * connects earlier, the socket serves later requests.
- *
- * Used instead of undici's `Pool`, which scans all its clients for each request, and stops using a client that has
+ * Connections to one address, each an undici `Client`, and a queue of requests that wait for a free connection.
+ * Replaces undici's `Pool`, which scans all its clients for each request, and no longer uses a client that has
  * rejected a request.
  */
 export class ConnectionPool implements LimitedPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
   /**
-   * Connections that can take another request. The connection that became free last is used first, so that unneeded
-   * connections stay idle and close.
+   * Connections that can take another request. The last freed connection is used first, so that unneeded connections
+   * stay idle and close.
    */
   readonly #free: PooledConnection[] = [];
-  /** Connections without a socket and without requests. */
   readonly #closed: PooledConnection[] = [];
   /** Clients that get no new requests, and close after their last request. */
   readonly #draining = new Set<Client>();
-  /** Requests that wait for a free connection. The queue is empty while a connection is free. */
+  /** Requests that wait for a connection. Empty while a connection is free. */
   readonly #queue = new WaitQueue();
   #closing: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
@@ -63,9 +57,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Sends a request, or queues the request when no connection is free. Never throws.
+   * Sends a request, or queues the request if no connection is free. Never throws.
    *
-   * @param origin - the origin of the request, which undici publishes on its diagnostics channels
+   * @param origin - origin that undici publishes on its diagnostics channels
    */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler, origin: string): void {
     const connection = this.#acquire();
@@ -81,7 +75,7 @@ export class ConnectionPool implements LimitedPool {
     return this.#queue.has(handler);
   }
 
-  /** Returns the limit that keeps the queued requests waiting. */
+  /** Returns the limit for which the queued requests wait. */
   reachedLimit(): ConnectionLimit {
     const { connections, sockets } = this.#options;
     return sockets.isAwaitedBy(this)
@@ -90,9 +84,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up a request that was not sent. A queued request is removed from the queue. If the request was the last one
-   * that waited for a connecting socket, the socket must connect within one second after the start of its dial.
-   * Otherwise the socket is destroyed, and `onError` of the handler is called.
+   * Gives up an unsent request, and removes it from the queue. If no other request waits for the connecting socket,
+   * the socket must connect within one second after the start of its dial. Otherwise the socket is destroyed, and
+   * `onError` of the handler is called.
    *
    * @returns whether the request waited in this pool
    */
@@ -106,7 +100,7 @@ export class ConnectionPool implements LimitedPool {
     return connection !== undefined;
   }
 
-  /** Waits until all requests, including queued requests, have ended; then closes the connections. */
+  /** Waits for the end of all requests, including queued requests, and then closes the connections. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     for (const connection of this.#connections) connection.endUnneededDial(this.#options.clock, 0);
@@ -149,7 +143,7 @@ export class ConnectionPool implements LimitedPool {
 
   async #close(): Promise<void> {
     if (!this.#queue.isEmpty) await new Promise<void>((resolve) => (this.#onQueueEmpty = resolve));
-    // undici rejects `close()` of a destroyed client. Such a client has no unfinished requests.
+    // undici rejects `close()` of a destroyed client, which has no unfinished requests.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
     this.#options.sockets.remove(this);
@@ -176,7 +170,7 @@ export class ConnectionPool implements LimitedPool {
     return isOpen && clock.now() - connectedAt > ttlMs;
   }
 
-  /** Returns a connection whose socket the next request opens; undefined when a limit is reached. */
+  /** Returns a connection whose socket the next request opens; undefined if a limit is reached. */
   #open(): PooledConnection | undefined {
     const { connections, sockets } = this.#options;
     if (this.#closed.length === 0 && this.#connections.length >= connections) return undefined;
@@ -193,7 +187,7 @@ export class ConnectionPool implements LimitedPool {
       onConnected: () => {
         connection.connectedAt = clock.now();
         if (connection.isObserved) connection.bindEvents();
-        // An uncounted socket is one that undici has opened by itself in place of a lost socket.
+        // undici has opened an uncounted socket by itself, in place of a lost socket.
         if (!connection.isCounted) sockets.reopened();
         connection.isCounted = true;
         connection.waiting.clear();
@@ -210,8 +204,7 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // A request that undici gets during its event 'drain' is written after the event, outside the async context of the
-    // call.
+    // undici writes a request that it gets during 'drain' only later, outside the async context of the call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }
@@ -220,7 +213,7 @@ export class ConnectionPool implements LimitedPool {
     connection.isOpen = false;
     connection.waiting.clear();
     const { lastHandler } = connection;
-    // If the client has a request that was not written yet, undici opens another socket.
+    // undici opens another socket if the client still has an unwritten request.
     if (lastHandler && !connection.isEmpty) connection.startDial(lastHandler, this.#options.clock);
     else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
@@ -229,9 +222,7 @@ export class ConnectionPool implements LimitedPool {
     this.#uncount(connection);
   }
 
-  /**
-   * Removes a connection that the peer closes gracefully from the pool. Requests in flight on this connection continue.
-   */
+  /** Removes a connection that the peer closes gracefully. Requests in flight on the connection continue. */
   #onGoAway(connection: PooledConnection): void {
     connection.lastHandler?.onGoAway?.();
     connection.usage = 'free';
@@ -251,8 +242,7 @@ export class ConnectionPool implements LimitedPool {
   /**
    * Sends a request on a connection.
    *
-   * @returns whether the connection can take another request now. After false, the client emits 'drain' as soon as
-   * the connection can take another request.
+   * @returns whether the connection can take another request now. After false, the client emits 'drain' once it can.
    */
   #send(
     connection: PooledConnection,
@@ -268,26 +258,22 @@ export class ConnectionPool implements LimitedPool {
     if (connection.isObserved) connection.bindEvents();
     url.origin = origin;
     if (client.dispatch(request, handler)) return true;
-    // When undici rejects a request as invalid, `dispatch` also returns false, but no 'drain' follows. The connection
-    // can then take another request at once.
+    // `dispatch` also returns false if undici rejects the request as invalid. No 'drain' follows, and the connection
+    // can take another request at once.
     return handler.hasFailed ?? client.stats.size < pipelining;
   }
 
-  /** Sends the first queued request on a connection. Returns the result of `#send`. */
   #sendNext(connection: PooledConnection): boolean {
     const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
     const updated = (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
-    // When undici opens a socket, it calls the program's `connect` function, if there is one. That function must run in
-    // the async context of the call.
+    // undici opens the socket with the `connect` function of the program, if set, which must run in the async context
+    // of the call.
     if (handler.asyncContext && (!connection.isOpen || isObserved(request.body)))
       return handler.asyncContext.runInAsyncScope(() => this.#send(connection, updated, handler, origin));
     return this.#send(connection, updated, handler, origin);
   }
 
-  /**
-   * Sends queued requests on the connection until the connection can take no more. When the queue is empty, the
-   * connection becomes free.
-   */
+  /** Sends queued requests on the connection until the connection or the queue is exhausted. */
   #release(connection: PooledConnection): void {
     if (connection.usage !== 'busy') return;
     while (!this.#queue.isEmpty && this.#canSend(connection)) if (!this.#sendNext(connection)) return;
@@ -305,10 +291,7 @@ export class ConnectionPool implements LimitedPool {
     if (this.#queue.isEmpty) this.#onQueueEmpty?.();
   }
 
-  /**
-   * Whether the connection can take a request without opening a socket. False for a connection without a socket and
-   * without requests.
-   */
+  /** Whether the connection can take a request without opening a socket. */
   #canSend(connection: PooledConnection): boolean {
     return connection.isOpen || !connection.isEmpty;
   }

@@ -7,15 +7,14 @@ import type { ConnectionListener } from './pooled-connection.js';
 
 /** A function that opens the sockets of an undici client. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** A connector as undici implements it. The connector returns the socket, although undici's type states no result. */
+/** A connector as undici implements it. The connector also returns the socket, which undici's type omits. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a function that always dials `address`, whatever origin undici passes to the function. With TLS, the
- * certificate must be valid for the host name in `address`.
+ * Creates a function that always dials `address`, for any origin. With TLS, the certificate must be valid for the
+ * host name in `address`.
  *
- * @param timeoutMs - connect timeout, in ms, in place of the program's `connectTimeout`; undefined: the program's
- * `connectTimeout` applies
+ * @param timeoutMs - connect timeout, in ms; by default the `connectTimeout` of the program
  */
 export function createDial(
   address: Address,
@@ -61,7 +60,7 @@ export function createConnector(dial: Dial, listener: ConnectionListener): Conne
   };
 }
 
-/** Returns whether the host name is an IP address, which TLS does not allow as a server name. */
+/** Whether a host name is an IP address, which TLS does not allow as a server name. */
 function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

@@ -6,7 +6,7 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * The transport over real sockets. Uses undici for an endpoint that has an HTTP address. An endpoint that has only TCP
+ * The transport over real sockets. Uses undici for an endpoint with an HTTP address. An endpoint with only TCP
  * addresses accepts connections and probes, but no HTTP requests.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects the undici options
@@ -24,10 +24,7 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/**
- * Throws a ClerkError when undici rejects the `undici` options. Without this check, the first call would fail instead
- * of `createClerk`.
- */
+/** Makes `createClerk` fail on invalid `undici` options. Without this check, the first call would fail. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {
     void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();

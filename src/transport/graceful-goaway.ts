@@ -2,12 +2,9 @@ import { constants, type ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
 /**
- * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR), and lets the
- * requests in flight end. Node then closes the session. The GOAWAY states the last stream id that the peer processes. A
- * request with a higher stream id fails with REFUSED_STREAM.
- *
- * Without this function, undici fails the requests in flight at every GOAWAY, although the peer may answer these
- * requests. undici still handles a GOAWAY with an error code. If the session is not found, this function does nothing.
+ * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR). Requests in
+ * flight continue. undici alone would fail these requests at every GOAWAY. If the session is not found, undici still
+ * does so.
  *
  * @param socket - a socket that undici has accepted
  */
@@ -20,14 +17,14 @@ export function onGracefulGoAway(socket: Socket, listener: () => void): void {
   session.on('goaway', (...args: [code: number, ...rest: unknown[]]) => {
     if (args[0] !== constants.NGHTTP2_NO_ERROR) for (const handle of inherited) handle.apply(session, args);
     else if (!hasClosed) {
-      // A peer may send several GOAWAY frames. Only the first one calls the listener.
+      // A peer may send several GOAWAY frames.
       hasClosed = true;
       listener();
     }
   });
 }
 
-/** Returns the HTTP/2 session, which undici stores in a property of the socket, under a symbol private to undici. */
+/** Returns the HTTP/2 session of a socket. undici stores the session under a private symbol. */
 function sessionOf(socket: Socket): ClientHttp2Session | undefined {
   for (const key of Object.getOwnPropertySymbols(socket)) {
     const value: unknown = Reflect.get(socket, key);

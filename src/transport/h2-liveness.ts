@@ -3,8 +3,8 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
 /**
- * Number of successive checks without received bytes after which a peer counts as silent. A check runs every half ping
- * interval, so the peer has then left two pings unanswered.
+ * A peer counts as silent after this number of successive checks without received bytes. A check runs every half ping
+ * interval, so the peer has left two pings unanswered.
  */
 const maxSilentChecks = 5;
 /**
@@ -13,35 +13,30 @@ const maxSilentChecks = 5;
  */
 const minBytesPerMs = 8;
 /**
- * Maximum time by which written bytes extend the allowed silence, in ms. A longer extension would let more new requests
+ * Written bytes extend the allowed silence by at most this time, in ms. A longer extension would let more requests
  * use a silent connection.
  */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Detects an HTTP/2 peer that has become silent. TCP alone needs minutes to detect such a peer. undici sends PING
- * frames but does not check their acknowledgements. A working peer acknowledges every PING, so a silent socket means a
- * silent peer.
+ * Detects an HTTP/2 peer that has become silent. undici sends PING frames, but does not check the acknowledgements.
+ * TCP alone needs minutes.
  *
- * A PING reaches the peer only after all bytes that were written before the PING, and the kernel may still hold
- * megabytes of these bytes. The allowed silence therefore grows with the number of recently written bytes. Silence is
- * measured as a number of checks, not as a time. While the event loop of this process is blocked, no check runs, and
- * afterwards only one. The blocked time therefore does not count as silence.
+ * A PING arrives only after all bytes written before, and the kernel may still hold megabytes. Recently written bytes
+ * therefore extend the allowed silence. Silence is counted in checks, since no checks run while the event loop of
+ * this process is blocked.
  *
- * The checks end when the socket closes, and do not keep the process alive. HTTP/1.1 has no ping and is not checked.
- *
- * @param pingMs - ping interval, in ms; the socket is checked only if the interval is > 0
- * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes. Every 8 recently written bytes
- * delay the call by 1 ms, up to 30,000 ms in total
+ * @param pingMs - ping interval, in ms; 0 for no checks
+ * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes; 8 recently written bytes delay
+ * the call by 1 ms, all bytes by at most 30,000 ms
  * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
 export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // Values of `bytesWritten`, one check before each of the last two checks that found received bytes. The bytes written
-  // since the older value extend the allowed silence. The newer value would be wrong: the received bytes may respond to
-  // an old request, and the peer may not have received all bytes written since that request.
+  // Values of `bytesWritten` before the last two checks that found received bytes. The older value counts: the newest
+  // bytes may respond to an old request, and not show what the peer has received since.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

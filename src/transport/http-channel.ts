@@ -19,9 +19,9 @@ import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http
 import { ProbeClient } from './probe.js';
 
 /**
- * The channel of one name to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix
- * sockets. Calls that must run at most once use connections that are new or were idle for less than 1,000 ms. A server
- * is unlikely to close such a connection while the request is on its way.
+ * The HTTP channel of one name to one endpoint, over undici. Calls that must run at most once use connections that
+ * are new or were idle for less than 1,000 ms. A server is unlikely to close such a connection while the request
+ * arrives.
  */
 export class HttpChannel implements Channel, PoolUser {
   readonly #endpoint: Endpoint;
@@ -30,17 +30,15 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #pools: HttpPools;
   readonly #options: TransportOptions;
   readonly #probeClient: ProbeClient;
-  /** Pools that the channel no longer uses for new requests, but that may hold earlier requests. */
+  /** Pools that get no new requests from this channel, but may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
-  /** Addresses to which a connection has failed. The set is emptied after a successful connection or probe. */
+  /** Addresses to which a connection has failed. Emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
-  /** Whether all addresses have failed. */
   #exhausted = false;
   #closed = false;
   #shared: SharedPool | undefined;
   #fresh: SharedPool | undefined;
-  /** The origin of requests to the current address. */
   #origin: string;
 
   constructor(
@@ -69,7 +67,7 @@ export class HttpChannel implements Channel, PoolUser {
       handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
-    // After all addresses have failed, the next request starts again with the first address.
+    // All addresses have failed, so the next request starts again with the first address.
     if (this.#exhausted) this.onConnected();
     try {
       const { pool, authority } = this.#poolFor(freshOnly);
@@ -136,7 +134,7 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   resetConnections(): void {
-    // Pools without an established connection are kept: a socket that is still connecting cannot be half-open.
+    // A socket that is still connecting cannot be half-open, so pools without an established connection are kept.
     for (const shared of [this.#shared, this.#fresh]) {
       if (shared?.pool.hasOpen !== true) continue;
       this.#pools.replace(shared);
@@ -149,14 +147,14 @@ export class HttpChannel implements Channel, PoolUser {
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // If the current address has not failed, another request has already switched the channel to this address.
+    // Another request has already switched the channel to the current address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#useAddress(Math.max(0, next));
     return next >= 0;
   }
 
-  /** Forgets which addresses have failed. Called after a successful connection, and after all addresses have failed. */
+  /** Forgets which addresses have failed. */
   onConnected(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
@@ -167,10 +165,7 @@ export class HttpChannel implements Channel, PoolUser {
     await Promise.all([...this.#formerPools].map((shared) => this.#pools.release(shared, this)));
   }
 
-  /**
-   * Also fails the requests of other names in the same pools, because a clerk always destroys all its channels
-   * together.
-   */
+  /** Also fails the requests of other names in the same pools. A clerk always destroys all its channels together. */
   async destroy(error: Error): Promise<void> {
     this.#close(error);
     await Promise.all([...this.#formerPools].map(({ pool }) => pool.destroy(error)));
@@ -215,16 +210,15 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   /**
-   * Converts a request for undici. Several names can share a pool, and undici sends the host of the name for which the
-   * pool was created. A request for another name therefore gets its own `Host` header.
+   * Converts a request for undici. Names may share a pool, whose `Host` header is that of the first name, so the
+   * request of another name gets its own `Host` header.
    */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;
     let sent = request;
     if (poolAuthority !== this.#authority) sent = addHeaders(sent, [['host', this.#authority]]);
-    // undici derives the TLS server name of a request from the `Host` header, and reconnects when the connection has
-    // another server name. Because the server name is set here, a request with its own `Host` header causes no
-    // reconnect.
+    // Without this server name, undici would take it from the `Host` header, and reconnect for each other `Host`
+    // header.
     if (address.protocol === 'https')
       sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
     const body = fromBuiltinBody(sent.body);

@@ -19,17 +19,14 @@ const h2IdleMs = 30_000;
 
 /** A channel that uses a pool. */
 export interface PoolUser {
-  /** Called each time the pool has established a connection. */
+  /** Called when the pool has established a connection. */
   onConnected(): void;
 }
 
 /** The connections to one address of one instance. */
 export interface SharedPool {
   readonly pool: ConnectionPool;
-  /**
-   * Host of the name that first used the pool. undici sends this host as the `Host` header of requests without a `Host`
-   * header.
-   */
+  /** Host of the name that first used the pool. undici sends this host with requests that have no `Host` header. */
   readonly authority: string;
   /** Whether the pool gets no new requests, and closes after its last request. */
   isRetired: boolean;
@@ -37,10 +34,7 @@ export interface SharedPool {
   readonly users: Set<PoolUser>;
 }
 
-/**
- * The connection pools of a clerk. Names share the connections to an address if one instance serves these names at that
- * address. This is possible because all names use the TLS settings of the clerk.
- */
+/** The connection pools of a clerk. Names that one instance serves at one address share their connections. */
 export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
@@ -60,7 +54,7 @@ export class HttpPools {
   /**
    * Returns the pool for an address of an instance. The user must later call `release`.
    *
-   * @param freshOnly - whether the connections of the pool close after 500 to 1,000 ms without a request
+   * @param freshOnly - whether connections close after 500 to 1,000 ms without a request
    */
   acquire(
     endpoint: Endpoint,
@@ -84,8 +78,8 @@ export class HttpPools {
   }
 
   /**
-   * Ends the use of a pool by a user. A pool without users is retired. If the pool is retired, resolves when the pool
-   * is closed. Otherwise resolves at once.
+   * Ends the use of a pool by a user. A pool without users is retired. Resolves when a retired pool is closed;
+   * otherwise at once.
    */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);
@@ -93,7 +87,7 @@ export class HttpPools {
     if (shared.isRetired) await shared.pool.close();
   }
 
-  /** Stops new users from getting a pool whose connections may be half-open. The present users keep the pool. */
+  /** Hides a pool, whose connections may be half-open, from new users. Present users keep the pool. */
   replace(shared: SharedPool): void {
     for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
   }
@@ -122,13 +116,12 @@ export class HttpPools {
     const uncheckedDial = createDial(address, this.#options);
     const dial = expected === undefined ? uncheckedDial : checkedDial(uncheckedDial, expected);
     const options = {
-      // The value 0 turns off undici's headers timeout: every attempt has its own timeout. The program's `undici`
-      // options can override `headersTimeout` and `pingInterval`.
+      // 0 turns off undici's headers timeout, since every attempt has its own timeout. The `undici` options of the
+      // program may override both values.
       headersTimeout: 0,
       pingInterval: 1_000,
       ...undiciOptions,
-      // undici looks for idle connections every 500 ms. With a keep-alive timeout of 500 ms, an idle connection
-      // therefore closes within 1,000 ms.
+      // undici looks for idle connections every 500 ms, so an idle connection closes within 1,000 ms.
       ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
     };
     const pool = new ConnectionPool({
@@ -171,7 +164,7 @@ export class HttpPools {
   }
 }
 
-/** Returns the origin that is passed to undici for a request to an address. */
+/** Returns the origin that undici gets for a request to an address. */
 export function originOf({ protocol }: Address, authority: string): string {
   return `${protocol === 'https' ? 'https' : 'http'}://${authority}`;
 }

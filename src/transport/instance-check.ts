@@ -10,7 +10,6 @@ import { undici } from './load-undici.js';
 /** The instance that must answer on a new connection. */
 export interface ExpectedInstance {
   readonly address: Address;
-  /** Instance id of the endpoint. */
   readonly instance: string;
   /** Value of the `Host` header. */
   readonly authority: string;
@@ -22,12 +21,12 @@ type DialCallback = Parameters<Dial>[1];
 const maxResponseBytes = 16_384;
 
 /**
- * Wraps a dial so that a new connection is used only if it leads to the expected instance. An `OPTIONS` request on the
- * connection asks for the instance id. If another instance or another program answers, no byte of a call is written:
- * the dial fails with `OTHER_INSTANCE`, as for a refused connection.
+ * Wraps a dial so that new connections lead to the expected instance. An `OPTIONS` request on the connection asks for
+ * the instance id. If another program answers, the dial fails with `OTHER_INSTANCE`, before any byte of a call is
+ * written.
  *
- * For HTTP/2, the check uses a second connection to the same address. If an HTTP/1.1 server closes the connection after
- * the check, a second connection is opened for the calls.
+ * HTTP/2 is checked on a second connection to the same address. If an HTTP/1.1 server closes the checked connection,
+ * calls get a second connection.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
@@ -70,7 +69,7 @@ function checkSocket(
       onClosing();
       return;
     }
-    // After a failed check, the listener stays, because the destroyed socket may still emit 'error'.
+    // A destroyed socket may still emit 'error', so the listener stays after a failed check.
     if (problem === undefined) socket.off('error', onError);
     onChecked(problem);
   };
@@ -85,7 +84,7 @@ function checkSocket(
       lines
         .map((line) => /^([^:]*):[ \t]*(.*?)[ \t]*$/.exec(line))
         .find((match) => match?.[1]?.toLowerCase() === name)?.[2];
-    // A service answers a check with 204, so no byte follows the head of the response.
+    // A service answers a check with 204, so no byte follows the response headers.
     const isAnswer = /^HTTP\/1\.1 204 /.test(received) && end + 4 === received.length;
     const problem = problemOf(isAnswer ? valueOf(responseHeaders.instance) : undefined, expected);
     settle(problem, problem === undefined && /\bclose\b/i.test(valueOf('connection') ?? ''));

@@ -1,6 +1,6 @@
 /**
- * Loads the installed undici when the first clerk is created; other files import only its types. The copy of undici that
- * is loaded first sets the global dispatcher, which `fetch` uses. Node's built-in copy is therefore loaded first.
+ * Loads the installed undici when the first clerk is created. The copy of undici that is loaded first sets the global
+ * dispatcher of `fetch`, so Node's built-in copy is loaded before.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 
-// Channels on which undici publishes the steps of a request and of the connection that a request opens.
+// Channels on which undici publishes the steps of a request and of its connection.
 const beforeConnect = channel('undici:client:beforeConnect');
 const connected = channel('undici:client:connected');
 const connectError = channel('undici:client:connectError');
@@ -13,7 +13,6 @@ const bodyChunkReceived = channel('undici:request:bodyChunkReceived');
 const trailersReceived = channel('undici:request:trailers');
 const failed = channel('undici:request:error');
 
-/** Whether the program subscribes to the steps of undici's requests. */
 function hasSubscribers(): boolean {
   return (
     beforeConnect.hasSubscribers ||
@@ -30,7 +29,9 @@ function hasSubscribers(): boolean {
   );
 }
 
-/** Whether code of the program may run while undici sends a request: a subscriber, or the source or listener of a body. */
+/**
+ * Whether code of the program may run while undici sends a request: a channel subscriber, or the source of the body.
+ */
 export function isObserved(body: unknown): boolean {
   return (typeof body === 'object' && body !== null && !ArrayBuffer.isView(body)) || hasSubscribers();
 }

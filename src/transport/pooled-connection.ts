@@ -5,7 +5,6 @@ import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
 import { onGracefulGoAway } from './graceful-goaway.js';
 
-/** Called by the connector of a connection's client. */
 export interface ConnectionListener {
   /** A socket starts to connect. */
   onDial(socket: Socket | undefined): void;
@@ -15,7 +14,6 @@ export interface ConnectionListener {
   onAccepted?(socket: Socket): void;
 }
 
-/** Called by a {@link PooledConnection}. */
 export interface ConnectionEvents {
   /** A socket has connected. */
   onConnected(connection: PooledConnection): void;
@@ -23,21 +21,20 @@ export interface ConnectionEvents {
   onGoAway(connection: PooledConnection): void;
 }
 
-/** One connection of a pool: an undici client, and the socket of the client if the client has one. */
+/** One connection of a pool: an undici client and its socket, if open. */
 export class PooledConnection implements ConnectionListener {
   readonly client: Client;
   /** `idle`: free, and without a request since the last sweep of the pool. */
   usage: 'busy' | 'free' | 'idle' = 'busy';
-  /** Whether a socket is connected. */
   isOpen = false;
-  /** Whether the connection counts as an open socket in the `SocketLimit`. */
+  /** Whether the `SocketLimit` counts the connection as an open socket. */
   isCounted = false;
   isHttp2 = false;
-  /** Time on the monotonic clock at which the socket connected, in ms. */
+  /** When the socket connected, on the monotonic clock, in ms. */
   connectedAt = 0;
-  /** Handler of the last request that was passed to the client; undefined while the connection is free. */
+  /** Handler of the last request of the client; undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
-  /** Whether code of the program may run in the events of the last request: a subscriber, or the source of its body. */
+  /** Whether the last request runs code of the program: a channel subscriber, or the source of its body. */
   isObserved = false;
   /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
@@ -50,12 +47,11 @@ export class PooledConnection implements ConnectionListener {
     this.client = createClient(this);
   }
 
-  /** Whether the client has no request. */
   get isEmpty(): boolean {
     return this.client.stats.size === 0;
   }
 
-  /** The socket, if it stays open after the client has stopped using it. This happens after a protocol upgrade. */
+  /** The socket, if it stays open after undici has released it, as after a protocol upgrade. */
   get releasedSocket(): Socket | undefined {
     return this.#socket?.destroyed === false ? this.#socket : undefined;
   }
@@ -76,9 +72,8 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * If the last request is observed, makes the event listeners of the socket run in the async context of that request.
-   * In these listeners, undici publishes the response and destroys the request body. By default, the listeners run in
-   * the context of the request for which the socket was opened.
+   * Runs the event listeners of the socket in the async context of the last request, if observed. By default they run
+   * in the context of the request that opened the socket.
    */
   bindEvents(): void {
     const socket = this.#socket;
@@ -90,7 +85,7 @@ export class PooledConnection implements ConnectionListener {
     };
   }
 
-  /** Whether the socket is still connecting, and no request waits for the socket any more. */
+  /** Whether the socket is still connecting, but no request waits for it. */
   get isUnneededDial(): boolean {
     return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
   }
@@ -101,10 +96,7 @@ export class PooledConnection implements ConnectionListener {
     this.#dialedAt = clock.now();
   }
 
-  /**
-   * Stops connecting if no request waits for the socket, but not before `graceMs` have passed since the start of the
-   * dial.
-   */
+  /** Stops connecting if no request waits for the socket, but not before `graceMs` after the start of the dial. */
   endUnneededDial(clock: Clock, graceMs: number): void {
     if (!this.isUnneededDial) return;
     const leftMs = this.#dialedAt + graceMs - clock.now();

@@ -13,18 +13,14 @@ import { createConnector, createDial } from './connector.js';
 import { checkedDial, type ExpectedInstance } from './instance-check.js';
 import { undici } from './load-undici.js';
 
-/** Where a probe is sent. */
 export interface ProbeTarget {
   readonly address: Address;
   readonly origin: string;
-  /** The instance that must answer; undefined: any program may answer. */
+  /** The instance that must answer; undefined if any program may answer. */
   readonly expected: ExpectedInstance | undefined;
 }
 
-/**
- * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
- * process alive.
- */
+/** Sends health probes, each on a new connection. Probes do not keep the process alive. */
 export class ProbeClient {
   readonly #clock: Clock;
   readonly #options: TransportOptions;
@@ -36,9 +32,8 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `request`. Resolves when the first byte of a response arrives, even if the response reports a failure or is
-   * invalid. Rejects when the connection fails, when no response arrives within `timeoutMs`, or when {@link abortAll}
-   * is called.
+   * Sends `request`. Resolves with the first byte of any response, even an error or invalid response. Rejects when
+   * the connection fails, no response arrives within `timeoutMs`, or {@link abortAll} is called.
    */
   probe(
     { address, origin, expected }: ProbeTarget,
@@ -81,7 +76,7 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // With these headers, a service that handles the probe as a call stops after the timeout and makes no retries.
+      // A service that handles the probe as a call must stop after the timeout and make no retries.
       const headers = {
         'user-agent': 'binding-clerk (probe)',
         [callHeaders.timeoutMs]: String(Math.max(1, Math.floor(timeoutMs))),

@@ -1,26 +1,19 @@
 import { Readable } from 'node:stream';
 import { undici } from './load-undici.js';
 
-/** Options of {@link ResponseBody}. */
 export interface ResponseBodyOptions {
-  /**
-   * Called when the body can take more chunks. After `append` has returned false, the next chunk must wait for this
-   * call.
-   */
+  /** Called when the body can take more chunks, after `append` has returned false. */
   readonly resume: () => void;
   /** Called to cancel the rest of the response. */
   readonly abort: () => void;
   /** Media type of the blob that `blob()` returns. */
   readonly contentType: string;
-  /**
-   * Value of the Content-Length header, in bytes; undefined for HEAD requests and for responses without that header.
-   */
+  /** Value of the Content-Length header, in bytes; undefined for HEAD requests and without that header. */
   readonly contentLength: number | undefined;
   /** Number of unread bytes at which the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
 }
 
-/** A pending read of the whole body. */
 interface PendingRead {
   readonly resolve: (chunks: readonly Buffer[]) => void;
   readonly reject: (error: unknown) => void;
@@ -30,30 +23,26 @@ const defaultDumpBytes = 128 * 1024;
 const noop = (): void => undefined;
 
 /**
- * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. The body
- * buffers chunks until the program reads the body, either as a stream or with such a method. A method takes the chunks
- * from the buffer and not from the stream, which halves the cost of a read. If the buffer reaches the high-water mark
- * before the program reads the body, the connection is paused.
- *
- * Used instead of undici's `BodyReadable`.
+ * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. Replaces
+ * undici's `BodyReadable`. These methods take chunks from a buffer, not from the stream, which halves the cost of a
+ * read. A full buffer pauses the connection.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
   /**
-   * Received chunks that the program has not read yet. Undefined after the program has begun to read the stream, or
-   * after a read of the whole body has ended.
+   * Received chunks that the program has not read. Undefined once the program reads the stream, or after a read of
+   * the whole body.
    */
   #buffered: Buffer[] | undefined = [];
-  /** Number of bytes received. */
   #receivedBytes = 0;
   #isComplete = false;
   #isUsed = false;
   #pendingRead: PendingRead | undefined = undefined;
-  /** Whether the stream is read at the same time as `#pendingRead`. Both then get all chunks. */
+  /** Whether the program also reads the stream during `#pendingRead`. Both then get all chunks. */
   #isShared = false;
   /**
-   * Chunks that a read of the whole body has taken. Kept until the stream ends in the next tick, for a program that
-   * also reads the stream.
+   * Chunks that a read of the whole body has taken. Kept until the next tick, for a program that also reads the
+   * stream.
    */
   #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';
@@ -67,8 +56,7 @@ export class ResponseBody extends Readable {
   /**
    * Adds a chunk.
    *
-   * @returns whether the body can take another chunk now. After false, the body calls `resume` as soon as the body
-   * can take another chunk.
+   * @returns whether the body can take another chunk now. After false, the body calls `resume` once it can.
    */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;
@@ -87,7 +75,7 @@ export class ResponseBody extends Readable {
 
   /** Destroys the body: the rest of the response will not arrive. */
   fail(error: Error): void {
-    // Without this listener, the error would terminate a program that has no 'error' listener on the body.
+    // An error without a listener would terminate the program.
     this.on('error', noop);
     this.destroy(error);
   }
@@ -124,15 +112,12 @@ export class ResponseBody extends Readable {
     return Promise.reject(new (undici().errors.NotSupportedError)());
   }
 
-  /** Whether the body has been read completely or in part. */
+  /** Whether any part of the body has been read. */
   get bodyUsed(): boolean {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /**
-   * The body as a web stream. The stream is empty and locked when the body was already read, for example with
-   * `text()`.
-   */
+  /** The body as a web stream. Empty and locked if the body was already read, for example with `text()`. */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;
@@ -144,8 +129,8 @@ export class ResponseBody extends Readable {
   }
 
   /**
-   * Reads and discards the rest of the body, so that the connection can be reused. If the body has more than `limit`
-   * bytes, the response is aborted instead.
+   * Discards the rest of the body, so that the connection can be reused. If the body exceeds `limit`, aborts the
+   * response instead.
    *
    * @param options - `limit`: maximum size of the body, in bytes, default 131,072; `signal`: aborts the read
    */
@@ -249,7 +234,7 @@ export class ResponseBody extends Readable {
     pending.resolve(chunks);
   }
 
-  /** Ends the stream after a read of the whole body, as if the stream had been read. */
+  /** Ends the stream after a read of the whole body. */
   #markConsumed(chunks: readonly Buffer[]): void {
     this.#isUsed = true;
     this.#buffered = undefined;

@@ -6,7 +6,7 @@ import { ResponseBody } from './response-body.js';
 import type { Dispatcher } from 'undici';
 import { undici } from './load-undici.js';
 
-/** Facts about the request that {@link ResponseHandler} uses. */
+/** The facts of the request that {@link ResponseHandler} needs. */
 export interface ResponseContext {
   readonly method: string;
   readonly body: unknown;
@@ -15,9 +15,8 @@ export interface ResponseContext {
   readonly onInfo: ((info: { statusCode: number; headers: HeaderRecord }) => void) | undefined;
   readonly highWaterMark: number | undefined;
   readonly opaque: unknown;
-  /** The endpoint that responded. */
   readonly endpoint: Endpoint | undefined;
-  /** Number of attempts made, including the attempt that got the response. */
+  /** Number of attempts, including the attempt that got the response. */
   readonly attempts: number;
 }
 
@@ -38,7 +37,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined = undefined;
   #removeAbortListener: (() => void) | undefined = undefined;
 
-  /** @param reject - called with an error that occurs before the response; a later error destroys the response body */
+  /** @param reject - called with an error before the response; a later error destroys the response body */
   constructor(
     context: ResponseContext,
     resolve: (response: ReceivedResponse) => void,
@@ -115,8 +114,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
 
   onError(error: Error): void {
     const body = this.#body;
-    // The body fails one microtask later, so that a caller that has just received the response can first add listeners
-    // to the body.
+    // A caller that has just received the response first adds its listeners to the body.
     if (body) queueMicrotask(() => body.fail(error));
     else {
       this.#removeAbortListener?.();

@@ -1,6 +1,6 @@
 /**
- * The URL of the clients of a pool. Several names may share the pool. undici reads `origin` for each request, and
- * publishes the origin on undici's diagnostics channels. The pool sets `origin` before each request.
+ * The URL of the clients of a pool. undici publishes its `origin` on diagnostics channels. Names share the pool, so
+ * the pool sets `origin` before each request.
  */
 export class SharedOrigin extends URL {
   override origin: string;

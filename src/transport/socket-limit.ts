@@ -1,11 +1,11 @@
 /** A pool that shares a {@link SocketLimit} with other pools. */
 export interface LimitedPool {
   /**
-   * Closes an idle connection, or a connecting socket for which no request waits. Returns whether the pool had such a
-   * connection or socket.
+   * Closes an idle connection, or a connecting socket for which no request waits. Returns false if the pool has
+   * neither.
    */
   closeIdle(): boolean;
-  /** Called when the pool may try again to open a socket. The pool must call `tryOpen` before it opens a socket. */
+  /** Called when the pool may call `tryOpen` again. */
   onRoom(): void;
 }
 
@@ -19,12 +19,12 @@ export function defaultMaxSockets(maxOpenFiles: number): number {
 }
 
 /**
- * Limits the number of open sockets of all pools of a clerk. If a pool needs a socket and the limit is reached, an idle
- * connection of one of the pools is closed. The pool that needs the socket waits until a socket has closed.
+ * Limits the open sockets of all pools of a clerk. At the limit, an idle connection is closed for a pool that needs a
+ * socket, and this pool waits until a socket has closed.
  */
 export class SocketLimit {
   #open = 0;
-  /** Number of idle connections that are being closed because a pool waits for a socket. */
+  /** Number of idle connections that are being closed for waiting pools. */
   #closing = 0;
   readonly #pools = new Set<LimitedPool>();
   readonly #waiting = new Set<LimitedPool>();
@@ -32,12 +32,11 @@ export class SocketLimit {
   /** @param maxSockets - ≥ 1; `Infinity` for no limit */
   constructor(readonly maxSockets: number) {}
 
-  /** Whether more pools wait for a socket than connections are being closed for waiting pools. */
+  /** Whether more pools wait for a socket than connections are being closed for these pools. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
   }
 
-  /** Whether this pool waits for a socket. */
   isAwaitedBy(pool: LimitedPool): boolean {
     return this.#waiting.has(pool);
   }
@@ -62,7 +61,7 @@ export class SocketLimit {
     return false;
   }
 
-  /** Counts a socket that undici opens in place of a lost socket, even if the limit is exceeded. */
+  /** Counts a socket that undici opens in place of a lost socket, even beyond the limit. */
   reopened(): void {
     this.#open++;
   }
@@ -72,7 +71,6 @@ export class SocketLimit {
     this.#closing++;
   }
 
-  /** Called when a counted socket is closed. */
   closed(): void {
     this.#open--;
     if (this.#closing > 0) this.#closing--;

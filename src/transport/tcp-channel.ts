@@ -8,8 +8,8 @@ import { undici } from './load-undici.js';
 const connectTimeoutMs = 10_000;
 
 /**
- * The channel to an endpoint without HTTP. The channel can connect and probe, but accepts no requests. To connect or
- * probe, the channel opens a connection to each address, and closes each connection as soon as it is established.
+ * The channel to an endpoint without HTTP, which can connect and probe, but sends no requests. Each new connection is
+ * closed as soon as it is established.
  */
 export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
   const connector = undici().buildConnector({}) as Dial;
@@ -49,7 +49,7 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
     });
     return { connected, stop };
   };
-  /** Dials all addresses at the same time. The first address that accepts a connection becomes the current address. */
+  /** Dials all addresses at the same time. The first address that accepts becomes the current address. */
   const dialAny = async (timeoutMs: number, signal?: AbortSignal): Promise<void> => {
     const dials = addresses.map((address) => startDial(address, timeoutMs));
     const stop = (): void => {

@@ -13,8 +13,8 @@ interface QueueNode extends QueuedRequest {
 }
 
 /**
- * Requests that wait for a connection, in order of arrival. `cancel` takes constant time. After `cancel`, the queue
- * holds no reference to the request.
+ * Requests that wait for a connection, in order of arrival. `cancel` takes constant time, and leaves no reference to
+ * the request.
  */
 export class WaitQueue {
   #first: QueueNode | undefined;
@@ -47,7 +47,7 @@ export class WaitQueue {
     return node;
   }
 
-  /** Removes the request with this handler. Returns whether the queue contained the request. */
+  /** Removes the request with this handler. Returns false if the queue has no such request. */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);
