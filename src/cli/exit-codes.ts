@@ -23,6 +23,8 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   // A registry that is shutting down responds with this code.
   CLERK_CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
+  IDENTITY_INVALID: exitCodes.refused,
+  ENDPOINT_UNPROVEN: exitCodes.refused,
   FORBIDDEN: exitCodes.refused,
   CHANGE_TOO_EARLY: exitCodes.refused,
   NAME_MISMATCH: exitCodes.refused,

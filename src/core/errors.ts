@@ -21,6 +21,8 @@ import type { Outcome } from './outcome.js';
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
+ * - `IDENTITY_INVALID` the identity of the program is missing, unusable or not enrolled
+ * - `ENDPOINT_UNPROVEN` the peer did not prove that it has the registered key; no byte of the request was sent
  * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`
  * - `NAME_MISMATCH` a service that was launched for one name advertises another name
  * - `LIMIT_EXCEEDED` a limit was reached, such as the maximum number of waiting calls
@@ -47,6 +49,8 @@ export type ClerkErrorCode =
   | 'FACTORY_FAILED'
   | 'START_FAILED'
   | 'TICKET_REFUSED'
+  | 'IDENTITY_INVALID'
+  | 'ENDPOINT_UNPROVEN'
   | 'FORBIDDEN'
   | 'CHANGE_TOO_EARLY'
   | 'NAME_MISMATCH'

@@ -4,6 +4,7 @@ import type { ErrorEnvelope } from './messages.js';
 const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freeze({
   CONFIG_INVALID: 400,
   NAME_INVALID: 400,
+  IDENTITY_INVALID: 401,
   TICKET_REFUSED: 403,
   FORBIDDEN: 403,
   NAME_NOT_FOUND: 404,
