@@ -5,6 +5,10 @@
  */
 const entry = '^src/((extend/|testing/|server/|service/)?index|cli/main)[.]ts$';
 
+/** Identities and tickets: complete modules whose entries are not public yet. */
+const unfinished =
+  '^src/(tickets|identity|server/naming/access)/|^src/runtime/(system-keys|self-signed-certificate|der)[.]ts$|^src/core/(key-pin|credentials|access-right)[.]ts$|^src/protocol/enrol-token[.]ts$';
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -223,7 +227,7 @@ module.exports = {
       comment: 'Every module of src can be reached from a public entry.',
       severity: 'error',
       from: { path: entry },
-      to: { path: '^src/', pathNot: entry, reachable: false },
+      to: { path: '^src/', pathNot: `${entry}|${unfinished}`, reachable: false },
     },
   ],
   options: {

@@ -1,0 +1,56 @@
+import type { KeyPin } from './key-pin.js';
+
+/** Algorithm of a key: Ed25519, or ECDSA with P-256 and SHA-256. */
+export type KeyAlgorithm = 'Ed25519' | 'ES256';
+
+/** The name and the key with which a program proves who it is. */
+export interface Credentials {
+  /** The principal: an absolute name. */
+  readonly name: string;
+  /** Private key, in PEM (PKCS #8), not encrypted. */
+  readonly key: string;
+  /**
+   * Certificate of the key, in PEM. Only the public key of the certificate counts: names and other fields prove nothing.
+   */
+  readonly cert: string;
+}
+
+/** Returns the present credentials. Called again before credentials are used, so a program can replace them. */
+export type CredentialProvider = () => Credentials | Promise<Credentials>;
+
+/** Validated credentials. */
+export interface CheckedCredentials extends Credentials {
+  readonly pin: KeyPin;
+  readonly algorithm: KeyAlgorithm;
+  /** SubjectPublicKeyInfo of the public key, in DER. */
+  readonly spki: Uint8Array;
+}
+
+/** Port to keys, certificates and signatures. */
+export interface KeyTools {
+  /**
+   * Creates a key and its self-signed certificate. Default algorithm: Ed25519.
+   *
+   * @throws {@link ClerkError} `NAME_INVALID`
+   */
+  create(name: string, algorithm?: KeyAlgorithm): CheckedCredentials;
+  /**
+   * Validates credentials.
+   *
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when a field is missing or invalid, the key has another algorithm, or
+   * the certificate belongs to another key. The message never contains the key.
+   */
+  check(credentials: unknown): CheckedCredentials;
+  /**
+   * Returns the pin of the public key in a certificate, in PEM or DER.
+   *
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when the text is not a certificate
+   */
+  pinOf(certificate: string | Uint8Array): KeyPin;
+  /** Returns the pin of a public key in DER. */
+  pinOfKey(spki: Uint8Array): KeyPin;
+  /** Signs a text with the private key. Returns the signature in base64url. */
+  sign(credentials: Credentials, text: string): string;
+  /** Whether a signature of {@link KeyTools.sign} is valid for the text and the public key. Never throws. */
+  verify(spki: Uint8Array, text: string, signature: string): boolean;
+}

@@ -1,0 +1,64 @@
+/** Writes DER, the encoding of X.509 certificates. @see https://www.itu.int/rec/T-REC-X.690 */
+
+/** Returns an element with a tag and its content. */
+export function derElement(tag: number, ...content: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(content);
+  return Buffer.concat([Buffer.from([tag]), derLength(body.length), body]);
+}
+
+/** Lengths up to 127 take one byte. Longer lengths take a count of bytes, and these bytes. */
+function derLength(length: number): Buffer {
+  if (length < 0x80) return Buffer.from([length]);
+  const hex = length.toString(16);
+  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
+  return Buffer.concat([Buffer.from([0x80 | bytes.length]), bytes]);
+}
+
+export function derSequence(...content: readonly Uint8Array[]): Buffer {
+  return derElement(0x30, ...content);
+}
+
+export function derSet(...content: readonly Uint8Array[]): Buffer {
+  return derElement(0x31, ...content);
+}
+
+/** @param bytes - a number above 0, with the highest bit of the first byte clear */
+export function derInteger(bytes: Uint8Array): Buffer {
+  return derElement(0x02, bytes);
+}
+
+/** @param identifier - numbers separated by dots, such as `1.3.101.112` */
+export function derObjectIdentifier(identifier: string): Buffer {
+  const [first = 0, second = 0, ...rest] = identifier.split('.').map(Number);
+  return derElement(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
+}
+
+/** Returns a number in digits of 7 bits. All digits but the last have the highest bit set. */
+function base128(value: number): number[] {
+  const digits = [value & 0x7f];
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) digits.unshift((rest & 0x7f) | 0x80);
+  return digits;
+}
+
+export function derUtf8String(text: string): Buffer {
+  return derElement(0x0c, Buffer.from(text, 'utf8'));
+}
+
+/** @param bytes - a whole number of bytes */
+export function derBitString(bytes: Uint8Array): Buffer {
+  return derElement(0x03, Buffer.from([0]), bytes);
+}
+
+export function derOctetString(bytes: Uint8Array): Buffer {
+  return derElement(0x04, bytes);
+}
+
+/**
+ * Returns a time in UTC. Certificates write the years 1950 to 2049 with two digits, and later years with four digits.
+ *
+ * @param text - such as `20200101000000Z`
+ */
+export function derTime(text: string): Buffer {
+  const isShort = text >= '1950' && text < '2050';
+  return derElement(isShort ? 0x17 : 0x18, Buffer.from(isShort ? text.slice(2) : text, 'latin1'));
+}

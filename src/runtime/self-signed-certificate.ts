@@ -1,0 +1,67 @@
+import { createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
+import {
+  derBitString,
+  derElement,
+  derInteger,
+  derObjectIdentifier,
+  derOctetString,
+  derSequence,
+  derSet,
+  derTime,
+  derUtf8String,
+} from './der.js';
+
+const oids = Object.freeze({
+  ed25519: '1.3.101.112',
+  ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  commonName: '2.5.4.3',
+  subjectAlternativeName: '2.5.29.17',
+});
+
+/** A key is valid while it is enrolled, so the certificate itself never expires (RFC 5280, 4.1.2.5). */
+const validity = derSequence(derTime('20200101000000Z'), derTime('99991231235959Z'));
+
+/**
+ * Creates the certificate of a key, signed by that key, in PEM. TLS needs a certificate to carry a key. Nothing but the
+ * public key of the certificate is ever trusted. The name is for people who read the certificate.
+ *
+ * @param privateKey - an Ed25519 key, or an ECDSA key over P-256
+ * @param name - the principal; becomes the URI `clerk://NAME` in the subject alternative name
+ * @see [Decision 085](../../docs/decisions/085-own-certificate-writer.md)
+ */
+export function selfSignedCertificate(privateKey: KeyObject, name: string): string {
+  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const isEd25519 = privateKey.asymmetricKeyType === 'ed25519';
+  const algorithm = derSequence(derObjectIdentifier(isEd25519 ? oids.ed25519 : oids.ecdsaWithSha256));
+  const subject = derSequence(
+    derSet(derSequence(derObjectIdentifier(oids.commonName), derUtf8String('binding-clerk'))),
+  );
+  const uri = derElement(0x86, Buffer.from(`clerk://${name.replace('#', '%23')}`, 'latin1'));
+  const extensions = derSequence(
+    derSequence(derObjectIdentifier(oids.subjectAlternativeName), derOctetString(derSequence(uri))),
+  );
+  const body = derSequence(
+    derElement(0xa0, derInteger(Buffer.from([2]))),
+    derInteger(serialNumber()),
+    algorithm,
+    subject,
+    validity,
+    subject,
+    spki,
+    derElement(0xa3, extensions),
+  );
+  const signature = sign(isEd25519 ? null : 'sha256', body, privateKey);
+  return toPem(derSequence(body, algorithm, derBitString(signature)));
+}
+
+/** 16 random bytes; the first bit is clear and the second is set, so the number is positive and has a fixed length. */
+function serialNumber(): Buffer {
+  const bytes = randomBytes(16);
+  bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0);
+  return bytes;
+}
+
+function toPem(der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
+}
