@@ -3,8 +3,8 @@ import type { Factory } from '../core/factory.js';
 import type { Registry } from '../core/registry.js';
 
 /**
- * Returns a factory that starts services through the registry; undefined if the registry cannot start services. When a
- * start fails, the factory rejects with `START_FAILED`.
+ * Returns a factory that starts services through the registry. Returns undefined if the registry cannot start
+ * services. A failed start rejects with `START_FAILED`.
  */
 export function registryFactory(registry: Registry): Factory | undefined {
   if (registry.start === undefined) return undefined;

@@ -10,14 +10,14 @@ const baseBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
-/** Shortest time from the end of a successful start to the next start, in ms. A start that is too early waits. */
+/** Minimum time between the end of a successful start and the next start, in ms. An earlier start waits. */
 const minIntervalMs = 500;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start, and no deadline of a caller limits the
- * start. If the start fails, each caller gets an error object of its own. After a failed start, the service cannot be
- * started for 1 s. This backoff doubles with each further failure, up to 30 s. After 3 failures within 60 s, starts are
- * refused until the oldest of these failures is 60 s old. Starts do not draw on the retry budget.
+ * Starts one service through its factory. Concurrent callers share one start, which no deadline of a caller limits.
+ * If the start fails, each caller gets its own error object. After a failed start, the service cannot be started for
+ * 1 s. This time doubles with each further failure, up to 30 s. After 3 failures within 60 s, starts are refused
+ * until the first of these failures is 60 s old. Starts do not use the retry budget.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -30,14 +30,11 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** Time before which the registry would refuse a start, in ms on the monotonic clock. */
+  /** The registry refuses starts before this time, in ms on the monotonic clock. */
   #notBefore = 0;
   #lastSuccessAt = -Infinity;
 
-  /**
-   * @param signal - aborts when the clerk is destroyed. After `close` of the clerk, the signal aborts when the last
-   * call has ended.
-   */
+  /** @param signal - aborts when the clerk is destroyed, or when the last call after `close` has ended */
   constructor(name: string, clock: Clock, reporter: EventSink, signal: AbortSignal) {
     this.#name = name;
     this.#clock = clock;
@@ -65,7 +62,7 @@ export class ServiceStarter {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records the last start as failed, because no endpoint of that start has ever responded. */
+  /** Records the last start as failed, because no endpoint of this start has ever responded. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
@@ -76,8 +73,8 @@ export class ServiceStarter {
   }
 
   /**
-   * Records that the registry started nothing, because the endpoints of the service serve, although this clerk cannot
-   * reach them. The registry is asked again after 1 s.
+   * Records that the registry started nothing, because the endpoints work although this clerk cannot reach them. The
+   * next request follows after 1 s at the earliest.
    */
   markUnchanged(): void {
     const message = `${this.#name} was not started again: according to the registry, the endpoints of the service serve, but this clerk cannot reach them; check the network path from this host to the endpoints`;
@@ -113,8 +110,7 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // An error with `remainingMs` means that the registry refused the start as too early. A refused start does not
-      // count as a failed start.
+      // With `remainingMs`, the registry refused the start as too early, which does not count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

@@ -23,8 +23,8 @@ export interface EventStreamOptions {
 
 /**
  * A stream of server-sent events on a separate connection. The stream ends at the first error and does not reconnect.
- * After the response headers, the stream has no timeout. The listener measures the time since the last `onActivity`.
- * Only this file imports eventsource-parser.
+ * After the response headers, the listener measures the time since the last `onActivity`, because the stream has no
+ * timeout. Only this file imports eventsource-parser.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
  */
@@ -68,7 +68,7 @@ export class EventStream implements RequestHandler {
     this.#client.dispatch(request, this);
   }
 
-  /** Closes the connection. The listener is not called again. */
+  /** Closes the connection. The listener gets no further calls. */
   stop(): void {
     this.#isStopped = true;
     this.#closeConnection();

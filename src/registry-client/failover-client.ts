@@ -9,18 +9,18 @@ const hedgeDelayMs = 500;
 export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
   /**
-   * Whether the request is also sent to the next server when no response has arrived within 500 ms. Must be false for a
-   * request that changes the registry.
+   * Whether the request is also sent to the next server when no response has arrived within 500 ms. Must be false for
+   * a change.
    */
   readonly hedged: boolean;
-  /** Converts a response to the result. When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
+  /** Converts a response to the result. If `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
 /**
- * Client of several equivalent registry servers. Each request goes first to the server that sent the most recent
- * response. If a server does not respond, sends an invalid response, or reports that it is unavailable, the next server
- * is tried. Any other error is thrown at once.
+ * Client of several equivalent registry servers. Each request goes first to the server that responded last. If a
+ * server does not respond, sends an invalid response, or reports that it is unavailable, the next server is tried.
+ * Any other error is thrown at once.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
@@ -33,7 +33,7 @@ export class FailoverClient {
     this.#clock = clock;
   }
 
-  /** The connections to all servers, beginning with the server that sent the most recent response. */
+  /** The connections to all servers, first the server that responded last. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
@@ -44,11 +44,11 @@ export class FailoverClient {
   }
 
   /**
-   * Sends a repeatable request to one server after the other, until a server sends a valid response. Resolves to the
+   * Sends a repeatable request to one server after the other until a server sends a valid response. Resolves to the
    * result of `parse`.
    *
-   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
-   * sent a valid response
+   * @throws {@link ClerkError} the error in the response
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server sent a valid response
    */
   request<T>(request: RegistryRequest, options: FailoverOptions<T>): Promise<T> {
     return new Promise((resolve, reject) =>
@@ -57,10 +57,11 @@ export class FailoverClient {
   }
 
   /**
-   * Sends a change to one server after the other, until a server may have received the change.
+   * Sends a change to one server after the other until a server may have received the change.
    *
-   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` with `execution: 'unknown'` when the
-   * change was sent and no response was received
+   * @throws {@link ClerkError} the error in the response
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` with `execution: 'unknown'` when the change was sent and no
+   *   response arrived
    */
   async requestChange<T>(
     request: RegistryRequest,
@@ -85,11 +86,11 @@ export class FailoverClient {
   }
 
   /**
-   * Sends a request with `onLines` to one server after the other, until a server sends lines.
+   * Sends a request with `onLines` to one server after the other until a server sends lines.
    *
-   * @param hasLines - whether `onLines` of the request has received lines. If true, no further server is tried.
-   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
-   * sent a valid response
+   * @param hasLines - whether `onLines` has received lines; then no further server is tried
+   * @throws {@link ClerkError} the error in the response
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server sent a valid response
    */
   async requestLines(
     request: RegistryRequest,
@@ -202,7 +203,7 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether a request that failed with `error` at one server should be sent to the next server. */
+/** Whether a request that failed with `error` should be sent to the next server. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||

@@ -22,8 +22,8 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * Creates a client of one registry server that speaks JSON over HTTP. The connection, the response headers and the
- * response body have separate timeouts. A request that is aborted before a connection exists is never sent.
+ * Creates a client of one registry server, with JSON over HTTP. The connection, the response headers and the response
+ * body have separate timeouts. An abort before the connection exists prevents the request.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -66,7 +66,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
         headersTimeout: 0,
-        // The listener measures the time without bytes, because only the listener knows the heartbeat interval.
+        // Only the listener knows the heartbeat interval, so the listener measures the time without bytes.
         bodyTimeout: 0,
       }),
       {
@@ -119,7 +119,7 @@ class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
   #head: ResponseHead | undefined;
-  /** Set if the response is passed to `onLines` line by line. */
+  /** Splits the response into lines for `onLines`; undefined for any other response. */
   #lines: LineReader | undefined;
   #resume: (() => void) | undefined;
   #abort: ((reason?: Error) => void) | undefined;
@@ -149,7 +149,7 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    // When `onConnect` throws, undici does not send the request.
+    // An error of `onConnect` makes undici drop the request.
     if (this.#isSettled) throw new Error('The request was aborted');
     this.#abort = abort;
     this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
@@ -200,8 +200,8 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   /**
-   * Passes lines to `onLines` of the request. Returns true if there are no lines. Otherwise, returns false, and calls
-   * `onDelivered` when the promise of `onLines` has resolved. No timeout runs until then.
+   * Passes lines to `onLines` of the request. Returns true without lines. Otherwise returns false, and calls
+   * `onDelivered` when the promise of `onLines` has resolved. Meanwhile no timeout runs.
    */
   #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
     this.#timer?.cancel();
@@ -309,8 +309,8 @@ function unreachableError(url: string, error: unknown): ClerkError {
 }
 
 /**
- * Whether the response is not valid HTTP. Returns false for a response that ends early, although undici's parser then
- * reports an error as well.
+ * Whether the response is not valid HTTP. The parser of undici also reports an error for a response that ends early,
+ * which does not count.
  */
 function isInvalidResponse(error: unknown): boolean {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;

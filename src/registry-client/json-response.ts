@@ -3,8 +3,8 @@ import { decodeError } from '../protocol/error-codec.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
 /**
- * Default maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200
- * bytes each.
+ * Default maximum size of a response body, in bytes. A lookup result with 10,000 endpoints of 200 bytes each has half
+ * this size.
  */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
@@ -19,8 +19,8 @@ export interface ResponseHead {
 /**
  * Reads the head of a response.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding. The decoded size of such a body
- * is not known in advance.
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding, since its decoded size is not
+ *   known in advance
  * @see [A8](../../docs/guarantees.md#a8)
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
@@ -65,7 +65,7 @@ export class JsonBodyReader {
     this.#chunks.push(chunk);
   }
 
-  /** Returns the parsed body; an array for lines of JSON; undefined when the body is not JSON. */
+  /** Returns the parsed body: an array for lines of JSON, undefined for a body that is not JSON. */
   parse(contentType: string): unknown {
     const text = Buffer.concat(this.#chunks).toString('utf8');
     try {
@@ -78,7 +78,9 @@ export class JsonBodyReader {
   }
 }
 
-/** Returns the body of a successful response. @throws {@link ClerkError} the error in the body of any other response */
+/**
+ * Returns the body of a successful response. @throws {@link ClerkError} the error in the body of any other response
+ */
 export function expectBody(
   { status, body }: RegistryResponse,
   connection: RegistryConnection,

@@ -1,10 +1,7 @@
 import { ClerkError } from '../core/errors.js';
 import { maxRegistryResponseBytes } from './json-response.js';
 
-/**
- * Splits the body of a response into lines of JSON, and parses the lines. Each line has a maximum size. The body has no
- * maximum size.
- */
+/** Splits the body of a response into lines of JSON, and parses the lines. Only the size of a line is limited. */
 export class LineReader {
   #partial: Buffer = Buffer.alloc(0);
 

@@ -8,15 +8,16 @@ export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
 /**
- * Type of the connectors that undici builds. A connector returns the socket, but undici's own declaration omits this
- * result.
+ * Type of the connectors that undici builds. A connector returns the socket, but the types of undici omit the socket.
  */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** A connector whose connected sockets never keep the process alive. */
 export interface UnrefConnector {
   readonly connect: Connector;
-  /** Destroys the sockets that are still connecting. undici leaves such sockets open, which keeps the process alive. */
+  /**
+   * Destroys the sockets that are still connecting. undici leaves these sockets open, which keeps the process alive.
+   */
   readonly destroyConnecting: () => void;
 }
 
@@ -58,7 +59,7 @@ export function unrefConnector(
   };
 }
 
-/** Returns the origin of an address for undici and the `Host` header. */
+/** Returns the origin of an address for undici and the header `Host`. */
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {
   const scheme = protocol === 'https' ? 'https' : 'http';
   if (socketPath !== undefined) return `${scheme}://localhost`;

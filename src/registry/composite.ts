@@ -1,6 +1,6 @@
 /**
- * Helpers of composite registries. The registries that a composite registry queries are its parts. `list`, `search` and
- * `watch` exist only if all parts have the method. A result therefore never lacks the names of a part.
+ * Helpers of composite registries. The registries behind a composite registry are its parts. A composite registry has
+ * `list`, `search` or `watch` only if all parts have the method, so that no result lacks the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -9,7 +9,7 @@ import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** `ttlMs` of an absent result from a part that sets no `ttlMs`. Also used for a part that failed or was slow. */
+/** Time for which an absent name counts as absent if its part sets no `ttlMs`, failed or was slow, in ms. */
 export const defaultAbsentTtlMs = 1_000;
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */
@@ -47,7 +47,7 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the results of `select` for all parts; undefined when one of the results is undefined. */
+/** Returns the results of `select` for all parts, or undefined if one result is undefined. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -57,12 +57,12 @@ export function fromAll<T>(
 }
 
 /**
- * Returns an object with the `watch` of a composite registry; an empty object when a part has no `watch`. The first
- * merged snapshot is reported when every part has reported a snapshot. An invalid snapshot of a part is reported to
- * `onError`, and the previous snapshot of the part stays in use.
+ * Returns an object with the `watch` of a composite registry, or an empty object when a part has no `watch`. The
+ * first merged snapshot waits for the first snapshot of every part. An invalid snapshot of a part goes to `onError`,
+ * and the previous snapshot of the part stays in use.
  *
- * @param merge - merges the resolutions of one name. The array has one element per part. The element is undefined when
- * the part does not have the name.
+ * @param merge - merges the resolutions of one name, one element per part; the element of a part without the name is
+ *   undefined
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -110,8 +110,8 @@ export function mergedWatch(
 }
 
 /**
- * Returns an object with the `report` of a composite registry; an empty object when no part has `report`. A report goes
- * to all parts. A part ignores reports about endpoints that the part does not have.
+ * Returns an object with the `report` of a composite registry, or an empty object when no part has `report`. A report
+ * goes to all parts, and each part ignores reports on unknown endpoints.
  */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   if (parts.every((part) => part.report === undefined)) return {};
@@ -127,7 +127,7 @@ export function sortByName<T extends { readonly name: string }>(entries: Iterabl
 /**
  * Converts a snapshot to a Map without absent names.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot or a resolution in it is not an object
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot or one of its resolutions is not an object
  */
 export function toMap(snapshot: Snapshot, glob: string): ReadonlyMap<string, Resolution> {
   const present = new Map<string, Resolution>();

@@ -14,18 +14,20 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that queries several registries in order of precedence. The result for a name comes from the first
- * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
- * has the name. If no registry has the name and a registry failed, the lookup rejects with the first failure in order
- * of precedence. If registries of higher precedence do not have the name, the `ttlMs` of the result is at most the
- * `ttlMs` of their absent results. If a registry was skipped, the `ttlMs` of the result is at most 1,000 ms.
+ * A registry that queries several registries in order of precedence. The first registry that has a name provides the
+ * result. The lookup skips a registry that fails or has not responded after 500 ms, if a later registry has the name.
+ * If no registry has the name and a registry failed, the lookup rejects with the first failure in order of
+ * precedence.
  *
- * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list` in all
- * registries. A name in one registry hides the same name in later registries. In a search, a name is also hidden if its
- * endpoints in the earlier registry do not match the filter. The registry that has the name also starts the service.
+ * The `ttlMs` of a result is at most the `ttlMs` of the absent results of earlier registries. After a skipped
+ * registry, the `ttlMs` is at most 1,000 ms.
+ *
+ * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list`. A name in one
+ * registry hides the same name in later registries, even in a search whose filter excludes its endpoints. The
+ * registry that has the name also starts the service.
  *
  * @param registries - registry ports or static addresses, at least one, highest precedence first. `close` of the
- * returned registry closes these registries.
+ *   returned registry closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -83,8 +85,8 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
 }
 
 /**
- * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element counts
- * as 1,000 ms.
+ * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element
+ * counts as 1,000 ms.
  */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
@@ -92,7 +94,7 @@ function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution |
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // The clerk compares revisions only within one incarnation. The prefix makes the incarnations of two parts differ.
+  // The prefix makes the incarnations of two parts differ, because revisions are compared within one incarnation.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -102,7 +104,7 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
 
 /** Returns each name once, with the entry of the first part that has the name. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
-  // The parts are in reverse order, because a Map keeps the last entry per key.
+  // A Map keeps the last entry per key, so the parts are read in reverse order.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );

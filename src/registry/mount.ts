@@ -5,16 +5,16 @@ import { resolveFrom, toMap } from './composite.js';
 import { toRegistry, watchUnchanging, type StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is looked
- * up as `/default/web`. Names outside the prefix and the prefix itself are absent. Example:
- * `firstOf(mount('/k8s', k), rest)` looks up names below `/k8s` in `k` first, and all other names in `rest` only.
+ * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is
+ * looked up as `/default/web`. The prefix itself and names outside of the prefix are absent. Example:
+ * `firstOf(mount('/k8s', k), rest)` looks up names below `/k8s` in `k` first, and all other names only in `rest`.
  *
- * Names in results get the prefix. If a name would be invalid with the prefix, the name is left out of the results.
- * `list`, `search`, `watch` and `start` exist if the mounted registry has the method.
+ * Names in results get the prefix. Results omit a name that the prefix would make invalid. `list`, `search`, `watch`
+ * and `start` exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
- * @param registry - a registry port or static addresses, whose names do not contain the prefix. `close` of the returned
- * registry closes this registry.
+ * @param registry - a registry port or static addresses, whose names do not contain the prefix. `close` of the
+ *   returned registry closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
  * @see [Naming N6](../../docs/background.md#n6)
@@ -23,7 +23,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** Adds the prefix to each name. Returns only entries whose new name is valid and matches the glob. */
+  /** Adds the prefix to each name. Omits names that become invalid or do not match the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -107,10 +107,9 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Translates a glob for the mounted registry, whose names lack the prefix. The returned glob may match more names than
- * `glob`, but never fewer. Returns undefined when `glob` matches no name below the prefix. Returns `/**` when `glob`
- * has several translations. A glob with `**` can have several, because `**` may match parts of the prefix and also
- * names below the prefix.
+ * Translates a glob for the mounted registry, whose names lack the prefix. The result may match more names than
+ * `glob`, but never fewer. Returns undefined when `glob` matches no name below the prefix. A `**` that may end within
+ * or below the prefix has several translations; the result is then `/**`.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);

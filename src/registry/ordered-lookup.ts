@@ -2,15 +2,14 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** Time, in ms, after which a part without a response counts as slow, and the next part is queried as well. */
+/** A part that has not responded after this time, in ms, counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** For at most this time after a part was slow, in ms, lookups do not wait for this part. */
+/** Maximum time for which lookups do not wait for a slow part, in ms. */
 const slowPartMs = 5_000;
 
 /**
- * Result of a lookup. `resolution` comes from the chosen part. `earlier` has one element per part before the chosen
- * part. If the name is absent, `earlier` has one element for every part. An element is undefined when the part failed
- * or was slow.
+ * Result of a lookup. `resolution` comes from the chosen part. `earlier` has the results of all parts before the
+ * chosen part, or of all parts for an absent name. The element of a failed or slow part is undefined.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -20,10 +19,9 @@ export interface OrderedResult {
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
 /**
- * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, this part is slow,
- * and the next part is queried as well. For up to 5 s after a part was slow, lookups query this part and the next part
- * at the same time. The result comes from the first part in order that has the name. When the result is known, requests
- * that are still in flight are aborted.
+ * Looks up names in several registries (parts) in order. A part that has not responded after 500 ms is slow, and the
+ * next part is queried as well. For up to 5 s, later lookups query a slow part and the next part at the same time.
+ * The first part in order that has the name provides the result. Other requests are then aborted.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -35,7 +33,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /** If no part has the name and a part failed, rejects with the error of the first part that failed. */
+  /** If no part has the name and a part failed, rejects with the first failure in order. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();

@@ -17,18 +17,17 @@ import type { StaticAddresses } from './static-registry.js';
 
 /**
  * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, and the
- * clerk continues with the previous result.
+ * clerk continues with its previous result.
  *
  * If several registries have the same instance, the registration with the highest epoch is used. The result has the
- * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the
- * field. If the name is a link in the first registry that has the name, the result is this link. Links in later
- * registries are ignored.
+ * shortest `ttlMs` of all registries. The first registry that sets a field of the service config provides the field.
+ * If the first registry with the name has a link, the result is this link. Links in later registries are ignored.
  *
- * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because revisions
- * of different registries cannot be compared.
+ * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because
+ * revisions of different registries cannot be compared.
  *
  * @param registries - registry ports or static addresses, at least one. `close` of the returned registry closes these
- * registries.
+ *   registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -45,8 +44,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // For a name in several registries, the counts are left out, because the registries may count the same
-          // instances.
+          // Several registries may count the same instances, so a name in several registries has no counts.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -72,8 +70,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
 }
 
 /**
- * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when its part does
- * not have the name.
+ * Merges the resolutions of one name, one per part. In a watch, the element of a part without the name is undefined.
  */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
@@ -105,7 +102,7 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   });
 }
 
-/** Returns the earliest `statedAt`; undefined when no resolution has one. */
+/** Returns the earliest `statedAt`, or undefined when no resolution has a `statedAt`. */
 function oldest(resolutions: readonly BoundResolution[]): number | undefined {
   const times = resolutions.map(({ statedAt }) => statedAt).filter((statedAt) => statedAt !== undefined);
   return times.length > 0 ? Math.min(...times) : undefined;

@@ -1,7 +1,6 @@
 /**
- * Checks the shape of the responses of a registry server. A response of the wrong shape causes the error
- * `REGISTRY_INVALID`. The request is then sent to the next server. The validating resolver checks the values of all
- * fields later.
+ * Checks the shape of the responses of a registry server. For a response with another shape, the error is
+ * `REGISTRY_INVALID`, and the request goes to the next server. The validating resolver checks the field values later.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
@@ -32,7 +31,7 @@ export function parseResolveResponse(
   }
 }
 
-/** Returns the resolution of an absent name. An empty `revision` or `incarnation` is left out. */
+/** Returns the resolution of an absent name. Omits an empty `revision` or `incarnation`. */
 export function absentResolution({
   revision,
   incarnation,
@@ -71,7 +70,7 @@ export function parseWatchEntry(
   );
 }
 
-/** A directory is converted to an absent resolution, because a directory cannot be called. */
+/** A directory becomes an absent resolution, because clients cannot call a directory. */
 function toResolution(body: unknown, connection: RegistryConnection): Resolution {
   const raw = expectObject(body, connection);
   checkEndpoints(raw, connection);

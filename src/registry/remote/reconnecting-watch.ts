@@ -7,37 +7,33 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** Delay from the call that adds the first watch to the request for the stream, in ms. */
+/** Delay between the first added watch and the request for the stream, in ms. */
 const openDelayMs = 20;
-/** Maximum backoff after a failed stream in the first round over all servers, in ms. Backoffs have full jitter. */
+/** Maximum backoff in the first round over all servers, in ms. Backoffs have full jitter. */
 const firstBackoffMs = 500;
 /**
- * Maximum backoff in the second round over all servers, in ms. For each further round, the maximum backoff doubles, up
- * to `maxBackoffMs`.
+ * Maximum backoff in the second round over all servers, in ms. Each further round doubles the maximum, up to
+ * `maxBackoffMs`.
  */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
  * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with
- * exponential backoff and jitter. If the server can resume, the new stream continues where the broken stream ended.
- * Otherwise, the new stream begins with new snapshots. The previous snapshots stay valid until the new snapshots are
- * complete. A snapshot never mixes data of two servers.
+ * exponential backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots.
+ * Earlier snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
 export class ReconnectingWatch {
   readonly #state = new WatchState();
-  /**
-   * The async context of the clerk. The stream runs in this context, not in the context of the call that started the
-   * stream.
-   */
+  /** The stream runs in the async context of the clerk, not in the context of the call that started the stream. */
   readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Position at which the next stream resumes; undefined when the next stream must begin with new snapshots. */
+  /** Position at which the next stream resumes; undefined for a stream that begins with new snapshots. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
@@ -75,7 +71,7 @@ export class ReconnectingWatch {
     this.#stream?.stop();
   }
 
-  /** Schedules one update for all watches that are added or removed before the update runs. */
+  /** Schedules one update for all watches that are added or removed until then. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -86,7 +82,7 @@ export class ReconnectingWatch {
       else this.#run();
     };
     this.#context.runInAsyncScope(() => {
-      // Without the delay, the stream would slow down the first lookup and the first call.
+      // The delay gives the first lookup and the first call precedence over the stream.
       if (this.#isRunning) this.#clock.afterPendingIo(update);
       else this.#clock.setTimer(update, openDelayMs).setRef(false);
     });
@@ -110,7 +106,7 @@ export class ReconnectingWatch {
       });
   }
 
-  /** Resolves when no watch is left; rejects when the stream has failed. */
+  /** Resolves when no watch is left. Rejects when the stream has failed. */
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
@@ -144,8 +140,8 @@ export class ReconnectingWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // If the snapshots were complete, the end of their stream counts as the first failure. The outage is reported when
-    // the streams of all servers have failed after that.
+    // An outage is reported when the streams of all servers have failed. The end of a stream with complete snapshots
+    // is an additional failure.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -1,8 +1,7 @@
 /**
- * Converts times of the registry's monotonic clock to the clock of the clerk, for one event stream. A converted time is
- * never later than the true time: the registry reads its clock for the event `open` after the clerk has sent the request.
- * A late event therefore does not extend a guarantee. If the clock of the registry runs faster, the error is at most the
- * shortest delay of an event.
+ * Converts times of the registry's monotonic clock to the clock of the clerk, for one event stream. A converted time
+ * is never later than the true time, so a late event does not extend a guarantee. If the clock of the registry runs
+ * faster, the error is at most the shortest delay of an event.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
@@ -11,7 +10,7 @@ export class RegistryClock {
   #offsetMs: number | undefined;
 
   /**
-   * @param requestedAt - when the request for the stream was sent, in ms on the clock of the clerk
+   * @param requestedAt - time at which the clerk requested the stream, in ms on the clock of the clerk
    * @param statedAt - time of the event `open`, in ms on the clock of the registry
    */
   opened(requestedAt: number, statedAt: number): void {
@@ -26,8 +25,7 @@ export class RegistryClock {
   toLocal(statedAt: unknown, receivedAt: number): number {
     if (typeof statedAt !== 'number' || !Number.isFinite(statedAt) || this.#offsetMs === undefined)
       return receivedAt;
-    // If the clock of the registry runs faster, the difference shrinks. The smallest difference is kept, so that no
-    // converted time is too late.
+    // The smallest difference prevents converted times that are too late, if the clock of the registry runs faster.
     this.#offsetMs = Math.min(this.#offsetMs, receivedAt - statedAt);
     return this.#offsetMs + statedAt;
   }

@@ -30,23 +30,23 @@ export interface RemoteRegistryOptions {
 /** Maximum time for which `start` waits, in ms. The deadline of the call usually ends the wait sooner. */
 const maxStartMs = 60_000;
 /**
- * Maximum time for which the server holds one launch request, in ms. After this time, the clerk repeats the request. A
- * lost request therefore delays the caller by about this time.
+ * Maximum time for which the server holds one launch request, in ms. The clerk then repeats the request. A lost
+ * request delays the caller by about this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
 /**
- * A launch request that fails later than this, in ms, counts as accepted by a server that then ended. Such a request is
- * repeated, at the next server or until the server is back.
+ * A launch request that fails later than this, in ms, was probably accepted before the server ended. The clerk
+ * repeats such a request.
  */
 const acceptedAfterMs = 100;
-/** Longest delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */
+/** Maximum delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */
 const maxStartBackoffMs = 1_000;
 
 /**
- * Creates a registry port over one bundled registry server, or several equivalent servers. Each result comes from one
- * server. All watches of a clerk share one event stream.
+ * Creates a registry port to one bundled registry server, or to several equivalent servers. Each result comes from
+ * one server. All watches of a clerk share one event stream.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */
@@ -145,8 +145,8 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // After `waitMs`, either the service is still starting or the request was lost. A repeated request never
-          // starts a second instance.
+          // The service is still starting, or the request was lost. A repeated request never starts a second
+          // instance.
           const waitedMs = clock.now() - sentAt;
           const isLate = waitedMs >= waitMs;
           wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
@@ -169,7 +169,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
   };
 }
 
-/** Whether a server has rejected the request because it shuts down. */
+/** Whether a server rejected the request because the server shuts down. */
 function isShutdown(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isShutdown);
   return isClerkError(error) && (error.code === 'CLERK_CLOSED' || isShutdown(error.cause));

@@ -27,8 +27,8 @@ interface WatchedGlob {
 }
 
 /**
- * The watched globs of a clerk, each with its snapshot. Only complete snapshots are reported. During a resync, in which
- * the server sends all entries of a glob again, the previous snapshot stays valid.
+ * The watched globs of a clerk, each with its snapshot. Only complete snapshots are reported. During a resync, the
+ * previous snapshot stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -46,8 +46,8 @@ export class WatchState {
   }
 
   /**
-   * Returns an object that identifies a watched glob; undefined when the glob is not watched. A glob that is removed
-   * and added again gets another object.
+   * Returns an object that identifies a watched glob, or undefined for another glob. A glob that is removed and added
+   * again gets another object.
    */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
@@ -115,7 +115,7 @@ export class WatchState {
     }
   }
 
-  /** Replaces the snapshots of the globs with the new snapshots, which are complete. */
+  /** Replaces the snapshots of the globs with the new snapshots, which are now complete. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -162,7 +162,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // Events that arrive in one chunk are reported as one snapshot.
+    // All events of one chunk are reported as one snapshot.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -175,16 +175,16 @@ export class WatchState {
     const { glob } = watched;
     if (watched.snapshot === undefined) return;
     const snapshot = new Map(watched.snapshot);
-    // The clerk compares the revision of this absent resolution with the revisions of lookup results.
+    // The clerk compares this revision with the revisions of lookups.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * Returns the entry of a name for the snapshot of a glob with wildcards. Such a snapshot contains a link itself, not
- * the service behind the link. If the link is also watched by its exact name, the server sends the service. The link is
- * then derived from `path`. Returns undefined for a name that exists only because its prefix is a link.
+ * Returns the entry of a name for a snapshot of a glob with wildcards. In such a snapshot, a link is the link itself.
+ * If the link is also watched by its exact name, the server sends the service in place of the link. The link is then
+ * derived from `path`. Returns undefined for a name that exists only through a link in its prefix.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

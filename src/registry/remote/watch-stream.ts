@@ -13,33 +13,31 @@ export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Position at which the stream resumes; undefined when the stream must begin with new snapshots. */
+  /** Position at which the stream resumes; undefined for a stream that begins with new snapshots. */
   readonly resumeFrom: WatchPosition | undefined;
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
-   * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is where the
-   * next stream can resume; undefined when the next stream must begin with new snapshots.
+   * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. The next stream can
+   * resume at `position`; without a position, it must begin with new snapshots.
    */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
-/** Number of heartbeat intervals without received bytes after which a stream counts as broken. */
+/** A stream without received bytes for this number of heartbeat intervals counts as broken. */
 const missedHeartbeats = 2.5;
-/** Maximum size of the globs in one request, in bytes. The other 4,096 bytes are for the rest of the body. */
+/** Maximum size of the globs in one request, in bytes. The rest of the body needs up to 4,096 bytes. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream, from open to end. Sends the globs of a `WatchState` to the server, and applies the server's events to
- * the `WatchState`. Ends at the first sign that an event may have been missed.
+ * One event stream, from open to end. Sends the globs of a `WatchState` to the server, and applies the events of the
+ * server to the `WatchState`. Ends at the first sign of a missed event.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
 export class WatchStream {
   readonly #options: WatchStreamOptions;
-  /**
-   * The globs that the server watches, each with the result of `WatchState.identityOf` at the time of its subscription.
-   */
+  /** The globs that the server watches, each with its `WatchState.identityOf` at the time of the subscription. */
   readonly #subscribed = new Map<string, object | undefined>();
   /** The globs in `#subscribed` whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
@@ -49,7 +47,7 @@ export class WatchStream {
   #watchId = '';
   #idleTimeoutMs = missedHeartbeats * limits.heartbeatMs;
   #lastActivityAt: number;
-  /** When the request for the stream was sent. */
+  /** Time at which the stream was requested. */
   #requestedAt: number;
   readonly #registryClock = new RegistryClock();
   #idleTimer: Timer | undefined;
@@ -67,7 +65,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // The stream can resume only globs with a complete snapshot. The remaining globs are added once the stream is open.
+    // Only globs with a complete snapshot can resume. The other globs are added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -134,7 +132,7 @@ export class WatchStream {
       case 'heartbeat':
         return;
       default:
-      // Event types that only newer servers send are ignored.
+      // Newer servers may send event types that this version does not know.
     }
   }
 
@@ -169,8 +167,7 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // A glob that was removed and added again since `#subscribe` is not current. The server will send another snapshot
-    // of this glob.
+    // A glob that was removed and added again is not current. The server will send another snapshot.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -179,10 +176,7 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /**
-   * @throws {@link ClerkError} `REGISTRY_INVALID` when the revision of an event is before that of the previous event,
-   * or when the incarnation has changed
-   */
+  /** @throws {@link ClerkError} `REGISTRY_INVALID` when revisions go backwards or the incarnation changes */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
     if (match === null) return;
@@ -206,14 +200,14 @@ export class WatchStream {
     onCurrent();
   }
 
-  /** Sends added and removed globs to the server, until the server has the current set. */
+  /** Sends added and removed globs to the server until the server has the current set. */
   async #sendEdits(): Promise<void> {
     const { state, connection } = this.#options;
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob whose snapshot is incomplete is not removed. If the glob were added again, events of the first
-        // snapshot could be mistaken for events of the second snapshot.
+        // A glob with an incomplete snapshot is not removed. After a second addition of the glob, events of the first
+        // snapshot could be mistaken for events of the second.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -245,7 +239,7 @@ export class WatchStream {
     const leftMs = (): number => this.#lastActivityAt + this.#idleTimeoutMs - clock.now();
     this.#idleTimer = clock.setTimer(
       () => {
-        // Bytes may have arrived while this process was busy. These bytes are read before the timeout is checked.
+        // Bytes that arrived while this process was busy are read before the timeout is checked.
         clock.afterPendingIo(() => {
           if (this.#ended) return;
           if (leftMs() > 0) this.#startIdleTimer();
