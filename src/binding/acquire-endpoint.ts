@@ -8,21 +8,21 @@ import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
 /**
- * The result of {@link Binding.acquire}. Until the program releases the endpoint, the endpoint counts as having one
- * more attempt in flight.
+ * The result of {@link Binding.acquire}. Until the endpoint is released, it counts as having one more attempt in
+ * flight.
  */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
   /**
    * Aborts when the endpoint is ejected, when the registry removes the endpoint, or when the clerk is destroyed.
-   * `clerk.close()` does not abort the signal, but waits until the endpoint is released. The listeners of the signal run
-   * in the async context of the call of `acquire`.
+   * `clerk.close()` does not abort the signal, but waits for the release. Listeners run in the async context of the
+   * call of `acquire`.
    */
   readonly signal: AbortSignal;
   /**
-   * Releases the endpoint. Only the first call has an effect. `Symbol.dispose` and `Symbol.asyncDispose` have the
-   * effect of `release('ignored')`.
+   * Releases the endpoint. Only the first call has an effect. Disposing the object is the same as
+   * `release('ignored')`.
    *
    * @param verdict - how the work with the endpoint ended; counts towards the health of the endpoint
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
@@ -32,7 +32,6 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
 
 const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
-/** Counts the candidate as having one more attempt in flight, until the program releases the endpoint. */
 export function acquireEndpoint(
   context: BindingCallContext,
   candidate: ConnectedCandidate,

@@ -13,26 +13,20 @@ import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
 /** The endpoints that the calls of a binding may use. Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
-  /**
-   * All endpoints that satisfy the version range. A set for calls that require TLS contains only endpoints with a TLS
-   * address.
-   */
+  /** All endpoints that satisfy the version range and, for a set that requires TLS, have a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
   /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
-  /**
-   * Chooses among the endpoints in `eligible` that are not failing. Undefined when all or none of these endpoints are
-   * failing.
-   */
+  /** Chooses among the endpoints in `eligible` that are not failing. Undefined if none or all of them are failing. */
   readonly pickWorking: Picker | undefined;
 }
 
 /**
- * Filters the endpoints by version, status and subset, and lets the policy pick one of the rest. The filtered list is
- * rebuilt when the endpoints or their health change, not for each call.
+ * Filters the endpoints by version, status and subset, and lets the policy pick one of the rest. The list is rebuilt
+ * when the endpoints or their health change, not for each call.
  */
 export class Balancer {
   readonly #service: ServiceState;
@@ -42,28 +36,26 @@ export class Balancer {
   /** @see {@link Policy.hedges} */
   hedges = false;
   /**
-   * The context of the next pick, reused to allocate nothing. Undefined during a pick: a policy may make a call, and
-   * the pick of that call needs a context of its own.
+   * The context of the next pick, reused to allocate nothing. Undefined during a pick, since a policy may make a
+   * call, which needs another context.
    */
   #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
   readonly #random: () => number;
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * A second instance of the policy, for calls that require TLS. A policy keeps state about the endpoints that were
-   * passed to `prepare`, so the set of TLS endpoints needs its own instance. Not used for a policy object or a policy
-   * function.
+   * A second instance of the policy, for calls that require TLS. A policy keeps state about the endpoints given to
+   * `prepare`, so the TLS endpoints need an instance of their own.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
   /** Input from which `pick` of `#candidates` was prepared. */
   #input: PickerInput | undefined;
-  /** Input of the last `prepare` of `#policy`. */
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
-  /** The picker that was last prepared with an ejected or suspect endpoint as one of the candidates. */
+  /** The last picker that was prepared with an ejected or suspect endpoint as a candidate. */
   #trial:
     | {
         readonly candidate: ConnectedCandidate;
@@ -74,7 +66,7 @@ export class Balancer {
 
   /**
    * @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or when the option
-   *   `affinity` is set and the policy ignores affinity keys
+   * `affinity` is set and the policy ignores affinity keys
    */
   constructor(service: ServiceState, config: BindConfig) {
     const { clock } = service.clerk;
@@ -127,8 +119,8 @@ export class Balancer {
   }
 
   /**
-   * Picks an endpoint for a first attempt. A failing endpoint gets only a part of the calls for which it is picked; the
-   * remaining calls go to endpoints that are not failing.
+   * Picks an endpoint for a first attempt. A failing endpoint gets only a part of its calls; the others go to
+   * endpoints that are not failing.
    */
   pickFrom(
     { pick, pickWorking }: CandidateSet,
@@ -167,8 +159,8 @@ export class Balancer {
   }
 
   /**
-   * Whether a call may be the probe of an ejected or suspect endpoint: the policy would send the call there if the
-   * endpoint were healthy.
+   * Whether a call may be the probe of an ejected or suspect endpoint: the policy would pick the endpoint if it were
+   * healthy.
    */
   allowsTrial(
     candidate: ConnectedCandidate,
@@ -220,8 +212,7 @@ export class Balancer {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
     const { avoidsFailing = true } = this.#currentPolicy(tlsOnly);
-    // A filter that would leave no endpoint is not applied. `isTrial` of an open endpoint means that the endpoint is
-    // suspect.
+    // A filter that would leave no endpoint is not applied. An open endpoint with `isTrial` is suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
       ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
@@ -267,15 +258,15 @@ export class Balancer {
 
   /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // `describe` of a policy knows only the endpoints of the last `prepare`. If that was for a retry, with only the
-    // remaining endpoints, the policy is prepared again.
+    // A policy describes only the endpoints of its last `prepare`. After a retry, these are only the remaining
+    // endpoints, so the policy is prepared again.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);
     return this.#policy?.describe?.(candidate);
   }
 
-  /** The policy of the binding takes precedence over the policy of the service config; default `local-first`. */
+  /** The policy of the binding takes precedence over the policy of the service config. Default `local-first`. */
   #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
     const servicePolicy =
@@ -317,7 +308,7 @@ function hasWeight({ endpoint }: ConnectedCandidate): boolean {
   return endpoint.weight > 0;
 }
 
-/** Returns the candidates for which `matches` is true. If there is no such candidate, returns all candidates. */
+/** Returns the candidates for which `matches` is true; all candidates if there is none. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

@@ -45,7 +45,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
 >);
 const unsupportedBindKeys = ['tickets'];
 const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
-/** Smallest `subsetSize`. All endpoints of a smaller subset would be too likely to fail at the same time. */
+/** Smallest `subsetSize`. The endpoints of a smaller subset could easily all fail at the same time. */
 const minSubset = 12;
 
 /** Rejects a URL or a host under `.clerk` that is given as a name. */
@@ -98,11 +98,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   });
 }
 
-/**
- * Rejects settings under which hedging could never start a second attempt.
- *
- * @param subject - start of the error message
- */
+/** Rejects settings under which hedging could never start a second attempt. */
 function rejectUselessHedge(
   policy: BindOptions['policy'],
   hedge: HedgeConfig | undefined,
@@ -159,11 +155,7 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
   return Object.freeze({ afterMs, budgetRatio });
 }
 
-/**
- * Checks and copies the settings of retries and attempt timeouts.
- *
- * @param subject - start of the error message
- */
+/** Checks and copies the settings of retries and attempt timeouts. */
 export function checkOverrides(
   given: { readonly attemptTimeoutMs?: unknown; readonly retries?: unknown },
   subject: string,
@@ -194,7 +186,6 @@ function toProbeRequest(value: unknown, subject: string): ProbeRequest | false |
   return Object.freeze({ method, path });
 }
 
-/** @param subject - start of the error message */
 export function checkTimeout(value: unknown, subject: string): number {
   if (typeof value !== 'number' || !(value > 0) || value > maxTimerMs)
     throw configError(
@@ -203,7 +194,6 @@ export function checkTimeout(value: unknown, subject: string): number {
   return value;
 }
 
-/** @param subject - start of the error message */
 export function checkKind(value: unknown, subject: string): CallKind | undefined {
   if (value === undefined) return undefined;
   if (!(callKinds as readonly unknown[]).includes(value))

@@ -10,15 +10,15 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. The cache evicts and
- * closes the least recently used states, except states that a binding of the program uses.
+ * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. Evicts and closes
+ * the least recently used states that no binding of the program uses.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;
   readonly #services: LruMap<ServiceState>;
   /** Service states that `#services` has evicted and that bindings of the program still use. */
   readonly #evictedButBound = new Map<string, ServiceState>();
-  /** Bindings without options, by name, created for `.clerk` hosts and for `clerk.request()`. */
+  /** Bindings without options, by name, for `.clerk` hosts and `clerk.request()`. */
   readonly #implicitBindings: LruMap<ServiceBinding>;
   readonly #collectedBindings = new FinalizationRegistry<ServiceState>((service) =>
     this.#onBindingCollected(service),
@@ -41,7 +41,7 @@ export class BindingCache {
     return binding;
   }
 
-  /** Returns the binding of `name` that has no options, for requests to `.clerk` hosts and for `clerk.request()`. */
+  /** Returns the binding of `name` that has no options, for `.clerk` hosts and `clerk.request()`. */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {

@@ -31,7 +31,7 @@ export class BindingCallContext implements CallContext {
   readonly #hedging: HedgingPolicy | undefined;
   readonly #config: BindConfig;
   #policyHedging: HedgingPolicy | undefined;
-  /** Merged settings of a call whose request has no retry settings. Merged again when the service config changes. */
+  /** Settings of a call without retry settings of its own. Merged again when the service config changes. */
   #retryConfig: RetryConfig | undefined;
   #mergedFor: RetryOverrides | undefined;
 

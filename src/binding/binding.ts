@@ -12,8 +12,8 @@ import type {
 } from './request-options.js';
 
 /**
- * The handle through which a program calls one service. Created by {@link Clerk.bind}. Bindings of one name share the
- * resolution, the connections, the health of endpoints and the retry budget.
+ * A service as a program calls it. Created by {@link Clerk.bind}. Bindings of one name share the resolution, the
+ * connections, the health of endpoints and the retry budget.
  *
  * Every method that makes a call rejects with a {@link ClerkError}. Common codes: `CONFIG_INVALID`, `NAME_NOT_FOUND`,
  * `NO_ENDPOINT`, `VERSION_MISMATCH`, `REGISTRY_UNREACHABLE`, `ENDPOINTS_EXHAUSTED`, `DEADLINE_EXCEEDED`, `ABORTED`,
@@ -26,8 +26,8 @@ export interface Binding {
   readonly name: string;
 
   /**
-   * Makes a request. Resolves with the status and headers of the response, whatever the status; the body is a stream.
-   * The timeout covers the call up to the response headers, not the body.
+   * Makes a request. Resolves with the response for any status; its body is a stream. The timeout ends with the
+   * response headers.
    *
    * @throws {@link ClerkError} any code except `BAD_STATUS`
    */
@@ -59,11 +59,12 @@ export interface Binding {
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array>;
 
   /**
-   * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails and
-   * the kind allows a retry, `run` is called again with another endpoint. A call of kind `once`, the default, is never
-   * retried, because a failed attempt may have reached the endpoint. When an attempt of kind `safe` or `idempotent`
-   * exceeds its attempt timeout, `run` is also called with another endpoint. The attempt that succeeds first gives the
-   * result, and the other attempt is aborted.
+   * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails
+   * and the kind allows a retry, `run` is called again with another endpoint. A call of kind `once`, the default, is
+   * never retried, because a failed attempt may have reached the endpoint.
+   *
+   * For the kinds `safe` and `idempotent`, `run` is also called with another endpoint when an attempt exceeds its
+   * attempt timeout. The first success gives the result, and the other attempt is aborted.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
@@ -72,8 +73,8 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and reserves it for work that the program does itself. Until the program releases the endpoint,
-   * the endpoint counts as having one more attempt in flight.
+   * Picks an endpoint and reserves it for work that the program does itself. Until the endpoint is released, it
+   * counts as having one more attempt in flight.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
@@ -81,19 +82,18 @@ export interface Binding {
 
   /**
    * Sends one request to every endpoint that satisfies the version range of the binding, including ejected endpoints.
-   * No endpoint receives the request twice. A failed request is not retried, even if the binding has the option
-   * `retries`. At most `maxPending` of these requests are in flight at a time; `maxPending` is an option of {@link
-   * createClerk}.
+   * No endpoint receives the request twice, and a failed request is not retried. At most `maxPending` requests are in
+   * flight at a time (an option of {@link createClerk}).
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the options contain `retries`, `attemptTimeoutMs` or `affinity`,
-   *   which have no effect here; other codes when no endpoint is known
+   * which have no effect here; other codes when no endpoint is known
    * @see [DEC C5](../../docs/background.md#arch-c5)
    */
   gather(options: GatherOptions): Promise<EndpointResult[]>;
 
   /**
-   * Connects to one endpoint, so that a first call to this endpoint need not wait for a connection. Sends no request.
+   * Connects to one endpoint, so that the first call need not wait for a connection. Sends no request.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */

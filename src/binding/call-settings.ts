@@ -39,10 +39,7 @@ export class CallSettings {
     });
   }
 
-  /**
-   * Returns the kind of a request. If the request sets no kind, the kind of the binding applies, otherwise the kind
-   * that the method implies.
-   */
+  /** Returns the kind of a request: from the request, else from the binding, else implied by the method. */
   kind(options: {
     readonly method?: string | undefined;
     readonly kind?: unknown;
@@ -54,13 +51,13 @@ export class CallSettings {
     return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
   }
 
-  /** Returns the constraints of a call. The affinity key comes from the call, otherwise from the binding. */
+  /** Returns the constraints of a call. */
   constraints(affinity: string | undefined, path: string): PickConstraints {
     const key = this.affinityKey(affinity, path);
     return key === undefined ? this.noConstraints : { affinity: key, tlsOnly: false };
   }
 
-  /** Returns the affinity key of a call: the given key, otherwise the key of the binding for `path`. */
+  /** Returns the affinity key of a call: the given key, else the key of the binding for `path`. */
   affinityKey(given: unknown, path: string): string | undefined {
     if (given !== undefined && typeof given !== 'string')
       throw new ClerkError(
@@ -99,8 +96,8 @@ export class CallSettings {
   }
 
   /**
-   * Returns the deadline of a call. The call must also end by the deadline of the inbound request that the program is
-   * serving.
+   * Returns the deadline of a call. A call made while the program serves an inbound request ends by the deadline of
+   * that request.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left

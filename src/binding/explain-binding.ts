@@ -6,7 +6,6 @@ import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './explanation-text.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-/** Builds the result of {@link Binding.explain}. */
 export function explainBinding(context: BindingCallContext, config: BindConfig): Explanation {
   const { service, picker } = context;
   const now = context.clock.now();
@@ -68,7 +67,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     },
   };
   const text = (): string => formatExplanation(explanation);
-  // These methods are not enumerable, so that copies, comparisons and JSON contain data only.
+  // Not enumerable, so that copies, comparisons and JSON contain only data.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },

@@ -1,7 +1,7 @@
 import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Maximum number of listed candidates. The same maximum applies to the listed excluded endpoints. */
+/** Maximum number of listed candidates, and also of listed excluded endpoints. */
 const maxRows = 20;
 /** Maximum number of route classes whose attempt timeouts are listed. */
 const maxRoutes = 5;

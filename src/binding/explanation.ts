@@ -6,7 +6,7 @@ import type { ProbeRequest } from '../core/transport.js';
 export interface ExplainedCandidate {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** `open`: the endpoint is not ejected. `closed`: the endpoint is ejected. */
+  /** `closed` if the endpoint is ejected, otherwise `open`. */
   readonly status: 'open' | 'closed';
   /** Number of attempts of this clerk that are in flight at the endpoint. */
   readonly pending: number;
@@ -14,9 +14,9 @@ export interface ExplainedCandidate {
   readonly latencyMs: number;
   /** Fraction of the capacity in use, from the last load report: 0 is idle, 1 is full; undefined without a report. */
   readonly utilization: number | undefined;
-  /** Load of the endpoint, as the policy `load-aware` computes the load; lower is better. */
+  /** Load of the endpoint as the policy `load-aware` computes it; lower is better. */
   readonly score: number;
-  /** Note of the policy, such as the share of the calls under `weighted`; undefined when the policy has no note. */
+  /** Note of the policy, such as the share of the calls under `weighted`; undefined without a note. */
   readonly policyNote: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface ExplainedCandidate {
 export interface ExcludedEndpoint {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** Why the endpoint is not a candidate, in words. */
+  /** Why the endpoint is not a candidate, as text. */
   readonly reason: string;
 }
 
@@ -53,16 +53,13 @@ export interface LearnedAttemptTimeout {
   readonly timeoutMs: number;
 }
 
-/**
- * The settings of a call without settings of its own. Each setting comes from the binding, from the service config or
- * from the defaults.
- */
+/** The settings of a call without settings of its own, from the binding, the service config or the defaults. */
 export interface ExplainedSettings {
   /** Lower bound of the attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
   /**
-   * Upper bound of the attempt timeout, in ms. If no option sets the bound, the bound of a route class with fewer than
-   * 20 recorded responses is at most 1,000.
+   * Upper bound of the attempt timeout, in ms. Without a set bound, a route class with fewer than 20 recorded
+   * responses uses at most 1,000.
    */
   readonly maxAttemptTimeoutMs: number;
   /** Retries of a call. `false`: a call is not retried after the request was sent. */
@@ -75,11 +72,11 @@ export interface ExplainedSettings {
 export interface Explanation {
   /** The name that was bound. */
   readonly name: string;
-  /** The name that remains after all links were followed; undefined before the first lookup. */
+  /** Name behind all links; undefined before the first lookup. */
   readonly canonical: string | undefined;
   /** Name of the policy. */
   readonly policy: string;
-  /** The endpoints among which the policy picks the endpoint of a call. */
+  /** The endpoints among which the policy picks. */
   readonly candidates: readonly ExplainedCandidate[];
   /** The endpoints that are not candidates, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
@@ -87,26 +84,26 @@ export interface Explanation {
   readonly revision: string | undefined;
   /** The names that the lookup followed to reach the service; empty before the first lookup. */
   readonly path: readonly ResolutionStep[];
-  /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
+  /** Time since the start of the last lookup, in ms; undefined before the first lookup. */
   readonly ageMs: number | undefined;
   /**
-   * Time in ms, from the start of the lookup, for which the registry guarantees that the path and the service config do
-   * not change; 0 when the registry guarantees nothing; undefined before the first lookup.
+   * Time from the start of the lookup, in ms, in which the registry guarantees that the path and the service config
+   * do not change. 0 without a guarantee; undefined before the first lookup.
    */
   readonly guaranteedMs: number | undefined;
   /**
-   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first lookup.
+   * Time from the start of the lookup, in ms, in which the resolution may be used; undefined before the first lookup.
    */
   readonly usableMs: number | undefined;
-  /** Whether the resolution has expired and is used because the registry has not delivered a newer one. */
+  /** Whether the resolution has expired but is used, because the registry has delivered no newer one. */
   readonly stale: boolean;
   /** Number of retries that the retry budget of the service allows now. */
   readonly retriesLeft: number;
   /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
   /**
-   * Attempt timeout of `GET` requests to `/`, in ms. After this time without a response, an attempt at another endpoint
-   * may join the first attempt.
+   * Attempt timeout of `GET` requests to `/`, in ms. After this time without a response, a second attempt may start
+   * at another endpoint.
    */
   readonly attemptTimeoutMs: number;
   /** Attempt timeout, in ms, of a route class with fewer than 10 recent responses. */

@@ -34,10 +34,9 @@ export interface EndpointFailure {
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that satisfies the version range, even if the endpoint is in connection backoff.
+ * Sends a request to every endpoint that satisfies the version range, even in connection backoff.
  *
- * @param settings - options of `gather`; the time before the endpoints are known counts against the timeout of each
- * request
+ * @param settings - options of `gather`; the lookup counts against the timeout of each request
  * @param send - sends the request to the one endpoint that `picker` picks
  */
 export async function gatherResponses(

@@ -4,10 +4,7 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
-/**
- * Creates the error of a call if the lookup found no endpoint that this host can reach, and no factory can start the
- * service.
- */
+/** The error of a call after a lookup that found no reachable endpoint, if no factory can start the service. */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
@@ -26,10 +23,9 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
 }
 
 /**
- * Creates the error of a call for which no endpoint qualifies.
+ * The error of a call for which no endpoint qualifies.
  *
- * @param version - version range that no endpoint satisfies; undefined if there is no version range, or if endpoints
- * satisfy the version range
+ * @param version - version range that no endpoint satisfies; undefined if the version is not the cause
  */
 export function noMatchError(
   { name, table }: ServiceState,

@@ -9,7 +9,7 @@ import { HttpCall } from '../invoke/http-call.js';
 import { RequestCopy } from './request-copy.js';
 import type { RequestOptions } from './request-options.js';
 
-/** A request of a binding that is ready to be sent, and the options for the delivery of the response. */
+/** A request of a binding that is ready to be sent, with the options for the delivery of the response. */
 export class PreparedRequest extends RequestCopy {
   readonly opaque: unknown;
   readonly responseHeaders: RequestOptions['responseHeaders'];
@@ -63,7 +63,6 @@ export class PreparedRequest extends RequestCopy {
     return this.#call?.endpoint;
   }
 
-  /** Number of attempts of the call that have started so far. */
   get attempts(): number {
     return this.#call?.attemptCount ?? 0;
   }

@@ -4,11 +4,11 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A copy of the request options that undici reads, made when the call starts. All attempts send the same method, path,
- * headers and query, even if the program changes its options. The body is shared, not copied.
+ * A copy of the request options that undici reads, made when the call starts. All attempts send the same request,
+ * even if the program changes its options. The body is shared, not copied.
  *
- * This is a class because undici destructures the options of every request. An object that was created with spread
- * syntax takes ten times as long to destructure.
+ * A class, because undici destructures the options of every request. That takes ten times as long for an object
+ * created with spread syntax.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;
@@ -53,10 +53,7 @@ export class RequestCopy implements TransportRequest {
   }
 }
 
-/**
- * Copies the options of a request. Later changes of the original options do not affect the copy. The body is shared,
- * not copied.
- */
+/** Copies the options of a request, so that later changes have no effect. The body is shared, not copied. */
 export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T): T {
   return { ...options, headers: copyHeaders(options.headers), query: copyQuery(options.query) };
 }
@@ -64,8 +61,8 @@ export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T):
 const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /**
- * Copies headers from any form that undici accepts to a record, or to a flat list of names and values. A value that
- * undici rejects is returned unchanged, so that undici reports the error.
+ * Copies headers from any form that undici accepts to a record, or to a flat list of names and values. Returns an
+ * invalid value unchanged, so that undici reports the error.
  *
  * @param contentType - added as `content-type` if the headers have no `content-type`
  */
@@ -94,7 +91,7 @@ export function copyHeaders(headers: unknown, contentType?: string): unknown {
     : { ...copy, 'content-type': contentType };
 }
 
-/** Copies the query parameters. The parameters are an object whose values are primitive values or lists of these. */
+/** Copies the query parameters: an object of primitive values and lists of these. */
 export function copyQuery(query: unknown): unknown {
   if (typeof query !== 'object' || query === null) return query;
   const copy: Record<string, unknown> = { ...query };

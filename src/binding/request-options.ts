@@ -19,17 +19,16 @@ export interface CallOptions {
    * BindOptions.attemptTimeoutMs}
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
-  /** Retries of the call. A field that is undefined is taken from the binding. @see {@link BindOptions.retries} */
+  /** Retries of the call. Default of each field: the setting of the binding. @see {@link BindOptions.retries} */
   readonly retries?: RetryOptions | false | undefined;
   /**
-   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. If the
-   * binding has no kind, the default of `call()` is `once`, and the default of a request is the kind that its HTTP
-   * method implies.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. Without
+   * that, `once` for `call()`, and for a request the kind that its HTTP method implies.
    */
   readonly kind?: CallKind | undefined;
   /**
-   * Affinity key. With the policy `affinity`, calls with the same key prefer the same endpoint. Default: the key of the
-   * binding.
+   * Affinity key. With the policy `affinity`, calls with the same key prefer the same endpoint. Default: the key of
+   * the binding.
    */
   readonly affinity?: string | undefined;
   /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
@@ -85,9 +84,7 @@ export interface RequestOptions extends CallOptions {
   readonly expectContinue?: boolean | undefined;
 }
 
-/**
- * Options of {@link Binding.gather}: the options of a request, except three options that have no effect in `gather`.
- */
+/** Options of {@link Binding.gather}: those of a request, except three options that have no effect in `gather`. */
 export type GatherOptions = Omit<RequestOptions, 'retries' | 'attemptTimeoutMs' | 'affinity'>;
 
 /** A response as undici returns it, with the endpoint that sent the response. */

@@ -38,10 +38,9 @@ import type { BindingCallContext } from './binding-call-context.js';
 const readyKeys: readonly (keyof ReadyOptions)[] = ['timeoutMs', 'signal'];
 const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity'];
 const callKeys: readonly (keyof CallOptions)[] = [...acquireKeys, 'kind', 'attemptTimeoutMs', 'retries'];
-/** Options of a request that have no effect in `gather`, which neither chooses endpoints nor retries. */
+/** `gather` neither chooses endpoints nor retries, so these options have no effect. */
 const uselessGatherKeys = ['retries', 'attemptTimeoutMs', 'affinity'] as const;
 
-/** The implementation of {@link Binding}. */
 export class ServiceBinding implements Binding {
   readonly name: string;
   readonly #context: BindingCallContext;
@@ -179,7 +178,7 @@ export class ServiceBinding implements Binding {
   /**
    * Makes a request that undici dispatches. `handler` receives the response or the error.
    *
-   * @param tlsOnly - whether the origin is `https:`, so that only endpoints with a TLS address qualify
+   * @param tlsOnly - whether only endpoints with a TLS address qualify, since the origin is `https:`
    */
   dispatch(
     options: Dispatcher.DispatchOptions & CallOptions,
@@ -190,7 +189,7 @@ export class ServiceBinding implements Binding {
       const affinity = this.#settings.affinityKey(options.affinity, options.path);
       const constraints =
         tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#settings.noConstraints;
-      // The call runs in the async context of the caller. The handlers of `fetch` do not carry this context.
+      // The call runs in the async context of the caller, which the handlers of `fetch` do not carry.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
         this.#context,

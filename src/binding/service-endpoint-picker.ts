@@ -14,10 +14,7 @@ import {
 } from './no-endpoint-errors.js';
 import type { ServiceState } from './service-state.js';
 
-/**
- * Chooses the endpoints of one binding. If necessary, looks the service up, starts the service, or waits for the end of
- * a connection backoff.
- */
+/** Picks the endpoints of one binding. */
 export class ServiceEndpointPicker implements EndpointPicker {
   readonly #name: string;
   readonly #clock: Clock;
@@ -53,10 +50,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#factory !== undefined;
   }
 
-  /**
-   * The factory of the binding, otherwise the factory that starts the service through the registry; undefined when
-   * there is neither.
-   */
+  /** The factory of the binding, else the factory of the registry; undefined if there is neither. */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
   }
@@ -87,7 +81,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const { eligible } = candidates;
     const chosen = this.#balancer.pickFrom(candidates, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
-    // The policy picked no endpoint, or one that is backing off after a failed connection.
+    // The policy picked no endpoint, or one in connection backoff.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
     if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.#name, eligible);
     return available;
@@ -113,7 +107,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
         return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
       }
     }
-    // All untried endpoints are backing off, so the endpoint whose backoff ends first is picked.
+    // All untried endpoints are in backoff, so the endpoint whose backoff ends first is picked.
     return untried.reduce<ConnectedCandidate | undefined>(
       (best, candidate) =>
         best === undefined || this.service.table.nextDialAt(candidate) < this.service.table.nextDialAt(best)
@@ -140,7 +134,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const name = this.#name;
     const now = this.#clock.now();
     if (eligible.some((candidate) => this.service.table.canDial(candidate, now))) return;
-    // All endpoints are backing off after failed connections.
+    // All endpoints are in connection backoff.
     const nextDialInMs =
       Math.min(...eligible.map((candidate) => this.service.table.nextDialAt(candidate))) - now;
     const factory = this.#factory;
@@ -152,7 +146,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
   }
 
   /**
-   * Looks the service up, and starts the service when the service has no endpoint.
+   * Looks the service up, and starts the service if it has no endpoint.
    *
    * @param onResolved - called when the service config is known, before any start
    * @returns the candidates, with at least one endpoint in `matching`
@@ -190,7 +184,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     if (factory) await this.service.restartService(factory, triedAt);
   }
 
-  /** Returns the current candidates for calls that do not require TLS. */
+  /** Returns the current candidates of calls without TLS. */
   candidates(): CandidateSet {
     return this.#balancer.candidates(false);
   }

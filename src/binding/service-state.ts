@@ -27,20 +27,20 @@ import type { HealthSource } from '../health/health-reporter.js';
  * arrive.
  */
 const staleRefreshMs = 750;
-/** Maximum number of retry budgets of a service. Each combination of limits has its own budget. */
+/** Maximum number of retry budgets of a service, one per combination of limits. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
-  /** Called after the endpoints of the service or the health of an endpoint changed. */
+  /** Called after the endpoints of the service, or the health of an endpoint, changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Request of a health probe. If `false`, no probes are sent. Set by the last binding with the option `probe`. */
+  /** Request of a health probe; `false` for no probes. Set by the last binding with the option `probe`. */
   probe: ProbeRequest | false = defaultProbe;
   /** Whether a binding of this name has a factory, which takes precedence over the factory of the registry. */
   hasOwnFactory = false;
-  /** Number of bindings of this name that have not been garbage-collected. */
+  /** Number of bindings of this name that were not garbage-collected. */
   bindingCount = 0;
   /** Endpoints that this host cannot reach, each with the reason. */
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
@@ -87,12 +87,12 @@ export class ServiceState implements HealthSource {
     return this.#resolution;
   }
 
-  /** Retry settings of the service config. Returns the same object until the settings change. */
+  /** Retry settings of the service config. The same object until the settings change. */
   get retryOverrides(): RetryOverrides {
     return this.#retryOverrides;
   }
 
-  /** Returns the retry budget for these limits. Calls of the service with the same limits share one budget. */
+  /** Returns the retry budget that calls of the service with these limits share. */
   budgetFor(ratio: number, minPerSecond: number): RetryBudget {
     const key = `${String(ratio)} ${String(minPerSecond)}`;
     let budget = this.#budgets.get(key);
@@ -103,14 +103,12 @@ export class ServiceState implements HealthSource {
     return budget;
   }
 
-  /** Factory that starts the service through the registry; undefined when the registry cannot start this service. */
+  /** Factory that starts the service through the registry; undefined if the registry cannot start this service. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
 
-  /**
-   * Whether a call may use the cached resolution. Starts a background lookup if the resolution expires soon.
-   */
+  /** Whether a call may use the cached resolution. Starts a background lookup if the resolution expires soon. */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
@@ -123,7 +121,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up, or uses the cached resolution if that resolution has not expired.
+   * Looks the name up, or uses the cached resolution if it has not expired.
    *
    * @throws {@link ClerkError} when the lookup fails
    */
@@ -150,17 +148,16 @@ export class ServiceState implements HealthSource {
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // `#refreshAt` is Infinity while a background lookup is in progress.
+      // Infinity means that a background lookup is in progress.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
     this.#updateRetryOverrides(resolution);
-    // The next background lookup starts after 75 to 85 % of the TTL, so that a new resolution arrives before the TTL
-    // ends.
+    // A lookup after 75 to 85 % of the TTL delivers a new resolution before the TTL ends.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // The TTL of a stale resolution has already passed, so the next lookup starts after a fixed time.
+    // The TTL of a stale resolution has already passed.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -188,8 +185,8 @@ export class ServiceState implements HealthSource {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a service that was started after
-   *   `triedAt` is not started again
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a later start of the service
+   * is not repeated
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     const isRestarted = await this.#started.restart(factory, triedAt);
@@ -292,15 +289,14 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Asks the registry to start the service if no endpoint can be reached. The registry checks the endpoints itself, and
-   * starts nothing if one of them serves. No call waits for this start: when a new endpoint is up, a second attempt
-   * joins a late attempt.
+   * Asks the registry to start the service if no endpoint can be reached. The registry starts nothing if an endpoint
+   * serves. No call waits for this start.
    */
   #restartIfDead(): void {
     const { registryFactory: factory, hasOwnFactory } = this;
     if (factory === undefined || hasOwnFactory) return;
     if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
-    // A call that needs the start reports the failure of the start.
+    // A call that needs the start reports its failure.
     this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

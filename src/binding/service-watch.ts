@@ -6,12 +6,10 @@ import { parseResolution } from '../resolve/parse-resolution.js';
 import { stopWatch } from '../resolve/stop-watch.js';
 
 /**
- * The watch of one name in the registry. Each snapshot that is newer than the last known result goes to the cache of
- * lookups and to `onResolution`. If the watch cannot start, a warning is logged. Changes of the name are then found by
- * lookups only.
+ * The watch of one name in the registry. Newer snapshots go to the cache of lookups and to `onResolution`. If the
+ * watch cannot start, only lookups find changes, and a warning is logged.
  *
- * An invalid snapshot is ignored, and the last known result stays in use. The first of several invalid snapshots in a
- * row is logged. No error reaches the registry that delivers the snapshot.
+ * An invalid snapshot is ignored. Of several invalid snapshots in a row, only the first is logged. No error reaches the registry that delivers the snapshot.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -30,7 +28,7 @@ export class ServiceWatch {
     this.#onResolution = onResolution;
   }
 
-  /** Starts the watch, unless the watch was started before or the registry has no watches. */
+  /** Starts the watch, unless it was started before or the registry has no watches. */
   start(): void {
     const { asyncContext, registry, logger } = this.#clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -76,7 +74,7 @@ export class ServiceWatch {
     const byName = parseSnapshot(snapshot, name);
     const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
     const parsed = parseResolution(raw, name);
-    // The snapshot contains the link, but not the entry to which the link leads. The next lookup follows the link.
+    // The snapshot does not contain the entry to which the link leads. The next lookup follows the link.
     if (parsed.kind === 'link') return;
     const now = clock.now();
     const { statedAt } = raw as { readonly statedAt?: unknown };

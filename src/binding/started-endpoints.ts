@@ -5,11 +5,10 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import type { ServiceStarter } from '../factory/service-starter.js';
 import type { EndpointState } from '../health/endpoint-state.js';
 
-/** Options of {@link StartedEndpoints}. */
 export interface StartedEndpointsOptions {
   readonly clock: Clock;
   readonly starter: ServiceStarter;
-  /** Factory that starts the service through the registry; undefined when the registry starts no services. */
+  /** Factory that starts the service through the registry; undefined if the registry starts no services. */
   readonly registryFactory: Factory | undefined;
   /** Returns the endpoints in use, with their health. */
   readonly members: () => readonly EndpointState[];
@@ -17,16 +16,13 @@ export interface StartedEndpointsOptions {
   readonly onStarted: () => void;
 }
 
-/**
- * The endpoints of one service that a factory started. These endpoints are used only while the registry lists no
- * endpoint.
- */
+/** The endpoints of one service that a factory started. They are used only while the registry lists no endpoint. */
 export class StartedEndpoints {
   readonly #options: StartedEndpointsOptions;
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** Whether the registry started the endpoints. If true, the registry also reports when these endpoints end. */
+  /** Whether the registry started the endpoints. The registry then also reports their end. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -65,8 +61,8 @@ export class StartedEndpoints {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a service that was started after
-   *   `triedAt` is not started again
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a later start of the service
+   * is not repeated
    * @returns whether the service was started again
    */
   async restart(factory: Factory, triedAt: number): Promise<boolean> {
@@ -99,7 +95,7 @@ export class StartedEndpoints {
     this.#startedAt = clock.now();
     this.#startedByRegistry = factory === registryFactory;
     this.#isVerified = false;
-    // A new epoch, so that the health of a process from a previous start does not count for the new process.
+    // Without a new epoch, the health of a previous process would count for the new process.
     this.#startCount++;
     this.#endpoints = started.map((endpoint) =>
       Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),

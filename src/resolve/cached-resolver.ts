@@ -5,7 +5,6 @@ import type { EventSink } from '../core/events.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
 import { createResolutionCache, type ResolutionCache } from './lru-cache.js';
 
-/** Options of a {@link CachedResolver}. */
 export interface CachedResolverOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
@@ -17,9 +16,8 @@ export interface CachedResolverOptions {
 const minForcedIntervalMs = 100;
 
 /**
- * Caches each lookup result until its `ttlMs` has passed. A failed call can force a new lookup with `refresh`.
- * Concurrent lookups of one name share one request. The request continues even if a caller stops waiting, and no
- * deadline of a caller limits the request. Errors are not cached. Each caller receives an error object of its own.
+ * Caches each lookup result until its `ttlMs` has passed. Concurrent lookups of one name share one request, which
+ * continues even if a caller stops waiting. Errors are not cached. Each caller receives its own error object.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5),
  * [C9.3](../../docs/guarantees.md#c9-3)
@@ -53,8 +51,8 @@ export class CachedResolver implements Resolver {
   /**
    * Looks a name up even if the cached result has not expired. Joins a lookup of the name that is in flight.
    *
-   * @param suspects - ids of the instances at which calls have just failed. If `suspects` is not empty and the last
-   * forced lookup of the name began less than 100 ms ago, the cached result is returned.
+   * @param suspects - ids of the instances at which calls have just failed. A second lookup with suspects within 100
+   * ms returns the cached result.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -106,7 +104,7 @@ export class CachedResolver implements Resolver {
     return this.#inner.resolve(name, context).then(
       (resolved) => {
         this.#inFlight.delete(name);
-        // If the registry did not respond, `resolved` is flagged stale or is the cached object.
+        // A registry that did not respond leaves a stale result, or the cached object.
         const isNew = !resolved.stale && resolved !== this.#cache.get(name);
         this.#cache.set(resolved);
         if (isNew && reporter.hasListeners('resolved'))

@@ -7,39 +7,37 @@ import { RegistryIncarnations } from './registry-incarnations.js';
 import { LookupRetries } from './lookup-retries.js';
 import { createLruMap, type LruMap } from './lru-cache.js';
 
-/** Options of {@link LastKnownGood}. */
 export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** Time for which an expired result may be used, in ms from its expiry. */
+  /** Time after its expiry in which a result may still be used, in ms. */
   readonly maxStaleMs: number;
   /** Called when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
   /** Called with each result that replaces the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
-  /** Whether the program has a binding of this name. The result of such a name is never evicted. */
+  /** Whether the program has a binding of this name. The results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
-/** How long a call waits for a lookup before the call falls back to the previous result, in ms. */
+/** A call waits for a lookup for at most this time, in ms, and then uses the previous result. */
 const maxLookupWaitMs = 100;
-/** How long a result may stay cached after it was flagged stale, in ms. */
+/** A stale result may stay cached for this time, in ms. */
 const staleTtlMs = 1_000;
 /**
- * Maximum number of stored results of existing names. The same maximum applies to the results of absent names.
+ * Maximum number of stored results of existing names, and also of absent names.
  *
  * @see [C8.3](../../docs/guarantees.md#c8-3)
  */
 const maxNames = 10_000;
 
 /**
- * Returns the last result of a name while the registry is down, hangs, or sends invalid or outdated responses. A failed
- * lookup is retried in the background with exponential backoff, while calls use the last result at once.
+ * Returns the last result of a name while the registry is down, hangs, or sends invalid or outdated responses. A
+ * failed lookup is retried in the background, while calls use the last result at once.
  *
- * A result that is used after its `ttlMs`, because the registry failed or did not respond within 100 ms, is flagged
- * `stale`. A valid response without endpoints is not a failure, and replaces the last result. If no endpoints of a name
- * are known, a failed lookup rejects.
+ * A result that is used after its `ttlMs` is flagged `stale`. A valid response without endpoints is not a failure,
+ * and replaces the last result. Without known endpoints, a failed lookup rejects.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4),
  * [C1.6](../../docs/guarantees.md#c1-6)
@@ -50,10 +48,7 @@ export class LastKnownGood implements Resolver {
   readonly #lastGood: LruMap<ResolvedService>;
   /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /**
-   * Last results of absent names. This map has its own limit, so absent names never evict the result of an existing
-   * name.
-   */
+  /** Last results of absent names, in a map of their own, so that they never evict the result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   readonly #retries: LookupRetries;
   /** Callers that wait for the first result of a name, by name. */
@@ -107,8 +102,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Stores a result from a lookup, a watch or the snapshot file. Ignores a result that is older than the last known
-   * result. While the registry is being rebuilt, also ignores a result without endpoints.
+   * Stores a result from a lookup, a watch or the snapshot file. Ignores an older result. While the registry is being
+   * rebuilt, also ignores a result without endpoints.
    *
    * @returns whether the result was stored
    */
@@ -132,7 +127,7 @@ export class LastKnownGood implements Resolver {
     this.#lastAbsent.delete(name);
   }
 
-  /** Ends all background retries. After this call, a failed lookup rejects. */
+  /** Ends all background retries. From now on, a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
     this.#retries.stop();
@@ -213,8 +208,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Returns the result to use after a failed lookup: if `good` has expired, a copy of `good` that is flagged stale;
-   * otherwise `good`. After `stop` was called, throws `error`.
+   * Returns the result to use after a failed lookup: `good`, flagged stale if it has expired. After `stop`, throws
+   * `error`.
    */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
@@ -233,8 +228,8 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` has a lower revision than `known`. If a revision is not numeric, the request times are compared
- * instead. False if the incarnations or the canonical names differ: the new target of a changed link may have a lower
+ * Whether `resolved` has a lower revision than `known`. Revisions that are not numeric are compared by request time.
+ * False if the incarnation or the canonical name has changed, since the new target of a link may have a lower
  * revision.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)

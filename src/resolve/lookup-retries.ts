@@ -4,11 +4,9 @@ import { isClerkError, type ClerkError } from '../core/errors.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 
-/** Options of {@link LookupRetries}. */
 export interface LookupRetriesOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;
-  /** Looks a name up. */
   readonly lookup: (name: string) => Promise<ResolvedService>;
   /** Whether the last result of a name may still be used. */
   readonly hasUsable: (name: string) => boolean;
@@ -24,8 +22,8 @@ interface FailingLookup {
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Retries of a name end when no caller has requested the name for this time, in ms. The time must be longer than the
- * time for which a stale result stays cached, because requests that the cache answers are not counted.
+ * Retries of a name end when no caller has requested the name for this time, in ms. Longer than a stale result stays
+ * cached, since requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 
@@ -34,7 +32,7 @@ export class LookupRetries {
   readonly #options: LookupRetriesOptions;
   /** Names whose last lookup failed and is retried. */
   readonly #failing = new Map<string, FailingLookup>();
-  /** The async context of the clerk. Retries run in this context, not in the context of a call. */
+  /** The async context of the clerk. A retry must not run in the context of a call. */
   readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
   readonly #backoffTimers = new Map<Timer, () => void>();
   #stopped = false;
@@ -43,10 +41,7 @@ export class LookupRetries {
     this.#options = options;
   }
 
-  /**
-   * Records that a caller has requested the name. Returns the error of the last lookup; undefined if no lookup of the
-   * name is being retried.
-   */
+  /** Counts a request of the name by a caller. Returns the error of the last lookup, if retries are in progress. */
   errorFor(name: string): ClerkError | undefined {
     const failing = this.#failing.get(name);
     if (failing) failing.lastWantedAt = this.#options.clock.now();
@@ -54,8 +49,8 @@ export class LookupRetries {
   }
 
   /**
-   * Retries a failed lookup. Gives up when no caller has requested the name for 10 s, or when the last result with
-   * endpoints may no longer be used.
+   * Retries a failed lookup, until no caller has requested the name for 10 s, or the last result may no longer be
+   * used.
    *
    * @param lookup - the lookup that failed or is late
    */
@@ -66,7 +61,6 @@ export class LookupRetries {
     this.#context.runInAsyncScope(() => this.#retry(name, failing, lookup));
   }
 
-  /** Ends all retries. */
   stop(): void {
     this.#stopped = true;
     this.#failing.clear();
@@ -83,7 +77,7 @@ export class LookupRetries {
       (attempt) => (attempt === 1 ? lookup : this.#options.lookup(name)),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // The delay is random, from half of the backoff to the full backoff, so that clerks retry at different times.
+        // A random delay, from half to all of the backoff, so that clerks retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);

@@ -3,10 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/**
- * Returns options that limit the number of entries. With the option `max`, lru-cache would allocate memory for all
- * entries at once.
- */
+/** Limits the number of entries. With the option `max`, lru-cache would allocate memory for all entries at once. */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
@@ -14,9 +11,8 @@ const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () 
 
 /** Lookup results by name. Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
-  /** Returns the unexpired result of a name. */
   get(name: string): ResolvedService | undefined;
-  /** Stores a result. If the result has expired already, removes the entry of its name. */
+  /** Stores a result. An expired result removes the entry of its name. */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
@@ -33,7 +29,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   return {
     get(name) {
       const resolved = cache.get(name);
-      // lru-cache checks only the monotonic clock, so this line checks the wall clock.
+      // lru-cache checks only the monotonic clock.
       return resolved &&
         (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
         ? resolved
@@ -63,7 +59,7 @@ export interface LruMap<V> {
   values(): Iterable<V>;
 }
 
-/** @param onEvicted - called with each evicted value; not called for a deleted or replaced value */
+/** @param onEvicted - called with each evicted value, but not with a deleted or replaced value */
 export function createLruMap<V extends object>(maxEntries: number, onEvicted: (value: V) => void): LruMap<V> {
   const cache = new LRUCache<string, V>({
     ...entryLimit(maxEntries),

@@ -24,10 +24,11 @@ export type ParsedResolution = Omit<
 type RawObject = Partial<Record<string, unknown>>;
 
 /**
- * Validates the response of a registry. Checks every field and repairs nothing: an unusable response is an error, never
- * an empty list of endpoints.
+ * Validates the response of a registry, and repairs nothing. An unusable response is an error, never an empty list of
+ * endpoints.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing, a field is invalid or a getter throws
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing, a field is invalid or a getter
+ * throws
  */
 export function parseResolution(resolution: unknown, name: string): ParsedResolution {
   try {
@@ -132,7 +133,7 @@ function longestLease(endpoints: readonly EndpointInit[]): number | undefined {
   return longestMs || undefined;
 }
 
-/** Returns the load reports by instance id. `raw` is the list from which `endpoints` was parsed, in the same order. */
+/** Returns the load reports by instance id. `endpoints` was parsed from `raw`, in the same order. */
 function parseLoads(
   raw: readonly EndpointInit[],
   endpoints: readonly Endpoint[],
@@ -226,7 +227,6 @@ function parseStringField(raw: RawObject, key: string, name: string): string {
   return value;
 }
 
-/** Creates a `REGISTRY_INVALID` error for the response to the lookup of `name`. */
 export function invalidResolutionError(name: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',

@@ -3,13 +3,13 @@ import type { Clock } from '../core/clock.js';
 
 /** Maximum duration of a rebuild of a registry, in ms. */
 const maxRebuildMs = 300_000;
-/** Maximum number of incarnations that are remembered. A forgotten incarnation counts as new when it appears again. */
+/** Maximum number of remembered incarnations. A forgotten incarnation that appears again counts as new. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that is being rebuilt: the registry restarted without data, and instances have to register
- * again. A rebuild begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of
- * the last known endpoints, at most 5 min.
+ * Recognizes a registry that restarted without data and is being rebuilt: instances have to register again. A rebuild
+ * begins with the first result of the new incarnation. It lasts as long as the longest lease of the last known
+ * endpoints, at most 5 min.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -21,10 +21,7 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /**
-   * Whether `resolved` lacks the endpoints of `previous` because the registry is being rebuilt. False if `resolved` has
-   * endpoints.
-   */
+  /** Whether `resolved` lacks the endpoints of `previous` because the registry is being rebuilt. */
   isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
     const { incarnation } = resolved;
     if (incarnation === '') return false;

@@ -1,18 +1,15 @@
 import type { ResolutionStep } from '../core/registry.js';
 
-/** Time for which a result is used if the registry states no time, in ms. */
+/** A result without a stated time is used for this time, in ms. */
 const defaultTtlMs = 5_000;
 /**
- * Time for which the result of an absent name is used if the registry states no time, in ms. The result of a service
- * without endpoints is used for at most this time.
+ * The result of an absent name without a stated time is used for this time, in ms. Also the maximum for a service
+ * without endpoints.
  */
 const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 
-/**
- * The times that a registry states for the result of a lookup, in ms; a time is undefined if the registry does not
- * state it.
- */
+/** The times that a registry states for the result of a lookup, in ms. */
 export interface StatedTimes {
   /** Time for which the result may be used. */
   readonly ttlMs: number | undefined;
@@ -25,17 +22,14 @@ export function absentTtlMs({ ttlMs = defaultNegativeTtlMs }: StatedTimes): numb
   return Math.min(maxNegativeTtlMs, ttlMs);
 }
 
-/**
- * Returns the time for which a link is used, in ms: the shorter of `ttlMs` and `guaranteedMs`. An undefined `ttlMs`
- * counts as 5 s.
- */
+/** Returns the time for which a link is used, in ms: the shorter of `ttlMs` (default 5 s) and `guaranteedMs`. */
 export function linkTtlMs({ ttlMs = defaultTtlMs, guaranteedMs = Infinity }: StatedTimes): number {
   return Math.min(ttlMs, guaranteedMs);
 }
 
 /**
- * Returns the time for which the endpoints of a service are used, in ms: the shorter of `ttlMs` and `guaranteedMs`, or
- * 5 s if both are undefined. For a service without endpoints, the time is at most 1 s.
+ * Returns the time for which the endpoints of a service are used, in ms: the shorter of `ttlMs` and `guaranteedMs`,
+ * or 5 s if both are undefined. At most 1 s without endpoints.
  */
 export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints: boolean): number {
   const statedMs = Math.min(
@@ -46,8 +40,8 @@ export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints:
 }
 
 /**
- * Returns the time for which the result of a lookup that followed links is used, in ms: the shortest of `minTtlMs` and
- * the guarantees of the steps. A step with a `guaranteedMs` of 0 has no guarantee, and does not shorten the time.
+ * Returns the time for which the result of a lookup with links is used, in ms: the shortest of `minTtlMs` and the
+ * guarantees of the steps. A `guaranteedMs` of 0 means no guarantee.
  *
  * @param minTtlMs - the shortest time of the links and the service, in ms
  */

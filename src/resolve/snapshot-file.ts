@@ -7,7 +7,6 @@ import type { Logger } from '../core/logger.js';
 import { isName } from '../core/name.js';
 import { parseResolution } from './parse-resolution.js';
 
-/** Options of a {@link SnapshotFile}. */
 export interface SnapshotFileOptions {
   readonly path: string;
   readonly files: PrivateFiles;
@@ -19,13 +18,12 @@ export interface SnapshotFileOptions {
 
 /** Delay from a changed result to the write of the file, in ms. */
 const changeWriteDelayMs = 1_000;
-/** Delay before the file is written if only the request time of a result has changed, in ms. */
+/** Delay of the write if only the request time of a result has changed, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
 const formatVersion = 1;
 
-/** Fields of a result that the file contains. */
 const storedKeys = [
   'name',
   'canonical',
@@ -43,8 +41,8 @@ interface SnapshotEntry extends Pick<ResolvedService, (typeof storedKeys)[number
 }
 
 /**
- * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results from
- * the file count as expired. A file that is damaged or writable by other users is ignored with a warning.
+ * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results
+ * from the file count as expired. A damaged file, or a file that other users can write, is ignored with a warning.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -61,7 +59,7 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** Returns the results in the file. Must be called once, before the first call of `record`. Never throws. */
+  /** Returns the results in the file. Must be called once, before the first `record`. Never throws. */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
@@ -120,7 +118,7 @@ export class SnapshotFile {
     this.#timer.setRef(false);
   }
 
-  /** Writes the file, or schedules another write if a write is in progress. */
+  /** Writes the file. During another write, schedules a write instead. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);
@@ -147,7 +145,7 @@ export class SnapshotFile {
     this.#writing = undefined;
   }
 
-  /** Returns undefined when the time of the entry is too old or in the future. Throws when the entry is malformed. */
+  /** Returns undefined if the time of the entry is too old or in the future. Throws if the entry is malformed. */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
     if (!isName(name) || typeof requestedWallAt !== 'number')
@@ -174,7 +172,7 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
   return { ...fields, endpoints: resolved.endpoints.map(toEndpointRecord) };
 }
 
-/** Returns an endpoint without `address`, since `toEndpoint` rejects an object with both `address` and `addresses`. */
+/** `toEndpoint` rejects an object with both `address` and `addresses`. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }

@@ -2,10 +2,10 @@ import { errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
 /**
- * Stops a watch. An error of the registry is logged and not thrown, so that the caller can release its other resources.
+ * Stops a watch. Logs an error of the registry, so that the caller can release its other resources.
  *
- * @param unwatch - what `watch` of the registry returned; undefined when the watch did not start
- * @param glob - what the watch matches, for the log message
+ * @param unwatch - the result of `watch` of the registry; undefined when the watch did not start
+ * @param glob - the names that the watch matches, for the log message
  */
 export function stopWatch(unwatch: (() => unknown) | undefined, glob: string, logger: Logger): void {
   const warn = (error: unknown): void =>

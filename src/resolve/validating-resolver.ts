@@ -6,22 +6,21 @@ import { limits } from '../protocol/limits.js';
 import { parseResolution, invalidResolutionError, type ParsedResolution } from './parse-resolution.js';
 import { pathTtlMs } from './resolution-ttl.js';
 
-/** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a lookup with all links that it follows, in ms. Each request to the registry has the same timeout. */
+  /** Timeout of a lookup with all links that it follows, in ms, and of each of its requests. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Creates a resolver that queries `registry`, validates each response and follows links. The `ttlMs` of a result is the
- * shortest of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response.
- * A failed lookup never resolves to an empty list of endpoints.
+ * Creates a resolver that queries `registry`, validates each response and follows links. A lookup rejects if the
+ * registry fails, times out or sends an invalid response. A failed lookup never resolves to an empty list of
+ * endpoints.
  *
- * Concurrent lookups that reach the same name share one request. The age of the result is measured from the time of
- * this request. If the result has expired when it arrives, a lookup that began after the request sends another request.
+ * Concurrent lookups that reach the same name share one request. If the shared result has already expired on arrival,
+ * a lookup that began later sends its own request.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
@@ -44,7 +43,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Looks a name up, and follows links. Sends no further requests once the lookup has timed out. */
+  /** Looks a name up, and follows links. Sends no further requests after a timeout. */
   const followLinks = async (
     name: string,
     suspects: ReadonlySet<string>,
@@ -115,7 +114,6 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
 interface LookupProgress {
   /** The name that was requested last. */
   currentName: string;
-  /** Whether the lookup has timed out. */
   isAbandoned: boolean;
 }
 

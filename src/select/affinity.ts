@@ -5,27 +5,23 @@ import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
-/**
- * Maximum number of calls that this client has in flight at one endpoint, as a multiple of the fair share of the
- * endpoint.
- */
+/** An endpoint may have at most this multiple of its fair share of the calls in flight of this client. */
 const maxLoadFactor = 1.25;
 
 /**
  * Sends calls with the same affinity key to the same endpoint, unless that endpoint is removed or overloaded. All
- * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
+ * clients choose the same endpoint without coordination.
  *
  * Weighted rendezvous hashing: the endpoint with the highest score for the key gets the call. The score is
- * `-weight / ln(h(key, id))`, where h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move; these
- * keys return when the endpoint returns. A call without a key goes to a random endpoint, with a probability
- * proportional to its weight.
+ * `-weight / ln(h(key, id))`, where h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move, and
+ * return with the endpoint. A call without a key goes to a random endpoint, by weight.
  *
- * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉` of
- * this client's calls to the service. A call that would exceed this bound goes to the endpoint with the next lower
- * score. An endpoint with fewer than 8 calls in flight is never skipped. Otherwise the bound of 1 at low load would
- * scatter the calls of one key over many endpoints.
+ * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉`
+ * calls of this client. A call that would exceed this bound goes to the endpoint with the next lower score. The bound
+ * does not apply to an endpoint with fewer than 8 calls in flight, since it would scatter the calls of a key at low
+ * load.
  *
- * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint.
+ * A pick takes about 8 ns per endpoint.
  *
  * @see [Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads"](https://arxiv.org/abs/1608.01350)
  * @see [C2.5](../../docs/guarantees.md#c2-5)
@@ -36,8 +32,7 @@ export function affinity(): Policy {
     name: 'affinity',
     prepare(input: PickerInput) {
       const { candidates, all, locality } = input;
-      // `subset` is not passed on: all candidates are used, because every client must choose the same endpoint for a
-      // key.
+      // Every client must choose the same endpoint for a key, so a random subset is not used.
       const pickRandom = keyless.prepare({ candidates, all, locality });
       const weights = relativeWeights(candidates) ?? new Float64Array(candidates.length).fill(1);
       const low = new Int32Array(candidates.length);
@@ -57,8 +52,7 @@ export function affinity(): Policy {
       };
 
       /**
-       * Returns the index of the candidate with the highest score among those that are not overloaded; -1 when all
-       * candidates are overloaded.
+       * Returns the index of the candidate with the highest score that is not overloaded; -1 if all are overloaded.
        */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);

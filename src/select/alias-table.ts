@@ -1,5 +1,6 @@
 /**
- * A draw chooses a slot `i` uniformly. The drawn index is `i` with probability `probability[i]`, otherwise `alias[i]`.
+ * A draw chooses a slot `i` uniformly. The drawn index is `i` with probability `probability[i]`, otherwise
+ * `alias[i]`.
  */
 export interface AliasTable {
   readonly probability: Float64Array;
@@ -17,10 +18,9 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // At first each index is its own alias. If the loop below does not set the alias of an index, the index has
-  // probability 1, up to rounding.
+  // An index that stays its own alias has probability 1, up to rounding.
   const alias = Uint32Array.from(weights, (_, i) => i);
-  // `order` holds two lists: from the front the indices with a probability below 1, from the back all other indices.
+  // `order` holds two lists: from the front the indices with a probability below 1, from the back all others.
   const order = new Uint32Array(count);
   let small = 0;
   let large = count;

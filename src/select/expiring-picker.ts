@@ -2,7 +2,7 @@ import type { Picker } from '../core/policy.js';
 
 export interface ExpiringPicker {
   readonly picker: Picker;
-  /** When the picker expires, on the monotonic clock; Infinity when the picker never expires. */
+  /** When the picker expires, on the monotonic clock; Infinity for never. */
   readonly expiresAt: number;
 }
 

@@ -3,8 +3,8 @@ import { definedFields } from '../core/defined-fields.js';
 import { loadAware } from './load-aware.js';
 
 /**
- * Sends a call to two endpoints at once, uses the first response and cancels the other attempt. Only calls that may be
- * retried are sent twice, and only while the retry budget allows more than 10 retries.
+ * Sends a call to two endpoints at once, uses the first response and cancels the other attempt. Applies only to calls
+ * that may be retried, while the retry budget allows more than 10 retries.
  *
  * @param inner - policy that picks the first endpoint. Default `loadAware()`.
  * @see [C4.1](../../docs/guarantees.md#c4-1)

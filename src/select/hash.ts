@@ -1,8 +1,7 @@
 /** Fast hash functions with the same results on every machine. Not safe against attackers that choose keys. */
 
 /**
- * Returns a 53-bit hash of a string, as an integer ≥ 0. Two 32-bit halves are each updated by xor and multiply per
- * UTF-16 unit, then combined as in MurmurHash3. With 10,000 endpoints the probability that any two endpoints share a
+ * Returns a 53-bit hash of a string, as an integer ≥ 0. With 10,000 endpoints, the probability that any two share a
  * hash is 6 in 10^9.
  *
  * @see [bryc, cyrb53](https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js) (public domain)

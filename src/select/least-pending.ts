@@ -4,20 +4,18 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * Ratio of two loads up to which the loads count as equal. A factor of 1.1 allows for latencies that differ by 10 %.
- * The rest of the ratio allows for the decay of the load since the last response.
+ * Loads within this ratio count as equal. The ratio allows for latencies that differ by 10 %, and for the decay of the
+ * load since the last response.
  */
 const equalLoadRatio = 1.25;
 
 /**
- * Power of two choices (P2C) by calls in flight: of two drawn endpoints, picks the one with fewer calls of this client
- * in flight. If both have the same number of calls in flight, picks the one with the lower load. If the latencies are
- * within 10 % of each other, the loads count as equal, and the first drawn endpoint is picked.
+ * Power of two choices (P2C) by calls in flight. Of two drawn endpoints, picks the endpoint with fewer calls of this
+ * client in flight. At equal numbers, picks the endpoint with the lower load, if the latencies differ by more than 10
+ * %. If the weights differ, `(calls in flight + 1) / weight` is compared.
  *
- * If the numbers of calls in flight differ, latency is ignored. Therefore, an endpoint that fails fast looks idle. Use
- * this policy for calls that are long and similar, and `loadAware` for all other calls.
- *
- * If the second endpoint has a lower weight than the first, `(calls in flight + 1) / weight` is compared.
+ * Latency is ignored while the numbers differ, so an endpoint that fails fast looks idle. Use this policy for calls
+ * that are long and similar, and `loadAware` for all others.
  */
 export function leastPending(): Policy {
   return {

@@ -9,36 +9,27 @@ import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Assumed ratio of the calls that a tier can handle to the calls that it normally gets. A tier keeps all calls while at
- * most 1 - 1/1.4 = 29 % of its weight is ejected.
+ * A tier can handle this multiple of the calls that it normally gets. A tier keeps all calls while at most 1 - 1/1.4
+ * = 29 % of its weight is ejected.
  */
 const overprovisioningFactor = 1.4;
 
-/**
- * A call moves from a busy endpoint to an endpoint of a farther tier if the ratio of their loads exceeds this value.
- */
+/** A call leaves a busy endpoint for a farther tier if the ratio of their loads exceeds this value. */
 const spilloverLoadRatio = 4;
 
 /**
- * Prefers near endpoints, in three tiers: endpoints on this host, endpoints in this zone, all other endpoints. Calls
- * spill over to the next tier in three cases.
+ * Prefers near endpoints, in three tiers: this host, this zone, all others. Calls spill over to the next tier in
+ * three cases.
  *
- * - **Too few open endpoints.** An endpoint is open while it is not ejected. The share of a tier is
- *   `min(1, 1.4 × open weight / total weight)` of all calls, but at most the share that the nearer tiers leave. Shares
- *   that add up to less than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay
- *   local. The nearest tier gets all calls while at least 72 % of its weight is open; no random number is drawn then.
- * - **A busy endpoint.** A call goes to the next tier if two conditions hold. First, the picked endpoint has at least 8
- *   calls of this client in flight. Second, the load of the picked endpoint is more than 4 times the load of the endpoint
- *   picked in the next tier. Without the first condition, calls would leave the tier at low load, because the load of an
- *   idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to endpoints that
- *   are no faster.
- * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows during the slow start. So the first
- *   endpoint on a host does not get all calls at once.
+ * - **Too few open endpoints.** An endpoint is open while it is not ejected. A tier gets
+ * `min(1, 1.4 × open weight / total weight)` of all calls, but no more than the nearer tiers leave. Shares that add
+ * up to less than 1 are scaled up. Example: with one of two local endpoints ejected, 70 % of the calls stay local.
+ * - **A busy endpoint.** The picked endpoint has at least 8 calls of this client in flight, and more than 4 times the
+ * load of the endpoint picked in the next tier.
+ * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows during the slow start.
  *
- * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know.
- * If a zone has too few servers for its callers, the calls in flight grow until calls spill over.
- *
- * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier.
+ * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier. Unlike
+ * Envoy's zone-aware routing, this policy ignores the share of callers per zone, which a client does not know.
  *
  * @param inner - policy that picks within a tier. Default `loadAware()`.
  * @see [Envoy, priority
@@ -90,8 +81,8 @@ interface Tier {
 }
 
 /**
- * Returns where an endpoint is. For a candidate, adds the share of the calls that all candidates of its tier get
- * together while no endpoint is busy.
+ * Returns where an endpoint is. For a candidate, adds the share of the calls that its tier gets while no endpoint is
+ * busy.
  */
 function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
   const { host, zone } = candidate.endpoint;
@@ -109,7 +100,7 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   const candidatesByTier = splitByLocality(candidates, locality);
   const allByTier = splitByLocality(all, locality);
   const largest = candidates.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), 0);
-  // If all candidates have weight 0, `weightOf` returns 1 for every endpoint.
+  // If all candidates have weight 0, every endpoint counts with weight 1.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
   return candidatesByTier.flatMap((tierCandidates, i) =>
@@ -127,8 +118,8 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Returns the share of all calls that a tier can take, 0 … 1. An endpoint in slow start counts with its slow-start
- * factor. The share is never lower than the share of the established endpoints of the tier alone.
+ * Returns the share of all calls that a tier can take, 0 … 1. Slow start reduces the weight of an endpoint, but never
+ * lowers the share that the established endpoints alone would have.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -168,9 +159,8 @@ function splitByLocality(
 }
 
 /**
- * Divides [0, 1) into one interval per tier, nearest first, and returns the upper ends of the intervals. Shares that
- * add up to less than 1 are scaled up. If the shares add up to more than 1, the farthest tiers get less than their
- * shares.
+ * Divides [0, 1) into one interval per tier, nearest first, and returns the upper ends. Shares that add up to less
+ * than 1 are scaled up. Beyond 1, the farthest tiers get less than their shares.
  */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(

@@ -4,8 +4,8 @@ import { weightedPicker } from './slow-start.js';
 import { subsetOf } from './subset.js';
 
 /**
- * Picks an endpoint at random, with a probability proportional to its weight. Ignores load. Applies slow start. A pick
- * takes constant time.
+ * Picks an endpoint at random, with a probability proportional to its weight. Ignores load. Applies slow start. A
+ * pick takes constant time.
  *
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */

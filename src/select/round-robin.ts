@@ -5,13 +5,10 @@ import { subsetOf } from './subset.js';
 
 /**
  * Picks the candidates in turn. The first pick is random, so that not all clients call the same endpoint at the same
- * time. When the candidates change, the turn continues with the next candidate of the previous order that is still
- * present.
+ * time. After a change of the candidates, the turn continues with the next candidate that is still present.
  *
- * Weights are ignored, except that endpoints of weight 0 are used only when no other endpoint is left. The lower the
- * slow-start factor of an endpoint is, the more often the endpoint is skipped. If this policy is the inner policy of
- * `localFirst`, each tier has its own turn. After a change of the candidates, only the tier that was used last
- * continues its turn.
+ * Weights are ignored, but endpoints of weight 0 are used only if no other endpoint is left. An endpoint in slow
+ * start is skipped at random. As the inner policy of `localFirst`, each tier has its own turn.
  */
 export function roundRobin(): Policy {
   let lastOrder: readonly Candidate[] = [];
@@ -58,8 +55,8 @@ function skipSlowStarting(index: number, factors: Float64Array, random: () => nu
 }
 
 /**
- * Returns the index in `order` at which the turn continues after `previousOrder[lastIndex]`; -1 when `order` has no
- * candidate of `previousOrder`.
+ * Returns the index in `order` at which the turn continues after `previousOrder[lastIndex]`; -1 without a common
+ * candidate.
  */
 function resumeIndex(
   previousOrder: readonly Candidate[],

@@ -1,7 +1,6 @@
 /**
- * Slow start: an endpoint that is new, or was ejected, gets a growing part of its share of calls. The factors scale the
- * weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`. `round-robin` instead skips turns
- * of the endpoint. `affinity` and `primary` ignore slow start.
+ * Slow start: an endpoint that is new, or was ejected, gets a growing part of its share of calls. The factors scale
+ * the weights. `round-robin` skips turns instead. `affinity` and `primary` ignore slow start.
  */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker } from '../core/policy.js';
@@ -10,34 +9,27 @@ import { relativeWeights } from './weights.js';
 
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
-/**
- * Maximum share of the calls that an endpoint gets while other endpoints are in slow start, as a multiple of its fair
- * share.
- */
+/** While other endpoints are in slow start, an endpoint gets at most this multiple of its fair share of the calls. */
 const maxFairShareFactor = 2;
 
 export interface SlowStartFactors {
-  /** One factor per candidate, each in (0, 1]; the highest factor is 1. Undefined when all factors are equal. */
+  /** One factor per candidate, in (0, 1]; the highest factor is 1. Undefined if all factors are equal. */
   readonly factors: Float64Array | undefined;
-  /**
-   * Time at which the factors must be recomputed, on the monotonic clock; Infinity when no slow start is in progress.
-   */
+  /** When the factors must be recomputed, on the monotonic clock; Infinity without a slow start in progress. */
   readonly expiresAt: number;
 }
 
 /**
- * Computes the slow-start factors. The factor of an endpoint in slow start is the elapsed part of its slow-start
- * window, at least 0.1. The factor of any other endpoint is 1. The factors expire after a tenth of the shortest window
- * in progress, but not before 100 ms and not after 1 s.
+ * Computes the slow-start factors. In slow start, the factor is the elapsed part of the slow-start window, at least
+ * 0.1; otherwise 1. The factors expire after a tenth of the shortest window, at least 100 ms and at most 1 s.
  *
- * Only differences matter: if all endpoints started together, all factors are equal. Factors are raised so that no
- * endpoint gets more than twice its fair share. Example: with one established endpoint and 99 new ones, each new endpoint
- * starts with half a share instead of a tenth.
+ * Factors are raised so that no endpoint gets more than twice its fair share. Example: beside one established
+ * endpoint, each of 99 new endpoints starts with half a share instead of a tenth.
  *
  * @param weights - weights of the candidates, ≥ 0; undefined when all weights are equal
  * @see [Envoy, slow start
- * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here with
- * aggression 1 and without the minimum age of 1 s
+ * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here
+ * with aggression 1 and without the minimum age of 1 s
  */
 export function slowStartFactors(
   candidates: readonly Candidate[],
@@ -58,8 +50,8 @@ export function slowStartFactors(
     }
   }
   if (shortestMs === Infinity) return { factors: undefined, expiresAt: Infinity };
-  // The lowest factor for which established + new ≤ maxFairShareFactor × (established + factor × new). Here,
-  // `established` and `new` are the sums of the weights of established and new endpoints.
+  // The lowest factor for which established + new ≤ maxFairShareFactor × (established + factor × new), where
+  // `established` and `new` are sums of weights.
   const floor =
     slowStartWeight > 0
       ? (establishedWeight + slowStartWeight - maxFairShareFactor * establishedWeight) /
@@ -82,10 +74,10 @@ export function slowStartFactors(
 }
 
 /**
- * Returns a picker that applies weights and slow start. While a slow start is in progress, `create` is called
- * repeatedly. Otherwise, `create` is called once. For fewer than two candidates, `create` is not called.
+ * Returns a picker that applies weights and slow start.
  *
- * @param create - creates a picker from the relative weights; the weights are undefined when all are equal
+ * @param create - creates a picker from the relative weights (undefined if all are equal). Called again during a slow
+ * start; never called for fewer than two candidates
  */
 export function weightedPicker(
   candidates: readonly Candidate[],
@@ -103,15 +95,12 @@ export function weightedPicker(
   });
 }
 
-/** Whether any candidate has a slow start that is in progress or already over. */
+/** Whether any candidate has a slow start, in progress or over. */
 export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }
 
-/**
- * Multiplies two lists of weights element by element; an undefined argument counts as a list of ones. Returns undefined
- * if both arguments are undefined.
- */
+/** Multiplies two lists of weights element by element. An undefined list counts as ones. */
 export function multiplyWeights(
   a: Float64Array | undefined,
   b: Float64Array | undefined,

@@ -1,12 +1,12 @@
-/** Minimum time between any change of the size and the next doubling, in ms. */
+/** Minimum time between a change of the size and the next doubling, in ms. */
 const growIntervalMs = 1_000;
 /** Time without a change after which the size is halved, in ms. */
 const shrinkIntervalMs = 60_000;
 
 /**
- * Number of endpoints of a large service that one client uses. The number doubles at most once per second, while a
- * picked endpoint has at least 8 calls of this client in flight. Without this growth, a few busy clients would leave
- * most endpoints idle. The number is halved each time 60 s have passed without a change.
+ * Number of endpoints of a large service that one client uses. The number doubles, at most once per second, while a
+ * picked endpoint has at least 8 calls of this client in flight. After each 60 s without a change, the number is
+ * halved.
  *
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
@@ -32,7 +32,7 @@ export class AdaptiveSubsetSize {
   }
 
   /**
-   * Doubles the number of endpoints. Has no effect if the number changed less than 1 s ago.
+   * Doubles the number of endpoints, unless the number changed less than 1 s ago.
    *
    * @returns whether the number was doubled
    */

@@ -2,22 +2,19 @@ import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** Returns the candidates that this client uses: a subset for a large service, all candidates for any other service. */
+/** Returns the candidates that this client uses: a subset for a large service, otherwise all. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }
 
 /**
- * Returns the subset of the endpoints of a service that one client uses: the `size` candidates with the lowest ranks,
- * in the order of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing). So one added
- * or removed candidate changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as
- * many subsets as one of weight 1, and gets twice the calls in each.
+ * Returns the subset of the endpoints that one client uses: the `size` candidates with the lowest ranks, in the order
+ * of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so one added or removed
+ * candidate changes at most one entry. Weights are ignored.
  *
  * @param seed - 32 random bits, drawn by each client
  * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all
  * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
- * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), where
- * each client must know the other clients
  */
 export function rendezvousSubset<T extends Candidate>(
   candidates: readonly T[],
@@ -30,7 +27,7 @@ export function rendezvousSubset<T extends Candidate>(
   return candidates.filter((_, i) => (ranks[i] as number) <= last);
 }
 
-/** Returns the 53-bit rank of an endpoint. Two of 10,000 endpoints practically never have the same rank. */
+/** Returns the 53-bit rank of an endpoint. Equal ranks practically never occur. */
 function rank(id: string, seed: number): number {
   const hash = hashText(id);
   const leading = mix(hash ^ seed);

@@ -26,7 +26,7 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
 
 /**
  * Converts the option `policy` into a policy. A name creates a new instance, so that bindings do not share state. A
- * policy object is used unchanged. A policy function is called for every pick.
+ * policy function is called for every pick.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a known name, a policy or a function
  */
@@ -52,8 +52,7 @@ function isPolicy(value: unknown): value is Policy {
 /** Returns a policy that calls the function of the application and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
-  // A function written inline as the option `policy` has the name `policy`. The message omits this name, because it
-  // does not identify the function.
+  // A function written inline as the option `policy` has the name `policy`, which identifies nothing.
   const label = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,

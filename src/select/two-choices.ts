@@ -11,12 +11,8 @@ import { weightedPicker } from './slow-start.js';
 export type Preference = (second: Candidate, first: Candidate, now: number, weightRatio: number) => boolean;
 
 /**
- * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others. Picks
- * the second candidate if `prefers` returns true, otherwise the first. A pick takes constant time and two random
- * numbers.
- *
- * With two draws per call the longest queue among n endpoints grows as log log n; with one draw, as log n. Because each
- * client draws at random, the clients do not all choose the endpoint that looks best.
+ * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others.
+ * Picks the second if `prefers` returns true. A pick takes constant time and two random numbers.
  *
  * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
  */
@@ -26,8 +22,7 @@ export function twoChoicesPicker(candidates: readonly Candidate[], prefers: Pref
     const table = weights && aliasTable(weights);
     return ({ now, random }) => {
       const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
-      // `j` is drawn from count - 1 indexes, and indexes from `i` on are raised by 1. So `j` is uniform over all indexes
-      // except `i`.
+      // A draw from count - 1 indexes, of which those from `i` on are raised by 1, so `j` is uniform over all others.
       let j = Math.floor(random() * (count - 1));
       if (j >= i) j++;
       const first = candidates[i] as Candidate;

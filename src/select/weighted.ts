@@ -13,11 +13,11 @@ import { relativeWeights } from './weights.js';
 const blackoutMs = 10_000;
 /** Lifetime of a load report, in ms. */
 const expiryMs = 180_000;
-/** Time for which computed weights are used before a pick reads the load reports again, in ms. */
+/** Computed weights are used for this time, in ms, before the load reports are read again. */
 const updateIntervalMs = 1_000;
 /** `error_utilization_penalty` of gRFC A58. */
 const errorPenalty = 1;
-/** Largest ratio of a capacity to the median of all capacities, and of the median to a capacity. */
+/** A capacity is limited to this multiple, and to this fraction, of the median of all capacities. */
 const maxDeviationFactor = 10;
 /** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;
@@ -29,43 +29,33 @@ interface ReportHistory {
   weight: number;
   /** When the last valid report arrived. */
   receivedAt: number;
-  /**
-   * When the current series of reports began. Each report of a series arrives less than 3 min after the previous
-   * report.
-   */
+  /** When the current series of reports began, without a gap of 3 min. */
   unbrokenSince: number;
 }
 
 /**
- * Picks at random by static weight × reported capacity. The capacity is `callsPerSecond / (utilization +
- * errorsPerSecond / callsPerSecond)`. Example: two servers are at 50 % utilization. The server with 100 calls per
- * second has a capacity of 200, and gets twice as many calls as the server with 50 calls per second.
+ * Picks at random by static weight × reported capacity. The capacity is
+ * `callsPerSecond / (utilization + errorsPerSecond / callsPerSecond)`. Example: of two servers at 50 % utilization,
+ * the server that handles twice the calls gets twice the calls.
  *
- * - The reports of an endpoint are ignored until 10 s after its first report. A report that arrives 3 min or more
- *   after the previous report counts as a first report again.
- * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have a valid report, only
- *   the static weights decide. If the static weights are equal too, or all 0, all shares are equal.
- * - A capacity is limited to between a tenth of the median and ten times the median. Otherwise an endpoint that reports
- *   too high a capacity would get all calls. With an even number of capacities, the lower of the two middle values is
- *   the median.
- * - An invalid report is ignored. In a valid report the utilization is above 0 and at most 1,000, and the calls per second
- *   are above 0 and at most 10^9. The errors per second are finite and ≥ 0, and the time of the report is not in the
- *   future. More errors than calls count as an error rate of 100 %.
+ * - The reports of an endpoint are ignored until 10 s after its first report. After a gap of 3 min, the next report
+ * is a first report again.
+ * - An endpoint without a valid report gets the mean capacity. With fewer than two valid reports, only the static
+ * weights decide.
+ * - A capacity is limited to between a tenth of the median and ten times the median.
+ * - An invalid report is ignored. A valid report has a utilization above 0 and at most 1,000, calls per second above
+ * 0 and at most 10^9, and errors per second ≥ 0.
  * - Slow start applies.
  *
  * Calls in flight and latency are ignored: prefer `loadAware` for services that send no load reports. A pick takes
- * constant time and one random number. While calls arrive, the reports are read once per second.
- *
- * Unlike gRPC, this policy limits capacities. This policy also draws at random, where gRPC uses an
- * earliest-deadline-first queue. So not all clients call the same endpoint at the same time.
+ * constant time. While calls arrive, the reports are read once per second.
  *
  * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
- * the figures
+ * the figures; unlike gRPC, this policy limits capacities and draws at random
  * @see [gRFC A51](https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md) for the load reports
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // The histories are kept when the candidates change.
   const histories = new WeakMap<Candidate, ReportHistory>();
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
@@ -125,13 +115,12 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
  *
  * @param capacities - in calls per second; 0 where the capacity is unknown
  * @returns the limited capacities, with the mean in place of an unknown capacity; undefined when fewer than two
- *   capacities are known
+ * capacities are known
  */
 export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
-  // With an even number of capacities, the lower of the two middle values is the median. So of two endpoints, only the
-  // endpoint that reports the higher capacity is limited.
+  // Of two middle values, the lower counts. Of two endpoints, only the higher capacity is therefore limited.
   const median = known[(known.length - 1) >> 1] as number;
   const clamp = (capacity: number): number =>
     Math.min(median * maxDeviationFactor, Math.max(median / maxDeviationFactor, capacity));
