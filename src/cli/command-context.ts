@@ -20,8 +20,8 @@ export interface CommandDefinition<Args extends unknown[]> {
   /** Default of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
   /**
-   * Time by which `context.client` waits longer than `--timeout`, in ms, so that the registry can report the timeout
-   * itself. Default 0.
+   * Additional time that `context.client` waits after `--timeout`, in ms, so that the registry itself can report the
+   * timeout. Default 0.
    */
   readonly graceMs?: number;
   /** Adds the options that only this command has. */
@@ -43,7 +43,7 @@ export interface CommandContext {
   /** Whether data is printed as JSON. */
   readonly json: boolean;
   readonly registries: readonly string[];
-  /** Value of `--timeout`, in ms; without that option, the default of the command. */
+  /** Value of `--timeout`, in ms. Without the option, the default of the command. */
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }

@@ -8,7 +8,7 @@ export const exitCodes = Object.freeze({
   /** The name does not exist, or the service has no endpoint. */
   notFound: 3,
   unreachable: 4,
-  /** The registry rejected the operation, because the operation was too early, not permitted, or over a limit. */
+  /** The registry rejected the operation as too early, not permitted, or over a limit. */
   refused: 5,
 });
 

@@ -1,6 +1,6 @@
 /**
- * The length of a unit in ms, the name of the unit, and the length of the next smaller unit in ms. A duration is
- * rounded to the next smaller unit before it is compared with a unit. 999.7 ms therefore becomes 1 s.
+ * Length of a unit in ms, its name, and the length of the next smaller unit. A duration is first rounded to the
+ * smaller unit, so that 999.7 ms becomes 1 s.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],
@@ -17,7 +17,7 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
-/** Joins facts with commas. Leaves out each fact whose value is `false`. */
+/** Joins facts with commas. Omits each fact that is `false`. */
 export function joinFacts(...facts: readonly (string | false)[]): string {
   return facts.filter((fact) => fact !== false).join(', ');
 }

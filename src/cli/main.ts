@@ -7,7 +7,7 @@ import { undici } from '../transport/load-undici.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// It is not an error when the reader of the output, such as `head`, closes the pipe early.
+// The reader of the output, such as `head`, may close the pipe early, which is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

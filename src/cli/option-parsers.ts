@@ -16,7 +16,7 @@ export function integerOption(text: string): number {
   return value;
 }
 
-/** Parses one occurrence of a repeatable option `key=value`. Returns the new pair and the pairs in `previous`. */
+/** Parses one occurrence of a repeatable option `key=value`. Returns `previous` with the new pair. */
 export function keyValueOption(
   text: string,
   previous: Readonly<Record<string, string>> = {},

@@ -27,7 +27,7 @@ export function styled(style: Style, text: string): StyledText {
 }
 
 /**
- * Whether a stream gets colors: false when the stream is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb`.
+ * Whether a stream gets colors. False if the stream is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb`.
  *
  * @see https://no-color.org
  */
@@ -36,7 +36,7 @@ export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
 }
 
-/** An output stream of a command. Text is sanitized. The methods resolve when the stream accepts more data. */
+/** An output stream of a command, which sanitizes text. The methods resolve when the stream accepts more data. */
 export class Output {
   readonly #stream: OutputStream;
   readonly #useColor: boolean;
@@ -68,7 +68,7 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // No line ends with spaces.
+        // Trailing empty cells are omitted, so that no line ends with spaces.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)

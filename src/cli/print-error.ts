@@ -35,8 +35,8 @@ export async function printError(io: Io, command: Command | undefined, error: un
 }
 
 /**
- * Replaces advice for programmers, such as `pass recursive`, with advice for the command line. Removes advice that does
- * not apply to the command line.
+ * Replaces advice for programmers, such as `pass recursive`, with advice for the command line. Removes advice that
+ * the command line cannot follow.
  */
 function adaptToShell(message: string): string {
   return message

@@ -27,9 +27,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/**
- * All commands by their heading in the help. Only the requested command is loaded, so that the program starts quickly.
- */
+/** All commands by their heading in the help. Only the requested command is loaded, for a fast start. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
@@ -63,8 +61,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 };
 
 /**
- * Returns the name of the command to load; undefined if the first argument is not a command. If undefined, all commands
- * are loaded, to print the help or to suggest a similar name.
+ * Returns the name of the command to load. Returns undefined if the first argument is not a command; then all
+ * commands are loaded, for the help or a suggestion.
  */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;

@@ -13,8 +13,8 @@ import { expectBody } from '../registry-client/json-response.js';
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
 
 /**
- * The registries of a command. If a registry does not respond, a lookup is sent to the next registry. A change is sent
- * to the next registry only if no earlier registry can have received the change. A response without the documented
+ * The registries of a command. A lookup goes to the next registry if a registry does not respond. A change goes to
+ * the next registry only if no earlier registry can have received the change. A response without the documented
  * fields causes the error `REGISTRY_INVALID`. Undocumented fields are dropped.
  */
 export class RegistryClient {
@@ -99,10 +99,7 @@ export class RegistryClient {
     }
   }
 
-  /**
-   * Starts a timeout after which the signal aborts. The connections do not keep the process alive, but the timeout
-   * does.
-   */
+  /** Starts a timeout that aborts the signal. The timeout keeps the process alive, because the connections do not. */
   #startTimeout(): { readonly signal: AbortSignal; stop(): void; restart(): void } {
     const controller = new AbortController();
     const onTimeout = (): void => {

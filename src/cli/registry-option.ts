@@ -4,8 +4,8 @@ import { quote } from '../core/describe-value.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 
 /**
- * Returns the registry URLs of a command. The URLs come from `--registry`, else from `$CLERK_REGISTRY`, else from
- * {@link defaultRegistryUrl}. `option` and `fromEnvironment` are lists of URLs, separated by commas.
+ * Returns the registry URLs of a command: from `--registry`, else from `$CLERK_REGISTRY`, else {@link
+ * defaultRegistryUrl}. `option` and `fromEnvironment` are comma-separated lists.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when a URL is invalid
  */

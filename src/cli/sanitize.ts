@@ -1,5 +1,5 @@
 /**
- * Sanitizes text from a registry or a service. The text then cannot move the cursor, change the writing direction or
+ * Sanitizes text from a registry or a service. Sanitized text cannot move the cursor, change the writing direction or
  * imitate other lines.
  *
  * @see [A26](../../docs/guarantees.md#a26)

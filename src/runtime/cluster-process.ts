@@ -1,15 +1,14 @@
 import cluster from 'node:cluster';
 
 /**
- * Environment variable of the workers: the pid of the primary, then `system` or `primary`, then the settings of the
- * primary for its workers, as JSON. The second part states whether the operating system or the primary shares listeners
- * among the workers.
+ * Environment variable of the workers: the pid of the primary, `system` or `primary`, then the settings of the
+ * primary as JSON. The second part states which of the two shares listeners among the workers.
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
 /**
- * Whether the operating system shares listeners if the variable does not state this. A worker has no
- * `schedulingPolicy`.
+ * Whether the operating system shares listeners if the variable does not state this. A worker cannot read the
+ * `schedulingPolicy` of the primary.
  */
 const isSharedBySystem =
   (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
@@ -17,7 +16,7 @@ const isSharedBySystem =
 function readVariable(): readonly (string | undefined)[] {
   const [, pid, sharedBy, settings] =
     /^(\d+) (system|primary) (.*)$/s.exec(process.env[settingsVariable] ?? '') ?? [];
-  // A descendant that is a worker of another cluster inherits the variable too.
+  // A worker of another cluster may inherit the variable from an ancestor.
   return cluster.isWorker && Number(pid) === process.ppid ? [pid, sharedBy, settings] : [];
 }
 
@@ -32,9 +31,8 @@ export const clusterWorker = {
   },
 
   /**
-   * A listener that the primary shares has no handle of the operating system. A listener that the operating system
-   * shares looks like a listener of this process alone. If the operating system shares listeners, every listener
-   * therefore counts as shared.
+   * A listener that the primary shares has no handle of the operating system. If the operating system shares
+   * listeners, a shared listener looks like any other listener, so every listener counts as shared.
    */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };

@@ -6,7 +6,7 @@ const maxLineLength = 65_536;
 /** Timeout of `readFirstLine`, in ms. A launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/** Signals for which the program had its own listener when the signal arrived. */
+/** Signals that arrived while the program had its own listener for them. */
 const signalsOfProgram = new Set<EndSignal>();
 /** Listeners that `onEndSignal` has added. */
 const ownListeners = new Set<(signal: NodeJS.Signals) => void>();
@@ -17,8 +17,8 @@ export const currentProcess = {
   env: process.env,
 
   /**
-   * Resolves to the first line of standard input. If no line end arrives within 5 s, within 65,536 characters, or
-   * before the input ends, resolves to the text read so far.
+   * Resolves to the first line of standard input. Resolves to the text read so far after 5 s, after 65,536
+   * characters, or at the end of the input.
    */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
@@ -28,7 +28,7 @@ export const currentProcess = {
         clearTimeout(timer);
         stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
         stdin.pause();
-        // Without `unref`, a pipe that is never closed by its writer would keep this process alive.
+        // Without `unref`, a pipe that its writer never closes would keep this process alive.
         (stdin as { unref?: () => void }).unref?.();
         resolve(text.split('\n')[0] as string);
       };
@@ -45,12 +45,12 @@ export const currentProcess = {
   onEndSignal(callback: (signal: EndSignal) => void): () => void {
     const listener = (signal: NodeJS.Signals): void => {
       const endSignal = signal as EndSignal;
-      // The listeners are counted here, since one-time listeners are removed before `endBySignal` runs.
+      // One-time listeners are removed before `endBySignal` runs, so the listeners are counted here.
       if (process.listeners(signal).some((other) => other !== listener)) signalsOfProgram.add(endSignal);
       callback(endSignal);
     };
     ownListeners.add(listener);
-    // This listener must run first, because it counts the other listeners before one-time listeners are removed.
+    // This listener runs first, so that it can count one-time listeners before their removal.
     for (const signal of endSignals) process.prependListener(signal, listener);
     return () => {
       ownListeners.delete(listener);
@@ -59,8 +59,8 @@ export const currentProcess = {
   },
 
   /**
-   * Ends this process as `signal` does. If the program has its own listener for `signal`, that listener decides when the
-   * process exits, unless `always` is true.
+   * Ends this process as `signal` does. A listener of the program for `signal` prevents the end, unless `always` is
+   * true.
    */
   endBySignal(signal: EndSignal, always: boolean): void {
     const others = process.listeners(signal).filter((listener) => !ownListeners.has(listener));

@@ -6,12 +6,13 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 export const lockName = 'lock';
 
 /**
- * Locks a folder for this process until the returned function is called or the process ends. Node has no file lock that
- * the operating system releases when a process ends. Therefore, an empty LevelDB database holds the lock.
+ * Locks a folder for this process until the returned function is called or the process ends. An empty LevelDB
+ * database holds the lock, because Node has no file lock.
  *
  * @param subject - description of the folder, used as the subject of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is not installed, or the lock cannot be
- * created; `FORBIDDEN` when another process has the lock
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is not installed, or the lock cannot
+ *   be created
+ * @throws {@link ClerkError} `FORBIDDEN` when another process has the lock
  */
 export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {
   const { ClassicLevel } = await import('classic-level').catch((cause: unknown) => {
@@ -32,8 +33,8 @@ export async function lockFolder(path: string, subject: string): Promise<() => P
   } catch (error) {
     checkLocked(error, subject);
   }
-  // The database contains no data, so its files can be removed if one of them is damaged. The file LOCK is kept,
-  // because it holds the lock.
+  // The database contains no data, so its files can be removed after damage. The file LOCK stays, because it holds
+  // the lock.
   for (const name of await readdir(folder).catch(() => []))
     if (name !== 'LOCK') await rm(join(folder, name), { force: true, recursive: true });
   try {

@@ -1,23 +1,23 @@
 import { open } from 'node:fs/promises';
 import { sleep, type Clock } from '../core/clock.js';
 
-/** Interval between two looks for new output, in ms. */
+/** Interval between two checks for new output, in ms. */
 const pollMs = 250;
-/** Length of the end of a file that is searched for the last lines, in bytes. */
+/** Maximum number of bytes at the end of a file that are searched for the last lines. */
 const maxTailBytes = 1024 * 1024;
 
 export interface FollowLogOptions {
   readonly clock: Clock;
-  /** Number of lines before the first new line. */
+  /** Number of earlier lines before the first new line. */
   readonly lines: number;
-  /** Ends the iteration. Undefined: the iteration ends with the file. */
+  /** Ends the iteration. Without a signal, the iteration ends at the end of the file. */
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Yields the last lines of a log file as text and, with `signal`, what is appended later. Continues at the beginning of
- * the file when the file was emptied or replaced. Lines that were written just before the file was emptied may be
- * missing.
+ * Yields the last lines of a log file as text. With `signal`, continues with text that is appended later. Continues
+ * at the beginning of a file that was emptied or replaced. Lines that were written just before the file was emptied
+ * may be missing.
  *
  * @throws the error of the operating system when the file cannot be read
  */
@@ -35,7 +35,7 @@ export async function* followLog(
   if (tail !== '') yield tail;
   while (signal?.aborted === false) {
     await sleep(clock, pollMs);
-    // Between two starts there is no file for a moment.
+    // No log file exists for a moment between two starts.
     const next = await readFrom(path, { end, inode }).catch(() => undefined);
     if (next === undefined) continue;
     ({ text, end, inode } = next);
@@ -49,8 +49,8 @@ interface LogPosition {
 }
 
 /**
- * Reads a file from a position to the end of the file. Reads from the beginning if the position is undefined, or if the
- * file is shorter or was replaced. Reads at most the last `maxTailBytes` bytes.
+ * Reads a file from a position to its end, but at most the last `maxTailBytes` bytes. Reads from the beginning
+ * without a position, and if the file is shorter or was replaced.
  */
 async function readFrom(
   path: string,

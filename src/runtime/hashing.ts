@@ -4,14 +4,14 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 export const systemHashing = {
   /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Whether two strings are equal. Compares hashes of the strings, so that the time does not depend on the strings. */
+  /** Whether two strings are equal. Hashes are compared, so that the time does not depend on the strings. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
   /** Random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 
 /**
- * Returns the SHA-256 of a list of parts, in hexadecimal. Each part is hashed with its length, so two different lists
+ * Returns the SHA-256 of a list of parts, in hexadecimal. The length of each part is hashed too, so different lists
  * never hash the same bytes.
  */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {

@@ -6,8 +6,8 @@ const bridgeName =
   /^(br-|bridge|cali|cbr|cilium|cni|docker|flannel|kube|lxcbr|lxdbr|nerdctl|podman|vboxnet|veth|virbr|vmnet)/;
 
 /**
- * Returns the IP addresses of this host, except loopback addresses and link-local IPv6 addresses. The addresses of
- * interfaces with a default route are first, and the addresses of bridges are last. In each group, IPv4 is first.
+ * Returns the IP addresses of this host, except loopback addresses and link-local IPv6 addresses. Interfaces with a
+ * default route come first, and bridges come last. In each group, IPv4 comes first.
  */
 export function hostAddresses(): readonly string[] {
   const defaults = defaultInterfaces();
@@ -19,13 +19,13 @@ export function hostAddresses(): readonly string[] {
         rank: 2 * (defaults.has(name) ? 0 : isBridge(name) ? 2 : 1) + (family === 'IPv4' ? 0 : 1),
       })),
   );
-  // The sort is stable, so addresses of equal rank stay in the order of the system.
+  // The sort is stable, so addresses of equal rank keep the order of the system.
   return ranked.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
 }
 
 /**
- * Returns the IP addresses of this host that `hostname` stands for. `localhost` and the unspecified addresses stand for
- * both loopback addresses. Empty when `hostname` is not an IP address of this host.
+ * Returns the IP addresses of this host for `hostname`. `localhost` and the unspecified addresses stand for both
+ * loopback addresses. Returns an empty list if `hostname` is not an IP address of this host.
  */
 export function ownAddresses(hostname: string): readonly string[] {
   const host = hostname.toLowerCase();
@@ -39,7 +39,7 @@ function isBridge(name: string): boolean {
   return bridgeName.test(name) || existsSync(`/sys/class/net/${name}/bridge`);
 }
 
-/** Returns the interfaces with a default route; empty on systems without Linux's route tables. */
+/** Returns the interfaces with a default route. Empty on systems without Linux's route tables. */
 function defaultInterfaces(): ReadonlySet<string> {
   const v4 = linesOf('/proc/net/route').filter(
     ([, target, , , , , , mask]) => target === zeros(8) && mask === zeros(8),

@@ -54,11 +54,11 @@ function decodeIp(hex: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-/** Whether all known processes that hold one of the sockets are stopped. False if no such process is known. */
+/** Whether all known processes that hold one of the sockets are stopped. False if no holder is known. */
 async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
   const all = (await processStates()) ?? [];
   const stopped = all.filter(({ state }) => state === 'T');
-  // Usually no process is stopped. In that case the files of the other processes are not read.
+  // Usually no process is stopped, and the files of the other processes need not be read.
   if (!(await anyHolds(stopped, sockets))) return false;
   return !(await anyHolds(
     all.filter(({ state }) => state !== 'T'),

@@ -13,12 +13,12 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 const logTailBytes = 4_096;
-/** Space that logs leave free for the store of the registry, in bytes. */
+/** Disk space that logs leave free for the store of the registry, in bytes. */
 const reservedBytes = 64 * 1024 * 1024;
 
 /**
- * Creates a log file and its folder. The log file of the previous run is kept as `<path>.1`, and the
- * numbers of older files rise by one.
+ * Creates a log file and its folder. An existing log file becomes `<path>.1`, and the number of each older file rises
+ * by one.
  *
  * @param maxFiles - number of earlier files that are kept
  */
@@ -63,10 +63,10 @@ export async function limitLog(
     maxFiles > 0 &&
     (await freeBytes(path)) >= size + minFreeBytes &&
     (await copyToFirst(path, maxFiles, size > 2 * maxBytes ? size - maxBytes : 0, size));
-  // The program has opened the file for appending, so it continues at the new end.
+  // The program has opened the file for appending, so its next write goes to the new end.
   await truncate(path, 0);
   if (isCopied) return 'copied';
-  // The disk is almost full. The store of the registry needs the space of the earlier files.
+  // The disk is almost full, and the store of the registry needs the space of the earlier files.
   for (let i = 1; i <= maxFiles; i++) await rm(`${path}.${String(i)}`, { force: true });
   return 'discarded';
 }
@@ -76,7 +76,7 @@ async function freeBytes(path: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Copies a log file, from the byte `from` up to `size`, to the first earlier file. Returns whether the copy is complete. */
+/** Copies a log file, from the byte `from` up to `size`, to `<path>.1`. Returns whether the copy is complete. */
 async function copyToFirst(path: string, maxFiles: number, from: number, size: number): Promise<boolean> {
   const first = `${path}.1`;
   try {

@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
 /**
- * Creates a folder that only this user can access, and the missing parent folders. When the folder already exists,
- * checks the owner of the folder and removes the access of other users.
+ * Creates a folder that only this user can access, and the missing parent folders. For an existing folder, checks the
+ * owner and removes the access of other users.
  *
  * @param subject - text that names the folder in error messages, such as `Data folder '/var/lib/clerk'`
- * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when the folder is a
- * symbolic link, belongs to another user, or is writable by other users.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created
+ * @throws {@link ClerkError} `FORBIDDEN` when the folder is a symbolic link, belongs to another user, or is writable
+ *   by other users
  * @see [A23](../../docs/guarantees.md#a23)
  */
 export async function privateFolder(folder: string, subject: string): Promise<void> {
@@ -38,8 +39,8 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
 }
 
 /**
- * Creates a folder and its missing parent folders. Node's recursive `mkdir` is not used, because it never ends where no
- * folder can be created, as in `/proc`.
+ * Creates a folder and its missing parent folders. Node's recursive `mkdir` never ends where no folder can be
+ * created, as in `/proc`.
  */
 async function makeFolder(folder: string): Promise<void> {
   try {

@@ -1,7 +1,6 @@
 /**
- * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no process
- * is found by environment marker. On such systems, a process group counts as alive while a signal to the group
- * succeeds.
+ * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no
+ * process is found by environment marker. A process group then counts as alive while a signal to the group succeeds.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -16,20 +15,20 @@ interface ProcessStat {
 }
 
 /**
- * Returns the start time and boot id of a process; undefined when the process is not alive. Start time and boot id
- * together distinguish the process from every later process with the same process id.
+ * Returns the start time and boot id of a process, which distinguish the process from every later process with the
+ * same id. Returns undefined for a process that is not alive.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;
 }
 
-/** Whether a process is stopped by a job control signal. A process under a debugger has another state. */
+/** Whether a signal such as SIGSTOP has stopped a process. A process under a debugger has another state. */
 export function isStopped(pid: number): boolean {
   return readStat(pid)?.state === 'T';
 }
 
-/** Resolves to the ids of all live processes with their states; undefined without `/proc`. */
+/** Resolves to the ids and states of all live processes, or to undefined without `/proc`. */
 export async function processStates(): Promise<readonly { pid: number; state: string }[] | undefined> {
   return (await allPids())?.map(readStat).filter((stat) => stat !== undefined);
 }
@@ -45,7 +44,7 @@ export async function isGroupAlive(group: number): Promise<boolean> {
   return pids === undefined || pids.some((pid) => readStat(pid)?.group === group);
 }
 
-/** Resolves to all live processes with an environment marker in their environment, except this process. */
+/** Resolves to all live processes with `envMarker` in their environment, except this process. */
 export async function processesWithMarker(
   envMarker: string,
 ): Promise<readonly { pid: number; group: number }[]> {
@@ -69,7 +68,8 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // Field 2, the program name, may contain any character but ends with the last parenthesis. `fields` begins with field 3.
+  // Field 2, the program name, may contain any character but ends with the last parenthesis. `fields` begins with
+  // field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;

@@ -12,7 +12,7 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Lets `fill` create a folder under a temporary name beside `path`, and then renames that folder to `path`. An
+ * Lets `fill` create a folder under a temporary name beside `path`, and then renames the folder to `path`. An
  * interrupted or failed `fill` leaves nothing at `path`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when `path` exists and is not an empty folder

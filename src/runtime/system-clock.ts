@@ -7,7 +7,7 @@ import { maxTimerMs, type Clock, type Timer } from '../core/clock.js';
 
 /** Node's clock, timers and randomness. */
 export const systemClock: Clock = {
-  // One ms is added, since lru-cache never expires an entry created at 0.
+  // One ms is added, because lru-cache never expires an entry created at 0.
   now: () => performance.now() + 1,
   wallNow: () => Date.now(),
   random: () => Math.random(),

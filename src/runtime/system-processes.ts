@@ -36,8 +36,7 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // For `kill`, 0 means the group of this process, and -1 means all processes. A signal is never sent to either of
-  // them.
+  // `kill` with 0 means the group of this process, and `kill` with -1 means all processes.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);

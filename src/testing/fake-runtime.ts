@@ -22,38 +22,38 @@ export interface FakeRuntimeOptions {
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances automatically while a timer that is not unref'd is pending. If true, a test can await a call
-   * without `advance`. Default false.
+   * Whether time advances automatically while a referenced timer is pending. A test can then await a call without
+   * `advance`. Default false.
    */
   readonly autoAdvance?: boolean;
 }
 
 /**
  * A runtime in virtual time, whose clock jumps from timer to timer. Two runs of a program with the same seed do the
- * same things in the same order. Before each timer callback, all promise jobs and `process.nextTick` callbacks run.
+ * same things in the same order. All promise jobs and `process.nextTick` callbacks run before each timer callback.
  * Virtual time does not wait for real timers and sockets.
  */
 export interface FakeRuntime extends Runtime {
-  /** Factory for the transport of each clerk that is created after this property is set. */
+  /** Creates the transport of each clerk that is created after this property is set. */
   transport: TransportFactory;
   /** Sets the value of `hostAddresses()`, as when an interface gets another address. */
   setHostAddresses(addresses: readonly string[]): void;
   /** Number of pending timers. */
   readonly pendingTimers: number;
-  /** Number of pending timers that are not unref'd. On a real runtime, such timers keep the process alive. */
+  /** Number of pending timers without `unref`. On a real runtime, these timers keep the process alive. */
   readonly refTimers: number;
   /**
-   * Advances the clock by `ms` (finite, ≥ 0), and runs the due timers in order. Must be awaited before the next call of
-   * `advance` or `runUntilIdle`.
+   * Advances the clock by `ms` (finite, ≥ 0), and runs the due timers in order. Await the promise before the next
+   * call of `advance` or `runUntilIdle`.
    *
-   * @throws the error that a timer callback throws; the clock then stops at the time of that timer
+   * @throws the error of a timer callback; the clock then stops at the time of the timer
    */
   advance(ms: number): Promise<void>;
   /**
    * Advances the clock until all pending timers are unref'd.
    *
    * @param limitMs - maximum virtual time to advance, in ms; default 3,600,000 (one hour)
-   * @throws Error when a timer that is not unref'd is still pending after `limitMs` of virtual time
+   * @throws Error when a referenced timer is still pending after `limitMs` of virtual time
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /** Advances the clock by `ms` (finite, ≥ 0) without running timers, like a blocked event loop. */
@@ -96,7 +96,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   constructor(options: FakeRuntimeOptions) {
     this.random = seededRandom(options.seed);
     this.#now = options.startAt ?? 1;
-    // Time 0 is excluded, since lru-cache never expires an entry created at 0.
+    // Time 0 is excluded, because lru-cache never expires an entry created at 0.
     checkMs('startAt', this.#now, 1);
     this.#wallOffset = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
     this.#hostname = options.hostname ?? 'fake-host';
@@ -178,7 +178,8 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Timers that are already due run before `callback`, because timers with equal times run in the order of creation.
+    // Timers that are already due run before `callback`, because timers with equal times run in the order of
+    // creation.
     this.setTimer(callback, 0);
   }
 
@@ -207,7 +208,9 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.#wallOffset += ms;
   }
 
-  /** Runs the timers until `until`, then sets the clock to `until`. Stops early when `shouldContinue` returns false. */
+  /**
+   * Runs the timers until `until`, then sets the clock to `until`. Stops early when `shouldContinue` returns false.
+   */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
     if (this.#advancing)
       throw new Error(
@@ -240,7 +243,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // A call of `advance` or `runUntilIdle` ends this loop; the loop starts again when that call is done.
+      // A call of `advance` or `runUntilIdle` ends this loop, and restarts the loop at its own end.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;

@@ -6,9 +6,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when the timer is the
- * first of the queue. All cancelled timers are removed once they number more than 64 and make up more than half of the
- * queue.
+ * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when it is the first
+ * of the queue. All cancelled timers are removed when more than 64, and more than half of the queue, are cancelled.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
@@ -37,7 +36,7 @@ export class TimerQueue {
     }
   }
 
-  /** Returns the next timer, which stays in the queue; undefined when the queue is empty. */
+  /** Returns the next timer without removing it, or undefined for an empty queue. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -48,7 +47,7 @@ export class TimerQueue {
     return first;
   }
 
-  /** Removes and returns the next timer; undefined when the queue is empty. */
+  /** Removes and returns the next timer, or returns undefined for an empty queue. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

@@ -20,7 +20,7 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/** `clerk advertise`: after an interrupt, the command drains the endpoint and ends. */
+/** `clerk advertise`: an interrupt drains the endpoint and ends the command. */
 export const addAdvertiseCommand = defineCommand({
   usage: 'advertise <name> <address...>',
   summary: 'register an endpoint while this command runs',
@@ -65,7 +65,7 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // This request fails when no registry is reachable. The library alone would wait until a registry is reachable.
+  // The library alone would wait for a registry. This request fails when no registry is reachable.
   await client.get(paths.status, statusResponse);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();

@@ -89,7 +89,7 @@ async function printResponse(
     });
 }
 
-/** Returns the bytes as the text `body` if the bytes are UTF-8, otherwise as `bodyBase64`. */
+/** Returns UTF-8 bytes as the text `body`, and other bytes as `bodyBase64`. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };

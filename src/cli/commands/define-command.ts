@@ -24,7 +24,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** `clerk define`: defines a service, which need not have endpoints, or changes its settings. */
+/** `clerk define`: defines a service, with or without endpoints, or changes its settings. */
 export const addDefineCommand = defineCommand({
   usage: 'define <name>',
   summary: 'define a service, or change its settings',
@@ -99,20 +99,20 @@ function policyOption(text: string): string {
   );
 }
 
-/** Converts the value false of a `--no-…` option to null, which means the same in the protocol. */
+/** Converts false, the value of a `--no-…` option, to null, which has this meaning in the protocol. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
 }
 
 /**
- * Prints a warning when the manifest is missing. This is not an error, because the operator may add the manifest later.
+ * Prints a warning when the manifest is missing. The operator may add the manifest later, so this is not an error.
  */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
-  // The service is already defined, so a failure of this lookup is ignored.
+  // The service is already defined, so a failure of this lookup does not matter.
   const response = await client.get(paths.resolve, resolveResponse, { name }).catch(() => undefined);
   if (response?.launchable !== false) return;
   await stderr.line(

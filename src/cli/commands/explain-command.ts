@@ -12,8 +12,8 @@ import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
 /**
- * `clerk explain`: shows which endpoint the library would choose for a call from this machine. No request is sent, and
- * no service is started.
+ * `clerk explain`: shows which endpoint the library would choose for a call from this machine, without a request or a
+ * start of the service.
  */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
@@ -43,7 +43,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   try {
     const binding = clerk.bind(name);
     await binding.ready({ timeoutMs }).catch((error: unknown) => {
-      // A failed connection is part of the explanation, so the command does not fail.
+      // A failed connection is part of the explanation.
       if (!isClerkError(error) || !explainableCodes.has(error.code)) throw error;
     });
     const explanation = binding.explain();
@@ -97,7 +97,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** Describes the initial attempt timeout. The command sends no request, so the clerk learns no other timeout. */
+/** Describes the initial attempt timeout. Without requests, the clerk learns no other timeout. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;

@@ -77,7 +77,7 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // Printing the help must not load the server.
+  // The help must print without loading the server.
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
@@ -87,7 +87,7 @@ async function serve({
       logger,
     }),
   ).catch((error: unknown) => {
-    // The code `CONFIG_INVALID` would give the exit code of an invalid command line.
+    // The exit code of `CONFIG_INVALID` means an invalid command line.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
@@ -101,7 +101,7 @@ async function serve({
   await server.close();
 }
 
-/** Resolves at the first SIGTERM or SIGINT. If the same signal arrives again, it terminates the process. */
+/** Resolves at the first SIGTERM or SIGINT. A second signal of the same kind ends the process. */
 function untilTerminated(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());

@@ -28,7 +28,7 @@ export const addWatchCommand = defineCommand({
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // This request fails when no registry is reachable. The library alone would wait until a registry is reachable.
+  // The library alone would wait for a registry. This request fails when no registry is reachable.
   await client.get(paths.status, statusResponse);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -59,7 +59,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** Returns an endpoint as in `clerk resolve --json`, without the lease. */
+/** Returns an endpoint in the form of `clerk resolve --json`, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };

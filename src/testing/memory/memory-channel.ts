@@ -31,14 +31,14 @@ const freshMs = 1_000;
 const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
 /**
- * The channel to one endpoint of a memory network. Like the channel over HTTP, it has connection pools and supports
- * several addresses.
+ * The channel to one endpoint of a memory network. The channel has connection pools and supports several addresses,
+ * like the channel over HTTP.
  */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
   /** Pools that finish their requests and get no new requests. */
   readonly #retired = new Set<MemoryPool>();
-  /** Functions that end the probes in flight with an error. */
+  /** Functions that end the running probes with an error. */
   readonly #probes = new Set<(error: Error) => void>();
   /** Addresses that have failed since the last successful connection or probe. */
   readonly #failed = new Set<Address>();
@@ -83,7 +83,7 @@ export class MemoryChannel implements Channel {
   }
 
   async probe(timeoutMs: number, request: ProbeRequest = defaultProbe): Promise<void> {
-    // The first address that responds becomes the address that requests use.
+    // The first address that responds becomes the address of later requests.
     const index = await Promise.any(
       this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs, request).then(() => i)),
     );
@@ -151,7 +151,7 @@ export class MemoryChannel implements Channel {
   nextAddress(from: Address): boolean {
     const { addresses } = this.#options;
     this.#failed.add(from);
-    // If the current address has not failed, another request has already switched to this address.
+    // Another request has already switched to this address.
     if (!this.#failed.has(this.address)) return addresses.length > 1;
     const next = addresses.findIndex((address) => !this.#failed.has(address));
     this.#index = Math.max(0, next);

@@ -35,8 +35,8 @@ const knownOptions = { seed: true, latencyMs: true, clerk: true, autoAdvance: tr
 >;
 
 /**
- * Controls the servers of a memory cluster, see {@link MemoryServer}. Each method with an `id` throws a RangeError when
- * the id is unknown.
+ * Controls the servers of a memory cluster, see {@link MemoryServer}. Each method with an `id` throws a RangeError
+ * for an unknown id.
  */
 export interface MemoryCluster {
   /** Makes the server refuse new connections. */
@@ -58,8 +58,8 @@ export interface MemoryCluster {
   /** Returns the number of requests that the server has received, not counting health probes. */
   requests(id: string): number;
   /**
-   * Returns all attempts so far, in order of their start, such as `a:refused b:200`. Each attempt is given as its
-   * instance id and the `result` of its {@link MemoryAttempt}.
+   * Returns all attempts so far, in order of their start, such as `a:refused b:200`. Each attempt has its instance id
+   * and the `result` of its {@link MemoryAttempt}.
    */
   trace(): string;
 }
@@ -75,7 +75,7 @@ export interface MemoryWorld {
 }
 
 /**
- * Creates a clerk and its servers in memory and in virtual time, to test how a program behaves when servers fail.
+ * Creates a clerk and its servers in memory and in virtual time. A program can then be tested with failing servers.
  * Initially, every server responds with status 200 and `{"endpoint":"<id>"}`. The same seed gives the same trace.
  *
  * @example

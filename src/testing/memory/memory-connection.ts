@@ -5,13 +5,13 @@ export type Deliver = (arrive: () => void) => void;
 
 /** The client's end of a connection, which carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
-  /** False once the client has closed the connection or noticed a reset. */
+  /** False after the client has closed the connection or noticed a reset. */
   isOpen = true;
   /** Time on the monotonic clock at which the connection last became idle, in ms. */
   idleSince = 0;
   /** The request in flight; undefined while the connection is idle. */
   exchange: { onConnectionLost(error: Error): void } | undefined;
-  /** Called when the server resets the connection while no request is in flight. */
+  /** Called when the server resets the connection between two requests. */
   onLost: (() => void) | undefined;
   #isServerOpen = true;
 
@@ -35,7 +35,7 @@ export class MemoryConnection implements ServerConnection {
     this.deliver(() => this.server.disconnected(this));
   }
 
-  /** Resets the connection from the server's end. The client notices the reset after the latency. */
+  /** Resets the connection from the server. The client notices the reset after the latency. */
   reset(error: Error): void {
     if (!this.#isServerOpen) return;
     this.#isServerOpen = false;

@@ -19,14 +19,14 @@ export interface MemoryAttempt {
    * - `refused`: the server refused the connection
    * - `unsent`: the request was cancelled before it was sent
    * - `no-response`: the request was sent, and no complete response has arrived yet
-   * - `stream-refused`: the server rejected the request without executing the request
+   * - `stream-refused`: the server rejected the request without executing it
    * - `reset`: the server reset the connection
    * - `truncated`: the response ended before its body was complete
    */
   result: string;
 }
 
-/** One request on a memory connection. An exception that the handler throws aborts the request. */
+/** One request on a memory connection. An exception of the request handler aborts the request. */
 export class MemoryExchange {
   #isEnded = false;
   #flowing = true;
@@ -49,7 +49,7 @@ export class MemoryExchange {
       handler.onConnect((reason) => this.abort(reason ?? new Error('The request was aborted')));
     } catch (error) {
       if (this.#isEnded) return;
-      // No byte was written, so the connection stays usable.
+      // The request was not written, so the connection stays usable.
       this.#endUsable('unsent', () => handler.onError(error as Error));
       return;
     }
@@ -59,8 +59,8 @@ export class MemoryExchange {
   }
 
   /**
-   * Sends the rest of the body in pieces, at the speed at which the server reads. The server receives the request after
-   * the last piece.
+   * Sends the rest of the body in pieces, at the speed at which the server reads. The server receives the request
+   * after the last piece.
    */
   #upload(rest: Uint8Array): void {
     const { handler, connection } = this;
@@ -145,7 +145,7 @@ export class MemoryExchange {
   }
 
   /**
-   * Runs a step of the response. If the handler has paused the response, the step runs when the handler resumes the
+   * Runs a step of the response. If the handler has paused the response, the step waits until the handler resumes the
    * response.
    */
   #whenFlowing(step: () => void): void {
@@ -195,7 +195,7 @@ export class MemoryExchange {
   }
 }
 
-/** Returns the bytes of a string or a byte array; an empty array for any other body. */
+/** Returns the bytes of a string or a byte array, or an empty array for any other body. */
 function bytesOf(body: unknown): Uint8Array {
   if (typeof body === 'string') return Buffer.from(body);
   return body instanceof Uint8Array ? body : new Uint8Array();

@@ -15,9 +15,7 @@ export interface MemoryNetworkOptions {
   readonly callIdHeader?: string;
 }
 
-/**
- * Servers in memory, and a transport that reaches the servers in virtual time. The transport passes `transportSuite`.
- */
+/** Servers in memory, and a transport to the servers in virtual time. The transport passes `transportSuite`. */
 export interface MemoryNetwork {
   /** Transport for the option `transport` of a runtime. */
   readonly transport: TransportFactory;
@@ -26,11 +24,10 @@ export interface MemoryNetwork {
   /** Number of executions per call id, on all servers together. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * Returns the server at an address. The first call for an address creates the server. Before that call, the address
+   * Returns the server at an address. The first call for an address creates the server. An address without a server
    * refuses connections.
    *
-   * @param handler - handler of the server, used if this call creates the server. Default: a handler that responds with
-   * status 200.
+   * @param handler - handler of a new server; default: a handler that responds with status 200
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }

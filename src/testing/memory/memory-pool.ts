@@ -7,7 +7,7 @@ export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Record of the attempt; undefined when the channel only connects. */
+  /** Record of the attempt; undefined for a dial without a request. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
@@ -47,7 +47,7 @@ export class MemoryPool {
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
   }
 
-  /** Like {@link MemoryPool.retire}; resolves when no request is left. */
+  /** Like {@link MemoryPool.retire}, but resolves when no request is left. */
   close(): Promise<void> {
     this.retire();
     this.#drained ??= new Promise((resolve) => (this.#onDrained = resolve));

@@ -6,7 +6,7 @@ export interface MemoryRequest {
   readonly path: string;
   /** HTTP method, in upper case. */
   readonly method: string;
-  /** Headers, with names in lower case. Of several headers with one name, only the last is included. */
+  /** Headers, with names in lower case. The last of several headers with one name counts. */
   readonly headers: Readonly<Record<string, string>>;
   /** Body as the caller passed it. */
   readonly body: unknown;
@@ -18,12 +18,12 @@ export interface MemoryRequest {
  * What a server does with a request. An executed request is counted by its call id.
  *
  * - `respond` executes the request and responds
- * - `hang` neither executes the request nor responds, as if the request was lost
+ * - `hang` neither executes the request nor responds, like a lost request
  * - `drop-response` executes the request and does not respond
  * - `reset-before` resets the connection without executing the request
- * - `reset-after` executes the request and resets the connection instead of responding
- * - `refuse-stream` rejects the request without executing the request, like HTTP/2's REFUSED_STREAM
- * - `truncate` executes the request and resets the connection in the middle of the response body
+ * - `reset-after` executes the request, then resets the connection without a response
+ * - `refuse-stream` rejects the request without executing it, like HTTP/2's REFUSED_STREAM
+ * - `truncate` executes the request, then resets the connection in the middle of the response body
  */
 export type Behavior =
   'respond' | 'hang' | 'drop-response' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
@@ -38,7 +38,7 @@ export interface ServerReply {
   readonly bodyDelayMs?: number;
   /** Status of the response. Default 200. */
   readonly statusCode?: number;
-  /** Response headers, merged over the default `content-type` and `content-length`. Default: none. */
+  /** Response headers, which override the default `content-type` and `content-length`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Response body. Default: empty. */
   readonly body?: string | Buffer;
@@ -56,17 +56,15 @@ export interface MemoryServer {
   /** Decides how each request is handled; may be replaced at any time. */
   handler: ServerHandler;
   /**
-   * Speed at which the server reads request bodies in memory, in bytes per ms, > 0. A request arrives when its body is
-   * read. A paused server reads nothing. Initially infinite.
+   * Speed at which the server reads request bodies, in bytes per ms, > 0. A request arrives when its body is read. A
+   * paused server reads nothing. Initially infinite.
    */
   readBytesPerMs: number;
-  /** Refuses new connections; established connections continue. */
+  /** Refuses new connections. Established connections continue. */
   refuse(): void;
-  /**
-   * Neither accepts nor refuses new connections, so that attempts to connect hang; established connections continue.
-   */
+  /** Leaves new connections pending, neither accepted nor refused. Established connections continue. */
   stall(): void;
-  /** Accepts new connections, and the connections that wait because of `stall`. Also restarts a killed server. */
+  /** Accepts new connections, and the pending connections of a stalled server. Also restarts a killed server. */
   accept(): void;
   /** Accepts connections but handles no request, like a process after SIGSTOP. */
   pause(): void;

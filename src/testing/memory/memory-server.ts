@@ -15,7 +15,7 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Grows with each kill, so that an action that was scheduled before a kill does not run. */
+  /** Each kill increments the incarnation. An action that was scheduled before a kill does not run. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];

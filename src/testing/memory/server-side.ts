@@ -9,7 +9,7 @@ export interface DeliveredRequest {
   readonly callId: string | undefined;
   readonly connection: ServerConnection;
   respond(reply: ServerReply, isTruncated: boolean): void;
-  /** Rejects the request without processing the request. The connection stays usable. */
+  /** Rejects the request without executing it. The connection stays usable. */
   refuseStream(): void;
 }
 
@@ -21,8 +21,8 @@ export interface ServerSide {
   disconnected(connection: ServerConnection): void;
   receive(delivery: DeliveredRequest): void;
   /**
-   * Runs an action after a delay. A kill of the server during the delay cancels the action. While the server is paused,
-   * the action waits for the end of the pause.
+   * Runs an action after a delay. A kill during the delay cancels the action. A pause delays the action until the
+   * server resumes.
    */
   schedule(delayMs: number, action: () => void): void;
 }

@@ -10,9 +10,8 @@ import type { SuiteCase } from './suite-case.js';
 /** A place where stores keep their records, such as a folder or a database. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store at this location. For a durable store, `open` is called again after `close`, and the new store must
-   * have the records of the closed store. For a store with a `scope`, `open` is called again while the first store is
-   * open.
+   * Opens a store at this location. A durable store is opened again after `close`, and must then have the records of
+   * the closed store. A store with a `scope` is opened a second time while the first store is open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
@@ -46,14 +45,14 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /** Property that the store must have. The case passes without a check when the store lacks the property. */
+  /** Property that the case needs. The case passes unchecked for a store without the property. */
   readonly requires?: 'durable' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id as
- * `new` exactly once, even after expiry, and that a record is kept until its expiry.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id
+ * as `new` exactly once, even after expiry. The suite also checks that a record is kept until its expiry.
  *
  * @example
  * ```ts
@@ -105,8 +104,8 @@ const cases: readonly StoreCase[] = [
     name: '`begin` reports a call as new to one of many concurrent callers only, even if the call ends meanwhile',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Each concurrent begin of this id first waits for 0 to 7 begins of other ids. The begins of this id then
-        // overlap in many ways.
+        // Each begin of this id first waits for 0 to 7 begins of other ids, so that the begins of this id overlap in
+        // many ways.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await finish(store, call(number));
@@ -208,7 +207,7 @@ const cases: readonly StoreCase[] = [
       for (const number of [1, 2, 3]) await assertState(store, born(number), 'expired');
       await assertState(store, born(4), 'running');
       await assertDone(store, born(5), response);
-      // For the store, call 7 may be a call whose record `expire` has removed.
+      // The record of call 7 may have been removed by `expire`.
       await assertState(store, call(7, { createdAt: born(3).createdAt }), 'expired');
       await assertState(store, call(8, { createdAt: born(4).createdAt }), 'new');
     },
@@ -342,7 +341,7 @@ async function assertDone(
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** Converts the body to a list of numbers, so that a Buffer equals any other byte array. */
+/** Converts the body to a list of numbers, because a Buffer must equal any other byte array. */
 function comparable(found: StoredResponse | undefined): unknown {
   return found && { status: found.status, headers: found.headers, body: [...found.body] };
 }

@@ -14,8 +14,8 @@ export interface PolicySuiteOptions {
 const picksPerCase = 200;
 
 /**
- * Conformance suite of a policy, for any test runner. The suite checks that a policy picks only from the candidates
- * passed to `prepare`, and makes the same picks with the same seed.
+ * Conformance suite of a policy, for any test runner. The suite checks that a policy picks only candidates passed to
+ * `prepare`, and that equal seeds give equal picks.
  *
  * @example
  * ```ts
@@ -114,7 +114,7 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
   });
 }
 
-/** Asserts that every pick is one of the candidates. Without candidates, asserts that every pick is undefined. */
+/** Asserts that every pick is a candidate. Without candidates, asserts that every pick is undefined. */
 function assertPicks(picks: readonly (Candidate | undefined)[], candidates: readonly Candidate[]): void {
   for (const picked of picks) {
     const isValid = picked === undefined ? candidates.length === 0 : candidates.includes(picked);

@@ -10,15 +10,15 @@ export interface RegistryUnderTest {
   /** The registry under test. */
   readonly registry: Registry;
   /**
-   * Sets the endpoints of a service. The registry may return the old endpoints for up to 1 s after the returned promise
-   * resolves.
+   * Sets the endpoints of a service. The registry may return the old endpoints for up to 1 s after the promise has
+   * resolved.
    */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
-  /** Removes a service. The registry may return the service for up to 1 s after the returned promise resolves. */
+  /** Removes a service. The registry may return the service for up to 1 s after the promise has resolved. */
   readonly remove?: (name: string) => Promise<void> | void;
   /** Makes the backend of the registry fail (true) or work again (false). */
   readonly fail?: (failing: boolean) => Promise<void> | void;
-  /** Releases all resources. Default: the `close` method of the registry, if the registry has one. */
+  /** Releases all resources. Default: calls `close` of the registry, if the registry has this method. */
   readonly close?: () => Promise<void> | void;
 }
 
@@ -32,7 +32,7 @@ export interface RegistrySuiteOptions {
   /** Capabilities that the registry lacks. The cases of these capabilities are skipped. Default: none. */
   readonly without?: readonly RegistryCapability[];
   /**
-   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`; a registry in virtual
+   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`. A registry in virtual
    * time needs `advance` of its runtime. Default: runs promise jobs only.
    */
   readonly wait?: (ms: number) => Promise<unknown>;
@@ -69,7 +69,7 @@ export interface RegistryCase {
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** Time in which a promise must settle or a change must become visible, in ms. */
+/** Time within which a promise must settle and a change must become visible, in ms. */
 const settleLimitMs = 1_000;
 
 export class RegistryHarness {
@@ -85,7 +85,7 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** Returns an optional method of the registry. Fails when there is none. */
+  /** Returns an optional method of the registry. Fails if the registry lacks the method. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
@@ -95,7 +95,7 @@ export class RegistryHarness {
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /** Returns an optional function from the result of `create()`. Fails when there is none. */
+  /** Returns an optional function from the result of `create()`. Fails if the result lacks the function. */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
@@ -134,7 +134,7 @@ export class RegistryHarness {
     assertAbsent(name, await this.resolve(name));
   }
 
-  /** Waits for a promise; fails when the promise does not settle within {@link settleLimitMs}. */
+  /** Waits for a promise. Fails if the promise does not settle within {@link settleLimitMs}. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
       assert.fail(
@@ -167,7 +167,7 @@ export class RegistryHarness {
   }
 }
 
-/** Runs promise jobs, including jobs that these jobs add. */
+/** Runs all promise jobs, including jobs that are added meanwhile. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }

@@ -145,7 +145,7 @@ const queryCases: readonly RegistryCase[] = [
       const list = harness.method('list');
       for (const glob of globs) {
         const entries = await harness.settlesSoon(list(glob, openContext()), `list('${glob}')`);
-        // A registry may also list directories and mounts. Only the services are compared.
+        // A registry may also list directories and mounts. Only services are compared.
         const services = entries.filter(({ kind }) => kind !== 'directory' && kind !== 'mount');
         assert.deepEqual(services.map(({ name }) => name).sort(), namesMatching(glob), `list('${glob}')`);
         for (const { name, endpoints } of services) {
@@ -268,7 +268,7 @@ const changeCases: readonly RegistryCase[] = [
           endpoints,
           `the lookup of ${name} must reject while the backend fails; it resolved to '${resolution.kind}'`,
         );
-        // Instead of rejecting, a registry may return a cached result, which must then be complete.
+        // A registry may return a cached result in place of a rejection. A cached result must be complete.
         assertBound(name, resolution, endpoints);
       }
       await fail(false);

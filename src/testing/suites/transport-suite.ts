@@ -8,7 +8,7 @@ import type { SuiteCase } from './suite-case.js';
 /**
  * Behavior of a server of the suite.
  *
- * - `responds`: responds with the body `hello`. A path such as `/status/503` gets the status 503, any other path gets
+ * - `responds`: responds with the body `hello`. The path `/status/503` gets the status 503, and any other path gets
  *   200.
  * - `hangs`: reads requests and does not respond
  * - `refuses`: refuses connections
@@ -19,7 +19,7 @@ export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 export interface SuiteEndpoint {
   /** Address of the server. */
   readonly address: string;
-  /** Returns the paths of the requests received so far. Paths of probes may be included. */
+  /** Returns the paths of the requests received so far, perhaps with the paths of probes. */
   paths(): readonly string[];
   /** Resolves when the server has received `count` requests. */
   whenRead(count: number): Promise<void>;
@@ -36,8 +36,8 @@ export interface TransportSuiteOptions {
 }
 
 /**
- * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler` callbacks,
- * that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter.
+ * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler`
+ * callbacks, aborts, and the closing of channels. Timeouts in the cases are at most 1 s.
  *
  * @see [C3.3](../../../docs/guarantees.md#c3-3)
  */
