@@ -27,6 +27,11 @@ export interface TransportRequest {
 export interface RequestHandler {
   /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
+  /**
+   * Whether the request needs a new connection, because an earlier attempt was sent on an idle connection that was
+   * lost. If no further connection can be opened, the transport uses any connection.
+   */
+  readonly needsNewConnection?: boolean;
   /** The async context of the call, in which a queued request is sent. If undefined, the context does not matter. */
   readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
@@ -127,6 +132,12 @@ export interface Channel {
    * transport lacks this method, no error counts as such a proof. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
+  /**
+   * Whether the request of this handler was sent on a connection that was already open. If such a connection is lost
+   * before a response, the server may have closed it because it was idle. Called in `onError`. If a transport lacks
+   * this method, no connection counts as already open. @see [C2.1](../../docs/guarantees.md#c2-1)
+   */
+  wasReused?(handler: RequestHandler): boolean;
   /**
    * Replaces the established connections: closes idle connections at once, and busy connections after their requests.
    * Called when the endpoint did not respond, since its connections may then be half-open.

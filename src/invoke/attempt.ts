@@ -8,6 +8,8 @@ import type { UploadProgress } from './upload-progress.js';
 /** Receives the events of an attempt, like a {@link RequestHandler}. The first argument is the attempt. */
 export interface AttemptHandler {
   readonly asyncContext?: AsyncResource;
+  /** See {@link RequestHandler.needsNewConnection}. */
+  readonly needsNewConnection?: boolean;
   /**
    * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time
    * left.
@@ -110,6 +112,10 @@ export class Attempt implements RequestHandler {
 
   get asyncContext(): AsyncResource | undefined {
     return this.handler.asyncContext;
+  }
+
+  get needsNewConnection(): boolean {
+    return this.handler.needsNewConnection === true;
   }
 
   get isHeld(): boolean {

@@ -9,20 +9,32 @@ const maxGoAwayMoves = 4;
  *
  * - After the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR): up to four free retries.
  * - After the endpoint has not processed the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
+ * - After a connection that was already open was lost before a response: one free retry, on a new connection. The
+ *   server may have closed the connection because it was idle. Each lost connection causes at most one such retry.
  *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */
 export class FreeRetries {
   #moves = 0;
   #wasNotProcessed = false;
+  /** Whether an attempt was sent on a connection that was already open, and the connection was lost. */
+  hasLostReused = false;
 
   /**
    * Returns whether the retry after a failed attempt is free.
    *
    * @param isUnprocessed - whether the error proves that the request was sent and not processed
+   * @param isLostReused - whether the request was sent on a connection that was already open, and the connection was
+   *   lost
    */
-  take({ isGoAway }: ErrorClass, isUnprocessed: boolean): boolean {
+  take({ isGoAway }: ErrorClass, isUnprocessed: boolean, isLostReused: boolean): boolean {
     if (isGoAway === true) return ++this.#moves <= maxGoAwayMoves;
+    if (isLostReused) {
+      const isFirst = !this.hasLostReused;
+      this.hasLostReused = true;
+      return isFirst;
+    }
     if (!isUnprocessed || this.#wasNotProcessed) return false;
     this.#wasNotProcessed = true;
     return true;

@@ -57,6 +57,10 @@ export class HttpCall extends ResponseDelivery {
     return isReplayable(this.request.body);
   }
 
+  get needsNewConnection(): boolean {
+    return this.#freeRetries?.hasLostReused === true;
+  }
+
   /** Starts the call. Errors go to `handler.onError`. */
   start(): void {
     const { context, startedAt, picker } = this;
@@ -192,7 +196,9 @@ export class HttpCall extends ResponseDelivery {
     const { evidence, cause } = failure;
     const isUnsent = attempt.stage === 'waiting';
     const isUnprocessed = attempt.stage === 'sent' && attempt.channel.wasNotProcessed?.(error) === true;
-    const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed);
+    const isLostReused =
+      evidence === 'reset' && attempt.stage === 'sent' && attempt.channel.wasReused?.(attempt) === true;
+    const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed, isLostReused);
     // A request that the endpoint did not process counts as not sent, provided that its body can be sent again. For a
     // 'once' call, this rule applies to one attempt only.
     const isOnce = this.kind === 'once';
@@ -206,7 +212,7 @@ export class HttpCall extends ResponseDelivery {
       // An unparsable response supplies no latency. An endpoint without any latency would look idle.
       this.reportAbandoned(attempt, attempt.startedAt, now);
     }
-    failover.retry.isNextFree = isFree;
+    failover.retry.isNextFree ||= isFree;
     failover.retry.requiresBudget ||= isUnprocessed && !isFree;
     this.endFailed(attempt, isFailure ? 'failure' : 'ignored', error, now);
     if (isFree && (failure.isGoAway === true || !isOnce))

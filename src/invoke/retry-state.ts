@@ -236,7 +236,7 @@ export class RetryState extends AttemptLog {
     const isFree = this.isNextFree && this.call.retries !== undefined;
     this.isNextFree = false;
     if (this.#hasReservedRetry || (this.execution === 'none' && !this.requiresBudget)) return true;
-    if (isFree) {
+    if (isFree || this.#hasFreeSend) {
       this.#hasFreeSend = true;
       return true;
     }

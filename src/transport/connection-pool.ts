@@ -62,7 +62,7 @@ export class ConnectionPool implements LimitedPool {
    * @param origin - origin that undici publishes on its diagnostics channels
    */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler, origin: string): void {
-    const connection = this.#acquire();
+    const connection = handler.needsNewConnection === true ? this.#openNew() : this.#acquire();
     if (connection === undefined) this.#queue.enqueue({ request, handler, origin });
     else if (this.#send(connection, request, handler, origin)) this.#release(connection);
   }
@@ -73,6 +73,11 @@ export class ConnectionPool implements LimitedPool {
 
   isQueued(handler: RequestHandler): boolean {
     return this.#queue.has(handler);
+  }
+
+  /** Whether the request of this handler is the last one of a connection that was already open. */
+  wasReused(handler: RequestHandler): boolean {
+    return this.#connections.some(({ isReused, lastHandler }) => isReused && lastHandler === handler);
   }
 
   /** Returns the limit for which the queued requests wait. */
@@ -181,6 +186,13 @@ export class ConnectionPool implements LimitedPool {
     return connection;
   }
 
+  /** Like `#acquire`, but prefers a new socket. At the limit, an idle connection is closed to make room for it. */
+  #openNew(): PooledConnection | undefined {
+    const { connections } = this.#options;
+    if (this.#closed.length === 0 && this.#connections.length >= connections) this.closeIdle();
+    return this.#open() ?? this.#acquire();
+  }
+
   #create(): PooledConnection {
     const { createClient, clock, sockets } = this.#options;
     const connection = new PooledConnection(createClient, {
@@ -253,6 +265,7 @@ export class ConnectionPool implements LimitedPool {
     const { client } = connection;
     const { origin: url, pipelining, clock } = this.#options;
     connection.lastHandler = handler;
+    connection.isReused = connection.isOpen;
     if (!connection.isOpen) connection.startDial(handler, clock);
     connection.isObserved = pipelining === 1 && isObserved(request.body);
     if (connection.isObserved) connection.bindEvents();

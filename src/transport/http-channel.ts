@@ -133,6 +133,10 @@ export class HttpChannel implements Channel, PoolUser {
     return code === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_REFUSED_STREAM');
   }
 
+  wasReused(handler: RequestHandler): boolean {
+    return this.#usedPools().some(({ pool }) => pool.wasReused(handler));
+  }
+
   resetConnections(): void {
     // A socket that is still connecting cannot be half-open, so pools without an established connection are kept.
     for (const shared of [this.#shared, this.#fresh]) {

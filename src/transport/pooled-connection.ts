@@ -30,6 +30,8 @@ export class PooledConnection implements ConnectionListener {
   /** Whether the `SocketLimit` counts the connection as an open socket. */
   isCounted = false;
   isHttp2 = false;
+  /** Whether the socket was already open when the last request was passed to the client. */
+  isReused = false;
   /** When the socket connected, on the monotonic clock, in ms. */
   connectedAt = 0;
   /** Handler of the last request of the client; undefined while the connection is free. */
@@ -63,6 +65,7 @@ export class PooledConnection implements ConnectionListener {
   onConnected(socket: Socket): void {
     this.#socket = socket;
     this.isOpen = true;
+    this.isReused = false;
     this.isHttp2 = (socket as Partial<TLSSocket>).alpnProtocol === 'h2';
     this.#events.onConnected(this);
   }

@@ -260,6 +260,7 @@ test('the next attempt after a graceful close is free once, unless the call has 
   state.isNextFree = true;
   expect(await nextId(state)).toBe('b');
   expect(context.budget.available(now)).toBe(2);
+  expect(state.takeFreeSend()).toBe(true);
   recordFailure(state, 'b', 'sent');
   expect(await nextId(state)).toBe('c');
   expect(context.budget.available(now)).toBe(1);
@@ -267,6 +268,17 @@ test('the next attempt after a graceful close is free once, unless the call has 
   recordFailure(off, 'a', 'sent');
   off.isNextFree = true;
   await expect(off.nextCandidate()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+});
+
+test('a free retry that was not sent keeps the next attempt free', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context);
+  recordFailure(state, 'a', 'sent');
+  state.isNextFree = true;
+  expect(await nextId(state)).toBe('b');
+  recordFailure(state, 'b', 'waiting');
+  expect(await nextId(state)).toBe('c');
+  expect(context.budget.available(context.clock.now())).toBe(2);
 });
 
 test('a once call fails over only while nothing was sent', async () => {

@@ -8,6 +8,7 @@ export type PeerBehavior =
   | 'reset-in-handshake'
   | 'stall-in-handshake'
   | 'respond'
+  | 'reset-on-reuse'
   | 'reset'
   | 'close'
   | 'no-response'
@@ -30,7 +31,8 @@ export interface RawRequest {
 /**
  * A peer on a real TCP socket that treats connections and requests as its behavior says. It parses HTTP/1.1
  * itself and counts every byte that is not part of a TLS handshake. A request counts as executed once it was
- * read completely. Health probes get a response while the behavior is `respond`, and are never counted.
+ * read completely. Health probes get a response while the behavior is `respond` or `reset-on-reuse`, and are never
+ * counted. `reset-on-reuse` responds to the first request of a connection, and resets the connection at the second one.
  */
 export interface RawPeer {
   readonly address: string;
@@ -112,20 +114,27 @@ class Peer implements RawPeer {
   #serve(socket: Socket): void {
     let unread = Buffer.alloc(0);
     const connection = this.connections;
+    let hasResponded = false;
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
       if (this.behavior === 'reset-in-handshake') socket.resetAndDestroy();
       if (this.behavior === 'reset-in-handshake' || this.behavior === 'stall-in-handshake') return;
       // Health probes come on connections of their own.
       if (unread.length === 0 && bytes.includes(probeUserAgent)) {
-        if (this.behavior === 'respond') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+        if (this.behavior === 'respond' || this.behavior === 'reset-on-reuse')
+          socket.write('HTTP/1.1 204 No Content\r\n\r\n');
         return;
       }
       this.requestBytes += bytes.length;
+      if (this.behavior === 'reset-on-reuse' && hasResponded) {
+        reset(socket);
+        return;
+      }
       unread = Buffer.concat([unread, bytes]);
       for (let read = readRequest(unread); read; read = readRequest(unread)) {
         unread = unread.subarray(read.length);
         this.executed.push({ ...read.request, connection });
+        hasResponded = true;
         this.#respond(socket);
       }
     });
@@ -151,6 +160,7 @@ class Peer implements RawPeer {
         socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => setImmediate(() => reset(socket)));
         break;
       case 'respond':
+      case 'reset-on-reuse':
         socket.write(
           'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}',
         );

@@ -49,6 +49,7 @@ export const coverageEvents = [
   'ok-after-failover',
   'once-resent-unsent',
   'once-resent-refused-stream',
+  'resent-after-reused-connection',
   'idempotent-run-twice',
   'failover',
   'suspect',

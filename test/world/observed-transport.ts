@@ -19,6 +19,8 @@ export interface AttemptObserver {
   attemptCancelled(record: CallRecord, attempt: AttemptRecord): void;
   /** The attempt has failed without being cancelled. */
   attemptFailed(record: CallRecord, attempt: AttemptRecord, error: Error, isAfterHead: boolean): void;
+  /** A connection that had served another request was lost before a response. */
+  reusedConnectionLost(record: CallRecord): void;
   /** The endpoint rejected the request with REFUSED_STREAM. */
   streamRefused(record: CallRecord, attempt: AttemptRecord): void;
   usesSecondAddress(): void;
@@ -74,6 +76,10 @@ export function observedTransport(factory: TransportFactory, observer: AttemptOb
           connect: () => channel.connect(),
           probe: (limitMs) => channel.probe(limitMs),
           wasNotProcessed: (error) => channel.wasNotProcessed?.(error) ?? false,
+          wasReused: (handler) => {
+            const observing = handlers.get(handler);
+            return observing !== undefined && (channel.wasReused?.(observing) ?? false);
+          },
           resetConnections: () => channel.resetConnections(),
           nextAddress: (from) => channel.nextAddress(from),
           close: () => channel.close(),
@@ -115,6 +121,10 @@ class ObservingHandler implements RequestHandler {
 
   get hasFailed(): boolean {
     return this.inner.hasFailed ?? false;
+  }
+
+  get needsNewConnection(): boolean {
+    return this.inner.needsNewConnection ?? false;
   }
 
   /** The clerk cancels the attempt. */
@@ -186,6 +196,8 @@ class ObservingHandler implements RequestHandler {
   #fail(error: Error): void {
     const { record, attempt, observer } = this;
     if (this.channel.wasNotProcessed?.(error) === true) observer.streamRefused(record, attempt);
+    const isLost = (error as NodeJS.ErrnoException).code === 'ECONNRESET' && !this.#hasHead;
+    if (isLost && this.channel.wasReused?.(this) === true) observer.reusedConnectionLost(record);
     observer.attemptFailed(record, attempt, error, this.#hasHead);
     this.inner.onError(error);
   }

@@ -34,6 +34,8 @@ export interface CallRecord {
   hasBrokenBody: boolean;
   /** Number of attempts rejected with REFUSED_STREAM. */
   refusedStreams: number;
+  /** An attempt was lost with a connection that had served another request. The next attempt is then free, once. */
+  lostReused: 'no' | 'free-retry' | 'retried';
 }
 
 /** One attempt of a call. */
@@ -111,7 +113,10 @@ export class Oracle {
     if (!isRetry) return;
     if (call.kind === 'once')
       this.violate('C3.1', `${call.id} is 'once' and is retried at ${attempt.endpoint}`);
-    this.#count(call, { at: now, isRetry, attempt }, now);
+    if (call.lostReused === 'free-retry') {
+      call.lostReused = 'retried';
+      this.coverage.hit('resent-after-reused-connection');
+    } else this.#count(call, { at: now, isRetry, attempt }, now);
   }
 
   /** The budget refused a retry long after a storm, which is right only after many recent retries. */
@@ -179,6 +184,8 @@ export class Oracle {
     const givenUp = error.outcomes?.some((one) => one.stage === 'sent' && one.code === 'ATTEMPT_TIMEOUT');
     if (call.kind === 'once' && givenUp)
       this.violate('C2.1', `${id} is 'once' and was sent, and timed out before its deadline`);
+    if (code === 'BUDGET_EXHAUSTED' && call.lostReused === 'free-retry')
+      this.violate('C4.1', `${id} is refused the free retry after a reused connection was lost`);
     if (code === 'BUDGET_EXHAUSTED' && this.isCalm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
     if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {

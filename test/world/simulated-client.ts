@@ -121,6 +121,7 @@ export class SimulatedClient implements AttemptObserver {
       isFirstEndpointEjected: false,
       hasBrokenBody: false,
       refusedStreams: 0,
+      lostReused: 'no',
     };
     if (plan.service === simulation.scenario.link) simulation.coverage.hit('linked-call');
     simulation.oracle.calls.push(record);
@@ -230,6 +231,10 @@ export class SimulatedClient implements AttemptObserver {
     this.simulation.log(`${record.id} ✗ ${attempt.endpoint}: ${code}`);
     record.hasBrokenBody ||= isAfterHead;
     if (attempt === record.attempts[0]) this.simulation.dominance.plainOf(record)?.lost();
+  }
+
+  reusedConnectionLost(record: CallRecord): void {
+    if (record.lostReused === 'no') record.lostReused = 'free-retry';
   }
 
   streamRefused(record: CallRecord, attempt: AttemptRecord): void {

@@ -139,6 +139,10 @@ export class MemoryChannel implements Channel {
     return isStreamRefused(error);
   }
 
+  wasReused(handler: RequestHandler): boolean {
+    return [this.#shared, this.#fresh, ...this.#retired].some((pool) => pool?.wasReused(handler) === true);
+  }
+
   resetConnections(): void {
     for (const pool of [this.#shared, this.#fresh]) {
       if (pool === undefined) continue;

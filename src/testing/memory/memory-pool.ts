@@ -47,6 +47,13 @@ export class MemoryPool {
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
   }
 
+  /** Whether the request of this handler used a connection that had served an earlier request. */
+  wasReused(handler: RequestHandler): boolean {
+    return [...this.#running].some(
+      (exchange) => exchange.handler === handler && exchange.connection.idleSince > 0,
+    );
+  }
+
   /** Like {@link MemoryPool.retire}, but resolves when no request is left. */
   close(): Promise<void> {
     this.retire();
@@ -66,13 +73,25 @@ export class MemoryPool {
 
   #dispatchQueued(): void {
     for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
-      const connection = this.#takeIdle();
+      const connection = this.#takeConnection(pending.handler);
       if (!connection && this.#connections >= this.#options.connections) return;
       this.#queue.shift();
       if (connection) this.#run(connection, pending);
       else this.#dialFor(pending);
     }
     this.#checkDrained();
+  }
+
+  /**
+   * Returns an idle connection. Returns undefined if the request needs a new connection, or if no connection is idle.
+   */
+  #takeConnection({ needsNewConnection }: RequestHandler): MemoryConnection | undefined {
+    if (needsNewConnection !== true) return this.#takeIdle();
+    if (this.#connections >= this.#options.connections) {
+      const idle = this.#idle.shift();
+      if (idle) this.#closeIdle(idle);
+    }
+    return undefined;
   }
 
   #takeIdle(): MemoryConnection | undefined {
