@@ -77,7 +77,7 @@ export class ServiceStarter {
    * next request follows after 1 s at the earliest.
    */
   markUnchanged(): void {
-    const message = `${this.#name} was not started again: according to the registry, the endpoints of the service serve, but this clerk cannot reach them; check the network path from this host to the endpoints`;
+    const message = `${this.#name} was not started again: the registry reports working endpoints, but this clerk cannot reach them; check the network path from this host to the endpoints`;
     this.#postpone(new ClerkError('START_FAILED', message), baseBackoffMs);
   }
 

@@ -237,7 +237,7 @@ class RegistryRequestHandler implements RequestHandler {
   #startTimeout(timeoutMs: number, problem: string): void {
     this.#timer?.cancel();
     this.#timer = this.clock.setTimer(
-      () => this.#fail(new Error(`${problem} within ${String(timeoutMs)} ms`)),
+      () => this.#fail(new Error(`${problem} arrived within ${String(timeoutMs)} ms`)),
       timeoutMs,
     );
     this.#timer.setRef(false);

@@ -42,7 +42,7 @@ async function checkOwners(path: string, subject: string): Promise<void> {
     if (uid !== user)
       throw new ClerkError(
         'FORBIDDEN',
-        `${subject} contains ${quote(name)}, which belongs to user ${ownerName(uid)}, and this process runs as user ${ownerName(user)}; give the folder to one user: sudo chown -R ${user} ${shellQuote(path)}`,
+        `${subject} contains ${quote(name)}, which belongs to user ${ownerName(uid)}, and this process runs as user ${ownerName(user)}; change the owner: sudo chown -R ${user} ${shellQuote(path)}`,
       );
   }
 }

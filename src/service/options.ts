@@ -129,7 +129,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
   const { zone, version, host, id, weight, attributes } = options;
   if (version !== undefined && !semver.test(version))
     throw advertiseError(
-      `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}, which satisfies no version of bind()`,
+      `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}`,
     );
   // `toEndpoint` checks the options. A server may not have an address yet, so a placeholder is checked in its place.
   const endpoint = toEndpoint(
@@ -194,7 +194,7 @@ export function hostInAddress(host: string | undefined, source: string): string 
   const text = host.replace(/^\[(.*)\]$/, '$1');
   if (isUnspecified(text))
     throw advertiseError(
-      `needs a host to which clients can connect in ${source}; got ${text}, which stands for all addresses; state one address of this host`,
+      `needs one host name or IP address in ${source}; got ${text}, which stands for all addresses; set one address of this host`,
     );
   const bracketed = text.includes(':') ? `[${text}]` : text;
   try {

@@ -176,8 +176,7 @@ const bound = (resolution: Resolution, change: (resolution: BoundResolution) => 
 
 const complete = 'resolves each service to all of its endpoints, with all fields';
 const unknownName = 'resolves an unknown name to absent';
-const backendFails =
-  'lookups reject while the backend fails, without incomplete results, and succeed again afterwards';
+const backendFails = 'rejects lookups while the backend fails, and resolves all endpoints again afterwards';
 const firstSnapshot = 'first delivers the complete snapshot, after watch() has returned';
 const ended =
   'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly';
@@ -337,7 +336,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         },
       };
     }),
-    failsCase: 'resolves to the new set after a change, without old endpoints',
+    failsCase: 'resolves to the new endpoints after a change, and to no old endpoint',
   },
   'does not remove': {
     options: broken(() => ({ remove: () => {} }) as never),

@@ -42,7 +42,7 @@ export const addDefineCommand = defineCommand({
       .option('--no-call-timeout', "use each client's default timeout")
       .option(
         '--attempt-timeout <ms>',
-        'time without a response after which a call may also try another endpoint, in ms; or bounds of this time, such as 50..500, within which each client learns it for each route class',
+        'time without a response, in ms, after which a call may try another endpoint; with bounds such as 50..500, each client learns the time within the bounds',
         attemptTimeoutOption,
       )
       .option('--no-attempt-timeout', "use each client's attempt timeout")

@@ -9,7 +9,7 @@ export const addMvCommand = defineCommand({
   usage: 'mv <old> <new>',
   summary: 'move a name and all names below it',
   description:
-    'Move a name and all names below it. The move leaves a link at the old name, so it takes effect at once and breaks no guarantee.',
+    'Move a name and all names below it. The old name becomes a link, so the move takes effect at once and breaks no guarantee.',
   examples: [['clerk mv /orders /shop/orders', 'afterwards both names work']],
   run: move,
 });

@@ -104,11 +104,7 @@ export class Metrics {
       ['clerk_commit_seconds', 'Duration of store writes', this.commitSeconds],
       ['clerk_commit_records_total', 'Records written to the store', this.committedRecords],
       ['clerk_commit_failures_total', 'Store writes that failed', this.commitFailures],
-      [
-        'clerk_watch_overflows_total',
-        'Overflows of the event queues of watches because a client read too slowly',
-        this.watchOverflows,
-      ],
+      ['clerk_watch_overflows_total', 'Overflows of the event queues of slow clients', this.watchOverflows],
       [
         'clerk_watch_disconnects_total',
         'Watches disconnected because the response buffer stayed full',

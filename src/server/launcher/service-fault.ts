@@ -77,7 +77,7 @@ export async function foreignEndpointState(
   }
 }
 
-const silentFault = `has answered nothing for ${String(silentMs / 1_000)} s`;
+const silentFault = `has not responded for ${String(silentMs / 1_000)} s`;
 
 async function isStoppedFor({ processes, clock }: FaultOptions, pid: number): Promise<boolean> {
   const until = clock.now() + stoppedMs;

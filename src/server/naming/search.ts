@@ -34,7 +34,7 @@ export function searchEndpoints(
     if (entries.length >= limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `More than ${limits.maxBatch} services that match ${text} have a matching endpoint; search with a narrower glob`,
+        `More than ${limits.maxBatch} services have a matching endpoint; search with a narrower glob than ${text}`,
       );
     entries.push({ name, endpoints });
   }

@@ -55,7 +55,9 @@ export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string
   if (isComplete) return [];
   const lines: string[] = [];
   if (acknowledgedSequence === undefined)
-    lines.push(`changes after batch ${sequence}, if there were any: the file 'end' is missing or damaged`);
+    lines.push(
+      `all changes after batch ${sequence}; their number is unknown, because the file 'end' is missing or damaged`,
+    );
   else if (acknowledgedSequence > sequence)
     lines.push(`batches ${sequence + 1} to ${acknowledgedSequence} of the journal`);
   else lines.push(`records in damaged or missing parts of the checkpoint`);

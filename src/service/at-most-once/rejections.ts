@@ -111,7 +111,7 @@ export const rejections = {
   keyPredatesStore: (ageMs: number, upMs: number) =>
     keyTooOld(
       ageMs,
-      `and this service, which stores calls in memory, started ${formatDuration(upMs)} ago by the same clock`,
+      `and this service, which stores calls in memory, started only ${formatDuration(upMs)} ago`,
     ),
   /** @param aheadMs - time by which the creation of the key is ahead of the clock of this service */
   keyFromFuture: (aheadMs: number) =>

@@ -141,8 +141,8 @@ function checkStore({ idempotencyGuard: guard, id }: AdvertiseConfig, link: Prim
   if (guard === undefined || guard.scope !== undefined || guard.isStoreOfPrimary) return;
   throw clusterError(
     link === undefined
-      ? "shares its port with other workers, and each of them stores the calls of 'atMostOnce' for itself, so calls would be rejected or run twice; call coordinateWorkers() in the primary before cluster.fork(), or listen with { exclusive: true } on a port of its own"
-      : "stores the calls of 'atMostOnce' for itself; remove the option 'store' of atMostOnce(), and pass the store to coordinateWorkers() in the primary",
+      ? "shares its port with other workers, but not its 'atMostOnce' store, so calls would be rejected or run twice; call coordinateWorkers() in the primary before cluster.fork(), or listen with { exclusive: true } on a separate port"
+      : "has its own 'atMostOnce' store; remove the option 'store' of atMostOnce(), and pass the store to coordinateWorkers() in the primary",
   );
 }
 

@@ -80,7 +80,7 @@ export function idempotencyStoreSuite({ create }: IdempotencyStoreSuiteOptions):
 
 const cases: readonly StoreCase[] = [
   {
-    name: 'an id is new once and then running, with the fingerprint and owner of the first call',
+    name: 'reports an id as new once, then as running with the fingerprint and owner of the first call',
     run: async (store) => {
       await assertState(store, call(1), 'new');
       assert.deepEqual(await store.begin(call(1, { fingerprint: 'another', owner: 'suite-2 life-2' })), {
@@ -92,7 +92,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'exactly one of many concurrent begins is new',
+    name: 'reports a call as new to exactly one of many concurrent begins',
     run: async (store) => {
       const numbers = Array.from({ length: 200 }, (_, i) => i % 10);
       const found = await Promise.all(numbers.map((number) => store.begin(call(number))));
@@ -175,7 +175,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'when a call is withdrawn during concurrent begins, the call is new to exactly one of these begins',
+    name: 'reports a call that is withdrawn during concurrent begins as new to exactly one of them',
     run: async (store) => {
       await store.begin(call(1));
       const before = [1, 2, 3].map(() => store.begin(call(1)));
@@ -213,7 +213,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a second expire() with an earlier time restores no call, and expire() of an empty store affects no newer call',
+    name: 'expire() with an earlier time restores no call, and expire() of an empty store affects no newer call',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
       await assertState(store, call(1), 'new');
@@ -291,7 +291,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'stores that share a scope see each other’s calls, and exactly one begin is new',
+    name: 'stores that share a scope report a call as new to exactly one begin',
     requires: 'scope',
     run: async (store, location) => {
       const other = await location.open();

@@ -203,7 +203,7 @@ const queryCases: readonly RegistryCase[] = [
 
 const changeCases: readonly RegistryCase[] = [
   {
-    name: 'resolves to the new set after a change, without old endpoints',
+    name: 'resolves to the new endpoints after a change, and to no old endpoint',
     requires: ['put'],
     run: async (harness) => {
       const put = harness.control('put');
@@ -251,7 +251,7 @@ const changeCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'lookups reject while the backend fails, without incomplete results, and succeed again afterwards',
+    name: 'rejects lookups while the backend fails, and resolves all endpoints again afterwards',
     requires: ['fail'],
     run: async (harness) => {
       const fail = harness.control('fail');

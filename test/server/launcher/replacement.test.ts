@@ -25,7 +25,7 @@ const idsOf = (host: FakeHost): readonly string[] => host.names.resolve(name).en
 
 test.each([
   ['is stopped', 'isStopped', 300],
-  ['has answered nothing for 1 s', 'isSilent', 1_000],
+  ['has not responded for 1 s', 'isSilent', 1_000],
 ] as const)('a process that %s is killed at once, withdrawn and replaced', async (fault, field, afterMs) => {
   const { host, launcher, first } = await startedHost();
   first[field] = true;

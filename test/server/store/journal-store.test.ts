@@ -89,7 +89,7 @@ test.skipIf(process.getuid?.() !== 0)('rejects a file of another user, with the 
   await expect(openAt(folder).load()).rejects.toMatchObject({
     code: 'FORBIDDEN',
     message: expect.stringContaining(
-      `contains 'end', which belongs to user 12345, and this process runs as user 0 (root); give the folder to one user: sudo chown -R 0 ${folder}`,
+      `contains 'end', which belongs to user 12345, and this process runs as user 0 (root); change the owner: sudo chown -R 0 ${folder}`,
     ) as string,
   });
 });
