@@ -25,25 +25,22 @@ export class CallTracker {
     if (--this.#count === 0) this.#onIdle?.();
   }
 
-  /** After this call, `start` and `assertOpen` throw. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** Number of calls that have started and not finished. */
   get inFlight(): number {
     return this.#count;
   }
 
   /**
-   * Resolves when the last call has finished or {@link CallTracker.stopWaiting} is called. Must be called while calls
-   * are in flight, and at most once.
+   * Resolves when the last call has finished, or {@link CallTracker.stopWaiting} is called. May be called once, while
+   * calls are in flight.
    */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
 
-  /** Resolves the promise of {@link CallTracker.whenIdle} even if calls are still in flight. */
   stopWaiting(): void {
     this.#onIdle?.();
   }

@@ -13,7 +13,7 @@ import type { LastKnownGood } from '../resolve/last-known-good.js';
 import type { HealthReporter } from '../health/health-reporter.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 
-/** The objects that all services of one clerk share. Built once by `createClerk`. */
+/** The objects that all services of one clerk share. */
 export interface ClerkContext {
   readonly config: ClerkConfig;
   readonly clock: Clock;
@@ -32,8 +32,8 @@ export interface ClerkContext {
   /** Returns the random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** Async context of work that no call waits for. */
+  /** Async context of work for which no call waits. */
   readonly asyncContext: AsyncResource;
-  /** Aborts when the clerk is destroyed, or when the clerk was closed and its last call has ended. */
+  /** Aborts when the clerk is destroyed, and after a close when the last call has ended. */
   readonly closeSignal: AbortSignal;
 }

@@ -10,15 +10,14 @@ import type { BindOptions } from './options.js';
 import type { Resolved } from './resolved.js';
 
 /**
- * A client that looks names up in a registry and calls the services that have these names. Created by {@link
- * createClerk}.
+ * A client that looks names up in a registry and calls their services. Created by {@link createClerk}.
  *
  * @see [DEC C1](../../docs/background.md#arch-c1)
  */
 export interface Clerk extends AsyncDisposable {
   /**
-   * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes to
-   * the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not the
+   * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes
+   * to the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not the
    * dispatcher of the option.
    */
   readonly dispatcher: Dispatcher;
@@ -26,12 +25,12 @@ export interface Clerk extends AsyncDisposable {
   /**
    * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` has the segments of a name in
    * reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as
-   * `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
+   * `fetch` does, whose cause is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
   /**
-   * Creates a binding for a name. `bind` does no I/O: the first call of the binding looks the name up. A name without a
+   * Creates a binding for a name, without I/O. The first call of the binding looks the name up. A name without a
    * leading `/` is relative to the `root` of the clerk.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
@@ -39,22 +38,21 @@ export interface Clerk extends AsyncDisposable {
   bind(name: string, options?: BindOptions): Binding;
 
   /**
-   * Makes a request to a path that begins with the name of a service. If several prefixes of the path name services,
-   * the service with the longest name is called. The time to look up the prefixes counts against the timeout of the
-   * call.
+   * Makes a request to a path that begins with the name of a service. The longest prefix that names a service is
+   * used. The lookup counts against the timeout of the call.
    *
    * @param path - the name of a service followed by the path within the service, for example
-   *   `/shop/orders/orders/7?full=1`
+   * `/shop/orders/orders/7?full=1`
    * @throws {@link ClerkError} `NAME_NOT_FOUND` when no prefix names a service; otherwise as {@link Binding.request}
    * @see [DEC C6](../../docs/background.md#arch-c6)
    */
   request(path: string, options?: Omit<RequestOptions, 'path'>): Promise<ClerkResponse>;
 
   /**
-   * Looks a name up. A cached result is returned until that result expires.
+   * Looks a name up, or returns a cached result that has not expired.
    *
-   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
-   *   `CLERK_CLOSED`
+   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`,
+   * `ABORTED`, `CLERK_CLOSED`
    */
   resolve(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Resolved>;
 
@@ -110,10 +108,10 @@ export interface Clerk extends AsyncDisposable {
   removeListener<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /**
-   * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response bodies
-   * have ended, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining
-   * calls and response bodies. May be called repeatedly. Rejects with the error of the registry when the registry fails
-   * to close. All other resources are released even then.
+   * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits for the end of calls in flight and their response
+   * bodies, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining calls
+   * and response bodies. May be called repeatedly. Rejects if the registry fails to close; all other resources are
+   * released even then.
    */
   close(): Promise<void>;
 
@@ -121,8 +119,8 @@ export interface Clerk extends AsyncDisposable {
    * Closes the clerk without waiting for calls in flight. Waits at most 1 s for the registry to close. May be called
    * repeatedly. Rejects as {@link Clerk.close} does.
    *
-   * @param error - error with which the calls in flight fail; an error that is not a `ClerkError` becomes the cause of
-   *   a `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`
+   * @param error - error with which the calls in flight fail. Any error but a `ClerkError` becomes the cause of a
+   * `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`
    */
   destroy(error?: Error | null): Promise<void>;
 

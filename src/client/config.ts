@@ -21,7 +21,7 @@ export interface ClerkConfig {
   readonly root: string;
   readonly tls: TlsOptions;
   readonly connections: number;
-  /** Undefined: half of the maximum number of files that the process may have open. */
+  /** Undefined: half of the files that the process may have open. */
   readonly maxSockets: number | undefined;
   readonly maxPending: number;
   readonly closeTimeoutMs: number;
@@ -33,7 +33,7 @@ export interface ClerkConfig {
   readonly logger: Logger | undefined;
 }
 
-/** Default values of the options of clerks and bindings, and limits that no option changes. */
+/** Default values of the options of clerks and bindings, and fixed limits. */
 export const defaults = Object.freeze({
   /** URL of a registry server on this host. */
   registry: defaultRegistryUrl,
@@ -45,11 +45,10 @@ export const defaults = Object.freeze({
   subsetSize: 100,
   /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
-  /** Timeout of a lookup in the registry, in ms. */
   lookupTimeoutMs: 5_000,
-  /** Time for which an expired resolution may be used, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** An expired resolution may be used for this time, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Maximum number of second attempts by hedging in any 10 s, as a fraction of the calls in these 10 s. */
+  /** Allowed second attempts by hedging per call, in any 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 

@@ -24,7 +24,6 @@ import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
 import type { Resolved } from './resolved.js';
 
-/** The objects to which the methods of {@link DefaultClerk} delegate. */
 export interface ClerkDependencies {
   readonly config: ClerkConfig;
   readonly clock: Clock;
@@ -37,7 +36,7 @@ export interface ClerkDependencies {
   readonly lastKnownGood: LastKnownGood;
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
-  /** Controller whose signal aborts all lookups, watches and health reports in progress. */
+  /** Aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
   /** Closes the registry. Called at most once. */
   readonly closeRegistry: () => Promise<void>;
@@ -45,10 +44,9 @@ export interface ClerkDependencies {
   readonly saveSnapshot: () => Promise<void>;
 }
 
-/** How long `destroy()` waits for the registry to close, in ms. */
+/** `destroy()` waits at most this time for the registry to close, in ms. */
 const maxRegistryCloseMs = 1_000;
 
-/** The implementation of {@link Clerk}. */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
@@ -215,7 +213,7 @@ export class DefaultClerk implements Clerk {
     }
   }
 
-  /** Closes the registry. Waits at most {@link maxRegistryCloseMs} for the end, since the registry may hang. */
+  /** Closes the registry. Waits at most {@link maxRegistryCloseMs}, since the registry may hang. */
   async #closeRegistrySoon(): Promise<void> {
     const { clock, logger } = this.#dependencies;
     let timer: Timer | undefined;
@@ -248,8 +246,7 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // 'error' is accepted although the clerk has no such event. The function `events.on()` of `node:events` adds a
-  // listener for 'error' in addition to the requested event.
+  // `events.on()` of `node:events` also adds a listener for 'error', which the clerk never emits.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

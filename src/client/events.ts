@@ -18,8 +18,8 @@ const eventNames: readonly ClerkEvent[] = [
 ];
 
 /**
- * Events that are emitted in the async context of the call to which they belong. Other events belong to no call, and
- * are emitted in the context in which the clerk was created.
+ * Events that are emitted in the async context of their call. All other events are emitted in the context in which
+ * the clerk was created.
  */
 const callEvents: ReadonlySet<ClerkEvent> = new Set(['resolved', 'picked', 'attempt', 'failover', 'started']);
 
@@ -32,7 +32,7 @@ type AnyListener = (payload: unknown) => void;
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
-  /** Whether any event has a listener. Kept as a flag, because every call needs this information several times. */
+  /** A flag, because every call needs this information several times. */
   #hasListeners = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
@@ -84,8 +84,8 @@ export class ClerkEvents implements EventSink {
   }
 
   /**
-   * Returns a function that calls `listener` and logs its errors. eventemitter3 would throw such an error to the clerk,
-   * and skip the remaining listeners.
+   * Returns a function that calls `listener` and logs its errors. eventemitter3 would throw such an error to the
+   * clerk, and skip the remaining listeners.
    */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);

@@ -15,26 +15,21 @@ import { checkSignal } from './option-checks.js';
 
 type FetchCallOptions = Omit<CallOptions, 'signal'>;
 
-/**
- * The signature of {@link Clerk.fetch}: `fetch`, with the options of a call in `init`. The options of a call require a
- * host under `.clerk`.
- */
+/** `fetch` with the options of a call in `init`. These options require a host under `.clerk`. */
 export type ClerkFetch = (
   input: string | URL | Request,
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** The part of a dispatcher that undici's `fetch` uses. */
 export type FetchDispatcher = Pick<Dispatcher, 'dispatch'>;
 
-/** undici's `fetch` function. */
 export type UndiciFetch = (
   dispatcher: FetchDispatcher,
   input: string | URL | Request,
   init: RequestInit,
 ) => Promise<Response>;
 
-/** Routes each request for a host under `.clerk` to the binding of the name that the host stands for. */
+/** Routes each request for a host under `.clerk` to the binding of its name. */
 export class HostRouter {
   readonly #bindings: BindingCache;
   readonly #hosts = createLruMap<HostBinding>(defaults.maxNames, () => undefined);
@@ -43,7 +38,7 @@ export class HostRouter {
     this.#bindings = bindings;
   }
 
-  /** Dispatches a request whose host is under `.clerk`. Never throws: every failure is passed to the handler. */
+  /** Dispatches a request whose host is under `.clerk`. Never throws: every error goes to the handler. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
@@ -93,7 +88,7 @@ export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetc
   };
 }
 
-/** Whether the host of an origin is under `.clerk`. Uses a regular expression, which is faster than parsing a URL. */
+/** Whether the host of an origin is under `.clerk`. The regular expression is faster than parsing a URL. */
 export function isClerkOrigin(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
@@ -119,15 +114,15 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
 }
 
 /**
- * The dispatcher of one call of {@link Clerk.fetch}. Adds the options of the call to each request that undici's `fetch`
- * makes for this call. `fetch` itself would drop the options.
+ * The dispatcher of one call of {@link Clerk.fetch}. Adds the options of the call, which `fetch` would drop, to each
+ * request of the call.
  */
 class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;
   /**
-   * The request body of the program; undefined when the body is not in memory. undici's `fetch` turns the body into a
-   * stream, which can be sent only once, so a retry needs the original body.
+   * The request body of the program, if in memory. undici's `fetch` turns the body into a stream, which can be sent
+   * only once, so a retry needs the original.
    */
   readonly #originalBody: unknown;
 
@@ -151,8 +146,8 @@ class CallDispatcher implements FetchDispatcher {
 }
 
 /**
- * Runs a fetch that aborts when `callerSignal` aborts. The listener on `callerSignal` is removed when the response body
- * has ended. A listener that undici adds would stay until garbage collection.
+ * Runs a fetch that aborts with `callerSignal`. Removes its listener from `callerSignal` at the end of the response
+ * body. A listener of undici would stay until garbage collection.
  *
  * @param fetch - starts the fetch, which must abort with the given signal
  */
@@ -183,7 +178,7 @@ function fetchUntilAborted(
   );
 }
 
-/** Removes the abort listener of a response that is garbage-collected before the program has read its body. */
+/** Removes the abort listener of a response that is garbage-collected unread. */
 const abandonedResponses = new FinalizationRegistry((stopListening: () => void) => stopListening());
 
 function isStreamLike(body: unknown): boolean {

@@ -33,25 +33,24 @@ export interface NameDelete {
 /** One change of one name. {@link Clerk.watch} yields these changes. */
 export type NameChange = NamePut | NameDelete;
 
-/** Pause, in ms, between the end of a poll and the next poll of a registry that has no `watch` method. */
+/** Pause between two polls of a registry without a `watch` method, in ms. */
 const pollIntervalMs = 2_000;
-/** Settles a `next()` call that waits for a change. */
+/** A `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields the differences between
- * snapshots. A registry without a `watch` method is polled. The deadline of an inbound request does not limit the
- * watch.
+ * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields their differences. A
+ * registry without a `watch` method is polled. The deadline of an inbound request does not limit the watch.
  *
- * An invalid snapshot is ignored as a whole. The first of several invalid snapshots in a row is logged. No error reaches
- * the registry that delivers the snapshot.
+ * An invalid snapshot is ignored. Of several invalid snapshots in a row, only the first is logged. No error reaches
+ * the registry.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // Unread changes by name. A new change of a name replaces an unread change of that name.
+  // Unread changes by name. A new change of a name replaces its unread change.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -113,7 +112,7 @@ export function watchNames(
     clerk.closeSignal.addEventListener('abort', onClosed);
     if (registry.watch) {
       const onError = (error: unknown): void => {
-        // A caller that has received nothing yet would wait without an end.
+        // A caller that has received nothing yet would wait forever.
         if (!hasSnapshot && isClerkError(error) && error.code === 'LIMIT_EXCEEDED') stop(error);
         else
           clerk.logger.warn(
@@ -171,7 +170,7 @@ function applySnapshot(
   const present = new Set<string>();
   const changed = new Map<string, KnownName>();
   for (const [name, resolution] of parseSnapshot(snapshot, glob, knownNames)) {
-    // The previous snapshot contained the same frozen object, so the entry of this name has not changed.
+    // The previous snapshot contained the same frozen object.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;

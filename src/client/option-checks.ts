@@ -1,7 +1,4 @@
-/**
- * Checks of single option values. Each check throws a `ClerkError` whose message names the option, the valid values
- * and the value given.
- */
+/** Checks of single option values. Each error names the option, the valid values and the value given. */
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -11,7 +8,6 @@ export function configError(message: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', message);
 }
 
-/** @param subject - start of the error message */
 export function checkObject(value: unknown, subject: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw configError(`${subject} must be an object of options; got ${describeValue(value)}`);
@@ -21,8 +17,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
 /**
  * Checks that an object of options has only keys in `known`.
  *
- * @param subject - start of the error message
- * @param unsupported - keys of options that this version does not support, for a more precise error message
+ * @param unsupported - options that this version does not support, for a more precise error message
  */
 export function rejectUnknownKeys(
   given: object,
@@ -61,12 +56,7 @@ export function checkString(value: unknown, key: string): string | undefined {
   return value;
 }
 
-/**
- * Checks that a value is an `AbortSignal`, undefined or null.
- *
- * @param subject - start of the error message
- * @returns the signal; undefined if `signal` is null
- */
+/** Checks that a value is an `AbortSignal`, undefined or null. Returns null as undefined. */
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {

@@ -1,7 +1,6 @@
 /** The names of all options, and the function to which each option belongs. */
 import type { BindOptions, ClerkOptions } from './options.js';
 
-/** The options of `createClerk`. */
 export const clerkKeys = Object.keys({
   registry: true,
   snapshotFile: true,
@@ -19,7 +18,6 @@ export const clerkKeys = Object.keys({
   logger: true,
 } satisfies Record<keyof ClerkOptions, true>);
 
-/** The options of `bind`. */
 export const bindKeys = Object.keys({
   version: true,
   policy: true,
@@ -38,7 +36,7 @@ export const bindKeys = Object.keys({
 /** Some options of a request that are not options of `bind`. */
 const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'query'];
 
-/** Returns the function that has the option `key`, for an error message; undefined if no function has that option. */
+/** Returns the function that has the option `key`, for an error message. */
 export function optionOwner(key: string): string | undefined {
   if (clerkKeys.includes(key)) return 'createClerk()';
   if (bindKeys.includes(key)) return 'bind()';

@@ -18,12 +18,12 @@ export interface ClerkOptions {
    * - static addresses: an object whose keys are absolute names
    * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
    *
-   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas; if that variable is not set, `http://127.0.0.1:4711`.
+   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas. Without that variable, `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses | undefined;
   /**
-   * File in which the clerk stores the last resolution of each name, so that a restarted program can call services
-   * while the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
+   * File in which the clerk stores the last resolution of each name. A restarted program can then call services while
+   * the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
    *
    * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
@@ -33,14 +33,14 @@ export interface ClerkOptions {
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use separate connections with the same
-   * maximum. Default 64.
+   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use separate connections with the
+   * same maximum. Default 64.
    */
   readonly connections?: number | undefined;
   /**
-   * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. If the maximum is reached, a call that
-   * finds no free connection waits until a socket closes. Sockets for health probes and registries do not count.
-   * Default: half of the number of files that the process may have open.
+   * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. At the maximum, a call without a free
+   * connection waits until a socket closes. Sockets for health probes and registries do not count. Default: half of
+   * the files that the process may have open.
    */
   readonly maxSockets?: number | undefined;
   /**
@@ -49,8 +49,8 @@ export interface ClerkOptions {
    */
   readonly maxPending?: number | undefined;
   /**
-   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. After
-   * that time, `close` fails the remaining calls and logs a warning. Default 30,000.
+   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. Then
+   * `close` fails the remaining calls and logs a warning. Default 30,000.
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
@@ -74,13 +74,13 @@ export interface ClerkOptions {
    */
   readonly undici?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: those of
-   * the system.
+   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: those of the
+   * system.
    */
   readonly runtime?: Partial<Runtime> | undefined;
   /**
-   * Receives errors that do not fail a call, such as an interrupted watch of the registry. Default: prints to stderr if
-   * `NODE_DEBUG=binding-clerk` is set.
+   * Receives errors that do not fail a call, such as an interrupted watch of the registry. Default: prints to stderr
+   * if `NODE_DEBUG=binding-clerk` is set.
    */
   readonly logger?: Logger | undefined;
 }
@@ -94,48 +94,48 @@ export interface BindOptions {
    */
   readonly version?: string | undefined;
   /**
-   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`. Among equally near
-   * endpoints, `local-first` picks as `load-aware` does.
+   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`, which picks among
+   * equally near endpoints as `load-aware` does.
    */
   readonly policy?: PolicyName | Policy | PolicyFunction | undefined;
   /**
-   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function receives the
-   * path of each call and returns the key. Default: no key.
+   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function returns
+   * the key for the path of a call. Default: no key.
    */
   readonly affinity?: string | ((path: string) => string | undefined) | undefined;
   /**
-   * Number of endpoints that this clerk uses if the service has more endpoints. Limits the number of connections. An
-   * integer ≥ 12, or Infinity for all endpoints. Default 100.
+   * Number of endpoints that this clerk uses of a larger service, which limits the number of connections. An integer
+   * ≥ 12, or Infinity for all endpoints. Default 100.
    *
-   * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in the
-   * same zone, and elsewhere. The size of the subsets doubles when a picked endpoint has many calls in flight. The
-   * policies `affinity` and `primary` and custom policies use all endpoints.
+   * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in
+   * the same zone, and elsewhere. The size doubles when a picked endpoint has many calls in flight. The policies
+   * `affinity` and `primary` and custom policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
   readonly subsetSize?: number | undefined;
   /**
    * Timeout of a call in ms, above 0 and at most 2^31 − 1. For `json`, `text` and `bytes`, the timeout includes the
-   * response body. For `request`, `fetch` and the dispatcher, it ends with the response headers. After the headers,
+   * response body. For `request`, `fetch` and the dispatcher, the timeout ends with the response headers; then
    * undici's `bodyTimeout` applies. Default: the timeout of the service config, otherwise 10,000.
    */
   readonly timeoutMs?: number | undefined;
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
-   * endpoint. The first attempt continues. With a number above 0, the time is fixed. With an object of bounds, the time
-   * is learned from the latencies of the route class, within the bounds. A time that is not below `timeoutMs` has no
-   * effect. Default: the setting of the service config, otherwise as in {@link AttemptTimeoutOptions}.
+   * endpoint. The first attempt continues. A number above 0 fixes the time. With bounds, the time is learned from the
+   * latencies of the route class. A time of `timeoutMs` or more has no effect. Default: the setting of the service
+   * config, otherwise as in {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
   /**
-   * Which calls are retried, and how often. `false`: a call moves to another endpoint only before its request is sent.
-   * Default: the setting of the service config, otherwise the defaults of {@link RetryOptions}.
+   * Which calls are retried, and how often. `false`: a call moves to another endpoint only before its request is
+   * sent. Default: the setting of the service config, otherwise the defaults of {@link RetryOptions}.
    */
   readonly retries?: RetryOptions | false | undefined;
   /**
    * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
-   * show whether the endpoint responds. All bindings of one name share this request: a `bind` with this option changes
-   * the request for all of them. Default: `OPTIONS /`.
+   * show whether the endpoint responds. All bindings of one name share this request, and a `bind` with this option
+   * changes the request for all of them. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false | undefined;
   /**
@@ -144,15 +144,17 @@ export interface BindOptions {
    */
   readonly routeOf?: ((method: string, path: string) => string) | undefined;
   /**
-   * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method implies;
-   * for `call()`, `once`.
+   * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method
+   * implies; for `call()`, `once`.
    */
   readonly kind?: CallKind | undefined;
   /**
    * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
-   * response. The first response is used, and the other attempt is cancelled. Second attempts count against the hedging
-   * budget (`budgetRatio`) and the retry budget. With `true`, the second attempt starts when the first has taken longer
-   * than 95 % of the requests with the same HTTP method and route class. Default `false`.
+   * response. The first response is used, and the other attempt is cancelled. Second attempts count against the
+   * hedging budget (`budgetRatio`) and the retry budget. Default `false`.
+   *
+   * With `true`, the second attempt starts when the first has taken longer than 95 % of the requests with the same
+   * HTTP method and route class.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
@@ -172,13 +174,10 @@ export interface ProbeOptions {
 /** Options of hedging. */
 export interface HedgeOptions {
   /**
-   * Time from the start of the first attempt to the start of the second attempt, in ms, ≥ 0. Default: the latency that
-   * only a fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
+   * Time between the starts of the first and the second attempt, in ms, ≥ 0. Default: the latency that only the
+   * fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
    */
   readonly afterMs?: number | undefined;
-  /**
-   * Maximum number of second attempts in any 10 s, as a fraction of the calls in these 10 s. Above 0 and at most 1.
-   * Default 0.05.
-   */
+  /** Allowed second attempts per call in any 10 s, above 0 and at most 1. Default 0.05. */
   readonly budgetRatio?: number | undefined;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 
-/** Time for which the addresses of this host are not read again, in ms. A read takes about 0.1 ms. */
+/** The addresses of this host are read again after this time, in ms. A read takes about 0.1 ms. */
 const maxAgeMs = 1_000;
 
 /** Returns a function that returns the addresses of this host, at most 1,000 ms old. */

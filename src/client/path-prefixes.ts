@@ -25,7 +25,7 @@ export function splitPath(path: unknown, root: string): PathPrefixes {
     );
   }
   const absolute = path.startsWith('/') ? path : `${root}/${path}`;
-  // A '#' may begin the first segment of a name. At any other position '#' ends the path, as '?' does.
+  // A '#' may begin the first segment of a name. Elsewhere '#' ends the path, as '?' does.
   const end = absolute.slice(2).search(/[?#]/);
   const segments = (end < 0 ? absolute : absolute.slice(0, end + 2)).split('/').slice(1);
   const suffix = end < 0 ? '' : absolute.slice(end + 2);

@@ -13,8 +13,8 @@ import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * The queries that a program makes to the registry. A watch has no timeout and does not keep the process alive. Every
- * other query has a timeout and keeps the process alive.
+ * The queries that a program makes to the registry. Every query but a watch has a timeout and keeps the process
+ * alive.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
@@ -38,8 +38,9 @@ export class RegistryQueries {
    * Looks several names up for a call, within the timeout of the call.
    *
    * @param path - path of the call, for the error message
-   * @returns the results in the order of `names`, and the time that all lookups together took, in ms
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has responded
+   * @returns the results in the order of `names`, and the duration of all lookups together, in ms
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has
+   * responded
    */
   async lookupWithin(
     path: string,
@@ -107,7 +108,7 @@ export class RegistryQueries {
   }
 
   /**
-   * Runs a query. The query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
+   * Runs a query, which fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
    *
    * @param callTimeoutMs - timeout of the call that needs the result, in ms
    * @param callTimeoutError - creates the error of a query that exceeds `callTimeoutMs`

@@ -8,7 +8,7 @@ import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.
 export interface Resolved {
   /** The name that was looked up. */
   readonly name: string;
-  /** The name that remains after all links were followed. */
+  /** Name behind all links. */
   readonly canonical: string;
   /** Kind of the entry with the name `canonical`. */
   readonly kind: 'service';
@@ -18,26 +18,24 @@ export interface Resolved {
   readonly endpoints: readonly Endpoint[];
   /** Load-balancing policy of the service config; undefined when the service config sets no policy. */
   readonly policy: string | undefined;
-  /**
-   * Call timeout of the service config, in ms. Applies to a call if neither the call nor its binding sets a timeout.
-   */
+  /** Call timeout of the service config, in ms. Applies if neither the call nor its binding sets a timeout. */
   readonly timeoutMs?: number;
   /** Attempt timeout of the service config: a number of ms, or bounds. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /** Retries of the service config. `false`: a call is not retried after the request was sent. */
   readonly retries?: RetryOptions | false;
-  /** Revision of the result, exactly as the registry sent the revision. */
+  /** Revision of the result, unchanged from the registry. */
   readonly revision: string;
   /**
-   * Time in ms, from the start of the lookup, for which the registry guarantees that the path and the service config do
-   * not change; 0 when the registry guarantees nothing. @see [C1.2](../../docs/guarantees.md#c1-2)
+   * Time from the start of the lookup, in ms, in which the registry guarantees that the path and the service config
+   * do not change; 0 without a guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
    */
   readonly guaranteedMs: number;
-  /** Time in ms, from the start of the lookup, for which the result may be used without another lookup. */
+  /** Time from the start of the lookup, in ms, in which the result may be used without another lookup. */
   readonly usableMs: number;
-  /** Age of the result in ms, counted from the start of the lookup. */
+  /** Time since the start of the lookup, in ms. */
   readonly ageMs: number;
-  /** Whether the result has expired and is used because the registry has not delivered a newer one. */
+  /** Whether the result has expired but is used, because the registry has delivered no newer one. */
   readonly stale: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** Returns a clock with the methods of `runtime`. The methods that `runtime` lacks are those of the system clock. */
+/** Returns a clock with the methods of `runtime`; missing methods are those of the system clock. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
@@ -23,7 +23,7 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
-/** Creates a logger that prints to stderr when `NODE_DEBUG=binding-clerk` is set, and otherwise prints nothing. */
+/** Creates a logger that prints to stderr if `NODE_DEBUG=binding-clerk` is set. */
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);

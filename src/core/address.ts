@@ -22,8 +22,8 @@ const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
 /**
- * Parses an address. An invalid address is rejected and never corrected. A host such as `127.1` or `010.0.0.1` is
- * invalid, because different programs read different IP addresses from such a host.
+ * Parses an address. Rejects an invalid address and corrects nothing. `127.1` and `010.0.0.1` are invalid, because
+ * programs read different IP addresses from such a host.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
@@ -77,7 +77,7 @@ function checkSocketPath(text: string, path: string): void {
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
 }
 
-/** The message omits the user name and password of an address. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/** Omits the user name and password of an address. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function addressError(text: unknown, problem: string): ClerkError {
   const safe = typeof text === 'string' ? text.replace(/\/\/[^/?#]*@/, '//…@') : text;
   return new ClerkError('CONFIG_INVALID', `Address ${quote(safe)} ${problem}`);

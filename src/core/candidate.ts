@@ -10,7 +10,7 @@ export interface SlowStart {
   readonly windowMs: number;
 }
 
-/** An endpoint and this client's observations of that endpoint. A policy must not modify a candidate. */
+/** An endpoint and this client's observations of the endpoint. A policy must not modify a candidate. */
 export interface Candidate {
   /** The observed endpoint. */
   readonly endpoint: Endpoint;
@@ -30,8 +30,7 @@ export interface Candidate {
   /** The last slow start, even if it has ended; undefined when the endpoint had none. */
   readonly slowStart: SlowStart | undefined;
   /**
-   * Returns the load of the endpoint. Of two endpoints, the endpoint with the lower load should get the call. The load
-   * falls while the endpoint gets no calls.
+   * Returns the load of the endpoint; lower is better. The load falls while the endpoint gets no calls.
    *
    * @param now - time for which the load is computed, in ms on the monotonic clock
    */
@@ -42,33 +41,30 @@ export interface Candidate {
 export interface EndpointChannels {
   /** Channel over all addresses of the endpoint. */
   readonly channel: Channel;
-  /**
-   * Channel over the addresses of the endpoint with TLS. Equals `channel` when all addresses have TLS; undefined when
-   * no address has TLS.
-   */
+  /** Channel over the addresses with TLS. Equals `channel` if all addresses have TLS; undefined if none has. */
   readonly tlsChannel: Channel | undefined;
 }
 
 /** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
-   * Whether the endpoint is ejected or suspect. An attempt at such an endpoint is a trial. If a trial gets no response
-   * within 20 ms, the call starts a second attempt at another endpoint.
+   * Whether the endpoint is ejected or suspect. After 20 ms without a response of such an endpoint, a call starts a
+   * second attempt at another endpoint.
    */
   readonly isTrial: boolean;
   /**
-   * Whether too many responses of the endpoint are failures, but the endpoint is not ejected, because too many other
-   * endpoints are ejected already. Such an endpoint gets fewer calls than its share.
+   * Whether the endpoint fails too often, but was not ejected because too many endpoints are ejected already. Such an
+   * endpoint gets fewer calls than its share.
    */
   readonly isFailing: boolean;
   /**
-   * Whether the endpoint was ejected for failure responses, has returned, and has given fewer than five good responses
-   * since then. Retries then go to other endpoints.
+   * Whether the endpoint has returned from an ejection for failure responses, and has given fewer than five good
+   * responses since. Retries then go to other endpoints.
    */
   readonly isOnProbation: boolean;
   /**
-   * Whether a failure response of the endpoint may be the fault of the endpoint, and not of the call. A repeatable call
-   * that gets a failure response from such an endpoint is retried at another endpoint, whatever the response status.
+   * Whether a failure response may be the fault of the endpoint, and not of the call. A repeatable call is then
+   * retried at another endpoint, whatever the response status.
    */
   readonly isDoubted: boolean;
 }

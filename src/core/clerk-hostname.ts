@@ -6,7 +6,7 @@ import { pathError, segmentError, segmentsOf } from './name.js';
 const domainSuffix = '.clerk';
 
 /**
- * Returns the absolute name that a host name stands for; undefined when the host is not under `.clerk`.
+ * Returns the absolute name that a host name stands for; undefined if the host is not under `.clerk`.
  *
  * @param hostname - `hostname` of a URL
  * @param port - `port` of a URL; empty for the default port of the scheme
@@ -14,8 +14,7 @@ const domainSuffix = '.clerk';
  * invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
-  // The pattern also matches a host with a trailing dot or a capital. Such a host is rejected below instead of being
-  // looked up in DNS.
+  // Also matches hosts with a trailing dot or a capital, which are rejected below instead of being looked up in DNS.
   if (!/(^|\.)clerk\.*$/i.test(hostname)) return undefined;
   if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove the dot');
   if (hostname === 'clerk' || hostname === domainSuffix)
@@ -34,8 +33,8 @@ export function nameFromHostname(hostname: string, port: string): string | undef
 }
 
 /**
- * Returns the host name of a valid absolute name, for the `Host` header. The host name has at most 252 characters.
- * `/#d7/orders` becomes `orders._d7.clerk`, which {@link nameFromHostname} rejects.
+ * Returns the host name of a valid absolute name, for the `Host` header. `/#d7/orders` becomes `orders._d7.clerk`,
+ * which {@link nameFromHostname} rejects.
  */
 export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;

@@ -1,8 +1,8 @@
 /** Handle of a timer. After the timer has fired, the methods do nothing. */
 export interface Timer {
-  /** Cancels the timer: the callback is not called any more. */
+  /** Cancels the timer: the callback is no longer called. */
   cancel(): void;
-  /** Sets whether the pending timer keeps the process alive. Initially, the timer keeps the process alive. */
+  /** Sets whether the pending timer keeps the process alive. Initially it does. */
   setRef(ref: boolean): void;
 }
 
@@ -14,8 +14,7 @@ export interface Clock {
   /** Monotonic time, in ms, with fractions, above 0. May stop while the machine sleeps. */
   now(): number;
   /**
-   * Wall-clock time, in ms since 1970. May jump. A caller that measures a lifetime also reads the monotonic clock, so a
-   * jump cannot extend the lifetime.
+   * Wall-clock time, in ms since 1970. May jump. A lifetime must therefore also be measured by the monotonic clock.
    */
   wallNow(): number;
   /** Returns a random number, uniform in [0, 1). */
@@ -23,21 +22,21 @@ export interface Clock {
   /** Calls `callback` once, after `delayMs` or slightly more; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls `callback` after this process has handled the I/O that has already arrived; never synchronously. A timeout
-   * uses this method, so that a response that arrived in time is handled before the timeout.
+   * Calls `callback` after this process has handled the I/O that has already arrived; never synchronously. Used by
+   * timeouts, so that a response that arrived in time is handled before the timeout.
    */
   afterPendingIo(callback: () => void): void;
   /** Name of this host. */
   hostname(): string;
   /**
-   * Identity of this host: the boot id of the kernel and the network namespace of this process. Two processes with the
-   * same identity share loopback. Undefined when the system has no such identity; the clerk then compares host names.
+   * Identity of this host: the boot id of the kernel and the network namespace of this process. Processes with the
+   * same identity share loopback. If undefined, the clerk compares host names.
    */
   hostId(): string | undefined;
   /**
-   * IP addresses of this host that other hosts may reach, without brackets. Order: the interface with the default
-   * route, other interfaces, bridges of containers and virtual machines. Loopback and link-local IPv6 addresses are
-   * left out. Each call reads the interfaces again.
+   * IP addresses of this host that other hosts may reach, without brackets, read again by each call. Order: the
+   * interface with the default route, other interfaces, bridges of containers and virtual machines. Without loopback
+   * and link-local IPv6 addresses.
    */
   hostAddresses(): readonly string[];
 }
@@ -50,8 +49,8 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Settles as `promise` does. If `promise` has not settled after `timeoutMs`, rejects with the error that `onTimeout`
- * returns, and ignores any later result of `promise`. The timer does not keep the process alive.
+ * Settles as `promise` does. After `timeoutMs`, rejects with the error that `onTimeout` returns. The timer does not
+ * keep the process alive.
  *
  * @param timeoutMs - in ms, ≥ 0
  */

@@ -9,13 +9,11 @@ export interface Credentials {
   readonly name: string;
   /** Private key, in PEM (PKCS #8), not encrypted. */
   readonly key: string;
-  /**
-   * Certificate of the key, in PEM. Only the public key of the certificate counts: names and other fields prove nothing.
-   */
+  /** Certificate of the key, in PEM. Only its public key counts: names and other fields prove nothing. */
   readonly cert: string;
 }
 
-/** Returns the present credentials. Called again before credentials are used, so a program can replace them. */
+/** Returns the present credentials. Called again before each use, so a program can replace them. */
 export type CredentialProvider = () => Credentials | Promise<Credentials>;
 
 /** Validated credentials. */

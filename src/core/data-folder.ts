@@ -1,8 +1,7 @@
 /** Port to a folder on disk that one process owns. */
 
 /**
- * A file of a {@link DataFolder}. The caller must not start an operation, except `read`, before the previous operation
- * has ended.
+ * A file of a {@link DataFolder}. An operation, except `read`, may start only after the previous operation has ended.
  */
 export interface DataFile {
   sizeBytes(): Promise<number>;
@@ -19,21 +18,21 @@ export interface DataFile {
 export interface DataFolder {
   /** Resolves to the names of all files and subfolders of the folder, except the lock. */
   names(): Promise<readonly string[]>;
-  /** Opens a file; resolves to undefined when there is no file with this name. */
+  /** Opens a file. Resolves to undefined if there is no file with this name. */
   open(name: string): Promise<DataFile | undefined>;
   /** Creates an empty file, or empties an existing file. Resolves when the file name survives a power failure. */
   create(name: string): Promise<DataFile>;
-  /** Removes a file. Does nothing when the file does not exist. */
+  /** Removes a file, if it exists. */
   remove(name: string): Promise<void>;
   /** Releases the folder for other processes. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a folder for this process alone, and creates the folder when it is missing.
+ * Opens a folder for this process alone. Creates a missing folder.
  *
  * @param subject - the folder, for error messages, such as `Data folder '/var/lib/clerk'`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created or locked; `FORBIDDEN` when another
- *   process uses the folder, or another user owns the folder or a file in the folder
+ * process uses the folder, or another user owns the folder or a file in the folder
  */
 export type OpenDataFolder = (path: string, subject: string) => Promise<DataFolder>;

@@ -6,7 +6,7 @@ export type DefinedFields<T> = {
 /** Returns a copy of an object without the keys whose value is undefined. */
 export function definedFields<const T extends object>(fields: T): DefinedFields<T> {
   const defined: Record<string, unknown> = {};
-  // This loop is ten times as fast as a loop over Object.entries. A resolution may have 10,000 endpoints.
+  // Ten times as fast as a loop over Object.entries. A resolution may have 10,000 endpoints.
   for (const key in fields) if (fields[key] !== undefined) defined[key] = fields[key];
   return defined as DefinedFields<T>;
 }

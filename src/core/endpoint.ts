@@ -9,8 +9,8 @@ export interface Endpoint {
   /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the endpoint's registration; 0 when the registration has no number. Of two registrations with the
-   * same id, the one with the lower number never replaces the other. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the endpoint's registration; 0 without a number. Of two registrations with the same id, the
+   * lower number never replaces the higher. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /** The address that this client uses: the first of {@link Endpoint.addresses} that it can reach. */
@@ -18,34 +18,34 @@ export interface Endpoint {
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
   /**
-   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no endpoint with a
+   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only if no endpoint with a
    * positive weight is available.
    */
   readonly weight: number;
   /**
-   * Those of {@link Endpoint.addresses} that the service found on its network interfaces. Several hosts may have the
-   * same address, such as that of a container bridge. A client on another host skips each of these addresses that its
-   * own host has too.
+   * Those of {@link Endpoint.addresses} that the service found on its network interfaces. Another host may have the
+   * same address, such as that of a container bridge. A client on another host skips each such address that its own
+   * host has too.
    */
   readonly enumeratedAddresses: readonly AddressString[];
   /**
-   * Whether the endpoint can answer a request for its instance id. If so, a client makes this request on each new
-   * connection, except over loopback and unix sockets. The client does not use a connection to another instance.
+   * Whether the endpoint can answer a request for its instance id. A client then makes this request on each new
+   * connection, except over loopback and unix sockets, and does not use a connection to another instance.
    */
   readonly namesInstance: boolean;
   /** Name of the host that the endpoint runs on; undefined when unknown. */
   readonly host: string | undefined;
   /**
-   * Identity of the endpoint's host: boot id and network namespace; undefined when unknown. Two endpoints with the same
-   * identity share loopback. Host names are compared only if an identity is unknown, because several hosts may have the
-   * same name.
+   * Identity of the endpoint's host: boot id and network namespace; undefined when unknown. Programs with the same
+   * identity share loopback. Host names are compared only if an identity is unknown, because several hosts may have
+   * the same name.
    */
   readonly hostId: string | undefined;
   /** Zone that the endpoint runs in; undefined when unknown. */
   readonly zone: string | undefined;
   /** Version of the service that the endpoint runs; undefined when unknown. */
   readonly version: string | undefined;
-  /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is available. */
+  /** State in the registry. `draining` and `suspect` endpoints are used only if no `up` endpoint is available. */
   readonly state: 'up' | 'draining' | 'suspect';
   /** Labels that the program chooses. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -69,7 +69,9 @@ export interface EndpointInit {
   readonly enumeratedAddresses?: readonly AddressString[];
   /** See {@link Endpoint.namesInstance}. Default false. */
   readonly namesInstance?: boolean;
-  /** Host of the endpoint. Default: this host if an address is a Unix socket or loopback address, otherwise unknown. */
+  /**
+   * Host of the endpoint. Default: this host if an address is a Unix socket or loopback address, otherwise unknown.
+   */
   readonly host?: string;
   /** Identity of the host, see {@link Endpoint.hostId}. Default: unknown. */
   readonly hostId?: string;
@@ -77,7 +79,7 @@ export interface EndpointInit {
   readonly zone?: string;
   /** Labels that the program chooses. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Set by registries: how long the registration lasts without a renewal, in ms, above 0. */
+  /** Set by registries: duration of the registration without a renewal, in ms, above 0. */
   readonly leaseMs?: number;
   /** Set by registries: the last load that the endpoint reported. */
   readonly load?: LoadInit & {

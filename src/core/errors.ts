@@ -129,8 +129,8 @@ export function isClerkError(value: unknown): value is ClerkError {
 }
 
 /**
- * Returns a copy of a {@link ClerkError}; returns any other value unchanged. If several callers receive one error, each
- * gets its own copy. A property that one caller adds is then not visible to the others.
+ * Returns a copy of a {@link ClerkError}; returns any other value unchanged. Each caller that shares an error gets a
+ * copy, so that added properties stay separate.
  */
 export function copyError(error: unknown): unknown {
   if (!isClerkError(error)) return error;

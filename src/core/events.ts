@@ -2,8 +2,8 @@ import type { ClerkError } from './errors.js';
 import type { Outcome } from './outcome.js';
 
 /**
- * The events of a clerk and their payloads. The diagnostics channels `binding-clerk:<event>` get the same payloads. An
- * exception of a listener does not fail a call.
+ * The events of a clerk and their payloads. The diagnostics channels `binding-clerk:<event>` get the same payloads.
+ * An exception of a listener does not fail a call.
  */
 export interface ClerkEventMap {
   /** A lookup succeeded. */
@@ -98,9 +98,7 @@ export type ClerkEvent = keyof ClerkEventMap;
 
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
-  /**
-   * Whether an event has a listener. If not, the component does not build the payload of the event.
-   */
+  /** Whether an event has a listener. Otherwise its payload need not be built. */
   hasListeners(event: ClerkEvent): boolean;
   /** Calls all listeners; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;

@@ -5,7 +5,7 @@ import type { EndpointInit } from './endpoint.js';
 export interface FactoryContext {
   /** Name of the service to start. */
   readonly name: string;
-  /** Aborted when the clerk closes, or after 60 s. The factory must then stop the processes that it has started. */
+  /** Aborted when the clerk closes, and after 60 s. The factory must then stop the processes that it has started. */
   readonly signal: AbortSignal;
 }
 
@@ -13,9 +13,9 @@ export interface FactoryContext {
 export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
- * Starts a service that has no endpoint. Concurrent calls to the service wait for the same start. Resolves to one or
- * more endpoints when the service can be called; rejects when the service could not be started. @see
- * [B3](../../docs/background.md#b3), [C6.1](../../docs/guarantees.md#c6-1)
+ * Starts a service that has no endpoint. Concurrent calls wait for the same start. Resolves to one or more endpoints
+ * when the service can be called; rejects if the start fails. @see [B3](../../docs/background.md#b3),
+ * [C6.1](../../docs/guarantees.md#c6-1)
  */
 export type Factory = (
   context: FactoryContext,

@@ -1,7 +1,7 @@
 /** Port to small files that only the user of this process may read and write. */
 export interface PrivateFiles {
   /**
-   * Returns the text of a file; undefined when the file does not exist. Throws when the file cannot be read, is longer
+   * Returns the text of a file; undefined if the file does not exist. Throws if the file cannot be read, is longer
    * than `maxBytes`, is not a regular file, belongs to another user, or is writable by other users.
    */
   read(path: string, maxBytes: number): string | undefined;

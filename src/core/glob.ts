@@ -1,12 +1,12 @@
 /**
- * Globs: names with wildcards. A match takes time at most proportional to the length of the glob times the length of
- * the name, because a glob is never compiled to a RegExp.
+ * Globs: names with wildcards. A match takes time at most proportional to length of glob × length of name, since a
+ * glob is never compiled to a RegExp.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
 
-/** Maximum number of wildcards in a glob; a `**` counts as one wildcard. @see [A6](../../docs/guarantees.md#a6) */
+/** Maximum number of wildcards in a glob; `**` counts as one. @see [A6](../../docs/guarantees.md#a6) */
 const maxWildcards = 8;
 
 /** A validated glob. Immutable. */
@@ -25,8 +25,8 @@ export interface Glob {
  * - `**`, as a whole segment, matches any number of segments, including none: `/shop/**` matches `/shop`.
  * - Both wildcards also match a directory identifier, including the `#`.
  *
- * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob cannot
- *   match any valid segment of a name.
+ * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob can match
+ * no valid segment of a name.
  * @see [A6](../../docs/guarantees.md#a6)
  */
 export function parseGlob(text: unknown): Glob {
@@ -66,8 +66,7 @@ const star = 42;
 
 /**
  * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, the last wildcard takes one
- * more item. Earlier wildcards keep their shortest match, since a longer match would leave fewer items for the rest of
- * the pattern.
+ * more item. Earlier wildcards keep their shortest match, which leaves most items for the rest of the pattern.
  */
 function matchesSequence<T>(
   length: number,
@@ -101,8 +100,7 @@ function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**'))
     return "must not combine '**' with other characters; write '**' as a segment of its own";
-  // A glob segment can match a valid segment if it is valid after every star is removed, or after every star is
-  // replaced by a letter.
+  // A segment can match if it is valid with every star removed, or with every star replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }

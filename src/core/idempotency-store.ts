@@ -18,7 +18,7 @@ export interface CallRecord {
   readonly createdAt: number;
   /** Digest of the request. One id with two fingerprints is an error of the client. */
   readonly fingerprint: string;
-  /** Opaque text that identifies the process that runs the call; at most 200 printable characters. */
+  /** Identifies the process that runs the call; at most 200 printable characters. */
   readonly owner: string;
 }
 
@@ -31,7 +31,7 @@ export interface NewCall {
   readonly state: 'new';
 }
 
-/** The record of the call may have been removed by `expire`, so the call must not run. */
+/** The record of the call may have expired, so the call must not run. */
 export interface ExpiredCall {
   /** Discriminant of the union. */
   readonly state: 'expired';
@@ -53,7 +53,7 @@ export interface InterruptedCall extends Pick<CallRecord, 'fingerprint'> {
 export interface DoneCall extends Pick<CallRecord, 'fingerprint'> {
   /** Discriminant of the union. */
   readonly state: 'done';
-  /** Undefined when the response was too large to store or is no longer stored. */
+  /** Undefined if the response was too large to store or is no longer stored. */
   readonly response: StoredResponse | undefined;
 }
 
@@ -61,9 +61,9 @@ export interface DoneCall extends Pick<CallRecord, 'fingerprint'> {
 export type CallResult = Omit<InterruptedCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
 /**
- * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects. The
- * message of the error is logged, so that message must not contain a fingerprint, a body or a header.
- * `idempotencyStoreSuite` of `binding-clerk/testing` checks an implementation.
+ * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects.
+ * Error messages are logged, so they must not contain a fingerprint, a body or a header. `idempotencyStoreSuite` of
+ * `binding-clerk/testing` checks an implementation.
  */
 export interface IdempotencyStore {
   /** Whether records survive a crash of the process. */
@@ -73,7 +73,7 @@ export interface IdempotencyStore {
    * Undefined: the store is not shared.
    */
   readonly scope?: string | undefined;
-  /** Returns how many calls are stored, and how many fit. Absent when the number of calls has no limit. */
+  /** Returns how many calls are stored, and how many fit. Absent if the number of calls has no limit. */
   usage?(): {
     /** Number of stored calls. */
     readonly calls: number;
@@ -82,24 +82,23 @@ export interface IdempotencyStore {
   };
 
   /**
-   * Opens the store before a service is advertised; rejects when the store is unusable. `begin` may be called without
+   * Opens the store before a service is advertised; rejects if the store is unusable. `begin` may be called without
    * `open`, and `open` may be called repeatedly.
    */
   open?(): Promise<void>;
 
   /**
-   * Records that a call begins, if the id of the call is unknown. Of all concurrent `begin`s of one id, from all
-   * instances that share the store, exactly one resolves to `new`. When `begin` rejects, the caller does not run the
-   * call.
+   * Records that a call begins, if its id is unknown. Of all concurrent `begin`s of one id, from all instances that
+   * share the store, exactly one resolves to `new`. If `begin` rejects, the caller does not run the call.
    *
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A full store never removes an old record for a
-   * new call.
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A full store never removes an old record for
+   * a new call.
    */
   begin(call: CallRecord): Promise<CallLookup>;
 
   /**
    * Records how a call ended; called only by the process whose `begin` resolved to `new`. `done` replaces
-   * `interrupted`, and nothing replaces `done`. Does nothing when `expire` has removed the record. When `end` rejects,
+   * `interrupted`, and nothing replaces `done`. Does nothing if `expire` has removed the record. If `end` rejects,
    * the record is unchanged.
    */
   end(id: string, result: CallResult): Promise<void>;
@@ -109,8 +108,8 @@ export interface IdempotencyStore {
 
   /**
    * Removes the records of all calls, even of running calls, that were created before `createdBefore`, in ms since
-   * 1970. From then on, `begin` must resolve to `expired` for every call that is as old as a removed call, or older.
-   * The store must record this limit before it removes a record, and must never forget the limit. It must not read a
+   * 1970. From then on, `begin` must resolve to `expired` for every call as old as a removed call, or older. The
+   * store must record this limit before it removes a record, and must never forget it. The store must not read a
    * clock.
    */
   expire(createdBefore: number): Promise<void>;

@@ -1,9 +1,9 @@
 /**
- * Whether a call may be retried. `safe`: the call changes nothing. `idempotent`: two runs have the same effect as one.
- * `once`: the call is retried only if it certainly did not run.
+ * Whether a call may be retried. `safe`: the call changes nothing. `idempotent`: two runs have the same effect as
+ * one. `once`: the call is retried only if it certainly did not run.
  *
- * Even an idempotent `set x = 5` can do harm when retried: the retry overwrites what another client wrote to `x` after
- * the first attempt. @see [C3.1](../../docs/guarantees.md#c3-1), [C3.8](../../docs/guarantees.md#c3-8)
+ * Even an idempotent `set x = 5` can do harm when retried: the retry overwrites what another client wrote to `x` in
+ * between. @see [C3.1](../../docs/guarantees.md#c3-1), [C3.8](../../docs/guarantees.md#c3-8)
  */
 export type CallKind = 'safe' | 'idempotent' | 'once';
 

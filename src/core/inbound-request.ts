@@ -1,5 +1,5 @@
 /**
- * Stores in the asynchronous context which request this program is serving. Calls made in that context inherit the
+ * The asynchronous context knows which request this program is serving. Calls made in that context inherit the
  * deadline and the attempt number of the request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -12,7 +12,7 @@ export interface InboundRequest {
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** Whether the response was sent. A call that is made after the response inherits nothing. */
+  /** Whether the response was sent. A call after the response inherits nothing. */
   isFinished: boolean;
 }
 
@@ -24,7 +24,6 @@ export function currentInbound(): InboundRequest | undefined {
   return inbound?.isFinished === true ? undefined : inbound;
 }
 
-/** Calls `run` in an asynchronous context that serves `inbound`. */
 export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
   return context.run(inbound, run);
 }

@@ -2,8 +2,8 @@ import { describeValue } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /**
- * Identifies a public key: `sha256/`, and the SHA-256 of the key's DER-encoded SubjectPublicKeyInfo in base64url without
- * padding. Each key has one spelling.
+ * Identifies a public key: `sha256/`, and the SHA-256 of the key's DER-encoded SubjectPublicKeyInfo in base64url
+ * without padding. Each key has one spelling.
  */
 export type KeyPin = string;
 
@@ -31,19 +31,19 @@ export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
   );
 }
 
-/** A text without the prefix is not quoted, because it may be a secret. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/** Does not quote a text without the prefix, which may be a secret. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function describePin(text: unknown): string {
   if (typeof text !== 'string' || text.startsWith(prefix)) return describeValue(text);
   return `${String(text.length)} other characters`;
 }
 
-/** Whether a value is a pin. */
 export function isPin(value: unknown): value is KeyPin {
   return typeof value === 'string' && pattern.test(value);
 }
 
 /**
- * Validates one pin, several pins, or a text of pins separated by commas. Several pins are needed while a key changes.
+ * Validates one pin, several pins, or a text of pins separated by commas. Several pins are needed while a key
+ * changes.
  *
  * @param what - subject of the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when there is no pin, or a pin is invalid

@@ -46,7 +46,7 @@ export function isRate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 1e9;
 }
 
-/** Returns why a value is not a valid {@link LoadInit}; undefined when the value is valid. */
+/** Returns why a value is not a valid {@link LoadInit}; undefined if it is valid. */
 export function loadError(value: unknown): string | undefined {
   if (!isObject(value))
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;

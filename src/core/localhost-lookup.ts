@@ -16,8 +16,7 @@ const loopback: readonly ResolvedAddress[] = Object.freeze([
 ] as const);
 
 /**
- * Returns socket options for a host name. `localhost` is 127.0.0.1 and ::1, whatever the name resolution of this host
- * returns. Any other name is resolved by Node.
+ * Returns socket options for a host name. `localhost` is always 127.0.0.1 and ::1. Node resolves any other name.
  *
  * @see [RFC 6761](https://www.rfc-editor.org/rfc/rfc6761#section-6.3)
  */

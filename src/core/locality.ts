@@ -11,8 +11,8 @@ export interface Locality {
 }
 
 /**
- * Whether an endpoint and this client run on the same host and share loopback. Compares the identities of the two
- * hosts. If an identity is unknown, compares the host names instead.
+ * Whether an endpoint and this client run on the same host and share loopback. Compares host names only if the
+ * identity of a host is unknown.
  */
 export function isSameHost(
   { host, hostId }: Pick<Locality, 'host' | 'hostId'>,

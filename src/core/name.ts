@@ -29,7 +29,7 @@ export function parseName(text: unknown, what = 'Name'): string {
 }
 
 /**
- * Returns the absolute form of a name. A name without a leading `/` is appended to `root`; a root of `''` or `/` adds
+ * Returns the absolute form of a name. A name without a leading `/` is appended to `root`. A root of `''` or `/` adds
  * nothing.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when the result is not a valid name.
@@ -40,7 +40,6 @@ export function absoluteName(text: unknown, root: string): string {
   return parseName(`${root === '/' ? '' : root}/${text}`);
 }
 
-/** Whether a value is a valid absolute name. */
 export function isName(text: unknown): boolean {
   return pathError(text, segmentError) === undefined;
 }
@@ -55,7 +54,7 @@ export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/** Compares names for a depth-first order: a name, then all names below that name, then the next sibling. */
+/** Compares names for a depth-first order: a name, then all names below it, then the next sibling. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -69,10 +68,10 @@ export function compareNames(a: string, b: string): number {
 
 const slash = 47;
 
-/** Returns why a segment is invalid; undefined when the segment is valid. `index` is its position, from 0. */
+/** Returns why a segment is invalid; undefined if it is valid. `index` is its position, from 0. */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/** Returns why a name or glob is invalid; undefined when the name or glob is valid. */
+/** Returns why a name or glob is invalid; undefined if it is valid. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";

@@ -3,7 +3,7 @@
  *
  * - `waiting` no byte of the request was written: certainly not executed
  * - `sent` a byte of the request may have been sent, and no response was received: possibly executed
- * - `answered` the head of a response was received: executed
+ * - `answered` the response headers were received: executed
  *
  * @see [C3.3](../../docs/guarantees.md#c3-3)
  */
@@ -32,7 +32,7 @@ export interface Outcome {
   readonly verdict: Verdict;
   /** Error code of a failed attempt; otherwise the HTTP status, or `ok` for a call without HTTP. */
   readonly code: string;
-  /** Time from the start of the attempt until the head of the response arrived or the attempt failed, in ms. */
+  /** Time from the start of the attempt until the response headers arrived or the attempt failed, in ms. */
   readonly durationMs: number;
   /** Error of a failed attempt; undefined for any other attempt. */
   readonly error?: unknown;

@@ -3,13 +3,13 @@ import { ClerkError, errorMessage, isClerkError } from './errors.js';
 import { isName } from './name.js';
 
 /**
- * Returns the resolutions of a snapshot by name. The resolutions are not validated. A snapshot that is not an object of
- * names is an error, and never counts as an empty snapshot.
+ * Returns the resolutions of a snapshot by name, not validated. A snapshot that is not an object of names is an
+ * error, and never counts as empty.
  *
- * @param glob - what the watch matches, for the error message
+ * @param glob - the names that the watch matches, for the error message
  * @param known - names that are known to be valid
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is not a `Map` or an object, when a key is not a name,
- * or when a getter throws
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is not a `Map` or an object, when a key is not a
+ * name, or when a getter throws
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export function parseSnapshot(
@@ -18,7 +18,7 @@ export function parseSnapshot(
   known: { has(name: string): boolean } = new Set(),
 ): ReadonlyMap<string, unknown> {
   try {
-    // The tag of a promise, a list or a `Set` differs. Such an object has no entries and would look empty.
+    // A promise, a list or a `Set` has another tag. Without this check, it would look empty.
     if (!(snapshot instanceof Map) && Object.prototype.toString.call(snapshot) !== '[object Object]')
       throw invalidSnapshotError(
         glob,

@@ -22,8 +22,8 @@ export interface PickerInput {
   /**
    * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is
    * `open`, the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no
-   * candidate is skipped. If a policy lacks `allowsTrial`, a picker is also prepared with an ejected endpoint that
-   * waits for a call as its probe.
+   * candidate is skipped. Without `allowsTrial`, a picker is also prepared with an ejected endpoint that waits for a
+   * probe.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -31,17 +31,16 @@ export interface PickerInput {
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Returns those of the given candidates that this client uses, in the same order. The function itself is undefined
-   * when this client uses all candidates. A policy may call `subset` only during `prepare`. A policy that picks by key
-   * or by order must not call `subset`.
+   * Returns those of the given candidates that this client uses, in the same order. Undefined if this client uses all
+   * candidates. May be called only during `prepare`. A policy that picks by key or by order must not call `subset`.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
- * A load-balancing policy of one binding. `prepare` is called when the candidates or their health change, and may take
- * time proportional to the number of candidates. State that must survive such a change, such as a position, belongs in
- * the policy and not in the picker.
+ * A load-balancing policy of one binding. `prepare` is called when the candidates or their health change, and may
+ * take time proportional to the number of candidates. State that must survive such a change, such as a position,
+ * belongs in the policy and not in the picker.
  */
 export interface Policy {
   /** Name of the policy in outcomes and in `explain`. */
@@ -51,15 +50,14 @@ export interface Policy {
    */
   readonly hedges?: boolean;
   /**
-   * Whether suspect endpoints are removed from {@link PickerInput.candidates}. Default true. The policy `primary` sets
-   * false, because it continues to use a suspect primary.
+   * Whether suspect endpoints are removed from {@link PickerInput.candidates}. Default true. The policy `primary`
+   * sets false, because it continues to use a suspect primary.
    */
   readonly avoidsFailing?: boolean;
   /**
-   * Whether a call may be the probe of an ejected endpoint. `candidate` is this endpoint, and `all` contains all
-   * endpoints that match the binding. If a policy lacks this method, the clerk prepares a picker with this endpoint
-   * among the candidates. The call is then the probe if the picker picks this endpoint. A policy that spreads calls
-   * returns true, so that the first call is the probe.
+   * Whether a call may be the probe of an ejected endpoint, `candidate`. `all` contains all endpoints that match the
+   * binding. Without this method, the clerk prepares a picker with this endpoint among the candidates; the call is
+   * the probe if the picker picks it. A policy that spreads calls returns true, so that the first call is the probe.
    */
   readonly allowsTrial?: (candidate: Candidate, all: readonly Candidate[]) => boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */
@@ -69,7 +67,7 @@ export interface Policy {
 }
 
 /**
- * A policy of the program: returns one of the candidates, or undefined to pick none. When the function throws, or
+ * A policy of the program: returns one of the candidates, or undefined to pick none. If the function throws or
  * returns any other value, the call fails with `CONFIG_INVALID`.
  */
 export type PolicyFunction = (

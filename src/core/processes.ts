@@ -18,7 +18,7 @@ export interface SpawnOptions {
   readonly maxLogFiles: number;
 }
 
-/** How a program ended: with an exit code, or by a signal. Both fields are null when the end was not observed. */
+/** How a program ended: with an exit code, or by a signal. Both are null if the end was not observed. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -49,11 +49,11 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
  * Port to the processes of this host, for the launcher. An *environment marker* is an entry `NAME=value` in the
- * environment of a program. The processes that the program starts inherit the marker, so a process that has left the
- * process group can still be found. Without `/proc`, no process is found by marker. Zombies count as ended.
+ * environment of a program, which the processes that it starts inherit. A process that has left the process group can
+ * therefore still be found. Without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
-  /** Whether this process has the process id 1, so that processes whose parent has ended become its children. */
+  /** Whether this process has the process id 1. Processes whose parent has ended then become its children. */
   readonly isInit: boolean;
   /** Starts a program that outlives this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
@@ -62,20 +62,20 @@ export interface Processes {
    * another text.
    */
   identityOf(pid: number): string | undefined;
-  /** Whether a process is stopped by a job control signal, such as SIGSTOP. A stop by a debugger does not count. */
+  /** Whether a process is stopped by a job control signal, such as SIGSTOP, but not by a debugger. */
   isStopped(pid: number): boolean;
   listenerState(address: Address): Promise<ListenerState>;
   /**
-   * Connects to an address of this host and waits for an answer: a byte, the end of a TLS handshake, or the end of the
-   * connection. At a `tcp` address, an established connection counts as an answer. Resolves to `silent` when no
-   * connection was possible, or when `signal` aborts before an answer. Resolves to `unknown`, without a connection,
-   * when the address may belong to another host.
+   * Connects to an address of this host and waits for an answer: a byte, the end of a TLS handshake, or the end of
+   * the connection. At a `tcp` address, an established connection is an answer. Resolves to `silent` without a
+   * connection or answer before `signal` aborts. Resolves to `unknown`, without connecting, if the address may belong
+   * to another host.
    */
   probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
   /**
-   * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. If the file is longer
-   * than twice `maxBytes`, copies only the last `maxBytes`. Keeps `maxFiles` earlier files. Makes no copy, and removes
-   * the earlier files, when the disk is almost full. What a program writes during the copy may be lost.
+   * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. Of a file longer than
+   * twice `maxBytes`, copies only the last `maxBytes`. Keeps `maxFiles` earlier files. If the disk is almost full, makes
+   * no copy and removes the earlier files. What a program writes during the copy may be lost.
    */
   limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */

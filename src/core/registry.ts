@@ -8,7 +8,7 @@ import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 export interface ResolveContext {
   /** Aborted when the lookup takes too long, or when the clerk closes. */
   readonly signal: AbortSignal;
-  /** Instance ids of the endpoints whose failures caused this lookup; empty when the lookup has another cause. */
+  /** Instance ids of the endpoints whose failures caused this lookup; empty if the lookup has another cause. */
   readonly suspects: ReadonlySet<string>;
   /** Clock for timers of the registry. If undefined, the registry must not use timers. */
   readonly clock?: Clock;
@@ -38,8 +38,8 @@ export interface BoundResolution {
   /** Time for which the result will not change, in ms. Limits `ttlMs`. @see [G4](../../docs/background.md#g4) */
   readonly guaranteedMs?: number;
   /**
-   * In a snapshot of a watch: when the registry stated the result, in ms on the monotonic clock of the clerk. The times
-   * `ttlMs` and `guaranteedMs` count from then. Default: when the clerk receives the snapshot.
+   * In a snapshot of a watch: when the registry stated the result, in ms on the monotonic clock of the clerk. `ttlMs`
+   * and `guaranteedMs` count from then. Default: when the clerk receives the snapshot.
    */
   readonly statedAt?: number;
   /**
@@ -48,7 +48,7 @@ export interface BoundResolution {
   readonly revision?: string;
   /** Text that changes when the registry loses its data. Only revisions of the same incarnation are compared. */
   readonly incarnation?: string;
-  /** The name after all links were followed. Default: the requested name. */
+  /** Name behind all links. Default: the requested name. */
   readonly canonical?: string;
   /** Name of the policy in the service config. */
   readonly policy?: string;
@@ -121,8 +121,8 @@ export interface EndpointReport {
   /** Fencing number of the registration that the report is about. */
   readonly epoch: number;
   /**
-   * `unreachable`: the endpoint refused or reset a connection or did not respond, and nothing was received from the
-   * endpoint since then. `reachable`: the endpoint responded recently.
+   * `unreachable`: the endpoint refused or reset a connection or did not respond, and nothing was received from it
+   * since. `reachable`: the endpoint responded recently.
    */
   readonly verdict: 'unreachable' | 'reachable';
 }
@@ -149,7 +149,7 @@ export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string,
  */
 export interface Registry {
   /**
-   * Looks up one name. Resolves to `absent` for an unknown name. Rejects when the complete result cannot be determined.
+   * Looks up one name. Resolves to `absent` for an unknown name. Rejects if the complete result cannot be determined.
    * A clerk has at most one lookup of each name in flight. The lookup must settle soon after `context.signal` aborts.
    */
   resolve(name: string, context: ResolveContext): Promise<Resolution> | Resolution;
@@ -166,9 +166,9 @@ export interface Registry {
   ): Promise<readonly SearchEntry[]>;
   /**
    * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives complete
-   * snapshots: the present one, then one after every change. Neither callback is called before `watch` has returned,
-   * nor after the watch was stopped. The watch must not keep the process alive. More snapshots may follow after
-   * `onError`. The clerk ignores and logs an invalid snapshot, and an error of the function that stops the watch.
+   * snapshots: the present one, then one after every change. Callbacks are called only after `watch` has returned and
+   * before the watch is stopped. The watch must not keep the process alive. More snapshots may follow after
+   * `onError`. The clerk logs and ignores invalid snapshots.
    */
   watch?(
     glob: string,
@@ -177,18 +177,16 @@ export interface Registry {
   ): () => void;
   /**
    * Starts a `startable` service that has no endpoint, once for all concurrent callers. Resolves to the started
-   * endpoints when the service can be called. The result of each later lookup of
-   * `name` must include these endpoints. Rejects with
-   * `START_FAILED` when the start fails; `remainingMs` of the error is the time until the next start can succeed. @see
+   * endpoints when the service can be called. Later lookups of `name` must include these endpoints. Rejects with
+   * `START_FAILED` if the start fails; `remainingMs` of the error is the time until the next start can succeed. @see
    * [C6.1](../../docs/guarantees.md#c6-1)
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
-   * Receives reports about endpoints that this clerk cannot reach, and about suspect and {@link
-   * BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, never while
-   * another call of `report` is in flight. A report that stays true is repeated every few seconds. A rejection has no
-   * effect. The call must settle soon after the signal aborts, and must not keep the process alive. @see
-   * [B8](../../docs/background.md#b8)
+   * Receives reports about endpoints that this clerk cannot reach, and about suspect and
+   * {@link BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, and one
+   * at a time. A report that stays true is repeated every few seconds. A rejection has no effect. The call must
+   * settle soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

@@ -8,7 +8,7 @@ export interface ResolvedService {
   readonly kind: 'bound' | 'absent';
   /** The requested name. */
   readonly name: string;
-  /** The name that remains after all links were followed. */
+  /** Name behind all links. */
   readonly canonical: string;
   /** Empty when the name is absent. */
   readonly endpoints: readonly Endpoint[];
@@ -30,10 +30,7 @@ export interface ResolvedService {
   readonly healthQueried?: readonly string[];
   /** Longest lease of the endpoints, in ms; undefined when unknown. */
   readonly leaseMs?: number;
-  /**
-   * The reported load of each endpoint, by instance id, with the age of the report at {@link
-   * ResolvedService.requestedAt}.
-   */
+  /** The reported load of each endpoint, by instance id, with its age at {@link ResolvedService.requestedAt}. */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
   /** Time for which the result may be used, in ms from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;
@@ -47,7 +44,7 @@ export interface ResolvedService {
   /** When the request was sent, in ms since 1970 on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
   /**
-   * Whether the result has expired and is used because the registry has not delivered a newer one. @see
+   * Whether the result has expired but is used, because the registry has delivered no newer one. @see
    * [C1.4](../../docs/guarantees.md#c1-4)
    */
   readonly stale: boolean;
@@ -59,8 +56,8 @@ export interface Resolver {
 }
 
 /**
- * Whether a result is younger than `ttlMs` by both clocks. A forward jump of the wall clock can shorten the lifetime; a
- * backward jump or a sleep of the machine cannot extend the lifetime. @see [C1.1](../../docs/guarantees.md#c1-1),
+ * Whether a result is younger than `ttlMs` by both clocks. A forward jump of the wall clock can shorten the lifetime.
+ * A backward jump or a sleep of the machine cannot extend it. @see [C1.1](../../docs/guarantees.md#c1-1),
  * [C1.3](../../docs/guarantees.md#c1-3)
  */
 export function isFresh(resolved: ResolvedService, now: number, wallNow: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * Runs `attempt` until an attempt resolves. After each rejection, calls `onFailed`. If `onFailed` resolves, the next
- * attempt starts. If `onFailed` rejects, the loop rejects with the same error.
+ * Runs `attempt` until an attempt resolves. Calls `onFailed` after each rejection. The next attempt starts if
+ * `onFailed` resolves; the loop ends with the same error if `onFailed` rejects.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

@@ -7,8 +7,8 @@ export interface AttemptTimeoutOptions {
   /** Shortest attempt timeout, above 0 and at most `max`. Default 25. */
   readonly min?: number | undefined;
   /**
-   * Longest attempt timeout, at most 2^31 − 1. Default 1,000. Once 20 responses of a route class were received, the
-   * default for that class is half of the call timeout, but at least 1,000.
+   * Longest attempt timeout, at most 2^31 − 1. Default 1,000. After 20 responses of a route class, the default for
+   * that class is half of the call timeout, but at least 1,000.
    */
   readonly max?: number | undefined;
 }
@@ -32,8 +32,8 @@ export interface RetryOptions {
 }
 
 /**
- * Retry settings of a request, a binding or a service config. A field that the request leaves undefined is taken from
- * the binding, then from the service config, then from the defaults.
+ * Retry settings of a request, a binding or a service config. An undefined field of the request is taken from the
+ * binding, else from the service config, else from the defaults.
  */
 export interface RetryOverrides {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
@@ -47,7 +47,7 @@ const maxRetries = 100;
 /**
  * Checks and copies the option `attemptTimeoutMs`.
  *
- * @param createError - creates the error to throw; its argument is a problem that begins with the name of the option
+ * @param createError - creates the error from a problem that begins with the name of the option
  */
 export function checkAttemptTimeout(
   value: unknown,
@@ -75,7 +75,7 @@ export function checkAttemptTimeout(
 /**
  * Checks and copies the option `retries`.
  *
- * @param createError - creates the error to throw; its argument is a problem that begins with the name of the option
+ * @param createError - creates the error from a problem that begins with the name of the option
  */
 export function checkRetries(value: unknown, createError: CreateError): RetryOptions | false | undefined {
   if (value === undefined || value === false) return value;

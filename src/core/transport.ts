@@ -20,25 +20,25 @@ export interface TransportRequest {
 }
 
 /**
- * Callbacks for one request, with undici's signatures. Order: `onConnect`, any number of `onHeaders` with a 1xx status,
- * one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any point. If
- * `onError` is called without a call of `onConnect`, no byte of the request was written.
+ * Callbacks for one request, with undici's signatures. Order: `onConnect`, any number of `onHeaders` with a 1xx
+ * status, one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any
+ * point. `onError` without `onConnect` means that no byte of the request was written.
  */
 export interface RequestHandler {
-  /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
+  /** Whether `onError` was called. A transport can thus detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
   /**
-   * Whether the request needs a new connection, because an earlier attempt was sent on an idle connection that was
-   * lost. If no further connection can be opened, the transport uses any connection.
+   * Whether the request needs a new connection, because an earlier attempt was lost on an idle connection. If none
+   * can be opened, the transport uses any connection.
    */
   readonly needsNewConnection?: boolean;
-  /** The async context of the call, in which a queued request is sent. If undefined, the context does not matter. */
+  /** The async context of the call, in which a queued request is sent. Undefined if the context does not matter. */
   readonly asyncContext?: AsyncResource | undefined;
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
-   * Called before the request is written to an established connection, after the TLS handshake. If `onConnect` throws,
-   * nothing is written, the connection stays usable, and `onError` follows.
+   * Called before the request is written to an established connection, after the TLS handshake. If `onConnect`
+   * throws, nothing is written, the connection stays usable, and `onError` follows.
    */
   onConnect(abort: (reason?: Error) => void, context?: unknown): void;
   /** Returning false pauses the body until `resume` is called. */
@@ -52,15 +52,14 @@ export interface RequestHandler {
   /** The protocol was upgraded. After this call, the handler owns the socket. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
   /**
-   * The server closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). The server may still respond to the
-   * request.
+   * The server closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR), but may still respond to the request.
    */
   onGoAway?(): void;
   /** The first byte of a response was received. */
   onResponseStarted?(): void;
   /**
    * A chunk of the request body was written: bytes or a string. The connection has taken all earlier chunks. undici's
-   * type declaration states two numbers as parameters, but undici passes the chunk.
+   * type declares two numbers as parameters, but undici passes the chunk.
    */
   onBodySent?(chunk: unknown): void;
   /** The request was written completely. */
@@ -75,8 +74,7 @@ export interface ProbeRequest {
   readonly path: string;
 }
 
-// HTTP intends the request target '*' for OPTIONS of a whole server. The target here is '/', because many servers build
-// a URL from the target and crash on '*'.
+// Many servers build a URL from the target and crash on '*', which HTTP intends for OPTIONS of a whole server.
 export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
 /** A limit of the connections of a clerk. */
@@ -94,58 +92,58 @@ export interface Channel {
   /**
    * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - whether to avoid connections that were idle for a second or longer; the server may be closing
-   *   such a connection
+   * @param freshOnly - whether to avoid connections that were idle for a second or longer, which the server may be
+   * closing
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Gives up a request whose `onConnect` was not called yet, and removes the request from the queue. If no other
-   * request waits for the same connecting socket, the socket is destroyed unless it connects soon. `onConnect` and
-   * `onError` may still be called, and `onConnect` must then throw. If a transport lacks this method, a cancelled
-   * request stays queued until its `onConnect` throws.
+   * Gives up a request whose `onConnect` was not called yet, and removes it from the queue. A connecting socket for
+   * which no other request waits is destroyed unless it connects soon. `onConnect` and `onError` may still be called,
+   * and `onConnect` must then throw. Without this method, a cancelled request stays queued until its `onConnect`
+   * throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
-   * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use. If false,
-   * an unsent request waits for its connection to be established. If a transport lacks this method, no request counts
-   * as queued.
+   * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use.
+   * Otherwise an unsent request waits for its connection to be established. Without this method, no request counts as
+   * queued.
    */
   isQueued?(handler: RequestHandler): boolean;
   /**
-   * Returns the limit that keeps a queued request waiting; undefined if the request is not queued. The messages of
-   * errors name this limit. If a transport lacks this method, the limit is unknown.
+   * Returns the limit that keeps a queued request waiting, for error messages; undefined if the request is not
+   * queued. Without this method, the limit is unknown.
    */
   queuedBy?(handler: RequestHandler): ConnectionLimit | undefined;
   /**
-   * Establishes a connection without sending a request; rejects when the connection fails. Aborting the signal stops
+   * Establishes a connection without sending a request; rejects if the connection fails. Aborting the signal stops
    * the attempt to connect.
    */
   connect(signal?: AbortSignal): Promise<void>;
   /**
-   * Probes the endpoint on a separate connection. Resolves when any response arrives, whatever its status. Rejects when
-   * the endpoint cannot be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
+   * Probes the endpoint on a separate connection. Resolves with any response, whatever its status. Rejects if the
+   * endpoint cannot be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. If a
-   * transport lacks this method, no error counts as such a proof. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without
+   * this method, no error is such a proof. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Whether the request of this handler was sent on a connection that was already open. If such a connection is lost
-   * before a response, the server may have closed it because it was idle. Called in `onError`. If a transport lacks
-   * this method, no connection counts as already open. @see [C2.1](../../docs/guarantees.md#c2-1)
+   * Whether the request of this handler was sent on a connection that was already open. The server may have closed
+   * such a connection because it was idle. Called in `onError`. Without this method, no connection counts as already
+   * open. @see [C2.1](../../docs/guarantees.md#c2-1)
    */
   wasReused?(handler: RequestHandler): boolean;
   /**
    * Replaces the established connections: closes idle connections at once, and busy connections after their requests.
-   * Called when the endpoint did not respond, since its connections may then be half-open.
+   * Called when the endpoint did not respond, since its connections may be half-open.
    */
   resetConnections(): void;
   /**
    * Switches to the next address of the endpoint, if the channel still uses the failed address `from`. Returns false
-   * when all addresses have failed since the last success. The channel then uses the first address again.
+   * if all addresses have failed since the last success; the channel then uses the first address again.
    */
   nextAddress(from: Address): boolean;
   /** Closes the channel after the requests in flight. */
@@ -156,7 +154,7 @@ export interface Channel {
 
 /** Settings of a clerk for its transport. */
 export interface TransportOptions {
-  /** Where the client runs. If unknown, connections to loopback addresses are checked like all other connections. */
+  /** Where the client runs. If unknown, connections to loopback addresses are checked like all others. */
   readonly locality?: Pick<Locality, 'host' | 'hostId'>;
   /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;

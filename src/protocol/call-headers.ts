@@ -1,32 +1,32 @@
 /**
- * Headers that clients add to calls and services add to responses. Clients and services must work without these
- * headers, because the other side may not use this library.
+ * Headers that clients add to calls and services add to responses. Both sides must work without these headers,
+ * because the other side may not use this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
 /** Request headers, in lower case. */
 export const callHeaders = Object.freeze({
   /**
-   * Time that remains until the deadline, in whole ms, at least 1. Measured when the client sends the request.
+   * Time left until the deadline, in whole ms, at least 1. Measured when the client sends the request.
    *
    * @see [C2.2](../../docs/guarantees.md#c2-2)
    */
   timeoutMs: 'clerk-timeout-ms',
   /**
-   * Number of the attempt within the call. The first attempt does not have this header.
+   * Number of the attempt within the call. Absent in the first attempt.
    *
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   attemptCount: 'clerk-attempt-count',
   /**
-   * Idempotency key in the form of {@link callIdPattern}. All attempts of a call have the same key.
+   * Idempotency key in the form of {@link callIdPattern}, the same in all attempts of a call.
    *
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   callId: 'clerk-call-id',
   /**
-   * Standard header for an idempotency key. A service reads this header when {@link callHeaders.callId} is missing.
-   * Values that do not match {@link callIdPattern} are ignored.
+   * Standard header for an idempotency key, read if {@link callHeaders.callId} is missing. Values that do not match
+   * {@link callIdPattern} are ignored.
    *
    * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
    */
@@ -56,7 +56,7 @@ export const responseHeaders = Object.freeze({
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
- * The reason why a service does not run a call with an idempotency key.
+ * Why a service does not run a call with an idempotency key.
  *
  * - `replayed` the call ran before, and this response is the stored response
  * - `running` the call is running; retry later
@@ -68,23 +68,20 @@ export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
 
 /**
- * Endpoint attribute of a service that runs calls at most once. The value of the attribute is the scope of the call
- * records: the instance id, or the name of a store that several instances share.
+ * Endpoint attribute of a service that runs calls at most once. Its value is the scope of the call records: the
+ * instance id, or the name of a store that several instances share.
  */
 export const atMostOnceAttribute = 'at-most-once';
 
 /** Headers as pairs of a lower-case name and a value. */
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
-/** Returns a copy of a request with headers added. A header that the request already has is not changed. */
+/** Returns a copy of a request with headers added. Headers that the request already has stay unchanged. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
-/**
- * Adds each header of `added` whose name is missing in `headers`. `headers` is a flat list of names and values, or a
- * record.
- */
+/** Adds each header of `added` whose name is missing in `headers`, a flat list of names and values, or a record. */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
   if (Array.isArray(headers)) {

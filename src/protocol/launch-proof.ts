@@ -2,9 +2,7 @@
 export interface Hashing {
   /** Returns the SHA-256 of the text in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /**
-   * Whether two texts are equal. The time of the comparison does not depend on the position of the first difference.
-   */
+  /** Whether two texts are equal. The duration does not depend on the position of the first difference. */
   timingSafeEqual(a: string, b: string): boolean;
   /** Returns the given number of random bytes, in hexadecimal. */
   randomHex(bytes: number): string;
@@ -12,7 +10,7 @@ export interface Hashing {
 
 /**
  * Returns the proof that a registry belongs to the launcher of a service. Launcher, registry and service share two
- * one-time secrets of 32 random bytes each: `registryKey`, and the ticket that the service sends.
+ * one-time secrets of 32 random bytes: `registryKey`, and the ticket that the service sends.
  *
  * @see [T9](../../docs/background.md#t9)
  */

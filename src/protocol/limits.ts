@@ -2,10 +2,7 @@
 export const limits = Object.freeze({
   /** Maximum size of the head of a request, in bytes. */
   maxHeaderBytes: 16 * 1024,
-  /**
-   * Maximum size of a request body, in bytes. The body of an import may be longer. In an import, the limit applies to
-   * each line.
-   */
+  /** Maximum size of a request body, in bytes. For an import, the maximum size of a line. */
   maxBodyBytes: 64 * 1024,
   /** Maximum nesting depth of objects and lists in a request body. */
   maxJsonDepth: 16,
@@ -16,7 +13,7 @@ export const limits = Object.freeze({
   defaultLeaseMs: 10_000,
   /** Default time for which a lookup result is guaranteed, in ms. */
   defaultGuaranteedMs: 5_000,
-  /** Time for which a client that has no watch may use a lookup result, in ms. */
+  /** A client without a watch may use a lookup result for this time, in ms. */
   lookupTtlMs: 5_000,
   /** Maximum number of endpoints of a service. */
   maxEndpoints: 10_000,
@@ -27,7 +24,7 @@ export const limits = Object.freeze({
   /** Maximum number of globs and names per watch. */
   maxGlobs: 10_000,
   /**
-   * Maximum number of events that are queued for a slow client. A client with a full queue receives `resync` and a new
+   * Maximum number of queued events of a slow client. A client with a full queue receives `resync` and a new
    * snapshot.
    */
   maxQueuedEvents: 256,
@@ -37,13 +34,12 @@ export const limits = Object.freeze({
   /** Maximum number of renewals in a request, of entries on a page of a listing, and of results of a search. */
   maxBatch: 1_000,
   /**
-   * Maximum number of endpoint reports in a request. This number of reports fits into `maxBodyBytes`, even if all names
-   * have the maximum length.
+   * Maximum number of endpoint reports in a request. They fit into `maxBodyBytes`, even with names of maximum length.
    */
   maxReports: 100,
   /** Maximum number of stored endpoint reports per principal. Further endpoint reports are ignored. */
   maxStoredReports: 10_000,
-  /** Time for which an endpoint report is stored after the client last sent the report, in ms. */
+  /** An endpoint report is stored for this time after the client last sent it, in ms. */
   reportTtlMs: 10_000,
   /** Maximum number of links that are followed in one lookup. */
   maxLinks: 16,

@@ -1,7 +1,7 @@
 /**
  * JSON messages between clerks, services, the command line and the registry. Messages contain durations and never
- * instants, because the clocks of hosts differ. A revision is a decimal string that grows with every durable change. A
- * revision may exceed the safe integers of JavaScript. Revisions are comparable only within one incarnation.
+ * instants, because the clocks of hosts differ. A revision is a decimal string that grows with every durable change,
+ * and may exceed the safe integers of JavaScript. Revisions are comparable only within one incarnation.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
@@ -15,7 +15,7 @@ export interface EndpointMessage {
   readonly id: string;
   readonly epoch: number;
   readonly addresses: readonly AddressString[];
-  /** The elements of `addresses` that the service found on its network interfaces. Absent when there is none. */
+  /** The elements of `addresses` that the service found on its network interfaces. Absent if there is none. */
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Absent when false. */
   readonly namesInstance?: boolean;
@@ -44,7 +44,7 @@ export interface LaunchRule {
 export interface ResolveResponse {
   /** The requested name. */
   readonly name: string;
-  /** The name after all links were followed. */
+  /** Name behind all links. */
   readonly canonical: string;
   /** A `directory` contains names, has no endpoints, and cannot be called. */
   readonly kind: 'service' | 'directory';
@@ -61,13 +61,13 @@ export interface ResolveResponse {
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
   /**
-   * Instance ids of endpoints that are under review. Every client that calls such an endpoint should report whether the
-   * endpoint is reachable. Absent when no endpoint is under review.
+   * Instance ids of endpoints under review. Every client that calls such an endpoint should report whether it is
+   * reachable. Absent if there is none.
    */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
-  /** Shortest guarantee of the names on the path, in ms, counted from the time at which the client sent the request. */
+  /** Shortest guarantee of the names on the path, in ms since the client sent the request. */
   readonly guaranteedMs: number;
   /** Time for which the endpoints may be used without another lookup, in ms. */
   readonly ttlMs: number;
@@ -137,7 +137,7 @@ export interface DefineRequest extends ChangeScheduling {
   /** Retry settings; null for the default of the client. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false | null;
   /**
-   * Time for which a lookup guarantees that the entry does not change, in ms, at most 7 days; 0 for no guarantee.
+   * A lookup guarantees for this time, in ms, that the entry does not change; at most 7 days, 0 for no guarantee.
    * Default 5,000.
    */
   readonly guaranteedMs?: number;
@@ -171,7 +171,7 @@ export interface MoveRequest {
 /** Removes an entry. */
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
-  /** Must be true when the entry has endpoints, or when other entries are below the entry. */
+  /** Must be true if the entry has endpoints, or if other entries are below it. */
   readonly recursive?: boolean;
   /** Whether to ignore guarantees. The registry logs a forced removal. */
   readonly force?: boolean;
@@ -185,7 +185,7 @@ export interface ChangeResponse {
   readonly appliesInMs: number;
 }
 
-/** Registers an endpoint, or changes its registration. Defines the service when it does not exist. */
+/** Registers an endpoint, or changes its registration. Defines a service that does not exist. */
 export interface RegisterRequest {
   readonly name: string;
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
@@ -233,10 +233,7 @@ export interface Renewal {
   readonly id: string;
   readonly epoch: number;
   readonly load?: Load;
-  /**
-   * Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about the
-   * endpoint.
-   */
+  /** Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about it. */
   readonly claimsHealthy?: boolean;
 }
 
@@ -256,7 +253,7 @@ export type ReportRequest = HealthReport;
 
 /**
  * Makes an endpoint `draining`. The endpoint is removed when no client can still use an earlier lookup result; with
- * `now`, the endpoint is removed at once.
+ * `now`, at once.
  */
 export interface WithdrawRequest {
   readonly name: string;
@@ -268,7 +265,7 @@ export interface WithdrawRequest {
 /** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
-  /** Position at which the watch resumes. When `since` is absent or too old, the watch begins with a snapshot. */
+  /** Position at which the watch resumes. Without a recent position, the watch begins with a snapshot. */
   readonly since?: { readonly incarnation: string; readonly revision: string };
 }
 
@@ -310,8 +307,7 @@ export type WatchEvent =
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
   /**
-   * The snapshot of `globs` is complete. After an edit of the watch, `globs` are the globs that the edit added.
-   * Otherwise, `globs` are all globs of the watch.
+   * The snapshot of `globs` is complete: of the globs that an edit of the watch added, otherwise of all its globs.
    */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** All changes up to the revision in `id` were sent. */
@@ -331,7 +327,7 @@ export type WatchEntry =
 /** Starts a service that has no endpoints. The registry responds when the service can be called. */
 export interface LaunchRequest {
   readonly name: string;
-  /** Maximum time until the registry responds, in ms. If the service is not yet ready then, the start continues. */
+  /** Maximum time until the registry responds, in ms. An unfinished start then continues. */
   readonly waitMs?: number;
 }
 
@@ -339,8 +335,7 @@ export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
   /**
-   * Whether this request started the service. False when the service was running or another request had started the
-   * service.
+   * Whether this request started the service. False if the service was running, or another request had started it.
    */
   readonly started: boolean;
 }

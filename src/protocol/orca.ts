@@ -1,6 +1,6 @@
 /**
- * Load reports in response headers: the text and JSON forms of ORCA. Unreadable and out-of-range values are ignored. The
- * parsers never throw.
+ * Load reports in response headers: the text and JSON forms of ORCA. Unreadable and out-of-range values are ignored.
+ * The parsers never throw.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}
  * @see {@link https://github.com/envoyproxy/envoy/blob/main/source/common/orca/orca_parser.cc | Envoy's ORCA parser}
@@ -9,8 +9,7 @@ import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-// Most other headers have another length or first letter. The whole name is compared only when the length and the first
-// letter are equal.
+// Most other headers have another length or first letter, so the whole name is rarely compared.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
 /** Maximum length of a load header, in bytes. A longer header contains many named metrics and is ignored. */
@@ -24,7 +23,7 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/** Rounds a value to a multiple of 1 / `parts`. For values in the ranges of a load, the text never has an exponent. */
+/** Rounds a value to a multiple of 1 / `parts`. For values in the ranges of a load, the text has no exponent. */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
@@ -46,8 +45,8 @@ export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
 }
 
 /**
- * Returns the load in the value of a load header; undefined when the value has no valid load. Without a prefix `TEXT` or
- * `JSON`, a value that begins with `{` is JSON, and any other value is text.
+ * Returns the load in the value of a load header; undefined without a valid load. Without a prefix `TEXT` or `JSON`,
+ * a value that begins with `{` is JSON, and any other value is text.
  */
 export function parseOrca(value: string): Load | undefined {
   const prefix = value.slice(0, 5);

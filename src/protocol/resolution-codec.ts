@@ -13,7 +13,7 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
       kind: 'bound',
       endpoints: Object.freeze(endpoints.map(decodeEndpoint)),
       policy: policy ?? undefined,
-      // A `guaranteedMs` of 0 means no guarantee. Only `ttlMs` then limits the use of the result.
+      // 0 means no guarantee. Only `ttlMs` then limits the use of the result.
       guaranteedMs: guaranteedMs || undefined,
       startable: launchable || undefined,
     }),
@@ -29,8 +29,8 @@ export function decodeEndpoint({ host, zone, version, load, ...rest }: EndpointM
       host: host ?? undefined,
       zone: zone ?? undefined,
       version: version ?? undefined,
-      // The resolution does not state the age of the load. An endpoint sends its load every third of a lease. Half a lease
-      // is assumed, which allows for a late renewal.
+      // The age of the load is unknown. An endpoint sends its load every third of a lease; half a lease allows for a
+      // late renewal.
       load: isLoad ? { ...load, ageMs: rest.leaseMs / 2 } : undefined,
     }),
   );

@@ -1,7 +1,6 @@
 /**
- * zod schemas of all responses, for the command line, the OpenAPI document and tests. Unknown keys are dropped, since a
- * later server may send additional keys. The compiler checks each schema against the interface of the same name in
- * `messages.ts`.
+ * zod schemas of all responses, for the command line, the OpenAPI document and tests. Unknown keys are dropped, since
+ * a later server may send additional keys. The compiler checks each schema against its interface in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import type { ResolutionStep, ListEntry } from '../core/registry.js';

@@ -9,7 +9,7 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/** Returns the type that a value must have; undefined when the issue is not a wrong type. */
+/** Returns the type that a value must have, if the issue is a wrong type. */
 export function expectedType(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_type' ? typeNames[issue.expected] : undefined;
 }

@@ -1,9 +1,6 @@
 import type * as z from 'zod/mini';
 
-/**
- * Removes `readonly` and flattens intersections. Types that differ only in `readonly` or intersections describe the
- * same JSON.
- */
+/** Removes `readonly` and flattens intersections, which make no difference in JSON. */
 type Mutable<T> = T extends readonly (infer Item)[]
   ? Mutable<Item>[]
   : T extends object
@@ -13,12 +10,12 @@ type Mutable<T> = T extends readonly (infer Item)[]
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the compiler compares two generic functions by their conditional types
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** `true` when the output type of a schema equals the interface. */
+/** `true` if the output type of a schema equals the interface. */
 export type SchemaMatches<Schema extends z.core.$ZodType, Interface> = Equal<
   Mutable<z.core.output<Schema>>,
   Mutable<Interface>
 >;
 
-/** A call compiles only when all elements of the type argument are `true`. */
+/** Compiles only if all elements of the type argument are `true`. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the type argument is the assertion
 export function assertAllTrue<_Checks extends readonly true[]>(): void {}

@@ -23,12 +23,14 @@ export interface EndMark extends JournalEnd {
   readonly counter: number;
   /**
    * Copy of the frame of the last batch. With a copy, the batch and the mark are written at the same time. Undefined
-   * when the batch was synced before the mark, for example because the frame is too long for a slot.
+   * if the batch was synced before the mark, as when the frame is too long for a slot.
    */
   readonly copy: Buffer | undefined;
 }
 
-/** Offsets of the two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark. */
+/**
+ * Offsets of the two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark.
+ */
 const slotOffsets = [0, 65_536] as const;
 const slotBytes = 65_536;
 const payloadBytes = 31;
@@ -63,7 +65,7 @@ export function writeMark(file: DataFile, mark: EndMark): Promise<void> {
   return file.write(slotOffsets[mark.counter % 2] as number, encodeMark(mark));
 }
 
-/** Resolves to the newer of the two marks; undefined when both are damaged. */
+/** Resolves to the newer of the two marks; undefined if both are damaged. */
 export async function readMark(file: DataFile): Promise<EndMark | undefined> {
   const slots = await Promise.all(slotOffsets.map((offset) => file.read(offset, slotBytes)));
   const marks = slots.map(decodeMark).filter((mark) => mark !== undefined);

@@ -44,7 +44,7 @@ export function fileNumbers(names: readonly string[]): FileNumbers {
   return { journals: numbersOf('journal-'), checkpoints: numbersOf('checkpoint-') };
 }
 
-/** Reads the header at the beginning of a file. Resolves to undefined when the header is damaged. */
+/** Reads the header at the beginning of a file. Resolves to undefined if the header is damaged. */
 export async function readHeader(
   reader: FrameReader,
 ): Promise<{ readonly header: FileHeader; readonly frame: LocatedFrame } | undefined> {
@@ -53,7 +53,7 @@ export async function readHeader(
   return { header: JSON.parse(frame.payload.toString()) as FileHeader, frame };
 }
 
-/** Opens a file, calls `use` and closes the file. Resolves to undefined when there is no such file. */
+/** Opens a file, calls `use` and closes the file. Resolves to undefined if there is no such file. */
 export async function withFile<T>(
   folder: DataFolder,
   name: string,

@@ -3,7 +3,6 @@ import { claimedChecksum, frameBytes, frameHeaderBytes, parseFrame, type Frame }
 
 const chunkBytes = 1024 * 1024;
 
-/** A frame and its place in the file. */
 export interface LocatedFrame extends Frame {
   readonly offset: number;
 }
@@ -50,7 +49,7 @@ export class FrameReader {
 
   /**
    * Skips a damaged frame, if the next frame is complete and names the checksum of the damaged frame. Resolves to
-   * whether a frame was skipped.
+   * false if nothing was skipped.
    */
   async skipDamaged(): Promise<boolean> {
     const bytes = await this.#nextBytes();
@@ -64,7 +63,7 @@ export class FrameReader {
     return false;
   }
 
-  /** Resolves to the bytes that the next header claims for its frame; undefined when the file has fewer bytes. */
+  /** Resolves to the bytes that the next header claims for its frame; undefined if the file has fewer bytes. */
   async #nextBytes(): Promise<Buffer | undefined> {
     const header = await this.#bytes(frameHeaderBytes);
     return header && this.#bytes(frameBytes(header));

@@ -1,12 +1,19 @@
 /**
- * The unit of all files of a journal. A frame has a header of 20 bytes and a payload: length of the payload (4 bytes),
- * checksum of the previous frame (4), sequence number of a batch (6), kind (1), format version (1), checksum (4). The
- * checksum covers the rest of the header and the payload.
+ * The unit of all files of a journal: a header of 20 bytes and a payload. The header contains:
+ *
+ * - the length of the payload (4 bytes)
+ * - the checksum of the previous frame (4)
+ * - the sequence number of a batch (6)
+ * - the kind of the frame (1)
+ * - the format version (1)
+ * - the checksum of the rest of the frame (4)
  */
 import { crc32 } from 'node:zlib';
 
-/** `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: mark up to which
- * the journal is on disk. */
+/**
+ * `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: end mark, up to which
+ * the journal is on disk.
+ */
 export type FrameKind = 'H' | 'B' | 'C' | 'E' | 'M';
 
 /** A complete frame whose checksum matches. */
@@ -23,7 +30,9 @@ export const frameHeaderBytes = 20;
 /** Version of the files of a journal. */
 export const journalFormat = 1;
 
-/** Allocates a frame with a payload of `payloadBytes` bytes. The caller writes the payload, then calls `sealFrame`. */
+/**
+ * Allocates a frame with a payload of `payloadBytes` bytes. The caller writes the payload, then calls `sealFrame`.
+ */
 export function allocateFrame(payloadBytes: number): Buffer {
   return Buffer.allocUnsafe(frameHeaderBytes + payloadBytes);
 }

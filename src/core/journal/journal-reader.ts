@@ -27,7 +27,7 @@ export interface JournalVisitor {
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch. The batch in `missing` counts as complete. A torn batch may follow. */
+  /** Place after the last complete batch, including the batch in `missing`. A torn batch may follow. */
   readonly end: JournalEnd;
   /** Frame of the last batch, if only the end mark contains this batch completely. */
   readonly missing: Buffer | undefined;
@@ -38,11 +38,11 @@ export interface CompleteJournal {
 }
 
 /**
- * Error of a folder that must not be used as a journal. The message completes a sentence about the folder: `has lost
- * the file 'end'`.
+ * Error of a folder that must not be used as a journal. The message completes a sentence about the folder:
+ * `has lost the file 'end'`.
  */
 export class JournalDamage extends Error {
-  /** What to do instead of salvage; undefined when salvage may help. */
+  /** What to do instead of salvage; undefined if salvage may help. */
   readonly advice: string | undefined;
 
   constructor(message: string, advice?: string) {
@@ -57,8 +57,8 @@ const foreignNames = /^(lost\+found|\..*)$/;
 const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
 
 /**
- * Reads a journal and checks that each frame follows the frame before it, up to the end mark. Changes nothing. Resolves
- * to undefined when the folder was never used.
+ * Reads a journal and checks that each frame follows the previous frame, up to the end mark. Changes nothing.
+ * Resolves to undefined if the folder was never used.
  *
  * @throws {@link JournalDamage} when a file is damaged or missing, or belongs to another folder
  */
@@ -165,7 +165,7 @@ class JournalReader {
     };
   }
 
-  /** Resolves to the checksum that the header of the following journal file must have. */
+  /** Resolves to the checksum that the header of the next journal file must have. */
   async #readCheckpoint(number: number): Promise<number> {
     const name = checkpointName(number);
     const previous = await withFile(this.#folder, name, async (file) => {
@@ -189,10 +189,9 @@ class JournalReader {
   }
 
   /**
-   * Reads a journal file. Resolves to false if the file is incomplete because the process ended during the creation of
-   * the file.
+   * Reads a journal file. Resolves to false if the process ended while it created the file.
    *
-   * @param headerChecksum - checksum that the header must have; undefined when the checksum is unknown
+   * @param headerChecksum - checksum that the header must have; undefined if unknown
    */
   async #readFile(number: number, isLast: boolean, headerChecksum: number | undefined): Promise<boolean> {
     const name = journalName(number);

@@ -17,7 +17,7 @@ import { JournalDamage, readJournal, type JournalVisitor } from './journal-reade
 
 /** Receives what {@link salvageJournal} finds. */
 export interface SalvageVisitor extends JournalVisitor {
-  /** Called for a batch that is readable, but comes after a lost batch. */
+  /** Called for a readable batch after a lost batch. */
   onLostBatch(frame: LocatedFrame): void;
 }
 
@@ -31,13 +31,13 @@ export interface SalvagedJournal<V> {
   readonly isComplete: boolean;
   /** Number of the last batch that the visitor has received. */
   readonly sequence: number;
-  /** Number of the last acknowledged batch; undefined when the end mark is missing. */
+  /** Number of the last acknowledged batch; undefined if the end mark is missing. */
   readonly acknowledgedSequence: number | undefined;
 }
 
 /**
- * Reads the readable parts of a damaged journal. The visitor receives the batches before the first lost batch, because
- * later batches depend on the lost batch. The visitor receives all readable parts of a checkpoint. Changes nothing.
+ * Reads the readable parts of a damaged journal: all parts of a checkpoint, and the batches before the first lost
+ * batch. Later batches depend on the lost batch. Changes nothing.
  *
  * @param createVisitor - called for each attempt to read the journal
  * @throws {@link JournalDamage} when nothing can be read
@@ -75,7 +75,6 @@ export async function salvageJournal<V extends SalvageVisitor>(
   }
 }
 
-/** Returns all readable headers. */
 async function readHeaders(folder: DataFolder, numbers: FileNumbers): Promise<FileHeader[]> {
   const headers: FileHeader[] = [];
   const names = [...numbers.journals.map(journalName), ...numbers.checkpoints.map(checkpointName)];
@@ -96,7 +95,7 @@ class SalvageRun<V extends SalvageVisitor> {
   /** Whether a batch is lost. Later batches are then passed to `onLostBatch`. */
   #isBroken = false;
   #isComplete = true;
-  /** Checksum of the last frame; undefined when the next frame cannot be checked. */
+  /** Checksum of the last frame; undefined if the next frame cannot be checked. */
   #checksum: number | undefined;
   #sequence: number | undefined;
 
@@ -135,8 +134,8 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 
   /**
-   * Resolves to the base in the end mark, if its files exist. Otherwise resolves to the number of the last complete
-   * checkpoint or, if no checkpoint is complete, of the first file.
+   * Resolves to the base in the end mark, if its files exist; else to the number of the last complete checkpoint;
+   * else to that of the first file.
    */
   async #findBase(): Promise<number> {
     const { journals, checkpoints } = this.#numbers;
@@ -215,7 +214,7 @@ class SalvageRun<V extends SalvageVisitor> {
     }
   }
 
-  /** Receives the last batch from the end mark, when only this batch is missing. */
+  /** Receives the last batch from the end mark, if only this batch is missing. */
   #readCopy(): void {
     const { copy, sequence, offset, number } = this.#mark ?? {};
     const frame = copy && parseFrame(copy);
@@ -231,7 +230,7 @@ class SalvageRun<V extends SalvageVisitor> {
     this.#isComplete = false;
   }
 
-  /** Resolves to the frame of the header; undefined when the header is damaged or belongs to another file. */
+  /** Resolves to the frame of the header; undefined if the header is damaged or belongs to another file. */
   async #readHeader(
     reader: FrameReader,
     file: FileHeader['file'],
@@ -249,7 +248,7 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 }
 
-/** Skips a damaged header. Resolves to the checksum that the next frame must name; undefined when that is unknown. */
+/** Skips a damaged header. Resolves to the checksum that the next frame must name; undefined if unknown. */
 async function skippedChecksum(
   reader: FrameReader,
   file: Parameters<typeof FrameReader.open>[0],

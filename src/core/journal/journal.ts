@@ -14,7 +14,6 @@ import { readJournal, type CompleteJournal, type JournalVisitor } from './journa
 
 export interface JournalOptions {
   readonly content: JournalContent;
-  /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
   /** Text of the file `README`. */
   readonly readme: string;
@@ -31,10 +30,12 @@ export interface BatchPosition {
 const firstReadBytes = 4_096;
 
 /**
- * A log of batches in the files of a folder. Each batch names the checksum of the batch before it. The file `end` names
- * the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, a deleted
- * file or a shortened file. The caller must not start an operation, except `read`, before the previous operation has
- * ended. After a rejected operation, the caller must close the journal.
+ * A log of batches in the files of a folder. Each batch names the checksum of the previous batch. The file `end`
+ * names the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, and a
+ * deleted or shortened file.
+ *
+ * An operation, except `read`, may start only after the previous operation has ended. After a rejected operation, the
+ * caller must close the journal.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -46,7 +47,6 @@ export class Journal {
   readonly #files = new Map<number, DataFile>();
   #end: JournalEnd;
   #base: number;
-  /** Base in the latest end mark. */
   #markedBase: number;
   #removedBefore: number;
   #counter: number;
@@ -71,9 +71,8 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a folder, or creates a journal when the folder was never used. If the last batch is
-   * incomplete, restores the batch from its copy in the end mark. If there is no copy, removes the batch, which was
-   * never acknowledged.
+   * Opens the journal of a folder. Creates a journal in a folder that was never used. Restores an incomplete last
+   * batch from its copy in the end mark. Without a copy, the batch was never acknowledged and is removed.
    *
    * @throws {@link JournalDamage} when the files are not complete; no file is then changed
    */
@@ -133,7 +132,7 @@ export class Journal {
     const next = sealFrame(frame, 'B', sequence + 1, checksum);
     const writing = file.write(offset, frame);
     const copy = frame.length <= maxCopyBytes ? frame : undefined;
-    // If the mark contains no copy of the batch, the batch must be on disk before the mark.
+    // Without a copy in the mark, the batch must be on disk before the mark.
     if (copy === undefined) await writing;
     this.#end = { number, offset: offset + frame.length, sequence: sequence + 1, checksum: next };
     const results = await Promise.allSettled([writing, this.#writeMark(copy)]);
@@ -157,7 +156,7 @@ export class Journal {
   }
 
   /**
-   * Starts the next journal file. Resolves to the number of the file.
+   * Starts the next journal file. Resolves to its number.
    *
    * @param carried - value for the header of the file
    */
@@ -220,7 +219,7 @@ export class Journal {
     }
   }
 
-  /** Declares the files before `base` unneeded. The files are removed when both slots of the end mark state `base`. */
+  /** Declares the files before `base` unneeded. They are removed when both slots of the end mark state `base`. */
   setBase(base: number): void {
     this.#base = base;
   }

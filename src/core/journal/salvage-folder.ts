@@ -19,7 +19,6 @@ export interface SalvageHost {
  * Reads what is left of the journal in a folder.
  *
  * @param subject - the folder as messages name it
- * @param code - code of the error when nothing can be saved
  * @throws {@link ClerkError} `code` when the folder contains no journal from which anything can be saved
  */
 export async function readSalvage<V extends SalvageVisitor>(
