@@ -73,6 +73,8 @@ class CustomAttempt implements CallAttempt {
 class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
   readonly #run: CallFunction<T>;
   readonly #stage: Stage;
+  /** Ids of the endpoints at which the function has failed, except for errors of the operating system. */
+  readonly #failedAt = new Set<string>();
 
   constructor(
     context: CallContext,
@@ -121,6 +123,13 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     );
   }
 
+  protected override reportError(error: unknown): void {
+    const failedAt = [...this.#failedAt];
+    const { context, startedAt } = this;
+    if (failedAt.length > 1) context.health.callFailed(failedAt, startedAt, context.clock.now());
+    super.reportError(error);
+  }
+
   protected abandon(attempt: CustomAttempt, reason: unknown): void {
     attempt.abortController.abort(reason);
   }
@@ -140,22 +149,17 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     this.succeed(value);
   }
 
-  /** Whether the function has already failed at another endpoint. Further failures then count against no endpoint. */
-  #failsElsewhere({ number }: CustomAttempt): boolean {
-    const { outcomes } = this.failover.retry;
-    return (
-      number > 1 && outcomes.some(({ verdict, error }) => verdict === 'failure' && !isSystemError(error))
-    );
-  }
-
   #onFailure(attempt: CustomAttempt, thrown: unknown): void {
     if (attempt.ended) return;
     const { context } = this;
     const now = context.clock.now();
     const { candidate, startedAt } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const evidence = isSystemError(thrown) ? 'reset' : this.#failsElsewhere(attempt) ? 'repeated' : 'failure';
+    const isSystem = isSystemError(thrown);
+    // After a failure at another endpoint, the call itself may be the cause, so the failure does not count.
+    const evidence = isSystem ? 'reset' : this.#failedAt.size > 0 ? 'repeated' : 'failure';
     context.health.attemptFailed(candidate, evidence, startedAt, now);
+    if (!isSystem) this.#failedAt.add(candidate.endpoint.id);
     this.endFailed(attempt, 'failure', thrown, now);
     attempt.abortController.abort(error);
     const event = { type: 'failure', attempt: this.factsOf(attempt), cause: 'network' } as const;

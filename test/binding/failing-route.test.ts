@@ -71,3 +71,32 @@ test.each([
     expect(ejected).toEqual([]);
   },
 );
+
+test.each([
+  ['local-first', 6],
+  ['random', 8],
+] as const)(
+  'a function of call() that fails at every server keeps none ejected after its call: %s, bursts of %i',
+  async (policy, burst) => {
+    const ids = ['a', 'b', 'c', 'd'];
+    const { clerk, runtime } = memoryCluster({ '/shop/orders': ids }, { seed: 5, autoAdvance: false });
+    onTestFinished(() => clerk.destroy());
+    const out = new Set<string>();
+    clerk.on('ejected', ({ endpoint }) => out.add(endpoint));
+    clerk.on('revived', ({ endpoint }) => out.delete(endpoint));
+    const orders = clerk.bind('/shop/orders', { policy });
+    const call = (run: () => Promise<void>): void =>
+      void orders.call(run, { kind: 'idempotent' }).catch(() => undefined);
+
+    for (let second = 0; second < 24; second++) {
+      for (let i = 0; i < 100; i++) {
+        call(() => Promise.resolve());
+        const isBurst = second >= 4 && second % 2 === 0 && i === 50;
+        for (let n = 0; n < (isBurst ? burst : 0); n++)
+          call(() => Promise.reject(new Error('no such order')));
+        await runtime.advance(10);
+        expect([...out]).toEqual([]);
+      }
+    }
+  },
+);
