@@ -70,7 +70,15 @@ module.exports = {
       comment: 'Both speak to the bundled registry; service/index.ts brings in the adapters.',
       severity: 'error',
       from: { path: '^src/(registry|service)/', pathNot: '^src/service/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|registry-client|$1)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|registry-client|tickets|$1)/' },
+    },
+    {
+      name: 'tickets-are-for-server-and-service',
+      comment:
+        'The server issues tickets and a service verifies them. A clerk carries tickets and never loads jose.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(tickets|server|service)/' },
+      to: { path: '^src/tickets/' },
     },
     {
       name: 'protocol-sees-core-alone',
@@ -87,7 +95,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/((core|protocol|service|runtime|transport|registry-client)/|invoke/p-retry-loop[.]ts$)',
+          '^src/((core|protocol|service|runtime|transport|registry-client|tickets)/|invoke/p-retry-loop[.]ts$)',
       },
     },
     {
@@ -111,10 +119,10 @@ module.exports = {
     },
     {
       name: 'server-sees-no-client',
-      comment: 'The server shares core and protocol with the client, and nothing else.',
+      comment: 'The server shares core, protocol and tickets with other programs, and nothing else.',
       severity: 'error',
       from: { path: '^src/server/', pathNot: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|server)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|tickets|server)/' },
     },
     {
       name: 'server-composes-itself',

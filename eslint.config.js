@@ -33,6 +33,7 @@ const wrappedPackages = {
   'p-retry': 'src/invoke/p-retry-loop.ts',
   'lru-cache': 'src/resolve/lru-cache.ts',
   eventemitter3: 'src/client/events.ts',
+  jose: 'src/tickets/jws.ts',
 };
 
 const clockGlobals = [

@@ -1,0 +1,29 @@
+/** Decodes base64url without padding; undefined when the text is not the one spelling of its bytes. */
+export function decodeBase64url(text: unknown): Buffer | undefined {
+  if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
+}
+
+/** Decodes a JSON object in base64url; undefined when the text is anything else. */
+export function decodeJsonObject(text: unknown): Readonly<Record<string, unknown>> | undefined {
+  const bytes = decodeBase64url(text);
+  return bytes === undefined ? undefined : parseJsonObject(bytes);
+}
+
+/** Parses a JSON object in UTF-8; undefined when the bytes are anything else. */
+export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether an object has exactly the given members. */
+export function hasExactly(value: object, members: readonly string[]): boolean {
+  return Object.keys(value).length === members.length && members.every((key) => Object.hasOwn(value, key));
+}

@@ -1,0 +1,78 @@
+import { isAccessRight, type AccessRight } from '../core/access-right.js';
+import { isObject } from '../core/is-object.js';
+import { isPin, pinOfDigest, type KeyPin } from '../core/key-pin.js';
+import { isName } from '../core/name.js';
+import { hasExactly, parseJsonObject } from './base64url.js';
+
+/** Longest life of a ticket, in seconds. */
+export const maxTicketSeconds = 300;
+
+/** Member of `cnf` with the SHA-256 of the SubjectPublicKeyInfo of the client. */
+const confirmation = 'spki#S256';
+
+/** What a ticket states. Times are in whole seconds since 1970. */
+export interface TicketClaims {
+  /** Pin of the registry key that signed the ticket. */
+  readonly issuer: KeyPin;
+  readonly principal: string;
+  /** Canonical name of the service for which the ticket was issued. */
+  readonly service: string;
+  /** Pin of the client's key. The ticket is valid only on connections of this key. */
+  readonly clientPin: KeyPin;
+  readonly rights: readonly AccessRight[];
+  /** Unique id of the ticket: 32 hexadecimal digits. */
+  readonly id: string;
+  /** Incarnation of the registry. */
+  readonly incarnation: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+const members = ['iss', 'sub', 'aud', 'cnf', 'rights', 'jti', 'inc', 'iat', 'exp'];
+
+/** Returns the claims as JSON in UTF-8. */
+export function encodeClaims(claims: TicketClaims): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({
+      iss: claims.issuer,
+      sub: claims.principal,
+      aud: claims.service,
+      cnf: { [confirmation]: claims.clientPin.slice(pinOfDigest('').length) },
+      rights: claims.rights,
+      jti: claims.id,
+      inc: claims.incarnation,
+      iat: claims.issuedAt,
+      exp: claims.expiresAt,
+    }),
+  );
+}
+
+/** Returns the claims in a signed payload; undefined when a member is missing, unknown or invalid. */
+export function decodeClaims(payload: Uint8Array): TicketClaims | undefined {
+  const json = parseJsonObject(payload);
+  if (json === undefined || !hasExactly(json, members)) return undefined;
+  const { iss, sub, aud, cnf, rights, jti, inc, iat, exp } = json;
+  if (!isPin(iss) || !isName(sub) || !isName(aud)) return undefined;
+  if (!isObject(cnf) || !hasExactly(cnf, [confirmation])) return undefined;
+  const clientPin = pinOfDigest(String(cnf[confirmation]));
+  if (!isPin(clientPin)) return undefined;
+  if (!Array.isArray(rights) || rights.length > 16 || !rights.every(isAccessRight)) return undefined;
+  if (typeof jti !== 'string' || !/^[0-9a-f]{32}$/.test(jti)) return undefined;
+  if (typeof inc !== 'string' || inc.length > 128) return undefined;
+  if (!isTime(iat) || !isTime(exp) || exp <= iat || exp - iat > maxTicketSeconds) return undefined;
+  return Object.freeze({
+    issuer: iss,
+    principal: sub as string,
+    service: aud as string,
+    clientPin,
+    rights: Object.freeze([...rights]),
+    id: jti,
+    incarnation: inc,
+    issuedAt: iat,
+    expiresAt: exp,
+  });
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}

@@ -1,0 +1,120 @@
+import type { AccessRight } from '../core/access-right.js';
+import type { Clock } from '../core/clock.js';
+import type { KeyTools } from '../core/credentials.js';
+import { ClerkError } from '../core/errors.js';
+import type { KeyPin } from '../core/key-pin.js';
+import { toVerifyingKey, verifyJws, type VerifyingKey } from './jws.js';
+import { algorithmOfJwk, spkiOfJwk } from './public-jwk.js';
+import { decodeClaims, type TicketClaims } from './ticket-claims.js';
+import { maxTicketLength, readTicketHeader, type TicketHeader } from './ticket-header.js';
+
+/** Largest difference between the clocks of registry and service that is tolerated, in ms. */
+export const maxClockSkewMs = 30_000;
+
+/** What a ticket must agree with. */
+export interface TicketExpectation {
+  /** Pin of the client's key on this connection; undefined when the client has shown no key. */
+  readonly clientPin: KeyPin | undefined;
+  /** Whether this program serves the name. */
+  readonly isOwnService: (name: string) => boolean;
+  /** Whether a registry has or had this incarnation. Default: every incarnation is accepted. */
+  readonly isKnownIncarnation?: (incarnation: string) => boolean;
+}
+
+/** A ticket whose signature and claims are valid. */
+export interface VerifiedTicket {
+  readonly principal: string;
+  readonly service: string;
+  readonly rights: readonly AccessRight[];
+  readonly id: string;
+  /** When the ticket expires, in ms since 1970. */
+  readonly expiresAt: number;
+  /** When a service stops accepting the ticket, in ms since 1970: {@link maxClockSkewMs} after its expiry. */
+  readonly validUntil: number;
+}
+
+/**
+ * Verifies tickets without asking the registry. The key of a ticket counts only if its hash is one of the pins, so each
+ * pinned key is imported once.
+ *
+ * @see [C7.2](../../docs/guarantees.md#c7-2), [C7.8](../../docs/guarantees.md#c7-8),
+ * [A14](../../docs/guarantees.md#a14), [A15](../../docs/guarantees.md#a15)
+ */
+export class TicketVerifier {
+  readonly #pins: () => readonly KeyPin[];
+  readonly #keyTools: Pick<KeyTools, 'pinOfKey'>;
+  readonly #clock: Pick<Clock, 'wallNow'>;
+  readonly #keys = new Map<KeyPin, Promise<VerifyingKey>>();
+
+  /** @param pins - returns the pins of the registry keys, which may change */
+  constructor(
+    pins: () => readonly KeyPin[],
+    keyTools: Pick<KeyTools, 'pinOfKey'>,
+    clock: Pick<Clock, 'wallNow'>,
+  ) {
+    this.#pins = pins;
+    this.#keyTools = keyTools;
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves when the ticket is valid for this connection and this service.
+   *
+   * @throws {@link ClerkError} `TICKET_REFUSED`; the message states the reason, and never quotes the ticket
+   */
+  async verify(text: string, expected: TicketExpectation): Promise<VerifiedTicket> {
+    const header = readTicketHeader(text);
+    if (header === undefined)
+      throw refusal(`does not have the form of a ticket of at most ${maxTicketLength} characters`);
+    const claims = decodeClaims(await this.#payloadOf(text, header));
+    if (claims?.issuer !== header.kid) throw refusal('has invalid claims');
+    this.#check(claims, expected);
+    const expiresAt = claims.expiresAt * 1_000;
+    return Object.freeze({
+      principal: claims.principal,
+      service: claims.service,
+      rights: claims.rights,
+      id: claims.id,
+      expiresAt,
+      validUntil: expiresAt + maxClockSkewMs,
+    });
+  }
+
+  async #payloadOf(text: string, header: TicketHeader): Promise<Uint8Array> {
+    const { kid, jwk } = header;
+    if (!this.#pins().includes(kid))
+      throw refusal('was signed by another registry; check the registry key of the service');
+    if (this.#keyTools.pinOfKey(spkiOfJwk(jwk)) !== kid) throw refusal('has a key with another key id');
+    const algorithm = algorithmOfJwk(jwk);
+    try {
+      let key = this.#keys.get(kid);
+      if (key === undefined) {
+        key = toVerifyingKey(jwk, algorithm);
+        this.#keys.set(kid, key);
+      }
+      return await verifyJws(text, await key, algorithm);
+    } catch (cause) {
+      throw refusal('has an invalid signature', cause);
+    }
+  }
+
+  #check(claims: TicketClaims, { clientPin, isOwnService, isKnownIncarnation }: TicketExpectation): void {
+    if (claims.clientPin !== clientPin)
+      throw refusal(
+        clientPin === undefined
+          ? 'needs a connection on which the client proves its key'
+          : 'belongs to the key of another client',
+      );
+    if (!isOwnService(claims.service)) throw refusal(`was issued for ${claims.service}`);
+    if (isKnownIncarnation?.(claims.incarnation) === false)
+      throw refusal('was issued before the registry lost its data');
+    const now = this.#clock.wallNow();
+    if (now < claims.issuedAt * 1_000 - maxClockSkewMs)
+      throw refusal('is not valid yet; compare the clocks of registry and service');
+    if (now >= claims.expiresAt * 1_000 + maxClockSkewMs) throw refusal('has expired');
+  }
+}
+
+function refusal(problem: string, cause?: unknown): ClerkError {
+  return new ClerkError('TICKET_REFUSED', `The ticket ${problem}`, { cause });
+}
