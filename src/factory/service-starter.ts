@@ -73,8 +73,8 @@ export class ServiceStarter {
   }
 
   /**
-   * Records that the registry started nothing, because the endpoints work although this clerk cannot reach them. The
-   * next request follows after 1 s at the earliest.
+   * Records that the registry started nothing, because the registry knows working endpoints that this clerk cannot
+   * reach. The next request follows after 1 s at the earliest.
    */
   markUnchanged(): void {
     const message = `${this.#name} was not started again: the registry reports working endpoints, but this clerk cannot reach them; check the network path from this host to the endpoints`;

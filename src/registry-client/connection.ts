@@ -24,8 +24,8 @@ export interface RegistryRequest {
    */
   readonly onLines?: (lines: readonly unknown[]) => Promise<void>;
   /**
-   * Whether the request changes the registry. If such a request was sent and no response arrives, the error has
-   * `execution: 'unknown'`. An abort after the request was sent gives the same error. Default false.
+   * Whether the request changes the registry. A change that was sent and gets no response fails with `execution:
+   * 'unknown'`, even after an abort. Default false.
    */
   readonly isChange?: boolean;
 }

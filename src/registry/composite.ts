@@ -1,6 +1,6 @@
 /**
  * Helpers of composite registries. The registries behind a composite registry are its parts. A composite registry has
- * `list`, `search` or `watch` only if all parts have the method, so that no result lacks the names of a part.
+ * `list`, `search` or `watch` only if all parts have the method. No result then lacks the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';

@@ -6,7 +6,7 @@ const maxLineLength = 65_536;
 /** Timeout of `readFirstLine`, in ms. A launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/** Signals that arrived while the program had its own listener for them. */
+/** Signals for which the program had its own listener when the signal arrived. */
 const signalsOfProgram = new Set<EndSignal>();
 /** Listeners that `onEndSignal` has added. */
 const ownListeners = new Set<(signal: NodeJS.Signals) => void>();

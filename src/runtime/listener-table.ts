@@ -58,7 +58,7 @@ function decodeIp(hex: string): string {
 async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
   const all = (await processStates()) ?? [];
   const stopped = all.filter(({ state }) => state === 'T');
-  // Usually no process is stopped, and the files of the other processes need not be read.
+  // Without a stopped process, the files of the other processes need not be read.
   if (!(await anyHolds(stopped, sockets))) return false;
   return !(await anyHolds(
     all.filter(({ state }) => state !== 'T'),

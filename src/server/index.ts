@@ -106,8 +106,8 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // The error of a failed start quotes the output of the service, so the output needs a folder even without a data
-    // folder.
+    // The output of services needs a folder even without a data folder, because the error of a failed start quotes
+    // the output.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
     // The store ignores the folder `logs` in the data folder.

@@ -7,7 +7,7 @@ import { lossOf, RecordCollector, writeRecords } from './store/salvage-registry.
 
 /** What {@link salvageData} saved and what is lost. */
 export interface SalvageReport {
-  /** What was damaged, as a predicate such as `has a damaged journal`. Undefined when the folder was complete. */
+  /** What was damaged, as a predicate such as `has lost its journal`. Undefined when the folder was complete. */
   readonly problem: string | undefined;
   /** Number of records in the new folder. */
   readonly records: number;

@@ -74,9 +74,9 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, which replaces the measured load. Each lease renewal sends the load, and each
-   * connection sends it in at most one response per 250 ms. A report is valid until the next report, but at most for
-   * 180,000 ms. Omitted rates are measured. Has no effect after the end of the advertisement.
+   * Reports the load of the service, which replaces the measured load. Each lease renewal sends the load. Each
+   * connection sends the load in at most one response per 250 ms. A report is valid until the next report, but at
+   * most for 180,000 ms. Omitted rates are measured. Has no effect after the end of the advertisement.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */

@@ -9,7 +9,7 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or an HTTP/2 stream that show its end and whether it is complete. */
+/** The members of a response or an HTTP/2 stream that show when and how the response ends. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;
@@ -102,8 +102,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests of one event-loop turn get the arrival time of the first request,
- * because earlier handlers of the turn delay the later requests.
+ * Clock for the arrival of requests. All requests of one event-loop turn get the arrival time of the first request.
+ * Earlier handlers of the turn delay the later requests.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -110,9 +110,9 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * `atMostOnce` as usual. Without this function, `advertise` rejects a worker that shares its port and uses
  * `atMostOnce`.
  *
- * The primary holds the registration and the store. When a worker dies, its running calls are recorded as
- * interrupted, and the other workers continue to serve. The registration ends when its last worker has left. At
- * SIGTERM the primary drains until all workers are idle. The load of the workers is not reported.
+ * The primary holds the registration and the store. When a worker dies, the primary records the running calls of the
+ * worker as interrupted, and the other workers continue to serve. The registration ends when the last worker has
+ * left. At SIGTERM the primary drains until all workers are idle. The load of the workers is not reported.
  *
  * @example
  * ```ts
@@ -216,8 +216,8 @@ export function diskCalls(folder: string): IdempotencyStore {
 
 /**
  * Writes the readable records of the damaged folder `from` of `diskCalls` to the new folder `to`. Reports the losses.
- * The folder `from` is not changed. After a loss, the new folder answers 410 to every unknown request whose key was
- * created before now, because the request may have run.
+ * The folder `from` is not changed. After a loss, a request that the new folder does not know may have run. The new
+ * folder therefore answers 410 to unknown requests whose key was created before the salvage.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when nothing can be read, or `to` exists and is not empty
  * @throws {@link ClerkError} `FORBIDDEN` when a service uses the folder `from`

@@ -6,7 +6,7 @@ import type { ProcessPort } from './service-runtime.js';
 
 /**
  * Holds the launch handshake, which a launcher writes to standard input as one line. The first advertisement of the
- * process must have the name of the launched service. It sends the one-time ticket.
+ * process must have the name of the launched service, and sends the one-time ticket.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */

@@ -69,11 +69,7 @@ export interface AdvertiseOptions {
   readonly exitAfterDrain?: boolean;
   /** Maximum duration of draining, in ms, > 0. Requests that are still in flight are not aborted. Default 25,000. */
   readonly drainMs?: number;
-  /**
-   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The measured load
-   * consists of the event-loop utilization of this thread, and of requests and failures per second. Needs a server as
-   * `address`. Default true.
-   */
+  /** Returns the current addresses. Returns undefined when the server no longer listens. */
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;

@@ -34,7 +34,7 @@ export interface FakeRuntimeOptions {
  * Virtual time does not wait for real timers and sockets.
  */
 export interface FakeRuntime extends Runtime {
-  /** Creates the transport of each clerk that is created after this property is set. */
+  /** Transport factory of clerks that are created later. */
   transport: TransportFactory;
   /** Sets the value of `hostAddresses()`, as when an interface gets another address. */
   setHostAddresses(addresses: readonly string[]): void;

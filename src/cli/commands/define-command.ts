@@ -99,13 +99,14 @@ function policyOption(text: string): string {
   );
 }
 
-/** Converts false, the value of a `--no-…` option, to null, which has this meaning in the protocol. */
+/** Converts false, the value of a `--no-…` option, to null, which removes a setting in the protocol. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
 }
 
 /**
- * Prints a warning when the manifest is missing. The operator may add the manifest later, so this is not an error.
+ * Prints a warning when the manifest is missing. A missing manifest is not an error, because the operator may add the
+ * manifest later.
  */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,

@@ -12,8 +12,8 @@ import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
 /**
- * `clerk explain`: shows which endpoint the library would choose for a call from this machine, without a request or a
- * start of the service.
+ * `clerk explain`: shows which endpoint the library would choose for a call from this machine. The command sends no
+ * request and starts no service.
  */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',

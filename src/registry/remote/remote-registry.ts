@@ -37,8 +37,8 @@ const maxStartMs = 60_000;
  */
 const startPollMs = 5_000;
 /**
- * A launch request that fails later than this, in ms, was probably accepted before the server ended. The clerk
- * repeats such a request.
+ * Time after which a failed launch request was probably accepted by a server that then ended, in ms. The clerk
+ * repeats an accepted request.
  */
 const acceptedAfterMs = 100;
 /** Maximum delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */

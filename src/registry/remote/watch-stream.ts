@@ -18,8 +18,8 @@ export interface WatchStreamOptions {
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
-   * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. The next stream can
-   * resume at `position`; without a position, it must begin with new snapshots.
+   * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is
+   * undefined when the next stream must begin with new snapshots.
    */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }

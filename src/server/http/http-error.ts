@@ -34,7 +34,7 @@ export interface ErrorResponse {
  */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
-    // The client has disconnected, so no client receives this response.
+    // The client has disconnected, so the response is not sent.
     if (error.code === 'ABORTED')
       return { status: 503, body: JSON.stringify(encodeError(error)), headers: {} };
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);

@@ -42,7 +42,7 @@ export interface RunningHttpServer {
 
 /** Longest time that `close` waits for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** A connection is closed if a request neither sends nor receives a byte for this time, in ms. */
+/** Time without a sent or received byte after which the connection of a request is closed, in ms. */
 const socketTimeoutMs = 30_000;
 /** Time after which an idle connection is closed, in ms. */
 const keepAliveMs = 65_000;

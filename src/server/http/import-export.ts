@@ -16,7 +16,7 @@ const maxImportBytes = 256 * 1024 * 1024;
 /** Minimum length of a chunk of an export, in characters. */
 const chunkLength = 64 * 1024;
 
-/** Returns all entries as chunks of JSON lines. The chunks are a snapshot: later changes do not alter them. */
+/** Returns all entries as chunks of JSON lines. Later changes do not alter the chunks. */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';

@@ -4,7 +4,8 @@ import { HttpError } from './http-error.js';
 
 /**
  * Parses untrusted JSON. Deep nesting is rejected before parsing, because recursive code would overflow the stack.
- * The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers treat them differently.
+ * The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers treat duplicate keys
+ * differently.
  *
  * @param subject - beginning of every error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected

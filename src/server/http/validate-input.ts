@@ -104,7 +104,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
 }
 
-/** Returns the expected type. Returns undefined if the issue concerns neither a type nor a union. */
+/** Returns the expected type if the issue concerns a type or a union. Returns undefined for other issues. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }

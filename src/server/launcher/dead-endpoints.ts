@@ -39,8 +39,7 @@ export class DeadEndpoints {
       const { id, epoch, addresses } = endpoint;
       const state = await foreignEndpointState({ processes, clock: runtime }, addresses);
       const isSeen = state.kind === 'dead';
-      // The launcher cannot check an endpoint on another host, so for such an endpoint the reports of the clients
-      // count.
+      // The launcher cannot check an endpoint on another host. The reports of clients decide on that endpoint.
       if (!isSeen && (state.kind === 'listening' || !names.isSuspect(this.#name, id))) return;
       dead.set(id, { epoch, isSeen });
       const fault = isSeen ? state.fault : 'is reported unreachable';
@@ -52,8 +51,8 @@ export class DeadEndpoints {
   }
 
   /**
-   * Withdraws the endpoints whose fault the launcher itself found. Called when another endpoint is up. If a stopped
-   * process resumes, it therefore cannot serve under this name again. Never rejects.
+   * Withdraws the endpoints whose fault the launcher itself found. Called when another endpoint is up. A stopped
+   * process that resumes then cannot serve under this name again. Never rejects.
    */
   async fence(): Promise<void> {
     const { names, logger } = this.#context;

@@ -13,8 +13,7 @@ export function describeExit({ code, signal }: ProcessExit): string {
 }
 
 /**
- * Formats the last lines of a log as the end of an error message: at most 20 lines and 2,000 characters, without
- * control characters.
+ * Formats the end of a log for an error message: at most 20 lines and 2,000 characters, without control characters.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

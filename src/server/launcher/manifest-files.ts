@@ -58,7 +58,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The checks and the read use the same open file, so a replacement of the file between them has no effect.
+    // The checks and the read use the same open file, so a replacement of the file has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)

@@ -61,7 +61,7 @@ export class ServiceSupervisor {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether the service has an endpoint that is neither draining nor found dead. */
+  /** Whether the service has an endpoint that does not drain and was not found dead. */
   hasCallableEndpoint(): boolean {
     return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
   }
@@ -210,8 +210,8 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Reserves one of the `maxInstances` instances of the manifest. At the limit, first stops the other launches of
-   * this service, since none of them has a callable endpoint.
+   * Reserves one of the `maxInstances` instances of the manifest. At the limit, first stops the other launches of the
+   * service, because the service has no callable endpoint.
    */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;

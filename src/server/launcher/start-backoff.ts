@@ -20,7 +20,7 @@ export class StartBackoff {
     this.#record(now, reason);
   }
 
-  /** Records an exit soon after the registration. The first such exit since the last reset causes no delay. */
+  /** Records an exit soon after the registration. The first exit since the last reset causes no delay. */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);

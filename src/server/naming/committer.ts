@@ -19,8 +19,8 @@ export interface SubmitOptions {
   /** Whether the command precedes all queued commands. */
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends endpoints or changes their status. If the store cannot be written, such a command
-   * still changes the memory, so that lookups do not show an ended endpoint as up. Its promise rejects anyway.
+   * Whether the command only ends endpoints or changes their status. If the store cannot be written, the command
+   * still changes the memory, and its promise rejects. Lookups then do not show an ended endpoint as up.
    */
   readonly endsEndpoints?: boolean;
 }

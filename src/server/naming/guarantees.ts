@@ -29,7 +29,7 @@ export class Guarantees {
 
   /** Whether a change of the entry is pending or being written. */
   isFrozen({ name }: NameEntry): boolean {
-    // Both collections are usually empty, and `size` is cheaper than `has`.
+    // Usually `#frozen` and `#beingWritten` are empty, and `size` is cheaper than `has`.
     return (
       (this.#frozen.size > 0 && this.#frozen.has(name)) ||
       (this.#beingWritten.size > 0 && this.#beingWritten.has(name))

@@ -3,8 +3,8 @@ import type { Registration } from './state/name-entry.js';
 /** Length of a slot, in ms. All registrations of a slot are checked together, at most one slot and one tick late. */
 const slotMs = 250;
 /**
- * Removals are throttled when more than this share of all leases has expired. The cause is then probably the server
- * or the network.
+ * Share of expired leases above which removals are throttled. The cause of so many expired leases is probably the
+ * server or the network.
  */
 const massExpiryShare = 0.15;
 /**
@@ -169,8 +169,8 @@ export class Leases {
   }
 
   /**
-   * Returns the expiry time of a registration, extended by each stall since the last renewal that lasted a third of
-   * the lease or longer.
+   * Returns the expiry time of a registration. Includes each stall since the last renewal that lasted a third of the
+   * lease or longer.
    */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;

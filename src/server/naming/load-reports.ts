@@ -11,8 +11,8 @@ const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
 /**
- * Smallest relative change of a rate that counts as a new load. The difference is divided by the larger rate, or by
- * 1/s if both rates are lower.
+ * Smallest relative change of a rate that counts as a new load. The difference is divided by the larger rate, but at
+ * least by 1/s.
  */
 const minRateChange = 0.25;
 

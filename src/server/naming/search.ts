@@ -25,7 +25,7 @@ export function searchEndpoints(
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
-      // This text search rejects most endpoints without parsing their JSON.
+      // The text search rejects most endpoints without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
       if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);

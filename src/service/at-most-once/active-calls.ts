@@ -5,13 +5,13 @@ interface ActiveCall {
   /** Number of store lookups in progress. */
   lookups: number;
   executions: number;
-  /** Whether the call has run since this entry was added. */
+  /** Whether the handler has run since this entry was added. */
   hasRun: boolean;
 }
 
 /**
- * The active calls of this process. A call is active during its lookup in the store, and from the start of the
- * handler until the end of the call is written.
+ * The active calls of this process. A call is active during its lookup in the store. A call whose handler runs is
+ * active until its end is written.
  *
  * After a failed write, the store can report a call of this process as running although the call is not active. Such
  * a call does not run.
@@ -53,8 +53,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets executions of calls created before `createdBefore`. Keys of this age are rejected, and the executions may
-   * never end.
+   * Forgets executions of calls created before `createdBefore`. A forgotten execution may never end, and the keys of
+   * old calls are rejected.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {

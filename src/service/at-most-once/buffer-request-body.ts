@@ -107,8 +107,8 @@ function bufferArrivingBody(
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An HTTP/2 client can abort with an end of the stream and then a reset, so the body is complete only without a
-      // reset.
+      // An HTTP/2 client can abort with an end of the stream that a reset follows. The body is complete only without
+      // a reset.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
     };

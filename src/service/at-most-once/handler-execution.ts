@@ -32,7 +32,10 @@ export class HandlerExecution {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** Stores the call as interrupted, because a response is unlikely. A later {@link complete} replaces this state. */
+  /**
+   * Stores the call as interrupted, because a response is unlikely. A later {@link complete} replaces the
+   * interruption.
+   */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }

@@ -21,7 +21,7 @@ export interface IdempotencyGuardOptions {
   readonly incarnation: string;
 }
 
-/** A store counts as nearly full above this share of its maximum number of calls. */
+/** Share of the maximum number of calls above which a store counts as nearly full. */
 const nearlyFullShare = 0.8;
 
 /** An idempotency key with valid form, age and target instance. */

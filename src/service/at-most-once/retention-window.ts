@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 
-/** A key may come from a clock that is ahead of the clock of this process by at most this time, in ms. */
+/** Maximum difference by which the creation time of a key may be ahead of the clock of this process, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**

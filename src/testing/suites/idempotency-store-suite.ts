@@ -104,8 +104,8 @@ const cases: readonly StoreCase[] = [
     name: '`begin` reports a call as new to one of many concurrent callers only, even if the call ends meanwhile',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Each begin of this id first waits for 0 to 7 begins of other ids, so that the begins of this id overlap in
-        // many ways.
+        // Each begin of the id waits for 0 to 7 begins of other ids, so that the begins of the id overlap in many
+        // ways.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await finish(store, call(number));

@@ -8,8 +8,7 @@ import type { SuiteCase } from './suite-case.js';
 /**
  * Behavior of a server of the suite.
  *
- * - `responds`: responds with the body `hello`. The path `/status/503` gets the status 503, and any other path gets
- *   200.
+ * - `responds`: responds with the body `hello` and status 200. A path such as `/status/503` sets the status.
  * - `hangs`: reads requests and does not respond
  * - `refuses`: refuses connections
  */

@@ -9,7 +9,7 @@ import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name with its endpoints, its epochs and all names below it. The old name becomes a link to the new name.
+ * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name.
  *
  * @see [G5](../../../../docs/background.md#g5)
  */

@@ -9,9 +9,9 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After a clear, the next clear must wait 10 s. If the
- * endpoint clears again within 5 min after this wait, the next wait is twice as long, up to 5 min. An endpoint that
- * renews its lease but cannot be reached therefore stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After a clear, the endpoint must wait 10 s for the
+ * next clear. A second clear within 5 min after the wait doubles the wait, up to 5 min. An endpoint that renews its
+ * lease but cannot be reached therefore stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();

@@ -1,6 +1,6 @@
 /**
  * The health that lookups show for endpoints. If every endpoint of a service is suspect or drains, lookups show no
- * endpoint as suspect (panic mode), because the clients have no better endpoint.
+ * endpoint as suspect (panic mode). The clients have no better endpoint.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */

@@ -14,8 +14,8 @@ interface Quota {
 }
 
 /**
- * The stored records in memory, with indexes for lookups. Changes arrive here after the store has saved them. The
- * times of leases and guarantees are not stored.
+ * The stored records in memory, with indexes for lookups. The store has saved a change before the change arrives
+ * here. The times of leases and guarantees are not stored.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();

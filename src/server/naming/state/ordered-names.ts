@@ -81,8 +81,8 @@ export class OrderedNames {
   }
 
   /**
-   * Returns the index of the first chunk whose last name is not before `name`, or the number of chunks if there is
-   * none.
+   * Returns the index of the first chunk whose last name is not before `name`. Without a result, returns the number
+   * of chunks.
    */
   #chunkIndexOf(name: string): number {
     return lowerBound(this.#chunks.length, (at) => this.#chunks[at]?.at(-1) as string, name);

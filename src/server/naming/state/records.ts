@@ -47,7 +47,7 @@ export type PendingChange =
     }
   /** Removes the entry and its endpoints. Names below the entry have their own pending changes. */
   | { readonly kind: 'remove' }
-  /** Removes an implicit service without endpoints. A registration cancels this change. */
+  /** Removes an implicit service without endpoints. A registration cancels the removal. */
   | { readonly kind: 'expire' };
 
 /** A registered endpoint. Lookups copy the endpoint from `json` without encoding the endpoint again. */

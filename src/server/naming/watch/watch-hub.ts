@@ -21,7 +21,7 @@ export interface WatchHubDependencies {
 /**
  * All open watches. After each saved batch, a watch receives one event for each changed name, with the current state
  * of the name. A watch misses no change within one incarnation. A resumed watch first receives the missed changes. If
- * the log lacks some of them, the watch receives `resync` and a full snapshot.
+ * the change log lacks a missed change, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */

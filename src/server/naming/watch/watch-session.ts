@@ -247,7 +247,7 @@ export class WatchSession {
 
   /** Ends a snapshot and sends `current`. Returns false when another snapshot follows. */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync has discarded this snapshot and put another one in its place.
+    // A resync has replaced this snapshot.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;

@@ -5,7 +5,7 @@ import { createdAtOf, type CallEntry } from './call-entries.js';
 export type CallState = 'open' | 'done';
 
 const periodMs = 60_000;
-/** A stored position is `file number * fileFactor + offset`. Each file is shorter than this factor. */
+/** A stored position is `file number * fileFactor + offset`. Each file is shorter than `fileFactor` bytes. */
 const fileFactor = 2 ** 32;
 
 /**
@@ -68,8 +68,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the lowest `expiredBefore` that expires all calls created before `createdBefore`. Returns undefined if
-   * there are no such calls.
+   * Returns the lowest `expiredBefore` that expires all calls created before `createdBefore`. Returns undefined if no
+   * call is that old.
    */
   expiryFor(createdBefore: number): number | undefined {
     let newest: number | undefined;
@@ -84,7 +84,7 @@ export class CallIndex {
 
   /**
    * Returns the number of the first file, from `base` to `last`, with a call that has not expired. Returns `last` if
-   * there is no such file.
+   * all calls have expired.
    */
   firstNeededFile(base: number, last: number): number {
     let number = base;

@@ -11,7 +11,7 @@ import { readme } from './call-journal.js';
 
 /** What `salvageCalls` has saved, and what is lost. */
 export interface CallSalvageReport {
-  /** What was damaged, as a predicate such as `has a damaged journal`. Undefined when the folder was complete. */
+  /** What was damaged, as a predicate such as `has lost its journal`. Undefined when the folder was complete. */
   readonly problem: string | undefined;
   /** Number of entries in the new folder. */
   readonly records: number;
