@@ -69,7 +69,11 @@ export interface AdvertiseOptions {
   readonly exitAfterDrain?: boolean;
   /** Maximum duration of draining, in ms, > 0. Requests that are still in flight are not aborted. Default 25,000. */
   readonly drainMs?: number;
-  /** Returns the current addresses. Returns undefined when the server no longer listens. */
+  /**
+   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The measured
+   * load is the event-loop utilization of this thread, and the requests and failures per second. Needs a server as
+   * `address`. Default true.
+   */
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
