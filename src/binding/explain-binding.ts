@@ -84,7 +84,7 @@ function exclusionReason(
   if (member.status === 'closed') {
     const end =
       isProbed && !member.isEjectedForFailures
-        ? 'probed until the endpoint responds, also by calls that another attempt joins after 20 ms'
+        ? 'probed until the endpoint responds, also by calls, which start a second attempt after 20 ms'
         : 'used again after a time, without a probe';
     return `ejected, since ${describeReason(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
   }

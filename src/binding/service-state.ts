@@ -241,7 +241,7 @@ export class ServiceState implements HealthSource {
       if (reachableAddresses(locality, endpoint, ownAddresses).length === 0)
         excluded.push({
           endpoint,
-          reason: `each address of the endpoint leads only to programs of the host that dials it, and the endpoint runs on host ${String(endpoint.host)}; advertise an address that this host can reach`,
+          reason: `the endpoint runs on host ${String(endpoint.host)}, but each of its addresses would lead to this host instead; advertise an address that other hosts can reach`,
         });
       else endpoints.push(Object.freeze(endpoint));
     }

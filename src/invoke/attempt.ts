@@ -180,7 +180,7 @@ export class Attempt implements RequestHandler {
     if (this.stage === 'sent' && !this.allowsResend) {
       abort(
         new Error(
-          'The connection was lost after the request may have been executed, so the request is not sent again',
+          'The connection was lost after the request was sent, so the request is not sent again: it may have been executed',
         ),
       );
       return;

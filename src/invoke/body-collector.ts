@@ -116,7 +116,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
     this.#reject(
       new ClerkError(
         'CONFIG_INVALID',
-        `${this.#requestName} received a protocol upgrade; a response body was expected`,
+        `${this.#requestName} received a protocol upgrade instead of a response body; use dispatcher.upgrade() to upgrade a connection`,
       ),
     );
   }

@@ -63,7 +63,7 @@ export function outcomeUnknownError(log: AttemptLog): ClerkError {
     return lastAttemptError(
       log,
       'OUTCOME_UNKNOWN',
-      `Call to ${context.name} was sent and its response was lost; the call was retried ${retries === 1 ? 'once' : `${String(retries)} times`} with its idempotency key, and no retry got the response (the last got ${lastCode(log)})`,
+      `Call to ${context.name} was sent and its response was lost; ${retries === 1 ? '1 retry' : `${String(retries)} retries`} with the same idempotency key did not get the response either (last result: ${lastCode(log)})`,
     );
   const reason =
     call.kind === 'once'
@@ -132,7 +132,7 @@ export function nestedRetryError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'BUDGET_EXHAUSTED',
-    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the inbound request that the program is serving is itself a retry (only one layer retries)`,
+    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the program is serving an inbound request that is itself a retry, and only one layer of services retries`,
   );
 }
 

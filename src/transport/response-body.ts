@@ -207,7 +207,9 @@ export class ResponseBody extends Readable {
       if (this.destroyed || this.#pendingRead || this.bodyUsed || this.#webStream?.locked === true) {
         reject(
           this.errored ??
-            new TypeError('The body is unusable: it was already read, is locked or was destroyed'),
+            new TypeError(
+              'The response body cannot be read: it was already read, is locked or was destroyed',
+            ),
         );
         return;
       }

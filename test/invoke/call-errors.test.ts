@@ -12,9 +12,9 @@ function messageAfter(...outcomes: readonly object[]): string {
 
 test('a lost response that no retry with the idempotency key got is not called a call without retries', () => {
   expect(messageAfter(lost, running)).toBe(
-    'Call to /shop/orders was sent and its response was lost; the call was retried once with its idempotency key, and no retry got the response (the last got 409)',
+    'Call to /shop/orders was sent and its response was lost; 1 retry with the same idempotency key did not get the response either (last result: 409)',
   );
-  expect(messageAfter(lost, running, running, running)).toContain('was retried 3 times with its');
+  expect(messageAfter(lost, running, running, running)).toContain('3 retries with the same');
 });
 
 test('attempts that were not sent do not count as retries', () => {

@@ -211,7 +211,7 @@ test('a call of a request that is itself a retry is sent again only if no attemp
   recordFailure(state, 'b', 'sent');
   await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'BUDGET_EXHAUSTED',
-    message: expect.stringMatching(/only one layer retries/) as string,
+    message: expect.stringMatching(/only one layer of services retries/) as string,
   });
 });
 

@@ -283,7 +283,7 @@ class JournalReader {
     const { file, number, folderId } = header;
     if (file !== expected.file || number !== expected.number || folderId !== this.#mark.folderId)
       throw new JournalDamage(
-        `has a file '${name}' that was ${file} ${number} of ${folderId === this.#mark.folderId ? 'this' : 'another'} folder`,
+        `has a file '${name}' with the content of ${file} ${number} of ${folderId === this.#mark.folderId ? 'this' : 'another'} folder`,
       );
     if (file === 'journal') {
       this.#header = header;
