@@ -171,6 +171,11 @@ export class ServiceEndpointPicker implements EndpointPicker {
     throw noMatchError(service, mismatch ? this.#config.version : undefined, constraints);
   }
 
+  isReplaced(candidate: ConnectedCandidate, sentAt: number): boolean {
+    const { startedAt, table } = this.service;
+    return startedAt > sentAt && !table.isListed(candidate);
+  }
+
   isFresh(now: number): boolean {
     return this.service.isFresh(now);
   }

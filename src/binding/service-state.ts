@@ -177,6 +177,11 @@ export class ServiceState implements HealthSource {
     if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
   }
 
+  /** When the last start of the service ended, in ms on the monotonic clock; 0 if this clerk never started it. */
+  get startedAt(): number {
+    return this.#started.startedAt;
+  }
+
   /** Starts the service, unless endpoints of a previous start are in use. */
   startService(factory: Factory): Promise<void> {
     return this.#started.start(factory);

@@ -36,6 +36,11 @@ export class StartedEndpoints {
     return this.#endpoints;
   }
 
+  /** When the last start ended, in ms on the monotonic clock; 0 if the service was never started. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
   /** Whether a factory of the program started the endpoints. A lookup does not find such endpoints. */
   get areSelfStarted(): boolean {
     return this.#endpoints.length > 0 && !this.#startedByRegistry;

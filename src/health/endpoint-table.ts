@@ -222,6 +222,11 @@ export class EndpointTable implements Health {
     this.#failing.onCallFailed(members, startedAt, now);
   }
 
+  /** Whether the newest resolution lists the endpoint. */
+  isListed(candidate: ConnectedCandidate): boolean {
+    return asMember(candidate).isListed;
+  }
+
   canDial(candidate: ConnectedCandidate, now: number): boolean {
     return this.#dials.canDial(asMember(candidate), now);
   }

@@ -102,8 +102,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const { context } = this;
     if (hasReservedRetry) this.budget.spent(now);
     const number = ++this.attemptCount;
-    // No other attempt may replace the attempt of a 'once' call, so only the deadline limits the attempt.
-    const checkAt = this.kind === 'once' ? Infinity : Math.ceil(now + this.timeoutMs(candidate, now));
+    const checkAt = Math.ceil(now + this.timeoutMs(candidate, now));
     const attempt = new CustomAttempt(candidate, number, pickReason, this.#stage, now, checkAt);
     context.health.attemptStarted(candidate);
     this.failover.inFlight.push(attempt);

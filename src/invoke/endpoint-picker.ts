@@ -54,6 +54,11 @@ export interface EndpointPicker {
   ): ConnectedCandidate | undefined;
   /** Whether an endpoint is left that is not ejected and not in `tried`. An attempt may be abandoned only then. */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
+  /**
+   * Whether the service was started after `sentAt`, and the endpoint is no longer listed. A call that was sent to the
+   * endpoint at `sentAt` has waited for that start.
+   */
+  isReplaced(candidate: ConnectedCandidate, sentAt: number): boolean;
   /** Whether the cached resolution has not expired. */
   isFresh(now: number): boolean;
   /**

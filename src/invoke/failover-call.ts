@@ -189,7 +189,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       execution: retry.execution,
       hasIdempotencyScope: retry.hasIdempotencyScope,
       hasAlternative: this.picker.hasAlternative(this.constraints, this.#tried()),
-      hasBudget: retry.hasBudget(now),
+      hasBudget: retry.hasBudget(now) || retry.isFreeAfterStart(inFlight),
       leftMs: this.deadlineAt - now,
     };
   }
@@ -265,7 +265,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     // While no request of the call was sent, a further attempt is free. The retry budget counts written requests.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
-    const needsRetry = mayHaveRun || isHedge;
+    const isFree = !isHedge && mayHaveRun && state.retry.isFreeAfterStart(state.inFlight);
+    if (isFree) state.retry.takeFreeAfterStart();
+    const needsRetry = (mayHaveRun && !isFree) || isHedge;
     if (
       needsRetry &&
       !(isHedge ? context.hedging?.tryReserve(now, this.budget) : state.retry.tryReserve(now))

@@ -13,6 +13,7 @@ export function withoutFailover(
     canStart: false,
     trialDueAt: Infinity,
     pickTrial: () => undefined,
+    isReplaced: () => false,
     isFresh: () => true,
     pickAlternative: () => undefined,
     hasAlternative: () => false,

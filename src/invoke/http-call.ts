@@ -152,12 +152,6 @@ export class HttpCall extends ResponseDelivery {
       attempt.stage = 'waiting';
       throw new AbandonedError('The retry budget allows no second request');
     }
-    // A 'once' call may be executed from now on, so no further attempt may start. Only the deadline of the call limits
-    // this attempt.
-    if (!attempt.allowsResend) {
-      attempt.checkAt = Infinity;
-      context.wheel.set(this, this.deadlineAt);
-    }
   }
 
   onBodySent(attempt: Attempt, chunk: unknown): void {

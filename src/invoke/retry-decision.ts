@@ -173,8 +173,8 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
     const canMove = hasTime(call) && call.hasAlternative && !hasUsedAttempts(call);
     return [{ do: 'suspect' }, canMove ? { do: 'send' } : recheck];
   }
-  if (call.kind === 'once') return [wait];
-  if (!call.isReplayable || call.retries === undefined) return [{ do: 'suspect' }, wait];
+  if (call.kind === 'once' || !call.isReplayable || call.retries === undefined)
+    return [{ do: 'suspect' }, wait];
   return [{ do: 'suspect' }, ...joinIfNeeded];
 }
 

@@ -45,6 +45,8 @@ export class RetryState extends AttemptLog {
   /** Whether the next attempt needs no retry of the budget. See {@link FreeRetries}. */
   isNextFree = false;
   #hasFreeSend = false;
+  #hasWaitedForStart = false;
+  #lastCandidate: ConnectedCandidate | undefined;
   /** Number of attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
   moves = 0;
   /** Id of an endpoint that may get the next attempt although an attempt there has ended. */
@@ -83,6 +85,7 @@ export class RetryState extends AttemptLog {
     this.#tried.add(attempt.candidate.endpoint.id);
     this.#repeatable = undefined;
     this.#lastStage = attempt.stage;
+    this.#lastCandidate = attempt.candidate;
     if (attempt.stage !== 'waiting' && this.call.kind === 'once')
       this.#idempotencyScope = idempotencyScopeOf(attempt.candidate.endpoint);
     this.#lastStartedAt = this.context.clock.now() - durationMs;
@@ -115,6 +118,27 @@ export class RetryState extends AttemptLog {
 
   hasBudget(now: number): boolean {
     return this.#hasReservedRetry || this.call.budget.available(now) >= 1;
+  }
+
+  /**
+   * Whether the next attempt needs no retry of the budget, because a start of the service has replaced the endpoints of
+   * all attempts that were sent. A call gets one such attempt. @see [C4.1](../../docs/guarantees.md#c4-1)
+   */
+  isFreeAfterStart(
+    sent: readonly { readonly candidate: ConnectedCandidate; readonly sentAt: number }[],
+  ): boolean {
+    return (
+      !this.#hasWaitedForStart &&
+      this.call.retries !== undefined &&
+      sent.length > 0 &&
+      sent.every(({ candidate, sentAt }) => this.picker.isReplaced(candidate, sentAt))
+    );
+  }
+
+  /** Makes the next attempt free. @see {@link RetryState.isFreeAfterStart} */
+  takeFreeAfterStart(): void {
+    this.#hasWaitedForStart = true;
+    this.#hasFreeSend = true;
   }
 
   /** Reserves a retry of the budget. The caller must then call `spent` or `refund` of the budget. */
@@ -238,6 +262,11 @@ export class RetryState extends AttemptLog {
     if (this.#hasReservedRetry || (this.execution === 'none' && !this.requiresBudget)) return true;
     if (isFree || this.#hasFreeSend) {
       this.#hasFreeSend = true;
+      return true;
+    }
+    const last = this.#lastCandidate;
+    if (last !== undefined && this.isFreeAfterStart([{ candidate: last, sentAt: this.#lastStartedAt }])) {
+      this.takeFreeAfterStart();
       return true;
     }
     this.#hasReservedRetry = this.call.retries !== undefined && this.tryReserve(now);

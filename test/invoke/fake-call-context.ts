@@ -28,6 +28,8 @@ export class FakeCallContext implements CallContext, EndpointPicker {
   pendingCalls = 0;
   canStart = false;
   fresh = true;
+  /** Ids of the endpoints that a start has replaced. */
+  readonly replaced = new Set<string>();
   candidates: ConnectedCandidate[];
   /** When an endpoint in connection backoff may be dialed again, by id. */
   readonly nextDialAt = new Map<string, number>();
@@ -94,6 +96,10 @@ export class FakeCallContext implements CallContext, EndpointPicker {
 
   hasAlternative(_constraints: PickConstraints, tried: ReadonlySet<string>): boolean {
     return this.candidates.some(({ endpoint }) => !tried.has(endpoint.id));
+  }
+
+  isReplaced({ endpoint }: ConnectedCandidate): boolean {
+    return this.replaced.has(endpoint.id);
   }
 
   isFresh(): boolean {

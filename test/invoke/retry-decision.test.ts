@@ -335,7 +335,12 @@ describe('an attempt of a safe or idempotent call is late', () => {
 describe("an attempt of a 'once' call is late", () => {
   const unsent = { ...post, inFlight: [connecting(1)] };
   checkRows([
-    ['a sent attempt is neither joined nor cut, and its endpoint not suspect', post, isLate(sent(1)), 'wait'],
+    [
+      'a sent attempt is neither joined nor cut, but its endpoint is suspect',
+      post,
+      isLate(sent(1)),
+      'suspect, wait',
+    ],
     ['a connecting attempt moves, since no byte was written', unsent, isLate(connecting(1)), 'suspect, send'],
     [
       'a connecting attempt moves without budget, since nothing was executed',

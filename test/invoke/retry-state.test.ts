@@ -503,3 +503,23 @@ test('an outcome is recorded and emitted once, as a frozen object', () => {
   expect(context.reporter.of('attempt')).toEqual([{ name: '/shop/orders', outcome }]);
   expect(state.outcomes).toEqual([outcome]);
 });
+
+test('a call that has waited for a start spends no retry of the budget, once', async () => {
+  const context = new FakeCallContext('new', 'newer');
+  const spend = (): void => {
+    while (context.budget.tryWithdraw(context.clock.now())) context.budget.spent(context.clock.now());
+  };
+  const state = createState(context);
+  spend();
+  context.replaced.add('frozen');
+  recordFailure(state, 'frozen', 'sent');
+  expect(await nextId(state)).toBe('new');
+  expect(state.takeFreeSend()).toBe(true);
+  context.replaced.add('new');
+  recordFailure(state, 'new', 'sent');
+  await expect(state.nextCandidate()).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED' });
+
+  const other = createState(context);
+  recordFailure(other, 'listed', 'sent');
+  await expect(other.nextCandidate()).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED' });
+});

@@ -112,11 +112,13 @@ export interface Replacement {
 /**
  * Calls a service at a steady rate while `fault` is applied to its process, until `minCalls` calls were answered by
  * another process.
+ *
+ * @param method - a POST is of kind `once`
  */
 export async function measureReplacement(
   clerks: readonly Clerk[],
   service: ReplacedService,
-  callsPerSecond: number,
+  { callsPerSecond, method = 'GET' }: { readonly callsPerSecond: number; readonly method?: 'GET' | 'POST' },
   fault: (pid: number) => void,
 ): Promise<Replacement> {
   const failures: unknown[] = [];
@@ -131,7 +133,9 @@ export async function measureReplacement(
     calls++;
     if (calledAt >= faultAt) metAt = Math.min(metAt, calledAt);
     try {
-      const { pid } = await clerk.bind(service.name).json<{ pid: number }>('/', { timeoutMs: 10_000 });
+      const { pid } = await clerk
+        .bind(service.name)
+        .json<{ pid: number }>('/', { method, timeoutMs: 10_000 });
       if (pid !== first?.pid) firstAnswerAt = Math.min(firstAnswerAt, performance.now());
     } catch (error) {
       failures.push(error);

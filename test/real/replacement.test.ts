@@ -26,23 +26,28 @@ async function serviceOf(how: 'launched' | 'by-hand') {
 
 // Bounds beyond the start-up of the program: 1 s after a kill, 3 s after a freeze. Tests allow five times as much.
 test.each([
-  ['launched', 'SIGKILL', 1, 5_000],
-  ['launched', 'SIGKILL', 100, 5_000],
-  ['launched', 'SIGSTOP', 1, 15_000],
-  ['launched', 'SIGSTOP', 100, 15_000],
-  ['by-hand', 'SIGKILL', 1, 5_000],
-  ['by-hand', 'SIGKILL', 100, 5_000],
-  ['by-hand', 'SIGSTOP', 1, 15_000],
-  ['by-hand', 'SIGSTOP', 100, 15_000],
+  ['launched', 'SIGKILL', 1, 'GET', 5_000],
+  ['launched', 'SIGKILL', 100, 'GET', 5_000],
+  ['launched', 'SIGSTOP', 1, 'GET', 15_000],
+  ['launched', 'SIGSTOP', 100, 'GET', 15_000],
+  ['launched', 'SIGSTOP', 1, 'POST', 15_000],
+  ['by-hand', 'SIGKILL', 1, 'GET', 5_000],
+  ['by-hand', 'SIGKILL', 100, 'GET', 5_000],
+  ['by-hand', 'SIGKILL', 100, 'POST', 5_000],
+  ['by-hand', 'SIGSTOP', 1, 'GET', 15_000],
+  ['by-hand', 'SIGSTOP', 100, 'GET', 15_000],
+  ['by-hand', 'SIGSTOP', 100, 'POST', 15_000],
 ] as const)(
-  'a %s service gets %s under %d calls/s: another process answers',
+  'a %s service gets %s under %d calls/s of %s: another process answers, and no GET fails',
   { timeout: 60_000 },
-  async (how, signal, rate, boundMs) => {
+  async (how, signal, callsPerSecond, method, boundMs) => {
     const { service, process, clerkOf } = await serviceOf(how);
-    const clerks = rate === 1 ? [clerkOf()] : [clerkOf(), clerkOf(), clerkOf()];
-    const result = await measureReplacement(clerks, service, rate, (pid) => killNow(pid, signal));
+    const clerks = callsPerSecond === 1 ? [clerkOf()] : [clerkOf(), clerkOf(), clerkOf()];
+    const load = { callsPerSecond, method };
+    const result = await measureReplacement(clerks, service, load, (pid) => killNow(pid, signal));
     const { startMs } = service.processes.at(-1)!;
     expect(result.firstAnswerMs - startMs).toBeLessThan(boundMs);
+    if (method === 'GET') expect(result.failures).toEqual([]);
     expect(service.processes).toHaveLength(2);
     // The replaced process never serves again under the name, even if it continues.
     killNow(process.pid, 'SIGCONT');
