@@ -309,8 +309,8 @@ function unreachableError(url: string, error: unknown): ClerkError {
 }
 
 /**
- * Whether the response is not valid HTTP. The parser of undici also reports an error for a response that ends early,
- * which does not count.
+ * Whether the response is not valid HTTP. False for a response that ends early, although the parser of undici also
+ * reports an error for an early end.
  */
 function isInvalidResponse(error: unknown): boolean {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;

@@ -3,8 +3,8 @@ import { decodeError } from '../protocol/error-codec.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
 /**
- * Default maximum size of a response body, in bytes. A lookup result with 10,000 endpoints of 200 bytes each has half
- * this size.
+ * Default maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200
+ * bytes each.
  */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 

@@ -9,7 +9,7 @@ import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** Time for which an absent name counts as absent if its part sets no `ttlMs`, failed or was slow, in ms. */
+/** Validity of an absent result, in ms, if the part set no `ttlMs`, failed or was slow. */
 export const defaultAbsentTtlMs = 1_000;
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */

@@ -15,9 +15,8 @@ import type { StaticAddresses } from './static-registry.js';
 
 /**
  * A registry that queries several registries in order of precedence. The first registry that has a name provides the
- * result. The lookup skips a registry that fails or has not responded after 500 ms, if a later registry has the name.
- * If no registry has the name and a registry failed, the lookup rejects with the first failure in order of
- * precedence.
+ * result. A registry that fails or has not responded after 500 ms is skipped, if a later registry has the name. If no
+ * registry has the name, the lookup rejects with the first failure, if there was a failure.
  *
  * The `ttlMs` of a result is at most the `ttlMs` of the absent results of earlier registries. After a skipped
  * registry, the `ttlMs` is at most 1,000 ms.

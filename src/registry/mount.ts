@@ -107,9 +107,9 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Translates a glob for the mounted registry, whose names lack the prefix. The result may match more names than
- * `glob`, but never fewer. Returns undefined when `glob` matches no name below the prefix. A `**` that may end within
- * or below the prefix has several translations; the result is then `/**`.
+ * Translates a glob for the mounted registry, whose names lack the prefix. The result matches all names that `glob`
+ * matches below the prefix, and perhaps more. Returns undefined when `glob` matches no name below the prefix. Returns
+ * `/**` for a glob with several translations.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);

@@ -9,7 +9,8 @@ const slowPartMs = 5_000;
 
 /**
  * Result of a lookup. `resolution` comes from the chosen part. `earlier` has the results of all parts before the
- * chosen part, or of all parts for an absent name. The element of a failed or slow part is undefined.
+ * chosen part. For an absent name, `earlier` has the results of all parts. The element of a failed or slow part is
+ * undefined.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -21,7 +22,7 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 /**
  * Looks up names in several registries (parts) in order. A part that has not responded after 500 ms is slow, and the
  * next part is queried as well. For up to 5 s, later lookups query a slow part and the next part at the same time.
- * The first part in order that has the name provides the result. Other requests are then aborted.
+ * The first part that has the name provides the result. Other requests are then aborted.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];

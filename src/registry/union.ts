@@ -20,9 +20,9 @@ import type { StaticAddresses } from './static-registry.js';
  * clerk continues with its previous result.
  *
  * If several registries have the same instance, the registration with the highest epoch is used. The result has the
- * shortest `ttlMs` of all registries. A field of the service config comes from the first registry that sets the
- * field. If the name is a link in the first registry that has the name, the result is the link. Links in later
- * registries are ignored.
+ * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the
+ * field. If the first registry with the name has a link, the link is the result. Links in later registries are
+ * ignored.
  *
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because
  * revisions of different registries cannot be compared.

@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
 
 /**
- * Environment variable of the workers: the pid of the primary, `system` or `primary`, then the settings of the
- * primary as JSON. The second part states which of the two shares listeners among the workers.
+ * Environment variable of the workers: the pid of the primary, then `system` or `primary`, then the settings of the
+ * primary as JSON. The second part states whether the operating system or the primary shares listeners.
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
@@ -31,8 +31,8 @@ export const clusterWorker = {
   },
 
   /**
-   * A listener that the primary shares has no handle of the operating system. If the operating system shares
-   * listeners, a shared listener looks like any other listener, so every listener counts as shared.
+   * A listener that the primary shares has no handle of the operating system. A listener that the operating system
+   * shares looks like an unshared listener. Every listener then counts as shared.
    */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };

@@ -11,8 +11,8 @@ export const systemHashing = {
 };
 
 /**
- * Returns the SHA-256 of a list of parts, in hexadecimal. The length of each part is hashed too, so different lists
- * never hash the same bytes.
+ * Returns the SHA-256 of a list of parts, in hexadecimal. The length of each part is hashed too, so the parts `ab`,
+ * `c` and the parts `a`, `bc` have different hashes.
  */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');

@@ -72,8 +72,8 @@ export interface NameService {
   /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /**
-   * Returns the response of `resolve` as JSON, or undefined if `resolve` would throw. Like `resolve`, restarts the
-   * guarantees of the entries on the path.
+   * Returns the response of `resolve` as JSON. Returns undefined if `resolve` would throw. Restarts the guarantees of
+   * the entries on the path, like `resolve`.
    */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
@@ -124,8 +124,8 @@ export interface NameService {
 
   readonly launches: LaunchRecords;
   /**
-   * Returns the canonical name of `name`, and the launch rule of the service with this name. `rule` is undefined for
-   * a service without launch rule.
+   * Returns the canonical name of `name`, and the launch rule of the service with the canonical name. `rule` is
+   * undefined for a service without a launch rule.
    */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
@@ -139,7 +139,9 @@ export interface WatchOptions {
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
   /** Receives each event, including heartbeats. A client that has received the event can resume from `revision`. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
-  /** Called after each part of a snapshot, of at most 128 events. The next part waits for the returned promise. */
+  /**
+   * Called after each part of a snapshot, which has at most 128 events. The next part waits for the returned promise.
+   */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
 

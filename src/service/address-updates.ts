@@ -15,8 +15,8 @@ export interface AddressUpdatesOptions {
 }
 
 /**
- * Tracks the addresses of a service. A listener on all interfaces gets or loses addresses when an interface changes.
- * Clients learn a change with the next renewal of the lease.
+ * Tracks the addresses of a service. If the service listens on all interfaces, its addresses change with the
+ * interfaces. Clients learn a change with the next renewal of the lease.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */

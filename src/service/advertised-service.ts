@@ -42,8 +42,8 @@ const maxWithdrawalMs = 1_000;
 
 /**
  * One advertised service, from the first registration to the end of the advertisement. The service treats its lease
- * as expired slightly before the registry does, and then registers again. The advertisement ends early when a later
- * registration, a withdrawal or a refusal by the registry ends the instance.
+ * as expired slightly before the registry does, and then registers again. The advertisement ends early when the event
+ * `fenced` occurs.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */

@@ -25,8 +25,8 @@ export interface AdvertisementEvents {
   /**
    * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
    * late. Clients use a suspect endpoint only as a last resort. Each renewal then claims that the endpoint is
-   * healthy. If the registry accepts a claim, the registry discards the unreachable reports. After an accepted claim,
-   * the registry accepts no claim for 10,000 ms. For repeated claims, this time doubles, up to 300,000 ms.
+   * healthy. An accepted claim deletes the unreachable reports. After an accepted claim, the registry accepts the
+   * next claim after 10,000 ms. For repeated claims, the delay doubles, up to 300,000 ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */

@@ -17,8 +17,7 @@ interface Sample {
 
 /**
  * Measures the utilization of this thread's event loop every 250 ms while there are subscribers. The active share of
- * time cannot exceed 1, so the delay of the sampling timer is added to show overload. Does not keep the process
- * alive.
+ * time is at most 1. The delay of the sampling timer is added, to show overload. Does not keep the process alive.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */

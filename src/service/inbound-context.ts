@@ -102,8 +102,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests of one event-loop turn get the arrival time of the first request.
- * Earlier handlers of the turn delay the later requests.
+ * Clock for the arrival of requests. All requests of one event-loop turn have the arrival time of the first request,
+ * although earlier handlers of the turn delay the later requests.
  */
 class ArrivalClock {
   readonly #clock: Clock;

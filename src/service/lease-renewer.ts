@@ -42,7 +42,7 @@ export interface RenewedLease {
 const renewAfterShare = 1 / 3;
 /** Maximum random change of the renewal interval, as a share of the interval. */
 const jitterShare = 0.1;
-/** Maximum time until a newly suspect endpoint states in a renewal that it is healthy, in ms. */
+/** A newly suspect endpoint sends a renewal with its health within this time, in ms. */
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;

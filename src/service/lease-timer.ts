@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../core/clock.js';
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired: 90 % of the granted time after the last renewal was sent.
- * The time may pass on the monotonic clock or on the wall clock. The registry removes the registration later. Does
+ * Determines when a service treats its lease as expired: 90 % of the lease after the last renewal was sent. The
+ * monotonic clock or the wall clock decides, whichever is first. The registry removes the registration later. Does
  * not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)

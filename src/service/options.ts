@@ -42,10 +42,10 @@ export interface AdvertiseOptions {
   /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
   /**
-   * Host name or IP address at which clients reach the service. If `address` is a server, clients get only this host,
-   * with the port of the server. The default is then `$CLERK_ADVERTISE_HOST`, else the address that the server
-   * listens on; `0.0.0.0` and `::` stand for all addresses of this host. If `address` is a list of addresses, this
-   * option names their host for the policy `local-first`. The default is then the name of this host.
+   * Host name or IP address at which clients reach the service. If `address` is a server, clients get this host with
+   * the port of the server, and no other address. Default for a server: `$CLERK_ADVERTISE_HOST`, else the address
+   * that the server listens on. A server on `0.0.0.0` or `::` has all addresses of this host. If `address` is a list
+   * of addresses, the policy `local-first` compares this option. Default for addresses: the name of this host.
    */
   readonly host?: string;
   /**
@@ -131,7 +131,8 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError(
       `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}`,
     );
-  // `toEndpoint` checks the options. A server may not have an address yet, so a placeholder is checked in its place.
+  // `toEndpoint` checks the options. A server may not have an address yet, so a fixed address is checked in place of
+  // the server.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)

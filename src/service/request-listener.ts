@@ -12,9 +12,9 @@ type Listener = (...args: unknown[]) => void;
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, because a listener of the program may respond at once. Some
- * listeners change the behaviour of a server: 'checkContinue', 'checkExpectation', and 'request' with HTTP/2. For
- * these events, `listener` is added only together with a listener of the program.
+ * Calls `listener` before the listeners of the program, which may respond at once. A listener for 'checkContinue' or
+ * 'checkExpectation' changes the behaviour of a server, and so does 'request' with HTTP/2. For these events,
+ * `listener` is added only when the program adds a listener.
  *
  * @returns a function that removes the listener
  */

@@ -57,9 +57,9 @@ export interface AddressSource {
 }
 
 /**
- * Returns the addresses of a server or of the program, best first. A server on all interfaces has all reachable
- * addresses of this host, then the loopback address. The same holds for an address such as `http://0.0.0.0:3001`.
- * Addresses found on network interfaces are enumerated addresses.
+ * Returns the addresses of a server, or the addresses that the program states, best first. A server on all interfaces
+ * has all reachable addresses of this host, then the loopback address. An address such as `http://0.0.0.0:3001` also
+ * stands for these addresses. Addresses found on network interfaces are enumerated addresses.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
@@ -104,8 +104,8 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
 }
 
 /**
- * Returns the addresses that the program states. The addresses of this host replace an address with an unspecified
- * host.
+ * Returns the addresses that the program states. If the host of an address is `0.0.0.0` or `::`, returns the
+ * addresses of this host.
  */
 function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
   const addresses = new Set<AddressString>();

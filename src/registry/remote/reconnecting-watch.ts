@@ -140,8 +140,8 @@ export class ReconnectingWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // An outage is reported when the streams of all servers have failed. The end of a stream with complete snapshots
-    // is an additional failure.
+    // Reports an outage when the streams of all servers have failed. If the snapshots were complete, the first
+    // failure only ended the working stream.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -1,12 +1,12 @@
 /**
  * Converts times of the registry's monotonic clock to the clock of the clerk, for one event stream. A converted time
- * is never later than the true time, so a late event does not extend a guarantee. If the clock of the registry runs
- * faster, the error is at most the shortest delay of an event.
+ * is not later than the true time, so a late event does not extend a guarantee. If the clock of the registry runs
+ * faster, a converted time is late by at most the shortest delay of an event.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
 export class RegistryClock {
-  /** Time on the clock of the clerk minus time on the clock of the registry, in ms. */
+  /** Clock of the clerk minus clock of the registry, in ms. */
   #offsetMs: number | undefined;
 
   /**
@@ -25,7 +25,7 @@ export class RegistryClock {
   toLocal(statedAt: unknown, receivedAt: number): number {
     if (typeof statedAt !== 'number' || !Number.isFinite(statedAt) || this.#offsetMs === undefined)
       return receivedAt;
-    // The smallest difference prevents converted times that are too late, if the clock of the registry runs faster.
+    // If the clock of the registry runs faster, the offset shrinks with each event.
     this.#offsetMs = Math.min(this.#offsetMs, receivedAt - statedAt);
     return this.#offsetMs + statedAt;
   }

@@ -37,8 +37,8 @@ const maxStartMs = 60_000;
  */
 const startPollMs = 5_000;
 /**
- * Time after which a failed launch request was probably accepted by a server that then ended, in ms. The clerk
- * repeats an accepted request.
+ * A launch request that fails after this time, in ms, was probably accepted by a server that then ended. The clerk
+ * repeats the request.
  */
 const acceptedAfterMs = 100;
 /** Maximum delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */

@@ -175,16 +175,16 @@ export class WatchState {
     const { glob } = watched;
     if (watched.snapshot === undefined) return;
     const snapshot = new Map(watched.snapshot);
-    // An absent name has the revision of the position, because the clerk compares revisions of watches and lookups.
+    // The absent name needs a revision, because the clerk compares revisions of watches and lookups.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * Returns the entry of a name for a snapshot of a glob with wildcards, which contains links themselves. If a link is
- * also watched by its exact name, the server sends the service in place of the link. The link is then derived from
- * `path`. Returns undefined for a name that exists only through a link in its prefix.
+ * Returns the entry of a name for a snapshot of a glob with wildcards, which shows a link as a link. If a link is
+ * also watched by its exact name, the server sends the service behind the link. The link is then derived from `path`.
+ * Returns undefined for a name that exists only through a link in its prefix.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -206,8 +206,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob with an incomplete snapshot is not removed. After a second addition of the glob, events of the first
-        // snapshot could be mistaken for events of the second.
+        // Globs with an incomplete snapshot stay for now. If a glob were removed and added again, events of its two
+        // snapshots could be confused.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))

@@ -83,8 +83,8 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // The message names the invalid field inside the value, if there is one. Otherwise the message lists the
-    // alternatives of the union.
+    // The message names the invalid field inside the value. Without such a field, the message lists the alternatives
+    // of the union.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');

@@ -7,8 +7,8 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. From {@link highWaterMarkBytes} on, {@link WatchResponse.onDrain} is called once all
-   * bytes are sent.
+   * Number of unsent bytes. After reaching {@link highWaterMarkBytes}, the sink calls {@link WatchResponse.onDrain}
+   * when all bytes are sent.
    */
   readonly bufferedBytes: number;
   end(): void;

@@ -11,7 +11,7 @@ interface DeadEndpoint {
 
 /**
  * Endpoints of one service that cannot serve and that the launcher did not start. The launcher starts another
- * endpoint, and ends no process of a dead endpoint.
+ * endpoint, and never ends the process of a dead endpoint.
  *
  * @see [C6.4](../../../docs/guarantees.md#c6-4)
  */

@@ -5,7 +5,10 @@ interface UserIds {
   readonly gid: number;
 }
 
-/** Finds a user by name or id in the text of `/etc/passwd`. An unknown user id also becomes the group id. */
+/**
+ * Finds a user by name or id in the text of `/etc/passwd`. For a numeric id that the text lacks, the group id is the
+ * same number.
+ */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
     const [name, , uid, gid] = line.split(':');

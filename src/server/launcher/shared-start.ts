@@ -11,8 +11,8 @@ export interface WaitOptions {
 }
 
 /**
- * One start that several callers wait for. Each caller has its own time limit and signal. A caller that stops waiting
- * affects neither the start nor the other callers.
+ * One start that several callers wait for. Each caller has its own time limit and signal. If a caller stops waiting,
+ * the start and the other callers continue.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */

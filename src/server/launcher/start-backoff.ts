@@ -5,7 +5,7 @@ const maxFailuresInWindow = 3;
 
 /**
  * Delays the starts of a service whose program fails. After each failed start, the delay doubles, from 1 s to 30 s.
- * After 3 failures within 60 s, the next start waits until the first of these failures is 60 s old.
+ * After 3 failures within 60 s, the next start waits until the first of the 3 failures is 60 s old.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */

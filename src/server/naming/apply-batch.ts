@@ -30,7 +30,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // Pending changes by name, with the time until each applies. The last plan of a batch decides.
+  // Time until the pending change of each entry applies. If a batch changes an entry several times, the last plan
+  // decides.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);

@@ -11,7 +11,7 @@ const maxCommandsPerBatch = 4_096;
 
 /** The plan of a command, and the revision after the command. */
 export interface CommitResult extends Plan {
-  /** A command without changes keeps the revision. */
+  /** A command without changes does not raise the revision. */
   readonly revision: number;
 }
 
@@ -52,10 +52,9 @@ export interface CommitterOptions {
 }
 
 /**
- * Saves commands in batches. While a batch is being written, arriving commands form the next batch. Each plan
- * includes the changes of earlier commands in its batch. One write saves all changes of a batch; then the state
- * changes and the promises settle. After a failed write, all commands of the batch and all later commands are
- * rejected.
+ * Saves commands in batches. The commands that arrive during a write form the next batch. A plan takes the earlier
+ * commands of its batch into account. One write saves all changes of a batch; then the state changes and the promises
+ * settle. After a failed write, all commands of the batch and all later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */

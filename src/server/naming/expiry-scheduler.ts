@@ -22,9 +22,9 @@ export interface ExpiryDependencies {
 }
 
 /**
- * Schedules removals and pending changes. Removes endpoints at the end of their lease or drain time. Removes an
- * implicit service 5 min after its last endpoint. Applies the pending changes of frozen entries. Requests that have
- * already arrived are handled before a lease expires, so a renewal among these requests is in time.
+ * Removes endpoints at the end of their lease or drain time. Removes an implicit service 5 min after its last
+ * endpoint. Applies the pending changes of frozen entries. Before a lease expires, requests that have already arrived
+ * are handled, because one of them may renew the lease.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;

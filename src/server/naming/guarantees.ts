@@ -7,7 +7,8 @@ export const clockMarginMs = 250;
 
 /**
  * Computes when the guarantee of each entry ends. A lookup guarantees that its entries do not change for
- * `guaranteedMs`. The lookup times are in memory only, so a restart counts as a lookup of every entry.
+ * `guaranteedMs`. The times of lookups are in memory only. After a restart, the guarantee of every entry therefore
+ * starts again.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */

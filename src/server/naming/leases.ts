@@ -1,6 +1,6 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Length of a slot, in ms. All registrations of a slot are checked together, at most one slot and one tick late. */
+/** Length of a slot, in ms. All registrations of a slot are checked together. */
 const slotMs = 250;
 /**
  * Share of expired leases above which removals are throttled. The cause of so many expired leases is probably the
@@ -15,8 +15,8 @@ const massExpiryMin = 8;
 const maxStalls = 64;
 
 /**
- * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time, which is
- * checked later with the slot of the registration.
+ * The leases of all registrations, on the monotonic clock. Registrations are checked in slots: a renewal stores only
+ * the new expiry time, and the slot of the registration is checked later.
  *
  * A stall of this process extends every lease that is at most three times as long as the stall. When many leases
  * expire at once, removals are throttled. Throttling delays a removal by at most one lease duration.
@@ -81,8 +81,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations to remove now. Returns a registration again until `release` or `track` is called with
-   * the registration.
+   * Returns the registrations to remove now. Each call returns the same registrations until `release` or `track` is
+   * called for them.
    */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
@@ -96,8 +96,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations whose renewal became overdue since the last call. If many renewals are overdue at once,
-   * returns none, because the cause is probably the server or the network.
+   * Returns the registrations whose renewal became overdue since the last call. Returns none if many renewals are
+   * overdue at once. The cause is then probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -113,8 +113,8 @@ export class Leases {
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first. The rate is about 15 % of all
-   * registrations per shortest lease. A registration is removed at the latest one lease duration after its expiry.
+   * Returns the expired registrations to remove in this tick, oldest first. During the time of the shortest lease,
+   * about 15 % of all registrations are removed. No removal is delayed by more than one lease duration.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -183,7 +183,7 @@ export class Leases {
 
 /**
  * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint
- * does not renew, so the result for a draining endpoint is the expiry time.
+ * does not renew, so its renewal is overdue at the expiry.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

@@ -147,8 +147,8 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // Two lookups are not cached. A directory without an entry depends on the names below the directory. The
-    // guarantee of a frozen entry shrinks with time.
+    // Two kinds of lookups are not cached. The lookup of a directory without an entry depends on the names below the
+    // directory. The guarantee of a frozen entry shrinks with time.
     if (record !== undefined && !this.#hasFrozen(entries)) this.#store(name, lookup);
     return lookup;
   }

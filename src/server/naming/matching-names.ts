@@ -44,7 +44,7 @@ export function* scanNames(
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If only the last segment is a wildcard, each name in the range matches if its number of segments is right.
+  // If only the last segment is a wildcard, the number of segments decides whether a name in the range matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -67,7 +67,7 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has more than `depth` segments. All names below its ancestor with `depth` segments are skipped.
+      // The name has more than `depth` segments. The search skips all names below the ancestor with `depth` segments.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;

@@ -5,8 +5,8 @@ import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './st
 import type { StateChange } from './state/records.js';
 
 /**
- * A start raises the revision by this number. While the store cannot be written, revisions rise in memory only, and
- * clients must not see a lower revision after a restart.
+ * Increment of the revision at each start. A revision that rose only in memory, while the store could not be written,
+ * is lost. The increment is large enough that clients never see a lower revision.
  */
 const restartStride = 1_000_000;
 

@@ -4,8 +4,8 @@ import { StoreLifecycle } from './store-lifecycle.js';
 /**
  * A store in memory, for tests and embedded servers.
  *
- * @param records - records to load and the target of writes, so that another store can load what was written;
- *   default: an empty store that discards writes
+ * @param records - the stored records; later stores can load the same map. Default: an empty store that discards
+ *   writes.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

@@ -11,10 +11,10 @@ interface ActiveCall {
 
 /**
  * The active calls of this process. A call is active during its lookup in the store. A call whose handler runs is
- * active until its end is written.
+ * active until the end of the call is written.
  *
- * After a failed write, the store can report a call of this process as running although the call is not active. Such
- * a call does not run.
+ * After a failed write, the store can report a call as running although the call is not active. The call then does
+ * not run.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
@@ -27,9 +27,9 @@ export class ActiveCalls {
   }
 
   /**
-   * @param isNew - whether the handler runs now, because the call is new; then {@link executionEnded} must be called
+   * @param isNew - whether the handler runs now, because the call is new; {@link executionEnded} must then be called
    *   later
-   * @returns whether another request looked up or ran the same call during this lookup
+   * @returns whether another request looked up or ran the same call during the lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -53,8 +53,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets executions of calls created before `createdBefore`. A forgotten execution may never end, and the keys of
-   * old calls are rejected.
+   * Forgets executions of calls created before `createdBefore`, because an execution may never end. Old keys are
+   * rejected anyway.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {

@@ -24,9 +24,9 @@ const maxIgnoredBytes = 1024 * 1024;
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} returns the body to the
- * request as if the body had just arrived. Meanwhile the state of the request does not change, because the chunks are
- * stored outside of the request. Never rejects.
+ * Reads the body of a Node request before the handler runs. The chunks are stored outside of the request, so the
+ * state of the request does not change. {@link BufferedBody.restore} returns the body to the request as if the body
+ * had just arrived. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -107,8 +107,8 @@ function bufferArrivingBody(
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An HTTP/2 client can abort with an end of the stream that a reset follows. The body is complete only without
-      // a reset.
+      // An aborting HTTP/2 client may first end the stream and then reset the stream. The body is complete only
+      // without a reset.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
     };

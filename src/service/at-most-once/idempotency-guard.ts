@@ -31,8 +31,8 @@ export interface ValidKey {
 }
 
 /**
- * Bounds of the interval between two removals of expired calls, in ms. The interval is a hundredth of `windowMs`
- * within the bounds.
+ * Minimum and maximum interval between two removals of expired calls, in ms. The interval is a hundredth of
+ * `windowMs` within these bounds.
  */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
@@ -149,8 +149,8 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Whether a call that is stored as running certainly no longer runs. A call of another instance may still run. A
-   * call of this instance runs only while the call is active in this process.
+   * Whether a call that is stored as running has certainly ended. A call of another instance may still run. A call of
+   * this instance runs only while the call is active in this process.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;

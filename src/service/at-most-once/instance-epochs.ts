@@ -15,8 +15,8 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 }
 
 /**
- * The instance ids of this process, each with its first epoch in this process. A request with an older epoch was
- * meant for an earlier process.
+ * The instance ids of this process, each with the first epoch that this process had. A request with an older epoch
+ * was meant for an earlier process.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */

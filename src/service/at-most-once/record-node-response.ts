@@ -11,8 +11,8 @@ export interface ResponseRecording {
 }
 
 /**
- * Records what a handler writes to a Node response, even after the client has closed the connection. The response
- * behaves as without recording.
+ * Records what a handler writes to a Node response, even after the client has closed the connection. The recording
+ * does not change the behaviour of the response.
  *
  * @param onEnd - called once, when the handler has ended the response; `recorded` is undefined for a body above
  *   `maxBytes`

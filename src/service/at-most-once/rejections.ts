@@ -26,8 +26,8 @@ function rejection(
 }
 
 /**
- * Rejects a key that is too old for the store. The message names the clocks, because a new key looks old if the clock
- * of the client is behind.
+ * Rejects a key that is too old for the store. The message mentions the clocks, because a new key looks old if the
+ * clock of the client is late.
  */
 function keyTooOld(ageMs: number, reason: string): StoredResponse {
   const age = formatDuration(ageMs);
@@ -47,7 +47,7 @@ const units = [
   [1_000, 's'],
 ] as const;
 
-/** Formats a duration with one decimal, such as `25 h`, in the largest unit that gives at least 2. */
+/** Formats a duration with one decimal, such as `25 h`, in the largest unit in which the value is at least 2. */
 function formatDuration(ms: number): string {
   for (const [unitMs, unit] of units)
     if (ms >= 2 * unitMs) return `${String(Math.round((10 * ms) / unitMs) / 10)} ${unit}`;
@@ -64,9 +64,9 @@ function notExecuted(
   return rejection(status, code, message, options, true);
 }
 /**
- * Responses to requests for which the handler does not run. The header `clerk-not-executed` is about this request.
- * The header `clerk-idempotency` is about the call with the key, which an earlier request may have run. No message
- * contains text from a client.
+ * Responses to requests for which the handler does not run. `clerk-not-executed` states that this request did not
+ * run. `clerk-idempotency` states what is known of earlier requests with the same key. No message contains text from
+ * a client.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  *   [C3.7](../../../docs/guarantees.md#c3-7)

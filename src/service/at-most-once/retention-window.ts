@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.js';
 
-/** Maximum difference by which the creation time of a key may be ahead of the clock of this process, in ms. */
+/** The creation time of a key may be ahead of the clock of this process by at most this time, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**
- * Decides by age whether a key is accepted, and when its record may be removed. A forward jump of the wall clock
- * delays removals for `windowMs`. The store rejects the keys of removed records, even after the clock is set back.
+ * Decides by age whether a key is accepted, and when its record may be removed. After a forward jump of the wall
+ * clock, no record is removed early. The store rejects the keys of removed records, even after the clock is set back.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
@@ -13,13 +13,13 @@ export class RetentionWindow {
   readonly #clock: Clock;
   readonly #windowMs: number;
   /**
-   * Smallest difference between wall clock and monotonic clock in the last `windowMs`, in ms. The smallest difference
-   * ignores recent forward jumps of the wall clock.
+   * Wall clock minus monotonic clock, in ms, for removals. Follows a backward jump of the wall clock at once, and a
+   * forward jump after `windowMs`.
    */
   #wallOffset: number;
   /**
-   * A larger difference of the clocks that is under observation. `since` is the monotonic time of its first
-   * measurement. `offset` is the smallest difference measured since then.
+   * A forward jump of the wall clock that is younger than `windowMs`. `since`: monotonic time at which the jump was
+   * noticed. `offset`: smallest difference of the clocks since then.
    */
   #largerOffset: { readonly since: number; offset: number } | undefined;
   /** Time at which this process began to accept keys, in ms since 1970. */

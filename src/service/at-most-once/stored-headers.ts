@@ -1,7 +1,7 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
 /**
- * Headers that concern one connection (RFC 9110, section 7.6.1) or one point in time. These headers are not stored.
+ * Headers that are not stored, because they concern one connection (RFC 9110, section 7.6.1) or one point in time.
  */
 const notStored = new Set([
   'connection',

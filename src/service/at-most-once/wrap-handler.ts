@@ -108,8 +108,8 @@ function readCallHeaders([request, response]: readonly unknown[]): {
 }
 
 /**
- * Returns the idempotency key of a request. An `Idempotency-Key` in another form than `clerk-call-id` belongs to the
- * handler, and is ignored.
+ * Returns the idempotency key of a request. Ignores an `Idempotency-Key` without the form of a `clerk-call-id`, which
+ * the handler may use for itself.
  */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);

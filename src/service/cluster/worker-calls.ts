@@ -3,8 +3,9 @@ import type { PrimaryLink } from './primary-link.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /**
- * The store of a cluster worker. The calls are in the store of the primary, which all workers share. The primary
- * records the calls of a dead worker as interrupted, so a call that is recorded as running really runs.
+ * The store of a cluster worker. The calls are in the store of the primary, which all workers share. When a worker
+ * dies, the primary records the calls of the worker as interrupted. A call that is recorded as running therefore
+ * still runs.
  */
 export class WorkerCalls implements IdempotencyStore {
   readonly isDurable: boolean;

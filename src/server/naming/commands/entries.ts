@@ -106,8 +106,8 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry whose guarantee has ended. Before that time, the change is rejected, or is
- * scheduled if `whenExpired` is set. A scheduled change freezes the entry: every other change is rejected.
+ * Replaces the record of an entry. Before the guarantee of the entry has ended, the change is rejected, or is
+ * scheduled with `whenExpired`. While a change is scheduled, the entry is frozen: every other change is rejected.
  */
 function replaceEntry(
   name: string,

@@ -76,8 +76,8 @@ export function fenceOff(
 }
 
 /**
- * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names, so a name that
- * is created again assigns no epoch twice.
+ * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names. A name that is
+ * created again therefore assigns no epoch twice.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };

@@ -83,7 +83,7 @@ export function applyPending(view: NamingView, name: string): Plan {
 
 /**
  * Returns the changes that remove entries with their endpoints, fences and counters. The epoch floor of the registry
- * rises to the highest epoch of the removed names, so no epoch is assigned twice.
+ * rises to the highest epoch of the removed names. No epoch is therefore assigned twice.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

@@ -215,7 +215,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // The status changed less than 2 s ago. The end of the hold evaluates the review again.
+      // The status changed less than 2 s ago. The review is evaluated again when 2 s have passed.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -240,7 +240,7 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // A command without a plan was rejected because the store cannot be written or the server closes. No later
+      // The command was rejected before its plan, because the store cannot be written or the server closes. No later
       // status is published.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();

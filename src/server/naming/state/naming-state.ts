@@ -174,7 +174,7 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A move adds the new name of a directory first. The identifier then already belongs to the new name.
+    // A move first adds the directory under its new name, so the identifier already belongs to the new name.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -276,7 +276,7 @@ export class NamingState implements NamingView {
 const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
-/** Whether two service records show the same in lookups, which do not show `defined`. False for other records. */
+/** Whether two service records differ at most in `defined`, which lookups do not show. False for other records. */
 function isVisiblySame(a: EntryRecord, b: EntryRecord): boolean {
   if (a.kind !== 'service' || b.kind !== 'service') return false;
   return JSON.stringify({ ...a, defined: true }) === JSON.stringify({ ...b, defined: true });

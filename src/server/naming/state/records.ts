@@ -78,8 +78,8 @@ export interface Fence {
 }
 
 /**
- * A change of one record. Without a `record`, the change removes the stored record. With `movedFrom`, the old name of
- * a moved record, the lease and the guarantee continue.
+ * A change of one record. Without a `record`, the change removes the stored record. `movedFrom` is the old name of a
+ * moved record, whose lease and guarantee continue.
  */
 export type StateChange =
   | {

@@ -28,8 +28,8 @@ interface LinkHop {
  * Follows up to 16 links in a name, including a link at the end. A directory identifier at the start of a name or a
  * link target becomes the current name of the directory.
  *
- * @param onPrefix - called in order with each prefix that is read, and with `/` and the identifier for each directory
- *   identifier; the result depends on nothing else
+ * @param onPrefix - called in order with each prefix that is read; for a directory identifier, called with `/` and
+ *   the identifier
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  */

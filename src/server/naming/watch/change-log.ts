@@ -1,5 +1,5 @@
 /**
- * Number of changes that stay in the log when old changes are dropped. Changes are dropped when the log has more than
+ * Number of changes that stay in the log when old changes are dropped. The log drops changes when it has more than
  * twice this number.
  */
 const maxNames = 16_384;
@@ -28,8 +28,8 @@ export class ChangeLog {
   }
 
   /**
-   * Returns the names that changed after `revision`, in order of last change. Returns undefined if the log lacks some
-   * of these changes.
+   * Returns the names that changed after `revision`, in order of last change. Returns undefined if the log has
+   * dropped changes after `revision`.
    */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;

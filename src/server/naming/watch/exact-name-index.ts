@@ -9,8 +9,8 @@ interface ExactName<Watch> {
 }
 
 /**
- * Index of the watched names without wildcards. A watch of a name without wildcards reports every change of the
- * lookup of the name. The lookup depends on each link and entry on its path.
+ * Index of the watched names without wildcards. A watch of such a name reports every change of the lookup result. The
+ * result depends on each link and entry on the path of the lookup.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -76,8 +76,8 @@ export class ExactNameIndex<Watch> {
   }
 
   /**
-   * Returns the watched names that depend on one of `names` or on an ancestor of `names`. The last removal below an
-   * ancestor without an entry removes the ancestor too.
+   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. An ancestor without
+   * an entry disappears with the last name below the ancestor.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

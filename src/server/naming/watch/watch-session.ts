@@ -32,19 +32,19 @@ interface SnapshotJob {
   readonly names: Iterator<WatchedName>;
   readonly leadingEvents: readonly WatchEvent[];
   /**
-   * Revision of each event before `current`. If undefined, the events keep the revision of the event before the
+   * Revision of each event before `current`. If undefined, each event has the revision of the event before the
    * snapshot.
    */
   readonly revisionDuring: number | undefined;
   /**
-   * Revision of `current` if a watched name changed during the snapshot; undefined for the previous revision. Without
-   * a change, `current` has the latest revision.
+   * Revision of `current` if a watched name changed during the snapshot. If undefined, `current` has the revision of
+   * the event before the snapshot.
    */
   readonly revisionAfter: number | 'latest' | undefined;
 }
 
 /**
- * One open watch. Changes during a snapshot are deferred, and follow after the snapshot with one event per name.
+ * One open watch. Changes during a snapshot are sent after the snapshot, with one event per name.
  *
  * Only the last event of a batch carries the revision of the batch. A client that loses its connection during a batch
  * therefore receives the whole batch again.

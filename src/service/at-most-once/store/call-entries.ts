@@ -1,6 +1,6 @@
 /**
- * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. An entry is: length of its
- * JSON, length of the response body (4 bytes each), the JSON, the response body.
+ * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. Each entry has 4 bytes with
+ * the length of its JSON, 4 bytes with the length of the response body, the JSON, and the response body.
  */
 import type { StoredResponse } from '../../../core/idempotency-store.js';
 import { allocateFrame, frameHeaderBytes } from '../../../core/journal/frame.js';

@@ -11,7 +11,7 @@ export interface CallJournalOptions {
   readonly openFolder: OpenDataFolder;
   /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
-  /** A file that reaches this length, in bytes, is followed by the next file; below 4 GiB. Default 64 MiB. */
+  /** Length at which a file ends and the next file begins, in bytes; below 4 GiB. Default 64 MiB. */
   readonly maxFileBytes?: number;
 }
 
