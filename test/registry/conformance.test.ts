@@ -178,8 +178,7 @@ const complete = 'resolves each service to all of its endpoints, with all fields
 const unknownName = 'resolves an unknown name to absent';
 const backendFails = 'rejects lookups while the backend fails, and resolves all endpoints again afterwards';
 const firstSnapshot = 'first delivers the complete snapshot, after watch() has returned';
-const ended =
-  'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly';
+const ended = 'delivers nothing to a stopped watch, even after an immediate or repeated stop';
 const afterChange = 'delivers the complete snapshot after a change, to every watch';
 
 const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly failsCase: string }> = {

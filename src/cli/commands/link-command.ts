@@ -16,7 +16,7 @@ export const addLinkCommand = defineCommand({
   usage: 'link <name> <target>',
   summary: 'link a name to another name',
   description:
-    'Create or change a link from a name to a target, which need not exist yet. A name below the link stands for the same name below the target.',
+    'Create or change a link from a name to a target, which need not exist yet. With a link from /a to /b, the name /a/x stands for /b/x.',
   options: (own) =>
     own
       .option(

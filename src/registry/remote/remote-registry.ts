@@ -125,7 +125,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       if (Object.hasOwn(filter, 'glob'))
         throw new ClerkError(
           'CONFIG_INVALID',
-          "A search filter must not contain the attribute 'glob'; the query parameter 'glob' is the glob of the search",
+          "A search filter must not have the key 'glob', because the registry reads this key as the glob of the search; use another attribute",
         );
       return send({ path: paths.search, query: { ...filter, glob } }, true, signal, parseSearchResponse);
     },

@@ -29,13 +29,13 @@ async function folderProblem({ cwd, file, runAs }: StartedManifest): Promise<str
     if (!facts.isDirectory()) return `the working folder ${cwd} is not a folder; create the folder, ${fix}`;
     if (runAs === undefined) await access(cwd, constants.X_OK);
     else if (!mayEnter(facts, runAs))
-      return `user ${runAs.uid} has no permission to enter the working folder ${cwd}; give the user the permission to enter (x), ${fix}`;
+      return `user ${runAs.uid} cannot enter the working folder ${cwd}; give the user the execute permission on the folder, ${fix}`;
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return `the working folder ${cwd} does not exist; create the folder, ${fix}`;
     if (code === 'EACCES')
-      return `the server has no permission to enter the working folder ${cwd}; give the user of the server the permission to enter (x), ${fix}`;
+      return `the server cannot enter the working folder ${cwd}; give the user of the server the execute permission on the folder, ${fix}`;
     return `the working folder ${cwd} cannot be used: ${errorMessage(error)}`;
   }
 }

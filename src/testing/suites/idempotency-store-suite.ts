@@ -196,7 +196,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'expire(t) removes exactly the calls created before t, and these calls are never new again',
+    name: 'expire(t) removes exactly the calls created before t, and begin() never reports a removed call as new',
     run: async (store) => {
       const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
       for (let number = 1; number <= 6; number++) await store.begin(born(number));
@@ -213,7 +213,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'expire() with an earlier time restores no call, and expire() of an empty store affects no newer call',
+    name: 'accepts expire() with an earlier time, and expire() of an empty store, without an effect on other calls',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
       await assertState(store, call(1), 'new');

@@ -33,7 +33,7 @@ export const watchCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly',
+    name: 'delivers nothing to a stopped watch, even after an immediate or repeated stop',
     requires: ['watch'],
     run: async (harness) => {
       const [early, late] = [startWatch(harness, '/suite/**'), startWatch(harness, '/suite/**')];

@@ -66,7 +66,7 @@ test('a working folder that is missing, is a file or may not be entered is named
   );
   expect(await problemOf('', file)).toMatch(`the working folder ${file} is not a folder; `);
   expect(await problemOf('', locked, { uid: 12_345, gid: 12_345 })).toMatch(
-    `user 12345 has no permission to enter the working folder ${locked}; give the user the permission to enter (x), or `,
+    `user 12345 cannot enter the working folder ${locked}; give the user the execute permission on the folder, or `,
   );
   expect(await problemOf('', locked, { uid: 0, gid: 0 })).toBeUndefined();
   expect(await problemOf('', locked)).toBeUndefined();
