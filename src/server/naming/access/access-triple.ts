@@ -1,0 +1,93 @@
+import { parseRights, type AccessRight } from '../../../core/access-right.js';
+import { describeValue, quote } from '../../../core/describe-value.js';
+import { ClerkError } from '../../../core/errors.js';
+import { parseGlob, type Glob } from '../../../core/glob.js';
+import { parseName } from '../../../core/name.js';
+import { resolvePrincipalPattern } from './principal-pattern.js';
+
+/**
+ * A grant of rights, as a directory stores it. The path is relative to the directory, so the grant still holds after
+ * the directory has moved.
+ *
+ * @see [G7](../../../../docs/background.md#g7)
+ */
+export interface AccessTriple {
+  /** Glob of principals, absolute or relative to the directory; without wildcards, also the name of a group. */
+  readonly principal: string;
+  /** Glob of names, relative to the directory, without a leading `/`. */
+  readonly path: string;
+  readonly rights: readonly AccessRight[];
+}
+
+/** A triple that was prepared for decisions. Immutable. */
+export interface CompiledTriple {
+  /** The directory that holds the triple; `/` for the root. */
+  readonly directory: string;
+  readonly triple: AccessTriple;
+  readonly principal: Glob;
+  readonly path: Glob;
+}
+
+/**
+ * Prepares a stored triple.
+ *
+ * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when a part of the triple is invalid
+ */
+export function compileTriple(directory: string, { principal, path, rights }: AccessTriple): CompiledTriple {
+  return Object.freeze({
+    directory,
+    triple: Object.freeze({ principal, path, rights: parseRights(rights) }),
+    principal: resolvePrincipalPattern(principal, directory),
+    path: parseGlob(`${directory === '/' ? '' : directory}/${path}`),
+  });
+}
+
+/** A request to change rights. */
+export interface AccessRequest {
+  readonly principal: unknown;
+  /** Absolute glob of names. */
+  readonly path: unknown;
+  readonly rights: unknown;
+  /** Directory that holds the triple. Default: {@link directoryOfPattern} of the path. */
+  readonly directory?: string | undefined;
+}
+
+/**
+ * Validates a request to change rights.
+ *
+ * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when a part is invalid, or the path is not below the
+ * directory
+ */
+export function toCompiledTriple({ principal, path, rights, directory }: AccessRequest): CompiledTriple {
+  if (typeof principal !== 'string')
+    throw new ClerkError(
+      'NAME_INVALID',
+      `Principal must be a name or a glob such as '/shop/web' or '../web/*'; got ${describeValue(principal)}`,
+    );
+  const glob = parseGlob(path);
+  const holder =
+    directory === undefined || directory === '/'
+      ? (directory ?? directoryOfPattern(glob))
+      : parseName(directory, 'Directory');
+  const prefix = holder === '/' ? '/' : `${holder}/`;
+  if (!glob.text.startsWith(prefix))
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `Path ${quote(glob.text)} must be below its directory ${holder}; choose another directory`,
+    );
+  return compileTriple(holder, {
+    principal,
+    path: glob.text.slice(prefix.length),
+    rights: parseRights(rights),
+  });
+}
+
+/**
+ * Returns the directory that holds triples for a path by default: the segments before the first wildcard, and the parent
+ * of a name without wildcards.
+ */
+export function directoryOfPattern({ segments }: Glob): string {
+  const wild = segments.findIndex((segment) => segment.includes('*'));
+  const kept = segments.slice(0, wild < 0 ? segments.length - 1 : wild);
+  return `/${kept.join('/')}`;
+}

@@ -1,0 +1,112 @@
+import { includingRight, type AccessRight } from '../../../core/access-right.js';
+import { matches } from '../../../core/glob.js';
+import type { AccessTriple, CompiledTriple } from './access-triple.js';
+
+/** The rights and groups of a name space, as of one moment. */
+export interface AccessView {
+  /** Returns the triples that a directory holds; `/` is the root. */
+  triplesIn(directory: string): readonly CompiledTriple[];
+  /** Returns the members of a group: principals and other groups. Undefined when the name is not a group. */
+  membersOf(name: string): readonly string[] | undefined;
+}
+
+/** Why a right is granted. */
+export type AccessGrant =
+  /** Every principal may advertise and read its own name. */
+  | { readonly kind: 'own-name' }
+  | {
+      readonly kind: 'triple';
+      readonly directory: string;
+      readonly triple: AccessTriple;
+      /** The right of the triple that includes the requested right. */
+      readonly right: AccessRight;
+      /** The groups through which the principal is meant, the group of the triple first; empty without groups. */
+      readonly groups: readonly string[];
+    };
+
+/** Rights of each principal on its own name. */
+const ownRights: readonly AccessRight[] = ['read', 'advertise'];
+
+/** A group of groups is followed to this depth. */
+const maxGroupDepth = 8;
+
+/**
+ * Returns why a principal has a right on a name; undefined when the principal does not have the right. Triples only
+ * grant: no triple takes a right away. The nearest directory is asked first. The result depends only on the arguments.
+ *
+ * @param principal - absolute name of the principal
+ * @param name - canonical name
+ * @see [G7](../../../../docs/background.md#g7), [C7.4](../../../../docs/guarantees.md#c7-4)
+ */
+export function evaluateAccess(
+  view: AccessView,
+  principal: string,
+  name: string,
+  right: AccessRight,
+): AccessGrant | undefined {
+  if (principal === name && includingRight(ownRights, right) !== undefined) return { kind: 'own-name' };
+  for (const directory of directoriesOf(name))
+    for (const compiled of view.triplesIn(directory)) {
+      const granted = includingRight(compiled.triple.rights, right);
+      if (granted === undefined || !matches(compiled.path, name)) continue;
+      const groups = meantBy(view, compiled, principal);
+      if (groups !== undefined)
+        return { kind: 'triple', directory, triple: compiled.triple, right: granted, groups };
+    }
+  return undefined;
+}
+
+/** Yields the name itself and all directories above it, up to the root. */
+function* directoriesOf(name: string): IterableIterator<string> {
+  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
+  yield '/';
+}
+
+/**
+ * Returns the groups through which a triple means a principal, or an empty list if the pattern itself matches. Undefined
+ * if the triple does not mean the principal.
+ */
+function meantBy(
+  view: AccessView,
+  { principal: pattern }: CompiledTriple,
+  principal: string,
+): readonly string[] | undefined {
+  if (matches(pattern, principal)) return [];
+  return pattern.isExact ? groupPath(view, pattern.text, principal) : undefined;
+}
+
+/** Returns the shortest chain of groups from a group to one that has the principal as a member. */
+function groupPath(view: AccessView, group: string, principal: string): readonly string[] | undefined {
+  const parents = new Map<string, string | undefined>([[group, undefined]]);
+  let level = [group];
+  for (let depth = 1; depth <= maxGroupDepth && level.length > 0; depth++) {
+    const next: string[] = [];
+    for (const current of level) {
+      const members = view.membersOf(current) ?? [];
+      if (members.includes(principal)) return chainTo(current, parents);
+      for (const member of members) {
+        if (parents.has(member)) continue;
+        parents.set(member, current);
+        next.push(member);
+      }
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+function chainTo(group: string, parents: ReadonlyMap<string, string | undefined>): readonly string[] {
+  const chain: string[] = [];
+  for (let current: string | undefined = group; current !== undefined; current = parents.get(current))
+    chain.unshift(current);
+  return chain;
+}
+
+/** Describes a grant for people, such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
+export function describeGrant(grant: AccessGrant | undefined): string {
+  if (grant === undefined) return 'no triple grants the right';
+  if (grant.kind === 'own-name') return 'every principal may read and advertise its own name';
+  const { directory, triple, groups } = grant;
+  const through = groups.length === 0 ? '' : `, through the group ${groups.join(', ')}`;
+  return `${directory}: ${triple.principal} has ${triple.rights.join(',')} on ${triple.path}${through}`;
+}
