@@ -159,8 +159,8 @@ export class Balancer {
   }
 
   /**
-   * Whether a call may be the probe of an ejected or suspect endpoint: the policy would pick the endpoint if it were
-   * healthy.
+   * Whether a call may be the probe of an ejected or suspect endpoint. True if the policy would pick the endpoint in
+   * good health.
    */
   allowsTrial(
     candidate: ConnectedCandidate,

@@ -87,7 +87,7 @@ export interface Explanation {
   /** Time since the start of the last lookup, in ms; undefined before the first lookup. */
   readonly ageMs: number | undefined;
   /**
-   * Time from the start of the lookup, in ms, in which the registry guarantees that the path and the service config
+   * The registry guarantees for this time, in ms from the start of the lookup, that the path and the service config
    * do not change. 0 without a guarantee; undefined before the first lookup.
    */
   readonly guaranteedMs: number | undefined;

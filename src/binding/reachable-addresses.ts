@@ -3,9 +3,9 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
- * Returns the addresses at which this host can reach an endpoint. Addresses of an endpoint on another host that would
- * lead to this host are left out: unix sockets, loopback addresses, and enumerated addresses that this host has too.
- * If none is left, returns the loopback addresses that are not in `enumeratedAddresses`.
+ * Returns the addresses at which this host can reach an endpoint. If the endpoint is on another host, leaves out
+ * addresses that would lead to this host: unix sockets, loopback addresses, and enumerated addresses that this host
+ * has too. If none is left, returns the loopback addresses that are not in `enumeratedAddresses`.
  *
  * @param hostAddresses - returns the addresses of this host; called only for an endpoint with enumerated addresses
  */

@@ -7,8 +7,8 @@ import type { RequestOptions } from './request-options.js';
  * A copy of the request options that undici reads, made when the call starts. All attempts send the same request,
  * even if the program changes its options. The body is shared, not copied.
  *
- * A class, because undici destructures the options of every request. That takes ten times as long for an object
- * created with spread syntax.
+ * A class is faster here: undici destructures the options of every request, which takes ten times as long for an
+ * object created with spread syntax.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;

@@ -121,8 +121,8 @@ class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;
   /**
-   * The request body of the program, if in memory. undici's `fetch` turns the body into a stream, which can be sent
-   * only once, so a retry needs the original.
+   * The request body of the program, if the body is in memory. undici's `fetch` turns a body into a stream, which can
+   * be sent only once. A retry therefore needs the original body.
    */
   readonly #originalBody: unknown;
 

@@ -153,8 +153,8 @@ export interface BindOptions {
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the
    * hedging budget (`budgetRatio`) and the retry budget. Default `false`.
    *
-   * With `true`, the second attempt starts when the first has taken longer than 95 % of the requests with the same
-   * HTTP method and route class.
+   * With `true`, the second attempt starts after a delay: the time within which 95 % of the requests with the same
+   * HTTP method and route class got a response.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */

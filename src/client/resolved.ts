@@ -27,8 +27,8 @@ export interface Resolved {
   /** Revision of the result, unchanged from the registry. */
   readonly revision: string;
   /**
-   * Time from the start of the lookup, in ms, in which the registry guarantees that the path and the service config
-   * do not change; 0 without a guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
+   * The registry guarantees for this time, in ms from the start of the lookup, that the path and the service config
+   * do not change. 0 without a guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
    */
   readonly guaranteedMs: number;
   /** Time from the start of the lookup, in ms, in which the result may be used without another lookup. */

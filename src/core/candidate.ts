@@ -48,7 +48,7 @@ export interface EndpointChannels {
 /** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
-   * Whether the endpoint is ejected or suspect. After 20 ms without a response of such an endpoint, a call starts a
+   * Whether the endpoint is ejected or suspect. If this endpoint does not respond within 20 ms, the call starts a
    * second attempt at another endpoint.
    */
   readonly isTrial: boolean;

@@ -2,7 +2,7 @@
 export interface Timer {
   /** Cancels the timer: the callback is no longer called. */
   cancel(): void;
-  /** Sets whether the pending timer keeps the process alive. Initially it does. */
+  /** Sets whether the pending timer keeps the process alive. A new timer keeps the process alive. */
   setRef(ref: boolean): void;
 }
 

@@ -30,7 +30,7 @@ export interface Endpoint {
   readonly enumeratedAddresses: readonly AddressString[];
   /**
    * Whether the endpoint can answer a request for its instance id. A client then makes this request on each new
-   * connection, except over loopback and unix sockets, and does not use a connection to another instance.
+   * connection, except over loopback and unix sockets. The client does not use a connection to another instance.
    */
   readonly namesInstance: boolean;
   /** Name of the host that the endpoint runs on; undefined when unknown. */

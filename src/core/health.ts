@@ -56,7 +56,7 @@ export interface Health {
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
   /**
-   * Called when the connection has taken another piece of a request body after a pause: a sign of life, since the
+   * Called when the connection has taken another piece of a request body after a pause. This is a sign of life: the
    * endpoint has read earlier pieces.
    */
   uploadContinued(candidate: ConnectedCandidate, now: number): void;

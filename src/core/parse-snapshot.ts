@@ -18,7 +18,8 @@ export function parseSnapshot(
   known: { has(name: string): boolean } = new Set(),
 ): ReadonlyMap<string, unknown> {
   try {
-    // A promise, a list or a `Set` has another tag. Without this check, it would look empty.
+    // A promise, a list or a `Set` has another tag. Such an object has no entries and would look like an empty
+    // snapshot.
     if (!(snapshot instanceof Map) && Object.prototype.toString.call(snapshot) !== '[object Object]')
       throw invalidSnapshotError(
         glob,

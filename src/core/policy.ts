@@ -55,9 +55,10 @@ export interface Policy {
    */
   readonly avoidsFailing?: boolean;
   /**
-   * Whether a call may be the probe of an ejected endpoint, `candidate`. `all` contains all endpoints that match the
-   * binding. Without this method, the clerk prepares a picker with this endpoint among the candidates; the call is
-   * the probe if the picker picks it. A policy that spreads calls returns true, so that the first call is the probe.
+   * Whether a call may be the probe of `candidate`, an ejected endpoint. `all` contains all endpoints that match the
+   * binding. Without this method, the clerk prepares a picker with `candidate` among the candidates. The call is the
+   * probe if this picker picks `candidate`. A policy that spreads calls returns true, so that the first call is the
+   * probe.
    */
   readonly allowsTrial?: (candidate: Candidate, all: readonly Candidate[]) => boolean;
   /** Returns a short note about a candidate for `explain`, such as a share of the calls; undefined for no note. */

@@ -121,8 +121,8 @@ export interface EndpointReport {
   /** Fencing number of the registration that the report is about. */
   readonly epoch: number;
   /**
-   * `unreachable`: the endpoint refused or reset a connection or did not respond, and nothing was received from it
-   * since. `reachable`: the endpoint responded recently.
+   * `unreachable`: the endpoint refused or reset a connection or did not respond, and has sent nothing since.
+   * `reachable`: the endpoint responded recently.
    */
   readonly verdict: 'unreachable' | 'reachable';
 }

@@ -127,7 +127,7 @@ export interface Channel {
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
    * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Without
-   * this method, no error is such a proof. @see [C3.4](../../docs/guarantees.md#c3-4)
+   * this method, errors prove nothing. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**

@@ -41,8 +41,8 @@ export class DialBackoff {
   }
 
   /**
-   * Called when an attempt ended without a response. If it started after `nextDialAt`, this attempt was the allowed
-   * dial.
+   * Called when an attempt ended without a response. An attempt that started after `nextDialAt` was the dial that the
+   * backoff allowed.
    */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;

@@ -23,9 +23,9 @@ export class EndpointLatencies {
   }
 
   /**
-   * Learns a lower bound of a latency from an attempt without a response. While the usual latency of the route class
-   * is unknown, the bound counts as at most ten times the mean latency of the other endpoints, since the route may be
-   * slow everywhere.
+   * Learns a lower bound of a latency from an attempt without a response. If the usual latency of the route class is
+   * unknown, the bound is limited to ten times the mean latency of the other endpoints. The reason is that the route
+   * may be slow at every endpoint.
    */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
     const othersMs = usualMs === undefined ? this.#meanOfOthersMs(member) : 0;
@@ -34,8 +34,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Raises the load of an endpoint after a failed attempt. An endpoint without a known latency gets the mean latency
-   * of the other endpoints, since an endpoint that fails fast would look fast.
+   * Raises the load of an endpoint after a failed attempt. An unknown latency is set to the mean latency of the other
+   * endpoints. Otherwise an endpoint that fails fast would look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;
@@ -52,7 +52,7 @@ export class EndpointLatencies {
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Returns the mean known latency of the other members that are not ejected, in ms; 0 if none is known. */
+  /** Returns the mean latency of the other members, in ms; 0 if no latency is known. Leaves out ejected members. */
   #meanOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;

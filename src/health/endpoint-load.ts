@@ -29,8 +29,8 @@ const maxUtilization = 1.25;
  * Returns the factor by which a reported utilization `u` raises the load of an endpoint: 1 + 4 u⁶, with `u` capped at
  * 1.25. The factor is 1.5 at `u` = 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
  *
- * The factor is bounded, so that an overloaded endpoint still gets a few calls, which show when it recovers. The
- * factor is never below 1, so that a low utilization attracts no calls.
+ * An overloaded endpoint still gets a few calls, since the factor is bounded. These calls show when the endpoint
+ * recovers. A low utilization attracts no calls, since the factor is never below 1.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -43,7 +43,7 @@ export function utilizationPenalty(utilization: number): number {
 
 /** Load of one endpoint: calls in flight, smoothed latency, recent failures and reported utilization. */
 export class EndpointLoad {
-  // `load` reads these fields for thousands of endpoints. They come first and hold integers, since V8 allocates each
+  // `load` reads the next fields for thousands of endpoints. The fields hold integers, since V8 allocates each
   // fractional number on the heap.
   pending = 0;
   held = 0;
@@ -96,7 +96,7 @@ export class EndpointLoad {
   }
 
   /**
-   * Raises the smoothed latency to `latencyMs`, unless it is higher already.
+   * Raises the smoothed latency to `latencyMs`. A higher smoothed latency stays.
    *
    * @param latencyMs - lower bound of a latency whose exact value is unknown, in ms
    */

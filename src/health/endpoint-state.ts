@@ -70,7 +70,7 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   returnedAt = 0;
   /** Number of good answers still needed until a single bad answer no longer ejects the endpoint. */
   goodAnswersNeeded = 0;
-  /** When the failing endpoint began to fail, or last got a call at `retryAt`. */
+  /** When the endpoint began to count as failing. A call at `retryAt` sets this time again. */
   failingSince = 0;
   /** Smoothed share of good answers of a failing endpoint, 0 … 1. Otherwise 1. */
   achieved = 1;

@@ -39,8 +39,8 @@ export function collectReports(
 }
 
 /**
- * Returns the verdict on one endpoint; undefined if the last response or failure is too old, or if an unhealthy
- * endpoint has responded since its last hard failure.
+ * Returns the verdict on one endpoint. Returns undefined if the last response or failure is too old. Also returns
+ * undefined if an unhealthy endpoint has responded since its last hard failure.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,

@@ -55,14 +55,15 @@ export interface FailingEndpointsOptions {
 }
 
 /**
- * Ejects endpoints whose answers fail too often: first for 1 s, then each time twice as long, up to 30 s. An ejection
- * ends without a probe. Then a single bad answer ejects again, until the endpoint has given 5 good answers.
+ * Ejects endpoints whose answers fail too often. The first ejection lasts 1 s; each further ejection lasts twice as
+ * long, up to 30 s. An ejection ends without a probe. After an ejection, a single bad answer ejects again, until the
+ * endpoint has given 5 good answers.
  *
  * A failing answer may be the fault of the call. A repeatable call is therefore tried at another endpoint. If the
  * call fails there too, the first answer does not count.
  *
- * At most half of the endpoints are ejected for failing answers. A further endpoint counts as failing: it gets a
- * share of its calls that equals its recent share of good answers.
+ * At most half of the endpoints are ejected for failing answers. A further endpoint counts as failing. A failing
+ * endpoint gets only a part of its calls: its recent share of good answers.
  *
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
@@ -118,7 +119,7 @@ export class FailingEndpoints {
   onSuccess(member: EndpointState, startedAt: number): void {
     if (member.isFailing) {
       this.#updateAchieved(member, 1);
-      // The endpoint may work again, so the next call for which it is picked goes there.
+      // The endpoint may work again, so the next call that picks this endpoint is sent to it.
       if (member.achieved < minSteadyShare && startedAt >= member.failingSince) member.retryAt = startedAt;
       if (member.achieved < recoveredShare) return;
       this.#stopFailing(member);
@@ -129,9 +130,9 @@ export class FailingEndpoints {
   }
 
   /**
-   * Called when a call got failing answers of several endpoints. The answer of the first endpoint is retracted: it no
-   * longer counts in the run of failing answers. An ejection since the start of the call ends. The `doubtedRun` of a
-   * doubted endpoint is doubled, up to 16.
+   * Called when a call got failing answers of several endpoints. The answer of the first endpoint is retracted, and
+   * no longer counts in the run of failing answers. An ejection since the start of the call ends. The `doubtedRun` of
+   * a doubted endpoint is doubled, up to 16.
    *
    * Has no effect if no other endpoint seems to work. The endpoints, not the call, may then be the cause.
    */

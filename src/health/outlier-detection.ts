@@ -1,8 +1,8 @@
 /** The rules of ejection, as pure functions. */
 
 /**
- * Whether one more endpoint of a service may be ejected: all but one for hard evidence (refused or lost connections,
- * silence), at most half for failing answers.
+ * Whether one more endpoint of a service may be ejected. For hard evidence (refused or lost connections, silence),
+ * one endpoint must stay. For failing answers, half of the endpoints must stay.
  *
  * @param members - number of endpoints of the service
  * @param ejected - number of endpoints that are already ejected
@@ -131,8 +131,8 @@ export function successRateStats(
 }
 
 /**
- * Whether the success rate of an endpoint is an outlier: below the mean by more than 1.9 standard deviations, by more
- * than 0.05, and by more than chance explains. Needs 5 endpoints with 100 attempts each.
+ * Whether the success rate of an endpoint is an outlier. An outlier is below the mean by more than 1.9 standard
+ * deviations, by more than 0.05, and by more than chance explains. Needs 5 endpoints with 100 attempts each.
  *
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000

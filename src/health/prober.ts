@@ -137,9 +137,9 @@ export class Prober {
 }
 
 /**
- * Returns the delay before a probe of an ejected endpoint, in ms: a tenth of `outageMs`, at least 500 ms (250 ms for
- * the first probe), at most 4 s. Each recent ejection after the first doubles the minimum. Jitter shortens the delay
- * by up to 20 %.
+ * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, at most 4 s.
+ * The minimum is 250 ms for the first probe and 500 ms for all others. Each recent ejection after the first doubles
+ * the minimum. Jitter shortens the delay by up to 20 %.
  *
  * @param outageMs - time since the endpoint became unhealthy, in ms
  * @param ejections - number of recent ejections, including the current one

@@ -26,7 +26,7 @@ export interface ReachabilityOptions {
  * Judges whether endpoints can be reached.
  *
  * - A refused connection ejects an endpoint.
- * - A lost connection makes an endpoint suspect. A late attempt does so too, if the endpoint has answered nothing
+ * - A lost connection makes an endpoint suspect. A late attempt makes an endpoint suspect that has answered nothing
  * since the attempt was sent.
  * - A suspect endpoint is probed at once, and gets calls only if no better endpoint is left. Any answer ends the
  * suspicion. Silence for 1 s, or a failed probe after a lost connection, ejects the endpoint.
@@ -171,7 +171,7 @@ export class Reachability {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
     } else if (suspectReason === 'timeout' && this.#options.probeRequest() === false) {
-      // Without probes, nothing proves that the endpoint of a late attempt is silent.
+      // Without probes, the silence of an endpoint after a late attempt cannot be verified.
       member.clearSuspicion();
       this.#options.onChange();
       return;

@@ -59,8 +59,8 @@ export class AttemptTimeouts {
 }
 
 /**
- * The attempt timeout of one route class. If an attempt takes longer, the call starts a second attempt beside it.
- * Hung endpoints do not raise the timeout, since only latencies of responses count.
+ * The attempt timeout of one route class. After this time, a call starts a second attempt beside its late first
+ * attempt. Only the latencies of responses count, so hung endpoints do not raise the timeout.
  *
  * @see [C2.1](../../docs/guarantees.md#c2-1)
  */
@@ -75,8 +75,8 @@ export class AttemptTimeout {
 
   /**
    * Returns the attempt timeout at `now`, in ms, from `minMs` to `maxMs`. Without enough recent latencies, the
-   * timeout is 250. If `maxMs` is undefined, the maximum is 1,000 with fewer than 20 latencies, otherwise `callMs` /
-   * 2, at least 1,000.
+   * timeout is 250. If `maxMs` is undefined and fewer than 20 latencies are recorded, the maximum is 1,000. With 20
+   * or more latencies, the maximum is `callMs` / 2, but at least 1,000.
    *
    * @param callMs - time from the start of the call to its deadline, in ms
    */

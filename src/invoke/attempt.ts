@@ -221,8 +221,8 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that tracks the upload of the request body. undici reports an upload only to a handler with `onBodySent`
- * and `onRequestSent`, which {@link Attempt} lacks.
+ * An attempt that tracks the upload of the request body. undici reports an upload only to a handler with the methods
+ * `onBodySent` and `onRequestSent`. The class {@link Attempt} has neither method.
  */
 export class UploadTrackingAttempt extends Attempt {
   override readonly tracksUpload = true;

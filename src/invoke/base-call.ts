@@ -202,7 +202,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Ends the call because the caller or the clerk aborted it. The current async context may belong to another call.
+   * Ends the call after an abort by the caller or the clerk. The current async context may belong to another call.
    */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
     this.asyncContext.runInAsyncScope(() => {

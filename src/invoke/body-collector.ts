@@ -36,7 +36,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #statusCode = 0;
   #address: Address | undefined;
   #otherExecution: Execution = 'none';
-  /** Whether the endpoint states that it did not execute the call, and no other attempt may have been executed. */
+  /** Whether the endpoint states that the call was not executed, and no other attempt may have been executed. */
   #isNotExecuted = false;
 
   /**

@@ -29,7 +29,8 @@ export interface CustomCallOptions extends AsyncCallOptions {
 
 /**
  * Calls `run` with an endpoint of the service. If `run` fails and the kind of the call allows a retry, calls `run`
- * with another endpoint. For safe and idempotent calls, also does so when `run` exceeds the attempt timeout.
+ * with another endpoint. If `run` exceeds the attempt timeout of a safe or idempotent call, also calls `run` with
+ * another endpoint.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -111,8 +112,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // The function must run synchronously. Otherwise a call that is aborted in this tick would be recorded as sent,
-    // but never run.
+    // Runs the function synchronously. If the function ran later, a call that is aborted in this tick would count as
+    // sent, although the function never ran.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));
@@ -167,8 +168,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
 }
 
 /**
- * Whether the operating system reported the error. To health, such an error is a broken connection; any other error
- * is a failure response.
+ * Whether the operating system reported the error. Health counts such an error as a broken connection, and any other
+ * error as a failure response.
  */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';

@@ -39,7 +39,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract redial(attempt: A, now: number): boolean;
   /** Ends the call with its deferred response or error. Returns false if there is none to deliver. */
   protected abstract settleDeferred(): boolean;
-  /** Makes the handler discard the part of an earlier response that it has received. */
+  /** Makes the handler discard the received part of an earlier response. */
   protected restartResponse(): void {}
 
   /** Whether the caller receives a response only when the body is complete. */
@@ -84,8 +84,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   /**
-   * Picks an ejected or suspect endpoint, whose probe is this call. Returns undefined if no second attempt could
-   * start beside the probe.
+   * Picks an ejected or suspect endpoint, and uses this call as its probe. Returns undefined if no second attempt
+   * could start beside the probe.
    */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;

@@ -13,8 +13,8 @@ export class FailoverState<A extends CallAttempt> {
   hedgeDelayMs = 0;
   isRefreshing = false;
   /**
-   * Time of the last refresh before an attempt. The next attempt uses the refreshed resolution, even if it has
-   * expired again.
+   * Time of the last refresh before an attempt. The next attempt uses the refreshed resolution, even if this
+   * resolution has expired meanwhile.
    */
   refreshedAt = -Infinity;
   /** Whether a second attempt has started at the endpoint of a late attempt. */

@@ -5,8 +5,9 @@ const bucketCount = 57;
 const firstBucketMs = 4;
 
 /**
- * Counts the latencies of the last 20 to 30 s in three generations of 10 s, each a histogram with logarithmic
- * buckets. A generation lasts until it has 10 latencies, so that rarely used routes are learned too.
+ * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
+ * logarithmic buckets. A generation with fewer than 10 latencies lasts longer than 10 s, so that rarely used routes
+ * are learned too.
  */
 export class LatencyHistogram {
   readonly #generations = [
@@ -44,8 +45,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket, in ms, ≥ 4; undefined with fewer
-   * than 10 latencies. `edgeMs(0.01)` is the 99th percentile.
+   * Returns a quantile of the latencies, in ms, ≥ 4, rounded up to the upper edge of its bucket. Returns undefined
+   * with fewer than 10 latencies. `edgeMs(0.01)` is the 99th percentile.
    *
    * @param fractionAbove - fraction of the latencies above the quantile, 0 … 1
    */

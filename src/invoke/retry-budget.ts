@@ -46,8 +46,8 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Retries that count against `atOnce`, decreasing evenly with time. Decreases with the number of allowed retries
-  // too: a service whose load falls would otherwise wait much longer than 10 s for a retry.
+  // Retries that count against `atOnce`. The number falls evenly with time, and also when fewer retries are allowed.
+  // If only time counted, a service whose load falls would wait much longer than 10 s for a retry.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;

@@ -29,13 +29,10 @@ export interface AttemptFacts {
 export interface CallFacts {
   readonly kind: CallKind;
   readonly isReplayable: boolean;
-  /**
-   * Undefined if retries are switched off. A sent request is then not repeated, neither after a failure nor beside a
-   * late attempt.
-   */
+  /** Undefined if retries are switched off. The request is then sent only once. */
   readonly retries: RetrySettings | undefined;
   /**
-   * Whether the request upgrades the connection. Such a call makes no second attempt, whose upgraded connection would
+   * Whether the request upgrades the connection. Such a call makes no second attempt: its upgraded connection would
    * stay open unused.
    */
   readonly isUpgrade: boolean;
@@ -120,10 +117,7 @@ export type CallAction =
    * given.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
-  /**
-   * Keeps the response, or the error of an invalid response. The call delivers it if no attempt gets a better
-   * response.
-   */
+  /** Keeps the response, or the error of an invalid response, in case that no attempt gets a better response. */
   | { readonly do: 'defer' }
   /** Reads the body of the response while the other attempts continue. */
   | { readonly do: 'collect' }
@@ -252,8 +246,8 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
 }
 
 /**
- * Whether the deferred response or error is the best possible result: no retry would replace it, and all attempts in
- * flight are at ejected endpoints, which are not expected to respond.
+ * Whether the deferred response or error is the best possible result. True if no retry would replace it, and all
+ * attempts in flight are at ejected endpoints. An ejected endpoint is not expected to respond.
  */
 function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
   return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);

@@ -22,8 +22,8 @@ export const defaultRetries: RetrySettings = Object.freeze({
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
-   * If undefined: 1,000 with fewer than 20 responses of the route class, otherwise half of the call timeout, but at
-   * least 1,000. Never below `minMs`.
+   * If undefined, the bound is 1,000 with fewer than 20 responses of the route class. With 20 or more responses, the
+   * bound is half of the call timeout, but at least 1,000. The bound is never below `minMs`.
    */
   readonly maxMs: number | undefined;
 }

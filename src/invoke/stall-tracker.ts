@@ -39,7 +39,7 @@ export class StallTracker {
   }
 
   /**
-   * Returns when an attempt times out, extended by the stalls since `startedAt`. Returns 0 without such a stall, or
+   * Returns when an attempt times out, extended by the stalls since `startedAt`. Returns 0 if there was no stall, or
    * if the attempt has already timed out at `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {

@@ -34,12 +34,13 @@ export const limits = Object.freeze({
   /** Maximum number of renewals in a request, of entries on a page of a listing, and of results of a search. */
   maxBatch: 1_000,
   /**
-   * Maximum number of endpoint reports in a request. They fit into `maxBodyBytes`, even with names of maximum length.
+   * Maximum number of endpoint reports in a request. 100 reports with names of maximum length fit into
+   * `maxBodyBytes`.
    */
   maxReports: 100,
   /** Maximum number of stored endpoint reports per principal. Further endpoint reports are ignored. */
   maxStoredReports: 10_000,
-  /** An endpoint report is stored for this time after the client last sent it, in ms. */
+  /** An endpoint report is stored for this time after the last message with the report, in ms. */
   reportTtlMs: 10_000,
   /** Maximum number of links that are followed in one lookup. */
   maxLinks: 16,

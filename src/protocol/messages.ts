@@ -307,7 +307,8 @@ export type WatchEvent =
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
   /**
-   * The snapshot of `globs` is complete: of the globs that an edit of the watch added, otherwise of all its globs.
+   * The snapshot of `globs` is complete. After an edit of the watch, `globs` are the added globs. Otherwise `globs`
+   * are all globs of the watch.
    */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** All changes up to the revision in `id` were sent. */

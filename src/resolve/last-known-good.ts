@@ -208,8 +208,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Returns the result to use after a failed lookup: `good`, flagged stale if it has expired. After `stop`, throws
-   * `error`.
+   * Returns the result to use after a failed lookup: `good`, or a copy flagged stale if `good` has expired. After
+   * `stop`, throws `error`.
    */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;

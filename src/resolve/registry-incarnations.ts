@@ -8,7 +8,7 @@ const maxIncarnations = 16;
 
 /**
  * Recognizes a registry that restarted without data and is being rebuilt: instances have to register again. A rebuild
- * begins with the first result of the new incarnation. It lasts as long as the longest lease of the last known
+ * begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of the last known
  * endpoints, at most 5 min.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)

@@ -28,8 +28,8 @@ export function linkTtlMs({ ttlMs = defaultTtlMs, guaranteedMs = Infinity }: Sta
 }
 
 /**
- * Returns the time for which the endpoints of a service are used, in ms: the shorter of `ttlMs` and `guaranteedMs`,
- * or 5 s if both are undefined. At most 1 s without endpoints.
+ * Returns the time for which the endpoints of a service are used, in ms: the shorter of `ttlMs` and `guaranteedMs`.
+ * If both are undefined, 5 s. Without endpoints, at most 1 s.
  */
 export function serviceTtlMs({ ttlMs, guaranteedMs }: StatedTimes, hasEndpoints: boolean): number {
   const statedMs = Math.min(

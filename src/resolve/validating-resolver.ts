@@ -8,7 +8,7 @@ import { pathTtlMs } from './resolution-ttl.js';
 
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a lookup with all links that it follows, in ms, and of each of its requests. */
+  /** Timeout of a lookup with all followed links, in ms. Each request of the lookup has the same timeout. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;

@@ -16,10 +16,9 @@ const maxLoadFactor = 1.25;
  * `-weight / ln(h(key, id))`, where h is a hash in (0, 1). If 1 of n endpoints is removed, only its keys move, and
  * return with the endpoint. A call without a key goes to a random endpoint, by weight.
  *
- * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉`
- * calls of this client. A call that would exceed this bound goes to the endpoint with the next lower score. The bound
- * does not apply to an endpoint with fewer than 8 calls in flight, since it would scatter the calls of a key at low
- * load.
+ * Bounded load: an endpoint gets at most `⌈1.25 × (calls in flight + 1) × its share of the weight⌉` calls of this
+ * client. A call beyond this bound goes to the endpoint with the next lower score. Endpoints with fewer than 8 calls
+ * in flight have no bound. Otherwise the calls of a key would spread over many endpoints at low load.
  *
  * A pick takes about 8 ns per endpoint.
  *

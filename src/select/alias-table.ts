@@ -18,7 +18,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // An index that stays its own alias has probability 1, up to rounding.
+  // The loop below leaves an index as its own alias only if the probability of the index is 1, up to rounding.
   const alias = Uint32Array.from(weights, (_, i) => i);
   // `order` holds two lists: from the front the indices with a probability below 1, from the back all others.
   const order = new Uint32Array(count);

@@ -7,9 +7,10 @@ import type { PickerInput, Policy } from '../core/policy.js';
  * registry lists the oldest registration first. Weights above 0, locality, load and slow start are ignored.
  *
  * - The primary **stays** when another endpoint moves ahead in the order, and when the primary registers again.
- * - The primary **changes** only when the registry removes it, or lists it as draining, suspect or of weight 0. All
- * clients therefore see the same change.
- * - Calls **bypass** the primary while this client has ejected it: they go to the first endpoint that is not ejected.
+ * - The primary **changes** only when the registry removes the primary, or lists the primary as draining, suspect or
+ * of weight 0. All clients therefore see the same change.
+ * - Calls **bypass** the primary while this client has ejected the primary. These calls go to the first endpoint that
+ * is not ejected.
  *
  * Two clients may use different endpoints for a short time, so the standbys of a service with a single writer must
  * reject writes. Do not use this policy as the inner policy of `localFirst`. Each binding needs its own instance.
@@ -45,8 +46,8 @@ export function primary(): Policy {
 }
 
 /**
- * Whether an endpoint must not be the primary: it is not `up` while another endpoint is, or has weight 0 while
- * another endpoint has a positive weight.
+ * Whether an endpoint must not be the primary. True if the endpoint is not `up` while another endpoint is `up`. Also
+ * true if its weight is 0 while another weight is positive.
  */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (

@@ -20,8 +20,9 @@ export interface SlowStartFactors {
 }
 
 /**
- * Computes the slow-start factors. In slow start, the factor is the elapsed part of the slow-start window, at least
- * 0.1; otherwise 1. The factors expire after a tenth of the shortest window, at least 100 ms and at most 1 s.
+ * Computes the slow-start factors. During slow start, the factor of an endpoint is the elapsed part of its slow-start
+ * window, at least 0.1. All other factors are 1. The factors expire after a tenth of the shortest window, at least
+ * 100 ms and at most 1 s.
  *
  * Factors are raised so that no endpoint gets more than twice its fair share. Example: beside one established
  * endpoint, each of 99 new endpoints starts with half a share instead of a tenth.

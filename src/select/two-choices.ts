@@ -22,7 +22,7 @@ export function twoChoicesPicker(candidates: readonly Candidate[], prefers: Pref
     const table = weights && aliasTable(weights);
     return ({ now, random }) => {
       const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
-      // A draw from count - 1 indexes, of which those from `i` on are raised by 1, so `j` is uniform over all others.
+      // Draws `j` from count - 1 indexes and skips `i`, so `j` is uniform over all other indexes.
       let j = Math.floor(random() * (count - 1));
       if (j >= i) j++;
       const first = candidates[i] as Candidate;

@@ -4,8 +4,8 @@ import { addHeaders } from '../protocol/call-headers.js';
 import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
- * Splits a large body in memory, a large blob, or the large files of a form into pieces. undici writes each piece
- * only after the socket has taken the earlier pieces, so the progress of the upload is visible.
+ * Splits a large body in memory, a large blob, or the large files of a form into pieces. undici writes a piece only
+ * after the socket has taken the earlier pieces. The progress of the upload is therefore visible.
  *
  * A body is not split if the method allows no body or `Content-Length` is wrong. undici then rejects the request.
  */

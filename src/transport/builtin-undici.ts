@@ -1,6 +1,7 @@
 /**
- * Converts FormData and Request of Node's built-in undici. The installed undici accepts only its own classes: it
- * would send a foreign FormData as the text `[object FormData]`, and reject a foreign Request.
+ * Converts FormData and Request of Node's built-in undici for the installed undici. The installed undici accepts only
+ * its own classes. A FormData of another class would be sent as the text `[object FormData]`. A Request of another
+ * class would be rejected.
  */
 import { undici } from './load-undici.js';
 

@@ -24,9 +24,8 @@ export interface ConnectionPoolOptions {
 }
 
 /**
- * A connecting socket for which no request waits is destroyed this time after the start of its dial, in ms. If it
- * were destroyed at once, calls would never get a connection to an endpoint that connects more slowly than their
- * attempt timeout.
+ * A connecting socket for which no request waits is destroyed this time after the start of its dial, in ms. With a
+ * shorter time, an endpoint that connects more slowly than the attempt timeout would never get a connection.
  */
 const maxUnneededDialMs = 1_000;
 
@@ -89,8 +88,8 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up an unsent request, and removes it from the queue. If no other request waits for the connecting socket,
-   * the socket must connect within one second after the start of its dial. Otherwise the socket is destroyed, and
+   * Gives up an unsent request, and removes the request from the queue. If no other request waits for the connecting
+   * socket, the socket must connect within one second after the start of its dial. A slower socket is destroyed, and
    * `onError` of the handler is called.
    *
    * @returns whether the request waited in this pool
@@ -216,7 +215,7 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // undici writes a request that it gets during 'drain' only later, outside the async context of the call.
+    // A request that undici gets during the event 'drain' is written later, outside the async context of the call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }
@@ -254,7 +253,8 @@ export class ConnectionPool implements LimitedPool {
   /**
    * Sends a request on a connection.
    *
-   * @returns whether the connection can take another request now. After false, the client emits 'drain' once it can.
+   * @returns whether the connection can take another request now. After false, the client emits 'drain' when the
+   * connection can take another request.
    */
   #send(
     connection: PooledConnection,

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 
 /**
  * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR). Requests in
- * flight continue. undici alone would fail these requests at every GOAWAY. If the session is not found, undici still
- * does so.
+ * flight continue. Without this function, undici fails these requests at every GOAWAY. If the session is not found,
+ * this function does nothing.
  *
  * @param socket - a socket that undici has accepted
  */

@@ -214,15 +214,15 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   /**
-   * Converts a request for undici. Names may share a pool, whose `Host` header is that of the first name, so the
-   * request of another name gets its own `Host` header.
+   * Converts a request for undici. Several names may share a pool, and undici sends the host of the first name. A
+   * request to another name therefore gets its own `Host` header.
    */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;
     let sent = request;
     if (poolAuthority !== this.#authority) sent = addHeaders(sent, [['host', this.#authority]]);
-    // Without this server name, undici would take it from the `Host` header, and reconnect for each other `Host`
-    // header.
+    // undici takes a missing server name from the `Host` header, and reconnects when the name changes. The fixed name
+    // avoids such reconnects.
     if (address.protocol === 'https')
       sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
     const body = fromBuiltinBody(sent.body);

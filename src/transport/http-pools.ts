@@ -78,8 +78,8 @@ export class HttpPools {
   }
 
   /**
-   * Ends the use of a pool by a user. A pool without users is retired. Resolves when a retired pool is closed;
-   * otherwise at once.
+   * Ends the use of a pool by a user. A pool without users is retired. Resolves when a retired pool is closed, or at
+   * once for a pool with other users.
    */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);

@@ -53,7 +53,7 @@ export class PooledConnection implements ConnectionListener {
     return this.client.stats.size === 0;
   }
 
-  /** The socket, if it stays open after undici has released it, as after a protocol upgrade. */
+  /** The socket, if still open after undici has released the socket. This happens after a protocol upgrade. */
   get releasedSocket(): Socket | undefined {
     return this.#socket?.destroyed === false ? this.#socket : undefined;
   }
@@ -88,7 +88,7 @@ export class PooledConnection implements ConnectionListener {
     };
   }
 
-  /** Whether the socket is still connecting, but no request waits for it. */
+  /** Whether the socket is still connecting, but no request waits for a connection. */
   get isUnneededDial(): boolean {
     return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
   }

@@ -24,8 +24,8 @@ const noop = (): void => undefined;
 
 /**
  * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. Replaces
- * undici's `BodyReadable`. These methods take chunks from a buffer, not from the stream, which halves the cost of a
- * read. A full buffer pauses the connection.
+ * undici's `BodyReadable`. The methods take chunks from a buffer and not from the stream, which halves the cost of a
+ * read. When the buffer is full, the connection is paused.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
@@ -56,7 +56,8 @@ export class ResponseBody extends Readable {
   /**
    * Adds a chunk.
    *
-   * @returns whether the body can take another chunk now. After false, the body calls `resume` once it can.
+   * @returns whether the body can take another chunk now. After false, the body calls `resume` when the body can take
+   * another chunk.
    */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;

@@ -134,8 +134,8 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 
   /**
-   * Resolves to the base in the end mark, if its files exist; else to the number of the last complete checkpoint;
-   * else to that of the first file.
+   * Resolves to the base in the end mark, if its files exist. Otherwise resolves to the number of the last complete
+   * checkpoint. Without a complete checkpoint, resolves to the number of the first file.
    */
   async #findBase(): Promise<number> {
     const { journals, checkpoints } = this.#numbers;
