@@ -128,7 +128,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a response is returned unchanged, any number of times',
+    name: 'returns a stored response unchanged, any number of times',
     run: async (store) => {
       await store.begin(call(1));
       await finish(store, call(1));
@@ -148,7 +148,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a response replaces an interruption, and nothing replaces a response',
+    name: 'replaces an interruption with a response, and never replaces a response',
     run: async (store) => {
       await store.begin(call(1));
       await interrupt(store, call(1));
@@ -160,7 +160,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'when a response and an interruption are recorded at the same time, the response is kept',
+    name: 'keeps the response when a response and an interruption are recorded at the same time',
     run: async (store) => {
       const [lost, done] = [{ state: 'interrupted' }, { state: 'done', response }] as const;
       for (const [number, ends] of [
@@ -188,7 +188,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a withdrawn call is unknown again',
+    name: 'reports a withdrawn call as new again',
     run: async (store) => {
       await store.begin(call(1));
       await store.withdraw(call(1).id);
@@ -213,7 +213,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'accepts expire() with an earlier time, and expire() of an empty store, without an effect on other calls',
+    name: 'expire() affects no newer call, and a later expire(0) restores no call',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
       await assertState(store, call(1), 'new');
@@ -233,7 +233,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a call that begins during expire is not new a second time',
+    name: 'reports a call that begins during expire() as new only once',
     run: async (store) => {
       for (const number of [1, 3]) await store.begin(call(number));
       const [first] = await Promise.all([store.begin(call(2)), store.expire(call(4).createdAt)]);
@@ -244,7 +244,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a change of a returned response does not change the stored response',
+    name: 'keeps the stored response when a returned response is modified',
     run: async (store) => {
       const body = Uint8Array.from([1, 2, 3]);
       await store.begin(call(1));

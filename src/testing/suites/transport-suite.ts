@@ -116,7 +116,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await assert.rejects(channel.connect());
     }),
     suiteCase('resolves a probe when the server responds', ['responds'], (channel) => channel.probe(1_000)),
-    suiteCase('resolves a probe whatever the status of the response', ['responds'], (channel) =>
+    suiteCase('resolves a probe for any response status', ['responds'], (channel) =>
       channel.probe(1_000, { method: 'GET', path: '/status/503' }),
     ),
     suiteCase('rejects a probe when the server does not respond in time', ['hangs'], async (channel) => {

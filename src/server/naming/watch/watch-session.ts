@@ -89,8 +89,8 @@ export class WatchSession {
     if (missed === undefined) {
       const reason =
         since?.incarnation === incarnation
-          ? 'the changes since the requested revision are no longer known'
-          : 'the incarnation of the registry is not the requested incarnation';
+          ? 'the registry no longer knows the changes since the requested revision'
+          : 'the registry has another incarnation than the client requested';
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
     }

@@ -116,7 +116,7 @@ function stale(slow: 'begin' | 'end'): IdempotencyStore {
 
 test.each<['begin' | 'end', string]>([
   ['begin', '`begin` reports a call as new to one of many concurrent callers only'],
-  ['end', 'when a response and an interruption are recorded'],
+  ['end', 'keeps the response when a response and an interruption are recorded'],
 ])('the suite notices a store whose %s trusts an outdated read', async (slow, name) => {
   const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
   await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
