@@ -100,13 +100,13 @@ test('a watch resumes from its revision; after a gap it receives resync and a sn
   const snapshot = ['/b = []', 'current /**'];
   expect(await reopened({ incarnation: 'other', revision })).toEqual([
     'open',
-    'resync: the incarnation of the registry is not the requested incarnation',
+    'resync: the registry has another incarnation than the client requested',
     ...snapshot,
   ]);
   for (const unknown of ['99', 'x', '-1', '1e3', ''])
     expect(await reopened({ incarnation, revision: unknown })).toEqual([
       'open',
-      'resync: the changes since the requested revision are no longer known',
+      'resync: the registry no longer knows the changes since the requested revision',
       ...snapshot,
     ]);
   for (let i = 0; i < 40; i++)
@@ -146,7 +146,7 @@ test('a watch receives a snapshot when the change log does not reach back to its
   await runtime.advance(1);
   expect(watch.lines()).toEqual([
     'open',
-    'resync: the changes since the requested revision are no longer known',
+    'resync: the registry no longer knows the changes since the requested revision',
     '/a = []',
     'current /a',
   ]);
