@@ -52,6 +52,9 @@ export const responseHeaders = Object.freeze({
   load: 'endpoint-load-metrics',
 } as const);
 
+/** Value of `user-agent` in health probes. A service does not count a probe as a call. */
+export const probeUserAgent = 'binding-clerk (probe)';
+
 /** Form of a call id: the creation time in ms since 1970, a `-`, and 128 random bits in hexadecimal. */
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 

@@ -6,6 +6,7 @@
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
 import type { AddressString } from '../core/address.js';
+import type { CallActivity } from '../core/call-activity.js';
 import type { Load } from '../core/load-report.js';
 import type { ResolutionStep, ListEntry, HealthReport } from '../core/registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
@@ -233,6 +234,11 @@ export interface Renewal {
   readonly id: string;
   readonly epoch: number;
   readonly load?: Load;
+  /**
+   * Calls of the process of a launched service. Absent when the process does not count its calls. Such a service is never
+   * stopped because it is idle. @see [C6.6](../../docs/guarantees.md#c6-6)
+   */
+  readonly activity?: CallActivity;
   /** Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about it. */
   readonly claimsHealthy?: boolean;
 }

@@ -82,11 +82,16 @@ const load = z.strictObject({
   callsPerSecond: rate,
   errorsPerSecond: rate,
 });
+const activity = z.strictObject({
+  inFlight: z.int().check(z.gte(0)),
+  idleMs: z.int().check(z.gte(0)),
+});
 const renewal = z.strictObject({
   name: string,
   id,
   epoch,
   load: z.exactOptional(load),
+  activity: z.exactOptional(activity),
   claimsHealthy: optionalBoolean,
 });
 

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../core/address.js';
+import { probeUserAgent } from '../protocol/call-headers.js';
 import { ownAddresses } from './host-addresses.js';
 
 /** @see {@link Processes.probe} */
@@ -31,7 +32,9 @@ export function probeListener(
       isConnected = true;
       if (protocol === 'tcp') onAnswered();
       else if (protocol === 'http')
-        socket.write('OPTIONS / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+        socket.write(
+          `OPTIONS / HTTP/1.1\r\nhost: localhost\r\nuser-agent: ${probeUserAgent}\r\nconnection: close\r\n\r\n`,
+        );
     });
     for (const event of ['data', 'secureConnect', 'end']) socket.once(event, onAnswered);
     socket.on('error', onEnded).once('close', onEnded);

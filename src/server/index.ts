@@ -15,7 +15,6 @@ import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
 import { readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
-import { LastLookups } from './last-lookups.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { logFileOf } from './launcher/log-limiter.js';
 import { toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
@@ -103,7 +102,6 @@ async function openServer(
   });
   closers.push(() => names.close());
   let url = '';
-  const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
     // The output of services needs a folder even without a data folder, because the error of a failed start quotes
@@ -120,7 +118,6 @@ async function openServer(
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],
-      lastUsedAt: lastLookups.lastLookupAt,
     });
     launcher = opened;
     closers.push(() => opened.close());
@@ -131,7 +128,6 @@ async function openServer(
     launcher,
     runtime,
     metrics,
-    ...(launcher !== undefined && { onLookup: lastLookups.record }),
   });
   closers.push(() => http.close());
   url = connectableUrl(config.host, http.port);

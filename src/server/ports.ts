@@ -1,4 +1,5 @@
 /** The interfaces between the folders of the server. Folders of the server import this file, and never each other. */
+import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
@@ -119,6 +120,8 @@ export interface NameService {
    * listener.
    */
   onUnreachable(listener: (id: string) => void): () => void;
+  /** Calls `listener` for each renewal that states the calls of the service. */
+  onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
   /** Calls `listener` for each durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 

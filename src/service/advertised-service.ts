@@ -1,3 +1,4 @@
+import type { CallActivity } from '../core/call-activity.js';
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
@@ -25,6 +26,8 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
+  /** Returns the calls of this process, or undefined when the calls are not counted. */
+  readonly activity: () => CallActivity | undefined;
   /** Body of the registration request, without epoch and ticket. */
   readonly request: RegistrationRequest;
   /** Returns the current addresses. Returns undefined when the server no longer listens. */
@@ -111,6 +114,10 @@ export class AdvertisedService implements Advertisement, RenewedLease {
 
   get load(): Load | undefined {
     return this.#options.load.current;
+  }
+
+  get activity(): CallActivity | undefined {
+    return this.#options.handshake && this.#options.activity();
   }
 
   reportLoad(load: LoadInit): void {

@@ -3,12 +3,13 @@ import { ClerkError } from '../core/errors.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
+import { ActivityMeter, ProcessActivity } from './activity-meter.js';
 import type { Advertisement } from './advertisement.js';
 import { joinCluster } from './cluster/join-cluster.js';
 import { InFlightRequests } from './in-flight-requests.js';
 import { LaunchContext } from './launch-context.js';
 import { attachOrcaHeaders } from './orca-headers.js';
-import { nameInstance } from './instance-naming.js';
+import { canNameInstance, nameInstance } from './instance-naming.js';
 import { advertiseAborted, isServer, untilListening, type ServerLike } from './server-addresses.js';
 import { ServicePlace } from './service-place.js';
 import { EventLoopMeter } from './event-loop-meter.js';
@@ -31,6 +32,7 @@ export class Advertiser {
   readonly #launchContext: LaunchContext;
   readonly #signalDrain: SignalDrain;
   readonly #eventLoopMeter: EventLoopMeter;
+  readonly #activity = new ProcessActivity();
   /** Lease renewers by registry addresses. `users` is the number of services that share the renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
@@ -82,14 +84,18 @@ export class Advertiser {
     const { clock, hashing, retry } = this.#runtime;
     const { signal } = config;
     const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
-    const inFlight = new InFlightRequests(server);
+    const { idempotencyGuard } = config;
+    const counted = server !== undefined && canNameInstance(server) ? new ActivityMeter(clock) : undefined;
+    const inFlight = new InFlightRequests(server, (count) => counted?.update(count));
     closers.push(() => inFlight.close());
+    closers.push(
+      this.#activity.add(counted ?? (server === undefined ? idempotencyGuard?.countCalls() : undefined)),
+    );
     if (server !== undefined) propagateDeadlines(server, clock);
     const handshake = await this.#launchContext.handshake();
     const name = config.name ?? handshake?.name;
     if (name === undefined)
       throw new ClerkError('CONFIG_INVALID', "advertise() needs a name such as '/shop/orders'");
-    const { idempotencyGuard } = config;
     await idempotencyGuard?.open();
     const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
     if (server !== undefined) await untilListening(server, signal);
@@ -125,6 +131,7 @@ export class Advertiser {
       registry,
       inFlight,
       load,
+      activity: () => this.#activity.current,
       request: {
         name,
         id,

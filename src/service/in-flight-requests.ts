@@ -1,7 +1,16 @@
+import { probeUserAgent } from '../protocol/call-headers.js';
+import { observeEmit } from './emit-observer.js';
 import { addRequestListener } from './request-listener.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** A response of HTTP/1.1 or HTTP/2, or an HTTP/2 stream. */
+type Headers = Readonly<Record<string, unknown>>;
+
+interface Incoming {
+  readonly httpVersionMajor?: number;
+  readonly headers?: Headers;
+}
+
+/** A response of HTTP/1.1 or HTTP/2, an HTTP/2 stream, or the socket of an upgraded connection. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly statusCode?: number;
@@ -9,8 +18,8 @@ interface ClosingResponse {
 }
 
 /**
- * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2, with and without the header `Expect`. Each
- * request counts once.
+ * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2. Each request counts once. An upgraded
+ * connection, such as a WebSocket, counts as one request. Health probes do not count.
  */
 export class InFlightRequests {
   /** Number of ended requests. */
@@ -48,14 +57,25 @@ export class InFlightRequests {
     const removers = (['request', 'checkContinue', 'checkExpectation'] as const).map((event) =>
       addRequestListener(server, event, (request, response) => {
         // The 'stream' event has already counted an HTTP/2 request.
-        if ((request as { readonly httpVersionMajor?: number }).httpVersionMajor !== 2)
-          this.#track(response as ClosingResponse);
+        this.#trackHttp1(request as Incoming, response as ClosingResponse);
+      }),
+    );
+    removers.push(
+      observeEmit(server, (event, [request, socket]) => {
+        if (event === 'upgrade' || event === 'connect')
+          this.#trackHttp1(request as Incoming, socket as ClosingResponse);
       }),
     );
     if (!isHttp2(server)) return removers;
-    const onStream = (stream: unknown): void => this.#track(stream as ClosingResponse);
+    const onStream = (stream: unknown, headers: unknown): void => {
+      if (!isProbe(headers as Headers | undefined)) this.#track(stream as ClosingResponse);
+    };
     server.on('stream', onStream);
     return [...removers, () => void server.off('stream', onStream)];
+  }
+
+  #trackHttp1({ httpVersionMajor, headers }: Incoming, response: ClosingResponse): void {
+    if (httpVersionMajor !== 2 && !isProbe(headers)) this.#track(response);
   }
 
   #track(response: ClosingResponse): void {
@@ -74,4 +94,8 @@ export class InFlightRequests {
       for (const resolve of this.#onIdle.splice(0)) resolve();
     });
   }
+}
+
+function isProbe(headers: Headers | undefined): boolean {
+  return headers?.['user-agent'] === probeUserAgent;
 }

@@ -1,4 +1,6 @@
+import type { CallActivity } from '../core/call-activity.js';
 import type { Clock, Timer } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import type { Load } from '../core/load-report.js';
 import { limits } from '../protocol/limits.js';
 import type {
@@ -27,6 +29,8 @@ export interface RenewedLease {
    */
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
+  /** Undefined when no launcher has started the service, or when the calls are not counted. */
+  readonly activity: CallActivity | undefined;
   /**
    * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: the
    * registration was withdrawn, or the instance has registered later with a higher epoch.
@@ -185,6 +189,6 @@ export class LeaseRenewer {
   }
 }
 
-function renewalOf({ name, id, epoch, load, isSuspect }: RenewedLease): Renewal {
-  return { name, id, epoch, ...(load !== undefined && { load }), ...(isSuspect && { claimsHealthy: true }) };
+function renewalOf({ name, id, epoch, load, activity, isSuspect }: RenewedLease): Renewal {
+  return { name, id, epoch, ...definedFields({ load, activity }), ...(isSuspect && { claimsHealthy: true }) };
 }

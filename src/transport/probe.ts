@@ -8,7 +8,7 @@ import {
   type RequestHandler,
   type TransportOptions,
 } from '../core/transport.js';
-import { callHeaders } from '../protocol/call-headers.js';
+import { callHeaders, probeUserAgent } from '../protocol/call-headers.js';
 import { createConnector, createDial } from './connector.js';
 import { checkedDial, type ExpectedInstance } from './instance-check.js';
 import { undici } from './load-undici.js';
@@ -78,7 +78,7 @@ export class ProbeClient {
       };
       // A service that handles the probe as a call must stop after the timeout and make no retries.
       const headers = {
-        'user-agent': 'binding-clerk (probe)',
+        'user-agent': probeUserAgent,
         [callHeaders.timeoutMs]: String(Math.max(1, Math.floor(timeoutMs))),
         [callHeaders.attemptCount]: '2',
       };

@@ -1,10 +1,10 @@
 /** Requests in flight at Node's own servers. */
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2ServerResponse } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { InFlightRequests } from '../../src/service/in-flight-requests.js';
 import { authority } from './certificates.js';
@@ -56,4 +56,29 @@ test('a drain waits for a request with `Expect: 100-continue` that the program h
   call.end();
   await idle;
   expect(requests.finished).toBe(1);
+});
+
+test('a WebSocket is in flight until it closes, and a server without one answers the request itself', async () => {
+  const server = createServer((_request, response) => response.end('plain'));
+  const requests = new InFlightRequests(server);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const upgrade = () =>
+    httpRequest({ port, headers: { connection: 'upgrade', upgrade: 'websocket' }, agent: false }).end();
+  const [plain] = (await once(upgrade(), 'response')) as [IncomingMessage];
+  plain.resume();
+  await requests.whenIdle();
+  server.on('upgrade', (_request, socket: Socket) => {
+    socket.resume().on('end', () => socket.end());
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  });
+  const [, client] = (await once(upgrade(), 'upgrade')) as [IncomingMessage, Socket];
+  let isIdle = false;
+  const idle = requests.whenIdle().then(() => (isIdle = true));
+  client.write('hello');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(isIdle).toBe(false);
+  client.destroy();
+  await idle;
 });

@@ -36,10 +36,8 @@ function resolveHandler(http: HttpContext): FastPathHandler {
       checkNoBody(incoming);
       const name = nameFromTarget(incoming.url ?? '');
       const responseJson = name === undefined ? undefined : http.names.resolveJson(name);
-      if (name !== undefined && responseJson !== undefined) {
-        http.onLookup(name);
-        sendJson(http, outgoing, responseJson);
-      } else {
+      if (responseJson !== undefined) sendJson(http, outgoing, responseJson);
+      else {
         // Unknown names and other forms of the query are left to the general route.
         const query = parseQuery(incoming.url ?? '');
         sendJson(

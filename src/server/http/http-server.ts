@@ -30,8 +30,6 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   /** Maximum number of open watches of one client address. */
   readonly maxWatches: number;
-  /** Called for each lookup of an existing name. */
-  readonly onLookup?: (name: string) => void;
 }
 
 export interface RunningHttpServer {
@@ -63,7 +61,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     logger,
     limitLog: new LimitLog(runtime, logger),
     closing: closing.signal,
-    onLookup: options.onLookup ?? (() => undefined),
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
   const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });

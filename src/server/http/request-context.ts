@@ -17,8 +17,6 @@ export interface HttpContext {
   readonly limitLog: LimitLog;
   /** Aborts when the server begins to close. A request that waits for the start of a service then fails. */
   readonly closing: AbortSignal;
-  /** Called for each lookup of an existing name. */
-  readonly onLookup: (name: string) => void;
 }
 
 export function responseHeaders(

@@ -1,9 +1,11 @@
-import { withTimeout, type Timer } from '../../core/clock.js';
+import { sleep, withTimeout, type Timer } from '../../core/clock.js';
 import { errorMessage } from '../../core/errors.js';
-import type { ProcessExit } from '../../core/processes.js';
+import type { ProcessExit, TerminationSignal } from '../../core/processes.js';
+import { limits } from '../../protocol/limits.js';
 import type { LaunchRecord } from '../ports.js';
 import type { ProcessHandle } from './process-handle.js';
 import { stopProcesses, instanceMarker, withdrawEndpoint } from './stop-processes.js';
+import { IdleStop } from './idle-stop.js';
 import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord } from './process-record.js';
 import { findLaunched } from './recover-launch.js';
@@ -23,6 +25,8 @@ const stopTimeoutMs = 2_000;
 const orphanTimeoutMs = 500;
 /** Longest wait, in ms, for the withdrawal of the endpoint to be saved. Then SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
+/** A drained process gets SIGTERM this long before its endpoint is removed, in ms. Its own drain then has an endpoint. */
+const earlySignalMs = 500;
 
 /** How a start ended. */
 type LaunchResult =
@@ -34,8 +38,9 @@ interface LaunchInit {
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
-  /** Returns the time at which the service was last used, in ms on the monotonic clock. */
-  readonly lastUsedAt: () => number;
+  readonly drainMs: number;
+  /** Returns the time of the last launch request of the service, in ms on the monotonic clock. */
+  readonly lastLaunchAt: () => number;
   /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
   /**
@@ -68,6 +73,9 @@ export class Launch implements PendingRegistration {
   #settleResult!: (result: LaunchResult) => void;
   #settleDone!: () => void;
   #inspection: Promise<boolean> | undefined;
+  #idleStop: IdleStop | undefined;
+  /** Undefined unless {@link drain} was called. */
+  #drainPhase: 'endpoint' | 'process' | undefined;
 
   constructor(context: LauncherContext, init: LaunchInit) {
     this.#context = context;
@@ -121,21 +129,38 @@ export class Launch implements PendingRegistration {
     void this.#stopProcesses(stopTimeoutMs);
   }
 
+  /**
+   * Ends the process after its calls. The endpoint drains until no client uses it. The process then gets SIGTERM, and
+   * SIGKILL after `drainMs`. Resolves when {@link done} resolves.
+   *
+   * @see [C6.6](../../../docs/guarantees.md#c6-6)
+   */
+  drain(reason: string): Promise<void> {
+    if (this.#state !== 'up') return this.stop(reason);
+    this.#drainPhase = 'endpoint';
+    void this.#stopUp(this.#init.drainMs);
+    return this.done;
+  }
+
   /** Stops the launch. Resolves when {@link done} resolves. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
-    if (this.#state === 'up') void this.#drain();
+    if (this.#state === 'up') void this.#stopUp(drainTimeoutMs);
     else if (this.#state === 'starting') void this.#stopProcesses(stopTimeoutMs);
     return this.done;
   }
 
-  /** Ends the supervision. A running process continues. A process that is being stopped is killed. */
+  /**
+   * Ends the supervision. A running process continues. A process that is being stopped is killed. A process that drains
+   * gets SIGTERM and continues to drain.
+   */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
     this.#timer?.cancel();
+    this.#idleStop?.close();
     this.#handle.release();
-    if (this.#state === 'stopping')
-      void this.#context.processes.signal(this.#handle.processGroup, instanceMarker(this.record), 'SIGKILL');
+    if (this.#state === 'stopping' && this.#drainPhase !== 'process')
+      void this.#signal(this.#drainPhase === undefined ? 'SIGKILL' : 'SIGTERM');
     this.#state = 'done';
     this.#settleDone();
   }
@@ -151,20 +176,29 @@ export class Launch implements PendingRegistration {
   #markUp(): void {
     this.#settleResult({ kind: 'up' });
     this.#timer?.cancel();
-    const { idleStopMs, lastUsedAt } = this.#init;
+    const { idleStopMs, lastLaunchAt } = this.#init;
     if (idleStopMs === undefined) return;
-    const upSince = this.#context.runtime.now();
-    const checkIdle = (): void => {
-      const remainingMs = Math.max(upSince, lastUsedAt()) + idleStopMs - this.#context.runtime.now();
-      if (remainingMs > 0) {
-        this.#setTimer(remainingMs, checkIdle);
-        return;
-      }
-      const { name, instance } = this.record;
-      this.#context.logger.info(`Stopping ${name} (${instance}), which was not used for ${idleStopMs} ms`);
-      void this.stop('the service was idle');
-    };
-    this.#setTimer(idleStopMs, checkIdle);
+    const { runtime: clock, logger, names, idleStops } = this.#context;
+    const { name, instance } = this.record;
+    this.#idleStop = new IdleStop({
+      clock,
+      idleStopMs,
+      leaseMs: leaseOf(names, this.record),
+      lastLaunchAt,
+      onIdle: () => {
+        logger.info(`Draining ${name} (${instance}), which was not called for ${idleStopMs} ms`);
+        void this.drain('the service was idle');
+      },
+      onUncounted: () =>
+        logger.warn(
+          `${name} (${instance}) does not report its calls, so it is never stopped for being idle; pass its server to advertise(), or remove idleStopMs from the manifest`,
+        ),
+    });
+    idleStops.set(instance, this.#idleStop);
+  }
+
+  #signal(signal: TerminationSignal): Promise<void> {
+    return this.#context.processes.signal(this.#handle.processGroup, instanceMarker(this.record), signal);
   }
 
   #setTimer(delayMs: number, callback: () => void): void {
@@ -194,7 +228,7 @@ export class Launch implements PendingRegistration {
 
   async #inspect(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
-    if (this.#state !== 'up') return false;
+    if (this.#state !== 'up') return this.#inspectDraining();
     if (this.#handle.hasExited()) {
       await withdrawEndpoint(this.#context, this.record, true);
       return true;
@@ -211,6 +245,18 @@ export class Launch implements PendingRegistration {
     return true;
   }
 
+  /** Kills a draining process that a job control signal has stopped. Such a process may have closed its listener. */
+  async #inspectDraining(): Promise<boolean> {
+    const { processes, runtime, logger } = this.#context;
+    if (this.#drainPhase === undefined || this.#isDone()) return false;
+    const fault = await launchedProcessFault({ processes, clock: runtime }, this.#handle.pid, []);
+    if (fault === undefined || this.#isDone()) return false;
+    const { name, instance } = this.record;
+    logger.warn(`Ending the draining process of ${name} (${instance}), which ${fault}`);
+    await this.#signal('SIGKILL');
+    return true;
+  }
+
   async #logTail(): Promise<string> {
     return describeLogTail(await this.#handle.logTail());
   }
@@ -218,12 +264,14 @@ export class Launch implements PendingRegistration {
   async #stopProcesses(timeoutMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#timer?.cancel();
+    this.#idleStop?.close();
     const { record } = this;
     const stopped = await stopProcesses(
       this.#context,
       this.#handle.processGroup,
       instanceMarker(record),
       timeoutMs,
+      () => this.#isDone(),
     );
     if (this.#isDone()) return;
     if (!stopped)
@@ -232,14 +280,18 @@ export class Launch implements PendingRegistration {
     await this.#removeRecord();
   }
 
-  async #drain(): Promise<void> {
+  /** Withdraws the endpoint of a registered service, then ends its processes. */
+  async #stopUp(graceMs: number): Promise<void> {
     this.#state = 'stopping';
-    const timeout = new Error('Draining timed out');
+    const { runtime } = this.#context;
+    const timeout = new Error('The withdrawal timed out');
     const withdrawal = withdrawEndpoint(this.#context, this.record, false);
-    await withTimeout(this.#context.runtime, withdrawTimeoutMs, withdrawal, () => timeout).catch(
-      () => undefined,
-    );
-    if (!this.#isDone()) await this.#stopProcesses(drainTimeoutMs);
+    const usedForMs = await withTimeout(runtime, withdrawTimeoutMs, withdrawal, () => timeout).catch(() => 0);
+    if (this.#drainPhase !== undefined && usedForMs > earlySignalMs)
+      await Promise.race([sleep(runtime, usedForMs - earlySignalMs, false), this.#handle.exited]);
+    if (this.#isDone()) return;
+    if (this.#drainPhase !== undefined) this.#drainPhase = 'process';
+    await this.#stopProcesses(graceMs);
   }
 
   #isDone(): boolean {
@@ -251,6 +303,7 @@ export class Launch implements PendingRegistration {
     const { name, instance } = this.record;
     this.#handle.release();
     this.#timer?.cancel();
+    this.#context.idleStops.delete(instance);
     try {
       await names.launches.remove(name, instance);
     } catch (error) {
@@ -279,5 +332,14 @@ export class Launch implements PendingRegistration {
     }
     this.#handle = handle;
     this.#watchExit();
+  }
+}
+
+/** Returns the lease of the endpoint of a launch, in ms. */
+function leaseOf(names: LauncherContext['names'], { name, instance }: LaunchRecord): number {
+  try {
+    return names.resolve(name).endpoints.find(({ id }) => id === instance)?.leaseMs ?? limits.defaultLeaseMs;
+  } catch {
+    return limits.defaultLeaseMs;
   }
 }

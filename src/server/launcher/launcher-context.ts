@@ -1,12 +1,20 @@
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
 import type { Quotas } from '../../core/quotas.js';
+import type { IdleStop } from './idle-stop.js';
 import type { NameService, ServerRuntime } from '../ports.js';
 import type { Manifest } from './manifest.js';
 
 export type LauncherNameService = Pick<
   NameService,
-  'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'onUnreachable' | 'isSuspect' | 'withdraw'
+  | 'resolve'
+  | 'launchRule'
+  | 'launches'
+  | 'onRegistered'
+  | 'onUnreachable'
+  | 'onActivity'
+  | 'isSuspect'
+  | 'withdraw'
 >;
 
 /** State and settings that all parts of one launcher share. */
@@ -22,16 +30,13 @@ export interface LauncherContext {
   readonly registryUrls: () => readonly string[];
   /** Folder for the output of programs. If undefined, the output is discarded. */
   readonly logs: string | undefined;
-  /**
-   * Returns the time of the last lookup of a canonical name, in ms on the monotonic clock. Returns undefined if no
-   * lookup is known.
-   */
-  readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
   readonly instanceLimit: Quotas;
   /** Launches that wait for the registration of the service, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
+  /** The launches that are stopped when they are idle, by instance id. */
+  readonly idleStops: Map<string, IdleStop>;
 }
 
 export interface PendingRegistration {

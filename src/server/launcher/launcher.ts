@@ -15,11 +15,6 @@ export interface LauncherOptions extends Pick<
 > {
   /** Private folder that stores the output of each service. Default: output is discarded. */
   readonly logs?: string | undefined;
-  /**
-   * Returns the last lookup of a service, for `idleStopMs`. Without this function, the idle time counts from the last
-   * launch request. Calls without a lookup never count, such as the calls of a client that watches the name.
-   */
-  readonly lastUsedAt?: LauncherContext['lastUsedAt'];
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
@@ -34,7 +29,6 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
   const launcher = new HostLauncher({
     ...options,
     logs: options.logs,
-    lastUsedAt: options.lastUsedAt ?? (() => undefined),
     programChangeReason:
       options.programChangeReason ??
       (async (manifest) => {
@@ -43,6 +37,7 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
       }),
     instanceLimit: new Quotas(),
     pendingRegistrations: new Map(),
+    idleStops: new Map(),
   });
   await launcher.recover();
   if (options.processes.isInit)
@@ -68,6 +63,7 @@ class HostLauncher implements Launcher {
       context.names.onUnreachable((instance) => {
         for (const supervisor of this.#supervisors.values()) void supervisor.onUnreachable(instance);
       }),
+      context.names.onActivity((instance, activity) => context.idleStops.get(instance)?.onActivity(activity)),
     ];
   }
 

@@ -28,9 +28,15 @@ export interface ParsedManifest {
   /** Longest time from the start to the registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
   /**
-   * An idle service is stopped after this time without a lookup or launch request, in ms; ≥ 1,000. Default: never.
+   * A service that counts its calls is drained and stopped after this time without a call, in ms; ≥ 1,000. Default:
+   * never.
    */
   readonly idleStopMs: number | undefined;
+  /**
+   * Longest time for the calls of an idle or replaced instance to end after SIGTERM, in ms; 100 to 600,000. Default
+   * 30,000.
+   */
+  readonly drainMs: number;
   /** Size at which the log file is copied and emptied, in bytes; 4,096 to 2 GiB. Default 10 MiB. */
   readonly maxLogBytes: number;
   /** Number of earlier log files that are kept; 0 to 100. Default 3. */
@@ -51,6 +57,9 @@ export interface Manifest extends ParsedManifest {
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
+/** Default of `drainMs`. Also applies when the manifest of the service no longer exists. */
+export const defaultDrainMs = 30_000;
+
 /**
  * Default limits of the log files of a service. These limits also apply when the manifest of the service no longer
  * exists.
@@ -65,7 +74,8 @@ export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, m
 export function parseManifest(file: string, text: string): ParsedManifest {
   const top = parseManifestDocument(file, text).fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
-    ...(['user', 'maxInstances', 'readyMs', 'idleStopMs', 'maxLogBytes', 'maxLogFiles'] as const),
+    ...(['user', 'maxInstances', 'readyMs', 'idleStopMs', 'drainMs'] as const),
+    ...(['maxLogBytes', 'maxLogFiles'] as const),
   );
   if (top.version.number() !== 1) top.version.fail('must be 1');
   const service = globField(top.service);
@@ -84,6 +94,7 @@ export function parseManifest(file: string, text: string): ParsedManifest {
     maxInstances: top.maxInstances.integer(1, 1_000, service.isExact ? 1 : 16),
     readyMs: top.readyMs.integer(100, 600_000, 10_000),
     idleStopMs: top.idleStopMs.integer(1_000, 2 ** 31 - 1),
+    drainMs: top.drainMs.integer(100, 600_000, defaultDrainMs),
     maxLogBytes: top.maxLogBytes.integer(4_096, 2 ** 31, defaultLogLimits.maxLogBytes),
     maxLogFiles: top.maxLogFiles.integer(0, 100, defaultLogLimits.maxLogFiles),
     fieldLines: { exec: top.exec.line, cwd: top.cwd.line, user: top.user.line },
@@ -124,7 +135,7 @@ function variableName(field: ManifestField): string {
   return name;
 }
 
-const reservedVariables: ReadonlySet<string> = new Set(['CLERK_LAUNCHED', 'CLERK_INSTANCE']);
+const reservedVariables: ReadonlySet<string> = new Set(['CLERK_LAUNCHED', 'CLERK_INSTANCE', 'CLERK_OWNER']);
 
 function userField(field: ManifestField): string | number {
   const user = field.scalar();

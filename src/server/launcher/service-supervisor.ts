@@ -7,7 +7,7 @@ import { DeadEndpoints } from './dead-endpoints.js';
 import { StartBackoff } from './start-backoff.js';
 import { Launch } from './launch.js';
 import { LogLimiter } from './log-limiter.js';
-import { defaultLogLimits, type Manifest } from './manifest.js';
+import { defaultDrainMs, defaultLogLimits, type Manifest } from './manifest.js';
 import { fillTemplates } from './parameters.js';
 import { recoverLaunch } from './recover-launch.js';
 import { recordProcess } from './process-record.js';
@@ -275,14 +275,15 @@ export class ServiceSupervisor {
     isRegistered: boolean,
     isUnconfirmed: boolean,
   ): Launch {
-    const { runtime, instanceLimit, lastUsedAt } = this.#context;
+    const { runtime, instanceLimit } = this.#context;
     const launch: Launch = new Launch(this.#context, {
       record,
       handle,
       isRegistered,
       readyMs: manifest?.readyMs ?? defaultReadyMs,
       idleStopMs: manifest?.idleStopMs,
-      lastUsedAt: () => Math.max(this.#lastLaunchAt, lastUsedAt(this.name) ?? -Infinity),
+      drainMs: manifest?.drainMs ?? defaultDrainMs,
+      lastLaunchAt: () => this.#lastLaunchAt,
       onStartFailed: (reason) => {
         if (!isUnconfirmed) this.#backoff.onStartFailed(runtime.now(), reason);
       },

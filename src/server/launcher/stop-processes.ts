@@ -16,6 +16,7 @@ export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): st
  * and SIGKILL after `graceMs`. Returns whether all processes have ended.
  *
  * @param graceMs - 0 for SIGKILL at once, which also ends a stopped process
+ * @param isCancelled - when it returns true, no further signal is sent
  * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export async function stopProcesses(
@@ -23,6 +24,7 @@ export async function stopProcesses(
   processGroup: number | undefined,
   envMarker: string,
   graceMs: number,
+  isCancelled: () => boolean = () => false,
 ): Promise<boolean> {
   for (const [signal, timeoutMs] of [
     ['SIGTERM', graceMs],
@@ -33,6 +35,7 @@ export async function stopProcesses(
     await processes.signal(processGroup, envMarker, signal);
     const deadline = runtime.now() + timeoutMs;
     while (runtime.now() < deadline) {
+      if (isCancelled()) return false;
       if (!(await processes.isAlive(processGroup, envMarker))) return true;
       await sleep(runtime, Math.min(pollMs, deadline - runtime.now()));
     }
@@ -42,19 +45,23 @@ export async function stopProcesses(
 
 /**
  * Withdraws the endpoint of a launch. Without `immediately`, the endpoint drains first. If the withdrawal fails, the
- * endpoint is removed at the end of its lease. Never rejects.
+ * endpoint is removed at the end of its lease. Never rejects. Resolves to the time for which clients may still call the
+ * endpoint, in ms.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,
   { name, instance }: LaunchRecord,
   immediately: boolean,
-): Promise<void> {
+): Promise<number> {
   try {
     const { canonical, endpoints } = names.resolve(name);
     const endpoint = endpoints.find(({ id }) => id === instance);
-    if (endpoint === undefined || (!immediately && endpoint.state === 'draining')) return;
-    await names.withdraw({ name: canonical, id: instance, epoch: endpoint.epoch, now: immediately });
+    if (endpoint === undefined || (!immediately && endpoint.state === 'draining')) return 0;
+    const { epoch } = endpoint;
+    const { appliesInMs } = await names.withdraw({ name: canonical, id: instance, epoch, now: immediately });
+    return appliesInMs;
   } catch (error) {
     logger.debug(`Could not withdraw endpoint ${instance} of ${name}: ${errorMessage(error)}`);
+    return 0;
   }
 }

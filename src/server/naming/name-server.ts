@@ -1,4 +1,5 @@
 import { parseAddress } from '../../core/address.js';
+import type { CallActivity } from '../../core/call-activity.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { parseName } from '../../core/name.js';
@@ -97,6 +98,7 @@ export class NameServer implements NameService {
   readonly #committer: Committer;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
+  readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
 
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
@@ -278,6 +280,9 @@ export class NameServer implements NameService {
       leases: this.#leases,
       loadReports: this.#loadReports,
       consensus: this.#consensus,
+      onActivity: (id: string, activity: CallActivity) => {
+        for (const listener of this.#activityListeners) listener(id, activity);
+      },
     };
     return { ...renewLeases(deps, renewals, now), incarnation: this.#position.incarnation };
   }
@@ -317,6 +322,11 @@ export class NameServer implements NameService {
   onUnreachable(listener: (id: string) => void): () => void {
     this.#unreachableListeners.add(listener);
     return () => void this.#unreachableListeners.delete(listener);
+  }
+
+  onActivity(listener: (id: string, activity: CallActivity) => void): () => void {
+    this.#activityListeners.add(listener);
+    return () => void this.#activityListeners.delete(listener);
   }
 
   isSuspect(name: string, id: string): boolean {

@@ -1,3 +1,4 @@
+import type { CallActivity } from '../../core/call-activity.js';
 import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import { isVisiblySuspect } from './health/visible-health.js';
@@ -12,6 +13,8 @@ export interface RenewDependencies {
   readonly leases: Leases;
   readonly loadReports: LoadReports;
   readonly consensus: HealthConsensus;
+  /** Called for each successful renewal that states the calls of the service. */
+  readonly onActivity: (id: string, activity: CallActivity) => void;
 }
 
 /**
@@ -43,9 +46,9 @@ export function findRegistration(state: NamingState, name: string, id: string): 
 }
 
 function renewOne(
-  { state, leases, loadReports, consensus }: RenewDependencies,
+  { state, leases, loadReports, consensus, onActivity }: RenewDependencies,
   registration: Registration | undefined,
-  { name, id, epoch, load, claimsHealthy }: Renewal,
+  { name, id, epoch, load, activity, claimsHealthy }: Renewal,
   now: number,
 ): RenewResponse['results'][number] {
   if (registration?.epoch === epoch && !registration.isRemovalPending) {
@@ -55,6 +58,7 @@ function renewOne(
       consensus.onRenewed(registration, claimsHealthy === true);
     }
     loadReports.record(registration, load);
+    if (activity !== undefined) onActivity(id, activity);
     return 'renewed';
   }
   if (registration !== undefined) return registration.epoch > epoch ? 'fenced' : 'lost';

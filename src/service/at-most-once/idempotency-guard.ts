@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';
+import { ActivityMeter } from '../activity-meter.js';
 import { WorkerCalls } from '../cluster/worker-calls.js';
 import { activeCallsOf, type ActiveCalls } from './active-calls.js';
 import { InstanceEpochs, parseTargetInstance } from './instance-epochs.js';
@@ -49,6 +50,7 @@ export class IdempotencyGuard {
   readonly #options: IdempotencyGuardOptions;
   readonly #retention: RetentionWindow;
   readonly #activeCalls: ActiveCalls;
+  #activity: ActivityMeter | undefined;
   #nextCleanupAt: number;
   #hasWarned = false;
   #isNearlyFull = false;
@@ -68,6 +70,16 @@ export class IdempotencyGuard {
   /** Whether this process is a cluster worker whose calls are stored in the primary. */
   get isStoreOfPrimary(): boolean {
     return this.#options.store instanceof WorkerCalls;
+  }
+
+  /** Counter of the calls of the handler; undefined before the first {@link countCalls}. */
+  get activity(): ActivityMeter | undefined {
+    return this.#activity;
+  }
+
+  /** Starts to count all calls of the handler, with and without an idempotency key. */
+  countCalls(): ActivityMeter {
+    return (this.#activity ??= new ActivityMeter(this.#options.clock));
   }
 
   async open(): Promise<void> {

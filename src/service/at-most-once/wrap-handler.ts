@@ -3,7 +3,8 @@ import { ClerkError } from '../../core/errors.js';
 import type { IdempotencyStore } from '../../core/idempotency-store.js';
 import type { Logger } from '../../core/logger.js';
 import type { Clock } from '../../core/clock.js';
-import { callHeaders, callIdPattern } from '../../protocol/call-headers.js';
+import { callHeaders, callIdPattern, probeUserAgent } from '../../protocol/call-headers.js';
+import { countCall } from './handler-activity.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
 import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
@@ -66,7 +67,18 @@ export function wrapHandler(
 
   function wrapped(this: unknown, ...args: unknown[]): unknown {
     const handle = (): unknown => handler.apply(this, args);
-    const { id, instance, isFetch } = readCallHeaders(args);
+    const headers = readCallHeaders(args);
+    const { activity } = guard;
+    if (activity === undefined || headers.isProbe) return run(args, headers, handle);
+    const response = headers.isFetch ? undefined : (args[1] as NodeResponse);
+    return countCall(activity, response, () => run(args, headers, handle));
+  }
+
+  function run(
+    args: readonly unknown[],
+    { id, instance, isFetch }: InboundCallHeaders,
+    handle: () => unknown,
+  ): unknown {
     if (id === undefined) return handle();
     const key = guard.validateKey(id, instance);
     if (isFetch) {
@@ -83,11 +95,14 @@ export function wrapHandler(
   return wrapped;
 }
 
-function readCallHeaders([request, response]: readonly unknown[]): {
+interface InboundCallHeaders {
   readonly isFetch: boolean;
+  readonly isProbe: boolean;
   readonly id: string | undefined;
   readonly instance: string | undefined;
-} {
+}
+
+function readCallHeaders([request, response]: readonly unknown[]): InboundCallHeaders {
   const headers = (request as { readonly headers?: unknown } | null | undefined)?.headers;
   const isFetch = typeof (headers as Partial<Headers> | null | undefined)?.get === 'function';
   const isNode =
@@ -104,7 +119,8 @@ function readCallHeaders([request, response]: readonly unknown[]): {
     const value = (headers as NodeRequest['headers'])[name];
     return typeof value === 'object' ? value.join(', ') : value;
   };
-  return { isFetch, id: readKey(get), instance: get(callHeaders.instance) };
+  const isProbe = get('user-agent') === probeUserAgent;
+  return { isFetch, isProbe, id: readKey(get), instance: get(callHeaders.instance) };
 }
 
 /**

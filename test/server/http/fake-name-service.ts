@@ -164,6 +164,7 @@ export class FakeNameService implements NameService {
 
   onRegistered = () => () => undefined;
   onUnreachable = () => () => undefined;
+  onActivity = () => () => undefined;
   isSuspect = () => false;
   launches = {
     all: () => [],

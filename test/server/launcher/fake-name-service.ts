@@ -1,3 +1,4 @@
+import type { CallActivity } from '../../../src/core/call-activity.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import type { LaunchRecord, NameService } from '../../../src/server/ports.js';
 import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
@@ -74,9 +75,12 @@ export class FakeNameService implements LauncherNameService {
     const withdrawn = (this.endpoints.get(name) ?? []).find((endpoint) => endpoint.id === id);
     if (withdrawn && now !== true) others.push({ ...withdrawn, state: 'draining' });
     this.endpoints.set(name, others);
-    return { revision: '1', incarnation: 'a', appliesInMs: 0 };
+    const { appliesInMs } = this;
+    return { revision: '1', incarnation: 'a', appliesInMs: now === true ? 0 : appliesInMs };
   }
 
+  /** For how long clients may still call a draining endpoint, in ms. */
+  appliesInMs = 0;
   readonly suspects = new Set<string>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
 
@@ -92,6 +96,18 @@ export class FakeNameService implements LauncherNameService {
   /** Reports that a client cannot reach an instance. */
   report(id: string): void {
     for (const listener of this.#unreachableListeners) listener(id);
+  }
+
+  readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
+
+  onActivity(listener: (id: string, activity: CallActivity) => void): () => void {
+    this.#activityListeners.add(listener);
+    return () => this.#activityListeners.delete(listener);
+  }
+
+  /** A service renews its registration and states its calls. */
+  renewed(id: string, activity: CallActivity): void {
+    for (const listener of this.#activityListeners) listener(id, activity);
   }
 
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void {

@@ -26,6 +26,7 @@ test('a minimal manifest gets the defaults', () => {
     maxInstances: 1,
     readyMs: 10_000,
     idleStopMs: undefined,
+    drainMs: 30_000,
   });
   expect(manifest.service.text).toBe('/shop/orders');
   expect(parseManifest('x.yaml', 'version: 1\nservice: /cms/*\nexec: /bin/cms').maxInstances).toBe(16);
@@ -50,6 +51,7 @@ user: orders
 maxInstances: 3
 readyMs: 500
 idleStopMs: 60000
+drainMs: 5000
 `,
   );
   expect(manifest).toMatchObject({
@@ -60,6 +62,7 @@ idleStopMs: 60000
     maxInstances: 3,
     readyMs: 500,
     idleStopMs: 60_000,
+    drainMs: 5_000,
   });
   expect([...manifest.params.keys()]).toEqual(['port', 'zone', 'ratio', 'title']);
   expect(manifest.params.get('ratio')).toEqual({ type: 'number', min: 0, max: Infinity });

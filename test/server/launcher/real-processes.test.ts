@@ -177,16 +177,6 @@ test('a service keeps running when the process that started it is killed', async
   expect(systemProcesses.identityOf(pid)).toBe(identity);
 });
 
-test('an idle service is stopped, and the next call starts it again', async () => {
-  const { names, host } = createHost([], ['idleStopMs: 1000']);
-  const launcher = await host.open();
-  await launchOutcome(launcher);
-  const { pid } = host.reports()[0]!;
-  await until(() => names.launches.all().length === 0);
-  expect(isRunning(pid)).toBe(false);
-  expect(await launchOutcome(launcher)).toBe('started');
-});
-
 // The program and its log need no permission of their user on any path: a clone may be private to root.
 test.runIf(process.getuid?.() === 0)('a program runs as the user that its manifest names', async () => {
   const { names, host } = createHost();

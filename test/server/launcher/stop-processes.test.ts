@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
+import { FakeHost, outcomeOf } from './fake-host.js';
 
 test('stop drains the endpoint, then sends SIGTERM, and SIGKILL after 6.5 s', async () => {
   const host = new FakeHost();
@@ -121,64 +121,4 @@ test('reset rejects a service without a launch rule', async () => {
   host.names.define('/shop/by-hand');
   const launcher = await host.open();
   await expect(launcher.reset({ name: '/shop/by-hand' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
-});
-
-function idleHost(): FakeHost {
-  const host = new FakeHost();
-  host.manifests.set('orders', completeManifest(`${minimalManifest}idleStopMs: 10000\n`));
-  return host;
-}
-
-test('an idle service is stopped, and the next call starts it again', async () => {
-  const host = idleHost();
-  const launcher = await host.open();
-  await host.launch(launcher);
-  await host.clock.advance(9_000);
-  expect(host.processes.alive).toBe(1);
-  await host.clock.advance(1_500);
-  expect(host.processes.alive).toBe(0);
-  expect(host.names.journal).toContain('draining /shop/orders');
-  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
-  expect(await host.launch(launcher)).toBe('started');
-});
-
-test('lookups and launch requests count as use', async () => {
-  const host = idleHost();
-  let usedAt = 0;
-  host.extra = { lastUsedAt: (name) => (name === '/shop/orders' ? usedAt : undefined) };
-  const launcher = await host.open();
-  await host.launch(launcher);
-  for (let i = 0; i < 10; i++) {
-    await host.clock.advance(6_000);
-    if (i % 2 === 0) usedAt = host.clock.now();
-    else expect(await host.launch(launcher)).toBe('found');
-  }
-  expect(host.processes.alive).toBe(1);
-  await host.clock.advance(10_100);
-  expect(host.processes.alive).toBe(0);
-});
-
-test('after a restart of the server, the idle time counts from the restart', async () => {
-  const host = idleHost();
-  const first = await host.open();
-  await host.launch(first);
-  await host.clock.advance(9_000);
-  await first.close();
-  await host.open();
-  await host.clock.advance(9_900);
-  expect(host.processes.alive).toBe(1);
-  await host.clock.advance(200);
-  expect(host.processes.alive).toBe(0);
-});
-
-test('a call during the idle stop gets the next launch', async () => {
-  const host = idleHost();
-  const launcher = await host.open();
-  await host.launch(launcher);
-  host.processes.all[0]!.ignoresSigterm = true;
-  await host.clock.advance(10_100);
-  expect(host.processes.all[0]!.signals).toEqual(['SIGTERM']);
-  expect(await host.launch(launcher)).toBe('started');
-  expect(host.processes.all).toHaveLength(2);
-  expect(host.processes.alive).toBe(1);
 });

@@ -145,6 +145,7 @@ export class SimulatedServer {
         resolve: (name) => names.resolve(name),
         onRegistered: (listener) => names.onRegistered(listener),
         onUnreachable: (listener) => names.onUnreachable(listener),
+        onActivity: (listener) => names.onActivity(listener),
         isSuspect: (name, id) => names.isSuspect(name, id),
         launches: names.launches,
         withdraw: (request) => this.#withdraw(names, request),

@@ -1,0 +1,66 @@
+import type { CallActivity } from '../core/call-activity.js';
+import type { Clock } from '../core/clock.js';
+
+/** Counts the calls of one service. The idle time begins when the meter is created. */
+export class ActivityMeter {
+  readonly #clock: Clock;
+  #inFlight = 0;
+  #lastAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastAt = clock.now();
+  }
+
+  get current(): CallActivity {
+    const idleMs = this.#inFlight > 0 ? 0 : Math.max(0, Math.floor(this.#clock.now() - this.#lastAt));
+    return { inFlight: this.#inFlight, idleMs };
+  }
+
+  /** @param inFlight - number of calls in flight */
+  update(inFlight: number): void {
+    this.#inFlight = inFlight;
+    this.#lastAt = this.#clock.now();
+  }
+
+  /**
+   * Counts a call that begins. Returns a function that ends the call; a second call of this function has no effect.
+   */
+  begin(): () => void {
+    this.update(this.#inFlight + 1);
+    let hasEnded = false;
+    return () => {
+      if (!hasEnded) this.update(this.#inFlight - 1);
+      hasEnded = true;
+    };
+  }
+}
+
+/** Counts the calls of all services of one process, because the launcher ends whole processes. */
+export class ProcessActivity {
+  readonly #meters = new Map<object, ActivityMeter | undefined>();
+
+  /**
+   * Adds a service. Returns a function that removes the service.
+   *
+   * @param meter - undefined when the calls of the service are not counted
+   */
+  add(meter: ActivityMeter | undefined): () => void {
+    const key = {};
+    this.#meters.set(key, meter);
+    return () => void this.#meters.delete(key);
+  }
+
+  /** The sum over all services; undefined when the calls of one service are not counted. */
+  get current(): CallActivity | undefined {
+    let inFlight = 0;
+    let idleMs = Infinity;
+    for (const meter of this.#meters.values()) {
+      if (meter === undefined) return undefined;
+      const { current } = meter;
+      inFlight += current.inFlight;
+      idleMs = Math.min(idleMs, current.idleMs);
+    }
+    return idleMs === Infinity ? undefined : { inFlight, idleMs };
+  }
+}
