@@ -66,6 +66,11 @@ export interface Processes {
   isStopped(pid: number): boolean;
   listenerState(address: Address): Promise<ListenerState>;
   /**
+   * Returns how many connections wait until a process accepts them: the fewest of all sockets that listen at the
+   * address. Returns 0 when no socket listens, or the number is unknown.
+   */
+  waitingConnections(address: Address): Promise<number>;
+  /**
    * Connects to an address of this host and waits for an answer: a byte, the end of a TLS handshake, or the end of
    * the connection. At a `tcp` address, an established connection is an answer. Resolves to `silent` without a
    * connection or answer before `signal` aborts. Resolves to `unknown`, without connecting, if the address may belong

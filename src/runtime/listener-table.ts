@@ -10,20 +10,34 @@ interface ListeningSocket {
   readonly ip: string;
   readonly port: number;
   readonly inode: string;
+  /** Number of connections that no process has accepted yet. */
+  readonly waiting: number;
 }
 
 /** @see {@link Processes.listenerState} */
 export async function listenerState(address: Address): Promise<ListenerState> {
+  const sockets = await listeningSockets(address);
+  if (sockets === undefined) return 'unknown';
+  if (sockets.length === 0) return 'none';
+  const inodes = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
+  return (await areHoldersStopped(inodes)) ? 'stopped' : 'listening';
+}
+
+/** @see {@link Processes.waitingConnections} */
+export async function waitingConnections(address: Address): Promise<number> {
+  const sockets = (await listeningSockets(address)) ?? [];
+  return sockets.length === 0 ? 0 : Math.min(...sockets.map(({ waiting }) => waiting));
+}
+
+/** Returns the sockets that listen at an address; undefined when they cannot be known. */
+async function listeningSockets(address: Address): Promise<readonly ListeningSocket[] | undefined> {
   const ips = ownAddresses(address.hostname);
-  if (address.socketPath !== undefined || ips.length === 0) return 'unknown';
+  if (address.socketPath !== undefined || ips.length === 0) return undefined;
   const tables = await Promise.all([readTable('tcp'), readTable('tcp6')]);
-  if (tables.every((table) => table === undefined)) return 'unknown';
-  const inodes = tables
+  if (tables.every((table) => table === undefined)) return undefined;
+  return tables
     .flatMap((table) => table ?? [])
-    .filter(({ ip, port }) => port === address.port && (isWildcard(ip) || ips.includes(ip)))
-    .map(({ inode }) => `socket:[${inode}]`);
-  if (inodes.length === 0) return 'none';
-  return (await areHoldersStopped(new Set(inodes))) ? 'stopped' : 'listening';
+    .filter(({ ip, port }) => port === address.port && (isWildcard(ip) || ips.includes(ip)));
 }
 
 function isWildcard(ip: string): boolean {
@@ -36,10 +50,11 @@ async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningSocket
     ?.split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
-    .flatMap(([, local = '', , state, , , , , , inode = '']) => {
+    .flatMap(([, local = '', , state, queues = '', , , , , inode = '']) => {
       const [ip = '', port = ''] = local.split(':');
-      // State 0A is LISTEN.
-      return state === '0A' ? [{ ip: decodeIp(ip), port: Number.parseInt(port, 16), inode }] : [];
+      // State 0A is LISTEN. The second queue of a listening socket counts the waiting connections.
+      const waiting = Number.parseInt(queues.split(':')[1] ?? '', 16) || 0;
+      return state === '0A' ? [{ ip: decodeIp(ip), port: Number.parseInt(port, 16), inode, waiting }] : [];
     });
 }
 

@@ -7,7 +7,7 @@ import type {
   Processes,
   SpawnedProcess,
 } from '../core/processes.js';
-import { listenerState } from './listener-table.js';
+import { listenerState, waitingConnections } from './listener-table.js';
 import { limitLog, openLog, readLogTail } from './log-file.js';
 import { probeListener } from './listener-probe.js';
 import { identityOf, isGroupAlive, isStopped, processesWithMarker } from './process-table.js';
@@ -21,6 +21,7 @@ export const systemProcesses: Processes = {
   identityOf,
   isStopped,
   listenerState,
+  waitingConnections,
   probe: probeListener,
   limitLog: (path, maxBytes, maxFiles) => limitLog(path, maxBytes, maxFiles),
   findGroupLeader: async (mark) =>

@@ -58,16 +58,21 @@ test.each([
   },
 );
 
-test('a service whose event loop is blocked for ever is replaced', { timeout: 60_000 }, async () => {
-  const { service, process, clerkOf } = await serviceOf('launched');
-  const orders = clerkOf().bind(service.name);
-  const hanging = orders.json('/hang', { timeoutMs: 5_000 }).catch(() => undefined);
-  await expect
-    .poll(() => orders.json('/', { timeoutMs: 20_000 }), { timeout: 30_000 })
-    .not.toEqual({ pid: process.pid });
-  await hanging;
-  expect(isRunning(process.pid)).toBe(false);
-});
+test.each(['launched', 'by-hand'] as const)(
+  'a %s service whose event loop is blocked for ever is replaced',
+  { timeout: 60_000 },
+  async (how) => {
+    const { service, process, clerkOf } = await serviceOf(how);
+    const orders = clerkOf().bind(service.name);
+    const hanging = orders.json('/hang', { timeoutMs: 5_000 }).catch(() => undefined);
+    await expect
+      .poll(() => orders.json('/', { timeoutMs: 20_000 }), { timeout: 30_000 })
+      .not.toEqual({ pid: process.pid });
+    await hanging;
+    // The launcher ends only processes that it started.
+    expect(isRunning(process.pid)).toBe(how === 'by-hand');
+  },
+);
 
 test('launch and reset start a service whose process was killed', { timeout: 60_000 }, async () => {
   for (const path of ['launch', 'reset']) {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/core/address.js';
@@ -40,6 +40,25 @@ test('the listener of another host, or of a Unix socket, is unknown and gets no 
     expect(await systemProcesses.probe(parseAddress(text), signal)).toBe('unknown');
   }
   expect(await stateOf('unix:/run/orders')).toBe('unknown');
+});
+
+test('connections that no process accepts are counted', async () => {
+  const program =
+    "const s = require('node:net').createServer().listen(0, '127.0.0.1', () => { console.log(s.address().port); setTimeout(() => { for (;;); }, 50); })";
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [text] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(String(text));
+  const address = parseAddress(`http://127.0.0.1:${String(port)}`);
+  await expect
+    .poll(async () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      onTestFinished(() => void socket.destroy());
+      return systemProcesses.waitingConnections(address);
+    })
+    .toBeGreaterThan(1);
+  expect(await systemProcesses.listenerState(address)).toBe('listening');
 });
 
 test('the listener of a stopped process is stopped, and silent to a probe', async () => {

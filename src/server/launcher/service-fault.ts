@@ -10,6 +10,8 @@ const stoppedMs = 300;
 /** Time for which a process must not respond at any of its addresses before the process counts as faulty, in ms. */
 const silentMs = 1_000;
 const pollMs = 50;
+/** Fewer looks in 1 s show that the event loop of the server was blocked. */
+const minLooks = 10;
 /** Delay between two connection attempts to an address that refuses connections, in ms. */
 const redialMs = 100;
 /**
@@ -47,7 +49,7 @@ export async function launchedProcessFault(
 
 /**
  * State of an endpoint that the launcher did not start. An endpoint is dead if no running process listens at its
- * addresses. The state of an endpoint on another host is unknown.
+ * addresses, or if no waiting connection is accepted for 1 s. The state of an endpoint on another host is unknown.
  */
 export type ForeignEndpointState =
   { readonly kind: 'listening' | 'unknown' } | { readonly kind: 'dead'; readonly fault: string };
@@ -61,22 +63,37 @@ export async function foreignEndpointState(
   { processes, clock }: FaultOptions,
   addresses: readonly string[],
 ): Promise<ForeignEndpointState> {
+  const parsed = addresses.map((text) => parseAddress(text));
   const look = async (): Promise<ListenerState> => {
-    const states = await Promise.all(addresses.map((text) => processes.listenerState(parseAddress(text))));
+    const states = await Promise.all(parsed.map((address) => processes.listenerState(address)));
     return (
       (['listening', 'unknown', 'stopped', 'none'] as const).find((one) => states.includes(one)) ?? 'unknown'
     );
   };
-  const until = clock.now() + stoppedMs;
+  const waitingConnections = async (): Promise<number> =>
+    Math.min(...(await Promise.all(parsed.map((address) => processes.waitingConnections(address)))));
+  const startedAt = clock.now();
+  let looks = 0;
+  let waiting = 1;
   for (;;) {
     const state = await look();
-    if (state === 'listening' || state === 'unknown') return { kind: state };
+    const lookedMs = clock.now() - startedAt;
+    looks++;
+    if (state === 'unknown') return { kind: 'unknown' };
     if (state === 'none') return { kind: 'dead', fault: 'refuses connections' };
-    if (clock.now() >= until) return { kind: 'dead', fault: 'is stopped' };
+    if (state === 'stopped' && lookedMs >= stoppedMs) return { kind: 'dead', fault: 'is stopped' };
+    if (state === 'listening') {
+      // A process that accepts connections makes the queue shorter now and then, even under a high load.
+      const before = waiting;
+      waiting = await waitingConnections();
+      if (waiting < before) return { kind: 'listening' };
+      if (lookedMs >= silentMs && looks >= minLooks) return { kind: 'dead', fault: unacceptedFault };
+    }
     await sleep(clock, pollMs, false);
   }
 }
 
+const unacceptedFault = `has accepted no connection for ${String(silentMs / 1_000)} s`;
 const silentFault = `has not responded for ${String(silentMs / 1_000)} s`;
 
 async function isStoppedFor({ processes, clock }: FaultOptions, pid: number): Promise<boolean> {

@@ -97,6 +97,13 @@ export class FakeProcesses implements Processes {
     return this.listeners.get(text) ?? 'unknown';
   }
 
+  /** Numbers of connections that wait at the addresses of `listeners`. */
+  readonly waiting = new Map<string, number>();
+
+  async waitingConnections({ text }: Address): Promise<number> {
+    return this.waiting.get(text) ?? 0;
+  }
+
   async probe({ text }: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'> {
     this.probed.push(text);
     const owner = this.all.findLast((each) => each.address === text);

@@ -120,6 +120,33 @@ test('an endpoint that was registered by hand stays registered if the start fail
   expect(idsOf(host)).toEqual(['by-hand']);
 });
 
+test('an endpoint by hand that accepts no connection for 1 s is replaced and fenced, and its process is not ended', async () => {
+  const { host, launcher, address } = await hostWithForeign('listening');
+  host.processes.waiting.set(address, 1);
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(2_000);
+  expect(await caller).toBe('started');
+  expect(host.lines).toContain(
+    `Endpoint by-hand of ${name} has accepted no connection for 1 s; another endpoint will be started`,
+  );
+  expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
+});
+
+test.each([
+  ['the queue is empty for a moment', [3, 0, 3]],
+  ['the queue grows, but became shorter once', [3, 2, 4]],
+])('an endpoint by hand with waiting connections serves when %s', async (_how, lengths) => {
+  const { host, launcher, address } = await hostWithForeign('listening');
+  const caller = host.startLaunch(launcher);
+  for (const length of lengths) {
+    host.processes.waiting.set(address, length);
+    await host.clock.advance(300);
+  }
+  await host.clock.advance(2_000);
+  expect(await caller).toBe('found');
+  expect(host.processes.all).toEqual([]);
+});
+
 test('reports on an endpoint whose listener is present start nothing', async () => {
   const { host, launcher } = await hostWithForeign('listening');
   host.names.suspects.add('by-hand');

@@ -59,6 +59,7 @@ export class LaunchedProcesses {
       isInit: false,
       isStopped: () => false,
       listenerState: async () => 'unknown',
+      waitingConnections: async () => 0,
       probe: async () => 'answered',
       limitLog: async () => 'kept',
       findGroupLeader: async (mark) =>
