@@ -6,7 +6,9 @@ export function derElement(tag: number, ...content: readonly Uint8Array[]): Buff
   return Buffer.concat([Buffer.from([tag]), derLength(body.length), body]);
 }
 
-/** Lengths up to 127 take one byte. Longer lengths take a count of bytes, and these bytes. */
+/**
+ * Encodes a length. A length up to 127 takes one byte. A longer length takes the number of its bytes, then the bytes.
+ */
 function derLength(length: number): Buffer {
   if (length < 0x80) return Buffer.from([length]);
   const hex = length.toString(16);
@@ -33,7 +35,7 @@ export function derObjectIdentifier(identifier: string): Buffer {
   return derElement(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
 
-/** Returns a number in digits of 7 bits. All digits but the last have the highest bit set. */
+/** Returns a number in digits of 7 bits. The highest bit is set in all digits except the last. */
 function base128(value: number): number[] {
   const digits = [value & 0x7f];
   for (let rest = value >>> 7; rest > 0; rest >>>= 7) digits.unshift((rest & 0x7f) | 0x80);

@@ -18,12 +18,12 @@ const oids = Object.freeze({
   subjectAlternativeName: '2.5.29.17',
 });
 
-/** A key is valid while it is enrolled, so the certificate itself never expires (RFC 5280, 4.1.2.5). */
+/** The certificate never expires (RFC 5280, 4.1.2.5). A key becomes invalid when its enrolment ends. */
 const validity = derSequence(derTime('20200101000000Z'), derTime('99991231235959Z'));
 
 /**
- * Creates the certificate of a key, signed by that key, in PEM. TLS needs a certificate to carry a key. Nothing but the
- * public key of the certificate is ever trusted. The name is for people who read the certificate.
+ * Creates a self-signed certificate of a key, in PEM, because TLS sends a key only within a certificate. The peer
+ * trusts only the public key of the certificate. The name is for people who read the certificate.
  *
  * @param privateKey - an Ed25519 key, or an ECDSA key over P-256
  * @param name - the principal; becomes the URI `clerk://NAME` in the subject alternative name
@@ -54,7 +54,10 @@ export function selfSignedCertificate(privateKey: KeyObject, name: string): stri
   return toPem(derSequence(body, algorithm, derBitString(signature)));
 }
 
-/** 16 random bytes; the first bit is clear and the second is set, so the number is positive and has a fixed length. */
+/**
+ * 16 random bytes. The first bit is clear and the second bit is set, so the number is positive and has a fixed
+ * length.
+ */
 function serialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0);

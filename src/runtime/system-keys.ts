@@ -88,7 +88,9 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
   });
 }
 
-/** The error has no cause, since errors of OpenSSL may quote their input. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/**
+ * The error has no cause, because errors of OpenSSL may quote their input. @see [C8.4](../../docs/guarantees.md#c8-4)
+ */
 function parsePrivateKey(key: unknown, name: string): KeyObject {
   if (typeof key === 'string') {
     try {

@@ -1,7 +1,7 @@
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 
-/** Counts the calls of one service. The idle time begins when the meter is created. */
+/** Counts the calls of one service. The idle time begins at the creation of the meter. */
 export class ActivityMeter {
   readonly #clock: Clock;
   #inFlight = 0;

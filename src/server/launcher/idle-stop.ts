@@ -4,20 +4,20 @@ import type { Clock, Timer } from '../../core/clock.js';
 export interface IdleStopOptions {
   readonly clock: Clock;
   readonly idleStopMs: number;
-  /** Time within which a service that counts its calls has renewed its registration at least once, in ms. */
+  /** Lease of the endpoint, in ms. A service that counts its calls renews at least once within its lease. */
   readonly leaseMs: number;
   /** Returns the time of the last launch request of the service, in ms on the monotonic clock. */
   readonly lastLaunchAt: () => number;
   /** Called once, when the service has had no call for `idleStopMs`. */
   readonly onIdle: () => void;
-  /** Called once, when no renewal has stated the calls of the service. */
+  /** Called once, when the service does not report its calls. */
   readonly onUncounted: () => void;
 }
 
 /**
- * Decides when a running service is idle: a renewal states that no call is in flight and that the last call was
- * `idleStopMs` ago. The idle time begins at the earliest when the service is up. Only a renewal makes a service idle, so
- * a service that does not count its calls never is.
+ * Decides when a running service is idle: no call is in flight, and the last call was `idleStopMs` ago. Renewals
+ * report the calls of a service. A service that does not report its calls is never idle. The idle time begins when
+ * the service is up.
  *
  * @see [C6.6](../../../docs/guarantees.md#c6-6)
  */

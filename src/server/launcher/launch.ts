@@ -19,13 +19,16 @@ const drainTimeoutMs = 6_500;
 /** Time between SIGTERM and SIGKILL for a process that has not registered, in ms. */
 const stopTimeoutMs = 2_000;
 /**
- * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. The time is short, because the next
- * start waits for the end of these children.
+ * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. The next start waits for the end of
+ * the children, so the time is short.
  */
 const orphanTimeoutMs = 500;
 /** Longest wait, in ms, for the withdrawal of the endpoint to be saved. Then SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
-/** A drained process gets SIGTERM this long before its endpoint is removed, in ms. Its own drain then has an endpoint. */
+/**
+ * Time between SIGTERM and the removal of a drained endpoint, in ms. The process still has an endpoint when it begins
+ * its own drain.
+ */
 const earlySignalMs = 500;
 
 /** How a start ended. */
@@ -151,8 +154,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Ends the supervision. A running process continues. A process that is being stopped is killed. A process that drains
-   * gets SIGTERM and continues to drain.
+   * Ends the supervision. A running process continues, and a process that is being stopped is killed. A draining
+   * process gets SIGTERM and continues to drain.
    */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
@@ -245,7 +248,7 @@ export class Launch implements PendingRegistration {
     return true;
   }
 
-  /** Kills a draining process that a job control signal has stopped. Such a process may have closed its listener. */
+  /** Kills a draining process that a signal such as SIGSTOP has stopped. */
   async #inspectDraining(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
     if (this.#drainPhase === undefined || this.#isDone()) return false;

@@ -35,7 +35,7 @@ export interface LauncherContext {
   readonly instanceLimit: Quotas;
   /** Launches that wait for the registration of the service, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
-  /** The launches that are stopped when they are idle, by instance id. */
+  /** Idle checks of the running launches, by instance id. */
   readonly idleStops: Map<string, IdleStop>;
 }
 

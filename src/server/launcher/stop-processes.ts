@@ -45,8 +45,8 @@ export async function stopProcesses(
 
 /**
  * Withdraws the endpoint of a launch. Without `immediately`, the endpoint drains first. If the withdrawal fails, the
- * endpoint is removed at the end of its lease. Never rejects. Resolves to the time for which clients may still call the
- * endpoint, in ms.
+ * endpoint is removed at the end of its lease. Never rejects. Resolves to the time for which clients may still call
+ * the endpoint, in ms.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,

@@ -31,7 +31,7 @@ async function countFetchCall(end: () => void, run: () => unknown): Promise<unkn
  * Returns a copy of the response. The body of the copy calls `end` when it has ended, has failed or was cancelled.
  */
 function withCountedBody(response: Response, end: () => void): Response {
-  // The end of an upgraded connection is not visible, so this call counts as in flight from now on.
+  // The end of an upgraded connection is not visible, so the call counts as in flight for ever.
   if (response.status === 101) return response;
   if (response.body === null || response.bodyUsed || response.body.locked) {
     end();

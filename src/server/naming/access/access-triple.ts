@@ -6,13 +6,16 @@ import { parseName } from '../../../core/name.js';
 import { resolvePrincipalPattern } from './principal-pattern.js';
 
 /**
- * A grant of rights, as a directory stores it. The path is relative to the directory, so the grant still holds after
- * the directory has moved.
+ * A grant of rights, as a directory stores it. The path is relative to the directory, so the grant is still valid
+ * after a move of the directory.
  *
  * @see [G7](../../../../docs/background.md#g7)
  */
 export interface AccessTriple {
-  /** Glob of principals, absolute or relative to the directory; without wildcards, also the name of a group. */
+  /**
+   * Glob of principals, absolute or relative to the directory. A glob without wildcards may also be the name of a
+   * group.
+   */
   readonly principal: string;
   /** Glob of names, relative to the directory, without a leading `/`. */
   readonly path: string;
@@ -83,8 +86,8 @@ export function toCompiledTriple({ principal, path, rights, directory }: AccessR
 }
 
 /**
- * Returns the directory that holds triples for a path by default: the segments before the first wildcard, and the parent
- * of a name without wildcards.
+ * Returns the default directory for triples of a path: the segments before the first wildcard. For a path without
+ * wildcards, returns the parent.
  */
 export function directoryOfPattern({ segments }: Glob): string {
   const wild = segments.findIndex((segment) => segment.includes('*'));

@@ -6,7 +6,7 @@ import type { AccessTriple, CompiledTriple } from './access-triple.js';
 export interface AccessView {
   /** Returns the triples that a directory holds; `/` is the root. */
   triplesIn(directory: string): readonly CompiledTriple[];
-  /** Returns the members of a group: principals and other groups. Undefined when the name is not a group. */
+  /** Returns the members of a group: principals and other groups. Returns undefined if the name is not a group. */
   membersOf(name: string): readonly string[] | undefined;
 }
 
@@ -20,19 +20,22 @@ export type AccessGrant =
       readonly triple: AccessTriple;
       /** The right of the triple that includes the requested right. */
       readonly right: AccessRight;
-      /** The groups through which the principal is meant, the group of the triple first; empty without groups. */
+      /**
+       * The groups that lead from the triple to the principal, the group of the triple first; empty without groups.
+       */
       readonly groups: readonly string[];
     };
 
 /** Rights of each principal on its own name. */
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];
 
-/** A group of groups is followed to this depth. */
+/** Maximum depth of groups within groups. */
 const maxGroupDepth = 8;
 
 /**
- * Returns why a principal has a right on a name; undefined when the principal does not have the right. Triples only
- * grant: no triple takes a right away. The nearest directory is asked first. The result depends only on the arguments.
+ * Returns why a principal has a right on a name, or undefined if the principal does not have the right. Triples only
+ * grant rights, and never take a right away. The nearest directory is searched first. The result depends only on the
+ * arguments.
  *
  * @param principal - absolute name of the principal
  * @param name - canonical name
@@ -63,8 +66,8 @@ function* directoriesOf(name: string): IterableIterator<string> {
 }
 
 /**
- * Returns the groups through which a triple means a principal, or an empty list if the pattern itself matches. Undefined
- * if the triple does not mean the principal.
+ * Returns the groups that lead from a triple to a principal. Returns an empty list if the pattern of the triple
+ * matches the principal. Returns undefined if the triple does not include the principal.
  */
 function meantBy(
   view: AccessView,
@@ -75,7 +78,7 @@ function meantBy(
   return pattern.isExact ? groupPath(view, pattern.text, principal) : undefined;
 }
 
-/** Returns the shortest chain of groups from a group to one that has the principal as a member. */
+/** Returns the shortest chain of groups from a group to the principal. */
 function groupPath(view: AccessView, group: string, principal: string): readonly string[] | undefined {
   const parents = new Map<string, string | undefined>([[group, undefined]]);
   let level = [group];
