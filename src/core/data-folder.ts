@@ -16,6 +16,11 @@ export interface DataFile {
 
 /** A folder that this process owns until `close`. */
 export interface DataFolder {
+  /**
+   * Inode number of the lock file, then `@` and its time of creation if that is known. A copy of the folder has another
+   * identity. Undefined when the system states none.
+   */
+  readonly identity?: string | undefined;
   /** Resolves to the names of all files and subfolders of the folder, except the lock. */
   names(): Promise<readonly string[]>;
   /** Opens a file. Resolves to undefined if there is no file with this name. */

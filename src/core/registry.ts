@@ -12,6 +12,11 @@ export interface ResolveContext {
   readonly suspects: ReadonlySet<string>;
   /** Clock for timers of the registry. If undefined, the registry must not use timers. */
   readonly clock?: Clock;
+  /**
+   * `position` of the last known result of the name, which may be from an earlier process. From this, a registry can
+   * notice that its data was replaced by an older copy.
+   */
+  readonly position?: string;
 }
 
 /** A name on the path of a lookup. @see [G4](../../docs/background.md#g4) */
@@ -46,6 +51,11 @@ export interface BoundResolution {
    * Decimal number that grows with every change. The clerk rejects a result with a lower number than its last result.
    */
   readonly revision?: string;
+  /**
+   * Opaque text that stands for `incarnation` and `revision`. The clerk returns it in {@link ResolveContext.position}.
+   * Default: none.
+   */
+  readonly position?: string;
   /** Text that changes when the registry loses its data. Only revisions of the same incarnation are compared. */
   readonly incarnation?: string;
   /** Name behind all links. Default: the requested name. */
@@ -80,7 +90,7 @@ export interface LinkResolution extends Pick<BoundResolution, 'ttlMs' | 'guarant
 }
 
 /** Result of a lookup: the name does not exist. */
-export interface AbsentResolution extends Pick<BoundResolution, 'revision' | 'incarnation'> {
+export interface AbsentResolution extends Pick<BoundResolution, 'revision' | 'incarnation' | 'position'> {
   /** Discriminant of the union. */
   readonly kind: 'absent';
   /** Lifetime of the result, in ms, at most 5,000. Default 1,000. @see [C1.5](../../docs/guarantees.md#c1-5) */

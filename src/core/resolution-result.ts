@@ -26,6 +26,8 @@ export interface ResolvedService {
   readonly revision: string;
   /** Incarnation of the registry; empty when the registry sent none. */
   readonly incarnation: string;
+  /** `position` of the result, which a later lookup returns to the registry. */
+  readonly position?: string;
   readonly startable?: boolean;
   readonly healthQueried?: readonly string[];
   /** Longest lease of the endpoints, in ms; undefined when unknown. */
@@ -52,7 +54,15 @@ export interface ResolvedService {
 
 /** Looks up names and validates the results. Rejects with a `ClerkError` when a lookup fails. */
 export interface Resolver {
-  resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService>;
+  resolve(name: string, context: LookupContext): Promise<ResolvedService>;
+}
+
+/** Context of a lookup inside the clerk. */
+export interface LookupContext {
+  /** Instance ids of the endpoints whose failures caused the lookup. */
+  readonly suspects: ReadonlySet<string>;
+  /** {@link ResolvedService.position} of the last known result. */
+  readonly position?: string | undefined;
 }
 
 /**

@@ -67,6 +67,11 @@ export interface ResolveResponse {
    */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
+  /**
+   * Mark of the revision. Clients return `<incarnation>:<revision>:<mark>` in the header `clerk-position`. Empty while
+   * the registry cannot save changes.
+   */
+  readonly mark?: string;
   readonly incarnation: string;
   /** Shortest guarantee of the names on the path, in ms since the client sent the request. */
   readonly guaranteedMs: number;
@@ -80,6 +85,7 @@ export interface ListResponse {
   /** Value of the query parameter `after` for the next page; null on the last page. */
   readonly next: string | null;
   readonly revision: string;
+  readonly mark?: string;
   readonly incarnation: string;
 }
 
@@ -87,6 +93,7 @@ export interface ListResponse {
 export interface SearchResponse {
   readonly entries: readonly { readonly name: string; readonly endpoints: readonly EndpointMessage[] }[];
   readonly revision: string;
+  readonly mark?: string;
   readonly incarnation: string;
 }
 
@@ -284,7 +291,7 @@ export interface WatchEditRequest {
 }
 
 /**
- * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot begins with
+ * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>:<mark>`. A snapshot begins with
  * `resync`, or with an `open` whose `resumed` is false. A snapshot ends with the next `current`. A snapshot has one
  * `put` for every existing name. If the name of a link is itself in the list of globs, the resolution of the target is
  * sent under the name of the link.
@@ -328,6 +335,7 @@ export type WatchEntry =
       readonly target: string;
       readonly guaranteedMs: number;
       readonly revision: string;
+      readonly mark?: string;
       readonly incarnation: string;
     };
 

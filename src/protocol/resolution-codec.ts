@@ -6,11 +6,12 @@ import type { EndpointMessage, ResolveResponse } from './messages.js';
 
 /** Converts the response for a service into the form of the registry port. */
 export function decodeResolution(response: ResolveResponse): BoundResolution {
-  const { name: _name, endpoints, policy, guaranteedMs, launchable, ...rest } = response;
+  const { name: _name, endpoints, policy, guaranteedMs, launchable, mark: _mark, ...rest } = response;
   return Object.freeze(
     definedFields({
       ...rest,
       kind: 'bound',
+      position: positionOf(response),
       endpoints: Object.freeze(endpoints.map(decodeEndpoint)),
       policy: policy ?? undefined,
       // 0 means no guarantee. Only `ttlMs` then limits the use of the result.
@@ -18,6 +19,15 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
       startable: launchable || undefined,
     }),
   );
+}
+
+/** Returns incarnation, revision and mark of a response as one text; undefined without a mark. */
+export function positionOf({
+  incarnation,
+  revision,
+  mark = '',
+}: Pick<ResolveResponse, 'incarnation' | 'revision' | 'mark'>): string | undefined {
+  return mark === '' ? undefined : `${incarnation}:${revision}:${mark}`;
 }
 
 /** Converts an endpoint into the form of the registry port. */

@@ -29,6 +29,7 @@ const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 const kinds = z.enum(['service', 'link', 'mount', 'directory']);
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
+const markedPosition = { ...position, mark: z.exactOptional(string) };
 
 const endpointMessage = z.object({
   id: string,
@@ -73,18 +74,18 @@ export const resolveResponse = z.object({
   retries: z.exactOptional(retries),
   launchable: z.boolean(),
   healthQueried: z.exactOptional(z.array(string)),
-  ...position,
+  ...markedPosition,
   guaranteedMs: ms,
   ttlMs: ms,
 });
 export const listResponse = z.object({
   entries: z.array(listEntry),
   next: z.nullable(string),
-  ...position,
+  ...markedPosition,
 });
 export const searchResponse = z.object({
   entries: z.array(z.object({ name: string, endpoints: z.array(endpointMessage) })),
-  ...position,
+  ...markedPosition,
 });
 export const whoisResponse = z.object({
   owners: z.array(z.object({ name: string, id: string, epoch: count })),
@@ -134,7 +135,7 @@ const watchedLink = z.object({
   name: string,
   target: string,
   guaranteedMs: ms,
-  ...position,
+  ...markedPosition,
 });
 export const watchEvent = z.discriminatedUnion('type', [
   z.object({

@@ -28,6 +28,8 @@ export interface RegistryRequest {
    * 'unknown'`, even after an abort. Default false.
    */
   readonly isChange?: boolean;
+  /** Position that an earlier process has seen. The connection itself returns the last position that it has seen. */
+  readonly position?: string | undefined;
 }
 
 export interface RegistryResponse {
@@ -38,6 +40,8 @@ export interface RegistryResponse {
   readonly revision: string;
   /** Response header `clerk-incarnation`; empty when the header is missing. */
   readonly incarnation: string;
+  /** Response header `clerk-position`; empty when the header is missing. */
+  readonly position: string;
 }
 
 export interface StreamEvent {

@@ -3,10 +3,12 @@ import { parseAddress, type Address } from '../core/address.js';
 import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { TlsOptions, RequestHandler } from '../core/transport.js';
+import { positionHeader } from '../protocol/position.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
 import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
 import { LineReader } from './line-reader.js';
+import { SeenPosition } from './seen-position.js';
 import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from './unref-connector.js';
 
 export interface HttpConnectionOptions {
@@ -37,6 +39,7 @@ class HttpConnection implements RegistryConnection {
   readonly #address: Address;
   readonly #options: HttpConnectionOptions;
   readonly #streams = new Set<EventStream>();
+  readonly #seen = new SeenPosition();
   #pool: Pool | undefined;
   #connector: UnrefConnector | undefined;
   #isClosed = false;
@@ -52,9 +55,15 @@ class HttpConnection implements RegistryConnection {
       if (signal.aborted) reject(signal.reason);
       else if (this.#isClosed) reject(unreachableError(this.url, new Error('the connection is closed')));
       else
-        new RegistryRequestHandler(request, this.url, this.#options.clock, signal, resolve, reject).start(
-          (this.#pool ??= this.#createPool()),
-        );
+        new RegistryRequestHandler(
+          request,
+          this.#seen,
+          this.url,
+          this.#options.clock,
+          signal,
+          resolve,
+          reject,
+        ).start((this.#pool ??= this.#createPool()));
     });
   }
 
@@ -79,7 +88,10 @@ class HttpConnection implements RegistryConnection {
       {
         onRequest: () => listener.onRequest?.(),
         onActivity: () => listener.onActivity(),
-        onEvent: (event) => listener.onEvent(event),
+        onEvent: (event) => {
+          this.#seen.record(event.id);
+          listener.onEvent(event);
+        },
         onEnd: (error) => {
           this.#streams.delete(stream);
           listener.onEnd(error);
@@ -87,7 +99,7 @@ class HttpConnection implements RegistryConnection {
       },
     );
     this.#streams.add(stream);
-    stream.start(toDispatchOptions(request));
+    stream.start(toDispatchOptions(request, this.#seen));
     return () => {
       this.#streams.delete(stream);
       stream.stop();
@@ -128,6 +140,7 @@ class RegistryRequestHandler implements RequestHandler {
 
   constructor(
     readonly request: RegistryRequest,
+    readonly seen: SeenPosition,
     readonly url: string,
     readonly clock: Clock,
     readonly signal: AbortSignal,
@@ -142,7 +155,7 @@ class RegistryRequestHandler implements RequestHandler {
     this.signal.addEventListener('abort', this.#onAbort);
     this.#startTimeout(connectTimeoutMs, 'no connection');
     try {
-      pool.dispatch(toDispatchOptions(this.request), this);
+      pool.dispatch(toDispatchOptions(this.request, this.seen), this);
     } catch (error) {
       this.onError(error as Error);
     }
@@ -194,9 +207,10 @@ class RegistryRequestHandler implements RequestHandler {
   #succeed(): void {
     if (this.#isSettled) return;
     this.#finish();
-    const { status, revision, incarnation, contentType } = this.#head as ResponseHead;
+    const { status, revision, incarnation, position, contentType } = this.#head as ResponseHead;
     const body = this.#lines === undefined ? this.#body.parse(contentType) : undefined;
-    this.resolve({ status, revision, incarnation, body });
+    this.seen.record(position);
+    this.resolve({ status, revision, incarnation, position, body });
   }
 
   /**
@@ -265,8 +279,13 @@ function isLines({ contentType }: ResponseHead): boolean {
   return contentType.startsWith('application/x-ndjson');
 }
 
-function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.DispatchOptions {
+function toDispatchOptions(
+  { path, query, body, position }: RegistryRequest,
+  seen: SeenPosition,
+): Dispatcher.DispatchOptions {
   const accept = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity'];
+  const positions = seen.forRequest(position);
+  if (positions !== '') accept.push(positionHeader, positions);
   const isLines = body instanceof Uint8Array;
   if (body === undefined)
     return {

@@ -1,5 +1,6 @@
 import { ClerkError } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
+import { positionHeader } from '../protocol/position.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
 /**
@@ -13,6 +14,7 @@ export interface ResponseHead {
   readonly status: number;
   readonly revision: string;
   readonly incarnation: string;
+  readonly position: string;
   readonly contentType: string;
 }
 
@@ -40,6 +42,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
     status,
     revision: headers.get('clerk-revision') ?? '',
     incarnation: headers.get('clerk-incarnation') ?? '',
+    position: headers.get(positionHeader) ?? '',
     contentType: headers.get('content-type') ?? '',
   };
 }

@@ -160,7 +160,8 @@ export class LastKnownGood implements Resolver {
   }
 
   async #lookup(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
-    const resolved = await this.#inner.resolve(name, context);
+    const position = this.#lastKnown(name)?.position;
+    const resolved = await this.#inner.resolve(name, { ...context, position });
     if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
     // A watch has delivered a newer result during the lookup.
@@ -228,14 +229,15 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` has a lower revision than `known`. Revisions that are not numeric are compared by request time.
- * False if the incarnation or the canonical name has changed, since the new target of a link may have a lower
- * revision.
+ * Whether `resolved` has a lower revision than `known`. Results of two incarnations, and revisions that are not numeric,
+ * are compared by request time. False if the canonical name has changed, since the new target of a link may have a
+ * lower revision.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */
 function isOlder(resolved: ResolvedService, known: ResolvedService): boolean {
-  if (resolved.incarnation !== known.incarnation || resolved.canonical !== known.canonical) return false;
+  if (resolved.incarnation !== known.incarnation) return resolved.requestedAt < known.requestedAt;
+  if (resolved.canonical !== known.canonical) return false;
   if (isNumeric(resolved.revision) && isNumeric(known.revision))
     return BigInt(resolved.revision) < BigInt(known.revision);
   return resolved.requestedAt < known.requestedAt;

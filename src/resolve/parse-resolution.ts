@@ -48,6 +48,7 @@ function parseFields(resolution: unknown, name: string): ParsedResolution {
     path: [],
     revision: parseStringField(raw, 'revision', name),
     incarnation: parseStringField(raw, 'incarnation', name),
+    ...definedFields({ position: parseStringField(raw, 'position', name) || undefined }),
   };
   switch (raw.kind) {
     case 'absent':

@@ -33,6 +33,7 @@ const storedKeys = [
   'retries',
   'revision',
   'incarnation',
+  'position',
   'requestedWallAt',
 ] as const;
 

@@ -1,4 +1,4 @@
-import type { ResolvedService, Resolver } from '../core/resolution-result.js';
+import type { LookupContext, ResolvedService, Resolver } from '../core/resolution-result.js';
 import { withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { ResolutionStep, Registry, Resolution } from '../core/registry.js';
@@ -27,12 +27,12 @@ export interface ValidatingResolverOptions {
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {
   const { clock } = options;
   const pendingLookups = new Map<string, PendingLookup>();
-  const lookupOnce = (name: string, suspects: ReadonlySet<string>): PendingLookup => {
+  const lookupOnce = (name: string, context: LookupContext): PendingLookup => {
     let lookup = pendingLookups.get(name);
     if (lookup === undefined) {
       const requestedAt = clock.now();
       const requestedWallAt = clock.wallNow();
-      const result = queryRegistry(registry, name, suspects, options)
+      const result = queryRegistry(registry, name, context, options)
         .then((resolution) => parseResolution(resolution, name))
         .finally(() => pendingLookups.delete(name));
       lookup = { requestedAt, requestedWallAt, result };
@@ -46,7 +46,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   /** Looks a name up, and follows links. Sends no further requests after a timeout. */
   const followLinks = async (
     name: string,
-    suspects: ReadonlySet<string>,
+    context: LookupContext,
     progress: LookupProgress,
   ): Promise<ResolvedService> => {
     const startedAt = clock.now();
@@ -58,10 +58,10 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
     let guaranteedMs = Infinity;
     for (let hops = 0; hops <= limits.maxLinks; hops++) {
       progress.currentName = canonical;
-      let lookup = lookupOnce(canonical, suspects);
+      let lookup = lookupOnce(canonical, context);
       let result = await lookup.result;
       if (lookup.requestedAt < startedAt && hasExpired(lookup, result.ttlMs) && !progress.isAbandoned) {
-        lookup = lookupOnce(canonical, suspects);
+        lookup = lookupOnce(canonical, context);
         result = await lookup.result;
       }
       requestedAt = Math.min(requestedAt, lookup.requestedAt);
@@ -97,9 +97,9 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
     );
   };
   return {
-    resolve(name, { suspects }) {
+    resolve(name, context) {
       const progress: LookupProgress = { currentName: name, isAbandoned: false };
-      return withTimeout(clock, options.timeoutMs, followLinks(name, suspects, progress), () => {
+      return withTimeout(clock, options.timeoutMs, followLinks(name, context, progress), () => {
         progress.isAbandoned = true;
         const { currentName } = progress;
         return lookupTimeoutError(
@@ -127,7 +127,7 @@ interface PendingLookup {
 async function queryRegistry(
   registry: Registry,
   name: string,
-  suspects: ReadonlySet<string>,
+  { suspects, position }: LookupContext,
   options: ValidatingResolverOptions,
 ): Promise<Resolution> {
   const controller = new AbortController();
@@ -141,7 +141,12 @@ async function queryRegistry(
   else options.signal.addEventListener('abort', onClose);
   try {
     const response = Promise.resolve().then(() =>
-      registry.resolve(name, { signal: controller.signal, suspects, clock: options.clock }),
+      registry.resolve(name, {
+        signal: controller.signal,
+        suspects,
+        clock: options.clock,
+        ...(position !== undefined && { position }),
+      }),
     );
     return await withTimeout(options.clock, options.timeoutMs, Promise.race([response, aborted]), () => {
       const error = lookupTimeoutError(name, options.timeoutMs);

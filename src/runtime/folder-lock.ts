@@ -5,6 +5,11 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 /** Name of the subfolder that holds the lock. */
 export const lockName = 'lock';
 
+/** Path of the file in a folder that holds the lock. The file is created once, and never replaced. */
+export function lockFileOf(path: string): string {
+  return join(path, lockName, 'LOCK');
+}
+
 /**
  * Locks a folder for this process until the returned function is called or the process ends. An empty LevelDB
  * database holds the lock, because Node has no file lock.

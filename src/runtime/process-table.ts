@@ -2,7 +2,7 @@
  * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no
  * process is found by environment marker. A process group then counts as alive while a signal to the group succeeds.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 
 interface ProcessStat {
@@ -15,12 +15,12 @@ interface ProcessStat {
 }
 
 /**
- * Returns the start time and boot id of a process, which distinguish the process from every later process with the
- * same id. Returns undefined for a process that is not alive.
+ * Returns the start time, boot id and pid namespace of a process. Together, they distinguish the process from every
+ * later process with the same id. Returns undefined for a process that is not alive.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
-  return line && `${line.startedTicks}@${bootId()}`;
+  return line && `${line.startedTicks}@${hostOfPids()}`;
 }
 
 /** Whether a signal such as SIGSTOP has stopped a process. A process under a debugger has another state. */
@@ -76,11 +76,20 @@ function readStat(pid: number): ProcessStat | undefined {
   return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), state, startedTicks };
 }
 
-let cachedBootId: string | undefined;
+let cachedHost: string | undefined;
 
-function bootId(): string {
-  cachedBootId ??= readFileNow('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-  return cachedBootId;
+/** Returns the boot id of the kernel, and the inode of the pid namespace of this process. */
+function hostOfPids(): string {
+  cachedHost ??= `${readFileNow('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${pidNamespace()}`;
+  return cachedHost;
+}
+
+function pidNamespace(): string {
+  try {
+    return String(statSync('/proc/self/ns/pid').ino);
+  } catch {
+    return '';
+  }
 }
 
 function readFileNow(path: string): string | undefined {

@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import type { DataFile, DataFolder, OpenDataFolder } from '../core/data-folder.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
-import { lockFolder, lockName } from './folder-lock.js';
+import { fileIdentity } from './folder-identity.js';
+import { lockFileOf, lockFolder, lockName } from './folder-lock.js';
 import { ownerName, privateFolder, shellQuote } from './private-folder.js';
 
 const openFile = promisify(open);
@@ -29,7 +30,7 @@ export const openDataFolder: OpenDataFolder = async (path, subject) => {
   await privateFolder(path, subject);
   await checkOwners(path, subject);
   const unlock = await lockFolder(path, subject);
-  return new SystemDataFolder(path, unlock);
+  return new SystemDataFolder(path, await fileIdentity(lockFileOf(path)), unlock);
 };
 
 /** Throws if the folder contains a file of another user, which this process may be unable to write. */
@@ -48,11 +49,13 @@ async function checkOwners(path: string, subject: string): Promise<void> {
 }
 
 class SystemDataFolder implements DataFolder {
+  readonly identity: string | undefined;
   readonly #path: string;
   readonly #unlock: () => Promise<void>;
 
-  constructor(path: string, unlock: () => Promise<void>) {
+  constructor(path: string, identity: string | undefined, unlock: () => Promise<void>) {
     this.#path = path;
+    this.identity = identity;
     this.#unlock = unlock;
   }
 

@@ -99,6 +99,7 @@ async function openServer(
     heartbeatMs: config.heartbeatMs,
     maxRegistrations: config.maxRegistrations,
     isStartable: (manifest) => manifests?.has(manifest) === true,
+    adopt: config.adopt,
   });
   closers.push(() => names.close());
   let url = '';

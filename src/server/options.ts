@@ -23,6 +23,14 @@ export interface ServerOptions {
    */
   readonly manifests?: string;
   /**
+   * Whether a copy of a data folder counts as the original. By default, a registry that opens a copy takes a new
+   * incarnation, and leaves alone the processes that the registry of the original has started. Set this option if the
+   * original will not be used again, such as after a restore. Needs `data`. Default false.
+   *
+   * @see [C6.2](../../docs/guarantees.md#c6-2)
+   */
+  readonly adopt?: boolean;
+  /**
    * Host names, without port, that the header `Host` of a request may contain. IP addresses, loopback names and
    * `host` are always accepted. Default none.
    */
@@ -56,6 +64,7 @@ const optionNames = {
   host: true,
   data: true,
   manifests: true,
+  adopt: true,
   allowedHosts: true,
   maxRegistrations: true,
   maxWatches: true,
@@ -78,6 +87,7 @@ export function toServerConfig(options: ServerOptions) {
     maxRegistrations = limits.maxRegistrations,
     maxWatches = limits.maxWatches,
     heartbeatMs = limits.heartbeatMs,
+    adopt = false,
     logger = silentLogger,
     runtime = {},
   } = options;
@@ -92,6 +102,10 @@ export function toServerConfig(options: ServerOptions) {
       throw configError(
         `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
       );
+  if (typeof adopt !== 'boolean')
+    throw configError(`Option adopt must be true or false; got ${describeValue(adopt)}`);
+  if (adopt && options.data === undefined)
+    throw configError('Option adopt needs the option data, because only a data folder can be a copy');
   if (!isNonEmptyString(host) || /[\s/]/.test(host))
     throw configError(
       `Option host must be an address of this machine without a port, such as '127.0.0.1' or '::1'; got ${describeValue(host)}`,
@@ -105,6 +119,7 @@ export function toServerConfig(options: ServerOptions) {
     host,
     data: checkFolder(options.data, 'data'),
     manifests: checkFolder(options.manifests, 'manifests'),
+    adopt,
     allowedHosts,
     maxRegistrations,
     maxWatches,

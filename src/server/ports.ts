@@ -46,6 +46,8 @@ export interface RecordChange {
 export interface Store {
   /** Loads all records. Called once, before `write`. Rejects when a record is damaged or missing. */
   load(): Promise<ReadonlyMap<string, string>>;
+  /** After `load`: {@link DataFolder.identity} of the folder that holds the records. Default: undefined. */
+  readonly folderIdentity?: string | undefined;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected write, the server
    * is read-only.
@@ -81,6 +83,14 @@ export interface NameService {
   search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
   whois(address: string): WhoisResponse;
   status(): StatusResponse;
+  /** The last saved position: incarnation, revision and mark. Each client returns the last position that it has seen. */
+  readonly position: string;
+  /**
+   * Checks positions that a client has returned, separated by commas. If they show that the registry has lost changes,
+   * the promise resolves when the new incarnation of the registry is durable. Otherwise returns undefined. The promise
+   * never rejects.
+   */
+  checkPositions(positions: string): Promise<void> | undefined;
   /** Number of leases that have expired since this process started. */
   readonly expiredRegistrations: number;
   readonly healthStats: {
@@ -140,8 +150,11 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** Receives each event, including heartbeats. A client that has received the event can resume from `revision`. */
-  readonly onEvent: (event: WatchEvent, revision: string) => void;
+  /**
+   * Receives each event, including heartbeats. A client that has received the event can resume from `revision`, of which
+   * `position` is the full form.
+   */
+  readonly onEvent: (event: WatchEvent, revision: string, position: string) => void;
   /**
    * Called after each part of a snapshot, which has at most 128 events. The next part waits for the returned promise.
    */
@@ -181,12 +194,14 @@ export interface LaunchRecord {
   readonly addresses?: readonly string[];
   /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
+  /** Owner mark of the data folder at the start. The process carries the mark in its environment. */
+  readonly owner: string;
 }
 
 /** Record of a start that will follow. */
 export type LaunchIntent = Omit<
   LaunchRecord,
-  'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses'
+  'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses' | 'owner'
 >;
 
 export interface LaunchRecords {

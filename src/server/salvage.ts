@@ -38,7 +38,7 @@ export async function salvageFolder(
   const found = await readSalvage(host, source, subject, 'REGISTRY_INVALID', () => new RecordCollector());
   if (found.content !== 'registry') return undefined;
   const { records } = found.visitor;
-  if (!found.isComplete) repairRecords(records, host.randomHex(8));
+  if (!found.isComplete) repairRecords(records, host.randomHex);
   await writeSalvage(host, target, `Data folder ${quote(target)}`, (folder) =>
     writeRecords(folder, records, host.randomHex),
   );

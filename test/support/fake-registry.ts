@@ -170,6 +170,7 @@ export class FakeRegistry {
       body: reply,
       revision: String(this.#revision),
       incarnation: this.incarnation,
+      position: '',
     });
   }
 

@@ -10,6 +10,7 @@ interface ServeOptions {
   readonly host?: string;
   readonly data?: string;
   readonly manifests?: string;
+  readonly adopt?: boolean;
   readonly allowHost?: readonly string[];
   readonly maxRegistrations?: number;
   readonly maxWatches?: number;
@@ -31,6 +32,10 @@ export function addServeCommand(program: Command): void {
       '-m, --manifests <folder>',
       'folder with the manifests of the services that the registry may start',
     )
+    .option(
+      '--adopt',
+      'treat a copied data folder as the original, which will not be used again, and supervise its processes',
+    )
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
       '--max-registrations <number>',
@@ -50,6 +55,7 @@ Examples:
   clerk serve                                  a registry for this machine, in memory
   clerk serve --data ./registry                a registry that stores its names
   clerk serve --data ./registry --manifests ./manifests   a registry that starts services
+  clerk serve --data ./restored --adopt        continue with a folder that was restored or copied
 
 Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data folder is in use or writable by others.`,
     )
@@ -66,6 +72,7 @@ async function serve({
   host,
   data,
   manifests,
+  adopt,
   allowHost = [],
   maxRegistrations,
   maxWatches,
@@ -82,7 +89,7 @@ async function serve({
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
     definedFields({
-      ...{ port, host, data, manifests, maxRegistrations, maxWatches },
+      ...{ port, host, data, manifests, adopt, maxRegistrations, maxWatches },
       allowedHosts: allowHost,
       logger,
     }),

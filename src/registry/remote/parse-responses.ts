@@ -8,7 +8,7 @@ import { describeValue } from '../../core/describe-value.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import type { AbsentResolution, Resolution, SearchEntry } from '../../core/registry.js';
 import type { EndpointMessage, ListResponse, ResolveResponse, WatchEntry } from '../../protocol/messages.js';
-import { decodeEndpoint, decodeResolution } from '../../protocol/resolution-codec.js';
+import { decodeEndpoint, decodeResolution, positionOf } from '../../protocol/resolution-codec.js';
 import type { RegistryConnection, RegistryResponse } from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
 
@@ -35,9 +35,11 @@ export function parseResolveResponse(
 export function absentResolution({
   revision,
   incarnation,
+  position = '',
 }: {
   readonly revision: string;
   readonly incarnation: string;
+  readonly position?: string;
 }): AbsentResolution {
   return Object.freeze(
     definedFields({
@@ -45,6 +47,7 @@ export function absentResolution({
       ttlMs: absentTtlMs,
       revision: revision || undefined,
       incarnation: incarnation || undefined,
+      position: position || undefined,
     }),
   );
 }
@@ -75,7 +78,8 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
   const raw = expectObject(body, connection);
   checkEndpoints(raw, connection);
   const response = raw as unknown as ResolveResponse;
-  if (raw.kind === 'directory') return absentResolution(response);
+  if (raw.kind === 'directory')
+    return absentResolution({ ...response, position: positionOf(response) ?? '' });
   if (raw.kind === 'service') return decodeResolution(response);
   throw invalidResponseError(
     connection,

@@ -93,9 +93,9 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
   };
 
   return {
-    resolve: (name, { signal }) =>
+    resolve: (name, { signal, position }) =>
       client.request(
-        { path: paths.resolve, query: { name } },
+        { path: paths.resolve, query: { name }, position },
         {
           signal,
           hedged: true,

@@ -13,6 +13,8 @@ interface Listener {
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
+  /** The full position, with its mark. */
+  readonly position?: string;
 }
 
 type GlobSnapshot = Map<string, Resolution>;

@@ -3,6 +3,7 @@ import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
 import type { WatchEvent, WatchRequest } from '../../protocol/messages.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
+import { parsePosition } from '../../protocol/position.js';
 import type { RegistryConnection, StreamEvent } from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
 import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
@@ -178,9 +179,9 @@ export class WatchStream {
 
   /** @throws {@link ClerkError} `REGISTRY_INVALID` when revisions go backwards or the incarnation changes */
   #setPosition(id: string): void {
-    const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
-    if (match === null) return;
-    const [, incarnation, revision] = match as unknown as [string, string, string];
+    const position = parsePosition(id);
+    if (position === undefined) return;
+    const { incarnation, revision } = position;
     const last = this.#position;
     if (
       last !== undefined &&
@@ -190,7 +191,7 @@ export class WatchStream {
         'REGISTRY_INVALID',
         `The events of the watch at ${this.#options.connection.url} must not go back to an earlier revision; got ${id} after ${last.incarnation}:${last.revision}`,
       );
-    this.#position = { incarnation, revision };
+    this.#position = { incarnation, revision, position: id };
     this.#options.state.setPosition(this.#position);
   }
 

@@ -170,7 +170,8 @@ function methodNotAllowed(method: string, path: string, allowed: readonly string
   );
 }
 
+/** Parses `<incarnation>:<revision>`. A mark may follow, which was checked when the request arrived. */
 function parseLastEventId(id: string): { incarnation: string; revision: string } {
-  const at = id.lastIndexOf(':');
-  return { incarnation: id.slice(0, Math.max(at, 0)), revision: id.slice(at + 1) };
+  const [incarnation = '', revision = ''] = id.split(':', 2);
+  return { incarnation, revision };
 }

@@ -1,5 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
-import { createServer, STATUS_CODES, type Server } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/clock.js';
@@ -7,6 +7,7 @@ import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { encodeError } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
+import { positionHeader } from '../../protocol/position.js';
 import type { Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
@@ -98,11 +99,21 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     const fastHandler = fastPath.get(key);
     const count = requestCounters.get(key) ?? countOther;
     outgoing.once('close', () => count(outgoing.headersSent ? outgoing.statusCode : 499));
+    const handle = (): void => {
+      try {
+        if (fastHandler !== undefined) fastHandler(incoming, outgoing);
+        else if (isNormalizedPath(path)) void listener(incoming, outgoing);
+        else throw routeNotFound();
+      } catch (error) {
+        sendError(http, incoming, outgoing, error);
+      }
+    };
     try {
       hostCheck.check(incoming);
-      if (fastHandler !== undefined) fastHandler(incoming, outgoing);
-      else if (isNormalizedPath(path)) void listener(incoming, outgoing);
-      else throw routeNotFound();
+      // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.
+      const newIncarnation = checkPositions(names, incoming);
+      if (newIncarnation === undefined) handle();
+      else void newIncarnation.then(handle);
     } catch (error) {
       sendError(http, incoming, outgoing, error);
     }
@@ -131,6 +142,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     server.closeAllConnections();
     await serverClosed;
   }
+}
+
+/** Checks the positions that a request returns. See {@link NameService.checkPositions}. */
+function checkPositions(names: NameService, { headers }: IncomingMessage): Promise<void> | undefined {
+  const positions = headers[positionHeader] ?? headers['last-event-id'];
+  return positions === undefined ? undefined : names.checkPositions(String(positions));
 }
 
 function isNormalizedPath(path: string): boolean {

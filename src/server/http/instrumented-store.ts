@@ -5,6 +5,9 @@ import type { Metrics } from './metrics.js';
 /** Returns a store that counts and times its writes in `metrics`. */
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
   return {
+    get folderIdentity() {
+      return store.folderIdentity;
+    },
     load: () => store.load(),
     write: async (changes) => {
       const startedAt = clock.now();

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
+import { positionHeader } from '../../protocol/position.js';
 import type { Launcher, NameService } from '../ports.js';
 import { checkContentType, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
@@ -30,6 +31,7 @@ export function responseHeaders(
     'x-content-type-options': 'nosniff',
     'clerk-revision': revision,
     'clerk-incarnation': incarnation,
+    [positionHeader]: names.position,
     ...(closing.aborted && { connection: 'close' }),
   };
 }

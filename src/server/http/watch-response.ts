@@ -50,7 +50,8 @@ export class WatchResponse {
   #needsResync = false;
   /** Continues a snapshot that is paused until a slow client has read the earlier events. */
   #resumeWatch: (() => void) | undefined;
-  #revision: string;
+  /** Position of the last event. */
+  #position: string;
   #stallTimer: Timer | undefined;
   #isClosed = false;
 
@@ -58,14 +59,14 @@ export class WatchResponse {
   constructor(options: WatchResponseOptions) {
     const { id, globs, since } = options;
     this.#options = options;
-    this.#revision = since?.revision ?? '0';
+    this.#position = `${options.incarnation}:${since?.revision ?? '0'}`;
     this.#watch = options.watch({
       id,
       globs,
       since,
-      onEvent: (event, revision) => {
+      onEvent: (event, _revision, position) => {
         if (this.#isClosed || this.#needsResync) return;
-        this.#revision = revision;
+        this.#position = position;
         this.#send(event);
       },
       whenDrained: () => (this.#isFull ? new Promise((resolve) => (this.#resumeWatch = resolve)) : undefined),
@@ -134,7 +135,7 @@ export class WatchResponse {
   }
 
   #frame(event: WatchEvent): string {
-    return `id: ${this.#options.incarnation}:${this.#revision}\nevent: ${event.type}\ndata: ${eventJson(event)}\n\n`;
+    return `id: ${this.#position}\nevent: ${event.type}\ndata: ${eventJson(event)}\n\n`;
   }
 
   #startStallTimer(): void {

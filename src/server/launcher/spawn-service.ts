@@ -65,6 +65,7 @@ function buildEnvironment(
     const value = processes.env(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const [markerName, instance] = instanceMarker(record).split('=') as [string, string];
-  return { PATH: defaultPath, ...Object.fromEntries(passed), CLERK_LAUNCHED: '1', [markerName]: instance };
+  const [markerName, marker] = instanceMarker(record).split('=') as [string, string];
+  const own = { CLERK_LAUNCHED: '1', CLERK_INSTANCE: record.instance, [markerName]: marker };
+  return { PATH: defaultPath, ...Object.fromEntries(passed), ...own };
 }

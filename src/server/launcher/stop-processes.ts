@@ -7,8 +7,8 @@ const pollMs = 50;
 const killTimeoutMs = 2_000;
 
 /** Returns the environment variable, as `NAME=value`, that identifies all processes of a launch. */
-export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
-  return `CLERK_INSTANCE=${instance}`;
+export function instanceMarker({ owner, instance }: Pick<LaunchRecord, 'owner' | 'instance'>): string {
+  return `CLERK_OWNER=${owner}/${instance}`;
 }
 
 /**

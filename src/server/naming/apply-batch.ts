@@ -9,6 +9,8 @@ export interface BatchTargets {
   readonly position: { revision: number };
   readonly expiry: ExpiryScheduler;
   readonly watchHub: WatchHub;
+  /** Called when the changes are applied, before the watches are notified. Default: nothing. */
+  readonly onApplied?: () => void;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface BatchTargets {
  * @param revision - revision of the registry after the batch
  */
 export function applyBatch(
-  { state, position, expiry, watchHub }: BatchTargets,
+  { state, position, expiry, watchHub, onApplied }: BatchTargets,
   batch: readonly Plan[],
   changes: readonly StateChange[],
   revision: number,
@@ -30,6 +32,7 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
+  onApplied?.();
   // Time until the pending change of each entry applies. If a batch changes an entry several times, the last plan
   // decides.
   const waits = new Map<string, number>();

@@ -22,6 +22,8 @@ export class Guarantees {
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
+  /** Until then, a guarantee that the registry has lost may hold for any entry. */
+  #lostUntil = 0;
 
   constructor(state: NamingState, clock: Clock) {
     this.#state = state;
@@ -47,8 +49,20 @@ export class Guarantees {
     const until = this.#frozen.get(name);
     if (until === Infinity) return 0;
     if (until !== undefined) return Math.max(0, until - this.#clock.now());
-    if (lastServedAt === 0 || guaranteedMs === 0) return 0;
-    return Math.max(0, lastServedAt + guaranteedMs + clockMarginMs - this.#clock.now());
+    const lostMs = Math.max(0, this.#lostUntil - this.#clock.now());
+    if (lastServedAt === 0 || guaranteedMs === 0) return lostMs;
+    return Math.max(lostMs, lastServedAt + guaranteedMs + clockMarginMs - this.#clock.now());
+  }
+
+  /**
+   * Called when the registry has lost changes. It may have guaranteed any entry for as long as the longest guarantee of
+   * all entries, which counts as just given.
+   */
+  restart(): void {
+    let longestMs = 0;
+    for (const { record } of this.#state.entries.values())
+      longestMs = Math.max(longestMs, record.guaranteedMs);
+    if (longestMs > 0) this.#lostUntil = this.#clock.now() + longestMs + clockMarginMs;
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { LaunchRecord, LaunchRecords } from '../ports.js';
 import type { NamingCommand, Plan } from './commands/naming-command.js';
+import type { RegistryPosition } from './registry-position.js';
 import type { NamingView } from './state/naming-view.js';
 
 /**
@@ -8,12 +9,14 @@ import type { NamingView } from './state/naming-view.js';
  */
 export function launchRecords(
   view: NamingView,
+  position: Pick<RegistryPosition, 'identity'>,
   submit: (command: NamingCommand) => Promise<Plan>,
 ): LaunchRecords {
   return {
     all: () => [...view.launches()],
     recordIntent: async (intent) => {
-      const { launch } = await submit({ kind: 'record-intent', record: intent });
+      const { owner } = position.identity;
+      const { launch } = await submit({ kind: 'record-intent', record: { ...intent, owner } });
       return launch as LaunchRecord;
     },
     update: async (record) => {

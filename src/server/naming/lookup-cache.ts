@@ -18,12 +18,16 @@ const maxPerGeneration = 16_384;
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
+  /** Returns the mark of a revision; an empty text for an unsaved revision. */
+  markOf(revision: number): string;
+  /** Returns incarnation, revision and mark, separated by colons. */
+  textOf(revision: number): string;
 }
 
 interface CachedLookup {
   /** JSON of the response up to the value of `revision`. */
   readonly head: string;
-  /** JSON of the response after the value of `revision`. */
+  /** JSON of the response after the value of `mark`, which follows `revision`. */
   readonly tail: string;
   /** Entries on the path of the lookup. */
   readonly entries: readonly NameEntry[];
@@ -74,9 +78,15 @@ export class LookupCache {
     const { revision } = position;
     if (lookup.revision !== revision) {
       lookup.revision = revision;
-      lookup.json = `${lookup.head}${revision}${lookup.tail}`;
+      lookup.json = `${lookup.head}${revision}","mark":"${position.markOf(revision)}${lookup.tail}`;
     }
     return lookup.json;
+  }
+
+  /** Called when the incarnation has changed, which each response contains. */
+  clear(): void {
+    this.#recent.clear();
+    this.#previous.clear();
   }
 
   /**

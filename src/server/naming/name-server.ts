@@ -47,7 +47,10 @@ import { launchRecords } from './launch-records.js';
 import { Leases } from './leases.js';
 import { listPage } from './list.js';
 import { LoadReports } from './load-reports.js';
-import { LookupCache, type StatePosition } from './lookup-cache.js';
+import { LookupCache } from './lookup-cache.js';
+import { LostChanges } from './lost-changes.js';
+import type { RegistryIdentity } from './registry-identity.js';
+import { RegistryPosition } from './registry-position.js';
 import { findRegistration, renewLeases } from './renew.js';
 import { searchEndpoints } from './search.js';
 import { NamingState } from './state/naming-state.js';
@@ -70,11 +73,13 @@ export interface NameServerOptions {
   readonly heartbeatMs?: number;
   /** Whether the launcher has the manifest with this name. Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
+  /** Whether a copied data folder counts as the original. Default false. */
+  readonly adopt?: boolean;
 }
 
-/** Content of a store. `changes` has one change for each record, without the records of incarnation and revision. */
+/** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
 export interface StoredState {
-  readonly incarnation: string;
+  readonly identity: RegistryIdentity;
   readonly revision: number;
   readonly changes: readonly StateChange[];
 }
@@ -87,7 +92,7 @@ export class NameServer implements NameService {
   readonly launches: LaunchRecords;
   readonly #runtime: ServerRuntime;
   readonly #options: NameServerOptions;
-  readonly #position: StatePosition & { revision: number };
+  readonly #position: RegistryPosition;
   readonly #state: NamingState;
   readonly #leases = new Leases();
   readonly #loadReports = new LoadReports();
@@ -96,6 +101,7 @@ export class NameServer implements NameService {
   readonly #consensus: HealthConsensus;
   readonly #expiry: ExpiryScheduler;
   readonly #committer: Committer;
+  readonly #lostChanges: LostChanges;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
   readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
@@ -103,8 +109,8 @@ export class NameServer implements NameService {
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
     this.#options = options;
-    const { incarnation, revision, changes } = stored;
-    const position = { incarnation, revision };
+    const { identity, revision, changes } = stored;
+    const position = new RegistryPosition(identity, revision, runtime);
     this.#position = position;
     const state = new NamingState({
       onRegistered: (registration) => this.#expiry.onRegistered(registration),
@@ -149,8 +155,20 @@ export class NameServer implements NameService {
       },
       applyBatch: (batch, written, nextRevision) => {
         guarantees.endWrite();
-        const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
+        const targets = {
+          state,
+          position,
+          expiry: this.#expiry,
+          watchHub: this.#watchHub,
+          onApplied: () => position.onSaved(),
+        };
         applyBatch(targets, batch, written, nextRevision);
+        const next = batch.find((plan) => plan.identity !== undefined)?.identity;
+        if (next === undefined) return;
+        position.changeIdentity(next);
+        lookups.clear();
+        guarantees.restart();
+        this.#watchHub.resync('the registry has a new incarnation, because its data lacks earlier changes');
       },
       applyUnsaved: (unsaved, nextRevision) => {
         const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
@@ -176,7 +194,14 @@ export class NameServer implements NameService {
       submit: (prepare, endsEndpoints = false) =>
         this.#committer.submit(prepare, { atFront: true, endsEndpoints }).then(noop, noop),
     });
-    this.launches = launchRecords(state, (command) => this.#submit(command));
+    this.#lostChanges = new LostChanges({
+      runtime,
+      position,
+      logger: options.logger,
+      highestEpoch: () => state.highestEpoch(),
+      submit: (prepare) => this.#committer.submit(prepare, { atFront: true }),
+    });
+    this.launches = launchRecords(state, position, (command) => this.#submit(command));
     state.load(changes, runtime.now());
     this.#expiry.start();
   }
@@ -195,11 +220,11 @@ export class NameServer implements NameService {
   }
 
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse {
-    return { ...listPage(this.#state, glob, after, maxEntries), ...this.#currentPosition() };
+    return { ...listPage(this.#state, glob, after, maxEntries), ...this.#markedPosition() };
   }
 
   search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse {
-    return { entries: searchEndpoints(this.#state, glob, filter), ...this.#currentPosition() };
+    return { entries: searchEndpoints(this.#state, glob, filter), ...this.#markedPosition() };
   }
 
   whois(address: string): WhoisResponse {
@@ -377,8 +402,20 @@ export class NameServer implements NameService {
     };
   }
 
+  checkPositions(positions: string): Promise<void> | undefined {
+    return this.#lostChanges.check(positions);
+  }
+
+  get position(): string {
+    return this.#position.saved;
+  }
+
   #currentPosition(): { readonly revision: string; readonly incarnation: string } {
     return { revision: String(this.#position.revision), incarnation: this.#position.incarnation };
+  }
+
+  #markedPosition(): { readonly revision: string; readonly incarnation: string; readonly mark: string } {
+    return { ...this.#currentPosition(), mark: this.#position.markOf(this.#position.revision) };
   }
 }
 

@@ -1,7 +1,23 @@
 import { ClerkError } from '../../core/errors.js';
-import type { NameService, ServerRuntime, Store } from '../ports.js';
+import type { NameService, RecordChange, ServerRuntime, Store } from '../ports.js';
 import { NameServer, type NameServerOptions } from './name-server.js';
-import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './state/record-codec.js';
+import {
+  decodeIdentity,
+  encodeIdentity,
+  epochMargin,
+  identityOfCopy,
+  newIdentity,
+  nextRun,
+  type RegistryIdentity,
+} from './registry-identity.js';
+import { highestEpochOf } from './repair-records.js';
+import {
+  damagedRecordError,
+  decodeRecord,
+  foreignLaunchPrefix,
+  formatVersion,
+  storeKeys,
+} from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
 
 /**
@@ -14,11 +30,12 @@ export type { NameServerOptions } from './name-server.js';
 
 /**
  * Opens a name server with the records of a store. All leases and guarantees restart with full length. An empty store
- * gets a new incarnation. The caller must close the name server before the store.
+ * gets a new incarnation, and so does a copy of a data folder. The caller must close the name server before the store.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
  *   store
  * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a new store cannot be written
+ * @see [decision 078](../../../docs/decisions/078-copied-data-folder.md)
  */
 export async function openNameServer(
   store: Store,
@@ -26,30 +43,115 @@ export async function openNameServer(
   options: NameServerOptions,
 ): Promise<NameService> {
   const records = await store.load();
+  const folder = store.folderIdentity;
+  const folderChange = folder === undefined ? [] : [{ key: storeKeys.folder, value: folder }];
   if (records.size === 0) {
-    const incarnation = runtime.randomHex(8);
+    const identity = newIdentity(runtime);
     await store.write([
       { key: storeKeys.format, value: String(formatVersion) },
-      { key: storeKeys.incarnation, value: incarnation },
+      ...encodeIdentity(identity),
+      ...folderChange,
       { key: storeKeys.revision, value: '0' },
     ]);
-    return new NameServer(store, runtime, options, { incarnation, revision: 0, changes: [] });
+    return new NameServer(store, runtime, options, { identity, revision: 0, changes: [] });
   }
   checkFormat(records.get(storeKeys.format));
-  const incarnation = records.get(storeKeys.incarnation) ?? '';
+  const stored = decodeIdentity(records, runtime);
   const revision = Number(records.get(storeKeys.revision));
-  if (!/^[0-9a-z]{1,64}$/.test(incarnation)) throw damagedRecordError(storeKeys.incarnation);
   if (!Number.isSafeInteger(revision) || revision < 0) throw damagedRecordError(storeKeys.revision);
-  const changes = changesOf(records);
+  const { identity, changes: ownChanges } = ownedIdentity(
+    records,
+    stored,
+    revision,
+    folder,
+    runtime,
+    options,
+  );
+  const current = new Map(records);
+  for (const { key, value } of ownChanges)
+    if (value === undefined) current.delete(key);
+    else current.set(key, value);
+  const changes = changesOf(current);
   const nextRevision = revision + restartStride;
-  await store.write([{ key: storeKeys.revision, value: String(nextRevision) }]);
-  return new NameServer(store, runtime, options, { incarnation, revision: nextRevision, changes });
+  await store.write([
+    ...ownChanges,
+    ...encodeIdentity(identity),
+    ...folderChange,
+    { key: storeKeys.revision, value: String(nextRevision) },
+  ]);
+  return new NameServer(store, runtime, options, { identity, revision: nextRevision, changes });
+}
+
+/**
+ * Returns the identity of the next run, and the changes of the records that depend on whether the folder is a copy. In a
+ * copy, the launch records of the original do not count. With `adopt`, the folder counts as the original, and all
+ * launch records count.
+ */
+function ownedIdentity(
+  records: ReadonlyMap<string, string>,
+  stored: RegistryIdentity,
+  revision: number,
+  folder: string | undefined,
+  runtime: ServerRuntime,
+  { adopt = false, logger }: NameServerOptions,
+): { readonly identity: RegistryIdentity; readonly changes: readonly RecordChange[] } {
+  const original = records.get(storeKeys.folder);
+  const isCopy = original !== undefined && folder !== undefined && !isSameFolder(original, folder);
+  if (adopt) {
+    if (isCopy) logger?.info('The data folder is a copy, and counts as the original (option adopt)');
+    return {
+      identity: nextRun(stored, revision, runtime),
+      changes: renamedRecords(records, foreignLaunchPrefix, launchPrefix),
+    };
+  }
+  if (!isCopy) return { identity: nextRun(stored, revision, runtime), changes: [] };
+  const identity = identityOfCopy(stored, runtime);
+  const foreignLaunches = renamedRecords(records, launchPrefix, foreignLaunchPrefix);
+  logger?.warn(
+    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts as the new incarnation ${identity.incarnation} and owns no process of the original (${foreignLaunches.length / 2} launched). If no registry will use the original any more, restart with --adopt (option adopt of startServer)`,
+  );
+  const epochBase = { key: storeKeys.epochBase, value: String(highestEpochOf(records) + epochMargin) };
+  return { identity, changes: [...foreignLaunches, epochBase] };
+}
+
+/** Whether two identities of a folder may be of the same folder. A time of creation that is unknown is not compared. */
+function isSameFolder(a: string, b: string): boolean {
+  const [inode, createdAt] = a.split('@');
+  const [otherInode, otherCreatedAt] = b.split('@');
+  if (inode !== otherInode) return false;
+  return createdAt === undefined || otherCreatedAt === undefined || createdAt === otherCreatedAt;
+}
+
+function inodeOf(identity: string): string {
+  return identity.split('@')[0] as string;
+}
+
+const launchPrefix = 'l ';
+
+/** Returns the key that a launch record of another data folder had there. */
+function launchKey(key: string): string {
+  return `${launchPrefix}${key.slice(foreignLaunchPrefix.length)}`;
+}
+
+/** Returns the changes that rename all records with the prefix `from`. */
+function renamedRecords(records: ReadonlyMap<string, string>, from: string, to: string): RecordChange[] {
+  const changes: RecordChange[] = [];
+  for (const [key, value] of records)
+    if (key.startsWith(from))
+      changes.push({ key, value: undefined }, { key: `${to}${key.slice(from.length)}`, value });
+  return changes;
 }
 
 function changesOf(records: ReadonlyMap<string, string>): StateChange[] {
-  const own: ReadonlySet<string> = new Set([storeKeys.format, storeKeys.incarnation, storeKeys.revision]);
+  const { format, revision, incarnation, earlier, key: secretKey, owner, runs, folder } = storeKeys;
+  const own = new Set<string>([format, revision, incarnation, earlier, secretKey, owner, runs, folder]);
   const changes: StateChange[] = [];
-  for (const [key, value] of records) if (!own.has(key)) changes.push(decodeRecord(key, value));
+  for (const [key, value] of records) {
+    if (own.has(key)) continue;
+    const isForeign = key.startsWith(foreignLaunchPrefix);
+    const change = decodeRecord(isForeign ? launchKey(key) : key, value);
+    if (!isForeign) changes.push(change);
+  }
   return changes;
 }
 

@@ -71,6 +71,10 @@ class JournalStore implements Store {
     this.#lifecycle = new StoreLifecycle(this.#subject);
   }
 
+  get folderIdentity(): string | undefined {
+    return this.#folder?.identity;
+  }
+
   async load(): Promise<ReadonlyMap<string, string>> {
     this.#lifecycle.beginLoad();
     const { openFolder, randomHex } = this.#options;

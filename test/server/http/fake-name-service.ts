@@ -138,6 +138,7 @@ export class FakeNameService implements NameService {
           incarnation: this.incarnation,
         },
         String(this.revision),
+        this.position,
       );
       this.emit({ type: 'current', globs: options.globs }, watch);
     });
@@ -159,7 +160,21 @@ export class FakeNameService implements NameService {
 
   /** Sends an event to the newest watch, or to the given one. */
   emit(event: WatchEvent, watch = this.watches.at(-1)): void {
-    if (watch?.isClosed === false) watch.onEvent(event, String(this.revision));
+    if (watch?.isClosed === false) watch.onEvent(event, String(this.revision), this.position);
+  }
+
+  get position(): string {
+    return `${this.incarnation}:${String(this.revision)}:m`;
+  }
+
+  /** The positions that clients have returned. */
+  readonly returned: string[] = [];
+  /** Settles the next check of positions; undefined for no loss. */
+  newIncarnation: Promise<void> | undefined;
+
+  checkPositions(positions: string): Promise<void> | undefined {
+    this.returned.push(positions);
+    return this.newIncarnation;
   }
 
   onRegistered = () => () => undefined;

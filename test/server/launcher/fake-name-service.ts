@@ -123,7 +123,7 @@ export class FakeNameService implements LauncherNameService {
       this.epochs.set(record.name, epoch);
       const complete: LaunchRecord = {
         ...{ ...record, epoch, state: 'intent', redeemed: false },
-        ...{ pid: undefined, startTicks: undefined },
+        ...{ pid: undefined, startTicks: undefined, owner: 'folder' },
       };
       this.records.set(record.instance, complete);
       this.journal.push(`intended ${record.name} ${epoch}`);

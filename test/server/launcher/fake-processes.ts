@@ -34,7 +34,7 @@ export class FakeProcess {
   ) {
     this.address = `http://127.0.0.1:${String(3_000 + pid)}`;
     this.handshake = JSON.parse(options.stdin) as LaunchHandshake;
-    this.envMarker = `CLERK_INSTANCE=${options.env['CLERK_INSTANCE'] ?? ''}`;
+    this.envMarker = `CLERK_OWNER=${options.env['CLERK_OWNER'] ?? ''}`;
   }
 
   exit(code: number | null, signal: string | null = null): void {

@@ -40,7 +40,7 @@ test('a real service gets its arguments, environment and handshake and nothing e
   expect(report!.cwd).toBe('/usr');
   const passedOn = ['LANG', 'HOME'].filter((key) => process.env[key] !== undefined);
   expect(Object.keys(report!.env).sort()).toEqual(
-    ['PATH', 'CLERK_LAUNCHED', 'CLERK_INSTANCE', ...passedOn].sort(),
+    ['PATH', 'CLERK_LAUNCHED', 'CLERK_INSTANCE', 'CLERK_OWNER', ...passedOn].sort(),
   );
   expect(report!.env).toMatchObject({ CLERK_LAUNCHED: '1', PATH: '/usr/local/bin:/usr/bin:/bin' });
   expect(report!.input).toMatch(/^\{"v":1,[^\n]*\}\n$/);
@@ -169,7 +169,7 @@ test('a service keeps running when the process that started it is killed', async
   starter.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   await until(() => output.includes('\n'));
   const { pid, identity } = JSON.parse(output) as { pid: number; identity: string };
-  onTestFinished(() => void systemProcesses.signal(pid, `CLERK_INSTANCE=${instance}`, 'SIGKILL'));
+  onTestFinished(() => void systemProcesses.signal(pid, `CLERK_OWNER=${instance}`, 'SIGKILL'));
   const exited = new Promise((resolve) => starter.once('exit', resolve));
   starter.kill('SIGKILL');
   await exited;
@@ -188,7 +188,7 @@ test.runIf(process.getuid?.() === 0)('a program runs as the user that its manife
   await until(() => lines().length === 5);
   const [uid, gid, groups, line] = lines();
   const { instance: id, epoch, ticket } = JSON.parse(line!) as LaunchHandshake;
-  onTestFinished(() => systemProcesses.signal(undefined, `CLERK_INSTANCE=${id}`, 'SIGKILL'));
+  onTestFinished(() => systemProcesses.signal(undefined, `CLERK_OWNER=folder/${id}`, 'SIGKILL'));
   expect([uid, gid, groups]).toEqual(['65534', '65534', '65534']);
   names.register({ name, id, epoch, ticket, addresses: ['http://127.0.0.1:1'] });
   expect(await outcome).toBe('started');

@@ -52,7 +52,7 @@ test('another process with the recorded process id is neither adopted nor stoppe
   host.processes.nextPid = 100;
   host.programsHang();
   const { options } = host.processes.all[0]!;
-  await host.processes.spawn({ ...options, env: { CLERK_INSTANCE: 'another' } });
+  await host.processes.spawn({ ...options, env: { CLERK_OWNER: 'folder/another' } });
   const launcher = await host.open();
   await host.clock.advance(1_000);
   expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);

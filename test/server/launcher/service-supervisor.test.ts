@@ -84,6 +84,7 @@ test('a program gets the handshake line, its service name as last argument, and 
     LANG: 'C',
     CLERK_LAUNCHED: '1',
     CLERK_INSTANCE: handshake.instance,
+    CLERK_OWNER: `folder/${handshake.instance}`,
   });
   expect(handshake).toEqual({
     v: 1,

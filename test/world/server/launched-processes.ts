@@ -87,7 +87,7 @@ export class LaunchedProcesses {
     const listeners: LaunchedProcess['listeners'] = [];
     const process: LaunchedProcess = {
       pid,
-      envMarker: `CLERK_INSTANCE=${order.env['CLERK_INSTANCE'] ?? ''}`,
+      envMarker: `CLERK_OWNER=${order.env['CLERK_OWNER'] ?? ''}`,
       line,
       listeners,
       exit: undefined,

@@ -99,6 +99,7 @@ export class ServerSimulation {
           body: undefined,
           revision: '',
           incarnation: '',
+          position: '',
         };
       },
       latencyMs: () => scenario.registryMs * (0.5 + networkRandom.uniform()) + options.messageDelayMs(),

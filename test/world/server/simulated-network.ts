@@ -16,6 +16,7 @@ import type {
   RegistryRequest,
   StreamListener,
 } from '../../../src/registry-client/connection.js';
+import { SeenPosition } from '../../../src/registry-client/seen-position.js';
 import type { ServerInstance } from './simulated-server.js';
 import { WatchChecker, type WatchCheckerOptions } from './watch-checker.js';
 
@@ -62,11 +63,22 @@ export class SimulatedNetwork {
     this.checks.push(check);
     const open = new Set<(error: Error) => void>();
     const streams = new Set<() => void>();
+    const seen = new SeenPosition();
     return {
       url: 'http://registry',
-      request: (request, signal) => this.#request(client, request, signal, open, check),
+      request: async (request, signal) => {
+        const position = seen.forRequest(request.position);
+        const response = await this.#request(client, { ...request, position }, signal, open, check);
+        seen.record(response.position);
+        return response;
+      },
       stream: (request, listener) => {
-        const stop = this.#openStream(client, request, listener, check);
+        const onEvent: StreamListener['onEvent'] = (event) => {
+          seen.record(event.id);
+          listener.onEvent(event);
+        };
+        const position = seen.forRequest(request.position);
+        const stop = this.#openStream(client, { ...request, position }, { ...listener, onEvent }, check);
         streams.add(stop);
         return () => {
           streams.delete(stop);
@@ -164,6 +176,7 @@ export class SimulatedNetwork {
   ): Promise<RegistryResponse> {
     let status = 200;
     let body: unknown;
+    await server.names.checkPositions(request.position ?? '');
     try {
       body = await server.respond(request, clientId, abandoned);
     } catch (error) {
@@ -172,7 +185,7 @@ export class SimulatedNetwork {
       body = encodeError(error);
     }
     const { revision, incarnation } = server.names.status();
-    return { status, body, revision, incarnation };
+    return { status, body, revision, incarnation, position: server.names.position };
   }
 
   /** Opens a stream. Events arrive in order until one is lost; then none arrives. */
@@ -210,7 +223,7 @@ export class SimulatedNetwork {
         send(() => end(unreachable('connect ECONNREFUSED')));
         return;
       }
-      server.process.deliver(() => {
+      const begin = (): void => {
         const cut = (): void => send(() => end(unreachable('read ECONNRESET')));
         let waiting = 0;
         const id = server.process.randomHex(8);
@@ -254,6 +267,11 @@ export class SimulatedNetwork {
             stream.close();
           });
         };
+      };
+      server.process.deliver(() => {
+        const newIncarnation = server.names.checkPositions(request.position ?? '');
+        if (newIncarnation === undefined) begin();
+        else void newIncarnation.then(() => server.process.deliver(begin));
       });
     });
     return () => {

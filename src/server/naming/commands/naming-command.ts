@@ -11,6 +11,7 @@ import type {
 } from '../../../protocol/messages.js';
 import type { Caller, LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { RegistryIdentity } from '../registry-identity.js';
 import type { StateChange } from '../state/records.js';
 
 /** A change that a client, a timer or the launcher requests. */
@@ -28,9 +29,11 @@ export type NamingCommand =
   | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
   | { readonly kind: 'expire-service'; readonly name: string }
   | { readonly kind: 'apply-pending'; readonly name: string }
-  | { readonly kind: 'record-intent'; readonly record: LaunchIntent }
+  | { readonly kind: 'record-intent'; readonly record: LaunchIntent & Pick<LaunchRecord, 'owner'> }
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
-  | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
+  | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string }
+  /** The registry takes a new incarnation, and assigns only epochs above `epochBase`. */
+  | { readonly kind: 'new-incarnation'; readonly identity: RegistryIdentity; readonly epochBase: number };
 
 /** Creates a command immediately before its plan is made. Returns undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
@@ -66,6 +69,8 @@ export interface Plan {
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
+  /** New identity of the registry. */
+  readonly identity?: RegistryIdentity;
   /** Names that a removal with `force` removes before their guarantees have ended. */
   readonly brokenGuarantees?: readonly string[];
 }

@@ -8,6 +8,7 @@ import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { register } from './register-endpoint.js';
 import { applyPending, expireService, remove } from './remove-entry.js';
 import { setStatuses } from './set-status.js';
+import { startIncarnation } from './start-incarnation.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
@@ -47,5 +48,7 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
       return updateLaunch(view, command.record);
     case 'remove-launch':
       return removeLaunch(view, command.name, command.instance);
+    case 'new-incarnation':
+      return startIncarnation(command.identity, command.epochBase);
   }
 }

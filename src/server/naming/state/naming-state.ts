@@ -5,6 +5,7 @@ import type { NameEntry, Registration, ServiceRegistrations, StateObserver } fro
 import type { NamingView } from './naming-view.js';
 import { endOfSubtree, OrderedNames } from './ordered-names.js';
 import { damagedRecordError, internCounter, internEntry } from './record-codec.js';
+import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 import { RegistrationSet } from './registration-set.js';
 
@@ -27,6 +28,7 @@ export class NamingState implements NamingView {
   readonly #observer: StateObserver;
   #loading = false;
   #versions = 0;
+  #epochBase = 0;
   epochFloor = 0;
   services = 0;
   links = 0;
@@ -81,7 +83,14 @@ export class NamingState implements NamingView {
         return;
       }
       case 'epoch-floor':
-        this.epochFloor = change.epoch;
+        this.epochFloor = Math.max(this.#epochBase, change.epoch);
+        return;
+      case 'epoch-base':
+        this.#epochBase = change.epoch;
+        this.epochFloor = Math.max(this.epochFloor, change.epoch);
+        return;
+      case 'registry':
+        return;
     }
   }
 
@@ -102,7 +111,15 @@ export class NamingState implements NamingView {
   }
 
   counter(name: string): EpochCounter | undefined {
-    return this.entries.get(name)?.service?.epochCounter;
+    return raisedCounter(this.entries.get(name)?.service?.epochCounter, this.#epochBase);
+  }
+
+  /** Returns the highest epoch that the registry has assigned. */
+  highestEpoch(): number {
+    let highest = Math.max(this.epochFloor, this.#epochBase);
+    for (const { service } of this.entries.values())
+      highest = Math.max(highest, service?.epochCounter.epoch ?? 0);
+    return highest;
   }
 
   endpoint(name: string, id: string): Registration | undefined {

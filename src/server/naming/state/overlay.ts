@@ -1,5 +1,6 @@
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointView, NamingView } from './naming-view.js';
+import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 /** The saved records, changed by the commands that the current batch has planned so far. */
@@ -14,6 +15,7 @@ export class Overlay implements NamingView {
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
   epochFloor: number;
+  #epochBase = 0;
 
   constructor(base: NamingView) {
     this.#base = base;
@@ -43,7 +45,8 @@ export class Overlay implements NamingView {
   }
 
   counter(name: string): EpochCounter | undefined {
-    return this.#counters.has(name) ? this.#counters.get(name) : this.#base.counter(name);
+    const counter = this.#counters.has(name) ? this.#counters.get(name) : this.#base.counter(name);
+    return raisedCounter(counter, this.#epochBase);
   }
 
   endpoint(name: string, id: string): EndpointView | undefined {
@@ -120,6 +123,13 @@ export class Overlay implements NamingView {
         return;
       case 'epoch-floor':
         this.epochFloor = change.epoch;
+        return;
+      case 'epoch-base':
+        this.#epochBase = change.epoch;
+        this.epochFloor = Math.max(this.epochFloor, change.epoch);
+        return;
+      case 'registry':
+        return;
     }
   }
 

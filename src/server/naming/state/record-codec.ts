@@ -18,7 +18,16 @@ export const storeKeys = Object.freeze({
   incarnation: 'm incarnation',
   revision: 'm revision',
   epochFloor: 'm floor',
+  epochBase: 'm base',
+  earlier: 'm earlier',
+  key: 'm key',
+  owner: 'm owner',
+  runs: 'm runs',
+  folder: 'm folder',
 });
+
+/** A launch record of another data folder has this letter instead of `l`. */
+export const foreignLaunchPrefix = 'x ';
 
 /** Returns the store record for a change; undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
@@ -38,6 +47,10 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
       return undefined;
     case 'epoch-floor':
       return { key: storeKeys.epochFloor, value: String(change.epoch) };
+    case 'epoch-base':
+      return { key: storeKeys.epochBase, value: String(change.epoch) };
+    case 'registry':
+      return { key: change.key, value: change.value };
   }
 }
 
@@ -81,6 +94,7 @@ export function damagedRecordError(key: string, cause?: unknown): ClerkError {
 function decode(key: string, value: string): StateChange {
   const [kind, name = '', id = ''] = key.split(' ');
   if (key === storeKeys.epochFloor) return { kind: 'epoch-floor', epoch: checkInteger(Number(value)) };
+  if (key === storeKeys.epochBase) return { kind: 'epoch-base', epoch: checkInteger(Number(value)) };
   if (!isName(name)) throw damagedRecordError(key);
   switch (kind) {
     case 'e':

@@ -112,4 +112,8 @@ export type StateChange =
       readonly status: EndpointStatus;
     }
   /** Sets the epoch floor of the registry. */
-  | { readonly kind: 'epoch-floor'; readonly epoch: number };
+  | { readonly kind: 'epoch-floor'; readonly epoch: number }
+  /** From now on, every name assigns only higher epochs. */
+  | { readonly kind: 'epoch-base'; readonly epoch: number }
+  /** A record about the registry itself, which no lookup shows. */
+  | { readonly kind: 'registry'; readonly key: string; readonly value: string };

@@ -69,6 +69,11 @@ export class WatchHub {
     };
   }
 
+  /** Sends `resync` and a full snapshot to every watch. */
+  resync(reason: string): void {
+    for (const watch of [...this.#watches]) watch.resync(reason);
+  }
+
   /**
    * Sends the events of a saved batch.
    *
@@ -148,6 +153,7 @@ export class WatchHub {
       target: entry.record.target,
       guaranteedMs: guarantees.guaranteedMs(entry),
       revision: String(position.revision),
+      mark: position.markOf(position.revision),
       incarnation: position.incarnation,
     };
   }

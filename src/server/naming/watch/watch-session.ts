@@ -268,7 +268,7 @@ export class WatchSession {
     if (this.#isClosed) return;
     this.#position = position;
     this.lastEventAt = this.#context.clock.now();
-    this.#options.onEvent(event, String(position));
+    this.#options.onEvent(event, String(position), this.#context.position.textOf(position));
   }
 }
 

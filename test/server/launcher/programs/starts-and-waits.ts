@@ -7,7 +7,7 @@ const { pid, identity } = await systemProcesses.spawn({
   file: process.execPath,
   argv0: 'node',
   args: ['-e', script],
-  env: { CLERK_INSTANCE: process.argv[2] as string },
+  env: { CLERK_OWNER: process.argv[2] as string },
   cwd: '/',
   stdin: 'unused\n',
   logFile: undefined,

@@ -81,6 +81,7 @@ function logOf(seed: number, length: number): NamingCommand[] {
         ticketHash: 'h',
         registryKey: 'k',
         startedAt: 1,
+        owner: 'o',
       },
     }),
   ];

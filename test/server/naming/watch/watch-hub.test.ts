@@ -263,7 +263,7 @@ class WatchClient {
 }
 
 const stateOf = (entry: object): string =>
-  JSON.stringify({ ...entry, revision: '', incarnation: '', guaranteedMs: 0, ttlMs: 0 });
+  JSON.stringify({ ...entry, revision: '', mark: '', incarnation: '', guaranteedMs: 0, ttlMs: 0 });
 
 /** The state that a new watch shows. */
 async function newSnapshot(names: NameService, globs: readonly string[], settle: () => Promise<void>) {

@@ -1,0 +1,80 @@
+import type { Clock } from '../../core/clock.js';
+import { errorMessage } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type { Hashing } from '../../protocol/launch-proof.js';
+import type { PrepareCommand } from './commands/naming-command.js';
+import { epochMargin, nextIncarnation } from './registry-identity.js';
+import type { RegistryPosition } from './registry-position.js';
+
+/** Shortest time between two new incarnations, in ms. */
+const minIntervalMs = 60_000;
+/** A client returns at most two positions: of its connection, and of an earlier process. */
+const maxPositions = 2;
+
+export interface LostChangesDependencies {
+  readonly runtime: Clock & Hashing;
+  readonly position: RegistryPosition;
+  readonly logger: Logger | undefined;
+  readonly highestEpoch: () => number;
+  /** Saves a command. */
+  readonly submit: (prepare: PrepareCommand) => Promise<unknown>;
+}
+
+/**
+ * Notices that the data of the registry was replaced by an older copy: a client returns a position of the changes that
+ * the copy lacks. The registry then takes a new incarnation, at most once a minute.
+ *
+ * @see [A24](../../../docs/guarantees.md#a24), [decision 079](../../../docs/decisions/079-restored-registry.md)
+ */
+export class LostChanges {
+  readonly #deps: LostChangesDependencies;
+  #lastAt = -Infinity;
+  #change: Promise<void> | undefined;
+
+  constructor(deps: LostChangesDependencies) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Checks the positions that a client has returned, separated by commas. Returns undefined if they show no loss.
+   * Otherwise, the promise resolves when the new incarnation is durable. The promise never rejects.
+   */
+  check(positions: string): Promise<void> | undefined {
+    const { position } = this.#deps;
+    if (positions === position.saved) return undefined;
+    for (const text of positions.split(',', maxPositions)) {
+      const returned = text.trim();
+      if (position.check(returned) === 'lost') return this.#startIncarnation(returned);
+    }
+    return undefined;
+  }
+
+  #startIncarnation(returned: string): Promise<void> | undefined {
+    if (this.#change !== undefined) return this.#change;
+    const { runtime, submit } = this.#deps;
+    if (runtime.now() - this.#lastAt < minIntervalMs) return undefined;
+    this.#lastAt = runtime.now();
+    this.#change = submit(() => this.#command(returned)).then(
+      () => void (this.#change = undefined),
+      (error: unknown) => {
+        this.#change = undefined;
+        this.#deps.logger?.warn(`The new incarnation could not be saved: ${errorMessage(error)}`);
+      },
+    );
+    return this.#change;
+  }
+
+  #command(returned: string): ReturnType<PrepareCommand> {
+    const { position, runtime, logger, highestEpoch } = this.#deps;
+    const [lost = '', revision = ''] = returned.split(':');
+    const { identity } = position;
+    const next = nextIncarnation(identity, lost, runtime);
+    logger?.warn(
+      `The data of this registry was replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data lacks. The registry continues as incarnation ${next.incarnation}; services register again by themselves; changes of names since the copy was made are lost, so repeat them`,
+    );
+    // Each epoch that was assigned took at least one revision.
+    const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;
+    const epochBase = highestEpoch() + Math.max(epochMargin, lostRevisions);
+    return { kind: 'new-incarnation', identity: next, epochBase };
+  }
+}

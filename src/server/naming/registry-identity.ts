@@ -1,0 +1,152 @@
+import type { Hashing } from '../../protocol/launch-proof.js';
+import type { RecordChange } from '../ports.js';
+import { damagedRecordError, storeKeys } from './state/record-codec.js';
+
+/** A start of a registry process, until its end. */
+export interface Run {
+  /** Counts the runs of an incarnation, from 1. */
+  readonly number: number;
+  /** Random, 8 hexadecimal digits. */
+  readonly id: string;
+  /** Last revision of the run; undefined while the run lasts. */
+  readonly lastRevision?: number;
+}
+
+/** What distinguishes a registry from its copies and from its own earlier data. */
+export interface RegistryIdentity {
+  /** Begins with its time of creation, so a later incarnation of the same registry is the greater text. */
+  readonly incarnation: string;
+  /** Earlier incarnations, oldest first. */
+  readonly earlier: readonly string[];
+  /** Secret key of the marks of positions, 64 hexadecimal digits. */
+  readonly key: string;
+  /** Random mark that launched processes carry in their environment. */
+  readonly owner: string;
+  /** The last runs of the incarnation. The last one is the current run. */
+  readonly runs: readonly Run[];
+}
+
+/** More epochs than a registry can have assigned in the changes that it lost, unless a position proves more. */
+export const epochMargin = 1_000_000;
+
+const maxRuns = 64;
+const maxEarlier = 64;
+
+type IdentityRuntime = Pick<Hashing, 'randomHex'> & { wallNow(): number };
+
+/** Returns the identity of a new registry. */
+export function newIdentity(runtime: IdentityRuntime): RegistryIdentity {
+  return {
+    incarnation: newIncarnation(runtime, ''),
+    earlier: [],
+    ...newSecrets(runtime),
+    runs: [{ number: 1, id: runtime.randomHex(4) }],
+  };
+}
+
+/** Returns the identity with another run, which begins after `lastRevision`. */
+export function nextRun(
+  identity: RegistryIdentity,
+  lastRevision: number,
+  runtime: IdentityRuntime,
+): RegistryIdentity {
+  const { runs } = identity;
+  const last = runs.at(-1);
+  const ended = last === undefined ? [] : [...runs.slice(0, -1), { ...last, lastRevision }];
+  const next = { number: (last?.number ?? 0) + 1, id: runtime.randomHex(4) };
+  return { ...identity, runs: [...ended, next].slice(-maxRuns) };
+}
+
+/**
+ * Returns the identity with a new incarnation.
+ *
+ * @param lost - incarnation of the history that was lost
+ */
+export function nextIncarnation(
+  identity: RegistryIdentity,
+  lost: string,
+  runtime: IdentityRuntime,
+): RegistryIdentity {
+  const { incarnation, earlier } = identity;
+  const known = new Set([...earlier, incarnation, lost]);
+  const latest = [incarnation, lost].sort().at(-1) as string;
+  return {
+    ...identity,
+    incarnation: newIncarnation(runtime, latest),
+    earlier: [...known].slice(-maxEarlier),
+    runs: [{ number: 1, id: runtime.randomHex(4) }],
+  };
+}
+
+/** Returns the identity of a copy: a new incarnation, which shares no secret with the original. */
+export function identityOfCopy(original: RegistryIdentity, runtime: IdentityRuntime): RegistryIdentity {
+  return { ...nextIncarnation(original, original.incarnation, runtime), ...newSecrets(runtime) };
+}
+
+/** Returns the records of an identity. */
+export function encodeIdentity(identity: RegistryIdentity): readonly RecordChange[] {
+  return [
+    { key: storeKeys.incarnation, value: identity.incarnation },
+    { key: storeKeys.earlier, value: JSON.stringify(identity.earlier) },
+    { key: storeKeys.key, value: identity.key },
+    { key: storeKeys.owner, value: identity.owner },
+    { key: storeKeys.runs, value: JSON.stringify(identity.runs) },
+  ];
+}
+
+/**
+ * Returns the identity in the records of a store. A salvaged store may lack records, which are created.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged
+ */
+export function decodeIdentity(
+  records: ReadonlyMap<string, string>,
+  runtime: IdentityRuntime,
+): RegistryIdentity {
+  const incarnation = records.get(storeKeys.incarnation) ?? '';
+  if (!/^[0-9a-z]{1,64}$/.test(incarnation)) throw damagedRecordError(storeKeys.incarnation);
+  const created = newSecrets(runtime);
+  const key = records.get(storeKeys.key) ?? created.key;
+  const owner = records.get(storeKeys.owner) ?? created.owner;
+  if (!/^[0-9a-f]{64}$/.test(key)) throw damagedRecordError(storeKeys.key);
+  if (!/^[0-9a-f]{1,64}$/.test(owner)) throw damagedRecordError(storeKeys.owner);
+  const earlier = decodeList(records, storeKeys.earlier).map(String);
+  const runs = decodeList(records, storeKeys.runs) as readonly Run[];
+  if (!runs.every(({ number }) => Number.isSafeInteger(number))) throw damagedRecordError(storeKeys.runs);
+  return { incarnation, earlier, key, owner, runs };
+}
+
+function decodeList(records: ReadonlyMap<string, string>, key: string): readonly unknown[] {
+  try {
+    const list = JSON.parse(records.get(key) ?? '[]') as unknown;
+    if (Array.isArray(list) && list.every((item) => item !== null)) return list;
+  } catch {
+    // The error below names the record.
+  }
+  throw damagedRecordError(key);
+}
+
+function newSecrets(runtime: IdentityRuntime): Pick<RegistryIdentity, 'key' | 'owner'> {
+  return { key: runtime.randomHex(32), owner: runtime.randomHex(8) };
+}
+
+const timeDigits = 9;
+
+/** Returns an incarnation that is later than `previous`, without a clock. */
+export function incarnationAfter(previous: string, randomHex: (bytes: number) => string): string {
+  return newIncarnation({ wallNow: () => 0, randomHex }, previous);
+}
+
+/** Returns an incarnation that is later than `previous`, even if the wall clock was set back. */
+function newIncarnation(runtime: IdentityRuntime, previous: string): string {
+  const now = Math.max(0, Math.floor(runtime.wallNow())).toString(36).padStart(timeDigits, '0');
+  const last = previous.slice(0, timeDigits);
+  const time = now > last ? now : successorOf(last);
+  return `${time}${runtime.randomHex(4)}`;
+}
+
+/** Returns the next text of 9 digits to the base of 36. */
+function successorOf(text: string): string {
+  const value = parseInt(text.padEnd(timeDigits, '0'), 36) + 1;
+  return value.toString(36).padStart(timeDigits, '0');
+}
