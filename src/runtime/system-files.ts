@@ -6,7 +6,7 @@ let writeCount = 0;
 
 /** Small files on the disk that only this user can read. @see [A23](../../docs/guarantees.md#a23) */
 export const systemFiles: PrivateFiles = {
-  read(path, maxBytes) {
+  read(path, maxBytes, isSecret = false) {
     let descriptor: number;
     try {
       descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -19,6 +19,8 @@ export const systemFiles: PrivateFiles = {
       if (!isPlain) throw new Error('the file is not a regular file');
       if (uid !== process.getuid?.()) throw new Error('the file belongs to another user');
       if ((mode & 0o022) !== 0) throw new Error('the file is writable by other users');
+      if (isSecret && (mode & 0o044) !== 0)
+        throw new Error('the file is readable by other users; run chmod 600 on the file');
       if (size > maxBytes)
         throw new Error(`the file must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
       return readFileSync(descriptor, 'utf8');

@@ -1,0 +1,152 @@
+import { parseAddress } from '../core/address.js';
+import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
+import { quote } from '../core/describe-value.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import type { PrivateFiles } from '../core/files.js';
+import { isObject } from '../core/is-object.js';
+import { parsePins, type KeyPin } from '../core/key-pin.js';
+
+/** Content of an identity file. */
+export interface IdentityContent {
+  readonly credentials: CheckedCredentials;
+  /** Addresses of the registry servers where the key is enrolled; empty when unknown. */
+  readonly registry: readonly string[];
+  /** Pins of the registry keys; empty when unknown. */
+  readonly registryKeys: readonly KeyPin[];
+  /** The next key of a rotation that has begun and not ended. */
+  readonly next?: CheckedCredentials | undefined;
+}
+
+/** Functions with which an {@link IdentityFile} reads files and checks keys. */
+export interface IdentityFileRuntime {
+  readonly files: PrivateFiles;
+  readonly keys: Pick<KeyTools, 'check'>;
+}
+
+const maxBytes = 65_536;
+
+/**
+ * A file with the name and the private key of a program. Only the user of the program can read the file. A change
+ * replaces the whole file, so a crash leaves the old or the new content.
+ *
+ * @see [A23](../../docs/guarantees.md#a23), [C7.7](../../docs/guarantees.md#c7-7)
+ */
+export class IdentityFile {
+  readonly path: string;
+  readonly #runtime: IdentityFileRuntime;
+
+  constructor(path: string, runtime: IdentityFileRuntime) {
+    this.path = path;
+    this.#runtime = runtime;
+  }
+
+  /**
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when the file does not exist, is not an identity, or can be read or
+   * written by other users. The message never contains the key.
+   */
+  read(): IdentityContent {
+    const subject = `Identity file ${quote(this.path)}`;
+    let text: string | undefined;
+    try {
+      text = this.#runtime.files.read(this.path, maxBytes, true);
+    } catch (cause) {
+      throw new ClerkError('IDENTITY_INVALID', `${subject} cannot be read: ${errorMessage(cause)}`, {
+        cause,
+      });
+    }
+    if (text === undefined)
+      throw new ClerkError('IDENTITY_INVALID', `${subject} does not exist; create it with clerk enroll`);
+    return decodeIdentity(text, subject, this.#runtime.keys);
+  }
+
+  /**
+   * Replaces the content of the file, or creates the file.
+   *
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when the file cannot be written
+   */
+  async write(content: IdentityContent): Promise<void> {
+    try {
+      await this.#runtime.files.replace(this.path, encodeIdentity(content));
+    } catch (cause) {
+      throw new ClerkError(
+        'IDENTITY_INVALID',
+        `Identity file ${quote(this.path)} cannot be written: ${errorMessage(cause)}`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** Returns the text of an identity file. */
+export function encodeIdentity({ credentials, registry, registryKeys, next }: IdentityContent): string {
+  const { name, key, cert } = credentials;
+  const fields = {
+    v: 1,
+    name,
+    key,
+    cert,
+    ...(registry.length > 0 && { registry }),
+    ...(registryKeys.length > 0 && { registryKey: registryKeys }),
+    ...(next && { next: { key: next.key, cert: next.cert } }),
+  };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+const knownKeys = ['v', 'name', 'key', 'cert', 'registry', 'registryKey', 'next'];
+
+/**
+ * Parses the text of an identity file.
+ *
+ * @param subject - names the file in messages
+ * @throws {@link ClerkError} `IDENTITY_INVALID`; the message never contains the key
+ */
+export function decodeIdentity(
+  text: string,
+  subject: string,
+  keys: Pick<KeyTools, 'check'>,
+): IdentityContent {
+  const json = parseObject(text, subject);
+  const unknown = Object.keys(json).find((key) => !knownKeys.includes(key));
+  if (unknown !== undefined)
+    throw identityError(subject, `has the unknown field ${quote(unknown)}; use a newer version`);
+  if (json.v !== 1) throw identityError(subject, `must have version 1; got ${quote(json.v)}`);
+  const { name, next, registry, registryKey } = json;
+  const optional = <T>(value: unknown, parse: (given: unknown) => T, missing: T): T =>
+    value === undefined ? missing : parse(value);
+  try {
+    return Object.freeze({
+      credentials: keys.check({ name, key: json.key, cert: json.cert }),
+      registry: optional(registry, parseUrls, []),
+      registryKeys: optional(registryKey, (pins) => parsePins(pins), []),
+      next: optional(next, (fields) => checkNext(name, fields, keys), undefined),
+    });
+  } catch (error) {
+    if (isClerkError(error)) throw identityError(subject, `is invalid: ${error.message}`);
+    throw error;
+  }
+}
+
+/** The error has no cause, since errors of `JSON.parse` may quote the text. */
+function parseObject(text: string, subject: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw identityError(subject, 'must be JSON; restore the file, or enrol again with clerk enroll');
+  }
+  if (isObject(value)) return value;
+  throw identityError(subject, 'must be a JSON object; restore the file, or enrol again with clerk enroll');
+}
+
+function parseUrls(value: unknown): readonly string[] {
+  return Object.freeze((Array.isArray(value) ? value : [value]).map((url) => parseAddress(url).text));
+}
+
+function checkNext(name: unknown, value: unknown, keys: Pick<KeyTools, 'check'>): CheckedCredentials {
+  const { key, cert } = isObject(value) ? value : {};
+  return keys.check({ name, key, cert });
+}
+
+function identityError(subject: string, problem: string): ClerkError {
+  return new ClerkError('IDENTITY_INVALID', `${subject} ${problem}`);
+}
