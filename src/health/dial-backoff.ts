@@ -4,8 +4,8 @@ import type { EndpointState } from './endpoint-state.js';
 /** The next dial of an endpoint may start after this time, in ms, even if the previous dial has no result. */
 const maxDialMs = 5_000;
 /**
- * A dial that times out earlier does not count as failed, in ms. A healthy endpoint may need almost this time to
- * accept a connection.
+ * Minimum duration of a dial that counts as timed out, in ms. A healthy endpoint may need almost this time to accept
+ * a connection.
  */
 const minDialWaitMs = 250;
 

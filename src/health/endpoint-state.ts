@@ -15,7 +15,7 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** `closed` while the endpoint is ejected, otherwise `open`. */
   status: 'open' | 'closed' = 'open';
   /**
-   * Whether the endpoint fails too often, but too many endpoints are ejected already.
+   * Whether the endpoint fails too often, but stays in use because too many endpoints are ejected already.
    *
    * @see {@link FailingEndpoints}
    */
@@ -68,7 +68,7 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   stayMs = 0;
   /** When the last timed ejection ended, or will end. */
   returnedAt = 0;
-  /** Number of good answers still needed until a single bad answer no longer ejects the endpoint. */
+  /** Number of good answers until the end of probation. During probation, a single bad answer ejects the endpoint. */
   goodAnswersNeeded = 0;
   /** When the endpoint began to count as failing. A call at `retryAt` sets this time again. */
   failingSince = 0;

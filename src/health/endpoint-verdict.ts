@@ -47,7 +47,7 @@ export function verdictOf(
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    // Without an unreachable endpoint since the outage began, the endpoint is only suspect.
+    // If no attempt or probe has found the endpoint unreachable since the outage began, the endpoint is only suspect.
     return lastHardFailureAt > lastHeardAt &&
       lastUnreachableAt >= unhealthySince &&
       now - lastUnreachableAt <= unreachableForMs

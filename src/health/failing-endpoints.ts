@@ -19,9 +19,12 @@ const minStayMs = 1_000;
 const maxStayMs = 30_000;
 /** After this time without an ejection, in ms, the next ejection lasts only `minStayMs`. */
 const forgiveMs = 60_000;
-/** Number of good answers after an ejection until a single bad answer no longer ejects the endpoint again. */
+/**
+ * Number of good answers after an ejection that end probation. During probation, a single bad answer ejects the
+ * endpoint again.
+ */
 const probationAnswers = 5;
-/** A single bad answer ejects again only if the best other endpoint has at least this success rate. */
+/** During probation, a bad answer ejects only if the best other endpoint has at least this success rate. */
 const minProbationRate = 0.95;
 /** Weight of the newest answer in `achieved`, the smoothed share of good answers. */
 const answerWeight = 0.1;
@@ -35,9 +38,9 @@ const minShare = 0.05;
 const retractedForMs = 30_000;
 const maxDoubtedRun = 16;
 /**
- * Maximum age of the success rates to which an endpoint is compared, in ms per member, in all at most 1,000 ms.
- * Computing the rates of many members for each failed call would be expensive. A suspicion is checked again with
- * rates of at most `minStatsAgeMs`.
+ * Maximum age of the compared success rates, in ms per member. The whole age is at most 1,000 ms. With many members,
+ * new rates for each failed call would be expensive. An endpoint that seems to fail is compared again with newer
+ * rates.
  */
 const statsAgePerMemberMs = 0.2;
 const maxStatsAgeMs = 1_000;
@@ -211,8 +214,8 @@ export class FailingEndpoints {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const compared = best?.member === member ? second : best;
-    // Calls are tried at another endpoint only after `doubtedRun` failing answers. An answer of a shorter run could
-    // not be retracted.
+    // After fewer than `doubtedRun` failing answers in a row, no call is tried at another endpoint, so no answer
+    // could be retracted.
     const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
     const isAlone = isRun && this.#failsAlone(member);
     if (compared === undefined) {
@@ -274,8 +277,8 @@ export class FailingEndpoints {
 }
 
 /**
- * Whether `other`, which failed a call after `first`, seems to work. True if its last answer to another call was
- * good. Without an answer to another call, true if `first` has recently given good answers.
+ * Whether `other`, which failed a call after `first`, seems to work. True if the last answer of `other` to another
+ * call was good. If `other` has answered no other call, true if `first` has recently given good answers.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

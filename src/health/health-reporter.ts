@@ -4,7 +4,7 @@ import type { EndpointReport, Registry } from '../core/registry.js';
 
 /** Minimum interval between two messages to the registry, in ms. */
 const minReportIntervalMs = 1_000;
-/** Minimum delay of the report of a change, in ms. */
+/** Minimum delay between a change of health and its report, in ms. */
 const reportDelayMs = 250;
 /** Maximum random time added to `reportDelayMs`, in ms. Spreads the reports of clerks that saw the same failure. */
 const reportJitterMs = 1_000;

@@ -88,8 +88,7 @@ export function isLongRun(consecutiveFailures: number, best: number): boolean {
 }
 
 /**
- * Returns the {@link assumedRate} of an endpoint, with which other endpoints are compared; 0 for fewer than 5
- * attempts.
+ * Returns the rate with which other endpoints are compared: the {@link assumedRate}, or 0 for fewer than 5 attempts.
  */
 export function comparedRate(counted: { total: number; successRate: number }): number {
   return counted.total < minComparedResponses ? 0 : assumedRate(counted);

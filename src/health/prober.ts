@@ -65,8 +65,8 @@ export class Prober {
   }
 
   /**
-   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, or 500
-   * ms after the last probe.
+   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, but at
+   * least 500 ms after the previous probe.
    */
   start(member: EndpointState): void {
     if (

@@ -32,7 +32,7 @@ export function createCallId(clock: Clock): string {
     bits += Math.floor(clock.random() * 2 ** 32)
       .toString(16)
       .padStart(8, '0');
-  // An id needs 13 digits of time. A host whose clock is set to 1970 supplies fewer.
+  // The time in an id has 13 digits, even if the clock of the host is set to 1970.
   return `${String(Math.max(0, Math.floor(clock.wallNow()))).padStart(13, '0')}-${bits}`;
 }
 

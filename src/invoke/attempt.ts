@@ -61,7 +61,7 @@ export class Attempt implements RequestHandler {
   /** Whether {@link Attempt.abandon} was called. An abandoned attempt passes no events to `handler`. */
   abandoned = false;
   /**
-   * Whether the `dispatch` of the transport has returned. An error without a `code` before then means that the
+   * Whether the `dispatch` of the transport has returned. An error without a `code` during `dispatch` means that the
    * request is invalid.
    */
   accepted = false;
@@ -74,8 +74,8 @@ export class Attempt implements RequestHandler {
   /** Whether the endpoint is closing the connection of the sent request gracefully. */
   isGoAway = false;
   /**
-   * Start of the attempt timeout: the last time at which the attempt started, part of the request was sent, or a 1xx
-   * response arrived.
+   * When the attempt timeout began: at the start of the attempt, at the last written part of the request, or at the
+   * last 1xx response.
    */
   sentAt: number;
   /** Upload of the request body; undefined if the upload is not tracked or has not started. */

@@ -2,12 +2,12 @@ import type { ConnectionLimit } from '../core/transport.js';
 import type { AttemptRecord } from './attempt-log.js';
 import type { UploadProgress } from './upload-progress.js';
 
-/** An attempt in flight, as its call sees the attempt. */
+/** An attempt in flight. */
 export interface CallAttempt extends AttemptRecord {
   readonly startedAt: number;
   /**
-   * Start of the attempt timeout: the last time at which the attempt started, part of the request was sent, or a 1xx
-   * response arrived.
+   * When the attempt timeout began: at the start of the attempt, at the last written part of the request, or at the
+   * last 1xx response.
    */
   sentAt: number;
   /**

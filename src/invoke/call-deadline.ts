@@ -82,8 +82,8 @@ export function afterDelay(
 }
 
 /**
- * Whether the time left is too short for a first attempt. True if less than 10 ms are left, and less time than has
- * already passed. A call with a timeout below 10 ms can therefore start.
+ * Whether the time left is too short for a first attempt. True if less than 10 ms are left, and more time has passed
+ * than is left. A call with a timeout below 10 ms can therefore start.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */

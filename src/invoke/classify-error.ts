@@ -39,7 +39,7 @@ export interface ErrorClass {
   readonly isGoAway?: true;
 }
 
-/** Classifies the error of an attempt. Errors of the request body must be sorted out before. */
+/** Classifies the error of an attempt. Not called for an error of the request body. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
@@ -95,9 +95,9 @@ export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** undici gives the error of a graceful GOAWAY frame no code, only this message. */
+/** Message of undici's error after a graceful GOAWAY frame. The error has no code. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
-/** undici gives the errors of unsolicited 100 and 101 responses no code, only these messages. */
+/** Messages of undici's errors after unsolicited 100 and 101 responses. The errors have no code. */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
 /** HTTP/2 errors that malformed frames or headers of the endpoint cause. */
 const malformedStream =

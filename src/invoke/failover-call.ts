@@ -15,7 +15,7 @@ import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** A late attempt uses an expired resolution that was refreshed less than this time ago, in ms. */
+/** After a refresh, a resolution that has expired again may be used for this time, in ms. */
 const maxRefreshAgeMs = 8;
 
 /**

@@ -2,7 +2,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 
 /**
- * Returns a picker with the methods of `picks`, which knows no other endpoint for a retry and cannot start the
+ * Returns a picker with the methods of `picks`. The picker knows no other endpoint for a retry, and cannot start the
  * service.
  */
 export function withoutFailover(

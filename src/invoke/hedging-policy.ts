@@ -7,7 +7,10 @@ export interface HedgeConfig {
    * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /** Allowed second attempts per call in any 10 s, > 0 and ≤ 1. One more second attempt is always allowed. */
+  /**
+   * Ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. In addition, one second attempt is allowed in any 10
+   * s.
+   */
   readonly budgetRatio: number;
 }
 
@@ -36,7 +39,7 @@ export class HedgingPolicy {
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Counts a call, for which the hedge budget allows more second attempts. */
+  /** Counts a call. Each call increases the number of allowed second attempts. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }

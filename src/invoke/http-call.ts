@@ -22,8 +22,8 @@ import { ResponseDelivery } from './response-delivery.js';
 import { UploadProgress } from './upload-progress.js';
 
 /**
- * One HTTP call. Delivers exactly one response or one error to the caller's handler, and an error at the latest by
- * the deadline.
+ * One HTTP call. Delivers exactly one response or one error to the caller's handler. If no response has arrived by
+ * the deadline, delivers an error.
  *
  * The state for further attempts is created only when the first attempt fails or is late.
  */

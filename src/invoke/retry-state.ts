@@ -49,7 +49,7 @@ export class RetryState extends AttemptLog {
   #lastCandidate: ConnectedCandidate | undefined;
   /** Number of attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
   moves = 0;
-  /** Id of an endpoint that may get the next attempt although an attempt there has ended. */
+  /** Id of the last endpoint, if the next attempt may use the same endpoint. */
   #repeatable: string | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';

@@ -18,7 +18,7 @@ const slotCount = 512;
 /** Interval of stall checks, in ms. A stall check is a timer that fires late after a stall. */
 const stallCheckMs = 20;
 /**
- * Number of stall checks after the last `set`. These checks cover 1,280 ms, which is longer than most attempt
+ * Maximum number of stall checks after the last `set`. These checks cover 1,280 ms, which is longer than most attempt
  * timeouts.
  */
 const maxStallChecks = 64;

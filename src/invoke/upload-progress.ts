@@ -22,8 +22,8 @@ export class UploadProgress {
   /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
-   * Time for the peer to read the buffered bytes after the upload, in ms: twice these bytes divided by the rate of
-   * the peer. At least the time from the first pause to the end of the upload, at most `maxDrainMs`.
+   * Time for the peer to read the buffered bytes after the upload, in ms: twice the expected time at the rate of the
+   * peer. The minimum is the time from the first pause to the end of the upload. The maximum is `maxDrainMs`.
    */
   #drainMs = 0;
 

@@ -104,7 +104,7 @@ export class CachedResolver implements Resolver {
     return this.#inner.resolve(name, context).then(
       (resolved) => {
         this.#inFlight.delete(name);
-        // A registry that did not respond leaves a stale result, or the cached object.
+        // If the registry did not respond, `resolved` is stale or the cached object.
         const isNew = !resolved.stale && resolved !== this.#cache.get(name);
         this.#cache.set(resolved);
         if (isNew && reporter.hasListeners('resolved'))

@@ -22,8 +22,8 @@ interface FailingLookup {
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Retries of a name end when no caller has requested the name for this time, in ms. Longer than a stale result stays
- * cached, since requests that the cache answers are not counted.
+ * Retries of a name end when no caller has requested the name for this time, in ms. The time must exceed
+ * `staleTtlMs`, since requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 

@@ -52,8 +52,10 @@ function isLessLoaded(
 }
 
 /**
- * Returns the factor on the load of a candidate with `held` held attempts, compared with a candidate with `other`
- * held attempts. A held attempt is one whose response is still being read.
+ * Returns the factor on the load of a candidate, compared with another candidate.
+ *
+ * @param held - number of attempts of the candidate whose response is still being read
+ * @param other - the same number of the other candidate
  */
 function heldFactor(held: number, other: number): number {
   return ((held + fewHeld) / (other + fewHeld)) ** 8;

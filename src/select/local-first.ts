@@ -160,7 +160,7 @@ function splitByLocality(
 
 /**
  * Divides [0, 1) into one interval per tier, nearest first, and returns the upper ends. Shares that add up to less
- * than 1 are scaled up. Beyond 1, the farthest tiers get less than their shares.
+ * than 1 are scaled up. If the shares add up to more than 1, the farthest tiers get less than their shares.
  */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(

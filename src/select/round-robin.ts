@@ -8,7 +8,7 @@ import { subsetOf } from './subset.js';
  * time. After a change of the candidates, the turn continues with the next candidate that is still present.
  *
  * Weights are ignored, but endpoints of weight 0 are used only if no other endpoint is left. An endpoint in slow
- * start is skipped at random. As the inner policy of `localFirst`, each tier has its own turn.
+ * start is skipped at random. Within `localFirst`, each tier has its own turn.
  */
 export function roundRobin(): Policy {
   let lastOrder: readonly Candidate[] = [];

@@ -17,7 +17,7 @@ const expiryMs = 180_000;
 const updateIntervalMs = 1_000;
 /** `error_utilization_penalty` of gRFC A58. */
 const errorPenalty = 1;
-/** A capacity is limited to this multiple, and to this fraction, of the median of all capacities. */
+/** A capacity is at most the median times this factor, and at least the median divided by this factor. */
 const maxDeviationFactor = 10;
 /** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;

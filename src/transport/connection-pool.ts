@@ -24,8 +24,8 @@ export interface ConnectionPoolOptions {
 }
 
 /**
- * A connecting socket for which no request waits is destroyed this time after the start of its dial, in ms. With a
- * shorter time, an endpoint that connects more slowly than the attempt timeout would never get a connection.
+ * Time from the start of a dial until the connecting socket is destroyed, in ms, if no request waits for the socket.
+ * With a shorter time, an endpoint that connects more slowly than the attempt timeout would never get a connection.
  */
 const maxUnneededDialMs = 1_000;
 
@@ -279,8 +279,7 @@ export class ConnectionPool implements LimitedPool {
   #sendNext(connection: PooledConnection): boolean {
     const { request, handler, origin } = this.#queue.dequeue() as QueuedRequest;
     const updated = (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
-    // undici opens the socket with the `connect` function of the program, if set, which must run in the async context
-    // of the call.
+    // undici may call the `connect` function of the program, which must run in the async context of the call.
     if (handler.asyncContext && (!connection.isOpen || isObserved(request.body)))
       return handler.asyncContext.runInAsyncScope(() => this.#send(connection, updated, handler, origin));
     return this.#send(connection, updated, handler, origin);

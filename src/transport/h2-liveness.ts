@@ -27,16 +27,16 @@ const maxExtraWaitMs = 30_000;
  * this process is blocked.
  *
  * @param pingMs - ping interval, in ms; 0 for no checks
- * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes; 8 recently written bytes delay
- * the call by 1 ms, all bytes by at most 30,000 ms
+ * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes. Recently written bytes delay
+ * the call, by 1 ms per 8 bytes and at most 30,000 ms
  * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
 export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // Values of `bytesWritten` before the last two checks that found received bytes. The older value counts: the newest
-  // bytes may respond to an old request, and not show what the peer has received since.
+  // Values of `bytesWritten` before the last two checks that found received bytes. The older value is used: the
+  // received bytes may respond to an old request, and show nothing about newer written bytes.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

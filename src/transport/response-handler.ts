@@ -114,7 +114,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
 
   onError(error: Error): void {
     const body = this.#body;
-    // A caller that has just received the response first adds its listeners to the body.
+    // The error follows one microtask later, so that the caller can first add listeners to the body.
     if (body) queueMicrotask(() => body.fail(error));
     else {
       this.#removeAbortListener?.();
