@@ -7,7 +7,6 @@ import { millisecondsOption } from './option-parsers.js';
 import { Output } from './output.js';
 import { registryUrls } from './registry-option.js';
 
-/** Adds a command to the program. */
 export type AddCommand = (program: Command, io: Io) => void;
 
 /** A command: its help, its options, and its action. */
@@ -40,7 +39,6 @@ export interface CommandContext {
   readonly stdout: Output;
   /** Standard error, for progress and errors. */
   readonly stderr: Output;
-  /** Whether data is printed as JSON. */
   readonly json: boolean;
   readonly registries: readonly string[];
   /** Value of `--timeout`, in ms. Without the option, the default of the command. */
@@ -56,10 +54,8 @@ interface CommonOptions {
 }
 
 const defaultTimeoutMs = 10_000;
-/** Help heading of the common options. */
 export const commonOptionsHeading = 'Common options:';
 
-/** Returns a function that adds the command to the program. */
 export function defineCommand<Args extends unknown[]>(definition: CommandDefinition<Args>): AddCommand {
   const { usage, summary, description, timeoutMs = defaultTimeoutMs, graceMs = 0, run } = definition;
   return (program, io) => {

@@ -14,7 +14,6 @@ export interface Io {
   readonly clock: Clock;
   /** Opens a connection to one registry server. */
   readonly connect: (url: string) => RegistryConnection;
-  /** Version of this package. */
   readonly version: string;
   /** Returns a signal that the first SIGINT or SIGTERM aborts. The second SIGINT or SIGTERM ends the process. */
   interruptSignal(): AbortSignal;

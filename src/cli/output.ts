@@ -55,7 +55,6 @@ export class Output {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }
 
-  /** Prints a JSON value on one line. */
   json(value: unknown): Promise<void> {
     return this.#write(`${sanitizedJson(value)}\n`);
   }

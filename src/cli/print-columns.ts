@@ -1,6 +1,5 @@
 import { styled, type Output, type TextPart } from './output.js';
 
-/** Title and cells of a column. */
 export type Column<T> = readonly [title: string, cell: (item: T) => TextPart];
 
 /** Prints a table with one row per item, without empty columns. */

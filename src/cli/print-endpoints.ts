@@ -19,7 +19,6 @@ const columns: readonly Column<EndpointMessage>[] = [
   ['ATTRIBUTES', ({ attributes }) => joinPairs(attributes)],
 ];
 
-/** Prints a table of endpoints. */
 export function printEndpoints(stdout: Output, endpoints: readonly EndpointMessage[]): Promise<void> {
   return printColumns(stdout, columns, endpoints);
 }

@@ -9,7 +9,6 @@ import type { RegistryConnection, RegistryRequest, RegistryResponse } from '../r
 import { FailoverClient } from '../registry-client/failover-client.js';
 import { expectBody } from '../registry-client/json-response.js';
 
-/** A zod schema with its method `safeParse`. */
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
 
 /**
@@ -29,7 +28,6 @@ export class RegistryClient {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Sends a GET request. */
   get<T>(
     path: string,
     schema: ResponseSchema<T>,

@@ -47,7 +47,6 @@ export interface RegistryResponse {
 export interface StreamEvent {
   readonly type: string;
   readonly id: string;
-  /** The parsed JSON text of the event. */
   readonly data: unknown;
 }
 

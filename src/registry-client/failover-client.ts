@@ -5,7 +5,6 @@ import type { RegistryConnection, RegistryResponse, RegistryRequest } from './co
 /** Delay before a hedged request is also sent to the next server, in ms. */
 const hedgeDelayMs = 500;
 
-/** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
   /**

@@ -5,7 +5,6 @@ import { maxRegistryResponseBytes } from './json-response.js';
 export class LineReader {
   #partial: Buffer = Buffer.alloc(0);
 
-  /** @param subject - start of error messages */
   constructor(readonly subject: string) {}
 
   /**

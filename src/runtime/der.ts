@@ -1,6 +1,5 @@
 /** Writes DER, the encoding of X.509 certificates. @see https://www.itu.int/rec/T-REC-X.690 */
 
-/** Returns an element with a tag and its content. */
 export function derElement(tag: number, ...content: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(content);
   return Buffer.concat([Buffer.from([tag]), derLength(body.length), body]);

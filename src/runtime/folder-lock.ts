@@ -2,7 +2,6 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** Name of the subfolder that holds the lock. */
 export const lockName = 'lock';
 
 /** Path of the file in a folder that holds the lock. The file is created once, and never replaced. */

@@ -3,7 +3,6 @@ import { basename, dirname, join } from 'node:path';
 import { quote } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** Whether a folder exists at the path. */
 export async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),

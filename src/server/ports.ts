@@ -100,7 +100,6 @@ export interface NameService {
     readonly endpointReports: number;
     /** Number of times that an endpoint became suspect since this process started. */
     readonly suspectTransitions: number;
-    /** Current number of suspect endpoints. */
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;
@@ -169,9 +168,7 @@ export interface OpenWatch {
   close(): void;
 }
 
-/** The durable record of one start of a service. */
 export interface LaunchRecord {
-  /** Canonical name of the service. */
   readonly name: string;
   readonly manifest: string;
   readonly instance: string;
@@ -198,7 +195,6 @@ export interface LaunchRecord {
   readonly owner: string;
 }
 
-/** Record of a start that will follow. */
 export type LaunchIntent = Omit<
   LaunchRecord,
   'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses' | 'owner'

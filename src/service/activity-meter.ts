@@ -17,7 +17,6 @@ export class ActivityMeter {
     return { inFlight: this.#inFlight, idleMs };
   }
 
-  /** @param inFlight - number of calls in flight */
   update(inFlight: number): void {
     this.#inFlight = inFlight;
     this.#lastAt = this.#clock.now();

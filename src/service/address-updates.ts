@@ -22,7 +22,6 @@ export interface AddressUpdatesOptions {
  */
 export class AddressUpdates {
   readonly #options: AddressUpdatesOptions;
-  /** The addresses of the last registration request. */
   #current: Addresses;
   #isSending = false;
 

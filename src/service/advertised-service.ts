@@ -36,7 +36,6 @@ export interface AdvertisedServiceOptions {
   /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
-  /** Called once, when the advertisement has ended. */
   readonly onEnded: () => void;
 }
 

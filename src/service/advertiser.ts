@@ -26,7 +26,6 @@ import { AdvertisedService } from './advertised-service.js';
 import { processLogger, type ServiceRuntime } from './service-runtime.js';
 import { SignalDrain } from './signal-drain.js';
 
-/** Advertises the services of one process. */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
@@ -192,7 +191,6 @@ function closeAll(closers: (() => void)[]): void {
   for (const close of closers.splice(0)) close();
 }
 
-/** Formats random bits as a version 4 UUID. */
 function toUuid(hex: string): string {
   const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

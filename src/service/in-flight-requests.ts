@@ -22,7 +22,6 @@ interface ClosingResponse {
  * connection, such as a WebSocket, counts as one request. Health probes do not count.
  */
 export class InFlightRequests {
-  /** Number of ended requests. */
   finished = 0;
   /** Number of ended requests with a server failure (5xx except 501). */
   failed = 0;
@@ -42,7 +41,6 @@ export class InFlightRequests {
     this.#removers = server === undefined ? [] : this.#listen(server);
   }
 
-  /** Resolves when no request is in flight. */
   whenIdle(): Promise<void> {
     if (this.#count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));

@@ -19,7 +19,6 @@ export interface RegistrationOptions {
   readonly retry: RetryLoop;
   readonly logger: Logger;
   readonly renewer: LeaseRenewer;
-  /** Returns the body of a registration request. */
   readonly request: () => RegistrationRequest;
   readonly handshake: LaunchHandshake | undefined;
   /** Whether this process generated the instance id, which is then unique. */
@@ -50,7 +49,6 @@ export class InstanceRegistration {
   #ticketMayBeUsed = false;
   /** Whether the registry may have a registration whose epoch is unknown here. */
   #mayBeAccepted = false;
-  /** Whether the registry has accepted a registration. */
   #isAccepted = false;
   /** Resolves when no registration request is in flight. */
   #inFlight: Promise<void> | undefined;

@@ -17,7 +17,6 @@ import type { RegistryConnection, RegistryResponse } from '../registry-client/co
 import { FailoverClient } from '../registry-client/failover-client.js';
 import { ClerkError } from '../core/errors.js';
 
-/** A registration whose lease is renewed. */
 export interface RenewedLease {
   readonly name: string;
   readonly id: string;
@@ -112,7 +111,6 @@ export class LeaseRenewer {
     this.#dueAt.set(lease, at);
     this.#arm();
   }
-  /** Sets the timer for the next renewal. */
   #arm(): void {
     this.#timer?.cancel();
     const at = Math.min(...this.#dueAt.values());

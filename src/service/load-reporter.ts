@@ -36,7 +36,6 @@ interface Counts {
 export class LoadReporter {
   /** Value of the load header; undefined while the load is unknown. Updated every 250 ms. */
   headerValue: string | undefined = undefined;
-  /** Number of updates of the header value. */
   version = 0;
   readonly #options: LoadReporterOptions;
   #reported: (LoadInit & { readonly expiresAt: number }) | undefined;

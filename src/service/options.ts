@@ -84,7 +84,6 @@ export interface AdvertiseOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Validated options with defaults applied. */
 export type AdvertiseConfig = ReturnType<typeof toAdvertiseConfig>;
 
 const keys = Object.keys({

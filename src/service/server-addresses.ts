@@ -40,7 +40,6 @@ export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
-/** The addresses of a registration. */
 export interface AdvertisedAddresses {
   /** All addresses, best first. */
   readonly addresses: readonly AddressString[];

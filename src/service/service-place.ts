@@ -15,7 +15,6 @@ type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesI
 
 /** Where a service runs, and how clients reach the service. */
 export class ServicePlace {
-  /** The fields of the registration. */
   readonly registration: Place;
   /** Whether the server can answer instance checks of clients. */
   readonly namesInstance: boolean;

@@ -87,7 +87,6 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
   );
 }
 
-/** Parses the list `endpoints` of a response. */
 export function parseEndpoints(body: unknown, connection: RegistryConnection): readonly EndpointInit[] {
   return Object.freeze(checkEndpoints(expectObject(body, connection), connection).map(decodeEndpoint));
 }
@@ -98,7 +97,6 @@ function checkEndpoints(raw: Fields, connection: RegistryConnection): readonly E
   return list as readonly EndpointMessage[];
 }
 
-/** Parses one page of a listing. */
 export function parseListResponse(body: unknown, connection: RegistryConnection): ListResponse {
   const page = expectObject(body, connection);
   for (const entry of expectList(page, 'entries', connection))
@@ -109,7 +107,6 @@ export function parseListResponse(body: unknown, connection: RegistryConnection)
   return page as unknown as ListResponse;
 }
 
-/** Parses the entries of a search. */
 export function parseSearchResponse(body: unknown, connection: RegistryConnection): readonly SearchEntry[] {
   return expectList(expectObject(body, connection), 'entries', connection).map((item) => {
     const { name } = expectObject(item, connection) as { readonly name: string };

@@ -17,9 +17,7 @@ import {
 } from './parse-responses.js';
 import { ReconnectingWatch } from './reconnecting-watch.js';
 
-/** Options of {@link remoteRegistry}. */
 export interface RemoteRegistryOptions {
-  /** Addresses of the registry servers, at least one. */
   readonly urls: readonly string[];
   readonly clock: Clock;
   readonly retry: RetryLoop;

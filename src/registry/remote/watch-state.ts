@@ -90,7 +90,6 @@ export class WatchState {
     };
   }
 
-  /** Starts a new snapshot for each of the globs. */
   resync(texts: Iterable<string>): void {
     for (const text of texts) {
       const watched = this.#globs.get(text);

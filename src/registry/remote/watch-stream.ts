@@ -48,7 +48,6 @@ export class WatchStream {
   #watchId = '';
   #idleTimeoutMs = missedHeartbeats * limits.heartbeatMs;
   #lastActivityAt: number;
-  /** Time at which the stream was requested. */
   #requestedAt: number;
   readonly #registryClock = new RegistryClock();
   #idleTimer: Timer | undefined;

@@ -4,7 +4,6 @@ import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** Maximum number of accepted `Host` header values in the cache. */
 const maxCachedHosts = 256;
 
 /**

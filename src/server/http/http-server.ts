@@ -29,7 +29,6 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Host names that the `Host` header may contain. IP addresses, loopback names and `host` are always accepted. */
   readonly allowedHosts: readonly string[];
-  /** Maximum number of open watches of one client address. */
   readonly maxWatches: number;
 }
 

@@ -10,7 +10,6 @@ import { parseStrictJson } from './strict-json.js';
 import { HttpError } from './http-error.js';
 import { exportLine } from '../../protocol/request-schemas.js';
 
-/** Maximum size of the body of an import, in bytes. */
 const maxImportBytes = 256 * 1024 * 1024;
 
 /** Minimum length of a chunk of an export, in characters. */

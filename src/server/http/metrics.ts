@@ -19,7 +19,6 @@ export class Histogram {
     this.#sum += seconds;
   }
 
-  /** Returns the histogram as lines of the Prometheus text format. */
   expose(name: string): string[] {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
@@ -71,7 +70,6 @@ export class Metrics {
     return (status) => counts.set(status, (counts.get(status) ?? 0) + 1);
   }
 
-  /** Returns all metrics in the Prometheus text format. */
   expose(
     status: StatusResponse,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,

@@ -3,7 +3,6 @@ import { limits } from '../../protocol/limits.js';
 import type { WatchEvent } from '../../protocol/messages.js';
 import type { OpenWatch, WatchOptions } from '../ports.js';
 
-/** Response stream to which a watch writes. */
 export interface ResponseSink {
   write(text: string): void;
   /**

@@ -20,13 +20,11 @@ export class DeadEndpoints {
   readonly #context: LauncherContext;
   #dead: ReadonlyMap<string, DeadEndpoint> = new Map();
 
-  /** @param name - canonical name of the service */
   constructor(name: string, context: LauncherContext) {
     this.#name = name;
     this.#context = context;
   }
 
-  /** Whether the last inspection found that the endpoint cannot serve. */
   has({ id, epoch }: EndpointMessage): boolean {
     return this.#dead.get(id)?.epoch === epoch;
   }

@@ -31,7 +31,6 @@ const withdrawTimeoutMs = 1_000;
  */
 const earlySignalMs = 500;
 
-/** How a start ended. */
 type LaunchResult =
   { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
 
@@ -44,7 +43,6 @@ interface LaunchInit {
   readonly drainMs: number;
   /** Returns the time of the last launch request of the service, in ms on the monotonic clock. */
   readonly lastLaunchAt: () => number;
-  /** Called when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
   /**
    * Called when the process of a registered service exits although no caller requested a stop. `wasStable` is true if

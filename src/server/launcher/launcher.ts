@@ -8,7 +8,6 @@ import { defaultPath } from './spawn-service.js';
 import { startProblem } from './start-problem.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Options of {@link openLauncher}. */
 export interface LauncherOptions extends Pick<
   LauncherContext,
   'names' | 'processes' | 'runtime' | 'manifests' | 'registryUrls' | 'logger'

@@ -4,7 +4,6 @@ import { describeValue, quote } from '../../core/describe-value.js';
 /** Maximum length of a value, in characters. The limit bounds the time of a pattern match. */
 export const maxValueLength = 256;
 
-/** Type and constraints of a parameter in a manifest. */
 export type ManifestParameter =
   | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };

@@ -22,7 +22,6 @@ export interface ProcessHandle {
   hasExited(): boolean;
   /** Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
-  /** Returns the end of the log. */
   logTail(): Promise<string>;
   release(): void;
 }

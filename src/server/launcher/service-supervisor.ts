@@ -66,7 +66,6 @@ export class ServiceSupervisor {
     return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
   }
 
-  /** The endpoints that do not drain. */
   #endpoints(): readonly EndpointMessage[] {
     try {
       return this.#context.names.resolve(this.name).endpoints.filter(({ state }) => state !== 'draining');

@@ -24,7 +24,6 @@ export class SharedStart<T> {
   #cancel!: (reason: Error) => void;
   #waiters = 0;
 
-  /** @param name - name of the service, for error messages */
   constructor(name: string, promise: Promise<T>) {
     this.#name = name;
     const cancelled = new Promise<never>((_, reject) => (this.#cancel = reject));

@@ -36,7 +36,6 @@ export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
-  /** Returns the revision of the last saved batch. */
   readonly revision: () => number;
   /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;

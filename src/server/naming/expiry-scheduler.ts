@@ -42,7 +42,6 @@ export class ExpiryScheduler {
     this.#deps = deps;
   }
 
-  /** Called once, after the state was loaded. */
   start(): void {
     for (const name of this.#deps.state.entries.keys()) this.onEntryChanged(name);
     this.#arm();

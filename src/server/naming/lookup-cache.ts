@@ -29,7 +29,6 @@ interface CachedLookup {
   readonly head: string;
   /** JSON of the response after the value of `mark`, which follows `revision`. */
   readonly tail: string;
-  /** Entries on the path of the lookup. */
   readonly entries: readonly NameEntry[];
   /** Version of each of `entries` at the time of the build. */
   readonly versions: readonly number[];
@@ -38,7 +37,6 @@ interface CachedLookup {
   /** Result of {@link LoadReports.versionOf} at the time of the build. */
   readonly loadVersion: number;
   readonly builtAt: number;
-  /** Revision in `json`. */
   revision: number;
   json: string;
 }

@@ -16,7 +16,6 @@ export interface LostChangesDependencies {
   readonly position: RegistryPosition;
   readonly logger: Logger | undefined;
   readonly highestEpoch: () => number;
-  /** Saves a command. */
   readonly submit: (prepare: PrepareCommand) => Promise<unknown>;
 }
 

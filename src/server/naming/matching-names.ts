@@ -12,7 +12,6 @@ export function parseRootedGlob(state: NamingState, text: string): Glob {
   return name === undefined ? glob : parseGlob([name, ...rest].join('/'));
 }
 
-/** Yields the existing names that match a glob, in order. */
 export function* matchingNames(state: NamingState, glob: Glob): IterableIterator<string> {
   for (const found of scanNames(state, glob, undefined))
     if (found.matches && state.entries.has(found.name)) yield found.name;

@@ -34,7 +34,6 @@ const maxEarlier = 64;
 
 type IdentityRuntime = Pick<Hashing, 'randomHex'> & { wallNow(): number };
 
-/** Returns the identity of a new registry. */
 export function newIdentity(runtime: IdentityRuntime): RegistryIdentity {
   return {
     incarnation: newIncarnation(runtime, ''),

@@ -11,7 +11,6 @@ import { StoreLifecycle } from './store-lifecycle.js';
 
 export interface JournalStoreOptions {
   readonly openFolder: OpenDataFolder;
-  /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
   /** Minimum length of the journal before a checkpoint is written, in bytes. Default 8 MiB. */
   readonly minCheckpointBytes?: number;
@@ -21,7 +20,6 @@ const defaultMinCheckpointBytes = 8 * 1024 * 1024;
 /** Number of records in one part of a checkpoint. Other work of this process runs between two parts. */
 const recordsPerPart = 500;
 
-/** Text of the file `README` in the folder. */
 export const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
 edited. Make a copy of the whole folder while the registry is stopped, or use "clerk export".
 When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
@@ -59,7 +57,6 @@ class JournalStore implements Store {
   #failure: ClerkError | undefined;
   /** Length of the journal since the last checkpoint, in bytes. */
   #journalBytes = 0;
-  /** Length of the last checkpoint, in bytes. */
   #checkpointBytes = 0;
   #checkpoint: Promise<void> | undefined;
   #isClosing = false;

@@ -5,7 +5,6 @@ import type { RecordChange } from '../ports.js';
 import { readme } from './journal-store.js';
 import { decodeRecords, encodeRecords } from './record-batch.js';
 
-/** Collects the records of a damaged registry. */
 export class RecordCollector implements SalvageVisitor {
   readonly records = new Map<string, string>();
   /** Keys whose last value may be lost: batches after a lost batch change these keys. */
@@ -32,7 +31,6 @@ export class RecordCollector implements SalvageVisitor {
 
 const recordsPerBatch = 10_000;
 
-/** Writes records to a new folder. */
 export async function writeRecords(
   folder: DataFolder,
   records: ReadonlyMap<string, string>,
@@ -49,7 +47,6 @@ export async function writeRecords(
   }
 }
 
-/** Lines that say what is lost. */
 export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string[] {
   const { isComplete, sequence, acknowledgedSequence, visitor } = found;
   if (isComplete) return [];

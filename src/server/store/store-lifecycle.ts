@@ -6,7 +6,6 @@ export class StoreLifecycle {
   #state: 'new' | 'loaded' | 'closed' = 'new';
   #isWriting = false;
 
-  /** @param subject - name of the store, for error messages */
   constructor(subject: string) {
     this.#subject = subject;
   }

@@ -2,7 +2,6 @@ import type { IdempotencyStore } from '../../core/idempotency-store.js';
 
 interface ActiveCall {
   readonly createdAt: number;
-  /** Number of store lookups in progress. */
   lookups: number;
   executions: number;
   /** Whether the handler has run since this entry was added. */

@@ -43,7 +43,6 @@ export async function bufferBody(
   return bufferArrivingBody(request, maxBytes, clock);
 }
 
-/** Whether the headers of the request allow a body. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

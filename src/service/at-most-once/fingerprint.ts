@@ -1,7 +1,6 @@
 /** Parts of a request that are the same in all retries. */
 export interface FingerprintInput {
   readonly method: string;
-  /** Path and query as sent. */
   readonly target: string;
   /** Value of the header `content-type`; empty without this header. */
   readonly contentType: string;

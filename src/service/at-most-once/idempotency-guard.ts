@@ -18,7 +18,6 @@ export interface IdempotencyGuardOptions {
   readonly logger: Logger;
   readonly store: IdempotencyStore;
   readonly windowMs: number;
-  /** Random id of this process. */
   readonly incarnation: string;
 }
 

@@ -1,4 +1,3 @@
-/** Form of the header `clerk-instance`. */
 const targetForm = /^([\x21-\x7e]{1,128}) (0|[1-9][0-9]{0,15})$/;
 
 /** The instance and epoch for which a request is meant. */

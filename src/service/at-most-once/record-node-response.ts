@@ -6,7 +6,6 @@ import { BoundedBuffer } from './bounded-buffer.js';
 export interface ResponseRecording {
   /** Whether status and headers can no longer change. */
   readonly hasStarted: boolean;
-  /** Whether the handler has ended the response. */
   readonly hasEnded: boolean;
 }
 

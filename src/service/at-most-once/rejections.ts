@@ -54,7 +54,6 @@ function formatDuration(ms: number): string {
   return `${String(Math.round(ms))} ms`;
 }
 
-/** A rejection of a request that certainly did not run. */
 function notExecuted(
   status: number,
   code: ClerkErrorCode,

@@ -19,7 +19,6 @@ const notStored = new Set([
   responseHeaders.notExecuted,
 ]);
 
-/** A header value as programs pass it to Node. */
 export type HeaderValue = string | number | readonly string[] | undefined;
 
 /** The headers of a response that will be stored, with methods like those of a Node response. */

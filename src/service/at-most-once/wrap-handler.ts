@@ -29,7 +29,6 @@ export interface WrapHandlerOptions {
   readonly digest: Digest;
   readonly logger: Logger;
   readonly incarnation: string;
-  /** Creates the store of a handler without the option `store`. */
   readonly createStore: () => IdempotencyStore;
 }
 

@@ -33,14 +33,12 @@ export interface WorkerSettings {
   readonly id: string;
   /** Time at which the store of the primary was created, in ms since 1970. */
   readonly startedAt: number;
-  /** Fields of the store of the primary. */
   readonly isDurable: boolean;
   readonly scope?: string;
 }
 
 /** A worker as `node:cluster` shows it to itself. */
 export interface WorkerPort {
-  /** Whether this process is a worker of `node:cluster`. */
   readonly isWorker: boolean;
   /** The settings that the primary set before the start of this worker, as JSON. */
   readonly settings: string | undefined;
@@ -53,7 +51,6 @@ export interface WorkerPort {
 /** The primary as `node:cluster` shows it to itself. */
 export interface PrimaryPort {
   readonly isPrimary: boolean;
-  /** Whether a worker was started. */
   readonly hasWorkers: boolean;
   /** Whether `setSettings` was called. */
   readonly isCoordinated: boolean;

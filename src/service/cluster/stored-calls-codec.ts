@@ -5,14 +5,12 @@ interface ResponseMessage extends Omit<StoredResponse, 'body'> {
   readonly body: string;
 }
 
-/** Converts a lookup or a result to a message. */
 export function encodeCall(call: CallLookup | CallResult): object {
   if (call.state !== 'done' || call.response === undefined) return call;
   const body = Buffer.from(call.response.body).toString('base64');
   return { ...call, response: { ...call.response, body } satisfies ResponseMessage };
 }
 
-/** Converts a message back to a lookup or a result. */
 export function decodeCall(message: unknown): CallLookup | CallResult {
   const call = message as (CallLookup | CallResult) & { readonly response?: ResponseMessage };
   if (call.state !== 'done') return call;

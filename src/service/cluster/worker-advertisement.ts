@@ -13,7 +13,6 @@ export interface WorkerAdvertisementOptions {
   readonly logger: Logger;
   readonly inFlight: InFlightRequests;
   readonly drainMs: number;
-  /** Called once, when the advertisement has ended. */
   readonly onEnded: () => void;
 }
 

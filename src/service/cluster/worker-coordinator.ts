@@ -18,7 +18,6 @@ export interface WorkerCoordinatorOptions {
   readonly store: IdempotencyStore;
   readonly settings: WorkerSettings;
   readonly logger: Logger;
-  /** Advertises in this process. */
   readonly advertise: (options: AdvertiseOptions) => Promise<Advertisement>;
   /** Returns a handler that `atMostOnce` has wrapped with `store`. The registration then states the store. */
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
@@ -35,7 +34,6 @@ export interface JoinResponse extends Pick<
   Advertisement,
   'name' | 'id' | 'epoch' | 'addresses' | 'registry'
 > {
-  /** Key of the shared advertisement. */
   readonly group: string;
 }
 

@@ -9,9 +9,7 @@ import { MemoryPool } from './memory-pool.js';
 import type { MemoryRequest } from './memory-request.js';
 import { lowerCaseHeaders } from './request-headers.js';
 
-/** Options of {@link MemoryChannel}. */
 export interface MemoryChannelOptions {
-  /** Instance id of the endpoint. */
   readonly endpoint: string;
   readonly addresses: readonly Address[];
   readonly connections: number;

@@ -82,7 +82,6 @@ export class MemoryExchange {
     handler.onRequestSent?.();
   }
 
-  /** Aborts the request and closes the connection. */
   abort(reason: Error): void {
     if (this.#isEnded) return;
     if (this.attempt?.result === 'connecting') this.#record('unsent');

@@ -11,7 +11,6 @@ export interface MemoryPoolRequest {
   readonly attempt: MemoryAttempt | undefined;
 }
 
-/** Options of {@link MemoryPool}. */
 export interface MemoryPoolOptions {
   readonly connections: number;
   readonly keepAliveMs: number;

@@ -38,7 +38,6 @@ export interface RegistrySuiteOptions {
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-/** Initial contents of every registry under test. */
 export const sampleContents: RegistryContents = {
   '/suite/orders': [
     {

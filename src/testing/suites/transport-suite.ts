@@ -242,7 +242,6 @@ function dispatch(
   return handler;
 }
 
-/** Sends a request and waits for its end. */
 async function request(channel: Channel, options?: SuiteRequest): Promise<RecordingHandler> {
   const handler = dispatch(channel, options);
   await handler.ended;

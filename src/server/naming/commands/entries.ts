@@ -1,4 +1,3 @@
-/** Commands that create or change one entry. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';

@@ -23,7 +23,6 @@ export interface ConsensusDependencies {
   readonly maxReportsPerPrincipal: number;
 }
 
-/** Latest verdict of one client on one endpoint. */
 interface CountedReport {
   readonly review: EndpointReview;
   readonly key: string;
@@ -95,7 +94,6 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Called with the registrations whose renewals have become overdue. */
   onRenewalOverdue(registrations: readonly Registration[]): void {
     for (const registration of registrations) {
       const review = this.#reviews.get(registration) ?? this.#startReview(registration);

@@ -36,7 +36,6 @@ export function visibleHealth(service: ServiceRegistrations | undefined): Visibl
   return { suspects: usable > 0 ? suspects : allHealthy.suspects, healthQueried };
 }
 
-/** Whether lookups show the endpoint as suspect. */
 export function isVisiblySuspect(registration: Registration): boolean {
   const { status, entry } = registration;
   return status === 'suspect' && visibleHealth(entry.service).suspects.has(registration);

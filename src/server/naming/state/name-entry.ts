@@ -2,7 +2,6 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** State of an existing name in memory. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
@@ -22,7 +21,6 @@ export interface ServiceRegistrations {
   fences: Map<string, Fence> | undefined;
 }
 
-/** A registered endpoint and its lease. */
 export interface Registration {
   entry: NameEntry;
   readonly id: string;

@@ -74,7 +74,6 @@ export class OrderedNames {
     }
   }
 
-  /** Adds names to an empty set. */
   fill(names: Iterable<string>): void {
     const sorted = [...names].sort(compareNames);
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));

@@ -30,7 +30,6 @@ export interface LinkRecord {
 /** A directory with an identifier that stays the same when the directory moves. */
 export interface DirectoryRecord {
   readonly kind: 'directory';
-  /** Begins with `#`. */
   readonly id: string;
   readonly guaranteedMs: number;
   readonly pending?: PendingChange;
@@ -111,7 +110,6 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Sets the epoch floor of the registry. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number }
   /** From now on, every name assigns only higher epochs. */
   | { readonly kind: 'epoch-base'; readonly epoch: number }

@@ -18,7 +18,6 @@ export class ExactNameIndex<Watch> {
   readonly #links: LinkSource;
   readonly #fingerprintOf: (name: string) => string | undefined;
 
-  /** @param fingerprintOf - see `LookupCache.fingerprint` */
   constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;

@@ -57,9 +57,7 @@ export class WatchSession {
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names that have changed during a snapshot. */
   readonly #deferred = new Map<string, WatchedName>();
-  /** Revision of the last event. */
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;

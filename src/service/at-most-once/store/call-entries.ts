@@ -22,12 +22,10 @@ export type CallEntry =
    */
   | { readonly kind: 'lost'; readonly before: number };
 
-/** An entry about one call. */
 export type EntryOfCall = Extract<CallEntry, { readonly id: string }>;
 
 const noBody = new Uint8Array();
 
-/** Returns a frame with the entries as its payload. */
 export function encodeEntries(entries: readonly CallEntry[]): Buffer {
   const parts = entries.map((entry) => {
     const body = entry.kind === 'done' && entry.response !== undefined ? entry.response.body : noBody;

@@ -9,7 +9,6 @@ import { GroupCommit } from './group-commit.js';
 
 export interface CallJournalOptions {
   readonly openFolder: OpenDataFolder;
-  /** Returns the given number of random bytes as hexadecimal digits. */
   readonly randomHex: (bytes: number) => string;
   /** Length at which a file ends and the next file begins, in bytes; below 4 GiB. Default 64 MiB. */
   readonly maxFileBytes?: number;
@@ -23,16 +22,13 @@ export interface CallChange {
   readonly plan: (state: CallState | undefined) => CallEntry | undefined;
 }
 
-/** Result of a {@link CallChange}. */
 export interface PlannedChange {
-  /** State of the call before the change. */
   readonly before: CallState | undefined;
   readonly isStored: boolean;
 }
 
 const defaultMaxFileBytes = 64 * 1024 * 1024;
 
-/** Text of the file `README` in the folder. */
 export const readme = `This folder contains the calls that a service has run, as stored by diskCalls() of binding-clerk.
 Each file is needed, and no file may be edited. Without these records, calls could run twice.
 When the service refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER

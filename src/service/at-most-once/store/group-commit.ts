@@ -7,7 +7,6 @@ interface PendingWrite<T, R> {
   readonly reject: (error: ClerkError) => void;
 }
 
-/** Maximum number of jobs in one write. */
 const maxGroup = 64;
 
 /**

@@ -21,7 +21,6 @@ export interface CallSalvageReport {
 
 /** {@link SalvageHost} with a clock. */
 export interface CallSalvageHost extends SalvageHost {
-  /** Returns the wall-clock time, in ms. */
   readonly wallNow: () => number;
 }
 
