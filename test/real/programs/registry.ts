@@ -2,10 +2,13 @@
 import { startServer } from 'binding-clerk/server';
 import { printLine } from './print-line.js';
 
-const [data = '', port = '0', manifests] = process.argv.slice(2);
+const [data = '', port = '0', manifests = '', adopt] = process.argv.slice(2);
+const log = (line: string): void => void process.stderr.write(`${line}\n`);
 const server = await startServer({
   data,
   port: Number(port),
-  ...(manifests !== undefined && { manifests }),
+  ...(manifests !== '' && { manifests }),
+  ...(adopt === 'adopt' && { adopt: true }),
+  logger: { debug: () => undefined, info: () => undefined, warn: log, error: log },
 });
 printLine('at', server.url);
