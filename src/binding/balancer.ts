@@ -36,8 +36,8 @@ export class Balancer {
   /** @see {@link Policy.hedges} */
   hedges = false;
   /**
-   * The context of the next pick, reused to allocate nothing. Undefined during a pick, since a policy may make a
-   * call, which needs another context.
+   * The context of the next pick, reused to avoid an allocation. Undefined during a pick: a call that a policy makes
+   * needs another context.
    */
   #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
   readonly #random: () => number;

@@ -87,7 +87,7 @@ export class ServiceState implements HealthSource {
     return this.#resolution;
   }
 
-  /** Retry settings of the service config. The same object until the settings change. */
+  /** Retry settings of the service config. Returns the same object until the settings change. */
   get retryOverrides(): RetryOverrides {
     return this.#retryOverrides;
   }

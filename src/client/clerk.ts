@@ -25,7 +25,7 @@ export interface Clerk extends AsyncDisposable {
   /**
    * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` has the segments of a name in
    * reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as
-   * `fetch` does, whose cause is a {@link ClerkError}.
+   * `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 

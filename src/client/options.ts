@@ -94,8 +94,8 @@ export interface BindOptions {
    */
   readonly version?: string | undefined;
   /**
-   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`, which picks among
-   * equally near endpoints as `load-aware` does.
+   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`. Among equally near
+   * endpoints, `local-first` picks as `load-aware` does.
    */
   readonly policy?: PolicyName | Policy | PolicyFunction | undefined;
   /**
@@ -104,8 +104,8 @@ export interface BindOptions {
    */
   readonly affinity?: string | ((path: string) => string | undefined) | undefined;
   /**
-   * Number of endpoints that this clerk uses of a larger service, which limits the number of connections. An integer
-   * ≥ 12, or Infinity for all endpoints. Default 100.
+   * Number of endpoints of a large service that this clerk uses. Limits the number of connections. An integer ≥ 12,
+   * or Infinity for all endpoints. Default 100.
    *
    * Each clerk uses its own random subset. `local-first` uses three subsets: of the endpoints on the same host, in
    * the same zone, and elsewhere. The size doubles when a picked endpoint has many calls in flight. The policies
@@ -174,8 +174,8 @@ export interface ProbeOptions {
 /** Options of hedging. */
 export interface HedgeOptions {
   /**
-   * Time between the starts of the first and the second attempt, in ms, ≥ 0. Default: the latency that only the
-   * fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
+   * Time between the starts of the first and the second attempt, in ms, ≥ 0. By default, the time is learned: only
+   * the fraction `budgetRatio` of the requests with the same HTTP method and route class takes longer.
    */
   readonly afterMs?: number | undefined;
   /** Allowed second attempts per call in any 10 s, above 0 and at most 1. Default 0.05. */

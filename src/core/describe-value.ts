@@ -1,7 +1,7 @@
 /**
- * Quotes a string for a message. Cuts the string after 80 characters, and escapes characters outside printable ASCII,
- * which could control a terminal. For any other value, returns its type. @see [A2](../../docs/guarantees.md#a2),
- * [A26](../../docs/guarantees.md#a26)
+ * Quotes a string for a message. Cuts the string after 80 characters. Escapes characters outside printable ASCII,
+ * which could control a terminal. For any other value, returns `null` or the type of the value. @see
+ * [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;

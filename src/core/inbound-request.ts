@@ -1,5 +1,5 @@
 /**
- * The asynchronous context knows which request this program is serving. Calls made in that context inherit the
+ * Stores in the asynchronous context which request this program is serving. Calls made in that context inherit the
  * deadline and the attempt number of the request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';

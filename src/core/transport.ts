@@ -28,8 +28,8 @@ export interface RequestHandler {
   /** Whether `onError` was called. A transport can thus detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
   /**
-   * Whether the request needs a new connection, because an earlier attempt was lost on an idle connection. If none
-   * can be opened, the transport uses any connection.
+   * Whether the request needs a new connection, because an earlier attempt was lost on an idle connection. If a new
+   * connection cannot be opened, the transport uses any connection.
    */
   readonly needsNewConnection?: boolean;
   /** The async context of the call, in which a queued request is sent. Undefined if the context does not matter. */

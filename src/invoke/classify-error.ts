@@ -47,7 +47,7 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   if (attempt.stage === 'waiting') {
     if (isLocalError(error)) return {};
     if (gracefulGoAway.test(error.message)) return { isGoAway: true };
-    // The program may have set a short `connectTimeout`, so the endpoint is not known to refuse connections.
+    // A short `connectTimeout` of the program may cause this error, so the endpoint may still accept connections.
     return { evidence: codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? 'connect-timeout' : 'refused' };
   }
   if (attempt.isGoAway === true || gracefulGoAway.test(error.message)) return { isGoAway: true };

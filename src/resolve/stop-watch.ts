@@ -12,7 +12,7 @@ export function stopWatch(unwatch: (() => unknown) | undefined, glob: string, lo
     logger.warn(`The registry could not stop the watch of ${glob}: ${errorMessage(error)}`);
   try {
     const result = unwatch?.();
-    // An async function is accepted too. Its rejection would be unhandled.
+    // Without this handler, the rejection of an async function would be unhandled.
     if (result instanceof Promise) result.catch(warn);
   } catch (error) {
     warn(error);
