@@ -48,7 +48,7 @@ export const addDefineCommand = defineCommand({
       .option('--no-attempt-timeout', "use each client's attempt timeout")
       .option(
         '--retries <settings>',
-        "settings of retries, separated by commas: max=N (maximum per call), statuses=502/503 (statuses to retry), ratio=N (average per call over all calls to the service), per-second=N (retries per second in addition to the ratio); 'off' for no retries; 'default' for each client's own settings",
+        "settings of retries, separated by commas: max=N (maximum per call), statuses=502/503 (statuses to retry), ratio=N (retries per call on average), per-second=N (additional retries per second); 'off' for no retries; 'default' for each client's own settings",
         retriesOption,
       )
       .option(

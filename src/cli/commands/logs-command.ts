@@ -11,7 +11,7 @@ export function addLogsCommand(program: Command, io: Io): void {
     .argument('<name>', 'canonical name of the service')
     .summary('print the output of a started service')
     .description(
-      'Print the last lines that the processes of a started service have written. Reads the log file in the data folder of the registry, so this command runs on the host of the registry, as its user. The registry need not run.',
+      'Print the last output lines of a service that the registry has started. Reads the log file in the data folder, so run this command on the host of the registry, as the user who runs the registry. The registry need not run.',
     )
     .addOption(
       new Option(

@@ -182,7 +182,7 @@ export class IdempotencyGuard {
     if (this.#isNearlyFull || calls < maxCalls * nearlyFullShare) return;
     this.#isNearlyFull = true;
     logger.warn(
-      `The store holds ${calls} of at most ${maxCalls} calls, each for ${windowMs} ms; when it is full, new calls are rejected before they run; raise maxCalls, or shorten windowMs`,
+      `The idempotency store has ${calls} of at most ${maxCalls} calls, and keeps each call for ${windowMs} ms; a full store rejects new calls; raise maxCalls, or shorten windowMs`,
     );
   }
 
