@@ -67,7 +67,7 @@ export class ServiceStarter {
     this.#recordFailure(
       new ClerkError(
         'FACTORY_FAILED',
-        `No endpoint that the factory of ${this.#name} returned accepted a connection; the factory must resolve only when the service accepts connections`,
+        `The factory of ${this.#name} returned no endpoint that accepts connections; the factory must resolve only when the service accepts connections`,
       ),
     );
   }

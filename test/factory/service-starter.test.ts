@@ -204,7 +204,7 @@ test('a start whose endpoints never responded counts as failed', async () => {
   await harness.outcome(harness.working);
   harness.starter.markUnreachable();
   expect(await harness.outcome(harness.working)).toBe(
-    'FACTORY_FAILED: No endpoint that the factory of /shop/orders returned accepted a connection; the factory must resolve only when the service accepts connections; the service can be started again in 1.0 s',
+    'FACTORY_FAILED: The factory of /shop/orders returned no endpoint that accepts connections; the factory must resolve only when the service accepts connections; the service can be started again in 1.0 s',
   );
   await harness.runtime.advance(1_000);
   expect(await harness.outcome(harness.working)).toBe('started');

@@ -72,6 +72,6 @@ export interface MemoryServer {
   resume(): void;
   /** Resets all connections, drops all requests and refuses new connections, as after SIGKILL. */
   kill(): void;
-  /** Returns how often this server has executed requests with a call id. */
+  /** Returns the number of executions of a call id on this server. */
   executions(callId: string): number;
 }

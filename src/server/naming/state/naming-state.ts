@@ -191,7 +191,7 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A move first adds the directory under its new name, so the identifier already belongs to the new name.
+    // During a move, the identifier already belongs to the new name of the directory.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 

@@ -12,7 +12,7 @@ const sliceSize = 128;
 
 export interface WatchedName {
   readonly name: string;
-  /** Whether the watch names the name itself. Otherwise a glob of the watch matches the name. */
+  /** Whether the watch has the exact name. Otherwise a glob of the watch matches the name. */
   readonly isExact: boolean;
 }
 
