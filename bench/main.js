@@ -34,6 +34,9 @@ import * as p6 from './rows/p6.js';
 import * as p7 from './rows/p7.js';
 import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
+import * as coldBind from './rows/cold-bind.js';
+import * as firstPost from './rows/first-post.js';
+import * as replaced from './rows/replaced.js';
 import * as storm from './rows/storm.js';
 
 const rows = [
@@ -59,6 +62,9 @@ const rows = [
   p19,
   p20,
   storm,
+  replaced,
+  firstPost,
+  coldBind,
 ];
 
 const { values } = parseArgs({

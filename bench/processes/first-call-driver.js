@@ -5,16 +5,17 @@
 import { handleTasks } from '../lib/child-process.js';
 import { subjectUrl, undici } from '../lib/subject.js';
 
-const name = '/shop/orders';
+const defaultName = '/shop/orders';
 const path = '/orders/7';
-const resolvePath = `/v1/resolve?name=${encodeURIComponent(name)}`;
+const resolvePath = `/v1/resolve?name=${encodeURIComponent(defaultName)}`;
 const orderOf = (/** @type {any} */ value) => value.order;
 
-/** Creates a client: `call` makes its first call, `close` releases its connections. @type {Record<string, (origin: string) => { call: () => Promise<unknown>, close: () => Promise<unknown> }>} */
+/** Creates a client: `call` makes its first call, `close` releases its connections. @type {Record<string, (origin: string, input: { name: string, method: string }) => { call: () => Promise<unknown>, close: () => Promise<unknown> }>} */
 const clients = {
-  clerk(origin) {
+  clerk(origin, { name, method }) {
     const clerk = createClerk({ registry: origin });
-    return { call: () => clerk.bind(name).json(path).then(orderOf), close: () => clerk.close() };
+    const call = () => clerk.bind(name).json(path, { method }).then(orderOf);
+    return { call, close: () => clerk.close() };
   },
   request(origin) {
     const agent = new undici.Agent();
@@ -38,6 +39,8 @@ const clients = {
 
 /** @type {(options: object) => any} */
 let createClerk;
+/** @type {any} */
+let warmClerk;
 let client = '';
 let registry = '';
 
@@ -48,13 +51,13 @@ handleTasks({
     if (client === 'clerk') ({ createClerk } = await import(subjectUrl(input.subject)));
   },
   /**
-   * @param {{ calls: number }} input
+   * @param {{ calls: number, name?: string, method?: string }} input - `name` and `method` are for a clerk only
    * @returns {Promise<number[]>} ms of each call
    */
-  async run({ calls }) {
+  async run({ calls, name = defaultName, method = 'GET' }) {
     const times = [];
     for (let i = 0; i < calls; i++) {
-      const { call, close } = clients[client](registry);
+      const { call, close } = clients[client](registry, { name, method });
       const start = performance.now();
       const order = await call();
       times.push(performance.now() - start);
@@ -62,6 +65,26 @@ handleTasks({
       await close();
     }
     return times;
+  },
+  /**
+   * Calls services through one clerk.
+   *
+   * @param {{ names: string[], calls: number }} input
+   * @returns {Promise<{ first: number[], warm: number[] }>} ms of the first call of each name, and of `calls` further calls
+   *   of each name
+   */
+  async runWarm({ names, calls }) {
+    warmClerk ??= createClerk({ registry });
+    const [first, warm] = [[], []];
+    for (const name of names) {
+      for (let i = 0; i <= calls; i++) {
+        const start = performance.now();
+        const order = orderOf(await warmClerk.bind(name).json(path));
+        (i === 0 ? first : warm).push(performance.now() - start);
+        if (order !== 7) throw new Error(`The response must be order 7; got ${order}`);
+      }
+    }
+    return { first, warm };
   },
 });
 

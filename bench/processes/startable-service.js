@@ -12,7 +12,10 @@ import { now } from '../lib/clock.js';
 
 const [library, file, name, registry] = process.argv.slice(2);
 const record = (/** @type {string} */ event) =>
-  appendFileSync(file, `${JSON.stringify({ event, pid: process.pid, at: now() })}\n`);
+  appendFileSync(
+    file,
+    `${JSON.stringify({ event, pid: process.pid, at: now(), upMs: process.uptime() * 1_000 })}\n`,
+  );
 
 const { advertise } = await import(library);
 const body = JSON.stringify({ pid: process.pid });
