@@ -66,7 +66,8 @@ export async function run(context) {
           const rounds = context.quick ? 1 : 5;
           for (let round = 0; round < rounds; round++) {
             writeFileSync(file, '');
-            if (how === 'launched') await sendJson(registry.pool, '/v1/launch', { name });
+            // A reset also ends the backoff after the fault of the trial before.
+            if (how === 'launched') await sendJson(registry.pool, '/v1/reset', { name });
             else spawn(exec, [...args, name, registry.origin], { stdio: 'ignore' });
             const { pid } = await startOf(1);
             const caller = new Child('processes/steady-caller.js');

@@ -15,6 +15,10 @@ export const limits = Object.freeze({
   defaultGuaranteedMs: 5_000,
   /** A client without a watch may use a lookup result for this time, in ms. */
   lookupTtlMs: 5_000,
+  /** Maximum number of names of a registry: services, links and directories. */
+  maxNames: 2_000_000,
+  /** Maximum length of the name of a manifest. */
+  maxManifestNameLength: 63,
   /** Maximum number of endpoints of a service. */
   maxEndpoints: 10_000,
   /** Maximum number of registrations per principal. Without authentication, each client address is a principal. */

@@ -35,7 +35,7 @@ const guaranteedMs = z.exactOptional(z.int().check(z.gte(0), z.lte(limits.maxLea
 const globs = z.array(string).check(z.minLength(1), z.maxLength(limits.maxGlobs));
 
 const launchRule = z.strictObject({
-  manifest: z.string().check(z.minLength(1), z.maxLength(128)),
+  manifest: z.string().check(z.minLength(1), z.maxLength(limits.maxManifestNameLength)),
   params: z.exactOptional(z.record(string, z.union([string, z.number()]))),
 });
 

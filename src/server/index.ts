@@ -11,6 +11,7 @@ import { openDataFolder } from '../runtime/system-data-folder.js';
 import { followLog } from '../runtime/follow-log.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
 import { instrumentStore } from './http/instrumented-store.js';
+import { LimitLog } from './http/limit-log.js';
 import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
 import { readManifests } from './launcher/manifest-files.js';
@@ -84,6 +85,7 @@ async function openServer(
   // Manifests are read first, so an invalid manifest leaves nothing to close.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
+  const limitLog = new LimitLog(runtime, logger);
   closers.push(() => metrics.close());
   const store = instrumentStore(
     data === undefined
@@ -98,6 +100,8 @@ async function openServer(
     logger,
     heartbeatMs: config.heartbeatMs,
     maxRegistrations: config.maxRegistrations,
+    maxNames: config.maxNames,
+    onLimit: (principal, error) => limitLog.record(principal, error),
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,
   });

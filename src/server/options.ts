@@ -45,6 +45,11 @@ export interface ServerOptions {
    * watch. Further watches fail with `LIMIT_EXCEEDED`, and the server logs a warning.
    */
   readonly maxWatches?: number;
+  /**
+   * Maximum number of names: services, links and directories; 1 to 10,000,000. A million names need about 250 MB of
+   * memory. Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 2,000,000.
+   */
+  readonly maxNames?: number;
   /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
   /** Receives the log messages of the server. Without this option, the messages are discarded. */
@@ -68,6 +73,7 @@ const optionNames = {
   allowedHosts: true,
   maxRegistrations: true,
   maxWatches: true,
+  maxNames: true,
   heartbeatMs: true,
   logger: true,
   runtime: true,
@@ -86,6 +92,7 @@ export function toServerConfig(options: ServerOptions) {
     allowedHosts = [],
     maxRegistrations = limits.maxRegistrations,
     maxWatches = limits.maxWatches,
+    maxNames = limits.maxNames,
     heartbeatMs = limits.heartbeatMs,
     adopt = false,
     logger = silentLogger,
@@ -97,7 +104,7 @@ export function toServerConfig(options: ServerOptions) {
     throw configError(
       `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${describeValue(heartbeatMs)}`,
     );
-  for (const [option, value] of Object.entries({ maxRegistrations, maxWatches }))
+  for (const [option, value] of Object.entries({ maxRegistrations, maxWatches, maxNames }))
     if (!isIntegerBetween(value, 1, 10_000_000))
       throw configError(
         `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
@@ -123,6 +130,7 @@ export function toServerConfig(options: ServerOptions) {
     allowedHosts,
     maxRegistrations,
     maxWatches,
+    maxNames,
     heartbeatMs,
     logger,
     runtime,

@@ -54,3 +54,31 @@ test('a registration above maxRegistrations waits with a warning, and the regist
   await first.close();
   await (await second).close();
 });
+
+test('a name above maxNames is refused with the flag, a removal makes room, and the registry logs it', async () => {
+  const { url, log } = await registry({ maxNames: 2 });
+  const post = async (path: string, body: object) => {
+    const response = await fetch(`${url}/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const { error } = (await response.json()) as { error?: { code: string; message: string } };
+    return [response.status, error?.code, error?.message];
+  };
+  expect(await post('define', { name: '/a', guaranteedMs: 0 })).toEqual([200, undefined, undefined]);
+  expect(await post('link', { name: '/b', target: '/a', guaranteedMs: 0 })).toEqual([
+    200,
+    undefined,
+    undefined,
+  ]);
+  expect(await post('define', { name: '/a', policy: 'random' })).toEqual([200, undefined, undefined]);
+  const refused = [429, 'LIMIT_EXCEEDED', expect.stringMatching(/at most 2 names.* --max-names/)];
+  expect(await post('define', { name: '/c' })).toEqual(refused);
+  expect(await post('directory', { name: '/c' })).toEqual(refused);
+  const registration = { name: '/c', id: 'c', addresses: ['http://127.0.0.1:9'] };
+  expect(await post('register', registration)).toEqual(refused);
+  expect(log.filter((text) => text.includes('at most 2 names'))).toHaveLength(1);
+  expect(await post('remove', { name: '/b', force: true })).toEqual([200, undefined, undefined]);
+  expect(await post('register', registration)).toEqual([200, undefined, undefined]);
+});

@@ -14,6 +14,7 @@ interface ServeOptions {
   readonly allowHost?: readonly string[];
   readonly maxRegistrations?: number;
   readonly maxWatches?: number;
+  readonly maxNames?: number;
   readonly json?: boolean;
 }
 
@@ -47,6 +48,11 @@ export function addServeCommand(program: Command): void {
       `watches that clients with one IP address may have open (default: ${String(limits.maxWatches)})`,
       countOption,
     )
+    .option(
+      '--max-names <number>',
+      `services, links and directories that the registry may have (default: ${String(limits.maxNames)})`,
+      countOption,
+    )
     .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
@@ -76,6 +82,7 @@ async function serve({
   allowHost = [],
   maxRegistrations,
   maxWatches,
+  maxNames,
   json = false,
 }: ServeOptions): Promise<void> {
   const log = (message: string): void => void process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
@@ -89,7 +96,7 @@ async function serve({
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
     definedFields({
-      ...{ port, host, data, manifests, adopt, maxRegistrations, maxWatches },
+      ...{ port, host, data, manifests, adopt, maxRegistrations, maxWatches, maxNames },
       allowedHosts: allowHost,
       logger,
     }),

@@ -11,7 +11,7 @@ import { positionHeader } from '../../protocol/position.js';
 import type { Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
-import { HostCheck } from './host-check.js';
+import { HostCheck, unmapIpv4 } from './host-check.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
 import type { Metrics } from './metrics.js';
@@ -79,6 +79,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     connectionCount += 1;
     socket.once('close', () => (connectionCount -= 1));
   });
+  server.on('drop', (dropped) =>
+    http.limitLog.record(
+      `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
+      new ClerkError(
+        'LIMIT_EXCEEDED',
+        `The server has ${limits.maxConnections} connections, which is the maximum; a further connection was closed`,
+      ),
+    ),
+  );
   server.on('clientError', rejectMalformed);
 
   const fastPath = fastPathHandlers(http);

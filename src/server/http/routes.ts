@@ -53,7 +53,7 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 const string = z.string();
 const change = {
   method: 'POST',
-  errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'],
+  errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
   responseSchema: responses.changeResponse,
 } as const;
 

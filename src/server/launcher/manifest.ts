@@ -1,5 +1,6 @@
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { parseGlob, type Glob } from '../../core/glob.js';
+import { limits } from '../../protocol/limits.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
@@ -197,10 +198,10 @@ function patternField(field: ManifestField): RegExp {
  */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name.length > limits.maxManifestNameLength)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Manifest file name must have 1 to 63 characters before '.yaml', each a letter, a digit, '.', '_' or '-', and begin with a letter or a digit; got ${file}`,
+      `Manifest file name must have 1 to ${limits.maxManifestNameLength} characters before '.yaml', each a letter, a digit, '.', '_' or '-', and begin with a letter or a digit; got ${file}`,
     );
   return name;
 }

@@ -65,8 +65,12 @@ export interface NameServerOptions {
   readonly logger?: Logger;
   /** Maximum number of endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
+  /** Maximum number of names. Default 2,000,000. */
+  readonly maxNames?: number;
   /** Maximum number of endpoints of one service. Default 10,000. */
   readonly maxEndpoints?: number;
+  /** Called when a principal has reached a limit, and gets no error. */
+  readonly onLimit?: (principal: string, error: ClerkError) => void;
   /** Maximum number of stored health reports of one principal. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
   /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
@@ -144,6 +148,7 @@ export class NameServer implements NameService {
       hashing: runtime,
       maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
       maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
+      maxNames: options.maxNames ?? limits.maxNames,
     };
     this.#committer = new Committer({
       store,
@@ -179,11 +184,13 @@ export class NameServer implements NameService {
           `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart`,
         ),
     });
+    const { maxReportsPerPrincipal = limits.maxStoredReports } = options;
     this.#consensus = new HealthConsensus({
       clock: runtime,
       findRegistration: (name, id) => findRegistration(state, name, id),
       submit: (prepare) => this.#committer.submit(prepare, { endsEndpoints: true }).then(noop, noop),
-      maxReportsPerPrincipal: options.maxReportsPerPrincipal ?? limits.maxStoredReports,
+      maxReportsPerPrincipal,
+      onReportLimit: (principal) => options.onLimit?.(principal, reportLimitError(maxReportsPerPrincipal)),
     });
     this.#expiry = new ExpiryScheduler({
       clock: runtime,
@@ -421,4 +428,12 @@ export class NameServer implements NameService {
 
 function noop(): void {
   // A command of a timer or review fails only when the store cannot be written or the server closes.
+}
+
+/** Only the operator gets this error. Every report of a client gets the same response. */
+function reportLimitError(maxReports: number): ClerkError {
+  return new ClerkError(
+    'LIMIT_EXCEEDED',
+    `At most ${maxReports} health reports of one client address are counted; further reports are ignored`,
+  );
 }

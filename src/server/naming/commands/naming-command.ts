@@ -55,6 +55,7 @@ export interface PlanContext {
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
   readonly maxEndpoints: number;
+  readonly maxNames: number;
 }
 
 export interface Plan {

@@ -2,6 +2,7 @@ import type { NamingView } from '../state/naming-view.js';
 import { createDirectory, define, setLink } from './entries.js';
 import { expireEndpoints } from './expire-endpoints.js';
 import { importEntries } from './import-entries.js';
+import { checkNameCount } from './name-limit.js';
 import { recordIntent, removeLaunch, updateLaunch } from './launches.js';
 import { move } from './move-entry.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
@@ -17,6 +18,12 @@ import { withdraw } from './withdraw-endpoint.js';
  * @throws {@link ClerkError} when the command is rejected
  */
 export function plan(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
+  const planned = planCommand(view, command, context);
+  checkNameCount(view, planned, context);
+  return planned;
+}
+
+function planCommand(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
   switch (command.kind) {
     case 'define':
       return define(view, command.request, context);

@@ -60,10 +60,10 @@ function checkMs(ms: unknown, what: string, min: number): number {
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params }: Record<string, unknown> = isObject(launch) ? launch : {};
-  if (typeof manifest !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(manifest))
+  if (typeof manifest !== 'string' || !isManifestName(manifest))
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The manifest name of a launch rule must begin with a letter or digit and have 1 to 64 characters, each a letter, a digit, '.', '_' or '-'; got ${quote(manifest)}`,
+      `The manifest name of a launch rule must begin with a letter or digit and have 1 to ${limits.maxManifestNameLength} characters, each a letter, a digit, '.', '_' or '-'; got ${quote(manifest)}`,
     );
   if (params === undefined) return { manifest };
   if (!isObject(params))
@@ -78,4 +78,8 @@ export function checkLaunchRule(launch: unknown): LaunchRule | null {
         `The launch parameter ${quote(key)} must be a string or a finite number; got ${quote(value)}`,
       );
   return { manifest, params: { ...(params as Record<string, string | number>) } };
+}
+
+function isManifestName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text) && text.length <= limits.maxManifestNameLength;
 }

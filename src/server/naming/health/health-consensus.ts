@@ -21,6 +21,8 @@ export interface ConsensusDependencies {
   /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
   readonly maxReportsPerPrincipal: number;
+  /** Called when a report of a principal is not counted, because the principal has the maximum number of reports. */
+  readonly onReportLimit: (principal: string) => void;
 }
 
 interface CountedReport {
@@ -159,7 +161,10 @@ export class HealthConsensus {
     const key = `${principal} ${clerk}`;
     let report = review?.reports.get(key);
     if (report === undefined) {
-      if (!this.#quotas.tryAcquire(principal, this.#deps.maxReportsPerPrincipal)) return;
+      if (!this.#quotas.tryAcquire(principal, this.#deps.maxReportsPerPrincipal)) {
+        this.#deps.onReportLimit(principal);
+        return;
+      }
       review ??= this.#startReview(registration);
       report = { review, key, principal, verdict };
       review.reports.set(key, report);

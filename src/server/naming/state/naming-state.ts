@@ -94,6 +94,10 @@ export class NamingState implements NamingView {
     }
   }
 
+  get entryCount(): number {
+    return this.entries.size;
+  }
+
   entry(name: string): EntryRecord | undefined {
     return this.entries.get(name)?.record;
   }

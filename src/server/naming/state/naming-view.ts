@@ -8,6 +8,8 @@ export type EndpointView = Omit<EndpointRecord, 'addresses'>;
 export interface NamingView {
   /** Returns the entry at this name, without following links. */
   entry(name: string): EntryRecord | undefined;
+  /** Number of entries. */
+  readonly entryCount: number;
   /** Returns the names below this name, in no particular order. */
   descendants(name: string): Iterable<string>;
   /** Finds a directory by its identifier, which begins with `#`. */

@@ -15,11 +15,13 @@ export class Overlay implements NamingView {
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
   epochFloor: number;
+  entryCount: number;
   #epochBase = 0;
 
   constructor(base: NamingView) {
     this.#base = base;
     this.epochFloor = base.epochFloor;
+    this.entryCount = base.entryCount;
   }
 
   add(changes: readonly StateChange[]): void {
@@ -138,6 +140,7 @@ export class Overlay implements NamingView {
     if (before?.kind === 'directory' && this.directoryName(before.id) === name)
       this.#directories.set(before.id, undefined);
     if (record?.kind === 'directory') this.#directories.set(record.id, name);
+    this.entryCount += Number(record !== undefined) - Number(before !== undefined);
     this.#entries.set(name, record);
   }
 

@@ -12,6 +12,7 @@ const contextOf = (random: () => number): PlanContext => ({
   remainingGuaranteeMs: (_, guaranteedMs) => (random() < 0.3 ? guaranteedMs : 0),
   hashing: testRuntime(),
   maxRegistrations: 1_000,
+  maxNames: 1_000,
   maxEndpoints: 10_000,
 });
 

@@ -337,8 +337,15 @@ test.each([
   [3, 'c!'],
   [2, 'c'],
 ])('at most %i reports of one principal are kept', async (maxReportsPerPrincipal, expected) => {
-  const { names, runtime } = await fleet('abcd', await nameServerHarness({ maxReportsPerPrincipal }));
+  const reached: string[] = [];
+  const onLimit = (principal: string, { message }: Error) => void reached.push(`${principal}: ${message}`);
+  const { names, runtime } = await fleet(
+    'abcd',
+    await nameServerHarness({ maxReportsPerPrincipal, onLimit }),
+  );
   report(names, 'one', 'a- b- c-');
+  const limit = 'At most 2 health reports of one client address are counted; further reports are ignored';
+  expect(reached).toEqual(maxReportsPerPrincipal === 2 ? [expect.stringContaining(limit)] : []);
   await runtime.advance(reviewMs);
   expect(statuses(names)).toBe(`a! b! ${expected} d`);
   // A kept report can change. It makes room when it expires.
