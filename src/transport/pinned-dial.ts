@@ -1,0 +1,131 @@
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type { Address } from '../core/address.js';
+import type { Clock } from '../core/clock.js';
+import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
+import { ClerkError } from '../core/errors.js';
+import type { KeyPin } from '../core/key-pin.js';
+import { localhostLookup } from '../core/localhost-lookup.js';
+import type { Dial } from './connector.js';
+import type { SessionCache } from './session-cache.js';
+
+/** Options of {@link pinnedDial}. */
+export interface PinnedDialOptions {
+  readonly address: Address;
+  /** Returns the pins of the keys that the peer may have: its key, and its former key during a rotation. */
+  readonly pins: () => readonly KeyPin[];
+  /** Returns the present credentials; undefined: the connection has no client certificate. */
+  readonly credentials: () => CheckedCredentials | undefined;
+  readonly sessions: SessionCache;
+  readonly keys: Pick<KeyTools, 'pinOf'>;
+  readonly clock: Clock;
+  readonly allowH2: boolean;
+  /** Time limit for the connection and its TLS handshake together, in ms. */
+  readonly timeoutMs: number;
+}
+
+/** A session is resumed at most for the life of a ticket, in ms, counted from its full handshake. */
+const maxSessionMs = 300_000;
+const keepAliveMs = 60_000;
+
+/**
+ * Creates a function that opens TLS 1.3 connections to a peer with a known key. The peer is accepted only if it proves
+ * one of the pinned keys, in a full handshake or by resuming a session that began with such a proof. Otherwise the dial
+ * fails with `ENDPOINT_UNPROVEN`, and no byte of a request is written.
+ *
+ * @see [C7.3](../../docs/guarantees.md#c7-3), [Decision 087](../../docs/decisions/087-sessions-by-key.md)
+ */
+export function pinnedDial(options: PinnedDialOptions): Dial {
+  return (_requested, callback) => {
+    const { address, sessions, clock } = options;
+    const credentials = options.credentials();
+    const own = credentials?.pin;
+    const resumable = options.pins().find((pin) => sessions.get(own, pin, clock.now()) !== undefined);
+    const resumed = resumable === undefined ? undefined : sessions.get(own, resumable, clock.now());
+    const socket = connect(tlsOptions(options, credentials, resumed?.session));
+    let proved: { readonly pin: KeyPin; readonly expiresAt: number } | undefined;
+    let isSettled = false;
+    const settle = (error: Error | null): void => {
+      if (isSettled) return;
+      isSettled = true;
+      timer.cancel();
+      if (error === null) callback(null, socket);
+      else {
+        // A refused session must not be offered again.
+        if (resumable !== undefined) sessions.delete(own, resumable);
+        socket.destroy();
+        callback(error, null);
+      }
+    };
+    const timer = clock.setTimer(() => settle(timeoutError(options)), options.timeoutMs);
+    timer.setRef(false);
+    socket
+      .setNoDelay(true)
+      .setKeepAlive(true, keepAliveMs)
+      .on('error', settle)
+      .once('close', () => settle(closedError(address)))
+      .once('secureConnect', () => {
+        const isResumed = socket.isSessionReused();
+        const peer = isResumed ? resumable : pinOfPeer(socket, options.keys);
+        if (peer === undefined || !options.pins().includes(peer)) {
+          settle(unprovenError(options, peer));
+          return;
+        }
+        // A resumed session ends when the session of the full handshake would have ended.
+        const expiresAt = isResumed ? resumed?.expiresAt : undefined;
+        proved = { pin: peer, expiresAt: expiresAt ?? clock.now() + maxSessionMs };
+        settle(null);
+      })
+      // TLS 1.3 sends sessions after the handshake.
+      .on('session', (session: Buffer) => {
+        if (proved !== undefined) sessions.set(own, proved.pin, { session, expiresAt: proved.expiresAt });
+      });
+    return socket;
+  };
+}
+
+function tlsOptions(
+  { address, allowH2 }: PinnedDialOptions,
+  credentials: CheckedCredentials | undefined,
+  session: Buffer | undefined,
+): ConnectionOptions {
+  const { hostname, port, socketPath } = address;
+  return {
+    ...(socketPath === undefined ? { host: hostname, port } : { path: socketPath }),
+    ...(localhostLookup(hostname) as Pick<ConnectionOptions, 'lookup'>),
+    ...(credentials && { key: credentials.key, cert: credentials.cert }),
+    ...(session && { session }),
+    servername: /^[0-9.]*$|:/.test(hostname) ? '' : hostname,
+    ALPNProtocols: allowH2 ? ['http/1.1', 'h2'] : ['http/1.1'],
+    minVersion: 'TLSv1.3',
+    // The pin is checked instead of a chain of certificate authorities.
+    rejectUnauthorized: false,
+  };
+}
+
+/** Returns the pin of the peer's key; undefined when the peer has shown no certificate that can be read. */
+function pinOfPeer(socket: TLSSocket, keys: Pick<KeyTools, 'pinOf'>): KeyPin | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate && keys.pinOf(certificate.raw);
+}
+
+function unprovenError({ address, pins }: PinnedDialOptions, got: KeyPin | undefined): ClerkError {
+  return new ClerkError(
+    'ENDPOINT_UNPROVEN',
+    `${address.text} must prove the key ${pins().join(' or ') || 'of the endpoint'}; got ${got ?? 'no key'}; the request was not sent`,
+  );
+}
+
+function timeoutError({ address, timeoutMs }: PinnedDialOptions): Error {
+  return Object.assign(
+    new Error(
+      `No TLS connection to ${address.text} was established within ${String(Math.round(timeoutMs))} ms`,
+    ),
+    { code: 'UND_ERR_CONNECT_TIMEOUT' },
+  );
+}
+
+function closedError({ text }: Address): Error {
+  return Object.assign(new Error(`${text} closed the connection during the TLS handshake`), {
+    code: 'ECONNRESET',
+  });
+}
