@@ -30,7 +30,7 @@ const minProbationRate = 0.95;
 const answerWeight = 0.1;
 /** An endpoint whose `achieved` reaches this value no longer counts as failing. */
 const recoveredShare = 0.95;
-/** While `achieved` is below this value, the endpoint gets one more call after each good answer. */
+/** A failing endpoint whose `achieved` is below this value gets one more call after each good answer. */
 const minSteadyShare = 0.5;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;

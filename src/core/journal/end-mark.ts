@@ -23,7 +23,7 @@ export interface EndMark extends JournalEnd {
   readonly counter: number;
   /**
    * Copy of the frame of the last batch. With a copy, the batch and the mark are written at the same time. Undefined
-   * if the batch was synced before the mark, as when the frame is too long for a slot.
+   * if the batch was synced before the mark. A frame that is too long for a slot, for example, has no copy.
    */
   readonly copy: Buffer | undefined;
 }

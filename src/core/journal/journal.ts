@@ -26,7 +26,7 @@ export interface BatchPosition {
   readonly offset: number;
 }
 
-/** Most batches are shorter, so one read suffices. */
+/** Length of the first read of a batch, in bytes. Most batches are shorter, so one read suffices. */
 const firstReadBytes = 4_096;
 
 /**
