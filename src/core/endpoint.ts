@@ -13,6 +13,11 @@ export interface Endpoint {
    * lower number never replaces the higher. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
+  /**
+   * Incarnation of the registry that stated {@link Endpoint.epoch}; undefined when unknown. Epochs are compared within
+   * an incarnation.
+   */
+  readonly incarnation: string | undefined;
   /** The address that this client uses: the first of {@link Endpoint.addresses} that it can reach. */
   readonly address: AddressString;
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
@@ -61,6 +66,10 @@ export interface EndpointInit {
   readonly id?: string;
   /** Fencing number of the registration, see {@link Endpoint.epoch}; integer ≥ 0. Default 0. */
   readonly epoch?: number;
+  /**
+   * Set by registries: see {@link Endpoint.incarnation}; 1 to 64 lower-case letters and digits. Default: unknown.
+   */
+  readonly incarnation?: string;
   /** Share of calls, see {@link Endpoint.weight}; finite, ≥ 0. Default 1. */
   readonly weight?: number;
   /** Semantic version of the service that the endpoint runs. Default: unknown. */
@@ -95,6 +104,7 @@ const knownKeys = new Set([
   'addresses',
   'id',
   'epoch',
+  'incarnation',
   'weight',
   'version',
   'enumeratedAddresses',
@@ -134,6 +144,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   const { weight = 1, attributes = {}, leaseMs, namesInstance = false } = init;
   const id = init.id ?? first.text;
   const epoch = init.epoch ?? 0;
+  const { incarnation } = init;
   const state = init.state ?? 'up';
   check(
     typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id),
@@ -154,6 +165,12 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     epoch,
   );
   check(
+    incarnation === undefined || (typeof incarnation === 'string' && /^[0-9a-z]{1,64}$/.test(incarnation)),
+    where,
+    'an incarnation of 1 to 64 lower-case letters and digits',
+    incarnation,
+  );
+  check(
     state === 'up' || state === 'draining' || state === 'suspect',
     where,
     "the state 'up', 'draining' or 'suspect'",
@@ -170,6 +187,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   return Object.freeze({
     id,
     epoch,
+    incarnation,
     address: first.text,
     addresses: Object.freeze(parsed.map(({ text }) => text)),
     // The addition turns -0 into 0.

@@ -42,7 +42,7 @@ export function createCallId(clock: Clock): string {
  */
 export class CallIdentity {
   readonly #id: string;
-  #target: Pick<Endpoint, 'id' | 'epoch'> | undefined;
+  #target: Pick<Endpoint, 'id' | 'epoch' | 'incarnation'> | undefined;
 
   constructor(clock: Clock) {
     this.#id = createCallId(clock);
@@ -59,10 +59,13 @@ export class CallIdentity {
    */
   headersFor(endpoint: Endpoint, mayHaveRun: boolean): HeaderPairs {
     if (this.#target?.id !== endpoint.id || !mayHaveRun) this.#target = endpoint;
-    const { id, epoch } = this.#target;
+    const { id, epoch, incarnation } = this.#target;
     return [
       [callHeaders.callId, this.#id],
-      [callHeaders.instance, `${id} ${String(epoch)}`],
+      [
+        callHeaders.instance,
+        `${id} ${String(epoch)}${incarnation === undefined ? '' : ` ${incarnation}`}`,
+      ],
     ];
   }
 }

@@ -31,7 +31,11 @@ export const callHeaders = Object.freeze({
    * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
    */
   idempotencyKey: 'idempotency-key',
-  /** Instance that must run the call: `<instance id> <epoch>`. @see [C3.7](../../docs/guarantees.md#c3-7) */
+  /**
+   * Instance that must run the call: `<instance id> <epoch>`, then the incarnation of the registry if it is known.
+   *
+   * @see [C3.7](../../docs/guarantees.md#c3-7)
+   */
   instance: 'clerk-instance',
   /**
    * Instance id that a client expects at a new connection. The service answers 204 with {@link responseHeaders.instance},

@@ -12,7 +12,7 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
       ...rest,
       kind: 'bound',
       position: positionOf(response),
-      endpoints: Object.freeze(endpoints.map(decodeEndpoint)),
+      endpoints: Object.freeze(endpoints.map((endpoint) => decodeEndpoint(endpoint, response.incarnation))),
       policy: policy ?? undefined,
       // 0 means no guarantee. Only `ttlMs` then limits the use of the result.
       guaranteedMs: guaranteedMs || undefined,
@@ -31,7 +31,10 @@ export function positionOf({
 }
 
 /** Converts an endpoint into the form of the registry port. */
-export function decodeEndpoint({ host, zone, version, load, ...rest }: EndpointMessage): EndpointInit {
+export function decodeEndpoint(
+  { host, zone, version, load, ...rest }: EndpointMessage,
+  incarnation = '',
+): EndpointInit {
   const isLoad = load !== undefined && loadError(load) === undefined;
   return Object.freeze(
     definedFields({
@@ -39,6 +42,7 @@ export function decodeEndpoint({ host, zone, version, load, ...rest }: EndpointM
       host: host ?? undefined,
       zone: zone ?? undefined,
       version: version ?? undefined,
+      incarnation: /^[0-9a-z]{1,64}$/.test(incarnation) ? incarnation : undefined,
       // The age of the load is unknown. An endpoint sends its load every third of a lease; half a lease allows for a
       // late renewal.
       load: isLoad ? { ...load, ageMs: rest.leaseMs / 2 } : undefined,

@@ -113,12 +113,20 @@ function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],
 ): T[] {
-  const byId = new Map<string, { readonly epoch: number; readonly endpoint: T }>();
+  const byId = new Map<string, { readonly parsed: Endpoint; readonly endpoint: T }>();
   for (const endpoint of endpoints) {
-    const { id, epoch } = parseEndpoint(name, endpoint);
-    if (epoch > (byId.get(id)?.epoch ?? -1)) byId.set(id, { epoch, endpoint });
+    const parsed = parseEndpoint(name, endpoint);
+    const known = byId.get(parsed.id)?.parsed;
+    if (known === undefined || isNewer(parsed, known)) byId.set(parsed.id, { parsed, endpoint });
   }
   return [...byId.values()].map(({ endpoint }) => endpoint);
+}
+
+/** Epochs are compared within an incarnation. Otherwise, the registration in the newer incarnation is newer. */
+function isNewer(a: Endpoint, b: Endpoint): boolean {
+  if (a.incarnation === b.incarnation || a.incarnation === undefined || b.incarnation === undefined)
+    return a.epoch > b.epoch;
+  return a.incarnation > b.incarnation;
 }
 
 function parseEndpoint(name: string, endpoint: unknown): Endpoint {

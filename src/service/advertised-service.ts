@@ -5,7 +5,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
-import type { LaunchHandshake } from '../protocol/messages.js';
+import type { LaunchHandshake, RegisterResponse } from '../protocol/messages.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
 import { LeaseTimer } from './lease-timer.js';
@@ -36,6 +36,8 @@ export interface AdvertisedServiceOptions {
   /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
+  /** Called with each successful registration, before the event `registered`. */
+  readonly onRegistered: (response: RegisterResponse) => void;
   readonly onEnded: () => void;
 }
 
@@ -217,6 +219,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#hasWarned = false;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
+    this.#options.onRegistered(response);
     this.#events.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 

@@ -148,10 +148,9 @@ export class Advertiser {
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,
+      onRegistered: ({ epoch, incarnation }) => idempotencyGuard?.instanceEpochs.add(id, epoch, incarnation),
       onEnded: () => closeAll(closers),
     });
-    if (idempotencyGuard)
-      service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
     if (config.drainOnSignal) closers.push(this.#signalDrain.add(service, config.exitAfterDrain));
     return service;
   }

@@ -89,7 +89,7 @@ test(
     const first = await host.serve('data');
     await first.post('define', { name, launch: { manifest: 'orders' } });
     expect(await first.post('launch', { name })).toMatchObject({ started: true });
-    const [{ pid }] = host.starts as [{ pid: number }];
+    const { pid } = host.starts[0]!;
     host.copy('data', 'copy');
 
     const second = await host.serve('copy');
@@ -119,7 +119,7 @@ test(
     const first = await host.serve('data');
     await first.post('define', { name, launch: { manifest: 'orders' } });
     await first.post('launch', { name });
-    const [{ pid }] = host.starts as [{ pid: number }];
+    const { pid } = host.starts[0]!;
     const incarnation = await first.incarnation();
     await first.end();
     host.copy('data', 'restored');

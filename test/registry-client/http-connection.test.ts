@@ -54,11 +54,45 @@ test('sends JSON, requests no content encoding, and reads the response with its 
     body: { error: { code: 'NAME_NOT_FOUND' } },
     revision: '7',
     incarnation: 'i',
+    position: '',
   });
   await connection.request({ path: '/v1/renew', body: { renewals: [] } }, neverAborted);
   expect(requests).toEqual([
     ['GET', '/v1/resolve?name=%2F%23a%2Fb+c%26d', undefined, 'identity', ''],
     ['POST', '/v1/renew', 'application/json', 'identity', '{"renewals":[]}'],
+  ]);
+});
+
+test('each request and stream returns the last position that the connection has seen', async () => {
+  const returned: unknown[] = [];
+  let position = 'a:5:m1';
+  const { connection } = await connectTo((request, response) => {
+    returned.push(request.headers['clerk-position']);
+    response.setHeader('clerk-position', position);
+    if (request.url !== '/v1/watch') response.setHeader('content-type', 'application/json').end('{}');
+    else response.setHeader('content-type', 'text/event-stream').write('id: a:9:m9\nevent: x\ndata: {}\n\n');
+  });
+  const send = (known?: string) =>
+    connection.request({ path: '/v1/status', ...(known !== undefined && { position: known }) }, neverAborted);
+  await send();
+  await send();
+  const stop = await new Promise<() => void>((resolve) => {
+    const end = connection.stream(
+      { path: '/v1/watch', body: { globs: ['/**'] } },
+      { onActivity: () => undefined, onEvent: () => resolve(end), onEnd: () => undefined },
+    );
+  });
+  stop();
+  position = 'a:7:m7';
+  await send();
+  await send('a:20:m20');
+  await send('b:1:x');
+  position = 'c:1:y';
+  await send();
+  await send('not a position');
+  await send('c:3:');
+  expect(returned).toEqual([
+    ...[undefined, 'a:5:m1', 'a:5:m1', 'a:9:m9', 'a:20:m20', 'a:9:m9,b:1:x', 'a:9:m9', 'c:1:y', 'c:1:y'],
   ]);
 });
 

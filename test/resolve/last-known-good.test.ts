@@ -343,6 +343,15 @@ test('an older revision is rejected, whatever its number format', async () => {
   }
 });
 
+test('a late result of an earlier incarnation does not replace the result of the present one', async () => {
+  const { lastKnownGood, runtime } = new Harness();
+  const late = resolvedService(runtime, { ids: ['a'], revision: '90', incarnation: 'i' });
+  await runtime.advance(10);
+  const present = resolvedService(runtime, { ids: ['b'], revision: '1', incarnation: 'j' });
+  expect(lastKnownGood.applyIfNewer(present)).toBe(true);
+  expect(lastKnownGood.applyIfNewer(late)).toBe(false);
+});
+
 test('the same revision is accepted, and so is one of another incarnation', async () => {
   const harness = new Harness();
   await harness.resolveWith({ ids: ['a'], revision: '10', incarnation: 'i' });

@@ -88,7 +88,7 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
 }
 
 export function parseEndpoints(body: unknown, connection: RegistryConnection): readonly EndpointInit[] {
-  return Object.freeze(checkEndpoints(expectObject(body, connection), connection).map(decodeEndpoint));
+  return Object.freeze(checkEndpoints(expectObject(body, connection), connection).map((endpoint) => decodeEndpoint(endpoint)));
 }
 
 function checkEndpoints(raw: Fields, connection: RegistryConnection): readonly EndpointMessage[] {

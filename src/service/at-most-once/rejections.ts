@@ -81,7 +81,7 @@ export const rejections = {
     notExecuted(
       400,
       'CONFIG_INVALID',
-      'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch; send one clerk-instance header',
+      'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch, which the incarnation of the registry may follow; send one clerk-instance header',
     ),
   bodyTooLarge: (maxBytes: number) =>
     notExecuted(

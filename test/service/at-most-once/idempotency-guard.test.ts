@@ -383,6 +383,33 @@ describe('the target instance', () => {
       expect(await world.call({ id: id(), ...(instance && { instance }) })).toMatchObject({ status: 201 });
   });
 
+  test('epochs are compared within an incarnation of the registry, and the newer incarnation wins', async () => {
+    const world = guardedService();
+    const { instanceEpochs } = world.guard;
+    instanceEpochs.add('orders-1', 5, '0b');
+    let number = 0;
+    const statusOf = async (target: string): Promise<number | undefined> =>
+      (await world.call({ id: callId(world.now(), ++number), instance: `orders-1 ${target}` })).status;
+    // An earlier process had these epochs.
+    for (const target of ['4 0b', '5 0a', '9 0a']) expect(await statusOf(target), target).toBe(421);
+    // A restored registry knows this process, or an earlier registration of it, in a newer incarnation.
+    for (const target of ['5 0b', '6 0b', '3 0c', '5 0c', '1000005 0c', '5'])
+      expect(await statusOf(target), target).toBe(201);
+    instanceEpochs.add('orders-1', 1_000_007, '0d');
+    for (const target of ['3 0d', '5 0d', '1000007 0d', '5 0b', '3 0c'])
+      expect(await statusOf(target), target).toBe(201);
+    // Another process has registered in between.
+    for (const target of ['1000006 0d', '4 0b', '9 0a']) expect(await statusOf(target), target).toBe(421);
+  });
+
+  test('a process that registers first with a registry that lost everything refuses calls of its predecessor', async () => {
+    const world = guardedService();
+    world.guard.instanceEpochs.add('orders-1', 1, '0c');
+    expect(await world.call({ instance: 'orders-1 5 0b' })).toMatchObject({ status: 421 });
+    expect(world.runs).toEqual([]);
+    expect(await world.call({ instance: 'orders-1 1 0c' })).toMatchObject({ status: 201 });
+  });
+
   test('a durable store accepts earlier epochs of its instance and rejects other instances', async () => {
     const world = guardedService({ store: durableMemory() });
     world.guard.instanceEpochs.add('orders-1', 7);
