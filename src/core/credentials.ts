@@ -24,6 +24,20 @@ export interface CheckedCredentials extends Credentials {
   readonly spki: Uint8Array;
 }
 
+/** Port to the credentials of a program, which may change while the program runs. */
+export interface CredentialSource {
+  /**
+   * Resolves to the present credentials.
+   *
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid
+   */
+  current(): Promise<CheckedCredentials>;
+  /** The credentials that `current` has returned last; undefined before the first call. */
+  readonly last: CheckedCredentials | undefined;
+  /** Calls `listener` after each change of the credentials. Returns a function that removes the listener. */
+  onChanged(listener: (next: CheckedCredentials, former: CheckedCredentials) => void): () => void;
+}
+
 /** Port to keys, certificates and signatures. */
 export interface KeyTools {
   /**
