@@ -167,11 +167,15 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     const state = this.#failover;
     if (state === undefined) return;
     state.hedgeAt = Infinity;
-    for (const loser of state.inFlight) {
-      if (loser === winner) continue;
-      this.cancelAttempt(loser, 'SUPERSEDED', now);
-    }
+    this.cancelOthers(winner, now);
     state.inFlight = [];
+  }
+
+  /** Cancels all attempts in flight except `attempt`. */
+  protected cancelOthers(attempt: A, now: number): void {
+    const { inFlight } = this.failover;
+    for (const other of inFlight) if (other !== attempt) this.cancelAttempt(other, 'SUPERSEDED', now);
+    this.failover.inFlight = inFlight.filter((other) => other === attempt);
   }
 
   /** Reports the end of an attempt to health, and refunds a retry that was reserved but not spent. */

@@ -147,7 +147,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
           this.asyncContext.runInAsyncScope(() => this.#join(now, action.replaces));
           break;
         case 'send':
-          this.#sendNext(now, action.afterMs);
+          this.#sendNext(action.afterMs);
           break;
         case 'settle':
           this.settleWith(action.with, error);
@@ -188,7 +188,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       inFlight: inFlight.map((attempt) => this.factsOf(attempt)),
       execution: retry.execution,
       hasIdempotencyScope: retry.hasIdempotencyScope,
-      hasAlternative: this.picker.hasAlternative(this.constraints, this.#tried()),
+      hasAlternative: this.picker.hasAlternative(retry.constraints, this.#tried()),
       hasBudget: retry.hasBudget(now) || retry.isFreeAfterStart(inFlight),
       leftMs: this.deadlineAt - now,
     };
@@ -199,7 +199,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const state = this.failover;
     const tried = state.tried();
     const repeatable = state.repeatable();
-    if (repeatable !== undefined && !this.picker.hasAlternative(this.constraints, tried))
+    if (repeatable !== undefined && !this.picker.hasAlternative(state.retry.constraints, tried))
       tried.delete(repeatable);
     return tried;
   }
@@ -250,12 +250,12 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   /** Starts one more attempt beside the attempts in flight. First refreshes an expired resolution. */
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
-    const { picker, context, constraints } = this;
+    const { picker, context } = this;
     if (!picker.isFresh(now) && now - state.refreshedAt > maxRefreshAgeMs) {
       this.#refreshThenRecheck();
       return;
     }
-    const candidate = picker.pickAlternative(now, constraints, this.#tried());
+    const candidate = picker.pickAlternative(now, state.retry.constraints, this.#tried());
     if (candidate?.status !== 'open' || !context.health.canDial(candidate, now)) return;
     // While all attempts wait for a free connection, another attempt starts only at an endpoint that has a free
     // connection.
@@ -299,13 +299,9 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     });
   }
 
-  /** Ends the attempts in flight, all of them unsent, and starts the next attempt. */
-  #sendNext(now: number, afterMs: number | undefined): void {
+  /** Starts the next attempt. No attempt is in flight. */
+  #sendNext(afterMs: number | undefined): void {
     const state = this.failover;
-    for (const attempt of state.inFlight) {
-      this.stop(attempt, 'failure', 'ATTEMPT_TIMEOUT', noResponseError(attempt, this.hasRun, now), now);
-    }
-    state.inFlight = [];
     state.hedgeAt = Infinity;
     state.retry.retryDelayMs = afterMs;
     this.restartResponse();

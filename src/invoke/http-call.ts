@@ -17,6 +17,7 @@ import { requestBodyError } from './call-errors.js';
 import { reportPick } from './call-events.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FreeRetries } from './free-retries.js';
+import { mustSendOnce } from './retry-decision.js';
 import { isAwaitingBody, isBodyError, isReplayable } from './request-body.js';
 import { ResponseDelivery } from './response-delivery.js';
 import { UploadProgress } from './upload-progress.js';
@@ -152,6 +153,14 @@ export class HttpCall extends ResponseDelivery {
       attempt.stage = 'waiting';
       throw new AbandonedError('The retry budget allows no second request');
     }
+    if (this.isRacing) this.#cancelUnsent(attempt);
+  }
+
+  /** If only one request of the call may be written, cancels all attempts except `attempt`. */
+  #cancelUnsent(attempt: Attempt): void {
+    const { kind, isReplayable, retries, isUpgrade } = this;
+    if (mustSendOnce({ kind, isReplayable, retries, isUpgrade }))
+      this.cancelOthers(attempt, this.context.clock.now());
   }
 
   onBodySent(attempt: Attempt, chunk: unknown): void {

@@ -161,15 +161,21 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
   const isNeeded = call.inFlight.every(({ number, isLate }) => isLate || number === attempt.number);
   const joinIfNeeded = isNeeded && canJoin(call) ? [join(call), recheck] : [recheck];
   if (attempt.isQueued) return joinIfNeeded;
-  const isUnsent = attempt.stage === 'waiting';
-  if (isUnsent && (call.kind === 'once' || !call.isReplayable || call.retries === undefined)) {
-    // A request that may be sent only once moves to another endpoint if no byte of the request was written.
-    const canMove = hasTime(call) && call.hasAlternative && !hasUsedAttempts(call);
-    return [{ do: 'suspect' }, canMove ? { do: 'send' } : recheck];
-  }
-  if (call.kind === 'once' || !call.isReplayable || call.retries === undefined)
-    return [{ do: 'suspect' }, wait];
-  return [{ do: 'suspect' }, ...joinIfNeeded];
+  if (attempt.stage === 'waiting' || !mustSendOnce(call)) return [{ do: 'suspect' }, ...joinIfNeeded];
+  return [{ do: 'suspect' }, wait];
+}
+
+/**
+ * Whether only one request of a call may be written. Several attempts of such a call may wait for a connection. The
+ * first one that gets a connection is sent, and the others are cancelled.
+ */
+export function mustSendOnce({
+  kind,
+  isReplayable,
+  retries,
+  isUpgrade,
+}: Pick<CallFacts, 'kind' | 'isReplayable' | 'retries' | 'isUpgrade'>): boolean {
+  return kind === 'once' || !isReplayable || retries === undefined || isUpgrade;
 }
 
 function afterResponse(
@@ -281,15 +287,12 @@ function replaceable(inFlight: readonly AttemptFacts[]): AttemptFacts | undefine
 }
 
 function canJoin(call: CallFacts): boolean {
-  const { kind, isReplayable, isUpgrade, inFlight, hasAlternative, hasBudget } = call;
+  const { inFlight, hasAlternative, hasBudget } = call;
   const isUnsent = inFlight.every(({ stage }) => stage === 'waiting');
   return (
-    kind !== 'once' &&
-    isReplayable &&
-    !isUpgrade &&
+    (isUnsent || !mustSendOnce(call)) &&
     !isCollecting(inFlight) &&
     hasTime(call) &&
-    call.retries !== undefined &&
     !hasUsedAttempts(call) &&
     hasAlternative &&
     (hasBudget || isUnsent) &&

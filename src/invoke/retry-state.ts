@@ -116,6 +116,13 @@ export class RetryState extends AttemptLog {
     return this.#idempotencyScope !== undefined;
   }
 
+  /** The constraints of the next attempt: a store that may have recorded the call must be used again. */
+  get constraints(): PickConstraints {
+    const { constraints } = this.call;
+    const idempotencyScope = this.#idempotencyScope;
+    return idempotencyScope === undefined ? constraints : { ...constraints, idempotencyScope };
+  }
+
   hasBudget(now: number): boolean {
     return this.#hasReservedRetry || this.call.budget.available(now) >= 1;
   }
@@ -155,14 +162,10 @@ export class RetryState extends AttemptLog {
   async nextCandidate(): Promise<ConnectedCandidate> {
     const { context, picker } = this;
     const { kind, isReplayable, deadlineAt } = this.call;
-    const requiredScope = this.#idempotencyScope;
-    const retry = retryability(kind, this.#lastStage, isReplayable, requiredScope !== undefined);
-    if (retry === 'never' || (kind === 'once' && this.execution !== 'none' && requiredScope === undefined))
+    const { constraints, hasIdempotencyScope } = this;
+    const retry = retryability(kind, this.#lastStage, isReplayable, hasIdempotencyScope);
+    if (retry === 'never' || (kind === 'once' && this.execution !== 'none' && !hasIdempotencyScope))
       throw outcomeUnknownError(this);
-    const constraints =
-      requiredScope === undefined
-        ? this.call.constraints
-        : { ...this.call.constraints, idempotencyScope: requiredScope };
     const { retryDelayMs } = this;
     if (retryDelayMs !== undefined) {
       this.retryDelayMs = undefined;
@@ -200,7 +203,7 @@ export class RetryState extends AttemptLog {
         await picker.refreshResolution(new Set(this.#tried));
       } else if (
         !this.#hasReconsidered &&
-        retryability(kind, 'sent', isReplayable, requiredScope !== undefined) === 'budget' &&
+        retryability(kind, 'sent', isReplayable, hasIdempotencyScope) === 'budget' &&
         this.#reconsiderTried()
       ) {
         this.#hasReconsidered = true;

@@ -9,6 +9,7 @@ import {
   type CallEvent,
   type CallFacts,
 } from '../../src/invoke/retry-decision.js';
+import { maxMoves } from '../../src/invoke/resend-safety.js';
 import { defaultRetries } from '../../src/invoke/retry-settings.js';
 
 const attemptFacts = (number: number): fc.Arbitrary<AttemptFacts> =>
@@ -51,9 +52,11 @@ const callFacts: fc.Arbitrary<CallFacts> = fc
   .map(({ numbers, attempts, wasExecuted, isStreaming, ...facts }) => {
     const { kind, isReplayable, retries, isUpgrade, readsWholeBody } = facts;
     const isJoinable = kind !== 'once' && isReplayable && retries !== undefined && !isUpgrade;
+    // Of a call whose request may be sent only once, several attempts are in flight only while none was sent.
+    const areUnsent = attempts.every(({ stage }) => stage === 'waiting');
     const inFlight = numbers
       .sort((a, b) => a - b)
-      .slice(0, isJoinable ? 3 : 1)
+      .slice(0, isJoinable || areUnsent ? 3 : 1)
       .map((number, i) => ({ ...(attempts[i] as AttemptFacts), number }))
       // A response body is read beside other attempts only if the call reads the whole body.
       .map((attempt) =>
@@ -174,8 +177,10 @@ property('an attempt that was sent is never abandoned for another one', (call, e
   for (const attempt of remaining(call, event)) expect(attempt.stage).toBe('waiting');
 });
 
-property("a 'once' call is never joined", (call, _event, actions) => {
-  if (call.kind === 'once') expect(does(actions, 'join')).toBe(false);
+property('a call whose request may be sent only once is joined only before that', (call, event, actions) => {
+  const { kind, isReplayable, retries, isUpgrade } = call;
+  if (!does(actions, 'join') || (kind !== 'once' && isReplayable && retries && !isUpgrade)) return;
+  for (const { stage } of remaining(call, event)) expect(stage).toBe('waiting');
 });
 
 property(
@@ -202,7 +207,7 @@ property(
 property('no attempt joins with less than 10 ms left or when no attempt is left', (call, _event, actions) => {
   if (!does(actions, 'join')) return;
   expect(call.leftMs).toBeGreaterThanOrEqual(10);
-  expect(call.attemptCount).toBeLessThanOrEqual(call.retries?.max ?? -1);
+  expect(call.attemptCount).toBeLessThanOrEqual(call.retries?.max ?? maxMoves);
 });
 
 property(

@@ -261,7 +261,7 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'an upgrade is not joined, since the loser would leave a socket open',
       { ...get, isUpgrade: true },
       isLate(sent(1)),
-      'suspect, wait 100',
+      'suspect, wait',
     ],
     [
       'an attempt that waits for a free connection is joined, and its endpoint not suspect',
@@ -288,10 +288,10 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'wait 100',
     ],
     [
-      'an attempt that waits for a free connection stays if the body can be sent once',
+      'an attempt that waits for a free connection is joined also if the body can be sent once',
       { ...upload, inFlight: [queued(1)] },
       isLate(queued(1)),
-      'wait 100',
+      'join, wait 100',
     ],
     [
       'a connecting attempt is joined without budget, since nothing was sent',
@@ -312,16 +312,16 @@ describe('an attempt of a safe or idempotent call is late', () => {
       'suspect, wait 100',
     ],
     [
-      'a connecting attempt with a body that can be sent once moves, since no byte was written',
+      'a connecting attempt with a body that can be sent once is joined, since no byte was written',
       { ...upload, inFlight: [connecting(1)] },
       isLate(connecting(1)),
-      'suspect, send',
+      'suspect, join, wait 100',
     ],
     [
-      'a connecting attempt with retries off moves, since no byte was written',
+      'a connecting attempt with retries off is joined, since no byte was written',
       { ...noRetries, inFlight: [connecting(1)] },
       isLate(connecting(1)),
-      'suspect, send',
+      'suspect, join, wait 100',
     ],
     [
       'a connecting attempt with retries off moves at most four times',
@@ -341,24 +341,29 @@ describe("an attempt of a 'once' call is late", () => {
       isLate(sent(1)),
       'suspect, wait',
     ],
-    ['a connecting attempt moves, since no byte was written', unsent, isLate(connecting(1)), 'suspect, send'],
     [
-      'a connecting attempt moves without budget, since nothing was executed',
+      'a connecting attempt is joined, since no byte was written',
+      unsent,
+      isLate(connecting(1)),
+      'suspect, join, wait 100',
+    ],
+    [
+      'a connecting attempt is joined without budget, since nothing was executed',
       { ...unsent, hasBudget: false },
       isLate(connecting(1)),
-      'suspect, send',
+      'suspect, join, wait 100',
     ],
     [
-      'a connecting attempt with a body that can be sent once moves',
+      'a connecting attempt with a body that can be sent once is joined',
       { ...unsent, isReplayable: false },
       isLate(connecting(1)),
-      'suspect, send',
+      'suspect, join, wait 100',
     ],
     [
-      'a connecting attempt with retries off moves',
+      'a connecting attempt with retries off is joined',
       { ...unsent, retries: undefined },
       isLate(connecting(1)),
-      'suspect, send',
+      'suspect, join, wait 100',
     ],
     [
       'a connecting attempt without another endpoint stays',
@@ -379,10 +384,22 @@ describe("an attempt of a 'once' call is late", () => {
       'suspect, wait 100',
     ],
     [
-      'an attempt that waits for a free connection stays',
+      'an attempt that waits for a free connection is joined',
       { ...post, inFlight: [queued(1)] },
       isLate(queued(1)),
-      'wait 100',
+      'join, wait 100',
+    ],
+    [
+      'a connecting attempt beside one that was sent is not joined',
+      { ...post, inFlight: [connecting(1), sent(2)] },
+      isLate(connecting(1)),
+      'suspect, wait 100',
+    ],
+    [
+      'an upgrade that waits for its connection is joined',
+      { ...get, isUpgrade: true, inFlight: [connecting(1)] },
+      isLate(connecting(1)),
+      'suspect, join, wait 100',
     ],
   ]);
 });
