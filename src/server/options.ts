@@ -9,7 +9,7 @@ export interface ServerOptions {
   /** Port to listen on, 0 to 65535; 0 uses any free port. Default 4711. */
   readonly port?: number;
   /**
-   * Address to listen on. Default 127.0.0.1, which only clients on this machine can reach. The server has no
+   * Address to listen on; `localhost` is 127.0.0.1 and ::1. Default 127.0.0.1, which only clients on this machine can reach. The server has no
    * authentication: each client that can connect can change names and start services.
    */
   readonly host?: string;

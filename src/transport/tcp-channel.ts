@@ -1,9 +1,10 @@
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
+import { localhostLookup } from '../core/localhost-lookup.js';
 import type { Channel } from '../core/transport.js';
 import type { Dial } from './connector.js';
-import { undici } from './load-undici.js';
+import { undici, type Undici } from './load-undici.js';
 
 const connectTimeoutMs = 10_000;
 
@@ -12,12 +13,13 @@ const connectTimeoutMs = 10_000;
  * closed as soon as it is established.
  */
 export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
-  const connector = undici().buildConnector({}) as Dial;
   const pendingDials = new Set<(error: Error) => void>();
   let current = addresses[0] as Address;
 
   const startDial = (address: Address, timeoutMs: number) => {
     const { text, hostname, port } = address;
+    const options = { autoSelectFamily: true, ...localhostLookup(hostname) };
+    const connector = undici().buildConnector(options as Parameters<Undici['buildConnector']>[0]) as Dial;
     let stop = (_error: Error): void => undefined;
     const connected = new Promise<Address>((resolve, reject) => {
       const socket = connector(

@@ -53,3 +53,33 @@ test.each(['0.0.0.0', '[::]'])(
     expect(await clerk.bind('/a').text('/')).toBe('ok');
   },
 );
+
+test('a registry on localhost accepts connections at both loopback addresses until it is closed', async () => {
+  const registry = await startServer({ port: 0, host: 'localhost' });
+  onTestFinished(() => registry.close());
+  const statusAt = (host: string) =>
+    fetch(`http://${host}:${String(registry.port)}/v1/status`).then(
+      ({ status }) => status,
+      () => 'refused',
+    );
+  for (const host of ['127.0.0.1', '[::1]']) expect([host, await statusAt(host)]).toEqual([host, 200]);
+  const clerk = createClerk({ registry: `http://[::1]:${String(registry.port)}` });
+  const watch = clerk.watch('/**')[Symbol.asyncIterator]();
+  const next = watch.next();
+  await expect(startServer({ port: registry.port, host: '::1' })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('is already in use') as string,
+  });
+  await clerk.destroy();
+  await next.catch(() => undefined);
+  await registry.close();
+  for (const host of ['127.0.0.1', '[::1]']) expect([host, await statusAt(host)]).toEqual([host, 'refused']);
+});
+
+test.each(['127.0.0.1', '::1'])('a TCP service on %s is reached at tcp://localhost', async (host) => {
+  const port = await serverAt(host);
+  const clerk = createClerk({ registry: { '/a': `tcp://localhost:${String(port)}` } });
+  onTestFinished(() => clerk.destroy());
+  // Connects to the service.
+  await clerk.bind('/a').ready();
+});

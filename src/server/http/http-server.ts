@@ -1,6 +1,6 @@
 import { getRequestListener } from '@hono/node-server';
 import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
@@ -14,6 +14,7 @@ import { sendError, type HttpContext } from './request-context.js';
 import { HostCheck, unmapIpv4 } from './host-check.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
+import { listenAtIpv6Loopback } from './loopback-listener.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
@@ -79,7 +80,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     connectionCount += 1;
     socket.once('close', () => (connectionCount -= 1));
   });
-  server.on('drop', (dropped) =>
+  server.on('drop', (dropped?: { readonly remoteAddress?: string }) =>
     http.limitLog.record(
       `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
       new ClerkError(
@@ -127,7 +128,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     }
   });
 
-  await listen(server, options);
+  const ipv6Listener = await listen(server, options);
   let closed: Promise<void> | undefined;
   return {
     port: (server.address() as AddressInfo).port,
@@ -136,6 +137,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
 
   async function close(): Promise<void> {
     const serverClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+    ipv6Listener?.close();
     closing.abort(
       new ClerkError('CLERK_CLOSED', 'The server is shutting down; use another server, or retry later'),
     );
@@ -162,7 +164,28 @@ function isNormalizedPath(path: string): boolean {
   return path.startsWith('/') && !/%|\\|\/[/.]/.test(path);
 }
 
-async function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
+/** Number of free ports that are tried for `localhost` with port 0. */
+const maxPortAttempts = 5;
+
+/** Listens at `options.host`. For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
+async function listen(server: Server, { host, port }: HttpServerOptions): Promise<TcpServer | undefined> {
+  if (host.toLowerCase() !== 'localhost') {
+    await listenAt(server, host, port);
+    return undefined;
+  }
+  for (let attempt = 1; ; attempt++) {
+    await listenAt(server, '127.0.0.1', port);
+    const bound = (server.address() as AddressInfo).port;
+    try {
+      return await listenAtIpv6Loopback(server, bound);
+    } catch (error) {
+      await new Promise((resolve) => server.close(resolve));
+      if (port !== 0 || attempt === maxPortAttempts) throw listenError(error, '::1', bound);
+    }
+  }
+}
+
+async function listenAt(server: Server, host: string, port: number): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -172,17 +195,21 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
       });
     });
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    const reason =
-      code === 'EADDRINUSE'
-        ? 'is already in use; stop the program that listens there, or set another port (0 for any free port)'
-        : code === 'EACCES'
-          ? 'requires elevated privileges; use port 1024 or higher'
-          : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? 'cannot be bound because the host is not an address of this machine; set another host'
-            : `cannot be bound: ${errorMessage(error)}`;
-    throw new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
+    throw listenError(error, host, port);
   }
+}
+
+function listenError(error: unknown, host: string, port: number): ClerkError {
+  const { code } = error as { code?: unknown };
+  const reason =
+    code === 'EADDRINUSE'
+      ? 'is already in use; stop the program that listens there, or set another port (0 for any free port)'
+      : code === 'EACCES'
+        ? 'requires elevated privileges; use port 1024 or higher'
+        : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
+          ? 'cannot be bound because the host is not an address of this machine; set another host'
+          : `cannot be bound: ${errorMessage(error)}`;
+  return new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
 }
 
 /** Answers a request that node:http cannot parse or that arrives too slowly. Then closes the connection. */

@@ -1,0 +1,25 @@
+import type { Server } from 'node:http';
+import { createServer, type Server as TcpServer } from 'node:net';
+
+/**
+ * Makes an HTTP server also accept connections at `[::1]`, for the host `localhost`. Resolves to undefined when this
+ * host has no IPv6. Rejects when the port is in use.
+ */
+export async function listenAtIpv6Loopback(http: Server, port: number): Promise<TcpServer | undefined> {
+  const listener = createServer({ noDelay: true }, (socket) => void http.emit('connection', socket));
+  listener.maxConnections = http.maxConnections;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen({ host: '::1', port, backlog: 1_024 }, () => {
+        listener.off('error', reject);
+        resolve();
+      });
+    });
+    return listener;
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return undefined;
+    throw error;
+  }
+}
