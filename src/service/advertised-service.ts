@@ -7,7 +7,7 @@ import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { LaunchHandshake, RegisterResponse } from '../protocol/messages.js';
 import type { Hashing } from '../protocol/launch-proof.js';
-import type { Advertisement, AdvertisementEvents, AdvertisementState } from './advertisement.js';
+import type { Advertisement, AdvertisementState } from './advertisement.js';
 import { LeaseTimer } from './lease-timer.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 import { AdvertisementEmitter } from './advertisement-emitter.js';
@@ -51,9 +51,8 @@ const maxWithdrawalMs = 1_000;
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
-export class AdvertisedService implements Advertisement, RenewedLease {
+export class AdvertisedService extends AdvertisementEmitter implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
-  readonly #events: AdvertisementEmitter;
   readonly #addressUpdates: AddressUpdates;
   readonly #registration: InstanceRegistration;
   readonly #endController = new AbortController();
@@ -66,8 +65,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #closePromise: Promise<void> | undefined;
 
   constructor(options: AdvertisedServiceOptions) {
+    super(options.logger);
     this.#options = options;
-    this.#events = new AdvertisementEmitter(options.logger);
     this.#leaseTimer = new LeaseTimer(options.clock, () =>
       this.#loseLease('no renewal was acknowledged in time'),
     );
@@ -125,22 +124,6 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#options.load.report(load);
   }
 
-  on<E extends keyof AdvertisementEvents>(
-    event: E,
-    listener: (payload: AdvertisementEvents[E]) => void,
-  ): this {
-    this.#events.on(event, listener);
-    return this;
-  }
-
-  off<E extends keyof AdvertisementEvents>(
-    event: E,
-    listener: (payload: AdvertisementEvents[E]) => void,
-  ): this {
-    this.#events.off(event, listener);
-    return this;
-  }
-
   /**
    * Registers the service. Rejects when the registry refuses the service, `signal` aborts or the advertisement ends.
    * Before a rejection, withdraws a registration that the registry may have accepted. After 1,000 ms, the withdrawal
@@ -182,7 +165,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#sendChangedAddresses();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
-      this.#events.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
+      this.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
     }
   }
 
@@ -220,7 +203,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
     this.#options.onRegistered(response);
-    this.#events.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
+    this.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 
   #request(): RegistrationRequest {
@@ -248,7 +231,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#leaseTimer.stop();
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
-    this.#events.emit('lost', { name: this.name, id: this.id, reason });
+    this.emit('lost', { name: this.name, id: this.id, reason });
     // A random delay spreads the registrations of all services after a restart of the registry.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
@@ -262,7 +245,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     const { logger } = this.#options;
     logger.warn(`${this.name} (${this.id}) is no longer registered: ${reason}`);
     this.#end('fenced');
-    this.#events.emit('fenced', { name: this.name, id: this.id, reason });
+    this.emit('fenced', { name: this.name, id: this.id, reason });
   }
 
   #warnOnce(error: unknown): void {
@@ -293,7 +276,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     await waitAtMost(clock, until - clock.now(), inFlight.whenIdle());
     if (this.#closePromise) return;
     this.#end('closed');
-    this.#events.emit('drained', { name: this.name, id: this.id });
+    this.emit('drained', { name: this.name, id: this.id });
   }
 
   async #close(): Promise<void> {

@@ -11,30 +11,32 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
   'drained',
 ];
 
-type Listener = (payload: never) => void;
+type Listener<E extends keyof AdvertisementEvents> = (payload: AdvertisementEvents[E]) => void;
 
 /** Emits the events of one advertisement. An error of a listener is logged, and other listeners still run. */
-export class AdvertisementEmitter {
+export abstract class AdvertisementEmitter {
   readonly #logger: Logger;
-  readonly #byEvent = new Map<string, Set<Listener>>(eventNames.map((name) => [name, new Set()]));
+  readonly #byEvent = new Map<string, Set<Listener<never>>>(eventNames.map((name) => [name, new Set()]));
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
   /** @throws {@link ClerkError} `CONFIG_INVALID` when `event` is not the name of an event */
-  on(event: keyof AdvertisementEvents, listener: Listener): void {
+  on<E extends keyof AdvertisementEvents>(event: E, listener: Listener<E>): this {
     this.#of(event).add(listener);
+    return this;
   }
 
-  off(event: keyof AdvertisementEvents, listener: Listener): void {
+  off<E extends keyof AdvertisementEvents>(event: E, listener: Listener<E>): this {
     this.#of(event).delete(listener);
+    return this;
   }
 
-  emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
+  protected emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
     for (const listener of [...this.#of(event)]) {
       try {
-        (listener as (payload: AdvertisementEvents[E]) => void)(payload);
+        (listener as Listener<E>)(payload);
       } catch (error) {
         this.#logger.error(
           `A listener for the event '${event}' of an advertisement threw: ${errorMessage(error)}`,
@@ -43,7 +45,7 @@ export class AdvertisementEmitter {
     }
   }
 
-  #of(event: string): Set<Listener> {
+  #of(event: string): Set<Listener<never>> {
     const listeners = this.#byEvent.get(event);
     if (listeners) return listeners;
     throw new ClerkError(

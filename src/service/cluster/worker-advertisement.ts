@@ -23,17 +23,16 @@ const states = new Map<string, AdvertisementState>([
 ]);
 
 /** The advertisement of a cluster worker. The primary holds the registration, which all workers share. */
-export class WorkerAdvertisement implements Advertisement {
+export class WorkerAdvertisement extends AdvertisementEmitter implements Advertisement {
   readonly #options: WorkerAdvertisementOptions;
-  readonly #events: AdvertisementEmitter;
   readonly #stopListening: () => void;
   #epoch: number;
   #state: AdvertisementState = 'registered';
   #ending: Promise<void> | undefined;
 
   constructor(options: WorkerAdvertisementOptions) {
+    super(options.logger);
     this.#options = options;
-    this.#events = new AdvertisementEmitter(options.logger);
     this.#epoch = options.joined.epoch;
     this.#stopListening = options.link.onEvent(options.joined.group, (event, payload) =>
       this.#onEvent(event as keyof AdvertisementEvents, payload as AdvertisementEvents['registered']),
@@ -64,22 +63,6 @@ export class WorkerAdvertisement implements Advertisement {
     return this.#state;
   }
 
-  on<E extends keyof AdvertisementEvents>(
-    event: E,
-    listener: (payload: AdvertisementEvents[E]) => void,
-  ): this {
-    this.#events.on(event, listener);
-    return this;
-  }
-
-  off<E extends keyof AdvertisementEvents>(
-    event: E,
-    listener: (payload: AdvertisementEvents[E]) => void,
-  ): this {
-    this.#events.off(event, listener);
-    return this;
-  }
-
   /** Has no effect, because the load of one worker is not the load of the instance. */
   reportLoad(): void {
     return undefined;
@@ -103,7 +86,7 @@ export class WorkerAdvertisement implements Advertisement {
     if (this.#ending !== undefined) return;
     this.#state = states.get(event) ?? this.#state;
     if (event === 'registered') this.#epoch = payload.epoch;
-    this.#events.emit(event, payload);
+    this.emit(event, payload);
     if (event === 'fenced') this.#stop('fenced');
   }
 
@@ -121,7 +104,7 @@ export class WorkerAdvertisement implements Advertisement {
       await keepAlive;
     }
     this.#stop('closed');
-    if (how === 'drain') this.#events.emit('drained', { name: this.name, id: this.id });
+    if (how === 'drain') this.emit('drained', { name: this.name, id: this.id });
   }
 
   #stop(state: 'closed' | 'fenced'): void {
