@@ -199,10 +199,12 @@ export interface RegisterRequest {
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
   readonly id: string;
   /**
-   * Fencing number of an earlier registration of this id, or of the launch of this service. Default: the next fencing
-   * number.
+   * Fencing number of the last registration of this id, or of the launch of this service. Must be a number that the
+   * registry has given to this id. Default: the next fencing number.
    */
   readonly epoch?: number;
+  /** Secret from the response to the registration with `epoch`. Needed to change or to resume that registration. */
+  readonly secret?: string;
   readonly addresses: readonly AddressString[];
   /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
   readonly leaseMs?: number;
@@ -224,6 +226,11 @@ export interface RegisterRequest {
 /** Response to a registration that is stored durably. */
 export interface RegisterResponse {
   readonly epoch: number;
+  /**
+   * Secret of the registration, for renewals, changes and the withdrawal. The registry stores only its digest. A new
+   * epoch has a new secret.
+   */
+  readonly secret: string;
   readonly leaseMs: number;
   readonly revision: string;
   readonly incarnation: string;
@@ -240,6 +247,8 @@ export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
+  /** Secret from the response to the registration. */
+  readonly secret?: string;
   readonly load?: Load;
   /**
    * Calls of the process of a launched service. Absent when the process does not count its calls. Such a service is never
@@ -253,7 +262,7 @@ export interface Renewal {
 export interface RenewResponse {
   /**
    * One result per renewal, in the order of the request. `lost`: the endpoint must be registered again. `fenced`: the
-   * registration was withdrawn, or the instance has registered later with a higher epoch.
+   * registration was withdrawn or replaced by a higher epoch, or the secret is wrong.
    */
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
   /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when no endpoint is suspect. */
@@ -272,6 +281,8 @@ export interface WithdrawRequest {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
+  /** Secret from the response to the registration. */
+  readonly secret?: string;
   readonly now?: boolean;
 }
 

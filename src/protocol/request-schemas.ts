@@ -30,6 +30,7 @@ const optionalBoolean = z.exactOptional(z.boolean());
 const optionalLabel = z.exactOptional(z.nullable(z.string().check(z.minLength(1), z.maxLength(253))));
 const epoch = z.int().check(z.gte(0));
 const id = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/));
+const secret = z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128)));
 const leaseMs = z.int().check(z.gte(limits.minLeaseMs), z.lte(limits.maxLeaseMs));
 const guaranteedMs = z.exactOptional(z.int().check(z.gte(0), z.lte(limits.maxLeaseMs)));
 const globs = z.array(string).check(z.minLength(1), z.maxLength(limits.maxGlobs));
@@ -64,6 +65,7 @@ export const registerRequest = z.strictObject({
   name: string,
   id,
   epoch: z.exactOptional(epoch),
+  secret,
   addresses: z.array(string).check(z.minLength(1), z.maxLength(16)),
   leaseMs: z.exactOptional(leaseMs),
   enumeratedAddresses: z.exactOptional(z.array(string).check(z.maxLength(16))),
@@ -90,6 +92,7 @@ const renewal = z.strictObject({
   name: string,
   id,
   epoch,
+  secret,
   load: z.exactOptional(load),
   activity: z.exactOptional(activity),
   claimsHealthy: optionalBoolean,
@@ -104,7 +107,7 @@ export const reportRequest = z.strictObject({
     .array(z.strictObject({ name: string, id, epoch, verdict: z.enum(['unreachable', 'reachable']) }))
     .check(z.minLength(1), z.maxLength(limits.maxReports)),
 });
-export const withdrawRequest = z.strictObject({ name: string, id, epoch, now: optionalBoolean });
+export const withdrawRequest = z.strictObject({ name: string, id, epoch, secret, now: optionalBoolean });
 export const watchRequest = z.strictObject({
   globs,
   since: z.exactOptional(

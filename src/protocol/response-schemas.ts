@@ -104,6 +104,7 @@ export const changeResponse = z.object({ ...position, appliesInMs: ms });
 export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });
 export const registerResponse = z.object({
   epoch: count,
+  secret: string,
   leaseMs: ms,
   ...position,
   proof: z.exactOptional(string),

@@ -110,10 +110,12 @@ export interface NameService {
   move(request: MoveRequest): Promise<ChangeResponse>;
   remove(request: RemoveRequest): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
+  /** @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration */
   renew(request: RenewRequest): RenewResponse;
   /** Never throws. Ignores verdicts on unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
-  withdraw(request: WithdrawRequest): Promise<ChangeResponse>;
+  /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
+  withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse>;
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 

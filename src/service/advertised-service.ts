@@ -1,7 +1,7 @@
 import type { CallActivity } from '../core/call-activity.js';
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
-import { ClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
@@ -59,7 +59,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   #state: AdvertisementState = 'registering';
   #leaseMs: number;
   readonly #leaseTimer: LeaseTimer;
-  #hasWarned = false;
+  #warnedCode: string | undefined;
   #isSuspect = false;
   #drainPromise: Promise<void> | undefined;
   #closePromise: Promise<void> | undefined;
@@ -94,6 +94,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
 
   get epoch(): number {
     return this.#registration.epoch ?? 0;
+  }
+
+  get secret(): string | undefined {
+    return this.#registration.secret;
   }
 
   get leaseMs(): number {
@@ -157,10 +161,12 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
 
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
     if (status === 'fenced')
-      this.#fence('an instance with the same id has registered later, or this registration was withdrawn');
-    else if (status === 'lost') this.#loseLease('the registry has no registration of this instance');
+      this.#fence(
+        'another process has registered the same id, or this registration was withdrawn; give each process an id of its own',
+      );
+    else if (status === 'lost') this.#loseLease('the registry has no valid registration of this instance');
     else {
-      this.#hasWarned = false;
+      this.#warnedCode = undefined;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
       this.#sendChangedAddresses();
       if (isSuspect === this.#isSuspect) return;
@@ -199,7 +205,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
     this.#isSuspect = false;
-    this.#hasWarned = false;
+    this.#warnedCode = undefined;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
     this.#options.onRegistered(response);
@@ -216,7 +222,11 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     const { signal } = this.#endController;
     void this.#addressUpdates.sendChange(async () => {
       try {
-        await this.#options.renewer.register({ ...this.#request(), epoch: this.epoch }, signal);
+        const { epoch, secret } = this;
+        await this.#options.renewer.register(
+          { ...this.#request(), epoch, ...definedFields({ secret }) },
+          signal,
+        );
       } catch (error) {
         // The addresses of an ended registration are not needed.
         if (!signal.aborted) throw error;
@@ -248,9 +258,11 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.emit('fenced', { name: this.name, id: this.id, reason });
   }
 
+  /** Logs one warning for each kind of error in a row. */
   #warnOnce(error: unknown): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
+    const code = isClerkError(error) ? error.code : 'unknown';
+    if (code === this.#warnedCode) return;
+    this.#warnedCode = code;
     this.#options.logger.warn(
       `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'} and keeps retrying: ${errorMessage(error)}`,
     );

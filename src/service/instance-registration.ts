@@ -10,8 +10,10 @@ import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 import { withdraw } from './withdraw.js';
 
-/** Body of a registration request, without epoch and ticket. */
-export type RegistrationRequest = Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
+/** Body of a registration request, without epoch, secret and ticket. */
+export type RegistrationRequest = Omit<RegisterRequest, 'epoch' | 'secret' | 'ticket'> & {
+  readonly leaseMs: number;
+};
 
 export interface RegistrationOptions {
   readonly clock: Clock;
@@ -33,6 +35,10 @@ const initialBackoffMs = 500;
  * Maximum random delay before any retry, in ms. A delay that the registry requests is added, up to the same maximum.
  */
 const maxBackoffMs = 5_000;
+/** Maximum delay before a retry while another process holds the instance, in ms. */
+const heldRetryMs = 1_000;
+/** Time, in ms, for which the service still tries after a silent holder would have lost the instance. */
+const heldMarginMs = 2_000;
 /** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration, in ms. */
 const maxResponseMs = 3_000;
 
@@ -44,12 +50,16 @@ export class InstanceRegistration {
   readonly #options: RegistrationOptions;
   readonly #requests = new AbortController();
   #epoch: number | undefined;
+  /** Secret of the registration with `#epoch`. */
+  #secret: string | undefined;
   #ticket: string | undefined;
   /** Whether the registry may have accepted the ticket although no response arrived. */
   #ticketMayBeUsed = false;
   /** Whether the registry may have a registration whose epoch is unknown here. */
   #mayBeAccepted = false;
   #isAccepted = false;
+  /** While another process holds the instance: when this process stops to retry, in ms on the monotonic clock. */
+  #heldUntil: number | undefined;
   /** Resolves when no registration request is in flight. */
   #inFlight: Promise<void> | undefined;
 
@@ -63,14 +73,19 @@ export class InstanceRegistration {
     return this.#epoch;
   }
 
+  get secret(): string | undefined {
+    return this.#secret;
+  }
+
   /** Whether the registry has or may have this registration. */
   get mayExist(): boolean {
     return this.#isAccepted || this.#mayBeAccepted || this.#inFlight !== undefined;
   }
 
   /**
-   * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts.
-   * Resolves to the response and the send time of the accepted request, in ms on the monotonic clock.
+   * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts. While
+   * another process holds the instance, retries until that process has shown that it lives. Resolves to the response
+   * and the send time of the accepted request, in ms on the monotonic clock.
    *
    * @param leaseMs - the lease that the registry granted last, in ms
    * @param keepsAlive - whether the delays between attempts keep the process alive
@@ -92,6 +107,7 @@ export class InstanceRegistration {
       },
       async (error, attempt) => {
         signal.throwIfAborted();
+        if (this.#dropUnknownEpoch(error)) return;
         if (!this.#canRetry(error)) throw error;
         onRetry(error);
         // The delay is at most a third of the lease, so that the service registers soon after the registry is
@@ -102,13 +118,16 @@ export class InstanceRegistration {
           initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
         );
         const minDelayMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
-        const delayMs = Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random();
+        const delayMs = isHeld(error)
+          ? Math.min(minDelayMs, heldRetryMs) * (0.5 + clock.random() / 2)
+          : Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random();
         await sleep(clock, delayMs, keepsAlive);
         signal.throwIfAborted();
       },
     );
     this.#verifyProof(response);
     this.#ticket = undefined;
+    this.#heldUntil = undefined;
     return { response, sentAt };
   }
 
@@ -123,14 +142,19 @@ export class InstanceRegistration {
       await this.#inFlight;
       timer.cancel();
     }
-    if (this.#mayBeAccepted && this.#epoch === undefined) await this.#requestEpoch();
+    if (this.#mayBeAccepted && this.#secret === undefined) await this.#requestEpoch();
     const epoch = this.#epoch;
     if (epoch === undefined) return 0;
     const { name, id } = this.#options.request();
-    return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
+    const secret = this.#secret;
+    const request = { name, id, epoch, ...definedFields({ secret }) };
+    return withdraw(this.#options, { ...request, ...(immediately && { now: immediately }) });
   }
 
-  /** Registers the instance again for the minimum lease, because only a registration response contains the epoch. */
+  /**
+   * Registers the instance again for the minimum lease, because only a registration response contains the epoch and the
+   * secret.
+   */
   async #requestEpoch(): Promise<void> {
     const { clock, logger } = this.#options;
     const request = { ...this.#options.request(), leaseMs: limits.minLeaseMs };
@@ -145,13 +169,14 @@ export class InstanceRegistration {
 
   #send(request: RegistrationRequest): Promise<RegisterResponse> {
     const response = this.#options.renewer.register(
-      { ...request, ...definedFields({ epoch: this.#epoch, ticket: this.#ticket }) },
+      { ...request, ...definedFields({ epoch: this.#epoch, secret: this.#secret, ticket: this.#ticket }) },
       this.#requests.signal,
     );
     const settled = response
       .then(
-        ({ epoch }) => {
+        ({ epoch, secret }) => {
           this.#epoch = epoch;
+          this.#secret = secret;
           this.#isAccepted = true;
         },
         (error: unknown) => {
@@ -165,8 +190,22 @@ export class InstanceRegistration {
     return response;
   }
 
+  /**
+   * Drops an epoch that the registry does not know, for example because it has lost its data. A launched service keeps
+   * its epoch until the registry has accepted it, because a later launch may have replaced the service.
+   */
+  #dropUnknownEpoch(error: unknown): boolean {
+    if (!isForbidden(error) || error.remainingMs === undefined || this.#epoch === undefined) return false;
+    if (this.#options.handshake !== undefined && !this.#isAccepted) return false;
+    this.#epoch = undefined;
+    this.#secret = undefined;
+    return true;
+  }
+
   #canRetry(error: unknown): boolean {
     if (isUnavailable(error)) {
+      // After a restart of the registry, the lease of a holder begins again.
+      this.#heldUntil = undefined;
       this.#ticketMayBeUsed ||= this.#ticket !== undefined;
       return true;
     }
@@ -176,16 +215,11 @@ export class InstanceRegistration {
       this.#ticket = undefined;
       return true;
     }
-    if (
-      isClerkError(error) &&
-      error.code === 'FORBIDDEN' &&
-      this.#options.isIdGenerated &&
-      this.#epoch !== undefined
-    ) {
-      // The registry has forgotten this instance and rejects its epoch. The generated id belongs to no other process,
-      // so a new epoch fences no other process.
-      this.#epoch = undefined;
-      return true;
+    if (isHeld(error)) {
+      const now = this.#options.clock.now();
+      this.#heldUntil ??= now + error.remainingMs + heldMarginMs;
+      // A generated id belongs to this process alone, so another holder must lose it sooner or later.
+      return this.#options.isIdGenerated || now < this.#heldUntil;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
@@ -206,6 +240,15 @@ export class InstanceRegistration {
       `The registry did not prove that it launched ${handshake.name}, so another registry issued the ticket; check the registry address`,
     );
   }
+}
+
+function isForbidden(error: unknown): error is ClerkError {
+  return isClerkError(error) && error.code === 'FORBIDDEN';
+}
+
+/** Whether another process holds the instance. The error states when a silent holder loses the instance. */
+function isHeld(error: unknown): error is ClerkError & { readonly remainingMs: number } {
+  return isForbidden(error) && error.remainingMs !== undefined && error.remainingMs > 0;
 }
 
 /** Settles as `promise` does, or rejects with the reason of `signal` when `signal` aborts first. */

@@ -21,6 +21,8 @@ export interface RenewedLease {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
+  /** Secret of the registration; undefined until the service has registered. */
+  readonly secret: string | undefined;
   readonly leaseMs: number;
   /**
    * Whether the registry has flagged the endpoint as suspect. If true, each renewal states that the endpoint is
@@ -49,8 +51,8 @@ const jitterShare = 0.1;
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/** Maximum number of renewals in one request. A renewal with the longest name and id needs less than 512 bytes. */
-const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
+/** Maximum number of renewals in one request. A renewal with the longest name and id needs less than 1,024 bytes. */
+const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 1_024));
 
 /**
  * Renews the leases of all services of a process at one registry. A lease is renewed after a third of its duration.
@@ -62,7 +64,6 @@ export class LeaseRenewer {
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #dueAt = new Map<RenewedLease, number>();
-  readonly #neverAborted = new AbortController().signal;
   #timer: Timer | undefined;
 
   constructor(connections: readonly RegistryConnection[], clock: Clock) {
@@ -136,7 +137,8 @@ export class LeaseRenewer {
       const { results, suspects } = await this.#post<RenewResponse>(
         paths.renew,
         { renewals: leases.map(renewalOf) },
-        this.#neverAborted,
+        // Requests with one signal would together exceed its number of listeners.
+        new AbortController().signal,
         timeoutMs,
         (body) => Array.isArray(body.results) && body.results.length === leases.length,
       );
@@ -187,6 +189,12 @@ export class LeaseRenewer {
   }
 }
 
-function renewalOf({ name, id, epoch, load, activity, isSuspect }: RenewedLease): Renewal {
-  return { name, id, epoch, ...definedFields({ load, activity }), ...(isSuspect && { claimsHealthy: true }) };
+function renewalOf({ name, id, epoch, secret, load, activity, isSuspect }: RenewedLease): Renewal {
+  return {
+    name,
+    id,
+    epoch,
+    ...definedFields({ secret, load, activity }),
+    ...(isSuspect && { claimsHealthy: true }),
+  };
 }

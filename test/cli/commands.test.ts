@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
-import type { RegisterRequest } from '../../src/protocol/messages.js';
+import type { RegisterRequest, RegisterResponse } from '../../src/protocol/messages.js';
 import { paths } from '../../src/protocol/paths.js';
 import { runCli } from './support/run-cli.js';
 
@@ -32,12 +32,16 @@ async function runLine(line: string): Promise<string> {
   return `${code} ${out}${err}`.replace(/revision \d+/g, 'revision N').trimEnd();
 }
 
-async function register(endpoint: RegisterRequest): Promise<void> {
-  const response = await fetch(registry + paths.register, {
+async function post(path: string, body: object): Promise<Response> {
+  return fetch(registry + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(endpoint),
+    body: JSON.stringify(body),
   });
+}
+
+async function register(endpoint: RegisterRequest): Promise<void> {
+  const response = await post(paths.register, endpoint);
   expect(await response.json()).toMatchObject({ epoch: expect.any(Number) });
 }
 
@@ -321,12 +325,37 @@ test('advertise registers an endpoint while it runs, and withdraws it when it is
   expect(endpoints.filter(({ state }) => state === 'up')).toEqual([]);
 });
 
-test('advertise ends when a newer registration replaces it', async () => {
+/** Registers another endpoint with the id `same`, and renews its lease. */
+async function holdInstance(): Promise<void> {
+  const other = { name: '/a', id: 'same', addresses: ['http://127.0.0.1:3002'], leaseMs: 1_000 };
+  const { epoch, secret } = (await (await post(paths.register, other)).json()) as RegisterResponse;
+  const renewals = [{ name: '/a', id: 'same', epoch, secret }];
+  const renewing = setInterval(() => void post(paths.renew, { renewals }).catch(() => undefined), 200);
+  closers.push(async () => clearInterval(renewing));
+}
+
+test('advertise states that another endpoint holds its id, and fails while that endpoint lives', async () => {
+  await holdInstance();
+  const { code, out, err } = await runCli('advertise /a http://127.0.0.1:3001 --id same'.split(' '), {
+    registry,
+  });
+  expect({ code, out }).toEqual({ code: 5, out: '' });
+  const reason =
+    "Instance 'same' of /a is held by the process at http://127.0.0.1:3002; give each process an id of";
+  expect(err).toContain(`/a cannot be registered and keeps retrying: ${reason}`);
+  expect(err).toContain(`clerk: ${reason}`);
+  expect(await runLine('resolve /a')).toContain('http://127.0.0.1:3002');
+});
+
+test('advertise ends when another endpoint with its id has taken its place', async () => {
+  const takePlace = async (): Promise<void> => {
+    await post(paths.remove, { name: '/a', recursive: true, force: true });
+    await holdInstance();
+  };
   const { code, err } = await runCli('advertise /a http://127.0.0.1:3001 --id same --lease 1000'.split(' '), {
     registry,
     onOut: (soFar) => {
-      if (soFar.split('\n').length === 2)
-        void register({ name: '/a', id: 'same', addresses: ['http://127.0.0.1:3002'] });
+      if (soFar.split('\n').length === 2) void takePlace();
     },
   });
   expect(code).toBe(5);

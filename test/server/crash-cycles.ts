@@ -63,7 +63,10 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
     other: [],
   };
   // Endpoints by id, pairs by number.
-  const endpoints = new Map<string, { readonly writer: number; epoch: number; state: RecordState }>();
+  const endpoints = new Map<
+    string,
+    { readonly writer: number; epoch: number; secret: string; state: RecordState }
+  >();
   const pairs = new Map<number, RecordState>();
   const live = Array.from({ length: writers }, () => new Set<string>());
   let lastNumber = 0;
@@ -179,7 +182,7 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
       });
       const text = await responseBody.text();
       if (statusCode !== 200) throw new Error(`${path} returned ${statusCode}: ${text}`);
-      const response = JSON.parse(text) as { epoch?: number; revision: string };
+      const response = JSON.parse(text) as { epoch?: number; secret?: string; revision: string };
       if (BigInt(response.revision) > revision) revision = BigInt(response.revision);
       return response;
     };
@@ -197,21 +200,25 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
           report.pairs += 1;
         } else if (mine.size >= maxLive || (mine.size > 0 && draw < 0.6)) {
           const id = [...mine][Math.floor(random() * mine.size)] as string;
-          const record = endpoints.get(id) as { epoch: number; state: RecordState };
+          const record = endpoints.get(id) as { epoch: number; secret: string; state: RecordState };
           mine.delete(id);
           record.state = 'unknown';
-          await post('/v1/withdraw', JSON.stringify({ name, id, epoch: record.epoch, now: true }));
+          await post(
+            '/v1/withdraw',
+            JSON.stringify({ name, id, epoch: record.epoch, secret: record.secret, now: true }),
+          );
           record.state = 'absent';
           report.withdrawn += 1;
         } else {
           const id = `w${writer}-${++lastNumber}`;
-          const record = { writer, epoch: -1, state: 'unknown' as RecordState };
+          const record = { writer, epoch: -1, secret: '', state: 'unknown' as RecordState };
           endpoints.set(id, record);
-          const { epoch = -1 } = await post(
+          const { epoch = -1, secret = '' } = await post(
             '/v1/register',
             JSON.stringify({ name, id, addresses: ['http://127.0.0.1:3001'], leaseMs: 604_800_000 }),
           );
           record.epoch = epoch;
+          record.secret = secret;
           record.state = 'present';
           mine.add(id);
           report.registered += 1;

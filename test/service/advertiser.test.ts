@@ -8,6 +8,7 @@ import { addressesOf, untilListening } from '../../src/service/server-addresses.
 import type { RenewRequest } from '../../src/protocol/messages.js';
 import { launchProof } from '../../src/protocol/launch-proof.js';
 import { systemHashing } from '../../src/runtime/hashing.js';
+import { paths } from '../../src/protocol/paths.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { recordEvents, fakeService } from './fake-service.js';
 
@@ -207,16 +208,18 @@ test('a newer registration of the instance ends the advertisement', async () => 
 });
 
 test('an instance whose epoch the registry has forgotten gets a new epoch', async () => {
-  const { runtime, registry, advertiser } = fakeService();
-  const ad = await advertiser.advertise(orders);
-  registry.restartEmpty();
-  const forgotten = new ClerkError('FORBIDDEN', 'The epoch is too old to be known; register without one');
-  Object.defineProperty(registry, 'refuses', {
-    get: () => (registry.requests.at(-1)?.payload.epoch === undefined ? undefined : forgotten),
-  });
-  await runtime.advance(8_000);
-  expect(ad.state).toBe('registered');
-  expect(registry.ids('/shop/orders')).toEqual([ad.id]);
+  for (const id of [{}, { id: 'me' }]) {
+    const { runtime, registry, advertiser } = fakeService();
+    const ad = await advertiser.advertise({ ...orders, ...id });
+    registry.restartEmpty();
+    await runtime.advance(8_000);
+    expect(ad.state).toBe('registered');
+    expect(registry.ids('/shop/orders')).toEqual([ad.id]);
+    const epochs = registry.requests
+      .filter(({ path }) => path === paths.register)
+      .map(({ payload }) => payload.epoch as unknown);
+    expect(epochs).toEqual([undefined, 1, undefined]);
+  }
 });
 
 test('a registration refused after a lost lease ends the advertisement', async () => {
@@ -496,7 +499,7 @@ test.each([
   expect(world.runtime.refTimers).toBe(0);
 });
 
-test('a ticket whose response was lost is used up, its epoch is not', async () => {
+test('a launched service whose first response was lost registers again without its ticket', async () => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = line();
@@ -507,7 +510,7 @@ test('a ticket whose response was lost is used up, its epoch is not', async () =
   await world.runtime.advance(500);
   world.registry.registrationError = undefined;
   await world.runtime.advance(1_500);
-  expect(await ad).toMatchObject({ id: 'launched-1', epoch: 7, state: 'registered' });
+  expect(await ad).toMatchObject({ id: 'launched-1', epoch: 8, state: 'registered' });
   expect(world.registry.requests.map(({ payload }) => (payload as { ticket?: string }).ticket)).toEqual([
     'abc',
     'abc',

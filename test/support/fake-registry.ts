@@ -23,6 +23,8 @@ import type {
 
 interface Registered {
   readonly endpoint: EndpointMessage;
+  /** Undefined for an endpoint of {@link FakeRegistry.put}. */
+  readonly secret?: string;
   expiresAt: number;
 }
 
@@ -67,7 +69,10 @@ export class FakeRegistry {
   readonly streams = new Set<Stream>();
   #revision = 0;
   #watches = 0;
+  #registrations = 0;
   #epochs = new Map<string, number>();
+  /** Secrets of all registrations, by name, id and epoch. */
+  readonly #secrets = new Map<string, string>();
 
   constructor(readonly clock: Clock) {}
 
@@ -124,6 +129,7 @@ export class FakeRegistry {
   restartEmpty(): void {
     this.services.clear();
     this.#epochs.clear();
+    this.#secrets.clear();
     this.incarnation = `${this.incarnation}'`;
     this.#revision = 0;
     this.dropStreams();
@@ -211,13 +217,17 @@ export class FakeRegistry {
       case paths.renew:
         return this.#renew(payload as RenewRequest);
       case paths.withdraw: {
-        const { name, id, now } = payload as WithdrawRequest;
+        const { name, id, secret, now } = payload as WithdrawRequest;
+        const registered = this.services.get(name)?.get(id);
+        if (registered !== undefined && registered.secret !== secret)
+          throw new ClerkError('FORBIDDEN', `The secret of ${id} is wrong`);
         if (now === true) this.services.get(name)?.delete(id);
         const found = this.services.get(name)?.get(id);
         if (found)
           this.services.get(name)?.set(id, {
             expiresAt: this.clock.now() + 5_250,
             endpoint: { ...found.endpoint, state: 'draining' },
+            ...(found.secret !== undefined && { secret: found.secret }),
           });
         this.#changed(name);
         return { ...this.#position(), appliesInMs: now === true ? 0 : 5_250 };
@@ -244,8 +254,15 @@ export class FakeRegistry {
 
   #register(request: RegisterRequest): unknown {
     if (this.registrationError) throw this.registrationError;
-    const { name, id, leaseMs = 10_000, epoch: given } = request;
-    const epoch = given ?? (this.#epochs.get(name) ?? 0) + 1;
+    const { name, id, leaseMs = 10_000, epoch: given, ticket } = request;
+    const known = given === undefined ? undefined : this.#secrets.get(`${name} ${id} ${given}`);
+    const isHolder = ticket !== undefined || (known !== undefined && known === request.secret);
+    const addresses = this.services.get(name)?.get(id)?.endpoint.addresses;
+    if (given !== undefined && !isHolder && String(addresses) !== String(request.addresses))
+      throw new ClerkError('FORBIDDEN', `Epoch ${given} of ${id} is unknown here`, { remainingMs: 0 });
+    const epoch = isHolder && given !== undefined ? given : (this.#epochs.get(name) ?? 0) + 1;
+    const secret = (isHolder && request.secret) || `secret of ${id} ${++this.#registrations}`;
+    this.#secrets.set(`${name} ${id} ${epoch}`, secret);
     this.#epochs.set(name, Math.max(epoch, this.#epochs.get(name) ?? 0));
     const endpoint: EndpointMessage = {
       ...endpointMessage(id),
@@ -259,18 +276,24 @@ export class FakeRegistry {
       leaseMs,
     };
     const all = this.services.get(name) ?? new Map<string, Registered>();
-    all.set(id, { endpoint, expiresAt: this.clock.now() + leaseMs });
+    all.set(id, { endpoint, secret, expiresAt: this.clock.now() + leaseMs });
     this.services.set(name, all);
     this.#changed(name);
-    return { epoch, leaseMs, ...this.#position(), ...(this.proof !== undefined && { proof: this.proof }) };
+    return {
+      epoch,
+      secret,
+      leaseMs,
+      ...this.#position(),
+      ...(this.proof !== undefined && { proof: this.proof }),
+    };
   }
 
   #renew({ renewals }: RenewRequest): unknown {
-    const results = renewals.map(({ name, id, epoch }) => {
+    const results = renewals.map(({ name, id, epoch, secret }) => {
       this.#expire(name);
       const found = this.services.get(name)?.get(id);
       if (!found) return 'lost';
-      if (found.endpoint.epoch > epoch) return 'fenced';
+      if (found.endpoint.epoch > epoch || found.secret !== secret) return 'fenced';
       found.expiresAt = this.clock.now() + found.endpoint.leaseMs;
       return 'renewed';
     });

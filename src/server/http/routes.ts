@@ -165,6 +165,7 @@ export const routes: readonly Route[] = Object.freeze([
     path: paths.renew,
     summary: 'Renews leases; one request can renew all leases of a process',
     requestSchema: requests.renewRequest,
+    errorCodes: ['FORBIDDEN'],
     responseSchema: responses.renewResponse,
     run: (request, { names }) => names.renew(request),
   }),
@@ -186,7 +187,7 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: requests.withdrawRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
     responseSchema: responses.changeResponse,
-    run: (request, { names }) => names.withdraw(request),
+    run: (request, { names, caller }) => names.withdraw(request, caller),
   }),
   route({
     method: 'POST',

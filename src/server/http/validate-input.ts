@@ -22,6 +22,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   addresses: "an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', the preferred address first",
   id: 'a string of 1 to 128 printable ASCII characters without blanks',
   epoch: 'the epoch that the registration returned, an integer',
+  secret: 'the secret that the registration returned, 1 to 128 characters',
   leaseMs: durationRange(limits.minLeaseMs),
   guaranteedMs: durationRange(0),
   timeoutMs: `${durationRange(1)}, or null`,

@@ -145,6 +145,7 @@ export class NameServer implements NameService {
     });
     const planContext: PlanContext = {
       remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
+      now: () => runtime.now(),
       hashing: runtime,
       maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
       maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
@@ -293,11 +294,12 @@ export class NameServer implements NameService {
   }
 
   async register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse> {
-    const result = await this.#submit({ kind: 'register', request, caller });
-    const { epoch = 0, leaseMs = 0, name = request.name, proof } = result;
+    const newSecret = this.#runtime.randomHex(16);
+    const result = await this.#submit({ kind: 'register', request, caller, newSecret });
+    const { epoch = 0, secret = '', leaseMs = 0, name = request.name, proof } = result;
     for (const listener of this.#listeners) listener(name, request.id, epoch);
     const { revision, incarnation } = this.#response(result);
-    return { epoch, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
+    return { epoch, secret, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
   }
 
   renew({ renewals }: RenewRequest): RenewResponse {
@@ -312,6 +314,7 @@ export class NameServer implements NameService {
       leases: this.#leases,
       loadReports: this.#loadReports,
       consensus: this.#consensus,
+      hashing: this.#runtime,
       onActivity: (id: string, activity: CallActivity) => {
         for (const listener of this.#activityListeners) listener(id, activity);
       },
@@ -327,8 +330,8 @@ export class NameServer implements NameService {
         for (const listener of this.#unreachableListeners) listener(id);
   }
 
-  async withdraw(request: WithdrawRequest): Promise<ChangeResponse> {
-    const result = await this.#committer.submit(() => ({ kind: 'withdraw', request }), {
+  async withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse> {
+    const result = await this.#committer.submit(() => ({ kind: 'withdraw', request, caller }), {
       endsEndpoints: true,
     });
     const endpoint = result.name === undefined ? undefined : this.#state.endpoint(result.name, request.id);

@@ -1,11 +1,16 @@
 import type { CallActivity } from '../../core/call-activity.js';
+import { quote } from '../../core/describe-value.js';
+import { ClerkError } from '../../core/errors.js';
+import type { Hashing } from '../../protocol/launch-proof.js';
 import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
+import { isDisplacedHolder, isHolder } from './commands/instance-holder.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import { isVisiblySuspect } from './health/visible-health.js';
 import type { Leases } from './leases.js';
 import type { LoadReports } from './load-reports.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
+import { secretHashOf } from './state/record-codec.js';
 import { tryResolveLinks } from './state/resolve-links.js';
 
 export interface RenewDependencies {
@@ -13,25 +18,29 @@ export interface RenewDependencies {
   readonly leases: Leases;
   readonly loadReports: LoadReports;
   readonly consensus: HealthConsensus;
+  readonly hashing: Hashing;
   /** Called for each successful renewal that states the calls of the service. */
   readonly onActivity: (id: string, activity: CallActivity) => void;
 }
 
 /**
  * Renews leases in memory, without a write to the store. The result `lost` asks the endpoint to register again. The
- * result `fenced` means that the registration was superseded or withdrawn. A renewal may name the service by a name
- * from before a move.
+ * result `fenced` means that the registration was superseded or withdrawn, or that the secret is wrong. A renewal may
+ * name the service by a name from before a move.
  *
- * @see [C5.6](../../../docs/guarantees.md#c5-6)
+ * @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration; no lease is then renewed
+ * @see [C5.6](../../../docs/guarantees.md#c5-6), [C5.8](../../../docs/guarantees.md#c5-8)
  */
 export function renewLeases(
   deps: RenewDependencies,
   renewals: RenewRequest['renewals'],
   now: number,
 ): Pick<RenewResponse, 'results' | 'suspects'> {
+  const registrations = renewals.map(({ name, id }) => findRegistration(deps.state, name, id));
+  checkSecrets(renewals, registrations);
   const suspects: number[] = [];
   const results = renewals.map((renewal, index) => {
-    const registration = findRegistration(deps.state, renewal.name, renewal.id);
+    const registration = registrations[index];
     const result = renewOne(deps, registration, renewal, now);
     if (result === 'renewed' && registration !== undefined && isVisiblySuspect(registration))
       suspects.push(index);
@@ -45,13 +54,29 @@ export function findRegistration(state: NamingState, name: string, id: string): 
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
 }
 
+function checkSecrets(
+  renewals: RenewRequest['renewals'],
+  registrations: readonly (Registration | undefined)[],
+): void {
+  for (const [index, { name, id, epoch, secret }] of renewals.entries()) {
+    const registration = registrations[index];
+    if (secret !== undefined || registration?.epoch !== epoch) continue;
+    if (secretHashOf(registration.json) === undefined) continue;
+    throw new ClerkError(
+      'FORBIDDEN',
+      `The renewal of instance ${quote(id)} of ${name} must have the secret that the registration returned; got none`,
+    );
+  }
+}
+
 function renewOne(
-  { state, leases, loadReports, consensus, onActivity }: RenewDependencies,
+  { state, leases, loadReports, consensus, hashing, onActivity }: RenewDependencies,
   registration: Registration | undefined,
-  { name, id, epoch, load, activity, claimsHealthy }: Renewal,
+  { name, id, epoch, secret, load, activity, claimsHealthy }: Renewal,
   now: number,
 ): RenewResponse['results'][number] {
   if (registration?.epoch === epoch && !registration.isRemovalPending) {
+    if (!isHolder(hashing, secretHashOf(registration.json), secret)) return 'fenced';
     if (!registration.draining) {
       registration.expiresAt = now + registration.leaseMs;
       leases.track(registration);
@@ -61,8 +86,10 @@ function renewOne(
     if (activity !== undefined) onActivity(id, activity);
     return 'renewed';
   }
+  const fence = registration === undefined ? state.fences(canonicalOf(state, name)).get(id) : undefined;
+  const last = registration ?? fence;
+  if (last === undefined || isDisplacedHolder(hashing, last, { epoch, secret }, now)) return 'lost';
   if (registration !== undefined) return registration.epoch > epoch ? 'fenced' : 'lost';
-  const fence = state.fences(canonicalOf(state, name)).get(id);
   if (fence === undefined) return 'lost';
   return fence.epoch > epoch || (fence.withdrawn && fence.epoch === epoch) ? 'fenced' : 'lost';
 }

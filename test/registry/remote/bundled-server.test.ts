@@ -14,6 +14,7 @@ import { registrySuite } from '../../../src/testing/suites/registry-suite.js';
 import type { RegistryContents, RegistryUnderTest } from '../../../src/testing/suites/registry-harness.js';
 import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
+import type { RegisterRequest, RegisterResponse } from '../../../src/protocol/messages.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
 import { freePort } from '../../support/free-port.js';
@@ -32,26 +33,37 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
     const { status, body: reply } = await operator.request({ path, body }, new AbortController().signal);
     if (status !== 200) throw new Error(`${path}: ${JSON.stringify(reply)}`);
   };
-  const epochs = new Map<string, number | undefined>();
+  type Held = Pick<RegisterResponse, 'epoch' | 'secret'>;
+  const held = new Map<string, Held>();
+  const register = async (body: Omit<RegisterRequest, 'leaseMs'>): Promise<Held> => {
+    const request = { path: paths.register, body: { ...body, leaseMs: limits.maxLeaseMs } };
+    const reply = await operator.request(request, new AbortController().signal);
+    if (reply.status !== 200) throw new Error(JSON.stringify(reply.body));
+    const { epoch, secret } = reply.body as Held;
+    return { epoch, secret };
+  };
+  /** Lets the server give all epochs of a name below `epoch`. */
+  const skipEpochs = async (name: string, epoch: number): Promise<void> => {
+    for (let given = 0; given < epoch - 1;) {
+      const filler = await register({ name, id: 'filler', addresses: ['http://127.0.0.1:9'] });
+      await send(paths.withdraw, { name, id: 'filler', ...filler, now: true });
+      given = filler.epoch;
+    }
+  };
   const known = new Map<string, readonly EndpointInit[]>();
   const put = async (name: string, endpoints: readonly EndpointInit[]): Promise<void> => {
     if (!known.has(name)) await send(paths.define, { name });
     for (const { id } of known.get(name) ?? [])
-      if (!endpoints.some((endpoint) => endpoint.id === id))
-        await send(paths.withdraw, { name, id, epoch: epochs.get(id ?? ''), now: true });
-    for (const { address, addresses, id, epoch, ...more } of endpoints) {
-      const body = {
-        ...more,
-        name,
-        id,
-        addresses: addresses ?? [address],
-        leaseMs: limits.maxLeaseMs,
-        ...(epoch !== undefined && { epoch }),
-      };
-      const reply = await operator.request({ path: paths.register, body }, new AbortController().signal);
-      if (reply.status !== 200) throw new Error(JSON.stringify(reply.body));
-      epochs.set(id ?? '', (reply.body as { epoch: number }).epoch);
-      if (epoch === undefined) withoutEpoch.add(id ?? '');
+      if (!endpoints.some((endpoint) => endpoint.id === id)) {
+        await send(paths.withdraw, { name, id, ...held.get(`${name} ${id}`), now: true });
+        held.delete(`${name} ${id}`);
+      }
+    for (const { address, addresses, id = '', epoch, ...more } of endpoints) {
+      const before = held.get(`${name} ${id}`);
+      if (before === undefined && epoch !== undefined) await skipEpochs(name, epoch);
+      const body = { ...more, name, id, addresses: addresses ?? [address], ...before } as RegisterRequest;
+      held.set(`${name} ${id}`, await register(body));
+      if (epoch === undefined) withoutEpoch.add(id);
     }
     known.set(name, endpoints);
   };
@@ -111,6 +123,7 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
     remove: async (name) => {
       const below = [...known].filter(([other]) => other.startsWith(`${name}/`));
       await send(paths.remove, { name, recursive: true, force: true });
+      for (const key of [...held.keys()]) if (/^[^ ]*/.exec(key)?.[0].startsWith(name)) held.delete(key);
       for (const [other] of [...below, [name] as const]) known.delete(other);
       for (const [other, endpoints] of below) await put(other, endpoints);
     },

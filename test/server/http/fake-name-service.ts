@@ -109,7 +109,7 @@ export class FakeNameService implements NameService {
 
   async register(request: RegisterRequest, { principal }: { principal: string }) {
     const { revision, incarnation } = await this.#change('register', request, principal);
-    return { epoch: 1, leaseMs: request.leaseMs ?? 10_000, revision, incarnation };
+    return { epoch: 1, secret: 'secret', leaseMs: request.leaseMs ?? 10_000, revision, incarnation };
   }
 
   renew(request: { renewals: readonly unknown[] }) {

@@ -5,6 +5,9 @@ import { routes } from '../../../src/server/http/routes.js';
 import { startServer } from '../../../src/server/index.js';
 import { paths } from '../../../src/protocol/paths.js';
 
+/** Stands for the secret of the registration. */
+const secret = '$secret';
+
 /** A successful request for each operation, in an order in which each succeeds. */
 const requests: readonly (readonly [method: 'get' | 'post', path: string, query: string, body?: unknown])[] =
   [
@@ -15,7 +18,7 @@ const requests: readonly (readonly [method: 'get' | 'post', path: string, query:
     ['post', paths.link, '', { name: '/alias', target: '/shop/orders', guaranteedMs: 0 }],
     ['post', paths.directory, '', { name: '/dir' }],
     ['post', paths.register, '', { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] }],
-    ['post', paths.renew, '', { renewals: [{ name: '/shop/orders', id: 'a', epoch: 1 }] }],
+    ['post', paths.renew, '', { renewals: [{ name: '/shop/orders', id: 'a', epoch: 1, secret }] }],
     [
       'post',
       paths.report,
@@ -29,7 +32,7 @@ const requests: readonly (readonly [method: 'get' | 'post', path: string, query:
     ['get', paths.status, ''],
     ['get', paths.export, ''],
     ['post', paths.import, '', { kind: 'link', name: '/second', target: '/alias', guaranteedMs: 0 }],
-    ['post', paths.withdraw, '', { name: '/shop/orders', id: 'a', epoch: 1, now: true }],
+    ['post', paths.withdraw, '', { name: '/shop/orders', id: 'a', epoch: 1, secret, now: true }],
     ['post', paths.move, '', { from: '/second', to: '/third' }],
     ['post', paths.remove, '', { name: '/third', force: true }],
     ['get', paths.watch, '?glob=/**'],
@@ -55,6 +58,7 @@ test('the server has exactly the documented operations, and they respond as docu
   );
   expect(new Set(documented.map((line) => line.split(' ')[1]))).toEqual(new Set(Object.values(paths)));
 
+  let registeredSecret = '';
   for (const [method, path, query, body] of requests) {
     const type = path === paths.import ? 'application/x-ndjson' : 'application/json';
     const {
@@ -63,7 +67,10 @@ test('the server has exactly the documented operations, and they respond as docu
       body: response,
     } = await request(server.url + path + query, {
       method: method.toUpperCase() as 'GET',
-      ...(body !== undefined && { headers: { 'content-type': type }, body: JSON.stringify(body) }),
+      ...(body !== undefined && {
+        headers: { 'content-type': type },
+        body: JSON.stringify(body).replace(secret, registeredSecret),
+      }),
     });
     const { content } = document.paths[path][method].responses['200'];
     expect([path, statusCode, String(headers['content-type']).split(';')[0]]).toEqual([
@@ -81,6 +88,7 @@ test('the server has exactly the documented operations, and they respond as docu
       continue;
     }
     const text = await response.text();
+    if (path === paths.register) registeredSecret = (JSON.parse(text) as { secret: string }).secret;
     const route = routes.find((candidate) => candidate.path === path);
     if (route !== undefined) {
       const schema = route.responseSchema as typeof responses.watchEditResponse;

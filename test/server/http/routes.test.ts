@@ -318,6 +318,7 @@ test('an invalid field is named, with what it must be and what it is', async () 
   expect(names.requests).toEqual([]);
   expect((await post('/v1/register', endpoint)).json).toEqual({
     epoch: 1,
+    secret: 'secret',
     leaseMs: 10_000,
     revision: '8',
     incarnation: 'fake',

@@ -3,13 +3,19 @@ import { createHash } from 'node:crypto';
 import type { ClerkError } from '../../../src/core/errors.js';
 import { openNameServer, type NameServerOptions } from '../../../src/server/naming/open-name-server.js';
 import type {
+  Caller,
   NameService,
   RecordChange,
   ServerRuntime,
   Store,
   WatchOptions,
 } from '../../../src/server/ports.js';
-import type { RegisterRequest, WatchEvent } from '../../../src/protocol/messages.js';
+import type {
+  RegisterRequest,
+  RenewRequest,
+  WatchEvent,
+  WithdrawRequest,
+} from '../../../src/protocol/messages.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
 
 /** A store in memory whose writes can be delayed and can fail. */
@@ -78,7 +84,14 @@ export async function nameServerHarness({
   store?: ControllableStore;
 } = {}): Promise<NameServerHarness> {
   const runtime = testRuntime(seed);
-  const open = (): Promise<NameService> => openNameServer(store, runtime, { version: '1.0.0', ...options });
+  const secrets = new Map<string, string>();
+  const open = async (): Promise<NameService> =>
+    withSecrets(
+      await openNameServer(store, runtime, { version: '1.0.0', ...options }),
+      store,
+      runtime,
+      secrets,
+    );
   const harness: NameServerHarness = {
     names: await open(),
     store,
@@ -89,6 +102,42 @@ export async function nameServerHarness({
     },
   };
   return harness;
+}
+
+/**
+ * Adds to each request the secret of its registration, as the services do, unless the request has a secret.
+ *
+ * @param secrets - secrets by their digests
+ */
+function withSecrets(
+  names: NameService,
+  { records }: ControllableStore,
+  { sha256 }: TestRuntime,
+  secrets: Map<string, string>,
+): NameService {
+  const secretOf = ({ name, id }: { readonly name: string; readonly id: string }) => {
+    let canonical = name;
+    try {
+      ({ canonical } = names.launchRule(name));
+    } catch {
+      // The name does not exist.
+    }
+    const record = records.get(`p ${canonical} ${id}`) ?? records.get(`f ${canonical} ${id}`) ?? '{}';
+    const secret = secrets.get((JSON.parse(record) as { readonly secretHash?: string }).secretHash ?? '');
+    return secret === undefined ? {} : { secret };
+  };
+  const { register, renew, withdraw } = names;
+  return Object.assign(names, {
+    async register(request: RegisterRequest, caller: Caller) {
+      const response = await register.call(names, { ...secretOf(request), ...request }, caller);
+      secrets.set(sha256(response.secret), response.secret);
+      return response;
+    },
+    renew: ({ renewals }: RenewRequest) =>
+      renew.call(names, { renewals: renewals.map((renewal) => ({ ...secretOf(renewal), ...renewal })) }),
+    withdraw: (request: WithdrawRequest, caller?: Caller) =>
+      withdraw.call(names, { ...secretOf(request), ...request }, caller),
+  });
 }
 
 /** The principal of all requests unless a test says otherwise. */

@@ -27,7 +27,7 @@ test('whois returns the endpoints with an address, after moves, changes and remo
   expect(owners()).toEqual(['/a i', '/b j']);
   await names.move({ from: '/a', to: '/c' });
   expect(owners().sort()).toEqual(['/b j', '/c i']);
-  await names.register(registration('/b', 'j', { addresses: ['http://10.0.0.2:80'] }), localCaller);
+  await names.register(registration('/b', 'j', { epoch: 1, addresses: ['http://10.0.0.2:80'] }), localCaller);
   expect(owners()).toEqual(['/c i']);
   await names.remove({ name: '/c', recursive: true });
   expect(owners()).toEqual([]);

@@ -1,6 +1,6 @@
 import type { NamingView } from '../state/naming-view.js';
-import type { StateChange } from '../state/records.js';
-import { fenceOff } from './fencing.js';
+import type { Fence, StateChange } from '../state/records.js';
+import { fenceOf, fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
 /**
@@ -8,7 +8,7 @@ import type { EndpointRef, Plan } from './naming-command.js';
  * epoch.
  */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
-  const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();
+  const byName = new Map<string, (Fence & { readonly id: string })[]>();
   const changes: StateChange[] = [];
   for (const { name, id, epoch } of endpoints) {
     const current = view.endpoint(name, id);
@@ -16,7 +16,7 @@ export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRe
     changes.push({ kind: 'endpoint', name, id, record: undefined });
     const removed = byName.get(name) ?? [];
     byName.set(name, removed);
-    removed.push({ id, epoch, withdrawn: current.draining });
+    removed.push({ id, ...fenceOf(current, current.draining) });
   }
   for (const [name, removed] of byName) changes.push(...fenceOff(view, name, removed));
   return { changes, appliesInMs: 0 };

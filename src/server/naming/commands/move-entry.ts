@@ -1,3 +1,4 @@
+import { definedFields } from '../../../core/defined-fields.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isName, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
@@ -71,7 +72,18 @@ function moveChanges(
   return changes;
 }
 
-function recordOf({ id, epoch, leaseMs, draining, principal, json }: EndpointView): EndpointRecord {
+function recordOf({
+  id,
+  epoch,
+  leaseMs,
+  draining,
+  principal,
+  json,
+  displaced,
+}: EndpointView): EndpointRecord {
   const { addresses } = (JSON.parse(json) as { endpoint: { addresses: string[] } }).endpoint;
-  return { id, epoch, leaseMs, draining, principal, addresses, json };
+  return {
+    ...{ id, epoch, leaseMs, draining, principal, addresses, json },
+    ...definedFields({ displaced }),
+  };
 }

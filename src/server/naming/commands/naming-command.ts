@@ -22,8 +22,15 @@ export type NamingCommand =
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
-  | { readonly kind: 'register'; readonly request: RegisterRequest; readonly caller: Caller }
-  | { readonly kind: 'withdraw'; readonly request: WithdrawRequest }
+  /** If the registration gets a new epoch, `newSecret` becomes its secret. */
+  | {
+      readonly kind: 'register';
+      readonly request: RegisterRequest;
+      readonly caller: Caller;
+      readonly newSecret: string;
+    }
+  /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
+  | { readonly kind: 'withdraw'; readonly request: WithdrawRequest; readonly caller: Caller | undefined }
   | { readonly kind: 'import'; readonly lines: readonly ExportLine[] }
   | { readonly kind: 'expire-endpoints'; readonly endpoints: readonly EndpointRef[] }
   | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
@@ -52,6 +59,8 @@ export interface StatusChange extends EndpointRef {
 export interface PlanContext {
   /** Returns the time until an entry may change, in ms. Returns 0 for an entry that may change at once. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
+  /** Returns the time in ms on the monotonic clock. */
+  readonly now: () => number;
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
   readonly maxEndpoints: number;
@@ -64,6 +73,7 @@ export interface Plan {
   /** Time until the change applies, in ms; 0 for a change that applies at once. */
   readonly appliesInMs: number;
   readonly epoch?: number;
+  readonly secret?: string;
   /** Name that the command changes, after links were followed. */
   readonly name?: string;
   readonly leaseMs?: number;

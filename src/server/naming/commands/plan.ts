@@ -36,9 +36,9 @@ function planCommand(view: NamingView, command: NamingCommand, context: PlanCont
     case 'remove':
       return remove(view, command.request, context);
     case 'register':
-      return register(view, command.request, command.caller, context);
+      return register(view, command, context);
     case 'withdraw':
-      return withdraw(view, command.request);
+      return withdraw(view, command, context);
     case 'import':
       return importEntries(view, command.lines, context);
     case 'expire-endpoints':

@@ -5,14 +5,13 @@ import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { EndpointMessage, RegisterRequest } from '../../../protocol/messages.js';
-import type { Caller } from '../../ports.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { encodeEndpoint } from '../state/record-codec.js';
 import type { StateChange } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
 import { implicitService } from './entries.js';
-import { assignEpoch } from './fencing.js';
-import type { Plan, PlanContext } from './naming-command.js';
+import { assignEpoch } from './assign-epoch.js';
+import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { redeemTicket } from './redeem-ticket.js';
 import { checkLease } from './validate-command.js';
 
@@ -21,14 +20,13 @@ import { checkLease } from './validate-command.js';
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the lease, the endpoint or the epoch is invalid
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
- * @throws {@link ClerkError} `FORBIDDEN` when the name is a link or a directory, or the epoch is too old
+ * @throws {@link ClerkError} `FORBIDDEN` when the name is a link or a directory, or {@link assignEpoch} refuses the epoch
  * @throws {@link ClerkError} `TICKET_REFUSED` or `NAME_MISMATCH` when the ticket is not valid for this registration
  * @see [C5.1](../../../../docs/guarantees.md#c5-1), [C5.6](../../../../docs/guarantees.md#c5-6)
  */
 export function register(
   view: NamingView,
-  request: RegisterRequest,
-  { principal }: Caller,
+  { request, caller: { principal }, newSecret }: Extract<NamingCommand, { readonly kind: 'register' }>,
   context: PlanContext,
 ): Plan {
   const requestedName = parseName(request.name);
@@ -46,7 +44,9 @@ export function register(
     request.ticket === undefined ? undefined : redeemTicket(view, request, name, context.hashing);
   const before = view.endpoint(name, id);
   checkQuotas(view, name, principal, before, context);
-  const { epoch, changes: epochChanges } = assignEpoch(view, name, id, request.epoch, launch !== undefined);
+  const isLaunched = launch !== undefined;
+  const claim = { name, request, endpoint, isLaunched, newSecret };
+  const { epoch, secret, secretHash, displaced, changes: epochChanges } = assignEpoch(view, claim, context);
 
   const changes: StateChange[] = [];
   if (entry === undefined) changes.push({ kind: 'entry', name, record: implicitService });
@@ -54,16 +54,25 @@ export function register(
     const { pending: _, ...record } = entry;
     changes.push({ kind: 'entry', name, record });
   }
-  const json = encodeEndpoint(principal, { ...endpoint, epoch });
+  const json = encodeEndpoint(secretHash, principal, { ...endpoint, epoch });
   changes.push(...epochChanges, {
     kind: 'endpoint',
     name,
     id,
-    record: { id, epoch, leaseMs, draining: false, principal, addresses, json },
+    record: {
+      id,
+      epoch,
+      leaseMs,
+      draining: false,
+      principal,
+      addresses,
+      json,
+      ...definedFields({ displaced }),
+    },
   });
   if (launch !== undefined)
     changes.push({ kind: 'launch', name: launch.record.name, id, record: launch.record });
-  return { changes, appliesInMs: 0, epoch, leaseMs, name, ...(launch && { proof: launch.proof }) };
+  return { changes, appliesInMs: 0, epoch, secret, leaseMs, name, ...(launch && { proof: launch.proof }) };
 }
 
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {

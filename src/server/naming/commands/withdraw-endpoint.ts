@@ -1,28 +1,40 @@
+import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { EndpointMessage, WithdrawRequest } from '../../../protocol/messages.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
-import { encodeEndpoint, endpointJson } from '../state/record-codec.js';
+import { encodeEndpoint, endpointJson, secretHashOf } from '../state/record-codec.js';
 import type { EndpointRecord } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
-import { fenceOff, supersededError } from './fencing.js';
-import { noChange, type Plan } from './naming-command.js';
+import { fenceOf, fenceOff, supersededError } from './fencing.js';
+import { isHolder } from './instance-holder.js';
+import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
  * Withdraws an endpoint. With `now`, the endpoint is removed at once. Otherwise the endpoint drains until no client
- * uses an older lookup. If the endpoint is not registered, a fence rejects a later registration with `request.epoch`.
+ * uses an older lookup. If the endpoint has ended without a withdrawal, its fence then rejects a later registration with
+ * `request.epoch`.
+ *
+ * @throws {@link ClerkError} `FORBIDDEN` when the secret or the epoch is not that of the registration
  */
-export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
+export function withdraw(
+  view: NamingView,
+  { request, caller }: Extract<NamingCommand, { readonly kind: 'withdraw' }>,
+  { hashing }: PlanContext,
+): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;
   const { id, epoch } = request;
+  const checkSecret = (secretHash: string | undefined): void => {
+    if (caller !== undefined && !isHolder(hashing, secretHash, request.secret))
+      throw secretError(name, request);
+  };
   const current = view.endpoint(name, id);
   if (current === undefined) {
-    const counter = view.counter(name);
     const fence = view.fences(name).get(id);
     if (fence !== undefined && fence.epoch > epoch) throw supersededError(name, id, fence.epoch);
-    const isFenced = fence === undefined ? epoch <= (counter?.floor ?? 0) : fence.withdrawn;
-    if (counter === undefined || epoch > counter.epoch || isFenced) return noChange;
+    if (fence?.epoch !== epoch || fence.withdrawn) return noChange;
+    checkSecret(fence.secretHash);
     return { changes: fenceOff(view, name, [{ id, epoch, withdrawn: true }]), appliesInMs: 0, name };
   }
   if (current.epoch > epoch) throw supersededError(name, id, current.epoch);
@@ -31,11 +43,12 @@ export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
       'FORBIDDEN',
       `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}, the epoch of its registration; got ${epoch}`,
     );
+  checkSecret(secretHashOf(current.json));
   if (request.now === true)
     return {
       changes: [
         { kind: 'endpoint', name, id, record: undefined },
-        ...fenceOff(view, name, [{ id, epoch, withdrawn: true }]),
+        ...fenceOff(view, name, [{ id, ...fenceOf(current, true) }]),
       ],
       appliesInMs: 0,
       name,
@@ -48,9 +61,20 @@ export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   };
 }
 
-function drainingRecord({ id, epoch, leaseMs, principal, json }: EndpointView): EndpointRecord {
-  const endpoint = JSON.parse(endpointJson(json)) as EndpointMessage;
-  const next: EndpointMessage = { ...endpoint, state: 'draining' };
+function secretError(name: string, { id, secret }: WithdrawRequest): ClerkError {
+  return new ClerkError(
+    'FORBIDDEN',
+    `The withdrawal of instance ${quote(id)} of ${name} must have the secret that the registration returned; got ${secret === undefined ? 'none' : 'another secret'}`,
+  );
+}
+
+function drainingRecord(current: EndpointView): EndpointRecord {
+  const { id, epoch, leaseMs, principal, displaced } = current;
+  const endpoint = JSON.parse(endpointJson(current.json)) as EndpointMessage;
   const { addresses } = endpoint;
-  return { id, epoch, leaseMs, draining: true, principal, addresses, json: encodeEndpoint(principal, next) };
+  const json = encodeEndpoint(secretHashOf(current.json), principal, { ...endpoint, state: 'draining' });
+  return {
+    ...{ id, epoch, leaseMs, draining: true, principal, addresses, json },
+    ...definedFields({ displaced }),
+  };
 }

@@ -1,5 +1,5 @@
 import type { EndpointStatus } from '../health/endpoint-status.js';
-import type { EntryRecord, EpochCounter, Fence } from './records.js';
+import type { DisplacedHolder, EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
 export interface NameEntry {
@@ -29,6 +29,7 @@ export interface Registration {
   draining: boolean;
   principal: string;
   json: string;
+  displaced: DisplacedHolder | undefined;
   /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
   /** Slot of `Leases` that checks the registration; −1 for none. */

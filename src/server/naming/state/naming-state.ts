@@ -215,7 +215,7 @@ export class NamingState implements NamingView {
     const entry = this.entries.get(name) as NameEntry;
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
-    const { id, epoch, leaseMs, draining, json } = record;
+    const { id, epoch, leaseMs, draining, json, displaced } = record;
     // The status belongs to the earlier registration. A drain, a new epoch or a move resets the status to healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
@@ -223,7 +223,7 @@ export class NamingState implements NamingView {
     if (before?.json !== record.json || movedFrom !== undefined) entry.version = ++this.#versions;
     const registration: Registration =
       before !== undefined && movedFrom === undefined
-        ? Object.assign(before, { epoch, leaseMs, draining, principal, json, expiresAt: 0 })
+        ? Object.assign(before, { epoch, leaseMs, draining, principal, json, displaced, expiresAt: 0 })
         : {
             entry,
             id,
@@ -232,6 +232,7 @@ export class NamingState implements NamingView {
             draining,
             principal,
             json,
+            displaced,
             expiresAt: 0,
             leaseSlot: -1,
             isRemovalPending: false,
@@ -294,7 +295,7 @@ export class NamingState implements NamingView {
   }
 }
 
-const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
+const initialCounter: EpochCounter = Object.freeze({ epoch: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
 /** Whether two service records differ at most in `defined`, which lookups do not show. False for other records. */

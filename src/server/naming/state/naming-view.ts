@@ -1,8 +1,15 @@
 import type { LaunchRecord } from '../../ports.js';
-import type { EndpointRecord, EntryRecord, EpochCounter, Fence } from './records.js';
+import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { DisplacedHolder, EndpointRecord, EntryRecord, EpochCounter, Fence } from './records.js';
 
 /** Fields of a registration that commands read. */
-export type EndpointView = Omit<EndpointRecord, 'addresses'>;
+export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displaced'> {
+  readonly displaced?: DisplacedHolder | undefined;
+  /** End of the lease, in ms on the monotonic clock; 0 until the lease starts. Undefined for one of the same batch. */
+  readonly expiresAt?: number;
+  /** Undefined for a registration of the same batch. */
+  readonly status?: EndpointStatus;
+}
 
 /** The records on which a command is planned: the saved records, changed by the earlier commands of the batch. */
 export interface NamingView {

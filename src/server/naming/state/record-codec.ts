@@ -40,7 +40,7 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
     case 'counter':
       return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
     case 'fence':
-      return { key: `f ${change.name} ${change.id}`, value: jsonOf(change.record) };
+      return { key: `f ${change.name} ${change.id}`, value: jsonOfFence(change.record) };
     case 'launch':
       return { key: `l ${change.name} ${change.id}`, value: jsonOf(change.record) };
     case 'status':
@@ -58,14 +58,37 @@ function jsonOf(record: object | undefined): string | undefined {
   return record === undefined ? undefined : JSON.stringify(record);
 }
 
-/** Returns the stored value of a registration. The field `endpoint` is last, as {@link endpointJson} requires. */
-export function encodeEndpoint(principal: string, endpoint: EndpointMessage): string {
-  return JSON.stringify({ principal, endpoint });
+function jsonOfFence(fence: Fence | undefined): string | undefined {
+  if (fence === undefined) return undefined;
+  const { displaced: _, ...stored } = fence;
+  return JSON.stringify(stored);
+}
+
+/**
+ * Returns the stored value of a registration. The field `secretHash` is first, as {@link secretHashOf} requires. The
+ * field `endpoint` is last, as {@link endpointJson} requires.
+ *
+ * @param secretHash - digest of the secret; undefined for a record from before there were secrets
+ */
+export function encodeEndpoint(
+  secretHash: string | undefined,
+  principal: string,
+  endpoint: EndpointMessage,
+): string {
+  return JSON.stringify({ secretHash, principal, endpoint });
+}
+
+const secretHashStart = '{"secretHash":"';
+
+/** Returns the digest of the secret of a stored registration; undefined if the registration has no secret. */
+export function secretHashOf(recordJson: string): string | undefined {
+  if (!recordJson.startsWith(secretHashStart)) return undefined;
+  return recordJson.slice(secretHashStart.length, recordJson.indexOf('"', secretHashStart.length));
 }
 
 /**
  * Returns the endpoint JSON of a stored registration, without parsing. The first `"endpoint":` is the key, because
- * the JSON of the principal contains no unescaped quotes.
+ * the digest and the JSON of the principal contain no unescaped quotes.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
@@ -102,16 +125,20 @@ function decode(key: string, value: string): StateChange {
     case 'p':
       return { kind: 'endpoint', name, id, record: parseEndpoint(value, id) };
     case 'c': {
-      const { epoch, floor } = JSON.parse(value) as EpochCounter;
-      return { kind: 'counter', name, record: { epoch: checkInteger(epoch), floor: checkInteger(floor) } };
+      const { epoch } = JSON.parse(value) as EpochCounter;
+      return { kind: 'counter', name, record: { epoch: checkInteger(epoch) } };
     }
     case 'f': {
-      const { epoch, withdrawn } = JSON.parse(value) as Fence;
+      const { epoch, withdrawn, secretHash } = JSON.parse(value) as Fence;
       return {
         kind: 'fence',
         name,
         id,
-        record: { epoch: checkInteger(epoch), withdrawn: checkBoolean(withdrawn) },
+        record: {
+          epoch: checkInteger(epoch),
+          withdrawn: checkBoolean(withdrawn),
+          ...(secretHash !== undefined && { secretHash }),
+        },
       };
     }
     case 'l': {
@@ -151,9 +178,9 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/** Returns one shared object for equal counters, if the epoch is at most 100 and the floor is 0. */
+/** Returns one shared object for equal counters, if the epoch is at most 100. */
 export function internCounter(counter: EpochCounter): EpochCounter {
-  if (counter.floor !== 0 || counter.epoch > 100) return counter;
+  if (counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });
   internedCounters.set(counter.epoch, known);
   return known;

@@ -58,15 +58,26 @@ export interface EndpointRecord {
   /** Principal whose quota includes the endpoint. */
   readonly principal: string;
   readonly addresses: readonly string[];
-  /** Stored value of the record; see `endpointJson`. */
+  /** Stored value of the record; see `endpointJson` and `secretHashOf`. */
   readonly json: string;
+  /** Not stored. */
+  readonly displaced?: DisplacedHolder;
+}
+
+/**
+ * The live holder of an instance that a registration at the same addresses has replaced without the secret. This holder
+ * may take its instance back until its lease ends.
+ */
+export interface DisplacedHolder {
+  readonly epoch: number;
+  readonly secretHash: string;
+  /** End of the lease, in ms on the monotonic clock. */
+  readonly until: number;
 }
 
 export interface EpochCounter {
   /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
-  /** An instance without registration, fence and launch ticket needs an epoch above this number. */
-  readonly floor: number;
 }
 
 /** Last epoch of a removed instance. @see [C5.6](../../../../docs/guarantees.md#c5-6) */
@@ -74,6 +85,10 @@ export interface Fence {
   readonly epoch: number;
   /** Whether the instance has withdrawn `epoch`. The instance then needs a higher epoch to register. */
   readonly withdrawn: boolean;
+  /** Digest of the secret with which the instance may resume `epoch`. Absent when `withdrawn` is true. */
+  readonly secretHash?: string;
+  /** Not stored. */
+  readonly displaced?: DisplacedHolder;
 }
 
 /**

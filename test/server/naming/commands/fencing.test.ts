@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { codeOf, localCaller, nameServerHarness, registration } from '../name-server-harness.js';
 
 test('the newer of two registrations of an instance wins, and the older one is fenced', async () => {
-  const { names } = await nameServerHarness();
+  const { names, runtime } = await nameServerHarness();
   const first = await names.register(registration('/a', 'i'), localCaller);
+  await runtime.advance(9_000);
   const second = await names.register(registration('/a', 'i'), localCaller);
   expect([first.epoch, second.epoch]).toEqual([1, 2]);
   expect(await codeOf(names.register(registration('/a', 'i', { epoch: 1 }), localCaller))).toBe('FORBIDDEN');

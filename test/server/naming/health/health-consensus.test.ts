@@ -303,7 +303,7 @@ describe('no endpoint becomes suspect', () => {
     report(names, 'one', 'b-');
     await runtime.advance(reviewMs);
     expect(statuses(names)).toBe('a b!');
-    await names.register(registration('/a', 'b', { epoch: 7, leaseMs: 600_000 }), localCaller);
+    await names.register(registration('/a', 'b', { leaseMs: 600_000 }), localCaller);
     expect(statuses(names)).toBe('a b');
     await runtime.advance(reviewMs);
     expect(statuses(names)).toBe('a b');
