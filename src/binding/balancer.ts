@@ -211,11 +211,11 @@ export class Balancer {
   #buildCandidates(members: readonly ConnectedCandidate[], tlsOnly: boolean): CandidateSet {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
-    const { avoidsFailing = true } = this.#currentPolicy(tlsOnly);
+    const { avoidsSuspects = true } = this.#currentPolicy(tlsOnly);
     // A filter that would leave no endpoint is not applied. An open endpoint with `isTrial` is suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
-      ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsFailing,
+      ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsSuspects,
       isUp,
       hasWeight,
     ].reduce(preferMatching, matching);

@@ -53,7 +53,7 @@ export interface Policy {
    * Whether suspect endpoints are removed from {@link PickerInput.candidates}. Default true. The policy `primary`
    * sets false, because it continues to use a suspect primary.
    */
-  readonly avoidsFailing?: boolean;
+  readonly avoidsSuspects?: boolean;
   /**
    * Whether a call may be the probe of `candidate`, an ejected endpoint. `all` contains all endpoints that match the
    * binding. Without this method, the clerk prepares a picker with `candidate` among the candidates. The call is the
@@ -76,7 +76,6 @@ export type PolicyFunction = (
   context: PickContext,
 ) => Candidate | undefined;
 
-/** The names of the built-in policies. */
 export const policyNames: readonly PolicyName[] = Object.freeze([
   'local-first',
   'random',

@@ -3,6 +3,7 @@ import type { CallAttempt } from './call-attempt.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import {
   decide,
+  recheckMs,
   type AttemptFacts,
   type CallAction,
   type CallEvent,
@@ -11,7 +12,6 @@ import {
 } from './retry-decision.js';
 import { deadlineError, noResponseError, outcomeUnknownError } from './call-errors.js';
 import { reportFailover } from './call-events.js';
-import { recheckMs } from './failover-state.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();

@@ -1,8 +1,6 @@
 import type { CallAttempt } from './call-attempt.js';
+import { recheckMs } from './retry-decision.js';
 import type { RetryState } from './retry-state.js';
-
-/** A call checks a queued or uploading attempt at this interval, in ms. */
-export const recheckMs = 100;
 
 /** State that a call needs once its first attempt fails, is late, or cannot be sent at once. */
 export class FailoverState<A extends CallAttempt> {

@@ -147,8 +147,8 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** A call with a late attempt checks after this time, in ms, whether another attempt can start. */
-const recheckMs = 100;
+/** Interval at which a call checks an attempt that is late, queued or still uploading, in ms. */
+export const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
 const recheck: CallAction = { do: 'wait', recheckMs };

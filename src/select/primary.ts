@@ -23,7 +23,7 @@ export function primary(): Policy {
 
   return {
     name: 'primary',
-    avoidsFailing: false,
+    avoidsSuspects: false,
     allowsTrial: (candidate, all) =>
       isPrimary(candidate) || !all.some((one) => isPrimary(one) && one.status === 'open'),
     describe: ({ endpoint }) => (endpoint.id === primaryId ? 'the primary' : undefined),
