@@ -63,7 +63,13 @@ export class Advertiser {
     if (cluster?.port.isWorker !== true) return undefined;
     const logger = config.logger ?? processLogger(process);
     if (isServer(config.serverOrAddress)) propagateDeadlines(config.serverOrAddress, clock);
-    const ad = await joinCluster(config, options, { ...cluster, clock, logger, env: process.env });
+    const ad = await joinCluster(config, options, {
+      ...cluster,
+      clock,
+      logger,
+      env: process.env,
+      meter: this.#eventLoopMeter,
+    });
     if (ad === undefined) return undefined;
     if (config.drainOnSignal) this.#signalDrain.add(ad, config.exitAfterDrain);
     return ad;

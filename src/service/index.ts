@@ -112,7 +112,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  *
  * The primary holds the registration and the store. When a worker dies, the primary records the running calls of the
  * worker as interrupted, and the other workers continue to serve. The registration ends when the last worker has
- * left. At SIGTERM the primary drains until all workers are idle. The load of the workers is not reported.
+ * left. At SIGTERM the primary drains until all workers are idle. The
+ * reported load is the mean utilization of all workers, and the sums of their rates.
  *
  * @example
  * ```ts

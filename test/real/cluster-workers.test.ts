@@ -92,6 +92,32 @@ test('no POST is refused, whichever worker it reaches, and each runs once', asyn
   expect([ran.length, new Set(ran).size]).toEqual([80, 80]);
 });
 
+test('the registry gets the load of all workers together', async () => {
+  const { url, program } = await startCoordinated();
+  const clerk = createClerk({ registry: url });
+  onTestFinished(() => clerk.destroy());
+  const timer = setInterval(
+    () =>
+      void clerk
+        .bind('/shop/orders')
+        .text('/')
+        .catch(() => undefined),
+    20,
+  );
+  onTestFinished(() => clearInterval(timer));
+  await expect
+    .poll(
+      async () => {
+        const reply = await fetch(`${url}/v1/resolve?name=/shop/orders`);
+        const { endpoints } = (await reply.json()) as { endpoints: { load?: { callsPerSecond: number } }[] };
+        return endpoints[0]?.load?.callsPerSecond;
+      },
+      { timeout: 20_000, interval: 500 },
+    )
+    .toBeGreaterThan(5);
+  expect(program.child.exitCode).toBeNull();
+});
+
 test('a retry gets the stored response, whichever worker it reaches', async () => {
   const { port } = await startCoordinated();
   const key = newKey();

@@ -3,7 +3,9 @@ import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Advertisement } from '../advertisement.js';
+import type { EventLoopMeter } from '../event-loop-meter.js';
 import { InFlightRequests } from '../in-flight-requests.js';
+import { LoadReporter } from '../load-reporter.js';
 import { nameInstance } from '../instance-naming.js';
 import type { AdvertiseConfig, AdvertiseOptions } from '../options.js';
 import { isServer, untilListening, type ServerLike } from '../server-addresses.js';
@@ -20,7 +22,11 @@ export interface JoinClusterOptions {
   readonly logger: Logger;
   /** Environment of this worker. The primary may have another environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly meter: EventLoopMeter;
 }
+
+/** Interval between two load reports of a worker to the primary, in ms. */
+const loadReportMs = 1_000;
 
 /** Time without requests after which a worker reports to the primary that it is idle, in ms. */
 const idleReportMs = 250;
@@ -69,6 +75,7 @@ async function join(
     clock,
     logger,
     env,
+    meter,
     closers,
   }: Omit<JoinClusterOptions, 'port' | 'link'> & {
     readonly link: PrimaryLink;
@@ -92,17 +99,42 @@ async function join(
   const busyReport = new BusyReport(link, joined.group, clock);
   const inFlight = new InFlightRequests(server, (count) => busyReport.update(count));
   closers.push(() => inFlight.close());
+  const load = new LoadReporter({
+    ...{ clock, meter, inFlight },
+    hasServer: true,
+    measuresLoad: config.measureLoad,
+  });
+  const stopReports = repeat(clock, loadReportMs, () => {
+    const { current } = load;
+    if (current !== undefined) void link.request('load', joined.group, current).catch(() => undefined);
+  });
+  closers.push(stopReports, () => load.close());
   return new WorkerAdvertisement({
     link,
     joined,
     clock,
     logger,
     inFlight,
+    load,
     drainMs: config.drainMs,
     onEnded: () => {
       for (const close of closers.splice(0)) close();
     },
   });
+}
+
+/** Calls a function again and again, without keeping the process alive. Returns a function that ends the calls. */
+function repeat(clock: Clock, intervalMs: number, run: () => void): () => void {
+  let timer: Timer;
+  const schedule = (): void => {
+    timer = clock.setTimer(() => {
+      run();
+      schedule();
+    }, intervalMs);
+    timer.setRef(false);
+  };
+  schedule();
+  return () => timer.cancel();
 }
 
 /** Reports to the primary whether this worker handles requests. The primary drains until all workers are idle. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Load } from '../../core/load-report.js';
 import type { Advertisement, AdvertisementEvents } from '../advertisement.js';
 import type { ServerLike } from '../server-addresses.js';
 
@@ -54,6 +55,19 @@ export interface SharedAdvertisement {
   readonly listener: SharedListener;
   readonly advertisement: Promise<Advertisement>;
   readonly workers: Set<number>;
+  /** Last reported load of each worker. */
+  readonly loads: Map<number, Load>;
+}
+
+/** Returns the load of all workers together: the mean of the utilizations, and the sums of the rates. */
+export function totalLoad(loads: ReadonlyMap<number, Load>): Load | undefined {
+  if (loads.size === 0) return undefined;
+  const sum = (key: keyof Load): number => [...loads.values()].reduce((total, load) => total + load[key], 0);
+  return {
+    utilization: sum('utilization') / loads.size,
+    callsPerSecond: sum('callsPerSecond'),
+    errorsPerSecond: sum('errorsPerSecond'),
+  };
 }
 
 /** The events of a shared advertisement that each worker receives. */

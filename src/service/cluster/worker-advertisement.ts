@@ -1,8 +1,10 @@
 import { sleep, withTimeout, type Clock } from '../../core/clock.js';
+import type { LoadInit } from '../../core/load-report.js';
 import type { Logger } from '../../core/logger.js';
 import { AdvertisementEmitter } from '../advertisement-emitter.js';
 import type { Advertisement, AdvertisementEvents, AdvertisementState } from '../advertisement.js';
 import type { InFlightRequests } from '../in-flight-requests.js';
+import type { LoadReporter } from '../load-reporter.js';
 import type { PrimaryLink } from './primary-link.js';
 import type { JoinResponse } from './worker-coordinator.js';
 
@@ -12,6 +14,7 @@ export interface WorkerAdvertisementOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly inFlight: InFlightRequests;
+  readonly load: LoadReporter;
   readonly drainMs: number;
   readonly onEnded: () => void;
 }
@@ -63,9 +66,9 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
     return this.#state;
   }
 
-  /** Has no effect, because the load of one worker is not the load of the instance. */
-  reportLoad(): void {
-    return undefined;
+  /** Reports the load of this worker. The primary reports the load of all workers. */
+  reportLoad(load: LoadInit): void {
+    this.#options.load.report(load);
   }
 
   drain(): Promise<void> {

@@ -1,5 +1,6 @@
 import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
 import type { CallRecord, IdempotencyStore } from '../../core/idempotency-store.js';
+import type { Load } from '../../core/load-report.js';
 import type { Logger } from '../../core/logger.js';
 import { encodeError } from '../../protocol/error-codec.js';
 import type { Advertisement } from '../advertisement.js';
@@ -8,6 +9,7 @@ import { messageKey, type PrimaryPort, type WorkerRequest, type WorkerSettings }
 import {
   forwardedEvents,
   SharedListener,
+  totalLoad,
   type SharedAddress,
   type SharedAdvertisement,
 } from './shared-advertisement.js';
@@ -92,6 +94,8 @@ export class WorkerCoordinator {
         return this.#join(worker, args[0] as JoinRequest);
       case 'busy':
         return this.#groups.get(args[0] as string)?.listener.setBusy(worker, args[1] as boolean);
+      case 'load':
+        return this.#reportLoad(worker, args[0] as string, args[1] as Load);
       case 'leave':
         return this.#leave(worker, args[0] as string, args[1] as 'drain' | 'close');
       default:
@@ -126,7 +130,7 @@ export class WorkerCoordinator {
       measureLoad: false,
       ...(isAtMostOnce && { atMostOnce: guard(store) }),
     });
-    const shared: SharedAdvertisement = { listener, advertisement, workers: new Set() };
+    const shared: SharedAdvertisement = { listener, advertisement, workers: new Set(), loads: new Map() };
     this.#groups.set(group, shared);
     advertisement.then(
       (ad) => {
@@ -141,10 +145,20 @@ export class WorkerCoordinator {
     return shared;
   }
 
+  async #reportLoad(worker: number, group: string, load: Load): Promise<void> {
+    const shared = this.#groups.get(group);
+    if (shared?.workers.has(worker) !== true) return;
+    shared.loads.set(worker, load);
+    const ad = await shared.advertisement;
+    const total = totalLoad(shared.loads);
+    if (total !== undefined) ad.reportLoad(total);
+  }
+
   async #leave(worker: number, group: string, how: 'drain' | 'close'): Promise<void> {
     const shared = this.#groups.get(group);
     if (shared === undefined) return;
     shared.workers.delete(worker);
+    shared.loads.delete(worker);
     if (shared.workers.size === 0) {
       this.#groups.delete(group);
       const ad = await shared.advertisement;
