@@ -1,7 +1,3 @@
-/**
- * The client side of 'once' calls: request headers that identify a call, and response headers that report whether the
- * service executed the call.
- */
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -13,18 +9,14 @@ import {
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';
 
-/**
- * Returns the scope of an endpoint's idempotency store; undefined if the endpoint has no store. Endpoints with the
- * same scope share one store.
- */
+/** Endpoints with the same scope share one idempotency store; undefined for an endpoint without a store. */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
 
 /**
- * Creates the id of a call. All attempts of the call send the same id, so an idempotency store can detect repeats.
- *
- * @see [C3.6](../../docs/guarantees.md#c3-6)
+ * All attempts of a call send the same id, so an idempotency store can detect repeats. @see
+ * [C3.6](../../docs/guarantees.md#c3-6)
  */
 export function createCallId(clock: Clock): string {
   let bits = '';
@@ -32,14 +24,10 @@ export function createCallId(clock: Clock): string {
     bits += Math.floor(clock.random() * 2 ** 32)
       .toString(16)
       .padStart(8, '0');
-  // The time in an id has 13 digits, even if the clock of the host is set to 1970.
+  // The time always has 13 digits, even if the clock of the host is set to 1970.
   return `${String(Math.max(0, Math.floor(clock.wallNow()))).padStart(13, '0')}-${bits}`;
 }
 
-/**
- * Creates the headers that identify a 'once' call to an idempotency store: the call id, and the instance id and epoch
- * of the endpoint.
- */
 export class CallIdentity {
   readonly #id: string;
   #target: Pick<Endpoint, 'id' | 'epoch' | 'incarnation'> | undefined;
@@ -49,8 +37,6 @@ export class CallIdentity {
   }
 
   /**
-   * Returns the request headers that identify the call to `endpoint`.
-   *
    * @param mayHaveRun - whether an earlier attempt may have been executed. A retry at the same instance then carries
    * the epoch of the earlier attempt. If the instance has restarted, the new process sees the old epoch and rejects
    * the retry.
@@ -62,19 +48,14 @@ export class CallIdentity {
     const { id, epoch, incarnation } = this.#target;
     return [
       [callHeaders.callId, this.#id],
-      [
-        callHeaders.instance,
-        `${id} ${String(epoch)}${incarnation === undefined ? '' : ` ${incarnation}`}`,
-      ],
+      [callHeaders.instance, `${id} ${String(epoch)}${incarnation === undefined ? '' : ` ${incarnation}`}`],
     ];
   }
 }
 
-/** What the response headers report about the execution of a call. */
 export interface ExecutionHeaders {
   /** Whether the response states, in a header that can be trusted, that the endpoint did not execute this attempt. */
   readonly isNotExecuted: boolean;
-  /** The state of the call in the idempotency store of the service; undefined without a known state. */
   readonly status: IdempotencyStatus | undefined;
 }
 
@@ -88,10 +69,8 @@ const idempotencyStatuses: readonly string[] = [
 ];
 
 /**
- * Parses the execution headers of a response. `clerk-not-executed` counts only over TLS or from an endpoint on this
- * host. Elsewhere an intermediary could have added the header.
- *
- * @see [C3.5](../../docs/guarantees.md#c3-5)
+ * `clerk-not-executed` counts only over TLS or from an endpoint on this host, because elsewhere an intermediary could
+ * have added the header. @see [C3.5](../../docs/guarantees.md#c3-5)
  */
 export function parseExecutionHeaders(rawHeaders: readonly Buffer[], address: Address): ExecutionHeaders {
   const status = headerValue(rawHeaders, responseHeaders.idempotency);

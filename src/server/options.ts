@@ -27,7 +27,7 @@ export interface ServerOptions {
    * incarnation, and leaves alone the processes that the registry of the original has started. Set this option if the
    * original will not be used again, such as after a restore. Needs `data`. Default false.
    *
-   * @see [C6.2](../../docs/guarantees.md#c6-2)
+   * @see [C6.7](../../docs/guarantees.md#c6-7)
    */
   readonly adopt?: boolean;
   /**

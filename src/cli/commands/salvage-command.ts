@@ -19,7 +19,7 @@ export function addSalvageCommand(program: Command, io: Io): void {
       'after',
       `
 Examples:
-  clerk salvage ./registry --to ./saved        then: clerk serve --data ./saved
+  clerk salvage ./registry --to ./saved        then: clerk serve --data ./saved --adopt
 
 Exit codes: 0 nothing is lost, 1 something is lost or the folder is unreadable, 2 usage, 5 the folder is in use.`,
     )

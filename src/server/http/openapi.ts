@@ -86,7 +86,7 @@ export function openApiDocument(version: string): JsonObject {
       title: 'binding-clerk bundled server',
       version,
       description:
-        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision and clerk-incarnation.',
+        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it.',
     },
     paths: pathItems,
     components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },
