@@ -9,44 +9,36 @@ import { registryUrls } from './registry-option.js';
 
 export type AddCommand = (program: Command, io: Io) => void;
 
-/** A command: its help, its options, and its action. */
 export interface CommandDefinition<Args extends unknown[]> {
-  /** Name and arguments of the command in commander's syntax, such as `ls [glob]`. */
+  /** In commander's syntax, such as `ls [glob]`. */
   readonly usage: string;
-  /** Summary in the list of commands. */
   readonly summary: string;
   readonly description: string;
-  /** Default of `--timeout`, in ms. Default 10,000. */
+  /** Default of `--timeout`. If undefined, 10,000 ms. */
   readonly timeoutMs?: number;
   /**
-   * Additional time that `context.client` waits after `--timeout`, in ms, so that the registry itself can report the
-   * timeout. Default 0.
+   * Additional time that `context.client` waits after `--timeout`, so that the registry itself can report the
+   * timeout.
    */
   readonly graceMs?: number;
-  /** Adds the options that only this command has. */
   readonly options?: (command: Command) => Command;
-  /** Example command lines with descriptions. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** The action. `args` are the arguments in the order of `usage`, then an object with the options. */
+  /** `args` are the arguments in the order of `usage`, then an object with the options. */
   readonly run: (context: CommandContext, ...args: Args) => Promise<void>;
 }
 
-/** The objects and settings that the action of a command uses. */
 export interface CommandContext {
   readonly io: Io;
   readonly clock: Clock;
-  /** Standard output, for data. */
   readonly stdout: Output;
-  /** Standard error, for progress and errors. */
   readonly stderr: Output;
   readonly json: boolean;
   readonly registries: readonly string[];
-  /** Value of `--timeout`, in ms. Without the option, the default of the command. */
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }
 
-/** Options that every command accepts, before or after the name of the command. */
+/** Options that every command accepts, before or after its name. */
 interface CommonOptions {
   readonly json?: true;
   readonly registry?: string;
@@ -78,11 +70,6 @@ export function defineCommand<Args extends unknown[]>(definition: CommandDefinit
   };
 }
 
-/**
- * Adds {@link CommonOptions} to a command or to the program.
- *
- * @param timeoutMs - default of `--timeout`, in ms; undefined for the program
- */
 export function addCommonOptions(command: Command, timeoutMs?: number): void {
   const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY or ${defaultRegistryUrl})`;
   for (const option of [
@@ -95,9 +82,8 @@ export function addCommonOptions(command: Command, timeoutMs?: number): void {
     command.addOption(option.helpGroup(commonOptionsHeading));
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid */
 function createContext(io: Io, command: Command, graceMs: number): CommandContext {
-  // An option after the name of the command takes precedence over the same option before the name.
+  // An option after the command name takes precedence over the same option before the name.
   const programOptions: CommonOptions = command.parent?.opts() ?? {};
   const commandOptions: CommonOptions = command.opts();
   const givenTimeout =

@@ -20,7 +20,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   VERSION_MISMATCH: exitCodes.notFound,
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   REGISTRY_INVALID: exitCodes.unreachable,
-  // A registry that is shutting down responds with this code.
+  // A registry responds with this code while it shuts down.
   CLERK_CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
   IDENTITY_INVALID: exitCodes.refused,
@@ -45,7 +45,6 @@ export function exitCodeOf(code: ClerkErrorCode): number {
   return codes[code];
 }
 
-/** Ends the command with this exit code, without a message. */
 export class ExitCode extends Error {
   constructor(readonly code: number) {
     super(`exit code ${code}`);

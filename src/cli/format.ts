@@ -1,6 +1,6 @@
 /**
- * Length of a unit in ms, its name, and the length of the next smaller unit. A duration is first rounded to the
- * smaller unit, so that 999.7 ms becomes 1 s.
+ * Each unit: its length in ms, its name, and the precision of rounding in ms. Rounding comes first, so 999.7 ms
+ * becomes 1 s.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],
@@ -9,7 +9,7 @@ const units = [
   [1_000, 's', 1],
 ] as const;
 
-/** Formats a duration: `0.4 ms`, `320 ms`, `4.8 s`, `2 min`, `7 d`. */
+/** Returns text such as `0.4 ms`, `320 ms`, `4.8 s`, `2 min`, `7 d`. */
 export function formatDuration(ms: number): string {
   if (!Number.isFinite(ms)) return 'unlimited';
   for (const [size, unit, smaller] of units)
@@ -17,17 +17,15 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
-/** Joins facts with commas. Omits each fact that is `false`. */
+/** Ignores each fact that is `false`. */
 export function joinFacts(...facts: readonly (string | false)[]): string {
   return facts.filter((fact) => fact !== false).join(', ');
 }
 
-/** Formats a fraction as a percentage: `40 %`. */
 export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** Formats a number with a noun: `1 endpoint`, `3 endpoints`. */
 export function formatCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-/** The program `clerk`: calls {@link run} with the arguments, streams and signals of this process. */
 import { httpConnection } from '../registry-client/http-connection.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemClock } from '../runtime/system-clock.js';
@@ -7,7 +6,7 @@ import { undici } from '../transport/load-undici.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// The reader of the output, such as `head`, may close the pipe early, which is not an error.
+// A reader of the output, such as `head`, may close the pipe early.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

@@ -1,14 +1,14 @@
 import { InvalidArgumentError } from 'commander';
 import { maxTimerMs } from '../core/clock.js';
 
-/** Parses an integer number of milliseconds from 1 to 2^31 − 1. */
+/** Accepts 1 to 2^31 − 1. */
 export function millisecondsOption(text: string): number {
   const value = integerOption(text);
   if (value === 0) throw new InvalidArgumentError('The value must be above 0.');
   return value;
 }
 
-/** Parses an integer from 0 to 2^31 − 1. */
+/** Accepts 0 to 2^31 − 1. */
 export function integerOption(text: string): number {
   if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('The value must be an integer such as 5000.');
   const value = Number(text);
@@ -16,7 +16,7 @@ export function integerOption(text: string): number {
   return value;
 }
 
-/** Parses one occurrence of a repeatable option `key=value`. Returns `previous` with the new pair. */
+/** Parses one use of a repeatable option `key=value`. Returns `previous` with the new pair. */
 export function keyValueOption(
   text: string,
   previous: Readonly<Record<string, string>> = {},
@@ -26,7 +26,6 @@ export function keyValueOption(
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** Parses a number ≥ 0 with or without a fraction. */
 export function decimalOption(text: string): number {
   if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text))
     throw new InvalidArgumentError('The value must be a number such as 0.5.');

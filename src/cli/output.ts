@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { sanitizeLine, sanitizedJson, sanitizeText } from './sanitize.js';
 import type { Io, OutputStream } from './io.js';
 
-/** Meaning of a text, which terminals show as a color or weight. */
+/** Terminals show each style as a color or weight. */
 export type Style = 'strong' | 'good' | 'warning' | 'bad' | 'faint';
 
 export interface StyledText {
@@ -11,7 +11,6 @@ export interface StyledText {
   readonly style: Style;
 }
 
-/** A part of a line, or a cell of a table. */
 export type TextPart = string | StyledText;
 
 const ansiStyles = {
@@ -27,16 +26,14 @@ export function styled(style: Style, text: string): StyledText {
 }
 
 /**
- * Whether a stream gets colors. False if the stream is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb`.
- *
- * @see https://no-color.org
+ * Returns false if the stream is not a terminal, `NO_COLOR` is set, or `TERM` is `dumb`. @see https://no-color.org
  */
 export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   const set = (key: string): boolean => env[key] !== undefined && env[key] !== '';
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
 }
 
-/** An output stream of a command, which sanitizes text. The methods resolve when the stream accepts more data. */
+/** An output stream that sanitizes text. The methods resolve when the stream accepts more data. */
 export class Output {
   readonly #stream: OutputStream;
   readonly #useColor: boolean;
@@ -50,7 +47,6 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Prints the pieces as one line. */
   line(...pieces: readonly TextPart[]): Promise<void> {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }
@@ -59,7 +55,7 @@ export class Output {
     return this.#write(`${sanitizedJson(value)}\n`);
   }
 
-  /** Returns a function that prints further rows of one table. A column is as wide as its widest cell so far. */
+  /** Returns a function that prints further rows. A column is as wide as its widest cell so far. */
   table(indent = ''): (rows: readonly (readonly TextPart[])[]) => Promise<void> {
     const widths: number[] = [];
     return async (rows) => {
@@ -67,7 +63,7 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // Trailing empty cells are omitted, so that no line ends with spaces.
+        // Removes empty cells at the end of a row, so that no line ends with spaces.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)
@@ -78,7 +74,7 @@ export class Output {
     };
   }
 
-  /** Prints bytes: sanitized on a terminal, otherwise unchanged. */
+  /** Sanitizes the bytes on a terminal only. */
   async untrustedBytes(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (!this.isTerminal) {
       for await (const chunk of chunks) await this.#write(chunk);
@@ -90,7 +86,7 @@ export class Output {
       text = sanitizeText(decoder.decode(chunk, { stream: true }));
       if (text !== '') await this.#write(text);
     }
-    // Without a final line break, the shell prompt would follow the text on the same line.
+    // Without a final line break, the shell prompt would appear on the same line.
     if (text !== '' && !text.endsWith('\n')) await this.#write('\n');
   }
 

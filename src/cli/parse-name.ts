@@ -2,20 +2,15 @@ import { ClerkError } from '../core/errors.js';
 import { parseGlob, type Glob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
 
-/**
- * @param subject - noun for the name in error messages
- * @throws {@link ClerkError} `NAME_INVALID` when the name is invalid or relative
- */
 export function parseNameArgument(text: string, subject = 'Name'): string {
   return parseAbsolute(text, subject, (full) => parseName(full, subject));
 }
 
-/** @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid or relative */
 export function parseGlobArgument(text: string): Glob {
   return parseAbsolute(text, 'Glob', parseGlob);
 }
 
-/** Parses an absolute name or glob. The error for a relative name suggests the absolute form. */
+/** The error for a relative name suggests the absolute form. */
 function parseAbsolute<T>(text: string, subject: string, parse: (text: string) => T): T {
   if (text === '' || text.startsWith('/')) return parse(text);
   const full = `/${text}`;

@@ -2,7 +2,7 @@ import { styled, type Output, type TextPart } from './output.js';
 
 export type Column<T> = readonly [title: string, cell: (item: T) => TextPart];
 
-/** Prints a table with one row per item, without empty columns. */
+/** Prints one row per item. Omits empty columns. */
 export async function printColumns<T>(
   stdout: Output,
   columns: readonly Column<T>[],

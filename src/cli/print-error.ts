@@ -9,7 +9,7 @@ import { formatDuration } from './format.js';
 /**
  * Prints why a command failed and what the user can do. Returns the exit code.
  *
- * @param command - the command that failed; undefined when no command had started
+ * @param command - undefined when no command has started
  */
 export async function printError(io: Io, command: Command | undefined, error: unknown): Promise<number> {
   const stderr = new Output(io.stderr, io.env);
@@ -34,10 +34,7 @@ export async function printError(io: Io, command: Command | undefined, error: un
   return exitCodeOf(error.code);
 }
 
-/**
- * Replaces advice for programmers, such as `pass recursive`, with advice for the command line. Removes advice that
- * the command line cannot follow.
- */
+/** Replaces advice for programmers, such as `pass recursive`, with options. Removes advice that has no option. */
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')

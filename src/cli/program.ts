@@ -60,10 +60,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
 };
 
-/**
- * Returns the name of the command to load. Returns undefined if the first argument is not a command; then all
- * commands are loaded, for the help or a suggestion.
- */
+/** Returns undefined if the first argument is not a command. The help and suggestions need all commands. */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;
   return Object.values(commands).some((group) => first !== undefined && Object.hasOwn(group, first))

@@ -12,16 +12,15 @@ import { expectBody } from '../registry-client/json-response.js';
 type ResponseSchema<T> = z.core.$ZodType<T> & { safeParse(value: unknown): z.core.util.SafeParseResult<T> };
 
 /**
- * The registries of a command. A lookup goes to the next registry if a registry does not respond. A change goes to
- * the next registry only if no earlier registry can have received the change. A response without the documented
- * fields causes the error `REGISTRY_INVALID`. Undocumented fields are dropped.
+ * Connects a command to the registries. A lookup tries each registry until one responds. A change tries another
+ * registry only if no earlier one can have received the change.
  */
 export class RegistryClient {
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
-  /** @param timeoutMs - timeout of one request, in ms, over all registries that are tried */
+  /** @param timeoutMs - timeout of one request, over all registries */
   constructor(connections: readonly RegistryConnection[], clock: Clock, timeoutMs: number) {
     this.#client = new FailoverClient(connections, clock);
     this.#clock = clock;
@@ -41,7 +40,6 @@ export class RegistryClient {
     );
   }
 
-  /** Sends a change as a POST request. */
   post<T>(path: string, schema: ResponseSchema<T>, body: object): Promise<T> {
     const request: RegistryRequest = { path, headersTimeoutMs: this.#timeoutMs, body };
     return this.#withTimeout((signal) =>
@@ -60,7 +58,7 @@ export class RegistryClient {
     const onLines = async (lines: readonly unknown[]): Promise<void> => {
       const valid = parsed(paths.export, exportResponse, lines, 'the registry');
       count += valid.length;
-      // The timeout does not run while `print` waits for the output. Meanwhile the output keeps the process alive.
+      // The timeout stops here, because slow output is not a fault of the registry.
       timeout.stop();
       await print(valid);
       timeout.restart();
@@ -79,7 +77,6 @@ export class RegistryClient {
     }
   }
 
-  /** @param lines - lines of JSON in the format of an export */
   import(lines: Uint8Array): Promise<z.core.output<typeof importResponse>> {
     return this.post(paths.import, importResponse, lines);
   }
@@ -97,7 +94,7 @@ export class RegistryClient {
     }
   }
 
-  /** Starts a timeout that aborts the signal. The timeout keeps the process alive, because the connections do not. */
+  /** Keeps the process alive, because the connections do not. */
   #startTimeout(): { readonly signal: AbortSignal; stop(): void; restart(): void } {
     const controller = new AbortController();
     const onTimeout = (): void => {

@@ -3,12 +3,7 @@ import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 
-/**
- * Returns the registry URLs of a command: from `--registry`, else from `$CLERK_REGISTRY`, else {@link
- * defaultRegistryUrl}. `option` and `fromEnvironment` are comma-separated lists.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a URL is invalid
- */
+/** `option` takes precedence over `fromEnvironment`. Both are comma-separated lists. */
 export function registryUrls(
   option: string | undefined,
   fromEnvironment: string | undefined,

@@ -3,13 +3,10 @@ import type { CommandContext } from './command-context.js';
 import { styled } from './output.js';
 import { printEndpoints } from './print-endpoints.js';
 
-/** Default of `--timeout` for commands that start a service, in ms. */
+/** Default of `--timeout` for commands that start a service. */
 export const startTimeoutMs = 60_000;
 
-/**
- * Requests the start of a service and prints the endpoints of the service. On a terminal, prints `progress` before the
- * request.
- */
+/** Prints `progress` only on a terminal. */
 export async function requestStart(
   { client, stdout, stderr, json }: CommandContext,
   path: string,

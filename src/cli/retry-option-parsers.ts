@@ -25,7 +25,7 @@ export function attemptTimeoutOption(text: string): number | AttemptTimeoutOptio
   return bounds;
 }
 
-/** Parses a part of a value. An error names the part. */
+/** Adds the name of the part to parse errors. */
 function partOf<T>(part: string, text: string, parse: (text: string) => T): T {
   try {
     return parse(text);
@@ -68,11 +68,7 @@ const settingParsers: Readonly<Record<string, (text: string) => unknown>> = {
   'per-second': (text) => inRange('per-second', text, decimalOption, 'a number from 0 to 10000', 0, 10_000),
 };
 
-/**
- * Parses one setting and checks its range.
- *
- * @param valid - describes the valid values, for the error message
- */
+/** @param valid - describes the valid values, for the error message */
 function inRange(
   setting: string,
   text: string,
@@ -91,7 +87,7 @@ function inRange(
   throw new InvalidArgumentError(`The setting ${setting} must be ${valid}; got '${text}'.`);
 }
 
-/** Formats an attempt timeout: `200 ms`, `50 ms to 500 ms`, `at least 50 ms`. */
+/** Returns text such as `200 ms`, `50 ms to 500 ms`, `at least 50 ms`. */
 export function formatAttemptTimeout(value: number | AttemptTimeoutOptions): string {
   if (typeof value === 'number') return formatDuration(value);
   const { min, max } = value;
@@ -99,7 +95,7 @@ export function formatAttemptTimeout(value: number | AttemptTimeoutOptions): str
   return `${min === undefined ? 'at most' : `${formatDuration(min)} to`} ${formatDuration(max)}`;
 }
 
-/** Formats retries in the form of the option `--retries`. */
+/** Returns the value of the option `--retries`. */
 export function formatRetries(retries: RetryOptions | false): string {
   if (retries === false) return 'off';
   const { max, statuses, budget } = retries;

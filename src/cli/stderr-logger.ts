@@ -1,7 +1,6 @@
 import type { Logger } from '../core/logger.js';
 import { styled, type Output } from './output.js';
 
-/** Prints warnings and errors of the library. */
 export function stderrLogger(stderr: Output): Logger {
   const print = (message: string): void => void stderr.line(styled('faint', message));
   const ignore = (): void => undefined;

@@ -4,11 +4,9 @@ import { styled } from './output.js';
 import { formatDuration } from './format.js';
 
 /**
- * Sends a change to the registry and prints the result.
- *
- * @param names - the names in `request` by JSON key, for the JSON output
- * @param done - text that is printed when the change has been made
- * @param scheduled - text that is printed for a scheduled change, followed by the time until the change
+ * @param names - JSON key and value of each name in `request`
+ * @param done - printed when the change has been made
+ * @param scheduled - printed for a scheduled change, before the time until the change
  */
 export async function submitChange(
   { client, stdout, json }: CommandContext,

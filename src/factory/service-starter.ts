@@ -10,7 +10,6 @@ const baseBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
-/** Minimum time between the end of a successful start and the next start, in ms. An earlier start waits. */
 const minIntervalMs = 500;
 
 /**
@@ -30,11 +29,10 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** The registry refuses starts before this time, in ms on the monotonic clock. */
   #notBefore = 0;
   #lastSuccessAt = -Infinity;
 
-  /** @param signal - aborts when the clerk is destroyed, or when the last call after `close` has ended */
+  /** @param signal - aborts when the clerk is destroyed, or when its last call after `close` has ended */
   constructor(name: string, clock: Clock, reporter: EventSink, signal: AbortSignal) {
     this.#name = name;
     this.#clock = clock;
@@ -57,12 +55,12 @@ export class ServiceStarter {
     });
   }
 
-  /** Records that an endpoint of the last start has responded. Earlier failures no longer count. */
+  /** Resets the backoff: an endpoint of the last start has responded. */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records the last start as failed, because no endpoint of this start has ever responded. */
+  /** Records the last start as failed: none of its endpoints has responded. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
@@ -72,10 +70,7 @@ export class ServiceStarter {
     );
   }
 
-  /**
-   * Records that the registry started nothing, because the registry knows working endpoints that this clerk cannot
-   * reach. The next request follows after 1 s at the earliest.
-   */
+  /** Handles a refused start: the registry knows working endpoints, but this clerk cannot reach them. */
   markUnchanged(): void {
     const message = `${this.#name} was not started again: the registry reports working endpoints, but this clerk cannot reach them; check the network path from this host to the endpoints`;
     this.#postpone(new ClerkError('START_FAILED', message), baseBackoffMs);
@@ -110,7 +105,7 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // With `remainingMs`, the registry refused the start as too early, which does not count as a failed start.
+      // `remainingMs` states that the start is too early. An early start does not count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

@@ -6,18 +6,16 @@ import type { PrivateFiles } from '../core/files.js';
 import { isObject } from '../core/is-object.js';
 import { parsePins, type KeyPin } from '../core/key-pin.js';
 
-/** Content of an identity file. */
 export interface IdentityContent {
   readonly credentials: CheckedCredentials;
   /** Addresses of the registry servers where the key is enrolled; empty when unknown. */
   readonly registry: readonly string[];
   /** Pins of the registry keys; empty when unknown. */
   readonly registryKeys: readonly KeyPin[];
-  /** The next key of a rotation that has begun and not ended. */
+  /** The new key of a rotation that has not ended. */
   readonly next?: CheckedCredentials | undefined;
 }
 
-/** Functions with which an {@link IdentityFile} reads files and checks keys. */
 export interface IdentityFileRuntime {
   readonly files: PrivateFiles;
   readonly keys: Pick<KeyTools, 'check'>;
@@ -41,8 +39,8 @@ export class IdentityFile {
   }
 
   /**
-   * @throws {@link ClerkError} `IDENTITY_INVALID` when the file does not exist, is not an identity, or can be read or
-   * written by other users. The message never contains the key.
+   * Throws `IDENTITY_INVALID` when the file is missing or invalid, or other users can read or write it. Messages
+   * never contain the key.
    */
   read(): IdentityContent {
     const subject = `Identity file ${quote(this.path)}`;
@@ -55,15 +53,10 @@ export class IdentityFile {
       });
     }
     if (text === undefined)
-      throw new ClerkError('IDENTITY_INVALID', `${subject} does not exist; create it with clerk enroll`);
+      throw new ClerkError('IDENTITY_INVALID', `${subject} does not exist; check the path`);
     return decodeIdentity(text, subject, this.#runtime.keys);
   }
 
-  /**
-   * Replaces the content of the file, or creates the file.
-   *
-   * @throws {@link ClerkError} `IDENTITY_INVALID` when the file cannot be written
-   */
   async write(content: IdentityContent): Promise<void> {
     try {
       await this.#runtime.files.replace(this.path, encodeIdentity(content));
@@ -77,7 +70,6 @@ export class IdentityFile {
   }
 }
 
-/** Returns the text of an identity file. */
 export function encodeIdentity({ credentials, registry, registryKeys, next }: IdentityContent): string {
   const { name, key, cert } = credentials;
   const fields = {
@@ -95,9 +87,7 @@ export function encodeIdentity({ credentials, registry, registryKeys, next }: Id
 const knownKeys = ['v', 'name', 'key', 'cert', 'registry', 'registryKey', 'next'];
 
 /**
- * Parses the text of an identity file.
- *
- * @param subject - names the file in messages
+ * @param subject - subject of error messages
  * @throws {@link ClerkError} `IDENTITY_INVALID`; the message never contains the key
  */
 export function decodeIdentity(
@@ -108,7 +98,10 @@ export function decodeIdentity(
   const json = parseObject(text, subject);
   const unknown = Object.keys(json).find((key) => !knownKeys.includes(key));
   if (unknown !== undefined)
-    throw identityError(subject, `has the unknown field ${quote(unknown)}; use a newer version`);
+    throw identityError(
+      subject,
+      `has the unknown field ${quote(unknown)}; remove the field, or install a newer version of binding-clerk`,
+    );
   if (json.v !== 1) throw identityError(subject, `must have version 1; got ${quote(json.v)}`);
   const { name, next, registry, registryKey } = json;
   const optional = <T>(value: unknown, parse: (given: unknown) => T, missing: T): T =>
@@ -126,16 +119,16 @@ export function decodeIdentity(
   }
 }
 
-/** The error has no cause, since errors of `JSON.parse` may quote the text. */
+/** The error has no `cause`, because errors of `JSON.parse` can quote the private key. */
 function parseObject(text: string, subject: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw identityError(subject, 'must be JSON; restore the file, or enrol again with clerk enroll');
+    throw identityError(subject, 'must be JSON; restore the file from a backup');
   }
   if (isObject(value)) return value;
-  throw identityError(subject, 'must be a JSON object; restore the file, or enrol again with clerk enroll');
+  throw identityError(subject, 'must be a JSON object; restore the file from a backup');
 }
 
 function parseUrls(value: unknown): readonly string[] {

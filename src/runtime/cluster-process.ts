@@ -1,15 +1,12 @@
 import cluster from 'node:cluster';
 
 /**
- * Environment variable of the workers: the pid of the primary, then `system` or `primary`, then the settings of the
- * primary as JSON. The second part states whether the operating system or the primary shares listeners.
+ * Environment variable of the workers. Its parts are: the pid of the primary, `system` or `primary`, and settings in
+ * JSON. The second part states whether the operating system or the primary shares listeners.
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
-/**
- * Whether the operating system shares listeners if the variable does not state this. A worker cannot read the
- * `schedulingPolicy` of the primary.
- */
+/** Used if the variable is missing, because a worker cannot read the `schedulingPolicy` of the primary. */
 const isSharedBySystem =
   (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
 
@@ -22,7 +19,6 @@ function readVariable(): readonly (string | undefined)[] {
 
 let isCoordinated = false;
 
-/** This process as a worker of `node:cluster`. */
 export const clusterWorker = {
   isWorker: cluster.isWorker,
 
@@ -30,10 +26,7 @@ export const clusterWorker = {
     return readVariable()[2];
   },
 
-  /**
-   * A listener that the primary shares has no handle of the operating system. A listener that the operating system
-   * shares looks like an unshared listener. Every listener then counts as shared.
-   */
+  /** Listeners that the operating system shares look unshared, so every listener then counts as shared. */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };
     if (!cluster.isWorker || handle === null || handle === undefined) return false;
@@ -50,7 +43,6 @@ export const clusterWorker = {
   },
 };
 
-/** This process as the primary of `node:cluster`. */
 export const clusterPrimary = {
   isPrimary: cluster.isPrimary,
 

@@ -3,23 +3,17 @@ import { performance } from 'node:perf_hooks';
 import type { EndSignal } from '../core/end-signal.js';
 
 const maxLineLength = 65_536;
-/** Timeout of `readFirstLine`, in ms. A launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/** Signals for which the program had its own listener when the signal arrived. */
+/** Signals for which the program had its own listener on arrival. */
 const signalsOfProgram = new Set<EndSignal>();
-/** Listeners that `onEndSignal` has added. */
 const ownListeners = new Set<(signal: NodeJS.Signals) => void>();
 const endSignals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'];
 
-/** Access to this process: environment, standard input, signals, exit and warnings. */
 export const currentProcess = {
   env: process.env,
 
-  /**
-   * Resolves to the first line of standard input. Resolves to the text read so far after 5 s, after 65,536
-   * characters, or at the end of the input.
-   */
+  /** Resolves to the text read so far after 5 s, after 65,536 characters, or at the end of the input. */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
     return new Promise((resolve) => {
@@ -41,16 +35,14 @@ export const currentProcess = {
     });
   },
 
-  /** Calls `callback` at each SIGTERM and SIGINT. Returns a function that removes the listeners. */
   onEndSignal(callback: (signal: EndSignal) => void): () => void {
     const listener = (signal: NodeJS.Signals): void => {
       const endSignal = signal as EndSignal;
-      // One-time listeners are removed before `endBySignal` runs, so the listeners are counted here.
+      // Node removes one-time listeners before `endBySignal` runs, so this listener checks for them.
       if (process.listeners(signal).some((other) => other !== listener)) signalsOfProgram.add(endSignal);
       callback(endSignal);
     };
     ownListeners.add(listener);
-    // This listener runs first, so that it can count one-time listeners before their removal.
     for (const signal of endSignals) process.prependListener(signal, listener);
     return () => {
       ownListeners.delete(listener);
@@ -58,10 +50,7 @@ export const currentProcess = {
     };
   },
 
-  /**
-   * Ends this process as `signal` does. A listener of the program for `signal` prevents the end, unless `always` is
-   * true.
-   */
+  /** Does nothing if the program has its own listener for `signal`, unless `always` is true. */
   endBySignal(signal: EndSignal, always: boolean): void {
     const others = process.listeners(signal).filter((listener) => !ownListeners.has(listener));
     if (!always && (signalsOfProgram.has(signal) || others.length > 0)) return;
@@ -80,7 +69,6 @@ export const currentProcess = {
   },
 };
 
-/** Returns the total active time of this thread's event loop, in ms. */
 export function eventLoopActiveMs(): number {
   return performance.eventLoopUtilization().active;
 }

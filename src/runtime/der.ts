@@ -5,9 +5,7 @@ export function derElement(tag: number, ...content: readonly Uint8Array[]): Buff
   return Buffer.concat([Buffer.from([tag]), derLength(body.length), body]);
 }
 
-/**
- * Encodes a length. A length up to 127 takes one byte. A longer length takes the number of its bytes, then the bytes.
- */
+/** A length up to 127 takes one byte. A longer length takes one byte for its size, then the bytes of the length. */
 function derLength(length: number): Buffer {
   if (length < 0x80) return Buffer.from([length]);
   const hex = length.toString(16);
@@ -28,13 +26,12 @@ export function derInteger(bytes: Uint8Array): Buffer {
   return derElement(0x02, bytes);
 }
 
-/** @param identifier - numbers separated by dots, such as `1.3.101.112` */
 export function derObjectIdentifier(identifier: string): Buffer {
   const [first = 0, second = 0, ...rest] = identifier.split('.').map(Number);
   return derElement(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
 
-/** Returns a number in digits of 7 bits. The highest bit is set in all digits except the last. */
+/** Splits a number into groups of 7 bits. Every byte except the last has its highest bit set. */
 function base128(value: number): number[] {
   const digits = [value & 0x7f];
   for (let rest = value >>> 7; rest > 0; rest >>>= 7) digits.unshift((rest & 0x7f) | 0x80);
@@ -45,7 +42,6 @@ export function derUtf8String(text: string): Buffer {
   return derElement(0x0c, Buffer.from(text, 'utf8'));
 }
 
-/** @param bytes - a whole number of bytes */
 export function derBitString(bytes: Uint8Array): Buffer {
   return derElement(0x03, Buffer.from([0]), bytes);
 }
@@ -55,7 +51,7 @@ export function derOctetString(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Returns a time in UTC. Certificates write the years 1950 to 2049 with two digits, and later years with four digits.
+ * Encodes a UTC time. Certificates use two digits for the years 1950 to 2049, and four digits for later years.
  *
  * @param text - such as `20200101000000Z`
  */

@@ -1,15 +1,14 @@
 import { stat, utimes } from 'node:fs/promises';
 
 /**
- * Returns text that identifies a file: its inode number and, if the file system stores it, its time of creation. Unlike
- * the name and the content, neither is taken over by a copy. Inode numbers are used again after a file was removed, so
- * the number alone does not tell every copy. Returns undefined if the file cannot be read.
+ * Returns text that identifies a file: the inode number and, if available, the creation time. A copy of the file has
+ * another identity. The creation time is needed because the system reuses inode numbers. Returns undefined if the
+ * file cannot be read.
  */
 export async function fileIdentity(path: string): Promise<string | undefined> {
   try {
     const { atime, mtime } = await stat(path);
-    // Sets the time of the last change to now. Where the file system stores no time of creation, Node can return the
-    // time of the last change instead.
+    // This call changes `ctime`. Without a stored creation time, Node returns `ctime` as `birthtime`.
     await utimes(path, atime, mtime).catch(() => undefined);
     const { ino, birthtimeNs, ctimeNs } = await stat(path, { bigint: true });
     const isBirthKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs;

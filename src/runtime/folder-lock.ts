@@ -4,7 +4,6 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 
 export const lockName = 'lock';
 
-/** Path of the file in a folder that holds the lock. The file is created once, and never replaced. */
 export function lockFileOf(path: string): string {
   return join(path, lockName, 'LOCK');
 }
@@ -13,9 +12,9 @@ export function lockFileOf(path: string): string {
  * Locks a folder for this process until the returned function is called or the process ends. An empty LevelDB
  * database holds the lock, because Node has no file lock.
  *
- * @param subject - description of the folder, used as the subject of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is not installed, or the lock cannot
- *   be created
+ * @param subject - subject of error messages, such as `Data folder '/var/lib/clerk'`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is missing, or the lock cannot be
+ * created
  * @throws {@link ClerkError} `FORBIDDEN` when another process has the lock
  */
 export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {

@@ -1,25 +1,20 @@
 import { open } from 'node:fs/promises';
 import { sleep, type Clock } from '../core/clock.js';
 
-/** Interval between two checks for new output, in ms. */
 const pollMs = 250;
-/** Maximum number of bytes at the end of a file that are searched for the last lines. */
 const maxTailBytes = 1024 * 1024;
 
 export interface FollowLogOptions {
   readonly clock: Clock;
-  /** Number of earlier lines before the first new line. */
+  /** Number of existing lines that are printed first. */
   readonly lines: number;
-  /** Ends the iteration. Without a signal, the iteration ends at the end of the file. */
+  /** Without a signal, the iteration ends at the end of the file. */
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Yields the last lines of a log file as text. With `signal`, continues with text that is appended later. Continues
- * at the beginning of a file that was emptied or replaced. Lines that were written just before the file was emptied
- * may be missing.
- *
- * @throws the error of the operating system when the file cannot be read
+ * Yields the last lines of a log file as text. With `signal`, waits for further lines. If the file is emptied or
+ * replaced, its last lines may be missing.
  */
 export async function* followLog(
   path: string,
@@ -35,7 +30,7 @@ export async function* followLog(
   if (tail !== '') yield tail;
   while (signal?.aborted === false) {
     await sleep(clock, pollMs);
-    // No log file exists for a moment between two starts.
+    // Between two starts, the log file does not exist for a moment.
     const next = await readFrom(path, { end, inode }).catch(() => undefined);
     if (next === undefined) continue;
     ({ text, end, inode } = next);
@@ -49,8 +44,8 @@ interface LogPosition {
 }
 
 /**
- * Reads a file from a position to its end, but at most the last `maxTailBytes` bytes. Reads from the beginning
- * without a position, and if the file is shorter or was replaced.
+ * Reads from a position to the end, but at most `maxTailBytes` bytes. Reads a shorter or replaced file from its
+ * beginning.
  */
 async function readFrom(
   path: string,

@@ -1,18 +1,15 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Hash functions, constant-time comparison and random bytes of `node:crypto`. */
 export const systemHashing = {
-  /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Whether two strings are equal. Hashes are compared, so that the time does not depend on the strings. */
+  /** Compares hashes, so that the duration does not reveal equal characters. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
-  /** Random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 
 /**
- * Returns the SHA-256 of a list of parts, in hexadecimal. The length of each part is hashed too, so the parts `ab`,
- * `c` and the parts `a`, `bc` have different hashes.
+ * Returns the SHA-256 of several parts in hexadecimal. It includes their lengths, so `ab`, `c` and `a`, `bc` have
+ * different hashes.
  */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');

@@ -19,13 +19,12 @@ export function hostAddresses(): readonly string[] {
         rank: 2 * (defaults.has(name) ? 0 : isBridge(name) ? 2 : 1) + (family === 'IPv4' ? 0 : 1),
       })),
   );
-  // The sort is stable, so addresses of equal rank keep the order of the system.
   return ranked.sort((a, b) => a.rank - b.rank).map(({ address }) => address);
 }
 
 /**
- * Returns the IP addresses of this host for `hostname`. `localhost` and the unspecified addresses stand for both
- * loopback addresses. Returns an empty list if `hostname` is not an IP address of this host.
+ * Returns the IP addresses of this host for `hostname`, or an empty list. `localhost` and the unspecified addresses
+ * stand for both loopback addresses.
  */
 export function ownAddresses(hostname: string): readonly string[] {
   const host = hostname.toLowerCase();
@@ -39,7 +38,7 @@ function isBridge(name: string): boolean {
   return bridgeName.test(name) || existsSync(`/sys/class/net/${name}/bridge`);
 }
 
-/** Returns the interfaces with a default route. Empty on systems without Linux's route tables. */
+/** Returns an empty set on systems without `/proc/net/route`. */
 function defaultInterfaces(): ReadonlySet<string> {
   const v4 = linesOf('/proc/net/route').filter(
     ([, target, , , , , , mask]) => target === zeros(8) && mask === zeros(8),

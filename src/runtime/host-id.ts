@@ -3,9 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 let known: { readonly id: string | undefined } | undefined;
 
 /**
- * Returns an id of this host: the boot id of the kernel, and the inode of the network namespace of this process. Host
- * names are not sufficient, because cloned machines and containers often have equal names. Returns undefined if the
- * system lacks one of the two values.
+ * Returns the boot id and the inode of the network namespace. Host names are not sufficient, because cloned machines
+ * often share a name. Returns undefined if one of the values is missing.
  */
 export function hostId(): string | undefined {
   known ??= { id: readHostId() };

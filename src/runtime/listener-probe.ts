@@ -4,7 +4,6 @@ import type { Address } from '../core/address.js';
 import { probeUserAgent } from '../protocol/call-headers.js';
 import { ownAddresses } from './host-addresses.js';
 
-/** @see {@link Processes.probe} */
 export function probeListener(
   { protocol, hostname, port, socketPath }: Address,
   signal: AbortSignal,
@@ -16,7 +15,7 @@ export function probeListener(
     let isConnected = false;
     const socket: Socket =
       protocol === 'https'
-        ? // The probe sends no secret and only tests whether a process answers, so the certificate is not checked.
+        ? // The probe sends no secret, so the certificate is not checked.
           connectTls({ ...target, rejectUnauthorized: false })
         : connectTcp(target);
     const settle = (result: 'answered' | 'silent'): void => {
@@ -26,7 +25,7 @@ export function probeListener(
     };
     const onAbort = (): void => settle('silent');
     const onAnswered = (): void => settle('answered');
-    // The kernel accepts a connection even for a stopped process, but only a running process closes the connection.
+    // The kernel accepts a connection even for a stopped process. Only a running process closes the connection.
     const onEnded = (): void => settle(isConnected ? 'answered' : 'silent');
     socket.once('connect', () => {
       isConnected = true;

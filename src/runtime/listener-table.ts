@@ -10,11 +10,10 @@ interface ListeningSocket {
   readonly ip: string;
   readonly port: number;
   readonly inode: string;
-  /** Number of connections that no process has accepted yet. */
+  /** Number of connections that are not yet accepted. */
   readonly waiting: number;
 }
 
-/** @see {@link Processes.listenerState} */
 export async function listenerState(address: Address): Promise<ListenerState> {
   const sockets = await listeningSockets(address);
   if (sockets === undefined) return 'unknown';
@@ -23,13 +22,12 @@ export async function listenerState(address: Address): Promise<ListenerState> {
   return (await areHoldersStopped(inodes)) ? 'stopped' : 'listening';
 }
 
-/** @see {@link Processes.waitingConnections} */
 export async function waitingConnections(address: Address): Promise<number> {
   const sockets = (await listeningSockets(address)) ?? [];
   return sockets.length === 0 ? 0 : Math.min(...sockets.map(({ waiting }) => waiting));
 }
 
-/** Returns the sockets that listen at an address; undefined when they cannot be known. */
+/** Returns undefined when `/proc` cannot be read or `hostname` is not an IP address of this host. */
 async function listeningSockets(address: Address): Promise<readonly ListeningSocket[] | undefined> {
   const ips = ownAddresses(address.hostname);
   if (address.socketPath !== undefined || ips.length === 0) return undefined;
@@ -52,13 +50,12 @@ async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningSocket
     .map((line) => line.trim().split(/\s+/))
     .flatMap(([, local = '', , state, queues = '', , , , , inode = '']) => {
       const [ip = '', port = ''] = local.split(':');
-      // State 0A is LISTEN. The second queue of a listening socket counts the waiting connections.
+      // `0A` means LISTEN. For a listening socket, the second queue counts the waiting connections.
       const waiting = Number.parseInt(queues.split(':')[1] ?? '', 16) || 0;
       return state === '0A' ? [{ ip: decodeIp(ip), port: Number.parseInt(port, 16), inode, waiting }] : [];
     });
 }
 
-/** Decodes an address of `/proc/net/tcp`: words of 32 bits in the byte order of this host. */
 function decodeIp(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((group) => [...Buffer.from(group, 'hex').reverse()]);
   if (bytes.length === 4) return bytes.join('.');
@@ -69,11 +66,10 @@ function decodeIp(hex: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-/** Whether all known processes that hold one of the sockets are stopped. False if no holder is known. */
+/** Returns false if no process with one of the sockets is known. */
 async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
   const all = (await processStates()) ?? [];
   const stopped = all.filter(({ state }) => state === 'T');
-  // Without a stopped process, the files of the other processes need not be read.
   if (!(await anyHolds(stopped, sockets))) return false;
   return !(await anyHolds(
     all.filter(({ state }) => state !== 'T'),

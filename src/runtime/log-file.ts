@@ -1,4 +1,3 @@
-/** The log file of a started program, and the earlier files `<path>.1`, `<path>.2` and so on. */
 import {
   constants,
   createReadStream,
@@ -13,14 +12,13 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 const logTailBytes = 4_096;
-/** Disk space that logs leave free for the store of the registry, in bytes. */
+/** Logs leave this disk space free for the data of the registry. */
 const reservedBytes = 64 * 1024 * 1024;
 
 /**
- * Creates a log file and its folder. An existing log file becomes `<path>.1`, and the number of each older file rises
- * by one.
+ * Creates a log file and its folder. Renames an existing log file to `<path>.1`, `<path>.1` to `<path>.2`, and so on.
  *
- * @param maxFiles - number of earlier files that are kept
+ * @param maxFiles - maximum number of renamed files
  */
 export function openLog(path: string, maxFiles: number): number {
   ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
@@ -29,7 +27,6 @@ export function openLog(path: string, maxFiles: number): number {
   return openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
 }
 
-/** Resolves to the last 4,096 bytes of a log file. Never rejects. */
 export async function readLogTail(path: string | undefined): Promise<string> {
   if (path === undefined) return '';
   try {
@@ -47,10 +44,6 @@ export async function readLogTail(path: string | undefined): Promise<string> {
   }
 }
 
-/**
- * @param minFreeBytes - space that stays free on the disk, in bytes
- * @see {@link Processes.limitLog}
- */
 export async function limitLog(
   path: string,
   maxBytes: number,
@@ -63,10 +56,10 @@ export async function limitLog(
     maxFiles > 0 &&
     (await freeBytes(path)) >= size + minFreeBytes &&
     (await copyToFirst(path, maxFiles, size > 2 * maxBytes ? size - maxBytes : 0, size));
-  // The program has opened the file for appending, so its next write goes to the new end.
+  // Programs append to this file, so their next write starts at the new end.
   await truncate(path, 0);
   if (isCopied) return 'copied';
-  // The disk is almost full, and the store of the registry needs the space of the earlier files.
+  // The disk is almost full, so the earlier files are removed too.
   for (let i = 1; i <= maxFiles; i++) await rm(`${path}.${String(i)}`, { force: true });
   return 'discarded';
 }
@@ -76,7 +69,7 @@ async function freeBytes(path: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Copies a log file, from the byte `from` up to `size`, to `<path>.1`. Returns whether the copy is complete. */
+/** Copies the bytes from `from` to `size` to `<path>.1`. Returns whether the copy is complete. */
 async function copyToFirst(path: string, maxFiles: number, from: number, size: number): Promise<boolean> {
   const first = `${path}.1`;
   try {
@@ -92,7 +85,7 @@ async function copyToFirst(path: string, maxFiles: number, from: number, size: n
   }
 }
 
-/** Renames each file to the next number, beginning with `from`. Removes the last file. */
+/** Renames each file to the next number, from the number `from` up. */
 function shift(path: string, maxFiles: number, from: 0 | 1): void {
   const fileOf = (number: number): string => (number === 0 ? path : `${path}.${String(number)}`);
   rmSync(fileOf(Math.max(maxFiles, from)), { force: true });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Limit for systems where the limit cannot be read. On macOS, a program can raise its soft limit to this value. */
+/** Used where the limit cannot be read. On macOS, a program can raise its soft limit to this value. */
 const fallback = 10_240;
 
-/** Returns the maximum number of open files and sockets of this process, or `Infinity` without a limit. */
+/** Returns `Infinity` without a limit. */
 export function maxOpenFiles(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');

@@ -3,13 +3,13 @@ import { dirname } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
 /**
- * Creates a folder that only this user can access, and the missing parent folders. For an existing folder, checks the
+ * Creates a folder that only this user can access, and its missing parent folders. For an existing folder, checks the
  * owner and removes the access of other users.
  *
- * @param subject - text that names the folder in error messages, such as `Data folder '/var/lib/clerk'`
+ * @param subject - subject of error messages, such as `Data folder '/var/lib/clerk'`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created
  * @throws {@link ClerkError} `FORBIDDEN` when the folder is a symbolic link, belongs to another user, or is writable
- *   by other users
+ * by other users
  * @see [A23](../../docs/guarantees.md#a23)
  */
 export async function privateFolder(folder: string, subject: string): Promise<void> {
@@ -25,7 +25,7 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   };
   const found = await lstat(folder);
   if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder that the link points to');
-  // On Windows, folders have no numeric owner and no mode to check.
+  // On Windows, a folder has no numeric owner and no mode.
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid())
     reject(
@@ -38,10 +38,7 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/**
- * Creates a folder and its missing parent folders. Node's recursive `mkdir` never ends where no folder can be
- * created, as in `/proc`.
- */
+/** Node's recursive `mkdir` never ends where no folder can be created, as in `/proc`. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -59,12 +56,10 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Formats a user id for messages, such as `0 (root)`. */
 export function ownerName(uid: number): string {
   return uid === 0 ? '0 (root)' : String(uid);
 }
 
-/** Formats a path for a shell command. A path with special characters is quoted. */
 export function shellQuote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

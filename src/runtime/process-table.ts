@@ -1,6 +1,6 @@
 /**
- * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, and no
- * process is found by environment marker. A process group then counts as alive while a signal to the group succeeds.
+ * The processes of this host, read from `/proc`. Without `/proc`, a process group counts as alive while it accepts
+ * signals.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -15,20 +15,20 @@ interface ProcessStat {
 }
 
 /**
- * Returns the start time, boot id and pid namespace of a process. Together, they distinguish the process from every
- * later process with the same id. Returns undefined for a process that is not alive.
+ * Returns text that distinguishes a process from later processes with the same pid. Returns undefined if the process
+ * is not alive.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${hostOfPids()}`;
 }
 
-/** Whether a signal such as SIGSTOP has stopped a process. A process under a debugger has another state. */
+/** True after SIGSTOP. False for a process that a debugger has stopped. */
 export function isStopped(pid: number): boolean {
   return readStat(pid)?.state === 'T';
 }
 
-/** Resolves to the ids and states of all live processes, or to undefined without `/proc`. */
+/** Resolves to undefined without `/proc`. */
 export async function processStates(): Promise<readonly { pid: number; state: string }[] | undefined> {
   return (await allPids())?.map(readStat).filter((stat) => stat !== undefined);
 }
@@ -37,14 +37,13 @@ export async function isGroupAlive(group: number): Promise<boolean> {
   try {
     process.kill(-group, 0);
   } catch (error) {
-    // EPERM means that the group exists, but belongs to another user.
+    // EPERM: the group exists, but belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const pids = await allPids();
   return pids === undefined || pids.some((pid) => readStat(pid)?.group === group);
 }
 
-/** Resolves to all live processes with `envMarker` in their environment, except this process. */
 export async function processesWithMarker(
   envMarker: string,
 ): Promise<readonly { pid: number; group: number }[]> {
@@ -68,7 +67,7 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // Field 2, the program name, may contain any character but ends with the last parenthesis. `fields` begins with
+  // Field 2, the program name, may contain any character, but ends with the last parenthesis. `fields` begins with
   // field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
@@ -78,7 +77,6 @@ function readStat(pid: number): ProcessStat | undefined {
 
 let cachedHost: string | undefined;
 
-/** Returns the boot id of the kernel, and the inode of the pid namespace of this process. */
 function hostOfPids(): string {
   cachedHost ??= `${readFileNow('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${pidNamespace()}`;
   return cachedHost;

@@ -11,8 +11,8 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Lets `fill` create a folder under a temporary name beside `path`, and then renames the folder to `path`. An
- * interrupted or failed `fill` leaves nothing at `path`.
+ * Calls `fill` with a temporary folder beside `path`, then renames that folder to `path`. If `fill` fails, `path` is
+ * unchanged.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when `path` exists and is not an empty folder
  */

@@ -18,15 +18,15 @@ const oids = Object.freeze({
   subjectAlternativeName: '2.5.29.17',
 });
 
-/** The certificate never expires (RFC 5280, 4.1.2.5). A key becomes invalid when its enrolment ends. */
+/** The certificate never expires (RFC 5280, 4.1.2.5). */
 const validity = derSequence(derTime('20200101000000Z'), derTime('99991231235959Z'));
 
 /**
- * Creates a self-signed certificate of a key, in PEM, because TLS sends a key only within a certificate. The peer
- * trusts only the public key of the certificate. The name is for people who read the certificate.
+ * Creates a self-signed certificate of a key, in PEM, because TLS sends a key only within a certificate. Peers check
+ * only the public key.
  *
  * @param privateKey - an Ed25519 key, or an ECDSA key over P-256
- * @param name - the principal; becomes the URI `clerk://NAME` in the subject alternative name
+ * @param name - the principal; written as `clerk://NAME` into the subject alternative name
  * @see [Decision 085](../../docs/decisions/085-own-certificate-writer.md)
  */
 export function selfSignedCertificate(privateKey: KeyObject, name: string): string {
@@ -54,10 +54,7 @@ export function selfSignedCertificate(privateKey: KeyObject, name: string): stri
   return toPem(derSequence(body, algorithm, derBitString(signature)));
 }
 
-/**
- * 16 random bytes. The first bit is clear and the second bit is set, so the number is positive and has a fixed
- * length.
- */
+/** The first two bits are 01, so the number is positive and has a fixed length. */
 function serialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0);

@@ -1,6 +1,4 @@
-/**
- * Resolves when all promise jobs and `process.nextTick` callbacks have run, including those that are added meanwhile.
- */
+/** Resolves after all pending promise jobs and `process.nextTick` callbacks, including those that they add. */
 export function settleMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -16,7 +16,7 @@ const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 const shorten = promisify(ftruncate);
 
-/** On Linux, each write to a file with this flag also syncs the data, which saves one system call per write. */
+/** On Linux, this flag makes each write sync its data, which saves a system call. */
 const syncFlag = process.platform === 'linux' ? constants.O_DSYNC : 0;
 const existingFile = constants.O_RDWR | constants.O_NOFOLLOW | syncFlag;
 const newFile = existingFile | constants.O_CREAT | constants.O_TRUNC;
@@ -33,7 +33,7 @@ export const openDataFolder: OpenDataFolder = async (path, subject) => {
   return new SystemDataFolder(path, await fileIdentity(lockFileOf(path)), unlock);
 };
 
-/** Throws if the folder contains a file of another user, which this process may be unable to write. */
+/** Another user's file may be unwritable for this process. */
 async function checkOwners(path: string, subject: string): Promise<void> {
   const user = process.getuid?.();
   if (user === undefined) return;
@@ -137,7 +137,7 @@ class SystemDataFile implements DataFile {
   }
 }
 
-/** Writes data at a position. Called for each batch, so without the slower `promisify`. */
+/** Does not use `promisify`, which is slower and would run for each batch. */
 function writePart(descriptor: number, data: Uint8Array, from: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     write(descriptor, data, from, data.length - from, position, (error, count) =>

@@ -4,7 +4,7 @@ import type { PrivateFiles } from '../core/files.js';
 
 let writeCount = 0;
 
-/** Small files on the disk that only this user can read. @see [A23](../../docs/guarantees.md#a23) */
+/** Files that only this user can read. @see [A23](../../docs/guarantees.md#a23) */
 export const systemFiles: PrivateFiles = {
   read(path, maxBytes, isSecret = false) {
     let descriptor: number;
@@ -17,8 +17,10 @@ export const systemFiles: PrivateFiles = {
     try {
       const { mode, uid, size, isPlain } = fileStatus(descriptor);
       if (!isPlain) throw new Error('the file is not a regular file');
-      if (uid !== process.getuid?.()) throw new Error('the file belongs to another user');
-      if ((mode & 0o022) !== 0) throw new Error('the file is writable by other users');
+      if (uid !== process.getuid?.())
+        throw new Error('the file belongs to another user; change its owner with chown');
+      if ((mode & 0o022) !== 0)
+        throw new Error('the file is writable by other users; run chmod 600 on the file');
       if (isSecret && (mode & 0o044) !== 0)
         throw new Error('the file is readable by other users; run chmod 600 on the file');
       if (size > maxBytes)

@@ -16,7 +16,6 @@ import { pinOfDigest, type KeyPin } from '../core/key-pin.js';
 import { isName, parseName } from '../core/name.js';
 import { selfSignedCertificate } from './self-signed-certificate.js';
 
-/** Keys, certificates and signatures of `node:crypto`. */
 export const systemKeys: KeyTools = {
   create(name, algorithm = 'Ed25519') {
     parseName(name, 'Principal');
@@ -70,7 +69,7 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
   const algorithm = algorithmOf(privateKey);
   if (algorithm === undefined)
     throw identityError(
-      `The key of ${name} must be an Ed25519 key or an EC key over P-256; got ${privateKey.asymmetricKeyType ?? 'another'} key; run clerk enroll to make one`,
+      `The key of ${name} must be an Ed25519 key or an EC key over P-256; got ${privateKey.asymmetricKeyType ?? 'another'} key; create one with: openssl genpkey -algorithm ed25519`,
     );
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const { publicKey } = parseCertificate(cert, `The certificate of ${name}`);
@@ -89,14 +88,14 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
 }
 
 /**
- * The error has no cause, because errors of OpenSSL may quote their input. @see [C8.4](../../docs/guarantees.md#c8-4)
+ * The error has no `cause`, because errors of OpenSSL can quote the key. @see [C8.4](../../docs/guarantees.md#c8-4)
  */
 function parsePrivateKey(key: unknown, name: string): KeyObject {
   if (typeof key === 'string') {
     try {
       return createPrivateKey(key);
     } catch {
-      // The error below says what is wrong.
+      // The error below describes the problem.
     }
   }
   throw identityError(`The key of ${name} must be a private key in PEM, without a passphrase`);

@@ -13,7 +13,7 @@ import { probeListener } from './listener-probe.js';
 import { identityOf, isGroupAlive, isStopped, processesWithMarker } from './process-table.js';
 
 /**
- * The processes of this host. A started program leads a separate process group, and continues when this process ends.
+ * The processes of this host. A started program leads its own process group, and continues after this process ends.
  */
 export const systemProcesses: Processes = {
   isInit: process.pid === 1,
@@ -37,7 +37,7 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // `kill` with 0 means the group of this process, and `kill` with -1 means all processes.
+  // For `kill`, 0 means the group of this process, and -1 means all processes.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);
@@ -72,7 +72,7 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
       child.unref();
       resolve({ pid, identity: identityOf(pid), exited, logTail: () => readLogTail(options.logFile) });
     });
-    // A program may end without reading its input, which is not an error.
+    // A program may end before it reads its input, which is not an error.
     child.stdin?.on('error', () => undefined).end(options.stdin);
   });
 }

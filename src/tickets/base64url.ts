@@ -5,13 +5,11 @@ export function decodeBase64url(text: unknown): Buffer | undefined {
   return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
-/** Decodes a JSON object in base64url; undefined when the text is anything else. */
 export function decodeJsonObject(text: unknown): Readonly<Record<string, unknown>> | undefined {
   const bytes = decodeBase64url(text);
   return bytes === undefined ? undefined : parseJsonObject(bytes);
 }
 
-/** Parses a JSON object in UTF-8; undefined when the bytes are anything else. */
 export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -23,7 +21,6 @@ export function parseJsonObject(bytes: Uint8Array): Readonly<Record<string, unkn
   }
 }
 
-/** Whether an object has exactly the given members. */
 export function hasExactly(value: object, members: readonly string[]): boolean {
   return Object.keys(value).length === members.length && members.every((key) => Object.hasOwn(value, key));
 }

@@ -7,29 +7,24 @@ import type { PublicJwk } from './public-jwk.js';
  * https://www.rfc-editor.org/rfc/rfc7515
  */
 
-/** Value of `alg` for each kind of key. */
 export const jwsAlgorithms: Readonly<Record<KeyAlgorithm, string>> = Object.freeze({
   Ed25519: 'EdDSA',
   ES256: 'ES256',
 });
 
-/** A private key that was prepared for {@link signJws}. */
 export type SigningKey = Awaited<ReturnType<typeof importPKCS8>>;
 
-/** A public key that was prepared for {@link verifyJws}. */
 export type VerifyingKey = Awaited<ReturnType<typeof importJWK>>;
 
-/** @param pem - private key, in PEM (PKCS #8) */
 export function toSigningKey(pem: string, algorithm: KeyAlgorithm): Promise<SigningKey> {
   return importPKCS8(pem, jwsAlgorithms[algorithm]);
 }
 
-/** Rejects when the numbers of the key are not a point of the curve. */
+/** Rejects when the coordinates of the key are not a point of the curve. */
 export function toVerifyingKey(jwk: PublicJwk, algorithm: KeyAlgorithm): Promise<VerifyingKey> {
   return importJWK({ ...jwk }, jwsAlgorithms[algorithm]);
 }
 
-/** @param header - the protected header; its `alg` must be that of the key */
 export function signJws(
   payload: Uint8Array,
   header: { readonly alg: string } & Readonly<Record<string, unknown>>,
@@ -38,7 +33,7 @@ export function signJws(
   return new CompactSign(payload).setProtectedHeader({ ...header }).sign(key);
 }
 
-/** Resolves to the payload. Rejects when the signature is invalid, or another algorithm made the signature. */
+/** Resolves to the payload. Rejects when the signature is invalid, or was made with another algorithm. */
 export async function verifyJws(
   text: string,
   key: VerifyingKey,

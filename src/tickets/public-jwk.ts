@@ -17,7 +17,6 @@ export function algorithmOfJwk({ kty }: PublicJwk): KeyAlgorithm {
   return kty === 'OKP' ? 'Ed25519' : 'ES256';
 }
 
-/** @param spki - SubjectPublicKeyInfo of a key with that algorithm, in DER */
 export function toPublicJwk(spki: Uint8Array, algorithm: KeyAlgorithm): PublicJwk {
   const numbers = Buffer.from(spki).subarray(spkiPrefixes[algorithm].length);
   const x = numbers.subarray(0, 32).toString('base64url');
@@ -26,7 +25,6 @@ export function toPublicJwk(spki: Uint8Array, algorithm: KeyAlgorithm): PublicJw
     : { kty: 'EC', crv: 'P-256', x, y: numbers.subarray(32).toString('base64url') };
 }
 
-/** Returns the SubjectPublicKeyInfo of a key, in DER. Each key has one SubjectPublicKeyInfo. */
 export function spkiOfJwk(jwk: PublicJwk): Uint8Array {
   const numbers = jwk.kty === 'OKP' ? [jwk.x] : [jwk.x, jwk.y];
   return Buffer.concat([
@@ -35,7 +33,7 @@ export function spkiOfJwk(jwk: PublicJwk): Uint8Array {
   ]);
 }
 
-/** Returns the key if the value has exactly the members of a {@link PublicJwk}; undefined for any other value. */
+/** Returns undefined unless the value has exactly the members of a {@link PublicJwk}. */
 export function parsePublicJwk(value: unknown): PublicJwk | undefined {
   if (!isObject(value)) return undefined;
   const { kty, crv } = value;

@@ -4,25 +4,20 @@ import { isPin, pinOfDigest, type KeyPin } from '../core/key-pin.js';
 import { isName } from '../core/name.js';
 import { hasExactly, parseJsonObject } from './base64url.js';
 
-/** Longest life of a ticket, in seconds. */
 export const maxTicketSeconds = 300;
 
-/** Member of `cnf` with the SHA-256 of the SubjectPublicKeyInfo of the client. */
+/** Member of `cnf` that contains the SHA-256 of the client's SubjectPublicKeyInfo. */
 const confirmation = 'spki#S256';
 
-/** What a ticket states. Times are in whole seconds since 1970. */
+/** Content of a ticket. Times are in whole seconds since 1970. */
 export interface TicketClaims {
-  /** Pin of the registry key that signed the ticket. */
   readonly issuer: KeyPin;
   readonly principal: string;
-  /** Canonical name of the service for which the ticket was issued. */
   readonly service: string;
-  /** Pin of the client's key. The ticket is valid only on connections of this key. */
+  /** The ticket is valid only on connections of the client with this key. */
   readonly clientPin: KeyPin;
   readonly rights: readonly AccessRight[];
-  /** Unique id of the ticket: 32 hexadecimal digits. */
   readonly id: string;
-  /** Incarnation of the registry. */
   readonly incarnation: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -30,7 +25,6 @@ export interface TicketClaims {
 
 const members = ['iss', 'sub', 'aud', 'cnf', 'rights', 'jti', 'inc', 'iat', 'exp'];
 
-/** Returns the claims as JSON in UTF-8. */
 export function encodeClaims(claims: TicketClaims): Uint8Array {
   return Buffer.from(
     JSON.stringify({
@@ -47,7 +41,7 @@ export function encodeClaims(claims: TicketClaims): Uint8Array {
   );
 }
 
-/** Returns the claims in a signed payload; undefined when a member is missing, unknown or invalid. */
+/** Returns undefined when a claim is missing, unknown or invalid. */
 export function decodeClaims(payload: Uint8Array): TicketClaims | undefined {
   const json = parseJsonObject(payload);
   if (json === undefined || !hasExactly(json, members)) return undefined;

@@ -7,12 +7,11 @@ import type { CheckedCredentials } from '../core/credentials.js';
 /** Value of `typ`, so that a signature made for another purpose is never a ticket. */
 export const ticketType = 'clerk-ticket+jwt';
 
-/** Maximum length of a ticket, in characters. */
 export const maxTicketLength = 4_096;
 
 /**
- * The protected header of a ticket. The public key is in the header, because a service knows only the pin of the
- * registry key. The key counts only if its hash is the key id, and the key id is pinned.
+ * The protected header of a ticket. It contains the public key, because a service knows only the pin of the registry
+ * key.
  */
 export interface TicketHeader {
   readonly alg: string;
@@ -26,7 +25,6 @@ const members = Object.keys({ alg: true, typ: true, kid: true, jwk: true } satis
   true
 >);
 
-/** Returns the header of the tickets that a registry key signs. */
 export function ticketHeader({ algorithm, pin, spki }: CheckedCredentials): TicketHeader {
   return Object.freeze({
     alg: jwsAlgorithms[algorithm],
@@ -37,10 +35,8 @@ export function ticketHeader({ algorithm, pin, spki }: CheckedCredentials): Tick
 }
 
 /**
- * Reads the header of a text that may be a ticket. The header is not yet proved.
+ * Reads the header of a possible ticket. Does not verify the signature. Returns undefined when the form is wrong.
  *
- * @returns undefined when the text does not have the form of a ticket, the header has other members, or the algorithm
- * is not that of the key
  * @see [A15](../../docs/guarantees.md#a15)
  */
 export function readTicketHeader(text: string): TicketHeader | undefined {

@@ -7,12 +7,10 @@ import { signJws, toSigningKey, type SigningKey } from './jws.js';
 import { encodeClaims, maxTicketSeconds } from './ticket-claims.js';
 import { ticketHeader, type TicketHeader } from './ticket-header.js';
 
-/** What the registry grants to a client. */
 export interface TicketGrant {
   readonly principal: string;
-  /** Pin of the key of the connection on which the client asks. */
+  /** Pin of the key that the client uses on the connection. */
   readonly clientPin: KeyPin;
-  /** Canonical name of the service. */
   readonly service: string;
   readonly rights: readonly AccessRight[];
   readonly incarnation: string;
@@ -20,7 +18,6 @@ export interface TicketGrant {
 
 export interface IssuedTicket {
   readonly ticket: string;
-  /** Time until the ticket expires, in ms. */
   readonly expiresInMs: number;
 }
 
@@ -37,7 +34,7 @@ export class TicketIssuer {
     this.#runtime = runtime;
   }
 
-  /** @param lifeMs - life of the ticket, in ms, from 1,000 to 300,000 (default); rounded down to seconds */
+  /** @param lifeMs - from 1,000 to 300,000 (default); rounded down to whole seconds */
   async issue(grant: TicketGrant, lifeMs = maxTicketSeconds * 1_000): Promise<IssuedTicket> {
     const { key, algorithm, pin } = this.#credentials;
     const now = this.#runtime.wallNow();

@@ -8,28 +8,24 @@ import { algorithmOfJwk, spkiOfJwk } from './public-jwk.js';
 import { decodeClaims, type TicketClaims } from './ticket-claims.js';
 import { maxTicketLength, readTicketHeader, type TicketHeader } from './ticket-header.js';
 
-/** Largest difference between the clocks of registry and service that is tolerated, in ms. */
 export const maxClockSkewMs = 30_000;
 
-/** What a ticket must agree with. */
 export interface TicketExpectation {
-  /** Pin of the client's key on this connection; undefined when the client has shown no key. */
+  /** Pin of the client's key on this connection; undefined when the client has not sent a key. */
   readonly clientPin: KeyPin | undefined;
-  /** Whether this program serves the name. */
   readonly isOwnService: (name: string) => boolean;
-  /** Whether a registry has or had this incarnation. Default: every incarnation is accepted. */
+  /** Whether the incarnation belongs to a known registry. Default: every incarnation is accepted. */
   readonly isKnownIncarnation?: (incarnation: string) => boolean;
 }
 
-/** A ticket whose signature and claims are valid. */
 export interface VerifiedTicket {
   readonly principal: string;
   readonly service: string;
   readonly rights: readonly AccessRight[];
   readonly id: string;
-  /** When the ticket expires, in ms since 1970. */
+  /** In ms since 1970. */
   readonly expiresAt: number;
-  /** When a service stops accepting the ticket, in ms since 1970: {@link maxClockSkewMs} after its expiry. */
+  /** In ms since 1970. A service accepts the ticket until {@link maxClockSkewMs} after `expiresAt`. */
   readonly validUntil: number;
 }
 
@@ -46,7 +42,6 @@ export class TicketVerifier {
   readonly #clock: Pick<Clock, 'wallNow'>;
   readonly #keys = new Map<KeyPin, Promise<VerifyingKey>>();
 
-  /** @param pins - returns the pins of the registry keys, which may change */
   constructor(
     pins: () => readonly KeyPin[],
     keyTools: Pick<KeyTools, 'pinOfKey'>,
@@ -64,8 +59,7 @@ export class TicketVerifier {
    */
   async verify(text: string, expected: TicketExpectation): Promise<VerifiedTicket> {
     const header = readTicketHeader(text);
-    if (header === undefined)
-      throw refusal(`does not have the form of a ticket of at most ${maxTicketLength} characters`);
+    if (header === undefined) throw refusal(`is malformed, or has more than ${maxTicketLength} characters`);
     const claims = decodeClaims(await this.#payloadOf(text, header));
     if (claims?.issuer !== header.kid) throw refusal('has invalid claims');
     this.#check(claims, expected);
@@ -84,7 +78,8 @@ export class TicketVerifier {
     const { kid, jwk } = header;
     if (!this.#pins().includes(kid))
       throw refusal('was signed by another registry; check the registry key of the service');
-    if (this.#keyTools.pinOfKey(spkiOfJwk(jwk)) !== kid) throw refusal('has a key with another key id');
+    if (this.#keyTools.pinOfKey(spkiOfJwk(jwk)) !== kid)
+      throw refusal('contains a key that does not match its key id');
     const algorithm = algorithmOfJwk(jwk);
     try {
       let key = this.#keys.get(kid);
@@ -102,8 +97,8 @@ export class TicketVerifier {
     if (claims.clientPin !== clientPin)
       throw refusal(
         clientPin === undefined
-          ? 'needs a connection on which the client proves its key'
-          : 'belongs to the key of another client',
+          ? 'requires that the client proves its key on the connection'
+          : 'was issued to another client',
       );
     if (!isOwnService(claims.service)) throw refusal(`was issued for ${claims.service}`);
     if (isKnownIncarnation?.(claims.incarnation) === false)

@@ -106,7 +106,7 @@ test('a ticket is refused for another client, service or incarnation', async () 
   const { verifier, issue } = world();
   const ticket = await issue();
   expect(await refusalOf(verifier, ticket, { clientPin: rogue.pin })).toBe(
-    'The ticket belongs to the key of another client',
+    'The ticket was issued to another client',
   );
   expect(await refusalOf(verifier, ticket, { clientPin: undefined })).toMatch(/client proves its key/);
   expect(await refusalOf(verifier, ticket, { isOwnService: () => false })).toBe(

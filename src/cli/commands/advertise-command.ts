@@ -65,7 +65,7 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // The library alone would wait for a registry. This request fails when no registry is reachable.
+  // Without this request, the command would wait for an unreachable registry instead of failing.
   await client.get(paths.status, statusResponse);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
@@ -98,7 +98,7 @@ async function advertise(
   await printEvent(context, 'drained', advertisement);
 }
 
-/** Keeps the process alive until an interrupt. Rejects when a newer registration has replaced this registration. */
+/** Keeps the process alive until an interrupt. Rejects when a newer registration has replaced this one. */
 function untilInterrupted(
   { clock }: CommandContext,
   advertisement: Advertisement,

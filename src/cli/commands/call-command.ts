@@ -89,7 +89,7 @@ async function printResponse(
     });
 }
 
-/** Returns UTF-8 bytes as the text `body`, and other bytes as `bodyBase64`. */
+/** Valid UTF-8 becomes the text `body`. Other bytes become `bodyBase64`. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };

@@ -24,7 +24,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** `clerk define`: defines a service, with or without endpoints, or changes its settings. */
+/** `clerk define`: defines a service, or changes its settings. */
 export const addDefineCommand = defineCommand({
   usage: 'define <name>',
   summary: 'define a service, or change its settings',
@@ -99,21 +99,18 @@ function policyOption(text: string): string {
   );
 }
 
-/** Converts false, the value of a `--no-…` option, to null, which removes a setting in the protocol. */
+/** Converts false, the value of a `--no-…` option, to null. In the protocol, null removes a setting. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
 }
 
-/**
- * Prints a warning when the manifest is missing. A missing manifest is not an error, because the operator may add the
- * manifest later.
- */
+/** A missing manifest is not an error, because the operator may add the manifest later. */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
-  // The service is already defined, so a failure of this lookup does not matter.
+  // The service is already defined, so the command succeeds without the warning.
   const response = await client.get(paths.resolve, resolveResponse, { name }).catch(() => undefined);
   if (response?.launchable !== false) return;
   await stderr.line(

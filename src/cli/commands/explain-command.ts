@@ -11,10 +11,7 @@ import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent, joinFacts } from '../format.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
-/**
- * `clerk explain`: shows which endpoint the library would choose for a call from this machine. The command sends no
- * request and starts no service.
- */
+/** `clerk explain`: shows the endpoint that the library would choose. Sends no request and starts no service. */
 export const addExplainCommand = defineCommand({
   usage: 'explain <name>',
   summary: 'show which endpoint a call would use, and why',
@@ -38,7 +35,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
     );
   const { createClerk } = await import('../../index.js');
   const resolution = decodeResolution(response);
-  // The clerk gets a registry that cannot start the service.
+  // A registry without `start` cannot start the service.
   const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
@@ -61,7 +58,7 @@ const explainableCodes = new Set([
   'BUDGET_EXHAUSTED',
 ]);
 
-/** Replaces undefined values with null, so that the JSON contains every key. */
+/** `JSON.stringify` omits undefined values, so null replaces them. */
 function undefinedToNull(explanation: Explanation): unknown {
   return JSON.parse(JSON.stringify(explanation, (_, value: unknown) => value ?? null));
 }
@@ -97,7 +94,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** Describes the initial attempt timeout. Without requests, the clerk learns no other timeout. */
+/** Without requests, the clerk has not learned another timeout. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;

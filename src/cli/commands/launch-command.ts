@@ -3,7 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** `clerk launch`: starts a service through the registry and waits until the service has registered. */
+/** `clerk launch`: asks the registry to start a service, and waits for its registration. */
 export const addLaunchCommand = defineCommand({
   usage: 'launch <name>',
   summary: 'start a service that has no endpoint',

@@ -4,7 +4,7 @@ import { integerOption } from '../option-parsers.js';
 import { Output } from '../output.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/** `clerk logs`: prints the output of a service that the registry has started. */
+/** `clerk logs`: prints the log of a service that the registry has started. */
 export function addLogsCommand(program: Command, io: Io): void {
   program
     .command('logs')
@@ -19,7 +19,11 @@ export function addLogsCommand(program: Command, io: Io): void {
         'data folder of the registry, as in `clerk serve --data`',
       ).makeOptionMandatory(),
     )
-    .addOption(new Option('--lines <count>', 'number of earlier lines').argParser(integerOption).default(100))
+    .addOption(
+      new Option('--lines <count>', 'how many of the last lines to print')
+        .argParser(integerOption)
+        .default(100),
+    )
     .option('--follow', 'also print what is written later, until an interrupt')
     .addHelpText(
       'after',

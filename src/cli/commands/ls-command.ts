@@ -8,7 +8,7 @@ import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
 import { formatCount } from '../format.js';
 
-/** `clerk ls`: prints each page of the list as soon as the page has arrived. */
+/** `clerk ls`: prints each page as soon as it arrives. */
 export const addLsCommand = defineCommand({
   usage: 'ls [glob]',
   summary: 'list names',
@@ -32,7 +32,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text = '/*
     const query = definedFields({ glob: glob.text, after });
     const { entries, next, incarnation } = await client.get(paths.list, listResponse, query);
     firstIncarnation ??= incarnation;
-    // A page without entries, or with the same position, would make this loop endless.
+    // An empty page or a repeated position would make this loop endless.
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',
@@ -45,7 +45,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text = '/*
   } while (after !== undefined);
   if (total > 0 && !glob.isExact) return;
   if (total === 0) await stderr.line(styled('faint', `No name matches ${glob.text}`));
-  // A glob without wildcards matches only one name, but the user may expect the names below that name.
+  // This glob matches only one name, but the user may expect the names below it.
   if (glob.isExact && stderr.isTerminal)
     await stderr.line(styled('faint', `List the names below ${glob.text} with clerk ls '${glob.text}/**'`));
 }

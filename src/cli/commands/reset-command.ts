@@ -3,7 +3,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** `clerk reset`: stops a service, ends the backoff after failed starts, and starts the service again. */
+/** `clerk reset`: stops a service, clears its failed starts, and starts it again. */
 export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',

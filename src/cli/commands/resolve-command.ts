@@ -33,7 +33,7 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });
 }
 
-/** Returns the time for which a client uses the result without another lookup, in ms. */
+/** Returns how long a client uses the result without another lookup. */
 function usableMsOf({ guaranteedMs, ttlMs }: ResolveResponse): number {
   return guaranteedMs > 0 ? Math.min(ttlMs, guaranteedMs) : ttlMs;
 }

@@ -18,7 +18,7 @@ interface ServeOptions {
   readonly json?: boolean;
 }
 
-/** `clerk serve`: runs the bundled server. Standard output contains only the URL of the server. */
+/** `clerk serve`: runs the bundled server. Prints only the URL of the server on standard output. */
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
@@ -40,17 +40,17 @@ export function addServeCommand(program: Command): void {
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
       '--max-registrations <number>',
-      `endpoints that clients with one IP address may register (default: ${String(limits.maxRegistrations)})`,
+      `maximum number of endpoints per client IP address (default: ${String(limits.maxRegistrations)})`,
       countOption,
     )
     .option(
       '--max-watches <number>',
-      `watches that clients with one IP address may have open (default: ${String(limits.maxWatches)})`,
+      `maximum number of open watches per client IP address (default: ${String(limits.maxWatches)})`,
       countOption,
     )
     .option(
       '--max-names <number>',
-      `services, links and directories that the registry may have (default: ${String(limits.maxNames)})`,
+      `maximum number of services, links and directories (default: ${String(limits.maxNames)})`,
       countOption,
     )
     .option('--json', 'print the URL as JSON')
@@ -68,11 +68,6 @@ Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data f
     .action(serve);
 }
 
-/**
- * Runs the server until SIGTERM or SIGINT.
- *
- * @throws {@link ClerkError} `FORBIDDEN` when the data folder is in use or writable by others; otherwise `START_FAILED`
- */
 async function serve({
   port,
   host,
@@ -91,7 +86,7 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // The help must print without loading the server.
+  // Loaded here, so that `--help` does not load the server.
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
@@ -101,7 +96,7 @@ async function serve({
       logger,
     }),
   ).catch((error: unknown) => {
-    // The exit code of `CONFIG_INVALID` means an invalid command line.
+    // The exit code of `CONFIG_INVALID` stands for an invalid command line, which this error is not.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
@@ -115,7 +110,7 @@ async function serve({
   await server.close();
 }
 
-/** Resolves at the first SIGTERM or SIGINT. A second signal of the same kind ends the process. */
+/** A second signal of the same kind ends the process. */
 function untilTerminated(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());

@@ -9,7 +9,7 @@ import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
 
-/** `clerk watch`: prints the names that match a glob, then every change until an interrupt. */
+/** `clerk watch`: prints the names that match a glob, and each change until an interrupt. */
 export const addWatchCommand = defineCommand({
   usage: 'watch <glob>',
   summary: 'print names and their changes',
@@ -28,7 +28,7 @@ export const addWatchCommand = defineCommand({
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // The library alone would wait for a registry. This request fails when no registry is reachable.
+  // Without this request, the command would wait for an unreachable registry instead of failing.
   await client.get(paths.status, statusResponse);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -59,7 +59,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** Returns an endpoint in the form of `clerk resolve --json`, without the lease. */
+/** Uses the form of `clerk resolve --json`, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };
