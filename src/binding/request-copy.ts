@@ -66,7 +66,7 @@ const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
  *
  * @param contentType - added as `content-type` if the headers have no `content-type`
  */
-export function copyHeaders(headers: unknown, contentType?: string): unknown {
+function copyHeaders(headers: unknown, contentType?: string): unknown {
   if (headers === undefined || headers === null)
     return contentType === undefined ? headers : { 'content-type': contentType };
   if (typeof headers !== 'object') return headers;
@@ -92,7 +92,7 @@ export function copyHeaders(headers: unknown, contentType?: string): unknown {
 }
 
 /** Copies the query parameters: an object of primitive values and lists of these. */
-export function copyQuery(query: unknown): unknown {
+function copyQuery(query: unknown): unknown {
   if (typeof query !== 'object' || query === null) return query;
   const copy: Record<string, unknown> = { ...query };
   for (const name in copy) if (typeof copy[name] === 'object') copy[name] = copyValue(copy[name]);

@@ -98,7 +98,7 @@ export function comparedRate(counted: { total: number; successRate: number }): n
  * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded. An endpoint without attempts
  * has the rate 1.
  */
-export function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
+function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 1);
 }
 

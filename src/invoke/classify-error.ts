@@ -180,6 +180,3 @@ export function isFailureStatus(statusCode: number): boolean {
 }
 
 /** Returns how health counts a network error: `refused` before the request was sent, `reset` after that. */
-export function evidenceOf(stage: Stage): Evidence {
-  return stage === 'waiting' ? 'refused' : 'reset';
-}

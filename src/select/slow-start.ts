@@ -8,7 +8,7 @@ import { expiringPicker } from './expiring-picker.js';
 import { relativeWeights } from './weights.js';
 
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
-export const minSlowStartFactor = 0.1;
+const minSlowStartFactor = 0.1;
 /** While other endpoints are in slow start, an endpoint gets at most this multiple of its fair share of the calls. */
 const maxFairShareFactor = 2;
 

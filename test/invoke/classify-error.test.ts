@@ -6,7 +6,6 @@ import {
   callerErrorCode,
   classifyError,
   codeOf,
-  evidenceOf,
   isFailureStatus,
   wrapCallerError,
 } from '../../src/invoke/classify-error.js';
@@ -60,12 +59,6 @@ test('a wrapped caller error keeps its cause and the execution', () => {
   });
   const own = new ClerkError('CLERK_CLOSED', 'x');
   expect(wrapCallerError('CONFIG_INVALID', '/shop/orders', own)).toBe(own);
-});
-
-test('the evidence of a failed attempt depends on its stage alone', () => {
-  expect(evidenceOf('waiting')).toBe('refused');
-  expect(evidenceOf('sent')).toBe('reset');
-  expect(evidenceOf('answered')).toBe('reset');
 });
 
 test('every 5xx except 501 counts as a failure', () => {
