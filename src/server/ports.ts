@@ -30,6 +30,7 @@ import type {
   WhoisResponse,
   WithdrawRequest,
 } from '../protocol/messages.js';
+import type { Caller } from './identity-service.js';
 
 export interface ServerRuntime extends Clock, Hashing {}
 
@@ -61,11 +62,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** The sender of a request. Without authentication, all clients with one IP address share one principal. */
-export interface Caller {
-  /** Principal whose quotas the request uses, such as `address:127.0.0.1`. */
-  readonly principal: string;
-}
+export type {
+  AccessGrant,
+  AccessTriple,
+  Caller,
+  IdentityService,
+  InstanceOfKey,
+  KeyOwner,
+} from './identity-service.js';
 
 /**
  * The names of the server. Reads are synchronous and show only durable state. A change is durable and visible when

@@ -1,26 +1,10 @@
-import { parseRights, type AccessRight } from '../../../core/access-right.js';
+import { parseRights } from '../../../core/access-right.js';
 import { describeValue, quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { parseGlob, type Glob } from '../../../core/glob.js';
 import { parseName } from '../../../core/name.js';
+import type { AccessTriple } from '../../ports.js';
 import { resolvePrincipalPattern } from './principal-pattern.js';
-
-/**
- * A grant of rights, as a directory stores it. The path is relative to the directory, so the grant is still valid
- * after a move of the directory.
- *
- * @see [G7](../../../../docs/background.md#g7)
- */
-export interface AccessTriple {
-  /**
-   * Glob of principals, absolute or relative to the directory. A glob without wildcards may also be the name of a
-   * group.
-   */
-  readonly principal: string;
-  /** Glob of names, relative to the directory, without a leading `/`. */
-  readonly path: string;
-  readonly rights: readonly AccessRight[];
-}
 
 /** A triple that was prepared for decisions. Immutable. */
 export interface CompiledTriple {

@@ -1,6 +1,7 @@
 import { includingRight, type AccessRight } from '../../../core/access-right.js';
 import { matches } from '../../../core/glob.js';
-import type { AccessTriple, CompiledTriple } from './access-triple.js';
+import type { AccessGrant } from '../../ports.js';
+import type { CompiledTriple } from './access-triple.js';
 
 /** The rights and groups of a name space, as of one moment. */
 export interface AccessView {
@@ -9,22 +10,6 @@ export interface AccessView {
   /** Returns the members of a group: principals and other groups. Returns undefined if the name is not a group. */
   membersOf(name: string): readonly string[] | undefined;
 }
-
-/** Why a right is granted. */
-export type AccessGrant =
-  /** Every principal may advertise and read its own name. */
-  | { readonly kind: 'own-name' }
-  | {
-      readonly kind: 'triple';
-      readonly directory: string;
-      readonly triple: AccessTriple;
-      /** The right of the triple that includes the requested right. */
-      readonly right: AccessRight;
-      /**
-       * The groups that lead from the triple to the principal, the group of the triple first; empty without groups.
-       */
-      readonly groups: readonly string[];
-    };
 
 /** Rights of each principal on its own name. */
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { accessRights, type AccessRight } from '../../../../src/core/access-right.js';
-import { compileTriple, type AccessTriple } from '../../../../src/server/naming/access/access-triple.js';
+import { compileTriple } from '../../../../src/server/naming/access/access-triple.js';
 import {
   describeGrant,
   evaluateAccess,
   type AccessView,
 } from '../../../../src/server/naming/access/evaluate-access.js';
+import type { AccessTriple } from '../../../../src/server/ports.js';
 import spec from '../../../spec/access.json' with { type: 'json' };
 
 const seed = 20_263;
