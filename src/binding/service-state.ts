@@ -153,6 +153,7 @@ export class ServiceState implements HealthSource {
       return;
     }
     const previous = this.#resolution;
+    const wasEnding = this.#isEnding;
     this.#resolution = resolution;
     this.#updateRetryOverrides(resolution);
     // A lookup after 75 to 85 % of the TTL delivers a new resolution before the TTL ends.
@@ -162,7 +163,8 @@ export class ServiceState implements HealthSource {
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
     const hasDroppedStarted = this.#started.applyResolution(resolution);
-    if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints) this.#updateEndpoints();
+    if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints || wasEnding !== this.#isEnding)
+      this.#updateEndpoints();
     if (resolution.loads && !resolution.stale)
       this.table.applyLoads(resolution.loads, resolution.requestedAt);
     this.#handleHealthQueries(previous, resolution);
@@ -170,6 +172,15 @@ export class ServiceState implements HealthSource {
 
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[] {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
+  }
+
+  /**
+   * Whether all endpoints drain and the registry can start the service. Their processes may end at any time, so calls wait
+   * for a start instead. @see [C6.8](../../docs/guarantees.md#c6-8)
+   */
+  get #isEnding(): boolean {
+    const { endpoints = [], startable, stale } = this.#resolution ?? {};
+    return startable === true && stale === false && endpoints.every(({ state }) => state === 'draining');
   }
 
   #updateRetryOverrides({ attemptTimeoutMs, retries }: ResolvedService): void {
@@ -237,7 +248,7 @@ export class ServiceState implements HealthSource {
     const { locality, ownAddresses } = this.clerk;
     const endpoints: Endpoint[] = [];
     const excluded: { endpoint: Endpoint; reason: string }[] = [];
-    const resolved = this.#resolution?.endpoints ?? [];
+    const resolved = this.#isEnding ? [] : (this.#resolution?.endpoints ?? []);
     for (const raw of resolved.length > 0 ? resolved : this.#started.endpoints) {
       const endpoint =
         raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))

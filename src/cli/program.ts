@@ -31,6 +31,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
+    status: async () => (await import('./commands/status-command.js')).addStatusCommand,
     salvage: async () => (await import('./commands/salvage-command.js')).addSalvageCommand,
   },
   'Lookup:': {

@@ -10,7 +10,7 @@ export const startTimeoutMs = 60_000;
 export async function requestStart(
   { client, stdout, stderr, json }: CommandContext,
   path: string,
-  request: { readonly name: string; readonly waitMs?: number },
+  request: { readonly name: string; readonly waitMs?: number; readonly rolling?: boolean },
   progress: string,
 ): Promise<void> {
   if (stderr.isTerminal) await stderr.line(styled('faint', progress));

@@ -110,6 +110,8 @@ export interface ListEntry {
   readonly endpoints?: number;
   /** Number of suspect endpoints; absent when there is none. */
   readonly suspects?: number;
+  /** Number of endpoints whose manifest has changed since their start; absent when there is none. */
+  readonly outdated?: number;
   /** Target of a link. */
   readonly target?: string;
 }

@@ -122,6 +122,18 @@ export interface StatusResponse {
   readonly degraded: boolean;
   /** Parts of the server that do not work. Absent while all parts work. */
   readonly problems?: readonly StatusProblem[];
+  /** Instances whose manifest has changed since they were started. Absent when there is none. */
+  readonly outdated?: readonly OutdatedInstance[];
+}
+
+/** A running instance that was started with another manifest than the one on disk. */
+export interface OutdatedInstance {
+  /** Canonical name of the service. */
+  readonly name: string;
+  /** Instance id. */
+  readonly id: string;
+  /** What has changed, as text for an operator. */
+  readonly reason: string;
 }
 
 /** Fields of all requests that change entries. */
@@ -369,6 +381,16 @@ export interface LaunchResponse {
 /** Stops the processes that the launcher has started for a service. @see [T7](../../docs/background.md#t7) */
 export interface StopRequest {
   readonly name: string;
+}
+
+/** Starts a service again, with its manifest as it is on disk. */
+export interface ResetRequest {
+  readonly name: string;
+  /**
+   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances are
+   * stopped first.
+   */
+  readonly rolling?: boolean;
 }
 
 export interface StopResponse {

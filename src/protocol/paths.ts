@@ -39,7 +39,7 @@ export const paths = Object.freeze({
   launch: '/v1/launch',
   /** POST {@link StopRequest}; response {@link StopResponse}. */
   stop: '/v1/stop',
-  /** POST {@link StopRequest}; response {@link LaunchResponse}. */
+  /** POST {@link ResetRequest}; response {@link LaunchResponse}. */
   reset: '/v1/reset',
   /** GET. Response: one {@link ExportLine} per line. */
   export: '/v1/export',

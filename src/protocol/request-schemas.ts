@@ -17,6 +17,7 @@ import type {
   RemoveRequest,
   RenewRequest,
   ReportRequest,
+  ResetRequest,
   StopRequest,
   WatchEditRequest,
   WatchRequest,
@@ -127,6 +128,7 @@ export const launchRequest = z.strictObject({
   waitMs: z.exactOptional(z.int().check(z.gte(0), z.lte(3_600_000))),
 });
 export const stopRequest = z.strictObject({ name: string });
+export const resetRequest = z.strictObject({ name: string, rolling: optionalBoolean });
 export const exportLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('service'), ...serviceFields }),
   z.strictObject({ kind: z.literal('link'), ...linkFields }),
@@ -149,6 +151,7 @@ assertAllTrue<
     SchemaMatches<typeof watchEditRequest, WatchEditRequest>,
     SchemaMatches<typeof launchRequest, LaunchRequest>,
     SchemaMatches<typeof stopRequest, StopRequest>,
+    SchemaMatches<typeof resetRequest, ResetRequest>,
     SchemaMatches<typeof exportLine, ExportLine>,
   ]
 >();

@@ -59,6 +59,7 @@ const listEntry = z.object({
   kind: kinds,
   endpoints: z.exactOptional(count),
   suspects: z.exactOptional(count),
+  outdated: z.exactOptional(count),
   target: z.exactOptional(string),
 });
 
@@ -98,6 +99,7 @@ export const statusResponse = z.object({
   links: count,
   watches: count,
   degraded: z.boolean(),
+  outdated: z.exactOptional(z.array(z.object({ name: string, id: string, reason: string }))),
   problems: z.exactOptional(z.array(z.object({ part: z.enum(['store', 'leases']), message: string }))),
 });
 export const changeResponse = z.object({ ...position, appliesInMs: ms });

@@ -14,7 +14,7 @@ import { instrumentStore } from './http/instrumented-store.js';
 import { LimitLog } from './http/limit-log.js';
 import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
-import { readManifests } from './launcher/manifest-files.js';
+import { readManifest, readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { logFileOf } from './launcher/log-limiter.js';
@@ -119,6 +119,7 @@ async function openServer(
       names,
       runtime,
       manifests,
+      readManifest: (name) => readManifest(config.manifests as string, name),
       logs,
       logger,
       processes: systemProcesses,

@@ -23,6 +23,8 @@ import type {
   ReportRequest,
   ResolveResponse,
   SearchResponse,
+  OutdatedInstance,
+  ResetRequest,
   StatusResponse,
   StopRequest,
   StopResponse,
@@ -195,6 +197,8 @@ export interface LaunchRecord {
   readonly redeemed: boolean;
   /** Addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
   readonly addresses?: readonly string[];
+  /** Result of `manifestVersion` at the start. Absent in a record of an earlier version. */
+  readonly manifestVersion?: string;
   /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
   /** Owner mark of the data folder at the start. The process carries the mark in its environment. */
@@ -228,8 +232,13 @@ export interface Launcher {
    */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;
-  /** Stops a service, resets the start backoff, and starts the service again. */
-  reset(request: StopRequest): Promise<LaunchResponse>;
+  /**
+   * Reads the manifest of a service again, resets the start backoff, and starts the service again. With `rolling`,
+   * replaces the running instances one by one. Otherwise, first stops them. When the manifest is invalid, changes nothing.
+   */
+  reset(request: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse>;
+  /** Instances whose manifest has changed since they were started. */
+  outdated(): readonly OutdatedInstance[];
   hasManifest(manifest: string): boolean;
   /** The started services keep running. @see [T6](../../docs/background.md#t6) */
   close(): Promise<void>;

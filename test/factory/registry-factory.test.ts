@@ -130,3 +130,17 @@ test('a loopback address of another host is ignored when the endpoint has anothe
   expect(await used('there', tower)).toEqual(['http://10.0.0.7:80']);
   expect(await used('there', tower.slice(1))).toEqual(['http://127.0.0.1:80']);
 });
+
+test('a call waits for a start when all endpoints drain, and uses a draining endpoint that cannot be replaced', async () => {
+  const endpoints = [{ id: 'old', address: 'http://old', state: 'draining' as const }];
+  const starting = setup(async () => ['http://fresh'], { endpoints });
+  starting.network.server('http://old');
+  const called = async ({ clerk }: { clerk: Clerk }) =>
+    (await clerk.bind('/shop/orders').request({ path: '/' })).endpoint.address;
+  expect(await called(starting)).toBe('http://fresh');
+  expect(starting.started).toEqual(['/shop/orders']);
+  const fixed = setup(async () => ['http://fresh'], { endpoints, startable: false });
+  fixed.network.server('http://old');
+  expect(await called(fixed)).toBe('http://old');
+  expect(fixed.started).toEqual([]);
+});

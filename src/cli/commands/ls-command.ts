@@ -54,10 +54,13 @@ function row(entry: ListEntry): TextPart[] {
   return [entry.name, styled('faint', entry.kind), entryDetail(entry)];
 }
 
-function entryDetail({ endpoints, suspects = 0, target }: ListEntry): TextPart {
+function entryDetail({ endpoints, suspects = 0, outdated = 0, target }: ListEntry): TextPart {
   if (target !== undefined) return `→ ${target}`;
   if (endpoints === undefined) return '';
-  if (suspects > 0)
-    return styled('warning', `${formatCount(endpoints, 'endpoint')}, ${String(suspects)} suspect`);
+  const faults = [
+    ...(suspects > 0 ? [`${String(suspects)} suspect`] : []),
+    ...(outdated > 0 ? [`${String(outdated)} outdated`] : []),
+  ];
+  if (faults.length > 0) return styled('warning', [formatCount(endpoints, 'endpoint'), ...faults].join(', '));
   return styled(endpoints === 0 ? 'warning' : 'good', formatCount(endpoints, 'endpoint'));
 }

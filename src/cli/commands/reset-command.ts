@@ -8,13 +8,23 @@ export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',
   description:
-    'Stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again.',
+    'Read the manifest again, stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again. With --rolling, start a new instance before each old one is drained; if maxInstances is reached, drain the old one first, and callers wait.',
   timeoutMs: startTimeoutMs,
-  examples: [['clerk reset /shop/orders', 'after the cause of a failure was fixed']],
+  options: (command) =>
+    command.option('--rolling', 'replace the instances one by one, each after its calls have ended'),
+  examples: [
+    ['clerk reset /shop/orders', 'after the cause of a failure was fixed'],
+    ['clerk reset /shop/orders --rolling', 'after the manifest or a link in its paths was changed'],
+  ],
   run: reset,
 });
 
-async function reset(context: CommandContext, text: string): Promise<void> {
+async function reset(
+  context: CommandContext,
+  text: string,
+  { rolling }: { readonly rolling?: true },
+): Promise<void> {
   const name = parseNameArgument(text);
-  await requestStart(context, paths.reset, { name }, `Restarting ${name} …`);
+  const request = { name, ...(rolling && { rolling }) };
+  await requestStart(context, paths.reset, request, `${rolling ? 'Replacing' : 'Restarting'} ${name} …`);
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
+import type { ListResponse, OutdatedInstance } from '../../protocol/messages.js';
 import type { Caller, Launcher, NameService } from '../ports.js';
 import { validateInput } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
@@ -66,6 +67,16 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
   return launcher;
 }
 
+/** Adds to each entry the number of its outdated instances. */
+function withOutdated(list: ListResponse, outdated: readonly OutdatedInstance[]): ListResponse {
+  if (outdated.length === 0) return list;
+  const entries = list.entries.map((entry) => {
+    const count = outdated.filter(({ name }) => name === entry.name).length;
+    return count === 0 ? entry : { ...entry, outdated: count };
+  });
+  return { ...list, entries };
+}
+
 /**
  * The route table of the server and of the OpenAPI document. `app.ts` and `openapi.ts` add the routes that are not
  * JSON.
@@ -87,7 +98,8 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.strictObject({ glob: string, after: z.exactOptional(string) }),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.listResponse,
-    run: ({ glob, after }, { names }) => names.list(glob, after, limits.maxBatch),
+    run: ({ glob, after }, { names, launcher }) =>
+      withOutdated(names.list(glob, after, limits.maxBatch), launcher?.outdated() ?? []),
   }),
   route({
     method: 'GET',
@@ -113,7 +125,10 @@ export const routes: readonly Route[] = Object.freeze([
     summary: 'Returns the status of the server',
     requestSchema: z.strictObject({}),
     responseSchema: responses.statusResponse,
-    run: (_, { names }) => names.status(),
+    run: (_, { names, launcher }) => {
+      const outdated = launcher?.outdated() ?? [];
+      return { ...names.status(), ...(outdated.length > 0 && { outdated }) };
+    },
   }),
   route({
     ...change,
@@ -217,10 +232,18 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.reset,
-    summary: 'Stops a service, resets its start backoff, and starts the service again',
-    requestSchema: requests.stopRequest,
-    errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'START_FAILED', 'LIMIT_EXCEEDED'],
+    summary:
+      'Reads the manifest of a service again, resets its start backoff, stops its instances and starts it again; with rolling, replaces the instances one by one',
+    requestSchema: requests.resetRequest,
+    errorCodes: [
+      'NAME_INVALID',
+      'NAME_NOT_FOUND',
+      'FORBIDDEN',
+      'CONFIG_INVALID',
+      'START_FAILED',
+      'LIMIT_EXCEEDED',
+    ],
     responseSchema: responses.launchResponse,
-    run: (request, context) => requireLauncher(context).reset(request),
+    run: (request, context) => requireLauncher(context).reset(request, context.signal()),
   }),
 ]);

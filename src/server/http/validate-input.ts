@@ -52,6 +52,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   kind: "'service', 'link' or 'directory'",
   recursive: 'true or false',
   force: 'true or false',
+  rolling: 'true or false',
   whenExpired: 'true or false',
   now: 'true or false',
 });

@@ -96,6 +96,10 @@ export class Launch implements PendingRegistration {
     return this.#init.record;
   }
 
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
   get isStopping(): boolean {
     return this.#state === 'stopping' || this.#state === 'done';
   }

@@ -22,7 +22,10 @@ export interface LauncherContext {
   readonly names: LauncherNameService;
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
-  readonly manifests: ReadonlyMap<string, Manifest>;
+  /** The manifests with which services are started, by name. */
+  readonly manifests: Map<string, Manifest>;
+  /** Reads a manifest from disk; rejects with `CONFIG_INVALID`. Undefined if manifests cannot be read again. */
+  readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
   /**
    * Returns why the program of a manifest must not be run any more. Returns undefined when the program may be run.
    */

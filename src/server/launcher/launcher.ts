@@ -1,7 +1,15 @@
 import { ClerkError } from '../../core/errors.js';
 import { Quotas } from '../../core/quotas.js';
-import type { LaunchResponse, LaunchRequest, StopResponse, StopRequest } from '../../protocol/messages.js';
-import type { Launcher } from '../ports.js';
+import type {
+  LaunchResponse,
+  LaunchRequest,
+  OutdatedInstance,
+  ResetRequest,
+  StopResponse,
+  StopRequest,
+} from '../../protocol/messages.js';
+import type { Launcher, LaunchRecord } from '../ports.js';
+import { OutdatedLaunches } from './outdated-launches.js';
 import { ServiceSupervisor } from './service-supervisor.js';
 import { programChangeReason } from './manifest-files.js';
 import { defaultPath } from './spawn-service.js';
@@ -10,7 +18,7 @@ import type { LauncherContext } from './launcher-context.js';
 
 export interface LauncherOptions extends Pick<
   LauncherContext,
-  'names' | 'processes' | 'runtime' | 'manifests' | 'registryUrls' | 'logger'
+  'names' | 'processes' | 'runtime' | 'manifests' | 'readManifest' | 'registryUrls' | 'logger'
 > {
   /** Private folder that stores the output of each service. Default: output is discarded. */
   readonly logs?: string | undefined;
@@ -50,10 +58,12 @@ class HostLauncher implements Launcher {
   readonly #context: LauncherContext;
   readonly #supervisors = new Map<string, ServiceSupervisor>();
   readonly #unsubscribe: readonly (() => void)[];
+  readonly #outdated: OutdatedLaunches;
   #isClosed = false;
 
   constructor(context: LauncherContext) {
     this.#context = context;
+    this.#outdated = new OutdatedLaunches(context, () => this.#runningRecords());
     // The launch is found by instance id, because the service can move to another name after the start.
     this.#unsubscribe = [
       context.names.onRegistered((_name, instance) =>
@@ -69,6 +79,7 @@ class HostLauncher implements Launcher {
   async recover(): Promise<void> {
     for (const record of this.#context.names.launches.all())
       await this.#supervisorFor(record.name).adopt(record);
+    this.#outdated.start();
   }
 
   async launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse> {
@@ -103,13 +114,31 @@ class HostLauncher implements Launcher {
     return { stopped: stopped.reduce((sum, count) => sum + count, 0) };
   }
 
-  async reset({ name }: StopRequest): Promise<LaunchResponse> {
+  async reset({ name, rolling = false }: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse> {
     this.#throwIfClosed();
     const { canonical, rule } = this.#context.names.launchRule(name);
     if (rule === undefined) throw noLaunchRuleError(canonical);
-    await this.stop({ name });
-    this.#supervisors.get(canonical)?.resetBackoff();
-    return this.launch({ name }, undefined);
+    await this.#readManifest(rule.manifest);
+    if (!rolling) {
+      await this.stop({ name });
+      this.#supervisors.get(canonical)?.resetBackoff();
+      return this.launch({ name }, signal);
+    }
+    const supervisor = this.#supervisorFor(canonical);
+    try {
+      await supervisor.replaceAll(rule, () =>
+        this.#supervisorsFor(canonical).flatMap(({ running }) => running),
+      );
+      const response = await this.launch({ name }, signal);
+      return { ...response, started: true };
+    } finally {
+      void this.#outdated.check();
+      supervisor.removeIfIdle();
+    }
+  }
+
+  outdated(): readonly OutdatedInstance[] {
+    return this.#outdated.list;
   }
 
   hasManifest(manifest: string): boolean {
@@ -120,7 +149,18 @@ class HostLauncher implements Launcher {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#outdated.stop();
     for (const supervisor of this.#supervisors.values()) supervisor.detach(closedError());
+  }
+
+  /** Reads the manifest from disk. All later starts use what was read. */
+  async #readManifest(name: string): Promise<void> {
+    const { manifests, readManifest } = this.#context;
+    if (readManifest !== undefined && manifests.has(name)) manifests.set(name, await readManifest(name));
+  }
+
+  #runningRecords(): readonly LaunchRecord[] {
+    return [...this.#supervisors.values()].flatMap(({ running }) => running.map(({ record }) => record));
   }
 
   #supervisorFor(name: string): ServiceSupervisor {

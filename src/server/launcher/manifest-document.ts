@@ -48,6 +48,11 @@ export class ManifestField {
     throw fieldError(this.#file, this.line, this.#path, problem);
   }
 
+  /** Returns the value of the field without comments, as JSON. */
+  toJson(): string {
+    return JSON.stringify((this.#node as { toJSON?(): unknown } | undefined)?.toJSON?.() ?? null);
+  }
+
   get isMissing(): boolean {
     return this.#node === undefined;
   }

@@ -1,4 +1,4 @@
-import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { runAsProblem, findUser } from './run-as-user.js';
@@ -15,7 +15,7 @@ const maxManifestBytes = 64 * 1024;
  *   field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
-export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
+export async function readManifests(folder: string): Promise<Map<string, Manifest>> {
   const files = await manifestFileNames(folder);
   await checkTrusted(folder, await fileFacts(folder).catch(() => undefined));
   const manifests = new Map<string, Manifest>();
@@ -30,6 +30,50 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
 }
 
 /**
+ * Reads one manifest again while the server runs. A program that is reached by a link is accepted only when no other user
+ * can change the link, because no operator has confirmed the new target by a restart of the server.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID`
+ * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
+ */
+export async function readManifest(folder: string, name: string): Promise<Manifest> {
+  await checkTrusted(folder, await fileFacts(folder).catch(() => undefined));
+  const path = join(folder, `${name}.yaml`);
+  const manifest = await completeManifest(parseManifest(path, await readManifestFile(path)));
+  const problem = await linkProblem(manifest.exec);
+  if (problem !== undefined)
+    throw manifestError(
+      manifest,
+      'exec',
+      `must be reached by trusted links: ${problem}; restart the server to accept the program`,
+    );
+  return manifest;
+}
+
+/** Returns why another user can change a link on the way to a path. Returns undefined when no other user can. */
+async function linkProblem(path: string): Promise<string | undefined> {
+  let rest = path.split('/').filter(Boolean);
+  let current = '/';
+  while (rest.length > 0) {
+    const next = join(current, rest.shift() ?? '');
+    const target = await readlink(next).catch(() => undefined);
+    if (target === undefined) {
+      current = next;
+      continue;
+    }
+    const { uid } = await lstat(next);
+    const link: FileFacts = { path: next, kind: 'other', owner: uid, mode: 0 };
+    for (const facts of [link, ...(await pathFacts(current))]) {
+      const problem = trustProblem(facts, effectiveUid());
+      if (problem !== undefined) return problem;
+    }
+    rest = [...target.split('/').filter(Boolean), ...rest];
+    if (target.startsWith('/')) current = '/';
+  }
+  return undefined;
+}
+
+/**
  * Checks a program again before a start, because the program may have changed since the server read the manifest.
  * Returns why the program must not be run. Returns undefined when the program may be run.
  */
@@ -37,7 +81,7 @@ export async function programChangeReason(manifest: Manifest): Promise<string | 
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
-      return `the real path of program ${manifest.exec} was ${manifest.programPath} when the server started, and is ${program} now; restart the server if the change is intended`;
+      return `the real path of program ${manifest.exec} was ${manifest.programPath} when the server started, and is ${program} now; run clerk reset or restart the server if the change is intended`;
     return programProblem(await pathFacts(program), effectiveUid());
   } catch (error) {
     return errorMessage(error);
@@ -90,7 +134,14 @@ async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const workingFolder = await fileFacts(cwd).catch(() => undefined);
   if (workingFolder?.kind !== 'folder')
     throw manifestError(parsed, 'cwd', `must be an existing folder; got ${cwd}`);
-  return Object.freeze({ ...parsed, programPath: program, runAs: await resolveUser(parsed) });
+  const paths = [cwd, ...parsed.args.filter((arg) => arg.startsWith('/'))];
+  return Object.freeze({
+    ...parsed,
+    programPath: program,
+    runAs: await resolveUser(parsed),
+    // An argument need not be the path of an existing file.
+    realPaths: await Promise.all(paths.map((path) => realpath(path).catch(() => path))),
+  });
 }
 
 async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {

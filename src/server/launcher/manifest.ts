@@ -1,5 +1,6 @@
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { parseGlob, type Glob } from '../../core/glob.js';
+import type { Hashing } from '../../protocol/launch-proof.js';
 import { limits } from '../../protocol/limits.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
@@ -9,6 +10,8 @@ import { maxValueLength, templateProblem, type ManifestParameter } from './param
  */
 export interface ParsedManifest {
   readonly file: string;
+  /** All fields without comments, as JSON. */
+  readonly content: string;
   /** Pattern of the service names that may be started with this manifest. */
   readonly service: Glob;
   /** Absolute path of the program, as written in the manifest. */
@@ -56,6 +59,21 @@ export interface Manifest extends ParsedManifest {
   /** Real path of the program when the server read the manifest. A start is rejected if the real path has changed. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
+  /** Real paths of the working folder and of the arguments that are absolute paths. */
+  readonly realPaths: readonly string[];
+}
+
+/**
+ * Identifies what a process is started with: the fields of a manifest, then the files to which its paths lead. The two
+ * parts are separated by a dot.
+ */
+export function manifestVersion(
+  { content, programPath, realPaths }: Manifest,
+  hashing: Pick<Hashing, 'sha256'>,
+): string {
+  return [content, JSON.stringify([programPath, ...realPaths])]
+    .map((part) => hashing.sha256(part).slice(0, 16))
+    .join('.');
 }
 
 /** Default of `drainMs`. Also applies when the manifest of the service no longer exists. */
@@ -73,7 +91,8 @@ export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, m
  * @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field
  */
 export function parseManifest(file: string, text: string): ParsedManifest {
-  const top = parseManifestDocument(file, text).fields(
+  const document = parseManifestDocument(file, text);
+  const top = document.fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
     ...(['user', 'maxInstances', 'readyMs', 'idleStopMs', 'drainMs'] as const),
     ...(['maxLogBytes', 'maxLogFiles'] as const),
@@ -85,6 +104,7 @@ export function parseManifest(file: string, text: string): ParsedManifest {
   );
   return Object.freeze({
     file,
+    content: document.toJson(),
     service,
     exec: absolutePath(top.exec),
     args: top.args.items(64).map((field) => argumentTemplate(field, new Set(params.keys()))),

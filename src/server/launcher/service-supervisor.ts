@@ -7,11 +7,12 @@ import { DeadEndpoints } from './dead-endpoints.js';
 import { StartBackoff } from './start-backoff.js';
 import { Launch } from './launch.js';
 import { LogLimiter } from './log-limiter.js';
-import { defaultDrainMs, defaultLogLimits, type Manifest } from './manifest.js';
+import { defaultDrainMs, defaultLogLimits, manifestVersion, type Manifest } from './manifest.js';
 import { fillTemplates } from './parameters.js';
 import { recoverLaunch } from './recover-launch.js';
 import { recordProcess } from './process-record.js';
 import type { LauncherContext } from './launcher-context.js';
+import { replaceOneByOne, type ReplaceableService } from './rolling-replacement.js';
 import { spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
@@ -34,12 +35,13 @@ interface StartAttempt {
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
-export class ServiceSupervisor {
+export class ServiceSupervisor implements ReplaceableService {
   readonly name: string;
   readonly #context: LauncherContext;
   readonly #launches = new Set<Launch>();
   readonly #backoff = new StartBackoff();
   #attempt: StartAttempt | undefined;
+  #replacement: Promise<void> | undefined;
   #sharedStart: SharedStart<boolean> | undefined;
   readonly #onIdle: () => void;
   #lastLaunchAt = -Infinity;
@@ -58,7 +60,13 @@ export class ServiceSupervisor {
   }
 
   removeIfIdle(): void {
-    if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
+    if (
+      this.#launches.size === 0 &&
+      this.#sharedStart === undefined &&
+      this.#replacement === undefined &&
+      this.#backoff.isEmpty
+    )
+      this.#onIdle();
   }
 
   /** Whether the service has an endpoint that does not drain and was not found dead. */
@@ -129,6 +137,43 @@ export class ServiceSupervisor {
     return stopping.size;
   }
 
+  /** The launches whose service has registered and that are not being stopped. */
+  get running(): readonly Launch[] {
+    return [...this.#launches].filter(({ isUp }) => isUp);
+  }
+
+  /**
+   * Replaces all running instances one by one. Concurrent callers share one replacement.
+   *
+   * @param running - returns the instances that are replaced
+   */
+  replaceAll(rule: LaunchRule, running: () => readonly Launch[]): Promise<void> {
+    const replace = async (): Promise<void> => {
+      await this.#sharedStart?.settled;
+      this.resetBackoff();
+      await replaceOneByOne(this, this.#context, rule, running());
+    };
+    this.#replacement ??= replace().finally(() => (this.#replacement = undefined));
+    return this.#replacement;
+  }
+
+  async checkStart(rule: LaunchRule): Promise<Manifest> {
+    const manifest = this.#manifestFor(rule);
+    this.#argumentsOf(manifest, rule);
+    await this.#checkProgram(manifest);
+    return manifest;
+  }
+
+  async startBeside(rule: LaunchRule): Promise<void> {
+    while (this.#sharedStart !== undefined) await this.#sharedStart.settled;
+    this.#sharedStart = this.#startShared(rule, true);
+    await this.#sharedStart.join({ clock: this.#context.runtime, waitMs: undefined, signal: undefined });
+  }
+
+  async startAlone(rule: LaunchRule): Promise<void> {
+    await this.launch(rule, { clock: this.#context.runtime, waitMs: undefined, signal: undefined });
+  }
+
   resetBackoff(): void {
     this.#backoff.reset();
   }
@@ -161,26 +206,26 @@ export class ServiceSupervisor {
     this.#sharedStart?.cancel(reason);
   }
 
-  #startShared(rule: LaunchRule): SharedStart<boolean> {
+  /** @param isBeside - whether the service may have a callable endpoint */
+  #startShared(rule: LaunchRule, isBeside = false): SharedStart<boolean> {
     const attempt: StartAttempt = { cancellation: undefined, launch: undefined };
     this.#attempt = attempt;
     const end = (): void => {
       this.#attempt = this.#sharedStart = undefined;
     };
-    return new SharedStart(this.name, this.#start(rule, attempt).finally(end));
+    return new SharedStart(this.name, this.#start(rule, attempt, isBeside).finally(end));
   }
 
-  async #start(rule: LaunchRule, attempt: StartAttempt): Promise<boolean> {
+  async #start(rule: LaunchRule, attempt: StartAttempt, isBeside: boolean): Promise<boolean> {
     for (const launch of this.#launches) await launch.result;
-    if (this.hasCallableEndpoint()) return false;
+    if (!isBeside && this.hasCallableEndpoint()) return false;
     this.#throwIfBackingOff();
     const manifest = this.#manifestFor(rule);
-    const args = this.#asStartError(() => fillTemplates(manifest.args, manifest.params, rule.params ?? {}));
+    const args = this.#argumentsOf(manifest, rule);
     for (const launch of this.#launches) if (launch.isStopping) await launch.done;
-    const programChange = await this.#context.programChangeReason(manifest);
-    if (programChange !== undefined) throw this.#startError(programChange);
-    if (this.hasCallableEndpoint()) return false;
-    await this.#acquireSlot(rule.manifest, manifest);
+    await this.#checkProgram(manifest);
+    if (!isBeside && this.hasCallableEndpoint()) return false;
+    await this.#acquireSlot(rule.manifest, manifest, isBeside);
     const launch = await this.#spawn(rule.manifest, manifest, args, attempt).catch((error: unknown) => {
       this.#context.instanceLimit.release(rule.manifest);
       throw error;
@@ -212,11 +257,12 @@ export class ServiceSupervisor {
    * Reserves one of the `maxInstances` instances of the manifest. At the limit, first stops the other launches of the
    * service, because the service has no callable endpoint.
    */
-  async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
+  async #acquireSlot(name: string, manifest: Manifest, isBeside: boolean): Promise<void> {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
+    const useless = isBeside ? [] : [...this.#launches];
     await Promise.all(
-      [...this.#launches].map((launch) =>
+      useless.map((launch) =>
         launch.stop('the launch was stopped, because the service had no callable endpoint'),
       ),
     );
@@ -241,6 +287,7 @@ export class ServiceSupervisor {
       instance: `${this.name.slice(this.name.lastIndexOf('/') + 1)}-${runtime.randomHex(8)}`,
       ticketHash: runtime.sha256(tickets.ticket),
       registryKey: tickets.registryKey,
+      manifestVersion: manifestVersion(manifest, runtime),
       startedAt: runtime.wallNow(),
     });
     try {
@@ -316,6 +363,19 @@ export class ServiceSupervisor {
     return manifest;
   }
 
+  #argumentsOf(manifest: Manifest, { params = {} }: LaunchRule): readonly string[] {
+    try {
+      return fillTemplates(manifest.args, manifest.params, params);
+    } catch (error) {
+      throw this.#startError(errorMessage(error));
+    }
+  }
+
+  async #checkProgram(manifest: Manifest): Promise<void> {
+    const programChange = await this.#context.programChangeReason(manifest);
+    if (programChange !== undefined) throw this.#startError(programChange);
+  }
+
   #throwIfCancelled({ cancellation }: StartAttempt): void {
     if (cancellation) throw cancellation;
   }
@@ -329,14 +389,6 @@ export class ServiceSupervisor {
       `${this.name} can be started again in ${seconds} s (start backoff); the last start failed: ${backoff.reason}`,
       { remainingMs: backoff.remainingMs },
     );
-  }
-
-  #asStartError<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      throw this.#startError(errorMessage(error));
-    }
   }
 
   #startError(reason: string): ClerkError {

@@ -12,7 +12,7 @@ import { FakeProcesses, type FakeProcess } from './fake-processes.js';
 /** A parsed manifest with made-up facts of the host. */
 export function completeManifest(text: string): Manifest {
   const parsed = parseManifest('orders.yaml', text);
-  return { ...parsed, programPath: `/real${parsed.exec}`, runAs: undefined };
+  return { ...parsed, programPath: `/real${parsed.exec}`, runAs: undefined, realPaths: [] };
 }
 
 export const minimalManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\nreadyMs: 3000\n';

@@ -1,10 +1,25 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { errorMessage } from '../../../src/core/errors.js';
 import { runAsProblem, findUser } from '../../../src/server/launcher/run-as-user.js';
-import { programChangeReason, readManifests } from '../../../src/server/launcher/manifest-files.js';
+import {
+  programChangeReason,
+  readManifest,
+  readManifests,
+} from '../../../src/server/launcher/manifest-files.js';
+import { manifestVersion } from '../../../src/server/launcher/manifest.js';
+import { systemHashing } from '../../../src/runtime/hashing.js';
 import { programProblem, trustProblem, type FileFacts } from '../../../src/server/launcher/file-trust.js';
 
 /** Creates a folder with a program and a manifest for it. */
@@ -163,4 +178,59 @@ test('finds a user by name or id, and only root can run programs as another user
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
     /must be the user who runs the server, unless the server runs as root; got 'orders'/,
   );
+});
+
+test('a manifest that is read again follows a link, unless another user can change the link', async () => {
+  const { at, program, manifests } = temporaryManifests();
+  const [v1, v2, links] = ['v1', 'v2', 'links'].map((folder) => join(at, folder)) as [string, string, string];
+  for (const folder of [v1, v2, links]) mkdirSync(folder, { mode: 0o755 });
+  for (const folder of [v1, v2]) writeFileSync(join(folder, 'orders'), '#!/bin/sh\n', { mode: 0o755 });
+  const current = join(links, 'current');
+  symlinkSync(v1, current);
+  unlinkSync(program);
+  symlinkSync(join(current, 'orders'), program);
+  const before = await readManifest(manifests, 'orders');
+  expect(before.programPath).toBe(join(v1, 'orders'));
+  unlinkSync(current);
+  symlinkSync(v2, current);
+  const after = await readManifest(manifests, 'orders');
+  expect(after.programPath).toBe(join(v2, 'orders'));
+  expect(manifestVersion(after, systemHashing)).not.toBe(manifestVersion(before, systemHashing));
+  expect(manifestVersion(after, systemHashing).split('.')[0]).toBe(
+    manifestVersion(before, systemHashing).split('.')[0],
+  );
+  chmodSync(links, 0o777);
+  await expect(readManifest(manifests, 'orders')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/trusted links: .*links must not be writable by all users/) as string,
+  });
+  chmodSync(links, 0o755);
+  if (process.getuid?.() !== 0) return;
+  lchownSync(current, 65_534, 65_534);
+  await expect(readManifest(manifests, 'orders')).rejects.toThrow(
+    /trusted links: .*current must be owned by root/,
+  );
+});
+
+test('the version of a manifest changes with its fields, its working folder and its paths, not with comments', async () => {
+  const { at, manifests } = temporaryManifests();
+  const [v1, v2, current] = ['v1', 'v2', 'current'].map((folder) => join(at, folder)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const folder of [v1, v2]) mkdirSync(folder, { mode: 0o755 });
+  const file = join(manifests, 'orders.yaml');
+  const text = `version: 1\nservice: /shop/orders\nexec: ${join(at, 'orders')}\ncwd: ${current}\nargs: [${current}/main.js]\n`;
+  const versionOf = async (target: string, more = ''): Promise<string> => {
+    symlinkSync(target, current);
+    writeFileSync(file, text + more, { mode: 0o644 });
+    const version = manifestVersion(await readManifest(manifests, 'orders'), systemHashing);
+    unlinkSync(current);
+    return version;
+  };
+  const first = await versionOf(v1);
+  expect(await versionOf(v1, '# a comment\n')).toBe(first);
+  expect(await versionOf(v1, 'readyMs: 5000\n')).not.toBe(first);
+  expect(await versionOf(v2)).not.toBe(first);
 });

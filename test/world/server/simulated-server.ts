@@ -55,6 +55,7 @@ const manifest = {
   ),
   programPath: '/bin/worker',
   runAs: undefined,
+  realPaths: [],
 };
 
 /**

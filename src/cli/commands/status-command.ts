@@ -1,0 +1,34 @@
+import { paths } from '../../protocol/paths.js';
+import { statusResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
+import { formatCount } from '../format.js';
+import { styled } from '../output.js';
+
+/** `clerk status`: prints what works, what does not, and which instances are outdated. */
+export const addStatusCommand = defineCommand({
+  usage: 'status',
+  summary: 'show the status of the registry',
+  description:
+    'Show the version and the size of the registry, the parts that do not work, and the instances whose manifest has changed since they were started.',
+  examples: [['clerk status --json', 'for scripts']],
+  run: status,
+});
+
+async function status({ client, stdout, json }: CommandContext): Promise<void> {
+  const response = await client.get(paths.status, statusResponse);
+  if (json) return stdout.json(response);
+  const { version, incarnation, revision, services, endpoints, links, watches } = response;
+  await stdout.line(`binding-clerk ${version}, incarnation ${incarnation}, revision ${revision}`);
+  const counts = [
+    formatCount(services, 'service'),
+    formatCount(endpoints, 'endpoint'),
+    formatCount(links, 'link'),
+    `${String(watches)} open ${watches === 1 ? 'watch' : 'watches'}`,
+  ];
+  await stdout.line(counts.join(', '));
+  for (const { part, message } of response.problems ?? [])
+    await stdout.line(styled('bad', `${part}: ${message}`));
+  for (const { name, id, reason } of response.outdated ?? [])
+    await stdout.line(styled('warning', `${name} (${id}) is outdated: ${reason}`));
+  if (response.outdated) await stdout.line('Replace outdated instances with clerk reset NAME --rolling');
+}

@@ -1,0 +1,97 @@
+import { errorMessage } from '../../core/errors.js';
+import type { Timer } from '../../core/clock.js';
+import type { OutdatedInstance } from '../../protocol/messages.js';
+import type { LaunchRecord } from '../ports.js';
+import type { LauncherContext } from './launcher-context.js';
+import { manifestVersion, type Manifest } from './manifest.js';
+
+/** Interval between two comparisons with the manifests on disk, in ms. */
+const intervalMs = 5_000;
+
+/**
+ * Finds the running processes that were started with another manifest than the one on disk. A manifest differs when its
+ * fields were edited, or when a link in its paths leads elsewhere. Logs each change once.
+ *
+ * @see [C6.8](../../../docs/guarantees.md#c6-8)
+ */
+export class OutdatedLaunches {
+  readonly #context: LauncherContext;
+  readonly #running: () => Iterable<LaunchRecord>;
+  #outdated: ReadonlyMap<string, OutdatedInstance> = new Map();
+  #timer: Timer | undefined;
+
+  /** @param running - returns the records of the registered launches */
+  constructor(context: LauncherContext, running: () => Iterable<LaunchRecord>) {
+    this.#context = context;
+    this.#running = running;
+  }
+
+  get list(): readonly OutdatedInstance[] {
+    return [...this.#outdated.values()];
+  }
+
+  /** Compares now and every 5 s, until {@link stop}. */
+  start(): void {
+    const { runtime, readManifest } = this.#context;
+    if (readManifest === undefined) return;
+    const schedule = (): void => {
+      this.#timer = runtime.setTimer(() => void this.check().then(schedule), intervalMs);
+      this.#timer.setRef(false);
+    };
+    schedule();
+    void this.check();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Never rejects. */
+  async check(): Promise<void> {
+    const { logger } = this.#context;
+    const read = new Map<string, Promise<Manifest | string>>();
+    const outdated = new Map<string, OutdatedInstance>();
+    for (const record of this.#running()) {
+      if (record.manifestVersion === undefined) continue;
+      const onDisk = read.get(record.manifest) ?? this.#read(record.manifest);
+      read.set(record.manifest, onDisk);
+      const reason = this.#reason(record, await onDisk);
+      if (reason !== undefined)
+        outdated.set(record.instance, { name: this.#canonicalOf(record.name), id: record.instance, reason });
+    }
+    for (const [id, { name, reason }] of outdated)
+      if (this.#outdated.get(id)?.reason !== reason)
+        logger.warn(`${name} (${id}) is outdated: ${reason}; run clerk reset ${name} --rolling`);
+    for (const record of this.#running())
+      if (this.#outdated.has(record.instance) && !outdated.has(record.instance))
+        logger.info(`${record.name} (${record.instance}) matches its manifest again`);
+    this.#outdated = outdated;
+  }
+
+  /** Returns the manifest on disk, or why it cannot be read. */
+  #read(name: string): Promise<Manifest | string> {
+    const { readManifest } = this.#context;
+    return readManifest === undefined ? Promise.resolve('') : readManifest(name).catch(errorMessage);
+  }
+
+  #reason(
+    { manifest: name, manifestVersion: started }: LaunchRecord,
+    onDisk: Manifest | string,
+  ): string | undefined {
+    if (typeof onDisk === 'string') return `manifest ${name} cannot be used: ${onDisk}`;
+    const version = manifestVersion(onDisk, this.#context.runtime);
+    if (version === started) return undefined;
+    const [content] = version.split('.');
+    return started?.startsWith(`${content ?? ''}.`) === true
+      ? `a path in manifest ${name} leads elsewhere since the process was started; the program is ${onDisk.programPath} now`
+      : `manifest ${name} was edited since the process was started`;
+  }
+
+  #canonicalOf(name: string): string {
+    try {
+      return this.#context.names.launchRule(name).canonical;
+    } catch {
+      return name;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { LaunchRule } from '../../protocol/messages.js';
+import type { Launch } from './launch.js';
+import type { LauncherContext } from './launcher-context.js';
+import type { Manifest } from './manifest.js';
+
+/** The part of a service supervisor that a rolling replacement needs. */
+export interface ReplaceableService {
+  readonly name: string;
+  /** Checks all that can be checked before a start. Rejects with `START_FAILED` or `FORBIDDEN`. */
+  checkStart(rule: LaunchRule): Promise<Manifest>;
+  /** Starts one more instance, and waits until it has registered. */
+  startBeside(rule: LaunchRule): Promise<void>;
+  /** Starts the service unless it has a callable endpoint. */
+  startAlone(rule: LaunchRule): Promise<void>;
+}
+
+/**
+ * Replaces running instances one by one. Starts the new instance, waits until it has registered, then drains the old
+ * one. An old instance that cannot serve is killed at once. If `maxInstances` allows no further instance, the old one is drained first, and callers wait for the new one. Ends
+ * at the first start that fails; the remaining instances keep running.
+ *
+ * @see [C6.8](../../../docs/guarantees.md#c6-8)
+ */
+export async function replaceOneByOne(
+  service: ReplaceableService,
+  { instanceLimit, logger }: Pick<LauncherContext, 'instanceLimit' | 'logger'>,
+  rule: LaunchRule,
+  running: readonly Launch[],
+): Promise<void> {
+  for (const old of running) {
+    if (old.isStopping || (await old.inspect())) continue;
+    const { maxInstances } = await service.checkStart(rule);
+    const hasRoom = instanceLimit.tryAcquire(rule.manifest, maxInstances);
+    if (hasRoom) instanceLimit.release(rule.manifest);
+    const { instance } = old.record;
+    logger.info(
+      `Replacing ${service.name} (${instance}): ${hasRoom ? 'the new instance is started first' : 'the old instance is drained first, because maxInstances allows no other'}`,
+    );
+    if (hasRoom) await service.startBeside(rule);
+    await old.drain('the instance was replaced');
+    if (!hasRoom) await service.startAlone(rule);
+  }
+  await service.startAlone(rule);
+}
