@@ -188,11 +188,11 @@ function assertAbsent(name: string, resolution: Resolution): void {
   assertTimes(name, resolution);
 }
 
-/** Returns the endpoints sorted by id, with the default value of each missing field. */
+/** Returns the endpoints sorted by id and without incarnation, with the default value of each missing field. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all
-    .map((one) => ({ ...one, attributes: { ...one.attributes } }))
+    .map((one) => ({ ...one, incarnation: undefined, attributes: { ...one.attributes } }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

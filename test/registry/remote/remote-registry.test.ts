@@ -72,6 +72,7 @@ test('a lookup returns all fields of the response', async () => {
         state: 'up',
         zone: 'a',
         version: '1.2.0',
+        incarnation: 'first',
       },
     ],
     path: [{ name: '/x', kind: 'service', guaranteedMs: 5_000 }],
