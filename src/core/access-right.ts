@@ -16,7 +16,6 @@ import { ClerkError } from './errors.js';
  */
 export type AccessRight = 'read' | 'test' | 'call' | 'advertise' | 'write' | 'launch' | 'admin';
 
-/** For each right, the rights that include it, beginning with the right itself. */
 const includedIn: Readonly<Record<AccessRight, readonly AccessRight[]>> = Object.freeze({
   read: ['read', 'call', 'write'],
   test: ['test', 'read', 'call', 'write'],
@@ -27,14 +26,13 @@ const includedIn: Readonly<Record<AccessRight, readonly AccessRight[]>> = Object
   admin: ['admin'],
 });
 
-/** All rights, in the order in which lists of rights are written. */
 export const accessRights = Object.freeze(Object.keys(includedIn)) as readonly AccessRight[];
 
 export function isAccessRight(value: unknown): value is AccessRight {
   return typeof value === 'string' && Object.hasOwn(includedIn, value);
 }
 
-/** Returns the first of the given rights that includes the right; undefined if none does. */
+/** Returns the right itself if it is given, otherwise the first given right that includes it. */
 export function includingRight(given: readonly AccessRight[], right: AccessRight): AccessRight | undefined {
   return includedIn[right].find((including) => given.includes(including));
 }

@@ -22,9 +22,8 @@ const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
 /**
- * Parses an address. Rejects an invalid address and corrects nothing. `127.1` and `010.0.0.1` are invalid, because
- * programs read different IP addresses from such a host.
- *
+ * Parses an address and corrects nothing. `127.1` and `010.0.0.1` are invalid, because programs read different IP
+ * addresses from such hosts.
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
 export function parseAddress(input: unknown): Address {

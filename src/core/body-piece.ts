@@ -1,7 +1,7 @@
 /** Larger request bodies in memory are sent in pieces of this size, in bytes. */
 export const pieceBytes = 64 * 1024;
 
-/** A UTF-16 code unit takes at most this number of bytes in UTF-8. */
+/** A UTF-16 code unit takes at most 3 bytes in UTF-8. */
 const maxBytesPerCharacter = 3;
 
 /** Whether a request has no body, or a body in memory that is certainly not larger than a piece. */

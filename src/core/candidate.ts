@@ -37,15 +37,12 @@ export interface Candidate {
   load(now: number): number;
 }
 
-/** The connections to one endpoint. */
 export interface EndpointChannels {
-  /** Channel over all addresses of the endpoint. */
   readonly channel: Channel;
   /** Channel over the addresses with TLS. Equals `channel` if all addresses have TLS; undefined if none has. */
   readonly tlsChannel: Channel | undefined;
 }
 
-/** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {
   /**
    * Whether the endpoint is ejected or suspect. If this endpoint does not respond within 20 ms, the call starts a

@@ -6,15 +6,11 @@ import { pathError, segmentError, segmentsOf } from './name.js';
 const domainSuffix = '.clerk';
 
 /**
- * Returns the absolute name that a host name stands for; undefined if the host is not under `.clerk`.
- *
- * @param hostname - `hostname` of a URL
- * @param port - `port` of a URL; empty for the default port of the scheme
+ * Returns the absolute name that the host name of a URL stands for; undefined if the host is not under `.clerk`.
  * @throws {@link ClerkError} `NAME_INVALID` when a host under `.clerk` has a port, a trailing dot, a capital, an
  * invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
-  // Also matches hosts with a trailing dot or a capital, which are rejected below instead of being looked up in DNS.
   if (!/(^|\.)clerk\.*$/i.test(hostname)) return undefined;
   if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove the dot');
   if (hostname === 'clerk' || hostname === domainSuffix)

@@ -41,7 +41,6 @@ export interface Clock {
   hostAddresses(): readonly string[];
 }
 
-/** Resolves after a delay in ms, ≥ 0. `ref`: whether the timer keeps the process alive. */
 export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> {
   return new Promise((resolve) => {
     clock.setTimer(resolve, delayMs).setRef(ref);
@@ -49,10 +48,8 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Settles as `promise` does. After `timeoutMs`, rejects with the error that `onTimeout` returns. The timer does not
+ * Rejects with the error that `onTimeout` returns if `promise` has not settled after `timeoutMs`. The timer does not
  * keep the process alive.
- *
- * @param timeoutMs - in ms, ≥ 0
  */
 export function withTimeout<T>(
   clock: Clock,

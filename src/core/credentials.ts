@@ -16,41 +16,32 @@ export interface Credentials {
 /** Returns the present credentials. Called again before each use, so a program can replace them. */
 export type CredentialProvider = () => Credentials | Promise<Credentials>;
 
-/** Validated credentials. */
 export interface CheckedCredentials extends Credentials {
   readonly pin: KeyPin;
   readonly algorithm: KeyAlgorithm;
-  /** SubjectPublicKeyInfo of the public key, in DER. */
+  /** The public key as SubjectPublicKeyInfo, in DER. */
   readonly spki: Uint8Array;
 }
 
 /** Port to the credentials of a program, which may change while the program runs. */
 export interface CredentialSource {
-  /**
-   * Resolves to the present credentials.
-   *
-   * @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid
-   */
+  /** @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid */
   current(): Promise<CheckedCredentials>;
-  /** The credentials that `current` has returned last; undefined before the first call. */
+  /** The last result of `current`; undefined before the first call. */
   readonly last: CheckedCredentials | undefined;
-  /** Calls `listener` after each change of the credentials. Returns a function that removes the listener. */
+  /** Returns a function that removes the listener. */
   onChanged(listener: (next: CheckedCredentials, former: CheckedCredentials) => void): () => void;
 }
 
-/** Port to keys, certificates and signatures. */
 export interface KeyTools {
   /**
-   * Creates a key and its self-signed certificate. Default algorithm: Ed25519.
-   *
+   * Default algorithm: Ed25519.
    * @throws {@link ClerkError} `NAME_INVALID`
    */
   create(name: string, algorithm?: KeyAlgorithm): CheckedCredentials;
   /**
-   * Validates credentials.
-   *
-   * @throws {@link ClerkError} `IDENTITY_INVALID` when a field is missing or invalid, the key has another algorithm, or
-   * the certificate belongs to another key. The message never contains the key.
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when a field is missing or invalid, the key has another algorithm,
+   * or the certificate belongs to another key. The message never contains the key.
    */
   check(credentials: unknown): CheckedCredentials;
   /**
@@ -59,10 +50,9 @@ export interface KeyTools {
    * @throws {@link ClerkError} `IDENTITY_INVALID` when the text is not a certificate
    */
   pinOf(certificate: string | Uint8Array): KeyPin;
-  /** Returns the pin of a public key in DER. */
   pinOfKey(spki: Uint8Array): KeyPin;
-  /** Signs a text with the private key. Returns the signature in base64url. */
+  /** Returns the signature in base64url. */
   sign(credentials: Credentials, text: string): string;
-  /** Whether a signature of {@link KeyTools.sign} is valid for the text and the public key. Never throws. */
+  /** Never throws. */
   verify(spki: Uint8Array, text: string, signature: string): boolean;
 }

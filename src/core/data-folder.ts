@@ -1,5 +1,3 @@
-/** Port to a folder on disk that one process owns. */
-
 /**
  * A file of a {@link DataFolder}. An operation, except `read`, may start only after the previous operation has ended.
  */
@@ -9,27 +7,24 @@ export interface DataFile {
   read(offset: number, lengthBytes: number): Promise<Buffer>;
   /** Resolves when the bytes and the new size survive a power failure. */
   write(offset: number, data: Uint8Array): Promise<void>;
-  /** Shortens the file. Resolves when the new size survives a power failure. */
+  /** Resolves when the new size survives a power failure. */
   truncate(sizeBytes: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A folder that this process owns until `close`. */
+/** A folder on disk that this process owns until `close`. */
 export interface DataFolder {
   /**
    * Inode number of the lock file, then `@` and its time of creation if that is known. A copy of the folder has another
    * identity. Undefined when the system states none.
    */
   readonly identity?: string | undefined;
-  /** Resolves to the names of all files and subfolders of the folder, except the lock. */
+  /** Includes subfolders, but not the lock file. */
   names(): Promise<readonly string[]>;
-  /** Opens a file. Resolves to undefined if there is no file with this name. */
   open(name: string): Promise<DataFile | undefined>;
-  /** Creates an empty file, or empties an existing file. Resolves when the file name survives a power failure. */
+  /** Empties the file if it exists. Resolves when the file name survives a power failure. */
   create(name: string): Promise<DataFile>;
-  /** Removes a file, if it exists. */
   remove(name: string): Promise<void>;
-  /** Releases the folder for other processes. */
   close(): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-/** `T`, with each key optional whose value may be undefined. */
 export type DefinedFields<T> = {
   [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key];
 } & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };
@@ -6,7 +5,7 @@ export type DefinedFields<T> = {
 /** Returns a copy of an object without the keys whose value is undefined. */
 export function definedFields<const T extends object>(fields: T): DefinedFields<T> {
   const defined: Record<string, unknown> = {};
-  // Ten times as fast as a loop over Object.entries. A resolution may have 10,000 endpoints.
+  // `for…in` is ten times as fast as `Object.entries`. A resolution may have 10,000 endpoints.
   for (const key in fields) if (fields[key] !== undefined) defined[key] = fields[key];
   return defined as DefinedFields<T>;
 }

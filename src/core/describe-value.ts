@@ -1,7 +1,7 @@
 /**
- * Quotes a string for a message. Cuts the string after 80 characters. Escapes characters outside printable ASCII,
- * which could control a terminal. For any other value, returns `null` or the type of the value. @see
- * [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
+ * Quotes a string for a message. Cuts it after 80 characters, and escapes characters that could control a terminal.
+ * For any other value, returns `null` or the type of the value. @see [A2](../../docs/guarantees.md#a2),
+ * [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
@@ -11,7 +11,7 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/** Describes an invalid value, for the part of an error message after "got". */
+/** Describes an invalid value, for the part of a message after "got". */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

@@ -129,8 +129,8 @@ export function isClerkError(value: unknown): value is ClerkError {
 }
 
 /**
- * Returns a copy of a {@link ClerkError}; returns any other value unchanged. Each caller that shares an error gets a
- * copy, so that added properties stay separate.
+ * Copies a {@link ClerkError} for one of the callers that share it, so that properties added to the copy stay there.
+ * Returns any other value unchanged.
  */
 export function copyError(error: unknown): unknown {
   if (!isClerkError(error)) return error;
@@ -140,7 +140,7 @@ export function copyError(error: unknown): unknown {
   return copy;
 }
 
-/** Returns the message of any thrown value, for use in another message; never empty. */
+/** Returns a message for any thrown value; never empty. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return stringify(error);
   if (error.message !== '') return error.message;

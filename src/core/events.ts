@@ -96,10 +96,9 @@ export interface ClerkEventMap {
 /** Name of an event. */
 export type ClerkEvent = keyof ClerkEventMap;
 
-/** Port through which the components of a clerk emit events. */
 export interface EventSink {
   /** Whether an event has a listener. Otherwise its payload need not be built. */
   hasListeners(event: ClerkEvent): boolean;
-  /** Calls all listeners; never throws. */
+  /** Never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
 }

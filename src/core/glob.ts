@@ -1,20 +1,17 @@
 /**
- * Globs: names with wildcards. A match takes time at most proportional to length of glob × length of name, since a
- * glob is never compiled to a RegExp.
+ * Globs are matched without a RegExp, so that a match takes at most time proportional to length of glob × length of
+ * name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
 
-/** Maximum number of wildcards in a glob; `**` counts as one. @see [A6](../../docs/guarantees.md#a6) */
+/** `**` counts as one wildcard. @see [A6](../../docs/guarantees.md#a6) */
 const maxWildcards = 8;
 
-/** A validated glob. Immutable. */
 export interface Glob {
-  /** The glob as the caller passed it. */
   readonly text: string;
   readonly segments: readonly string[];
-  /** Whether the glob has no wildcard. */
   readonly isExact: boolean;
 }
 
@@ -40,7 +37,6 @@ export function parseGlob(text: unknown): Glob {
   });
 }
 
-/** Whether a glob matches a valid absolute name. */
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isExact) return glob.text === name;
   const { segments } = glob;
@@ -65,8 +61,8 @@ function segmentMatches(pattern: string, segment: string): boolean {
 const star = 42;
 
 /**
- * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, the last wildcard takes one
- * more item. Earlier wildcards keep their shortest match, which leaves most items for the rest of the pattern.
+ * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, only the last wildcard takes
+ * one more item. Earlier wildcards keep their shortest match, which leaves most items for the rest of the pattern.
  */
 function matchesSequence<T>(
   length: number,

@@ -38,20 +38,14 @@ export interface Health {
   /**
    * Called when a sent request is given up without a response. An endpoint that answers nothing would otherwise look
    * idle.
-   *
-   * @param elapsedMs - time since the request was sent, in ms; a lower bound of the latency of the endpoint
-   * @param usualMs - as in {@link Health.responseReceived}
+   * @param elapsedMs - time since the request was sent; a lower bound of the latency of the endpoint
    */
   attemptAbandoned(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
   /** Called after `responseReceived` or `attemptFailed` if the response headers contain the load of the endpoint. */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
   /**
-   * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt continues.
-   *
-   * The endpoint becomes suspect if it has answered nothing since `sentAt`. A suspect endpoint gets no calls while
-   * another endpoint is available. Any answer ends the suspicion. After 1 s without an answer, the endpoint is
-   * ejected and reported to the registry; with probes switched off, the suspicion ends instead.
-   *
+   * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt continues. The
+   * endpoint becomes suspect if it has answered nothing since `sentAt`.
    * @param sentAt - when the last byte of the request was sent
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
@@ -61,8 +55,6 @@ export interface Health {
    */
   uploadContinued(candidate: ConnectedCandidate, now: number): void;
   /**
-   * Called when an attempt fails.
-   *
    * @param startedAt - when the attempt started; an endpoint that has responded to another attempt since is slow, not
    * silent
    */
@@ -75,19 +67,13 @@ export interface Health {
    * @param startedAt - when the call started
    */
   callFailed(endpoints: readonly string[], startedAt: number, now: number): void;
-  /** Called when response headers have arrived. The attempt counts as held until it ends. */
+  /** Called when response headers have arrived. */
   attemptHeld(candidate: ConnectedCandidate): void;
-  /**
-   * Called when an attempt ends, with any result; exactly once per `attemptStarted`.
-   *
-   * @param wasHeld - whether `attemptHeld` was called for the attempt
-   */
+  /** Called exactly once per `attemptStarted`, after any result. */
   attemptEnded(candidate: ConnectedCandidate, wasHeld: boolean): void;
   /**
    * Whether an attempt may open a connection to the candidate now. After a failed connection, attempts connect one at
-   * a time, with a growing backoff.
-   *
-   * @see [C4.1](../../docs/guarantees.md#c4-1)
+   * a time, with a growing backoff. @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   canDial(candidate: ConnectedCandidate, now: number): boolean;
   /** Returns the earliest time at which `canDial` can return true; 0 while no connection has failed. */

@@ -9,11 +9,7 @@ export type CallKind = 'safe' | 'idempotent' | 'once';
 
 export const callKinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 
-/**
- * Returns the default kind of a request.
- *
- * @param method - HTTP method in upper case
- */
+/** `method` is in upper case. */
 export function kindOfMethod(method: string): CallKind {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
     ? 'safe'

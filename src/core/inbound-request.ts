@@ -1,24 +1,20 @@
 /**
- * Stores in the asynchronous context which request this program is serving. Calls made in that context inherit the
- * deadline and the attempt number of the request.
+ * A request that this program is serving. Calls made in its asynchronous context inherit its deadline and its attempt
+ * number.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface InboundRequest {
-  /**
-   * Deadline of the request, in ms on the monotonic clock; Infinity without a deadline. @see
-   * [C2.2](../../docs/guarantees.md#c2-2)
-   */
+  /** On the monotonic clock; Infinity without a deadline. @see [C2.2](../../docs/guarantees.md#c2-2) */
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** Whether the response was sent. A call after the response inherits nothing. */
+  /** Whether the response was sent. Later calls inherit nothing. */
   isFinished: boolean;
 }
 
 const context = new AsyncLocalStorage<InboundRequest | undefined>();
 
-/** Returns the unfinished request that the current asynchronous context serves, if any. */
 export function currentInbound(): InboundRequest | undefined {
   const inbound = context.getStore();
   return inbound?.isFinished === true ? undefined : inbound;
@@ -29,8 +25,8 @@ export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
 }
 
 /**
- * Calls `run` in an asynchronous context that serves no request. For work that several calls share, or for which no
- * call waits: the deadline of one request must not limit such work.
+ * For work that several calls share, or for which no call waits: the deadline of one request must not limit such
+ * work.
  */
 export function runWithoutInbound<T>(run: () => T): T {
   return context.getStore() === undefined ? run() : context.run(undefined, run);

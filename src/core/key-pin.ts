@@ -11,13 +11,7 @@ const prefix = 'sha256/';
 // 32 bytes have 43 digits. The last digit holds 4 bits of the hash and 2 zero bits.
 const pattern = /^sha256\/[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
-/**
- * Validates a pin.
- *
- * @param what - subject of the error message
- * @returns the pin, unchanged
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not a pin
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not a pin */
 export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
   if (isPin(text)) return text;
   const isStandardBase64 = typeof text === 'string' && /^sha256\/[A-Za-z0-9+/]{43}=$/.test(text);
@@ -44,8 +38,6 @@ export function isPin(value: unknown): value is KeyPin {
 /**
  * Validates one pin, several pins, or a text of pins separated by commas. Several pins are needed while a key
  * changes.
- *
- * @param what - subject of the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when there is no pin, or a pin is invalid
  */
 export function parsePins(value: unknown, what = 'Registry key'): readonly KeyPin[] {
@@ -60,12 +52,10 @@ export function parsePins(value: unknown, what = 'Registry key'): readonly KeyPi
   return Object.freeze([...new Set(texts.map((text) => parsePin(text, what)))]);
 }
 
-/** Returns the pin with a SHA-256 in base64url. */
 export function pinOfDigest(digest: string): KeyPin {
   return `${prefix}${digest}`;
 }
 
-/** Returns the SHA-256 of a pin in base64url. */
 export function digestOfPin(pin: KeyPin): string {
   return pin.slice(prefix.length);
 }

@@ -30,23 +30,19 @@ export interface LoadInit {
   readonly errorsPerSecond?: number;
 }
 
-/** A load that an endpoint reported to a registry. */
 export interface AgedLoad extends Load {
-  /** Time since the endpoint reported the load, in ms, ≥ 0. */
+  /** Time since the endpoint reported the load. */
   readonly ageMs: number;
 }
 
-/** Whether a value is a valid utilization. */
 export function isUtilization(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 100;
 }
 
-/** Whether a value is a valid rate per second. */
 export function isRate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 1e9;
 }
 
-/** Returns why a value is not a valid {@link LoadInit}; undefined if it is valid. */
 export function loadError(value: unknown): string | undefined {
   if (!isObject(value))
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;

@@ -5,7 +5,6 @@ interface ResolvedAddress {
   readonly family: 4 | 6;
 }
 
-/** Name resolution of one socket, as the option `lookup` of `net.connect`. */
 export interface SocketLookup {
   readonly lookup?: (hostname: string, options: { readonly all?: boolean }, callback: LookupCallback) => void;
 }

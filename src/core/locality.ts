@@ -11,8 +11,7 @@ export interface Locality {
 }
 
 /**
- * Whether an endpoint and this client run on the same host and share loopback. Compares host names only if the
- * identity of a host is unknown.
+ * Whether an endpoint and this client share loopback. Compares host names only if the identity of a host is unknown.
  */
 export function isSameHost(
   { host, hostId }: Pick<Locality, 'host' | 'hostId'>,

@@ -3,21 +3,17 @@ import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /**
- * Maximum length of a name. The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see
- * [C8.2](../../docs/guarantees.md#c8-2)
+ * A host name is 5 bytes longer than its name, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2)
  */
 const maxBytes = 247;
 const maxSegments = 16;
-/** The maximum length of a DNS label. */
+/** The maximum of a DNS label. */
 const maxSegmentLength = 63;
 
 /**
- * Validates an absolute name: 1–16 segments, each after a `/`, at most 247 bytes in all. A segment has 1–63 characters
- * of `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
- * directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
- *
- * @param what - subject of the error message
- * @returns the name, unchanged
+ * Validates an absolute name: 1–16 segments, each after a `/`, at most 247 bytes in all. A segment has 1–63
+ * characters of `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first
+ * segment may be a directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
  * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule
  * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2),
  * [C8.2](../../docs/guarantees.md#c8-2)
@@ -44,7 +40,6 @@ export function isName(text: unknown): boolean {
   return pathError(text, segmentError) === undefined;
 }
 
-/** Returns the segments of a valid absolute name. */
 export function segmentsOf(name: string): readonly string[] {
   return name.slice(1).split('/');
 }
@@ -71,7 +66,6 @@ const slash = 47;
 /** Returns why a segment is invalid; undefined if it is valid. `index` is its position, from 0. */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/** Returns why a name or glob is invalid; undefined if it is valid. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";
@@ -89,7 +83,6 @@ export function pathError(text: unknown, checkSegment: SegmentCheck): string | u
   return undefined;
 }
 
-/** The {@link SegmentCheck} of names. */
 export function segmentError(segment: string, index: number): string | undefined {
   if (segment === '') return "must not be empty; write a single '/' between segments";
   if (segment === '.' || segment === '..')

@@ -5,8 +5,6 @@ import { isName } from './name.js';
 /**
  * Returns the resolutions of a snapshot by name, not validated. A snapshot that is not an object of names is an
  * error, and never counts as empty.
- *
- * @param glob - the names that the watch matches, for the error message
  * @param known - names that are known to be valid
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is not a `Map` or an object, when a key is not a
  * name, or when a getter throws
@@ -18,8 +16,7 @@ export function parseSnapshot(
   known: { has(name: string): boolean } = new Set(),
 ): ReadonlyMap<string, unknown> {
   try {
-    // A promise, a list or a `Set` has another tag. Such an object has no entries and would look like an empty
-    // snapshot.
+    // A promise, a list or a `Set` has no entries, and would look like an empty snapshot.
     if (!(snapshot instanceof Map) && Object.prototype.toString.call(snapshot) !== '[object Object]')
       throw invalidSnapshotError(
         glob,

@@ -2,7 +2,7 @@ import type { Address } from './address.js';
 
 /** How to start a program. The program inherits no environment, files or working directory from this process. */
 export interface SpawnOptions {
-  /** Absolute path of the program. No shell is involved. */
+  /** Absolute path. No shell is involved. */
   readonly file: string;
   readonly argv0: string;
   readonly args: readonly string[];
@@ -10,7 +10,7 @@ export interface SpawnOptions {
   readonly cwd: string;
   /** Default: user and group of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Text for the standard input of the program. The input ends after the text. */
+  /** The standard input of the program ends after this text. */
   readonly stdin: string;
   /** New file for standard output and standard error, readable by its owner only. Undefined: both are discarded. */
   readonly logFile: string | undefined;
@@ -27,11 +27,10 @@ export interface ProcessExit {
 /** A started program, the leader of a process group of its own. */
 export interface SpawnedProcess {
   readonly pid: number;
-  /** Result of {@link Processes.identityOf} for the program's process. */
   readonly identity: string | undefined;
   /** Resolves when the leader has ended. Never rejects. */
   readonly exited: Promise<ProcessExit>;
-  /** Resolves to the last 4,096 bytes of the log file. Never rejects. */
+  /** The last 4,096 bytes of the log file. Never rejects. */
   logTail(): Promise<string>;
 }
 
@@ -49,32 +48,29 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
  * Port to the processes of this host, for the launcher. An *environment marker* is an entry `NAME=value` in the
- * environment of a program, which the processes that it starts inherit. A process that has left the process group can
- * therefore still be found. Without `/proc`, no process is found by marker. Zombies count as ended.
+ * environment of a program. Processes that the program starts inherit the marker, so they are found even outside the
+ * process group. Without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
   /** Whether this process has the process id 1. Processes whose parent has ended then become its children. */
   readonly isInit: boolean;
   /** Starts a program that outlives this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
-  /**
-   * Returns a text that identifies a live process; undefined when unknown. A later process with the same pid has
-   * another text.
-   */
+  /** Returns a text that no other process has, not even a later process with the same pid; undefined when unknown. */
   identityOf(pid: number): string | undefined;
   /** Whether a process is stopped by a job control signal, such as SIGSTOP, but not by a debugger. */
   isStopped(pid: number): boolean;
   listenerState(address: Address): Promise<ListenerState>;
   /**
-   * Returns how many connections wait until a process accepts them: the fewest of all sockets that listen at the
-   * address. Returns 0 when no socket listens, or the number is unknown.
+   * Returns the number of connections that no process has accepted yet. With several listening sockets, the lowest
+   * number counts. Returns 0 when no socket listens, or the number is unknown.
    */
   waitingConnections(address: Address): Promise<number>;
   /**
    * Connects to an address of this host and waits for an answer: a byte, the end of a TLS handshake, or the end of
-   * the connection. At a `tcp` address, an established connection is an answer. Resolves to `silent` without a
-   * connection or answer before `signal` aborts. Resolves to `unknown`, without connecting, if the address may belong
-   * to another host.
+   * the connection. At a `tcp` address, an established connection is an answer.
+   * - `silent`: there was no connection or no answer before `signal` aborted
+   * - `unknown`: the address may belong to another host, so no connection was tried
    */
   probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
   /**
@@ -85,10 +81,9 @@ export interface Processes {
   limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
   /** Resolves to the id of a group leader with this marker; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
-  /** Whether any process in the group or any process with the marker is alive. */
+  /** Whether any process in the group or with the marker is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
   /** Sends a signal to the group, then to all other processes with the marker. Ended processes are ignored. */
   signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
-  /** Returns a variable of the environment of this process; undefined when the variable is not set. */
   env(name: string): string | undefined;
 }

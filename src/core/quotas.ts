@@ -1,8 +1,8 @@
-/** Counts the units that each key, such as a principal, has acquired and not released. */
+/** Limits how many units each key, such as a principal, holds at once. */
 export class Quotas {
   readonly #used = new Map<string, number>();
 
-  /** Acquires one unit for the key, if the key has fewer than `max` units. Returns whether a unit was acquired. */
+  /** Returns false if the key already holds `max` units. */
   tryAcquire(key: string, max: number): boolean {
     const used = this.#used.get(key) ?? 0;
     if (used >= max) return false;

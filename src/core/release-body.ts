@@ -1,4 +1,4 @@
-/** Releases a request body that will not be read: destroys a Node stream, or cancels a web stream. Never throws. */
+/** Destroys or cancels a request body that will not be read. Never throws. */
 export function releaseBody(body: unknown, error: unknown): void {
   if (typeof body !== 'object' || body === null) return;
   if (body instanceof ReadableStream) {

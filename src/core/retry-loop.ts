@@ -1,6 +1,6 @@
 /**
- * Runs `attempt` until an attempt resolves. Calls `onFailed` after each rejection. The next attempt starts if
- * `onFailed` resolves; the loop ends with the same error if `onFailed` rejects.
+ * Runs `attempt` until it resolves. After each rejection, `onFailed` resolves to start the next attempt, or rejects
+ * to end the loop with its error.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

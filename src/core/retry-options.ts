@@ -44,11 +44,6 @@ type CreateError = (problem: string) => Error;
 
 const maxRetries = 100;
 
-/**
- * Checks and copies the option `attemptTimeoutMs`.
- *
- * @param createError - creates the error from a problem that begins with the name of the option
- */
 export function checkAttemptTimeout(
   value: unknown,
   createError: CreateError,
@@ -72,11 +67,6 @@ export function checkAttemptTimeout(
   return Object.freeze(bounds);
 }
 
-/**
- * Checks and copies the option `retries`.
- *
- * @param createError - creates the error from a problem that begins with the name of the option
- */
 export function checkRetries(value: unknown, createError: CreateError): RetryOptions | false | undefined {
   if (value === undefined || value === false) return value;
   if (!isObject(value))

@@ -74,7 +74,7 @@ export interface ProbeRequest {
   readonly path: string;
 }
 
-// Many servers build a URL from the target and crash on '*', which HTTP intends for OPTIONS of a whole server.
+// Not `OPTIONS *`, the HTTP request for a whole server: many servers build a URL from the target and crash on `*`.
 export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
 /** A limit of the connections of a clerk. */

@@ -1,31 +1,24 @@
 import type { Clock } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 
-/** The next dial of an endpoint may start after this time, in ms, even if the previous dial has no result. */
+/** The next dial of an endpoint may start after this time, even if the previous dial has no result. */
 const maxDialMs = 5_000;
 /**
- * Minimum duration of a dial that counts as timed out, in ms. A healthy endpoint may need almost this time to accept
- * a connection.
+ * Minimum duration of a dial that counts as timed out. A healthy endpoint may need almost this time to accept a
+ * connection.
  */
 const minDialWaitMs = 250;
 
 /**
- * Returns the time to wait before the next attempt to connect (dial) to an endpoint, in ms. Uniformly random between
- * 0 and a bound (full jitter). The bound is 100 ms after the first failed dial and doubles with each further failed
- * dial, up to 5 s.
- *
- * @param failedDials - number of consecutive failed dials of the endpoint
- * @param random - random number, uniform in [0, 1)
- * @see [C4.1](../../docs/guarantees.md#c4-1)
+ * Returns the time to wait before the next dial. Uniformly random between 0 and a bound (full jitter). The bound is
+ * 100 ms after the first failed dial and doubles with each further failed dial, up to 5 s. @see
+ * [C4.1](../../docs/guarantees.md#c4-1)
  */
 export function dialBackoffMs(failedDials: number, random: number): number {
   return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
 }
 
-/**
- * Allows one dial at a time after a failed dial, each after a backoff. Writes the dial fields of
- * {@link EndpointState}.
- */
+/** Allows one dial at a time after a failed dial, each after a backoff. */
 export class DialBackoff {
   readonly #clock: Clock;
 
@@ -48,15 +41,15 @@ export class DialBackoff {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
   }
 
-  /** Called when a dial was refused. Concurrent dials count once, since the first refusal sets `nextDialAt`. */
+  /** Concurrent dials count once, because the first refusal sets `nextDialAt`. */
   onRefused(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);
     if (now >= member.nextDialAt) this.#backOff(member, now);
   }
 
   /**
-   * Called when a dial timed out. The dial does not count as failed if the endpoint has answered since `startedAt`,
-   * or if the dial lasted less than 250 ms.
+   * The dial does not count as failed if the endpoint has answered since `startedAt`, or if the dial lasted less than
+   * 250 ms.
    */
   onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);

@@ -3,17 +3,14 @@ import type { EndpointState } from './endpoint-state.js';
 import { mayEject } from './outlier-detection.js';
 
 /**
- * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm. A restarted
- * process counts as a new endpoint.
- *
- * @see [P9](../../bench/README.md#p9)
+ * Slow start after an ejection. Short, because the process is usually still warm. A restarted process counts as a new
+ * endpoint. @see [P9](../../bench/README.md#p9)
  */
 const revivedSlowStartMs = 1_000;
 
 export interface EjectionsOptions {
   readonly name: string;
   readonly reporter: EventSink;
-  /** Called when a member was ejected or revived. */
   readonly onChange: () => void;
 }
 
@@ -35,10 +32,8 @@ export class Ejections {
   }
 
   /**
-   * Replaces the members. If all new members are ejected, opens all of them, since a call may still succeed. Envoy's
-   * panic mode does the same.
-   *
-   * @returns the members that were opened
+   * Replaces the members. If all new members are ejected, opens all of them, because a call may still succeed.
+   * Envoy's panic mode does the same. Returns the members that were opened.
    */
   update(members: readonly EndpointState[]): readonly EndpointState[] {
     this.#members = members;
@@ -50,12 +45,9 @@ export class Ejections {
   }
 
   /**
-   * Ejects a member, unless {@link mayEject} allows no further ejection.
-   *
    * @param isHardEvidence - whether the member is unreachable; false if the member answers, but with failures
    * @param reason - the `reason` of the event `ejected`
-   *
-   * @returns whether the member was ejected
+   * @returns false if {@link mayEject} allows no further ejection
    */
   eject(member: EndpointState, isHardEvidence: boolean, reason: string, now: number): boolean {
     if (member.status === 'closed' || !mayEject(isHardEvidence, this.#members.length, this.#count))
@@ -76,7 +68,6 @@ export class Ejections {
     return true;
   }
 
-  /** Opens an ejected member. @see {@link EndpointState.recover} */
   revive(member: EndpointState, latencyMs: number, now: number): void {
     if (member.status === 'open') return;
     const { name, reporter, onChange } = this.#options;

@@ -11,10 +11,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Learns the latency of a response.
-   *
-   * @param usualMs - median latency of the route class, in ms; undefined while unknown
-   * @returns the latency on the common scale, in ms
+   * Returns the latency on the common scale.
+   * @param usualMs - median latency of the route class; undefined while unknown
    */
   observe(member: EndpointState, latencyMs: number, usualMs: number | undefined, now: number): number {
     const scaledMs = this.#scale.toCommon(latencyMs, usualMs);
@@ -24,8 +22,8 @@ export class EndpointLatencies {
 
   /**
    * Learns a lower bound of a latency from an attempt without a response. If the usual latency of the route class is
-   * unknown, the bound is limited to ten times the mean latency of the other endpoints. The reason is that the route
-   * may be slow at every endpoint.
+   * unknown, the route may be slow at every endpoint. The bound is then limited to ten times the mean latency of the
+   * other endpoints.
    */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
     const othersMs = usualMs === undefined ? this.#meanOfOthersMs(member) : 0;
@@ -34,8 +32,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Raises the load of an endpoint after a failed attempt. An unknown latency is set to the mean latency of the other
-   * endpoints. Otherwise an endpoint that fails fast would look fast.
+   * An unknown latency is set to the mean latency of the other endpoints. Otherwise an endpoint that fails fast would
+   * look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;
@@ -43,16 +41,13 @@ export class EndpointLatencies {
     member.penalize(now);
   }
 
-  /**
-   * Caps the first latency of an endpoint at twice the mean latency of the other endpoints. The first latency
-   * includes the time to connect, and the process may be cold.
-   */
+  /** The first latency includes the time to connect, and the process may be cold. */
   #cappedFirstMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Returns the mean latency of the other members, in ms; 0 if no latency is known. Leaves out ejected members. */
+  /** 0 if no latency is known. Leaves out ejected members. */
   #meanOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;

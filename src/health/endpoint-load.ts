@@ -1,18 +1,15 @@
 import type { LoadReport } from '../core/load-report.js';
 
 /**
- * Time constant of the exponential decay of the smoothed latency, in ms. An endpoint whose last response took ten
- * times as long as usual gets calls again after about 3 s.
- *
- * @see [decision 012](../../docs/decisions/012-latency-decay.md)
+ * Time constant of the exponential decay of the smoothed latency. An endpoint whose last response took ten times as
+ * long as usual gets calls again after about 3 s. @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
 const penaltyDecayMs = 2_000;
-/** Lowest latency that `load` uses, in ms. Differences between lower latencies are noise. */
+/** Differences between lower latencies are noise. */
 const minLatencyMs = 2;
-/** A load report is used for this time, in ms. */
 const loadReportLifetimeMs = 10_000;
-/** Length of a time slot, in ms. Within a slot, the factor of a load report is constant. */
+/** Within a slot, the factor of a load report is constant. */
 const penaltySlotMs = 64;
 /** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, which spreads consecutive values evenly. */
 const goldenRatioStep = 0x9e3779b9;
@@ -27,11 +24,8 @@ const maxUtilization = 1.25;
 
 /**
  * Returns the factor by which a reported utilization `u` raises the load of an endpoint: 1 + 4 u⁶, with `u` capped at
- * 1.25. The factor is 1.5 at `u` = 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25.
- *
- * An overloaded endpoint still gets a few calls, since the factor is bounded. These calls show when the endpoint
- * recovers. A low utilization attracts no calls, since the factor is never below 1.
- *
+ * 1.25. The factor is 1.5 at `u` = 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 at 1.25. The factor is bounded, so that
+ * an overloaded endpoint still gets a few calls, which show when it recovers.
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
  */
@@ -41,16 +35,15 @@ export function utilizationPenalty(utilization: number): number {
   return 1 + 4 * cube * cube;
 }
 
-/** Load of one endpoint: calls in flight, smoothed latency, recent failures and reported utilization. */
 export class EndpointLoad {
-  // `load` reads the next fields for thousands of endpoints. The fields hold integers, since V8 allocates each
+  // `load` reads the next fields for thousands of endpoints. The fields hold integers, because V8 allocates each
   // fractional number on the heap.
   pending = 0;
   held = 0;
-  /** Smoothed latency in µs; 0 while unknown. */
+  /** In µs; 0 while unknown. */
   #latencyUs = 0;
   #observedAt = 0;
-  /** Failure penalty at `#penaltyAt`, in thousandths. Decays from then on. */
+  /** At `#penaltyAt`, in thousandths. Decays from then on. */
   #penalty = 0;
   #penaltyAt = 0;
   /** The `utilizationPenalty` of the last load report, minus 1, in thousandths. */
@@ -60,9 +53,8 @@ export class EndpointLoad {
   loadReport: LoadReport | undefined = undefined;
 
   /**
-   * Returns the peak-EWMA load: `latency × (calls in flight + 1) × failure factor × utilization factor`. The latency
-   * decays while no response arrives, so that a slow endpoint gets calls again.
-   *
+   * The peak-EWMA load: `latency × (calls in flight + 1) × failure factor × utilization factor`. The latency decays
+   * while no response arrives, so that a slow endpoint gets calls again.
    * @see [Finagle
    * `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
    * @see [Eckner, "Algorithms for Unevenly Spaced Time
@@ -80,14 +72,14 @@ export class EndpointLoad {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency at the last measurement, in ms; 0 while unknown. */
+  /** Smoothed latency at the last measurement; 0 while unknown. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }
 
   /**
-   * Updates the smoothed latency. A higher latency replaces the smoothed latency. A lower latency is blended in, with
-   * a weight that grows with the time since the previous measurement.
+   * A higher latency replaces the smoothed latency. A lower latency is blended in, with a weight that grows with the
+   * time since the previous measurement.
    */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
@@ -95,20 +87,14 @@ export class EndpointLoad {
     this.#setLatency(latencyMs * (1 - previousWeight) + this.latencyMs * previousWeight, now);
   }
 
-  /**
-   * Raises the smoothed latency to `latencyMs`. A higher smoothed latency stays.
-   *
-   * @param latencyMs - lower bound of a latency whose exact value is unknown, in ms
-   */
+  /** @param latencyMs - lower bound of a latency whose exact value is unknown */
   observeAtLeast(latencyMs: number, now: number): void {
     if (latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
   }
 
   /**
    * Adds 20 to the failure penalty after a failed attempt. The load is multiplied by `1 + penalty`. Otherwise an
-   * endpoint that fails fast would look fast.
-   *
-   * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
+   * endpoint that fails fast would look fast. @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
   penalize(now: number): void {
     this.#penalty =
@@ -117,8 +103,7 @@ export class EndpointLoad {
   }
 
   /**
-   * Applies a load report of the endpoint, unless a newer report was applied.
-   *
+   * Has no effect if a newer report was applied.
    * @param random - random number, uniform in [0, 1), so that clerks use different factors at the same time
    */
   applyLoadReport(report: LoadReport, random: number): void {
@@ -129,11 +114,7 @@ export class EndpointLoad {
     this.#utilizationPenaltyUntil = Math.floor(report.receivedAt + loadReportLifetimeMs);
   }
 
-  /**
-   * Forgets failures and the load report, and sets the smoothed latency.
-   *
-   * @param latencyMs - the new smoothed latency, in ms; 0 when unknown
-   */
+  /** Forgets failures and the load report, and sets the smoothed latency. `latencyMs` is 0 when unknown. */
   resetLoad(latencyMs: number, now: number): void {
     this.#penalty = 0;
     this.loadReport = undefined;
@@ -157,11 +138,8 @@ export class EndpointLoad {
 
   /**
    * Returns the factor of the load report in the current slot. Over time, the factors spread evenly between 1 and
-   * {@link utilizationPenalty}.
-   *
-   * All clerks receive the same report. Each clerk has its own slot offset, so that not all clerks avoid the endpoint
-   * at the same time.
-   *
+   * {@link utilizationPenalty}. Each clerk has its own slot offset, so that not all clerks avoid the endpoint at the
+   * same time.
    * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence)
    */
   #utilizationPenaltyAt(now: number): number {

@@ -19,27 +19,23 @@ export interface EndpointTableOptions {
   readonly reporter: EventSink;
   readonly asyncContext: AsyncResource;
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /** Returns the request of a health probe: undefined for the default request, false if probes are switched off. */
+  /** Undefined: the default request. False: probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** Called with the instance id of an unreachable endpoint. The service must then be looked up again. */
+  /** The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   /** Called when the members, or the health of a member, may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Duration of the slow start of a new endpoint, in ms, in which a new process compiles code and fills caches.
- * Endpoints of the first lookup keep equal shares, since they start together.
- *
- * @see Envoy's [slow start
+ * A new process compiles code and fills caches. Endpoints of the first lookup keep equal shares, because they start
+ * together. @see Envoy's [slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
  * The endpoints of one service (members), with their health and load. {@link Reachability} judges whether an endpoint
- * answers, {@link FailingEndpoints} whether its answers fail.
- *
- * @see [C2.4](../../docs/guarantees.md#c2-4)
+ * answers, {@link FailingEndpoints} whether its answers fail. @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
   /** Grows when the members, or the health of a member, may have changed. A picker of a lower version is outdated. */
@@ -67,14 +63,14 @@ export class EndpointTable implements Health {
     this.#reachability = new Reachability({ ...shared, ejections: this.#ejections, failing: this.#failing });
   }
 
-  /** All members, in the order of the registry. */
+  /** In the order of the registry. */
   get members(): readonly EndpointState[] {
     return this.#members;
   }
 
   /**
    * Replaces the members. An endpoint with the same id, epoch and addresses keeps its connections, health and load.
-   * The channels of a removed endpoint close after their requests in flight.
+   * The connections of a removed endpoint close after their requests in flight.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -105,12 +101,12 @@ export class EndpointTable implements Health {
     return this.#ejections.count;
   }
 
-  /** Time from which {@link takeTrial} can return a member; Infinity if no member waits for a trial. */
+  /** Infinity if no member waits for a trial. */
   get trialDueAt(): number {
     return this.#reachability.trialDueAt;
   }
 
-  /** Called when a call of the service has started. Probes are sent only while calls arrive. */
+  /** Probes are sent only while calls arrive. */
   callStarted(): void {
     this.#reachability.callStarted();
   }
@@ -160,9 +156,7 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Applies the load reports in a lookup result, except reports that are older than a known report.
-   *
-   * @param loads - load reports by instance id
+   * Reports that are older than a known report have no effect.
    * @param at - when the lookup was sent; the age of each report counts back from this time
    */
   applyLoads(loads: ReadonlyMap<string, AgedLoad>, at: number): void {
@@ -222,7 +216,6 @@ export class EndpointTable implements Health {
     this.#failing.onCallFailed(members, startedAt, now);
   }
 
-  /** Whether the newest resolution lists the endpoint. */
   isListed(candidate: ConnectedCandidate): boolean {
     return asMember(candidate).isListed;
   }
@@ -252,7 +245,7 @@ export class EndpointTable implements Health {
     return this.#failing.takesCall(asMember(candidate), now);
   }
 
-  /** Stops all probing. The caller must close the channels. */
+  /** The caller must close the channels. */
   stop(): void {
     this.#reachability.stop();
     this.#failing.stop();
@@ -291,7 +284,6 @@ function sameAddresses(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-/** Every candidate passed to a `Health` method comes from a table. */
 function asMember(candidate: ConnectedCandidate): EndpointState {
   if (candidate instanceof EndpointState) return candidate;
   throw new TypeError(`Candidate ${candidate.endpoint.id} must come from an EndpointTable`);

@@ -11,7 +11,6 @@ export class EndpointTimers {
     return this.#timers.has(member);
   }
 
-  /** Sets the timer of an endpoint, in place of an earlier timer. */
   set(member: EndpointState, delayMs: number, callback: () => void): void {
     this.cancel(member);
     const timer = this.clock.setTimer(() => {

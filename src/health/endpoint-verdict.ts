@@ -1,7 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/** The fields of {@link EndpointState} from which a verdict is derived. */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
   readonly unhealthySince: number;
@@ -10,19 +9,12 @@ export interface EndpointEvidence {
   readonly lastHeardAt: number;
 }
 
-/** A response of a healthy endpoint proves for this time, in ms, that the endpoint is reachable. */
+/** A response of a healthy endpoint proves for this time that the endpoint is reachable. */
 const reachableForMs = 10_000;
-/**
- * A failure proves for this time, in ms, that an unhealthy endpoint is unreachable. Each failed probe renews the proof.
- */
+/** A failure proves for this time that an unhealthy endpoint is unreachable. Each failed probe renews the proof. */
 const unreachableForMs = 15_000;
 
-/**
- * Creates a report for each member whose id is a key of `ids`, if the verdict is known.
- *
- * @param ids - ids of the endpoints to report, as the keys of a map
- * @param name - canonical name of the service: the name behind all links
- */
+/** Creates a report for each member whose id is a key of `ids`, if the verdict is known. */
 export function collectReports(
   members: readonly EndpointEvidence[],
   ids: ReadonlyMap<string, unknown>,
@@ -39,8 +31,8 @@ export function collectReports(
 }
 
 /**
- * Returns the verdict on one endpoint. Returns undefined if the last response or failure is too old. Also returns
- * undefined if an unhealthy endpoint has responded since its last hard failure.
+ * Undefined if the last response or failure is too old, or if an unhealthy endpoint has responded since its last hard
+ * failure.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,

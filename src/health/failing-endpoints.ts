@@ -13,15 +13,12 @@ import {
   type SuccessRateStats,
 } from './outlier-detection.js';
 
-/** Shortest ejection for failing answers, in ms. */
 const minStayMs = 1_000;
-/** Longest ejection for failing answers, in ms. */
 const maxStayMs = 30_000;
-/** After this time without an ejection, in ms, the next ejection lasts only `minStayMs`. */
+/** After this time without an ejection, the next ejection lasts only `minStayMs`. */
 const forgiveMs = 60_000;
 /**
- * Number of good answers after an ejection that end probation. During probation, a single bad answer ejects the
- * endpoint again.
+ * Good answers after an ejection that end probation. During probation, a single bad answer ejects the endpoint again.
  */
 const probationAnswers = 5;
 /** During probation, a bad answer ejects only if the best other endpoint has at least this success rate. */
@@ -34,13 +31,12 @@ const recoveredShare = 0.95;
 const minSteadyShare = 0.5;
 /** A bad answer that lowers `achieved` below this value sets `achieved` to 0. */
 const minShare = 0.05;
-/** After this time without a retracted answer, in ms, `doubtedRun` returns to `minDoubtedRun`. */
+/** After this time without a retracted answer, `doubtedRun` returns to `minDoubtedRun`. */
 const retractedForMs = 30_000;
 const maxDoubtedRun = 16;
 /**
- * Maximum age of the compared success rates, in ms per member. The whole age is at most 1,000 ms. With many members,
- * new rates for each failed call would be expensive. An endpoint that seems to fail is compared again with newer
- * rates.
+ * Maximum age of the compared success rates, up to `maxStatsAgeMs`. With many members, new rates for each failed call
+ * would be expensive. An endpoint that seems to fail is compared again with newer rates.
  */
 const statsAgePerMemberMs = 0.2;
 const maxStatsAgeMs = 1_000;
@@ -49,25 +45,19 @@ const minStatsAgeMs = 50;
 export interface FailingEndpointsOptions {
   readonly clock: Clock;
   readonly members: () => readonly EndpointState[];
-  /** Ejects an endpoint. Returns false if too many endpoints are ejected already. */
+  /** Returns false if too many endpoints are ejected already. */
   readonly eject: (member: EndpointState, now: number) => boolean;
-  /** Opens an endpoint whose ejection has ended. */
   readonly open: (member: EndpointState, now: number) => void;
   /** Called when an endpoint starts or stops to count as failing. */
   readonly onChange: () => void;
 }
 
 /**
- * Ejects endpoints whose answers fail too often. The first ejection lasts 1 s; each further ejection lasts twice as
- * long, up to 30 s. An ejection ends without a probe. After an ejection, a single bad answer ejects again, until the
- * endpoint has given 5 good answers.
- *
- * A failing answer may be the fault of the call. A repeatable call is therefore tried at another endpoint. If the
- * call fails there too, the first answer does not count.
- *
- * At most half of the endpoints are ejected for failing answers. A further endpoint counts as failing. A failing
- * endpoint gets only a part of its calls: its recent share of good answers.
- *
+ * Ejects endpoints whose answers fail too often, at first for 1 s, then for twice as long each time, up to 30 s. An
+ * ejection ends without a probe. Until the endpoint has given 5 good answers, a single bad answer ejects again. A
+ * failing answer may be the fault of the call, so a repeatable call is tried at another endpoint. If the call fails
+ * there too, the first answer does not count. At most half of the endpoints are ejected for failing answers. A
+ * further endpoint counts as failing, and gets only a part of its calls: its recent share of good answers.
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
  */
@@ -133,11 +123,9 @@ export class FailingEndpoints {
   }
 
   /**
-   * Called when a call got failing answers of several endpoints. The answer of the first endpoint is retracted, and
-   * no longer counts in the run of failing answers. An ejection since the start of the call ends. The `doubtedRun` of
-   * a doubted endpoint is doubled, up to 16.
-   *
-   * Has no effect if no other endpoint seems to work. The endpoints, not the call, may then be the cause.
+   * Called when a call got failing answers of several endpoints. The answer of the first endpoint no longer counts,
+   * and an ejection since the start of the call ends. Has no effect if no other endpoint seems to work, because the
+   * endpoints, not the call, may then be the cause.
    */
   onCallFailed([first, ...others]: readonly EndpointState[], startedAt: number, now: number): void {
     if (first === undefined || !others.some((other) => seemsToWork(other, first))) return;
@@ -152,7 +140,6 @@ export class FailingEndpoints {
     this.#options.open(first, now);
   }
 
-  /** Whether a failing endpoint that was picked gets the call. If false, the call goes to another endpoint. */
   takesCall(member: EndpointState, now: number): boolean {
     if (now < member.retryAt) return this.#options.clock.random() < member.achieved;
     member.retryAt = now + member.stayMs;
@@ -160,7 +147,7 @@ export class FailingEndpoints {
     return true;
   }
 
-  /** Forgets that an endpoint is failing or ejected for failing answers, without opening the endpoint. */
+  /** Does not open an ejected endpoint. */
   cancel(member: EndpointState): void {
     this.#returns.cancel(member);
     this.#stopFailing(member);
@@ -231,9 +218,8 @@ export class FailingEndpoints {
   }
 
   /**
-   * Whether another endpoint seems to have worked since the run of failures of `member` began. Such an endpoint has
-   * given no failing answer since then, and has answered a later attempt or has no attempt in flight. Otherwise a
-   * route or a caller may be the cause.
+   * Whether another endpoint seems to have worked since the run of failures of `member` began. Otherwise a route or a
+   * caller may be the cause.
    */
   #failsAlone(member: EndpointState): boolean {
     const { runStartedAt } = member;
@@ -248,7 +234,7 @@ export class FailingEndpoints {
       );
   }
 
-  /** Returns the highest {@link cautiousRate} of the other members that are not ejected; at least 0.5. */
+  /** Leaves out ejected members; at least 0.5. */
   #cautiousRateBeside(member: EndpointState, now: number): number {
     const rates = this.#options
       .members()
@@ -257,7 +243,6 @@ export class FailingEndpoints {
     return Math.max(0.5, ...rates);
   }
 
-  /** Computes the success rates of the members that are not ejected, and the best two. */
   #compare(now: number): void {
     this.#comparedAt = now;
     this.#best = [];
@@ -277,8 +262,8 @@ export class FailingEndpoints {
 }
 
 /**
- * Whether `other`, which failed a call after `first`, seems to work. True if the last answer of `other` to another
- * call was good. If `other` has answered no other call, true if `first` has recently given good answers.
+ * `other` failed a call after `first`. It seems to work if its last answer to another call was good. If it has
+ * answered no other call, the recent good answers of `first` decide.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

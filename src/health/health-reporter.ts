@@ -2,24 +2,19 @@ import { AsyncResource } from 'node:async_hooks';
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
-/** Minimum interval between two messages to the registry, in ms. */
 const minReportIntervalMs = 1_000;
-/** Minimum delay between a change of health and its report, in ms. */
 const reportDelayMs = 250;
-/** Maximum random time added to `reportDelayMs`, in ms. Spreads the reports of clerks that saw the same failure. */
+/** Spreads the reports of clerks that saw the same failure. */
 const reportJitterMs = 1_000;
-/** Mean interval at which a report is repeated, in ms. The registry forgets a report after 10 s. */
+/** Shorter than the 10 s after which the registry forgets a report. */
 const repeatIntervalMs = 4_000;
-/** A message also contains the reports that are due within this time, in ms. */
+/** A message also contains the reports that are due within this time. */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
-/**
- * Maximum number of endpoints, over all services, that are tracked for reports. Further endpoints are not reported.
- */
+/** Over all services. Further endpoints are not reported. */
 const maxTrackedEndpoints = 1_000;
 const reportTimeoutMs = 3_000;
 
-/** The health of one service's endpoints. */
 export interface HealthSource {
   /** Creates a report for each endpoint whose id is a key of `ids` and whose health is known. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
@@ -28,7 +23,6 @@ export interface HealthSource {
 export interface HealthReporterOptions {
   readonly clock: Clock;
   readonly registry: Registry;
-  /** Aborts when the clerk closes. */
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +43,6 @@ interface TrackedService {
  * Reports unreachable and recovered endpoints to the registry, and endpoints for which the registry asks (queried
  * endpoints). Sends one message for all services, at most once per second. A failed message is not sent again,
  * because the next message has the current state.
- *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
  */
@@ -57,7 +50,7 @@ export class HealthReporter {
   readonly #options: HealthReporterOptions;
   readonly #tracked = new Map<HealthSource, TrackedService>();
   #count = 0;
-  /** Random id of this clerk. Drawn with the first report. */
+  /** Random; drawn with the first report. */
   #clerkId = '';
   #sentAt = -Infinity;
   #isSending = false;
@@ -70,7 +63,6 @@ export class HealthReporter {
     options.signal.addEventListener('abort', () => this.#timer?.cancel());
   }
 
-  /** Called when a call or probe failed to reach an endpoint. */
   onUnreachable(source: HealthSource, id: string): void {
     if (this.#isIdle) return;
     const endpoint = this.#track(source, id);
@@ -79,11 +71,7 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /**
-   * Called when the registry asks for the health of endpoints of a service.
-   *
-   * @param ids - ids of the queried endpoints of the service; all others are no longer queried
-   */
+  /** @param ids - the queried endpoints of the service; all others are no longer queried */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
     const queried = new Set(ids);
@@ -98,7 +86,6 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** Called when the endpoints of a service, or their health, changed. */
   onHealthChanged(source: HealthSource): void {
     const service = this.#tracked.get(source);
     if (service === undefined || service.checkAt !== Infinity) return;
@@ -214,7 +201,7 @@ export class HealthReporter {
     signal.addEventListener('abort', stop);
     try {
       const report = { clerk: this.#clerkId, reports };
-      // Runs in the async context of the clerk, not in that of the call that failed first.
+      // Runs in the async context of the clerk, not of the call that failed first.
       const sent = this.#context.runInAsyncScope(async () =>
         registry.report?.(report, { signal: controller.signal }),
       );
@@ -239,7 +226,7 @@ function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict 
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }
 
-/** Returns a random id of 24 letters and digits, which holds 124 random bits. */
+/** 24 letters and digits hold 124 random bits. */
 function randomId(random: () => number): string {
   return Array.from({ length: 4 }, () =>
     Math.floor(random() * 36 ** 6)

@@ -1,4 +1,4 @@
-/** Maximum factor by which one response raises or lowers the common latency. */
+/** One response raises or lowers the common latency at most by this factor. */
 const step = 1.02;
 
 /**
@@ -6,15 +6,10 @@ const step = 1.02;
  * endpoint look slow.
  */
 export class LatencyScale {
-  /** Running median of `usualMs` over all responses, in ms; 0 before the first response. */
+  /** Running median of `usualMs` over all responses; 0 before the first response. */
   #commonMs = 0;
 
-  /**
-   * Returns the latency on the common scale, in ms: `latencyMs` × common latency / `usualMs`. Returns `latencyMs`
-   * while `usualMs` is unknown.
-   *
-   * @param usualMs - median latency of the route class, in ms
-   */
+  /** Returns `latencyMs` × common latency / `usualMs`, or `latencyMs` while `usualMs` is unknown. */
   toCommon(latencyMs: number, usualMs: number | undefined): number {
     if (usualMs === undefined || usualMs <= 0) return latencyMs;
     if (this.#commonMs === 0) this.#commonMs = usualMs;

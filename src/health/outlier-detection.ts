@@ -1,35 +1,26 @@
-/** The rules of ejection, as pure functions. */
-
 /**
- * Whether one more endpoint of a service may be ejected. For hard evidence (refused or lost connections, silence),
- * one endpoint must stay. For failing answers, half of the endpoints must stay.
- *
- * @param members - number of endpoints of the service
- * @param ejected - number of endpoints that are already ejected
- * @see [C2.4](../../docs/guarantees.md#c2-4)
+ * For hard evidence (refused or lost connections, silence), one endpoint must stay. For failing answers, half of the
+ * endpoints must stay. @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export function mayEject(isHardEvidence: boolean, members: number, ejected: number): boolean {
   return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
 }
 
-/** Statistics of the success rates of the endpoints with at least 100 attempts. */
+/** Success rates of the endpoints with at least 100 attempts. */
 export interface SuccessRateStats {
-  /** Number of endpoints with at least 100 attempts. */
   readonly hosts: number;
-  /** Mean success rate, 0 … 1. */
   readonly mean: number;
-  /** Population standard deviation of the success rates. */
+  /** Population standard deviation. */
   readonly standardDeviation: number;
 }
 
-/** A success rate, and the number of attempts over which it was measured. */
+/** A success rate, 0 … 1, over `total` attempts. */
 export interface MeasuredRate {
   readonly total: number;
-  /** 0 … 1. */
   readonly rate: number;
 }
 
-/** Number of failures in a row that ejects an endpoint while the best endpoint never fails. */
+/** Failures in a row that eject an endpoint while the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
 /**
  * A run of failures ejects an endpoint only if the best endpoint would have such a run with at most this probability.
@@ -43,8 +34,8 @@ const minComparedResponses = 5;
 /** Minimum number of attempts in the last 30 s for outlier detection. */
 const minResponses = 100;
 /**
- * Minimum number of endpoints for outlier detection. An outlier differs from the mean by 1.9 standard deviations. The
- * largest possible difference is 1.7 for 4 endpoints and 2 for 5 endpoints (√(n − 1)).
+ * An outlier differs from the mean by 1.9 standard deviations. The largest possible difference is √(n − 1): 1.7 for 4
+ * endpoints and 2 for 5 endpoints.
  */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
@@ -53,13 +44,9 @@ const minRateGap = 0.05;
 
 /**
  * Whether an endpoint has failed enough for an ejection: 5 failures in a row, or a success rate below 0.8 over 20 or
- * more attempts. Both are compared with the best other endpoint, since a route may fail at every endpoint:
- *
+ * more attempts. Both are compared with the best other endpoint, because a route may fail at every endpoint:
  * - The run of failures must be so long that the best endpoint would have it with a probability of at most 10^-6.
  * - The success rate must be below 0.8 × the best rate by more than chance explains.
- *
- * @param total - number of attempts at the endpoint in the last 30 s
- * @param successRate - success rate of these attempts, 0 … 1
  * @param best - the endpoint with the highest {@link comparedRate} among the other endpoints
  */
 export function exceedsFailureThreshold(
@@ -76,37 +63,26 @@ export function exceedsFailureThreshold(
   );
 }
 
-/**
- * Whether a run of failures suffices for an ejection: at least 5 in a row, more if the best endpoint fails too.
- *
- * @param best - success rate of the best other endpoint, 0 … 1
- */
+/** At least 5 failures in a row, more if the best other endpoint fails too. `best` is its success rate. */
 export function isLongRun(consecutiveFailures: number, best: number): boolean {
   return (
     consecutiveFailures >= minConsecutiveFailures && (1 - best) ** consecutiveFailures <= maxRunProbability
   );
 }
 
-/**
- * Returns the rate with which other endpoints are compared: the {@link assumedRate}, or 0 for fewer than 5 attempts.
- */
+/** The {@link assumedRate}, or 0 for fewer than 5 attempts. */
 export function comparedRate(counted: { total: number; successRate: number }): number {
   return counted.total < minComparedResponses ? 0 : assumedRate(counted);
 }
 
-/**
- * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded. An endpoint without attempts
- * has the rate 1.
- */
+/** The success rate as if one more attempt had succeeded. An endpoint without attempts has the rate 1. */
 function assumedRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 1);
 }
 
 /**
- * Returns the success rate of an endpoint, 0 … 1, as if one more attempt had succeeded and one more had failed. An
- * endpoint without attempts has the rate 0.5.
- *
- * @see [Rule of succession](https://en.wikipedia.org/wiki/Rule_of_succession)
+ * The success rate as if one more attempt had succeeded and one more had failed. An endpoint without attempts has the
+ * rate 0.5. @see [Rule of succession](https://en.wikipedia.org/wiki/Rule_of_succession)
  */
 export function cautiousRate({ total, successRate }: { total: number; successRate: number }): number {
   return (successRate * total + 1) / (total + 2);
@@ -130,9 +106,8 @@ export function successRateStats(
 }
 
 /**
- * Whether the success rate of an endpoint is an outlier. An outlier is below the mean by more than 1.9 standard
- * deviations, by more than 0.05, and by more than chance explains. Needs 5 endpoints with 100 attempts each.
- *
+ * An outlier is below the mean by more than 1.9 standard deviations, by more than 0.05, and by more than chance
+ * explains. Needs 5 endpoints with 100 attempts each.
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000
  * @see [decision 017](../../docs/decisions/017-success-rate-outliers.md)
@@ -149,13 +124,13 @@ export function isOutlier(
   );
 }
 
-/** Returns how far two measured rates may differ by chance: four standard deviations. */
+/** Two measured rates may differ by chance: by up to four standard deviations. */
 function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
   const rate = (a.rate * a.total + b.rate * b.total) / (a.total + b.total);
   return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
-/** Returns how far a rate over `total` attempts may differ from `rate` by chance: four standard deviations. */
+/** A rate over `total` attempts may differ from `rate` by chance: by up to four standard deviations. */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

@@ -6,30 +6,26 @@ import type { EndpointState } from './endpoint-state.js';
 import { EndpointTimers } from './endpoint-timers.js';
 
 /**
- * A suspect endpoint that answers nothing for this time is ejected, in ms. Also the timeout of a probe.
- *
- * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
+ * A suspect endpoint that answers nothing for this time is ejected. Also the timeout of a probe. @see [decision
+ * 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export const silenceMs = 1_000;
 /**
- * A probe timeout that fires later than this time, in ms, shows that the event loop was blocked. The answer may have
- * arrived unread.
+ * A probe timeout that fires later than this shows that the event loop was blocked. The answer may have arrived
+ * unread.
  */
 const maxLatenessMs = 50;
-/** Shortest time between two probes of an endpoint, in ms. */
 const minProbeIntervalMs = 500;
 const maxProbeIntervalMs = 4_000;
-/** Delay of the first probe after an ejection, in ms. */
 const firstProbeDelayMs = 250;
 
 export interface ProberOptions {
   readonly clock: Clock;
   readonly asyncContext: AsyncResource;
-  /** Returns the request of a probe: undefined for the default request, false if probes are switched off. */
+  /** Undefined: the default request. False: probes are switched off. */
   readonly request: () => ProbeRequest | false | undefined;
-  /** Called when the endpoint answered a probe sent at `sentAt`. */
   readonly onAnswered: (member: EndpointState, sentAt: number) => void;
-  /** Called when a probe sent at `sentAt` failed. Must call {@link Prober.start} for another probe. */
+  /** Must call {@link Prober.start} for another probe. */
   readonly onUnanswered: (member: EndpointState, sentAt: number) => void;
   /** Called when a probe is due but probes are switched off. For the next 1 s, a call may serve as the probe. */
   readonly onTrialWanted: (member: EndpointState) => void;
@@ -37,9 +33,8 @@ export interface ProberOptions {
 
 /**
  * Probes suspect and ejected endpoints, each at most once in 500 ms. The interval grows with the length of the
- * outage. Without calls to the service, no probes are sent. No call waits for a probe.
- *
- * @see [C2.4](../../docs/guarantees.md#c2-4)
+ * outage. Without calls to the service, no probes are sent. No call waits for a probe. @see
+ * [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class Prober {
   readonly #options: ProberOptions;
@@ -55,7 +50,6 @@ export class Prober {
     this.#timers = new EndpointTimers(options.clock);
   }
 
-  /** Counts a call of the service, and sends the probes that wait for a call. */
   callStarted(): void {
     this.#callCount++;
     if (this.#awaitingCall.size > 0) {
@@ -64,10 +58,7 @@ export class Prober {
     }
   }
 
-  /**
-   * Schedules the next probe of an unhealthy endpoint. The first probe of a suspect endpoint is sent at once, but at
-   * least 500 ms after the previous probe.
-   */
+  /** The first probe of a suspect endpoint is sent at once, but at least 500 ms after the previous probe. */
   start(member: EndpointState): void {
     if (
       this.#stopped ||
@@ -94,7 +85,6 @@ export class Prober {
       });
   }
 
-  /** Ends the probing of an endpoint that is healthy again or was removed. */
   cancel(member: EndpointState): void {
     this.#timers.cancel(member);
     this.#awaitingCall.delete(member);
@@ -137,14 +127,10 @@ export class Prober {
 }
 
 /**
- * Returns the delay before a probe of an ejected endpoint, in ms. The delay is a tenth of `outageMs`, at most 4 s.
- * The minimum is 250 ms for the first probe and 500 ms for all others. Each recent ejection after the first doubles
- * the minimum. Jitter shortens the delay by up to 20 %.
- *
- * @param outageMs - time since the endpoint became unhealthy, in ms
+ * Returns the delay before a probe of an ejected endpoint: a tenth of `outageMs`, at most 4 s. The minimum is 250 ms
+ * for the first probe and 500 ms for all others. Each recent ejection after the first doubles the minimum. Jitter
+ * shortens the delay by up to 20 %.
  * @param ejections - number of recent ejections, including the current one
- * @param isFirst - whether the probe is the first of the outage
- * @param random - random number, uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
 export function probeDelayMs(outageMs: number, ejections: number, isFirst: boolean, random: number): number {

@@ -14,29 +14,26 @@ export interface ReachabilityOptions {
   readonly asyncContext: AsyncResource;
   readonly ejections: Ejections;
   readonly failing: FailingEndpoints;
-  /** Returns the request of a health probe: undefined for the default request, false if probes are switched off. */
+  /** Undefined: the default request. False: probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** Called with the instance id of an unreachable endpoint. The service must then be looked up again. */
+  /** The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
-  /** Called when an endpoint becomes suspect, or is no longer suspect. */
   readonly onChange: () => void;
 }
 
 /**
  * Judges whether endpoints can be reached.
- *
  * - A refused connection ejects an endpoint.
- * - A lost connection makes an endpoint suspect. A late attempt makes an endpoint suspect that has answered nothing
+ * - A lost connection makes an endpoint suspect. So does a late attempt, unless the endpoint has answered something
  * since the attempt was sent.
  * - A suspect endpoint is probed at once, and gets calls only if no better endpoint is left. Any answer ends the
  * suspicion. Silence for 1 s, or a failed probe after a lost connection, ejects the endpoint.
  * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next
  * probe.
- *
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export class Reachability {
-  /** Time from which {@link takeTrial} can return a member; Infinity if no member waits for a trial. */
+  /** Infinity if no member waits for a trial. */
   trialDueAt = Infinity;
   readonly #options: ReachabilityOptions;
   readonly #prober: Prober;
@@ -57,11 +54,7 @@ export class Reachability {
     this.#prober.callStarted();
   }
 
-  /**
-   * Called when an endpoint has answered. Any answer ends a suspicion, or the ejection of an unreachable endpoint.
-   *
-   * @param latencyMs - measured latency of the answer, in ms; 0 when unknown
-   */
+  /** Any answer ends a suspicion, or the ejection of an unreachable endpoint. `latencyMs` is 0 when unknown. */
   onHeard(member: EndpointState, latencyMs: number, now: number): void {
     member.lastHeardAt = now;
     if (member.unhealthySince === 0 || member.isEjectedForFailures) return;
@@ -74,7 +67,7 @@ export class Reachability {
     }
   }
 
-  /** Called when an attempt is late. An endpoint that has answered something since `sentAt` is slow, not silent. */
+  /** An endpoint that has answered something since `sentAt` is slow, not silent. */
   onLate(member: EndpointState, sentAt: number, now: number): void {
     if (member.lastHeardAt > sentAt) return;
     // An attempt sent before the last reset shows nothing about the new connections.
@@ -100,7 +93,7 @@ export class Reachability {
     else this.#suspect(member, 'reset', now, now);
   }
 
-  /** Ejects an unreachable endpoint. The last endpoint that is not ejected stays in use. */
+  /** The last endpoint that is not ejected stays in use. */
   onUnreachable(member: EndpointState, reason: string, now: number): void {
     const { failing, ejections, onUnreachable, probeRequest } = this.#options;
     member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
@@ -119,9 +112,7 @@ export class Reachability {
     onUnreachable(member.endpoint.id);
   }
 
-  /**
-   * Returns an ejected or suspect endpoint that gets a repeatable call as its next probe; undefined if there is none.
-   */
+  /** Undefined if no endpoint waits for a trial. */
   takeTrial(
     members: readonly EndpointState[],
     now: number,
@@ -134,7 +125,6 @@ export class Reachability {
     return found;
   }
 
-  /** Ends the probing of an endpoint that was removed, or is ejected for failing answers. */
   cancel(member: EndpointState): void {
     this.#prober.cancel(member);
   }

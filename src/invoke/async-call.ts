@@ -8,18 +8,14 @@ import type { CallParameters } from './base-call.js';
 import type { CallAttempt } from './call-attempt.js';
 import { FailoverCall } from './failover-call.js';
 
-/** Parameters of a call that is not an HTTP request. */
 export interface AsyncCallOptions extends CallParameters {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Route class of all calls without HTTP; these calls share one attempt timeout. */
+/** All calls without HTTP share one attempt timeout. */
 const customRoute = { method: '(call)', route: '' };
 
-/**
- * A call that settles a promise. Picks an endpoint, then runs `proceed`. `resolve` or `reject` is called exactly
- * once, by the deadline of the call.
- */
+/** A call that settles a promise. Calls `resolve` or `reject` exactly once, by the deadline of the call. */
 export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A> {
   readonly isReplayable = true;
   protected readonly isUpgrade = false;
@@ -58,7 +54,7 @@ export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A
     void this.#run();
   }
 
-  /** Called with the picked endpoint. Must end the call with `succeed` or `fail`. */
+  /** Must end the call with `succeed` or `fail`. */
   protected abstract proceed(candidate: ConnectedCandidate): void;
 
   protected succeed(value: T): void {
@@ -91,7 +87,7 @@ export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A
     }
   }
 
-  /** Picks an endpoint. Resolves with undefined if the call was settled meanwhile. */
+  /** Resolves with undefined if the call was settled meanwhile. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
     const now = context.clock.now();

@@ -5,7 +5,6 @@ import { withCallDetails } from './call-errors.js';
 import type { FailureCause } from './retry-decision.js';
 import { classifyError, wrapCallerError, type ErrorClass } from './classify-error.js';
 
-/** What the error of an attempt means for its call and for its endpoint. */
 export interface AttemptFailure extends ErrorClass {
   readonly cause: FailureCause;
 }

@@ -5,11 +5,10 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 
-/** The data of an attempt from which its {@link Outcome} is created. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
   readonly address: { readonly text: string };
-  /** Number of the attempt within its call, from 1. */
+  /** Counts from 1. */
   readonly number: number;
   readonly pickReason: string;
   readonly stage: Stage;
@@ -18,10 +17,7 @@ export interface AttemptRecord {
 export interface CallInfo {
   readonly kind: CallKind;
   readonly startedAt: number;
-  /**
-   * Deadline of the call, on the clock's scale. The first lookup may change the deadline, since the service config
-   * may set the call timeout.
-   */
+  /** The first lookup may change the deadline, because the service config may set the call timeout. */
   readonly deadlineAt: number;
   /** Whether response headers have shown that the call was executed. The response body may still fail. */
   readonly hasRun?: boolean;
@@ -29,7 +25,6 @@ export interface CallInfo {
   readonly asyncContext: AsyncResource;
 }
 
-/** Collects the outcomes of a call's attempts. */
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
   #mayHaveRun = false;
@@ -41,16 +36,13 @@ export class AttemptLog {
 
   /**
    * `done` if response headers were accepted; `unknown` if the request of a recorded attempt was sent; otherwise
-   * `none`.
-   *
-   * @see [C3.2](../../docs/guarantees.md#c3-2)
+   * `none`. @see [C3.2](../../docs/guarantees.md#c3-2)
    */
   get execution(): Execution {
     if (!this.#mayHaveRun) return 'none';
     return this.call.hasRun === true ? 'done' : 'unknown';
   }
 
-  /** Records the outcome of an ended attempt, and emits the event `attempt`. */
   record(
     { candidate, address, number, pickReason, stage }: AttemptRecord,
     verdict: Verdict,

@@ -2,10 +2,7 @@ import type { TransportRequest } from '../core/transport.js';
 import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 
 /**
- * Returns the request of one attempt: the request of the call with headers added.
- *
- * @param number - number of the attempt within its call, from 1
- * @param leftMs - time left until the deadline, in ms; undefined to send no time
+ * @param leftMs - time left until the deadline; undefined to send no time
  * @param identity - headers that identify a 'once' call
  */
 export function attemptRequest(

@@ -1,26 +1,26 @@
 import { LatencyHistogram } from './latency-histogram.js';
 import type { AttemptTimeoutBounds } from './retry-settings.js';
 
-/** Attempt timeout of a route class with fewer than 10 recorded latencies, in ms. */
+/** Used for a route class with fewer than 10 recorded latencies. */
 const initialTimeoutMs = 250;
-/** Longest attempt timeout of a route class with fewer than 20 recorded latencies, in ms. */
+/** Limits the timeout of a route class with fewer than 20 recorded latencies. */
 export const maxTimeoutMs = 1_000;
 const samplesForLongTimeout = 20;
-/** The computed timeout of a route class is at most 25 ms if 99 % of its latencies are below this value, in ms. */
+/** The computed timeout of a route class is at most 25 ms if 99 % of its latencies are below this value. */
 const fastMs = 4;
 const fastTimeoutMs = 25;
 const samplesPerUpdate = 32;
 const maxClasses = 256;
 
 /**
- * The attempt timeouts of one service. Each of the first 256 pairs of HTTP method and route class has its own
- * timeout. All further pairs share one timeout.
+ * Each of the first 256 pairs of HTTP method and route class has its own timeout. All further pairs share one
+ * timeout.
  */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, Map<string, AttemptTimeout>>();
   readonly #shared = new AttemptTimeout();
   #size = 0;
-  // Caches the last result, since many applications call the same route many times in a row.
+  // Many applications call the same route many times in a row.
   #lastMethod = '';
   #lastRoute = '';
   #lastTimeout: AttemptTimeout | undefined;
@@ -35,7 +35,6 @@ export class AttemptTimeouts {
     return timeout;
   }
 
-  /** Returns the route classes with enough recent latencies, and their attempt timeouts. */
   learned(
     now: number,
   ): { readonly method: string; readonly route: string; readonly timeout: AttemptTimeout }[] {
@@ -60,17 +59,16 @@ export class AttemptTimeouts {
 
 /**
  * The attempt timeout of one route class. After this time, a call starts a second attempt beside its late first
- * attempt. Only the latencies of responses count, so hung endpoints do not raise the timeout.
- *
- * @see [C2.1](../../docs/guarantees.md#c2-1)
+ * attempt. Only the latencies of responses count, so hung endpoints do not raise the timeout. @see
+ * [C2.1](../../docs/guarantees.md#c2-1)
  */
 export class AttemptTimeout {
   readonly #latencies = new LatencyHistogram();
-  /** 3 × the 99th percentile of the latencies + 10, in ms; undefined with fewer than 10 latencies. */
+  /** 3 × the 99th percentile of the latencies + 10; undefined with fewer than 10 latencies. */
   #computedMs: number | undefined;
   #samples = 0;
   #samplesSinceUpdate = 0;
-  /** Median latency, in ms, ≥ 4; undefined with fewer than 10 latencies. */
+  /** At least 4; undefined with fewer than 10 latencies. */
   medianMs: number | undefined = undefined;
 
   /**
@@ -92,12 +90,11 @@ export class AttemptTimeout {
     return ms < minMs ? minMs : ms;
   }
 
-  /** Whether enough recent latencies are recorded to compute the attempt timeout. */
   isLearned(now: number): boolean {
     return this.#computedMs !== undefined && !this.#latencies.isExpired(now);
   }
 
-  /** Records the latency of a response, in ms: the time from the end of the request to the response headers. */
+  /** The latency counts from the end of the request to the response headers. */
   record(latencyMs: number, now: number): void {
     this.#samples++;
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
@@ -114,7 +111,7 @@ export class AttemptTimeout {
       this.#update();
   }
 
-  /** Returns the latency at `quantile` (0 … 1), in ms, ≥ 4; undefined with fewer than 10 latencies. */
+  /** At least 4; undefined with fewer than 10 latencies. */
   quantileMs(quantile: number): number | undefined {
     return this.#latencies.edgeMs(1 - quantile);
   }

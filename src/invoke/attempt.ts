@@ -5,10 +5,9 @@ import type { Stage } from '../core/outcome.js';
 import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from '../core/transport.js';
 import type { UploadProgress } from './upload-progress.js';
 
-/** Receives the events of an attempt, like a {@link RequestHandler}. The first argument is the attempt. */
+/** Like a {@link RequestHandler}, with the attempt as first argument. */
 export interface AttemptHandler {
   readonly asyncContext?: AsyncResource;
-  /** See {@link RequestHandler.needsNewConnection}. */
   readonly needsNewConnection?: boolean;
   /**
    * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time
@@ -17,10 +16,7 @@ export interface AttemptHandler {
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   /** Called when the request is about to be written. The endpoint may execute the call from now on. */
   onConnect(attempt: Attempt): void;
-  /**
-   * Called with the headers of the final response. After the result false, the body is paused until `resume` is
-   * called.
-   */
+  /** Called with the headers of the final response. Returning false pauses the body until `resume` is called. */
   onHeaders(
     attempt: Attempt,
     statusCode: number,
@@ -28,7 +24,6 @@ export interface AttemptHandler {
     resume: () => void,
     statusText: string,
   ): boolean;
-  /** Called with the headers of an informational response (1xx). */
   onInformation(
     attempt: Attempt,
     statusCode: number,
@@ -52,13 +47,10 @@ export class AbandonedError extends Error {
   readonly code = 'ABANDONED';
 }
 
-/**
- * One attempt of a call at one endpoint. Passes the events of the transport to `handler`, and tracks the stage of the
- * request.
- */
+/** Passes the events of the transport to `handler`, and tracks the stage of the request. */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
-  /** Whether {@link Attempt.abandon} was called. An abandoned attempt passes no events to `handler`. */
+  /** An abandoned attempt passes no events to `handler`. */
   abandoned = false;
   /**
    * Whether the `dispatch` of the transport has returned. An error without a `code` during `dispatch` means that the
@@ -71,39 +63,34 @@ export class Attempt implements RequestHandler {
   ended = false;
   isRecorded = false;
   isLate = false;
-  /** Whether the endpoint is closing the connection of the sent request gracefully. */
   isGoAway = false;
   /**
-   * When the attempt timeout began: at the start of the attempt, at the last written part of the request, or at the
-   * last 1xx response.
+   * Start of the attempt timeout: the start of the attempt, the last written part of the request, or the last 1xx
+   * response.
    */
   sentAt: number;
-  /** Upload of the request body; undefined if the upload is not tracked or has not started. */
+  /** Undefined if the upload is not tracked or has not started. */
   upload: UploadProgress | undefined = undefined;
-  /** Status code of the response; 0 before the response headers arrive. */
+  /** 0 before the response headers arrive. */
   statusCode = 0;
-  /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
+  /** Time from the start of the attempt to the response headers; 0 before the headers arrive. */
   latencyMs = 0;
   readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Receives the events of the attempt: the call, or a `DeferredResponse` once the response was deferred. */
+    /** The call, or a `DeferredResponse` once the response was deferred. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
-    /** Number of the attempt within its call, from 1. */
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /**
-     * Time at which the call checks the attempt again; `Infinity` if only the deadline of the call limits the
-     * attempt.
-     */
+    /** Time of the next check by the call; `Infinity` if only the deadline of the call limits the attempt. */
     public checkAt: number,
     /** Whether undici may send the request again on a new connection if the first connection breaks. */
     readonly allowsResend: boolean,
-    /** Whether a retry is reserved in the retry budget for this attempt. False once the request was sent. */
+    /** False once the request was sent. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
@@ -133,10 +120,7 @@ export class Attempt implements RequestHandler {
     return this.stage === 'waiting' ? this.channel.queuedBy?.(this) : undefined;
   }
 
-  /**
-   * Returns a new attempt with the same number at the next address of the endpoint. The new attempt takes over the
-   * reserved retry.
-   */
+  /** The new attempt at the next address of the endpoint keeps the number and takes over the reserved retry. */
   redial(now: number, checkAt: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;
@@ -165,7 +149,7 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** Aborts a sent request. `handler` receives the resulting error. */
+  /** `handler` receives the resulting error. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }
@@ -221,8 +205,8 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that tracks the upload of the request body. undici reports an upload only to a handler with the methods
- * `onBodySent` and `onRequestSent`. The class {@link Attempt} has neither method.
+ * undici reports an upload only to a handler with the methods `onBodySent` and `onRequestSent`. The class
+ * {@link Attempt} has neither method.
  */
 export class UploadTrackingAttempt extends Attempt {
   override readonly tracksUpload = true;

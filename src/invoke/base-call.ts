@@ -22,21 +22,15 @@ export interface CallParameters {
   readonly deadline: CallDeadline;
 }
 
-/**
- * Attempt timeout of a trial, in ms. After this time a second attempt starts, so a trial delays the call by at most
- * this time.
- */
+/** After this time a second attempt starts, so a trial delays the call by at most this time. */
 export const trialTimeoutMs = 20;
 
-/**
- * Holds the deadline, settings and attempts of a call, and ends the call. Subclasses decide which attempts are made.
- */
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
   expiresAt = 0;
   previous: TimerEntry | undefined = undefined;
   next: TimerEntry | undefined = undefined;
   attemptCount = 0;
-  /** Whether the call has ended: the caller has received, or is about to receive, the whole response or an error. */
+  /** The caller has received, or is about to receive, the whole response or an error. */
   settled = false;
   hasRun = false;
   readonly startedAt: number;
@@ -57,7 +51,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   ) {
     this.startedAt = context.clock.now();
     this.config = context.retryConfig(deadline.overrides);
-    // An integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not grow
+    // An integer, because V8 allocates fractional numbers on the heap. Rounded down, because a deadline must not grow
     // from service to service.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
   }
@@ -69,9 +63,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   protected abstract readonly isUpgrade: boolean;
   /** Whether the caller has received headers that no other response can replace. */
   protected abstract readonly isStreaming: boolean;
-  /** Ends an attempt without any further event. */
   protected abstract abandon(attempt: A, reason: unknown): void;
-  /** Passes the error of the call to the caller. */
   protected abstract reportError(error: unknown): void;
   protected onSettled(): void {}
 
@@ -134,7 +126,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.#failover?.inFlight.push(attempt);
   }
 
-  /** Replaces `attempt` by an attempt at another address of the same endpoint. */
   protected replace(attempt: A, replacement: A): void {
     if (this.attempt === attempt) this.attempt = replacement;
     this.failover.replace(attempt, replacement);
@@ -145,8 +136,8 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for a connection
-   * backoff. Resolves with undefined if the call was settled meanwhile.
+   * If necessary, first looks the service up, starts the service, or waits for a connection backoff. Resolves with
+   * undefined if the call was settled meanwhile.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
@@ -161,7 +152,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     }
   }
 
-  /** Gives the response of `winner` to the caller, and cancels all other attempts. */
   protected accept(winner: A, now: number): void {
     this.attempt = winner;
     const state = this.#failover;
@@ -171,7 +161,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     state.inFlight = [];
   }
 
-  /** Cancels all attempts in flight except `attempt`. */
   protected cancelOthers(attempt: A, now: number): void {
     const { inFlight } = this.failover;
     for (const other of inFlight) if (other !== attempt) this.cancelAttempt(other, 'SUPERSEDED', now);
@@ -221,10 +210,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return abortedError(this.failover.retry, reason);
   }
 
-  /**
-   * Marks the call as ended, and cancels the attempts in flight. The calling method then delivers the response or the
-   * error.
-   */
+  /** Cancels the attempts in flight. The calling method then delivers the response or the error. */
   protected finish(): void {
     this.settled = true;
     const { context } = this;
@@ -240,9 +226,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     context.finishCall();
   }
 
-  /**
-   * Sets the timer of the call to the next check of an attempt, to the hedge or to the deadline, whichever is first.
-   */
   protected arm(now: number): void {
     if (this.settled || this.isStreaming) return;
     const at = this.#failover?.nextCheckAt(now) ?? Infinity;
@@ -271,7 +254,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.abandon(attempt, reason);
   }
 
-  /** Reports to health an attempt that ended without a usable response. A stall of this process does not count. */
+  /** A stall of this process does not count. */
   protected reportAbandoned({ candidate }: A, since: number, now: number): void {
     const { health, wheel } = this.context;
     const stalledMs = wheel.stalls.lastEndedAt > since ? wheel.stalls.stalledMsSince(since) : 0;

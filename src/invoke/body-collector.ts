@@ -4,14 +4,12 @@ import { ClerkError, type Execution } from '../core/errors.js';
 import type { RequestHandler } from '../core/transport.js';
 import { parseExecutionHeaders } from './at-most-once.js';
 
-/** A handler that buffers the whole response body. A call can therefore retry after a truncated body. */
+/** Buffers the whole response body, so that a call can be retried after a truncated body. */
 export interface WholeBodyHandler extends RequestHandler {
   /** Discards the buffered part, because another response follows. */
   restart(): void;
   /**
    * Called before `onHeaders` of each final response.
-   *
-   * @param address - address of the endpoint that sent the response
    * @param otherExecution - whether another attempt of the call may have been executed
    */
   startResponse(address: Address, otherExecution: Execution): void;
@@ -19,10 +17,7 @@ export interface WholeBodyHandler extends RequestHandler {
 
 const maxQuotedCharacters = 4_096;
 
-/**
- * Reads a whole response body for `json`, `text` and `bytes`. `promise` resolves with the parsed body. `promise`
- * rejects if the call fails or the status is ≥ 400.
- */
+/** `promise` resolves with the parsed body, and rejects if the call fails or the status is ≥ 400. */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
   readonly #requestName: string;
@@ -41,8 +36,8 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
 
   /**
    * @param requestName - the subject of error messages, such as "GET /orders"
-   * @param parse - parses the body; an error thrown by `parse` rejects the promise
-   * @param signal - aborting this signal aborts the call
+   * @param parse - may throw; its error rejects the promise
+   * @param signal - aborts the call
    */
   constructor(
     requestName: string,
@@ -149,7 +144,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 }
 
-/** Returns the part of the error message that quotes the service; empty if the body states no reason. */
+/** Quotes the reason that the body states, if any. */
 function reasonIn(bodyText: string): string {
   try {
     const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };

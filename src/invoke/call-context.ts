@@ -9,37 +9,29 @@ import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryConfig } from './retry-settings.js';
 import type { TimerWheel } from './timer-wheel.js';
 
-/** The settings, clock, timers, health and counters that all calls of a binding share. */
 export interface CallContext {
   readonly name: string;
-  /** Call timeout that the service config sets, in ms; undefined if the config is unknown or sets no timeout. */
+  /** Undefined if the service config is unknown or sets no timeout. */
   readonly serviceTimeoutMs: number | undefined;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly health: Health;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
-  /**
-   * Returns the settings of a call. A lookup during the call may change the result.
-   *
-   * @param overrides - settings of the request, from {@link CallDeadline.overrides}
-   */
+  /** A lookup during the call may change the result. */
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
-  /** Returns the route class of a request; by default the first path segment. */
+  /** By default the first path segment. */
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;
-  /** Undefined if calls are not hedged. */
   readonly hedging: HedgingPolicy | undefined;
-  /** Maximum number of connections to one endpoint. Further calls to the endpoint wait in a queue. */
+  /** Further calls to the endpoint wait in a queue. */
   readonly connections: number;
-  /** Maximum of {@link CallContext.pendingCalls}. A call that would exceed this number is rejected. */
   readonly maxPending: number;
   /** Number of started calls whose request was not sent yet. */
   pendingCalls: number;
 
   /**
-   * Counts a call as started. `finishCall` must follow.
-   *
+   * `finishCall` must follow.
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
   startCall(): void;

@@ -8,13 +8,13 @@ import { minAttemptMs } from './resend-safety.js';
  * request.
  */
 export interface CallDeadline {
-  /** Timeout that the application set for the call, otherwise the default of the clerk, in ms, > 0. */
+  /** The timeout that the application set for the call, otherwise the default of the clerk. */
   readonly timeoutMs: number;
   /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
-  /** Part of the timeout that had passed before the call started, in ms. */
+  /** Part of the timeout that had passed before the call started. */
   readonly elapsedMs: number;
-  /** Time until the deadline of the inbound request, in ms; `Infinity` without an inbound request or deadline. */
+  /** Time until the deadline of the inbound request; `Infinity` without one. */
   readonly inboundLeftMs: number;
   /**
    * Whether the call may be retried after its request was sent. False if the inbound request is itself a retry, since
@@ -23,20 +23,16 @@ export interface CallDeadline {
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   readonly allowsRetries: boolean;
-  /** Settings of the request for retries and attempt timeouts. */
   readonly overrides: RetryOverrides | undefined;
 }
 
 /**
- * Each service shortens the deadline that it passes on by this time, in ms. Services that call each other in a cycle
- * therefore stop.
+ * Each service shortens the deadline that it passes on by this time, so that services that call each other in a cycle
+ * stop.
  */
 const perHopMs = 1;
 
 /**
- * Returns `deadline`, limited to the time left for the inbound request.
- *
- * @param serviceName - name of the called service, for the error message
  * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
@@ -56,10 +52,7 @@ export function capToInbound(
 }
 
 /**
- * Returns `deadline`, shortened by `delayMs`, a delay before the start of the call.
- *
- * @param serviceTimeoutMs - the timeout that the service config sets, if known
- * @param serviceName - name of the called service, for the error message
+ * Shortens the deadline by a delay before the start of the call.
  * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the time left is below 10 ms and below `delayMs`
  */
 export function afterDelay(
@@ -82,20 +75,14 @@ export function afterDelay(
 }
 
 /**
- * Whether the time left is too short for a first attempt. True if less than 10 ms are left, and more time has passed
- * than is left. A call with a timeout below 10 ms can therefore start.
- *
- * @see [C2.2](../../docs/guarantees.md#c2-2)
+ * A call with a timeout below 10 ms can start, because less time has passed than is left. @see
+ * [C2.2](../../docs/guarantees.md#c2-2)
  */
 export function isTooShort(leftMs: number, elapsedMs: number): boolean {
   return leftMs < minAttemptMs && leftMs < elapsedMs;
 }
 
-/**
- * Returns the time from the start of a call to its deadline, in ms; ≤ 0 if no time is left.
- *
- * @param serviceTimeoutMs - the timeout that the service config sets, if known
- */
+/** At most 0 if no time is left. */
 export function effectiveTimeoutMs(
   { timeoutMs, isExplicit, elapsedMs, inboundLeftMs }: CallDeadline,
   serviceTimeoutMs: number | undefined,
@@ -105,10 +92,7 @@ export function effectiveTimeoutMs(
   return timeoutLeftMs < inboundLeftMs ? timeoutLeftMs : inboundLeftMs;
 }
 
-/**
- * Whether the requests of a call state the time left in the header `clerk-timeout-ms`. The default timeout of the
- * clerk is not sent.
- */
+/** The default timeout of the clerk is not sent. */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,
   serviceTimeoutMs: number | undefined,

@@ -1,13 +1,8 @@
-/**
- * Errors that end a call. Each error has the outcomes of the attempts, and states whether the call may have been
- * executed.
- */
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
 import type { CallAttempt } from './call-attempt.js';
 import { hasCode } from './classify-error.js';
 
-/** `DEADLINE_EXCEEDED`: the deadline of the call has passed. */
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
@@ -24,10 +19,7 @@ export function deadlineError(log: AttemptLog): ClerkError {
   );
 }
 
-/**
- * The error of an attempt without a complete response. The code is `LIMIT_EXCEEDED` if the attempt waited for a
- * connection, otherwise `DEADLINE_EXCEEDED`.
- */
+/** `LIMIT_EXCEEDED` if the attempt waited for a connection, otherwise `DEADLINE_EXCEEDED`. */
 export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: number): ClerkError {
   const { candidate, startedAt, stage } = attempt;
   const { id } = candidate.endpoint;
@@ -55,7 +47,6 @@ export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: numb
   );
 }
 
-/** `OUTCOME_UNKNOWN`: the request was sent, the response was lost, and the request must not be sent again. */
 export function outcomeUnknownError(log: AttemptLog): ClerkError {
   const { call, outcomes, context } = log;
   const retries = outcomes.filter(({ stage }) => stage !== 'waiting').length - 1;
@@ -77,7 +68,6 @@ export function outcomeUnknownError(log: AttemptLog): ClerkError {
   );
 }
 
-/** `OUTCOME_UNKNOWN`: the connection broke during the response body, after the caller had received the headers. */
 export function truncatedError(log: AttemptLog, code: string, cause: Error): ClerkError {
   return new ClerkError(
     'OUTCOME_UNKNOWN',
@@ -90,10 +80,7 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
   );
 }
 
-/**
- * `ENDPOINTS_EXHAUSTED`: no endpoint is left to try. The code is `OUTCOME_UNKNOWN` for a 'once' call that may have
- * been executed.
- */
+/** `OUTCOME_UNKNOWN` for a 'once' call that may have been executed, otherwise `ENDPOINTS_EXHAUSTED`. */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.call.startedAt);
@@ -107,7 +94,6 @@ export function exhaustedError(log: AttemptLog): ClerkError {
   );
 }
 
-/** `BUDGET_EXHAUSTED`: the retry budget refused the retry. */
 export function budgetError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
@@ -116,7 +102,6 @@ export function budgetError(log: AttemptLog): ClerkError {
   );
 }
 
-/** `OUTCOME_UNKNOWN`: the request was sent, the response was lost, and retries are switched off. */
 export function retriesOffError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
@@ -125,9 +110,6 @@ export function retriesOffError(log: AttemptLog): ClerkError {
   );
 }
 
-/**
- * `BUDGET_EXHAUSTED`: the program serves an inbound request that is itself a retry, so the program must not retry.
- */
 export function nestedRetryError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
@@ -136,12 +118,10 @@ export function nestedRetryError(log: AttemptLog): ClerkError {
   );
 }
 
-/** `ABORTED`: the caller aborted the call. */
 export function abortedError(log: AttemptLog, reason: unknown): ClerkError {
   return createError(log, 'ABORTED', `Call to ${log.context.name} was aborted by its caller`, reason);
 }
 
-/** `ABORTED`: the request body could not be read. */
 export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -151,7 +131,6 @@ export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** `ABORTED`: a callback of the caller's handler threw. */
 export function callbackError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -161,10 +140,7 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/**
- * Copies an error that was created outside the call, and adds the outcomes and `execution` of the call. An error
- * without a clerk code gets the code `CLERK_CLOSED`.
- */
+/** Adds the outcomes and `execution` of the call to an error that was created outside the call. */
 export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -191,10 +167,7 @@ function createError(
   });
 }
 
-/**
- * Returns the message that names the reached limit, if all attempts of the call waited for a connection. Otherwise
- * returns undefined.
- */
+/** Undefined unless all attempts of the call waited for a connection. */
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {
   const errors = outcomes.map(({ error }) => error);
   const last = errors.at(-1);

@@ -2,7 +2,6 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { AttemptLog, AttemptRecord } from './attempt-log.js';
 import type { CallContext } from './call-context.js';
 
-/** Emits `picked`: an attempt starts. */
 export function reportPick(
   { name, reporter }: CallContext,
   { candidate, pickReason, number }: AttemptRecord,
@@ -11,7 +10,6 @@ export function reportPick(
     reporter.emit('picked', { name, endpoint: candidate.endpoint.id, pickReason, attempt: number });
 }
 
-/** Emits `failover`: the call continues at another endpoint after a failed attempt. */
 export function reportFailover(
   { name, reporter }: CallContext,
   { outcomes }: AttemptLog,

@@ -1,8 +1,6 @@
 /**
- * Classifies the errors of attempts. The stage of the attempt, never the error code, shows whether the call may have
- * been executed. For example, `ECONNRESET` may occur before or after the endpoint executed the request.
- *
- * @see [C3](../../docs/guarantees.md#c3)
+ * The stage of an attempt, never its error code, shows whether the call may have been executed: `ECONNRESET` may
+ * occur before or after the endpoint executed the request. @see [C3](../../docs/guarantees.md#c3)
  */
 import {
   ClerkError,
@@ -17,29 +15,24 @@ import type { Stage } from '../core/outcome.js';
 
 export interface FailedAttempt {
   readonly stage: Stage;
-  /** Status of the response; 0 before the response headers arrive. */
   readonly statusCode: number;
-  /** Whether the `dispatch` of the transport has returned. */
   readonly accepted: boolean;
-  /** Whether the endpoint was closing the connection gracefully. */
   readonly isGoAway?: boolean;
 }
 
 export interface ErrorClass {
   /** Code of the error that ends the call; undefined if the call may be retried. */
   readonly endsCall?: ClerkErrorCode;
-  /**
-   * What the error shows of the endpoint: a kind of failure, or a sign of life (`responded`); undefined if nothing.
-   */
+  /** What the error shows of the endpoint. `responded` is a sign of life. */
   readonly evidence?: Evidence | 'responded';
   /**
-   * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then
-   * retried without using the retry budget.
+   * The endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then retried
+   * without using the retry budget.
    */
   readonly isGoAway?: true;
 }
 
-/** Classifies the error of an attempt. Not called for an error of the request body. */
+/** Not called for an error of the request body. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
@@ -56,7 +49,7 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
 
 /**
  * Returns the code that an outcome records for a thrown value: the `code` or `name` of an error, or the type of
- * another value. For an `AggregateError` without a code, the code comes from its first error.
+ * another value. An `AggregateError` without a code has the code of its first error.
  */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
@@ -69,10 +62,7 @@ export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
-/**
- * Error codes of undici and Node for which the caller is responsible, each with the resulting {@link ClerkError}
- * code. Such a call would fail at any endpoint.
- */
+/** Error codes of undici and Node for which the caller is responsible. Such a call would fail at any endpoint. */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
   ['UND_ERR_INVALID_RETURN_VALUE', 'CONFIG_INVALID'],
@@ -86,24 +76,20 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_ABORTED', 'ABORTED'],
 ]);
 
-/**
- * Returns the {@link ClerkError} code of an error that the caller caused: an invalid request, an exceeded limit, or
- * an abort. Returns undefined if the endpoint may have caused the error.
- */
+/** Returns undefined if the endpoint may have caused the error. */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** Message of undici's error after a graceful GOAWAY frame. The error has no code. */
+/** undici's error after a graceful GOAWAY frame has no code. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
-/** Messages of undici's errors after unsolicited 100 and 101 responses. The errors have no code. */
+/** undici's errors after unsolicited 100 and 101 responses have no code. */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
-/** HTTP/2 errors that malformed frames or headers of the endpoint cause. */
+/** Caused by malformed frames or headers of the endpoint. */
 const malformedStream =
   /NGHTTP2_(PROTOCOL_ERROR|FRAME_SIZE_ERROR|FLOW_CONTROL_ERROR|COMPRESSION_ERROR|ENHANCE_YOUR_CALM|HTTP_1_1_REQUIRED)/;
 
-/** Whether the parser of undici or Node rejected the response. */
 function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): boolean {
   if (stage === 'waiting') return false;
   if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
@@ -125,7 +111,6 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
   }
 }
 
-/** Whether the endpoint reset one HTTP/2 stream and left the connection open. */
 function isStreamReset(error: Error): boolean {
   const code = codeOf(error);
   return (
@@ -134,9 +119,6 @@ function isStreamReset(error: Error): boolean {
   );
 }
 
-/**
- * Returns the {@link ClerkError} that ends a call after an error that the caller caused. `error` becomes its cause.
- */
 export function wrapCallerError(
   code: ClerkErrorCode,
   name: string,
@@ -174,9 +156,6 @@ export function wrapCallerError(
   }
 }
 
-/** Whether a status counts as a failure of the endpoint: 5xx except 501. */
 export function isFailureStatus(statusCode: number): boolean {
   return statusCode >= 500 && statusCode !== 501;
 }
-
-/** Returns how health counts a network error: `refused` before the request was sent, `reset` after that. */

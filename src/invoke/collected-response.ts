@@ -15,7 +15,6 @@ export class CollectedResponse extends DeferredResponse {
   readonly #call: CollectingCall;
   readonly #onReady: (response: CollectedResponse) => void;
 
-  /** @param onReady - called once, when the call accepts the response */
   constructor(
     call: CollectingCall,
     attempt: Attempt,

@@ -28,9 +28,8 @@ export interface CustomCallOptions extends AsyncCallOptions {
 }
 
 /**
- * Calls `run` with an endpoint of the service. If `run` fails and the kind of the call allows a retry, calls `run`
- * with another endpoint. If `run` exceeds the attempt timeout of a safe or idempotent call, also calls `run` with
- * another endpoint.
+ * Calls `run` with an endpoint of the service. Calls `run` with another endpoint after a failure, if the kind of the
+ * call allows a retry. A safe or idempotent call also does so after the attempt timeout.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -57,7 +56,7 @@ class CustomAttempt implements CallAttempt {
     readonly candidate: ConnectedCandidate,
     readonly number: number,
     readonly pickReason: string,
-    /** The stage that is assumed until the function ends. The real stage is unknown. */
+    /** Assumed until the function ends, because the real stage is unknown. */
     public stage: Stage,
     readonly startedAt: number,
     public checkAt: number,
@@ -74,7 +73,7 @@ class CustomAttempt implements CallAttempt {
 class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
   readonly #run: CallFunction<T>;
   readonly #stage: Stage;
-  /** Ids of the endpoints at which the function has failed, except for errors of the operating system. */
+  /** Endpoints at which the function has failed, except for errors of the operating system. */
   readonly #failedAt = new Set<string>();
 
   constructor(
@@ -112,8 +111,8 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // Runs the function synchronously. If the function ran later, a call that is aborted in this tick would count as
-    // sent, although the function never ran.
+    // A function that ran later would count as sent, even if the call is aborted in this tick and the function never
+    // runs.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));
@@ -168,8 +167,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
 }
 
 /**
- * Whether the operating system reported the error. Health counts such an error as a broken connection, and any other
- * error as a failure response.
+ * Health counts an error of the operating system as a broken connection, and any other error as a failure response.
  */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';

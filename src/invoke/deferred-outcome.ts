@@ -2,10 +2,9 @@ import type { CallFacts } from './retry-decision.js';
 import type { DeferredResponse } from './deferred-response.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** The response or parse error that a call delivers if no attempt gets a better response. */
 export class DeferredOutcome {
   #response: DeferredResponse | undefined = undefined;
-  /** An earlier response, in case that the body of `#response` breaks off. */
+  /** Used if the body of `#response` breaks off. */
   #earlier: DeferredResponse | undefined = undefined;
   /** Error of a response that could not be parsed. */
   error: Error | undefined = undefined;
@@ -15,20 +14,14 @@ export class DeferredOutcome {
     return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
 
-  /**
-   * Whether a response with this status may replace the deferred response. A retryable status does not replace a
-   * final status.
-   */
+  /** A retryable status does not replace a final status. */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
     const { response } = this;
     return response === undefined || !isRetryable(statusCode) || isRetryable(response.statusCode);
   }
 
-  /**
-   * Defers `response`. Also keeps one earlier response, if possible a complete one, because the body of `response`
-   * may break off.
-   */
+  /** Keeps one earlier response too, if possible a complete one, because the body of `response` may break off. */
   keep(response: DeferredResponse): void {
     const before = [this.#response, this.#earlier];
     const earlier =
@@ -39,7 +32,7 @@ export class DeferredOutcome {
     this.#response = response;
   }
 
-  /** Removes and returns the deferred response; undefined if none can be delivered. */
+  /** Undefined if no response can be delivered. */
   take(): DeferredResponse | undefined {
     const { response } = this;
     for (const one of [this.#response, this.#earlier]) if (one !== response) one?.discard();

@@ -1,7 +1,6 @@
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
 
-/** The body of a deferred response is paused after this number of bytes. */
 const maxBufferedBytes = 65_536;
 
 /**
@@ -9,9 +8,7 @@ const maxBufferedBytes = 65_536;
  * place of the call. Buffers up to 64 KiB of the body, then pauses the body.
  */
 export class DeferredResponse implements AttemptHandler {
-  /** Whether the whole body is buffered. */
   isComplete = false;
-  /** Whether the response has failed and cannot be delivered. */
   isBroken = false;
   /** Whether the body may be paused and must be resumed for delivery. */
   protected readonly mustResume: boolean = true;
@@ -50,17 +47,14 @@ export class DeferredResponse implements AttemptHandler {
     this.onEnded();
   }
 
-  /** Abandons the attempt, because another response is delivered or the call has ended. */
   discard(): void {
     this.onEnded();
     this.attempt.abandon(new Error('The deferred response was discarded'));
   }
 
   /**
-   * Delivers the part of the response that has arrived. The caller must first set `attempt.handler` to the receiver
-   * of the rest.
-   *
-   * @param cancelReason - returns the reason of an abort by the caller; undefined if the caller has not aborted
+   * The caller must first set `attempt.handler` to the receiver of the rest.
+   * @param cancelReason - returns the reason of an abort by the caller; undefined without an abort
    */
   deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
     try {
@@ -93,7 +87,7 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   onConnect(): void {
-    // The request was already sent.
+    // Already called by the attempt when the request was sent.
   }
 
   onBodySent(): void {

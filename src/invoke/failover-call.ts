@@ -15,20 +15,18 @@ import { reportFailover } from './call-events.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** After a refresh, a resolution that has expired again may be used for this time, in ms. */
+/** After a refresh, even an expired resolution may be used for this time. */
 const maxRefreshAgeMs = 8;
 
 /**
  * A call that may make several attempts, up to three at a time. {@link decide} decides what the call does next; this
- * class carries out the decision.
- *
- * A late attempt continues beside the next attempt. When a response is accepted, all other attempts are cancelled.
+ * class carries out the decision. A late attempt continues beside the next attempt. When a response is accepted, all
+ * other attempts are cancelled.
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
-  /** Whether the first attempt is the probe of an ejected or suspect endpoint. */
   #isTrial = false;
-  /** Starts an attempt and adds it to the attempts in flight. */
+  /** Must add the attempt to the attempts in flight. */
   protected abstract startAttempt(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -37,7 +35,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   ): void;
   /** Switches an unsent attempt to the next address of its endpoint. Returns false if there is none. */
   protected abstract redial(attempt: A, now: number): boolean;
-  /** Ends the call with its deferred response or error. Returns false if there is none to deliver. */
+  /** Returns false if there is no deferred response or error to deliver. */
   protected abstract settleDeferred(): boolean;
   /** Makes the handler discard the received part of an earlier response. */
   protected restartResponse(): void {}
@@ -72,7 +70,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.send(candidate, this.#isTrial ? 'trial' : this.picker.policyName, now, false);
   }
 
-  /** Starts an attempt, unless a policy or listener of the application has aborted the call. */
+  /** A policy or listener of the application may have aborted the call. */
   protected send(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -83,10 +81,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     else if (hasReservedRetry) this.budget.refund();
   }
 
-  /**
-   * Picks an ejected or suspect endpoint, and uses this call as its probe. Returns undefined if no second attempt
-   * could start beside the probe.
-   */
+  /** Returns undefined if no second attempt could start beside the probe. */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;
     if (kind === 'once' || !this.isReplayable || this.isUpgrade || this.retries === undefined)
@@ -100,7 +95,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     return trial;
   }
 
-  /** Plans a second attempt, which starts if the first has no response after the delay of the hedging policy. */
   protected startHedging(hedging: HedgingPolicy, now: number): void {
     const { attempt } = this;
     if (this.isUpgrade || !this.isReplayable || this.retries === undefined) return;
@@ -127,8 +121,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   }
 
   /**
-   * Carries out the actions of a decision.
-   *
    * @param attempt - the late attempt, after the event `late`
    * @param error - the error of the failed attempt, after the event `failure`
    */
@@ -194,7 +186,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     };
   }
 
-  /** Ids of the endpoints at which no further attempt may be made. */
+  /** Endpoints at which no further attempt may be made. */
   #tried(): ReadonlySet<string> {
     const state = this.failover;
     const tried = state.tried();
@@ -218,7 +210,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.carryOut(this.decide({ type: 'late', attempt: this.factsOf(attempt) }, now), now, attempt);
   }
 
-  /** Whether an attempt is late. A stall of this process extends the attempt timeout. */
+  /** A stall of this process extends the attempt timeout. */
   #isOverdue(attempt: A, now: number): boolean {
     const { candidate, sentAt, stage } = attempt;
     if (stage === 'answered' || this.isQueued(attempt)) return false;
@@ -262,7 +254,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
     if (isQueueing && candidate.pending >= context.connections) return;
     const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
-    // While no request of the call was sent, a further attempt is free. The retry budget counts written requests.
+    // While no request of the call was sent, a further attempt is free, because the retry budget counts written
+    // requests.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const isFree = !isHedge && mayHaveRun && state.retry.isFreeAfterStart(state.inFlight);
@@ -299,7 +292,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     });
   }
 
-  /** Starts the next attempt. No attempt is in flight. */
+  /** Called while no attempt is in flight. */
   #sendNext(afterMs: number | undefined): void {
     const state = this.failover;
     state.hedgeAt = Infinity;

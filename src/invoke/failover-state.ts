@@ -6,14 +6,11 @@ import type { RetryState } from './retry-state.js';
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
-  /** Time at which the hedging policy starts a second attempt; `Infinity` if none is planned. */
+  /** `Infinity` if no hedge is planned. */
   hedgeAt = Infinity;
   hedgeDelayMs = 0;
   isRefreshing = false;
-  /**
-   * Time of the last refresh before an attempt. The next attempt uses the refreshed resolution, even if this
-   * resolution has expired meanwhile.
-   */
+  /** Time of the last refresh for an attempt. The attempt may use the refreshed resolution even if it has expired. */
   refreshedAt = -Infinity;
   /** Whether a second attempt has started at the endpoint of a late attempt. */
   hasRepeated = false;
@@ -27,9 +24,7 @@ export class FailoverState<A extends CallAttempt> {
 
   /**
    * Called before the request of `attempt` is written without a reserved retry. If another request of the call was
-   * sent, spends a retry of the budget.
-   *
-   * @returns false if the budget refuses the retry; the request must then not be written
+   * sent, spends a retry of the budget. Returns false if the budget refuses; the request must then not be written.
    */
   payForSecondRequest(attempt: A, now: number): boolean {
     const { retry, inFlight } = this;
@@ -41,7 +36,6 @@ export class FailoverState<A extends CallAttempt> {
     return true;
   }
 
-  /** Replaces `attempt` by an attempt at another address of the same endpoint. */
   replace(attempt: A, replacement: A): void {
     const index = this.inFlight.indexOf(attempt);
     if (index >= 0) this.inFlight[index] = replacement;
@@ -51,7 +45,6 @@ export class FailoverState<A extends CallAttempt> {
     this.inFlight = this.inFlight.filter((other) => other !== attempt);
   }
 
-  /** Returns the ids of the endpoints at which an attempt was made. */
   tried(): Set<string> {
     const tried = new Set(this.retry.tried);
     for (const { candidate } of this.inFlight) tried.add(candidate.endpoint.id);
@@ -59,8 +52,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns the id of an endpoint that may get a second attempt after all other endpoints have failed. The first
-   * attempt there is late, and its connection may be broken.
+   * Returns an endpoint that may get a second attempt after all other endpoints have failed. The first attempt there
+   * is late, and its connection may be broken.
    */
   repeatable(): string | undefined {
     const [only] = this.inFlight;
@@ -69,8 +62,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns when the call must check the hedge again; `Infinity` if the hedge may start at `now`. The delay of the
-   * hedging policy begins when the upload of the first attempt ends.
+   * Returns when the hedge must be checked again; `Infinity` if it may start at `now`. The hedging delay begins when
+   * the upload of the first attempt ends.
    */
   uploadCheckAt(now: number): number {
     const [attempt] = this.inFlight;

@@ -1,10 +1,7 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 
-/**
- * Returns a picker with the methods of `picks`. The picker knows no other endpoint for a retry, and cannot start the
- * service.
- */
+/** The picker has no other endpoint for a retry, and cannot start the service. */
 export function withoutFailover(
   picks: Pick<EndpointPicker, 'policyName' | 'pickCached' | 'pick' | 'prepare'>,
 ): EndpointPicker {
@@ -22,7 +19,6 @@ export function withoutFailover(
   };
 }
 
-/** Returns a picker that knows only `candidate`. */
 export function fixedEndpoint(candidate: ConnectedCandidate): EndpointPicker {
   return withoutFailover({
     policyName: 'pinned',

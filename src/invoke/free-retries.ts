@@ -1,32 +1,28 @@
 import type { ErrorClass } from './classify-error.js';
 
-/** Maximum number of free retries of a call after graceful closes of connections. */
 const maxGoAwayMoves = 4;
 
 /**
  * Counts the free retries of a call. A free retry uses no retry of the retry budget and does not count against
- * `retries.max`, although the request was sent. The number is limited, since an endpoint may refuse every request.
- *
+ * `retries.max`, although the request was sent. The number is limited, because an endpoint may refuse every request.
  * - After the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR): up to four free retries.
  * - After the endpoint has not processed the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
- * - After a connection that was already open was lost before a response: one free retry, on a new connection. The
- *   server may have closed the connection because it was idle. Each lost connection causes at most one such retry.
- *
+ * - After the loss of an open connection that was reused: one free retry on a new connection, because the server may
+ * have closed the connection while it was idle.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */
 export class FreeRetries {
   #moves = 0;
   #wasNotProcessed = false;
-  /** Whether an attempt was sent on a connection that was already open, and the connection was lost. */
+  /** Whether a request was sent on a connection that was already open, and that connection was lost. */
   hasLostReused = false;
 
   /**
    * Returns whether the retry after a failed attempt is free.
-   *
    * @param isUnprocessed - whether the error proves that the request was sent and not processed
-   * @param isLostReused - whether the request was sent on a connection that was already open, and the connection was
-   *   lost
+   * @param isLostReused - whether the request was sent on a connection that was already open, and that connection was
+   * lost
    */
   take({ isGoAway }: ErrorClass, isUnprocessed: boolean, isLostReused: boolean): boolean {
     if (isGoAway === true) return ++this.#moves <= maxGoAwayMoves;

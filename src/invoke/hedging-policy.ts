@@ -2,27 +2,19 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import { retryBudget, type RetryBudget } from './retry-budget.js';
 
 export interface HedgeConfig {
-  /**
-   * Delay before the second attempt, in ms, ≥ 0. If undefined, the delay is the latency at the quantile 1 -
-   * `budgetRatio`.
-   */
+  /** If undefined, the delay is the latency at the quantile 1 - `budgetRatio`. */
   readonly afterMs: number | undefined;
-  /**
-   * Ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. In addition, one second attempt is allowed in any 10
-   * s.
-   */
+  /** Ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. One more second attempt is allowed in any 10 s. */
   readonly budgetRatio: number;
 }
 
-/** A delay that was computed from latencies is reused for this time, in ms. */
 const delayCacheMs = 3_000;
 /** Hedging leaves this number of retries in the retry budget, for failover. */
 const reservedForFailover = 10;
 
 /**
- * Decides when a second attempt starts beside the first. Hedging adds load, so two budgets must allow each second
- * attempt: the hedge budget of the binding and the retry budget of the call.
- *
+ * Hedging adds load, so two budgets must allow each second attempt: the hedge budget of the binding and the retry
+ * budget of the call.
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
  * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
  */
@@ -39,15 +31,12 @@ export class HedgingPolicy {
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Counts a call. Each call increases the number of allowed second attempts. */
+  /** Each call increases the number of allowed second attempts. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }
 
-  /**
-   * Returns the delay before the second attempt, in ms; undefined if too few latencies are known to compute the
-   * delay.
-   */
+  /** Undefined if too few latencies are known to compute the delay. */
   delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;
@@ -60,9 +49,7 @@ export class HedgingPolicy {
 
   /**
    * Reserves one hedge in the hedge budget and one retry in `budget`. The caller must then call `budget.spent` or
-   * `budget.refund`.
-   *
-   * @returns false if a budget refuses the second attempt; nothing is reserved then
+   * `budget.refund`. Returns false, and reserves nothing, if a budget refuses.
    */
   tryReserve(now: number, budget: RetryBudget): boolean {
     if (budget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now)) return false;

@@ -25,8 +25,6 @@ import { UploadProgress } from './upload-progress.js';
 /**
  * One HTTP call. Delivers exactly one response or one error to the caller's handler. If no response has arrived by
  * the deadline, delivers an error.
- *
- * The state for further attempts is created only when the first attempt fails or is late.
  */
 export class HttpCall extends ResponseDelivery {
   /** Whether {@link CallContext.pendingCalls} includes this call, because no request of the call was sent yet. */
@@ -35,10 +33,7 @@ export class HttpCall extends ResponseDelivery {
   #freeRetries: FreeRetries | undefined = undefined;
   protected readonly attemptTimeout: AttemptTimeout;
 
-  /**
-   * @param deadline - limits the time to the response headers; for a `WholeBodyHandler`, to the end of the body
-   * @param asyncContext - the async context of the caller
-   */
+  /** @param deadline - limits the time to the response headers; for a `WholeBodyHandler`, to the end of the body */
   constructor(
     context: CallContext,
     picker: EndpointPicker,
@@ -62,7 +57,7 @@ export class HttpCall extends ResponseDelivery {
     return this.#freeRetries?.hasLostReused === true;
   }
 
-  /** Starts the call. Errors go to `handler.onError`. */
+  /** Passes errors to `handler.onError`. */
   start(): void {
     const { context, startedAt, picker } = this;
     try {
@@ -156,7 +151,6 @@ export class HttpCall extends ResponseDelivery {
     if (this.isRacing) this.#cancelUnsent(attempt);
   }
 
-  /** If only one request of the call may be written, cancels all attempts except `attempt`. */
   #cancelUnsent(attempt: Attempt): void {
     const { kind, isReplayable, retries, isUpgrade } = this;
     if (mustSendOnce({ kind, isReplayable, retries, isUpgrade }))
@@ -203,7 +197,7 @@ export class HttpCall extends ResponseDelivery {
       evidence === 'reset' && attempt.stage === 'sent' && attempt.channel.wasReused?.(attempt) === true;
     const isFree = (this.#freeRetries ??= new FreeRetries()).take(failure, isUnprocessed, isLostReused);
     // A request that the endpoint did not process counts as not sent, provided that its body can be sent again. For a
-    // 'once' call, this rule applies to one attempt only.
+    // 'once' call, this applies to one attempt only.
     const isOnce = this.kind === 'once';
     if (isUnprocessed && this.isReplayable && (isFree || !isOnce)) attempt.stage = 'waiting';
     const isFailure = evidence !== undefined && evidence !== 'responded';
@@ -226,7 +220,7 @@ export class HttpCall extends ResponseDelivery {
     this.carryOut(actions, now, undefined, callError);
   }
 
-  /** A large upload may take longer than the attempt timeout of a trial, so such a call is not a probe. */
+  /** A large upload may take longer than the attempt timeout of a trial. */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }

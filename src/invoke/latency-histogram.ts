@@ -5,9 +5,8 @@ const bucketCount = 57;
 const firstBucketMs = 4;
 
 /**
- * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
- * logarithmic buckets. A generation with fewer than 10 latencies lasts longer than 10 s, so that rarely used routes
- * are learned too.
+ * Counts the latencies of the last 20 to 30 s in three generations of 10 s. A generation with fewer than 10 latencies
+ * lasts longer than 10 s, so that rarely used routes are learned too.
  */
 export class LatencyHistogram {
   readonly #generations = [
@@ -18,19 +17,14 @@ export class LatencyHistogram {
   #newest = 0;
   #newestSamples = 0;
   #rotatedAt = 0;
-  /** When the last latency was added, in whole ms. */
+  /** In whole ms. */
   #addedAt = 0;
 
-  /** Whether no latency was added in the last 30 s. */
   isExpired(now: number): boolean {
     return now - this.#addedAt >= 3 * generationMs;
   }
 
-  /**
-   * Adds a latency.
-   *
-   * @returns whether a new generation was started
-   */
+  /** Returns whether a new generation was started. */
   add(latencyMs: number, now: number): boolean {
     const mustRotate =
       now - this.#rotatedAt >= generationMs && (this.#newestSamples >= minSamples || this.isExpired(now));
@@ -45,10 +39,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Returns a quantile of the latencies, in ms, ≥ 4, rounded up to the upper edge of its bucket. Returns undefined
-   * with fewer than 10 latencies. `edgeMs(0.01)` is the 99th percentile.
-   *
-   * @param fractionAbove - fraction of the latencies above the quantile, 0 … 1
+   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket; undefined with fewer than 10
+   * latencies. `edgeMs(0.01)` is the 99th percentile.
    */
   edgeMs(fractionAbove: number): number | undefined {
     const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];

@@ -1,10 +1,7 @@
 import pRetry from 'p-retry';
 import type { RetryLoop } from '../core/retry-loop.js';
 
-/**
- * Implements {@link RetryLoop} with p-retry, whose own limits and delays are switched off. `onFailed` waits between
- * attempts, and rejects to end the loop.
- */
+/** p-retry without limits and delays of its own. `onFailed` waits between attempts, and rejects to end the loop. */
 export const retryLoop: RetryLoop = (attempt, onFailed) =>
   pRetry((number) => attempt(number).catch(wrapError), {
     retries: Infinity,
@@ -14,10 +11,7 @@ export const retryLoop: RetryLoop = (attempt, onFailed) =>
       onFailed(error instanceof WrappedError ? error.cause : error, attemptNumber),
   });
 
-/**
- * Wraps a thrown value. Without the wrapper, p-retry would not retry after a `TypeError` or a value that is not an
- * error.
- */
+/** p-retry would not retry after a `TypeError` or a value that is not an error. */
 class WrappedError extends Error {
   override readonly name = 'WrappedError';
 }

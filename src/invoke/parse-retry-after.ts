@@ -2,10 +2,8 @@
 const httpDateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
 
 /**
- * Parses the header `Retry-After`: a number of seconds or a date.
- *
- * @returns the time to wait, in ms; undefined if the header is missing or invalid
- * @see [RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
+ * Returns the time to wait; undefined if the header `Retry-After` is missing or invalid. @see [RFC 9110,
+ * 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
  */
 export function retryAfterMs(
   rawHeaders: readonly (Buffer | string)[] | null,

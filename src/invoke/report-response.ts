@@ -6,9 +6,7 @@ import type { CallContext } from './call-context.js';
 import { isFailureStatus } from './classify-error.js';
 
 /**
- * Reports a response to health (latency, status, load) and to the attempt timeout (latency). A stall of this process
- * does not count as latency.
- *
+ * Reports a response to health and to the attempt timeout. A stall of this process does not count as latency.
  * @param earlier - outcomes of the earlier attempts of the call
  */
 export function reportResponse(
@@ -37,10 +35,7 @@ export function reportResponse(
   if (load !== undefined) health.loadReported(candidate, load, now);
 }
 
-/**
- * Whether an attempt got a failure response. If two endpoints fail one call, the call may be the cause, so the second
- * failure counts against no endpoint.
- */
+/** If two endpoints fail one call, the call may be the cause, so the second failure counts against no endpoint. */
 export function isFailureResponse({ stage, code }: Outcome): boolean {
   return stage === 'answered' && isFailureStatus(Number(code));
 }

@@ -1,17 +1,13 @@
 import type { Readable } from 'node:stream';
 
-/**
- * Whether a request body can be sent twice: no body, strings, bytes, `URLSearchParams`, forms and blobs. Streams and
- * iterables can be read only once.
- */
+/** Whether a request body can be sent twice. Streams and iterables can be read only once. */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // Compares tags, since the undici package has its own classes `FormData` and `File`.
+  // The undici package has its own classes `FormData` and `File`, so only the tags are equal.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** Whether a body is a string, bytes or `URLSearchParams`. */
 export function isInMemoryBody(body: unknown): boolean {
   return (
     typeof body === 'string' ||
@@ -21,10 +17,7 @@ export function isInMemoryBody(body: unknown): boolean {
   );
 }
 
-/**
- * Converts a body to a form that undici accepts. Wraps an iterable, because an error that the iterable throws must
- * not count against the endpoint.
- */
+/** Wraps an iterable, because an error that the iterable throws must not count against the endpoint. */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;
   if (body instanceof URLSearchParams) return body.toString();
@@ -46,10 +39,7 @@ export function isBodyError(body: unknown, error: unknown): boolean {
   return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-/**
- * Whether an unfinished upload waits for more of the body from the program. Otherwise the upload waits for the
- * connection.
- */
+/** Whether an unfinished upload waits for the program. Otherwise the upload waits for the connection. */
 export function isAwaitingBody(body: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.isReading;
   // undici pauses a stream while the connection is full.
@@ -58,7 +48,7 @@ export function isAwaitingBody(body: unknown): boolean {
 
 class ErrorTrackingIterable implements AsyncIterable<unknown> {
   hasFailed = false;
-  /** Whether the program was asked for the next part and has not supplied the part yet. */
+  /** The program was asked for the next part and has not supplied the part yet. */
   isReading = false;
   readonly #inner: AsyncIterable<unknown> | Iterable<unknown>;
 

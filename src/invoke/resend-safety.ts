@@ -2,15 +2,13 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Stage } from '../core/outcome.js';
 
 /**
- * Whether a failed attempt may be retried. `free`: without the retry budget, since the request was not sent.
- * `budget`: if the retry budget allows. `never`: the call might run twice, or its body cannot be sent twice.
+ * `free`: without the retry budget, because the request was not sent. `budget`: if the retry budget allows. `never`:
+ * the call might run twice, or its body cannot be sent twice.
  */
 export type Retryability = 'free' | 'budget' | 'never';
 
 /**
  * Whether a call may be retried after an attempt that reached `stage`.
- *
- * @param isReplayable - whether the request body can be sent twice
  * @param isStored - whether an idempotency store prevents a second execution, because the retry uses the same store
  * @see [C3.3](../../docs/guarantees.md#c3-3)
  * @see [C3.6](../../docs/guarantees.md#c3-6)
@@ -26,18 +24,15 @@ export function retryability(
   return (kind !== 'once' || isStored) && isReplayable ? 'budget' : 'never';
 }
 
-/** Maximum number of attempts of one call at a time. */
 export const maxInFlight = 3;
 
 /**
- * Maximum number of attempts after the first if retries are switched off. Each requires that no byte of the request
- * was written.
+ * Limits the attempts after the first if retries are switched off. Each requires that no byte of the request was
+ * written.
  */
 export const maxMoves = 4;
 
 /**
- * A further attempt starts only if this time is left until the deadline, in ms.
- *
- * @see [C2.2](../../docs/guarantees.md#c2-2)
+ * A further attempt starts only if this time is left until the deadline. @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export const minAttemptMs = 10;

@@ -5,10 +5,7 @@ import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallAttempt } from './call-attempt.js';
 import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 
-/**
- * Picks an endpoint within the deadline, without sending a request. If necessary, first looks the service up, starts
- * the service, or waits for a connection backoff.
- */
+/** Picks an endpoint within the deadline, without sending a request. */
 export function reserveEndpoint(
   context: CallContext,
   picker: EndpointPicker,
@@ -19,7 +16,6 @@ export function reserveEndpoint(
   });
 }
 
-/** Returns the endpoint of `candidate` with the address that new requests use. */
 export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
   const address = candidate.channel.address.text;
   return address === candidate.endpoint.address
@@ -27,7 +23,6 @@ export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
     : Object.freeze({ ...candidate.endpoint, address });
 }
 
-/** A call without attempts: its result is the picked endpoint. */
 class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
   protected proceed(candidate: ConnectedCandidate): void {
     this.succeed(candidate);

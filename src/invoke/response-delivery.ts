@@ -21,15 +21,12 @@ import { retryAfterMs } from './parse-retry-after.js';
 
 const noOutcomes: readonly Outcome[] = [];
 
-/**
- * The response side of an HTTP call. Delivers exactly one response or one error to the caller's handler. Defers an
- * error response while another attempt may get a better one.
- */
+/** The response side of an HTTP call. Defers an error response while another attempt may get a better one. */
 export abstract class ResponseDelivery extends FailoverCall<Attempt> implements AttemptHandler {
   readonly #readsWholeBody: boolean;
   #hasDeliveredHeaders = false;
   #deferred: DeferredOutcome | undefined = undefined;
-  /** Reason with which the caller aborted the call during the delivery of a deferred response. */
+  /** The caller aborted the call for this reason during the delivery of a deferred response. */
   #cancelReason: Error | undefined = undefined;
 
   constructor(
@@ -51,7 +48,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   abstract onBodySent(attempt: Attempt, chunk: unknown): void;
   abstract onRequestSent(attempt: Attempt): void;
 
-  /** Endpoint of the accepted response; before that, of the newest attempt. */
+  /** Endpoint of the accepted response, or of the newest attempt without one. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
@@ -206,7 +203,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     return this.#readsWholeBody;
   }
 
-  /** Accepts a deferred or collected response, and delivers the part that has arrived. */
   #deliver(response: DeferredResponse): void {
     const { attempt } = response;
     this.#startDelivery(attempt, this.context.clock.now());
@@ -244,10 +240,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.#getDeferred().error = error;
   }
 
-  /**
-   * Makes `attempt` the attempt whose response goes to the handler. The deadline then applies only to a handler that
-   * reads the whole body.
-   */
+  /** From now on, the deadline applies only to a handler that reads the whole body. */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;
     if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
@@ -260,7 +253,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     } else wheel.clear(this);
   }
 
-  /** If several endpoints failed the call, reports to health that the call itself may be the cause. */
+  /** If several endpoints failed the call, the call itself may be the cause. */
   #reportFailedCall({ candidate }: Attempt, now: number): void {
     const { outcomes } = this.failover.retry;
     const failed = new Set(outcomes.filter(isFailureResponse).map(({ endpoint }) => endpoint));
@@ -268,7 +261,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     if (failed.size > 1) this.context.health.callFailed([...failed], this.startedAt, now);
   }
 
-  /** Whether a retry may get a better response than one with this status. */
+  /** Whether a retry may get a better response. */
   #mayReplace({ candidate }: Attempt, statusCode: number): boolean {
     return (
       this.kind === 'once' ||
@@ -277,7 +270,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     );
   }
 
-  /** Defers or drops a response, and carries out the other actions. */
   #deferOrDrop(
     attempt: Attempt,
     actions: readonly CallAction[],
@@ -310,14 +302,16 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   }
 
   /**
-   * Whether the deferred response may be wrong. For a 'once' call, the response states that the call was not
-   * executed, but another attempt may have been executed.
+   * A deferred response to a 'once' call states that the call was not executed. This is wrong if another attempt may
+   * have been executed.
    */
   get #isOutdated(): boolean {
     return this.kind === 'once' && this.failover.retry.execution !== 'none';
   }
 
-  /** Ends the call because a callback of the caller's handler threw. The endpoint is not blamed. */
+  /**
+   * Ends the call because a callback of the caller's handler threw. The failure does not count against the endpoint.
+   */
   #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
     if (this.settled) return true;
     const { retry } = this.failover;

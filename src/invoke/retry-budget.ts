@@ -1,23 +1,16 @@
 /**
- * Limits the retries and hedges of a service. Calls of one clerk to the service share a budget if their limits are
- * equal. Each first attempt, successful or not, refills the budget.
- *
- * @see [Retry budget](../../docs/glossary.md#retry-budget)
+ * Limits the retries and hedges of a service. Each first attempt, successful or not, refills the budget. @see [Retry
+ * budget](../../docs/glossary.md#retry-budget)
  */
 export interface RetryBudget {
-  /** Counts the first attempt of a call, which increases the number of allowed retries. */
+  /** Counts the first attempt of a call. */
   deposit(now: number): void;
-  /**
-   * Reserves one retry. `spent` or `refund` must follow for each reserved retry.
-   *
-   * @returns false if no retry is left
-   */
+  /** Reserves one retry. `spent` or `refund` must follow. Returns false if no retry is left. */
   tryWithdraw(now: number): boolean;
-  /** Called when a reserved retry is sent. The retry counts from `now`. */
+  /** Called when a reserved retry is sent. */
   spent(now: number): void;
   /** Called when a reserved retry will not be sent. */
   refund(): void;
-  /** Number of retries that could be reserved now. */
   available(now: number): number;
 }
 
@@ -25,15 +18,11 @@ const slotMs = 1_000;
 // A window of 10 s may overlap eleven slots of 1 s.
 const slotCount = 11;
 const windowMs = 10_000;
-/** Fraction of the retries allowed in 10 s that may be used at once. */
 const atOnceShare = 2 / 3;
 
 /**
- * Creates a budget. In any 10 s the budget allows `reserve` retries plus `ratio` retries per first attempt. Two
- * thirds, but at least one retry, may be used at once. The rest becomes available evenly over the 10 s.
- *
- * @param ratio - number of retries per first attempt, 0 … 1
- * @param reserve - number of retries allowed in any 10 s without first attempts, ≥ 0
+ * In any 10 s the budget allows `reserve` retries plus `ratio` retries per first attempt. Two thirds, but at least
+ * one retry, may be used at once. The rest becomes available evenly over the 10 s.
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
@@ -41,7 +30,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slotCount);
   const retries = new Float64Array(slotCount);
   let current = -1;
-  // First attempts in the current slot. Moved to `firsts` when the slot ends.
+  // Moved to `firsts` when the current slot ends.
   let firstsNow = 0;
   let firstSum = 0;
   let retrySum = 0;
@@ -69,10 +58,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /**
-   * Returns the number of retries allowed in 10 s. Leaves out the oldest slot, whose first attempts may be older than
-   * 10 s.
-   */
+  /** Leaves out the oldest slot, whose first attempts may be older than 10 s. */
   const allowed = (now: number): number => {
     const oldest = firsts[(advance(now) + 1) % slotCount] as number;
     return ratio * (firstSum - oldest) + reserve;

@@ -7,48 +7,38 @@ import { isFailureStatus } from './classify-error.js';
 import { maxInFlight, maxMoves, minAttemptMs, retryability } from './resend-safety.js';
 import type { RetrySettings } from './retry-settings.js';
 
-/** The facts of an attempt in flight that a decision needs. */
 export interface AttemptFacts {
-  /** Number of the attempt within its call, from 1. */
   readonly number: number;
   readonly stage: Stage;
-  /** Whether the attempt has passed its attempt timeout. */
   readonly isLate: boolean;
   /** Whether the attempt waits because all connections to the endpoint are in use. */
   readonly isQueued: boolean;
-  /** Whether the endpoint is ejected, so that no response is expected. */
+  /** No response is expected from an ejected endpoint. */
   readonly isEjected: boolean;
-  /**
-   * Whether failure responses of the endpoint may be the endpoint's own fault. Another endpoint may then give a
-   * better response.
-   */
+  /** Whether failure responses may be the endpoint's own fault. Another endpoint may then give a better response. */
   readonly isDoubted: boolean;
 }
 
-/** The facts of a call that a decision needs. */
 export interface CallFacts {
   readonly kind: CallKind;
   readonly isReplayable: boolean;
   /** Undefined if retries are switched off. The request is then sent only once. */
   readonly retries: RetrySettings | undefined;
   /**
-   * Whether the request upgrades the connection. Such a call makes no second attempt: its upgraded connection would
-   * stay open unused.
+   * A call that upgrades the connection makes no second attempt, because its upgraded connection would stay open
+   * unused.
    */
   readonly isUpgrade: boolean;
   /** Number of attempts so far that count against the limit of the call. */
   readonly attemptCount: number;
   /** Attempts that wait for a response or its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
-  /** Whether an ended attempt may have been executed. */
+  /** Counts ended attempts. */
   readonly execution: Execution;
   /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   readonly hasIdempotencyScope: boolean;
-  /** Whether an endpoint that is not ejected is left for another attempt. */
   readonly hasAlternative: boolean;
-  /** Whether the retry budget allows a retry. */
   readonly hasBudget: boolean;
-  /** Time until the deadline, in ms. */
   readonly leftMs: number;
   /**
    * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may
@@ -71,13 +61,9 @@ export interface CallFacts {
  */
 export type FailureCause = 'network' | 'removed' | 'invalid-response' | 'caller';
 
-/** What happened to a call. */
 export type CallEvent =
-  /** The attempt has passed its attempt timeout. */
   | { readonly type: 'late'; readonly attempt: AttemptFacts }
-  /** The delay of the hedging policy has passed. */
   | { readonly type: 'hedge-due' }
-  /** The headers of a response have arrived. */
   | {
       readonly type: 'response';
       readonly attempt: AttemptFacts;
@@ -91,18 +77,14 @@ export type CallEvent =
 export type Settlement =
   /** The response that has just arrived. */
   | 'response'
-  /** The deferred response or error. */
   | 'deferred'
-  /** The error of the attempt. */
   | 'error'
-  /** `DEADLINE_EXCEEDED`. */
   | 'deadline'
   /** `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
   | 'unknown'
   /** `OUTCOME_UNKNOWN`: the connection broke before the caller had the whole response body. */
   | 'truncated';
 
-/** What the call does next. */
 export type CallAction =
   /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
@@ -117,7 +99,7 @@ export type CallAction =
    * given.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
-  /** Keeps the response, or the error of an invalid response, in case that no attempt gets a better response. */
+  /** Keeps the response, or the error of an invalid response, in case no attempt gets a better response. */
   | { readonly do: 'defer' }
   /** Reads the body of the response while the other attempts continue. */
   | { readonly do: 'collect' }
@@ -125,8 +107,7 @@ export type CallAction =
   | { readonly do: 'settle'; readonly with: Settlement };
 
 /**
- * Decides what a call does after `event`. The actions are carried out in order.
- *
+ * The actions are carried out in order.
  * @see [C2.1](../../docs/guarantees.md#c2-1)
  * @see [C9.1](../../docs/guarantees.md#c9-1)
  */
@@ -147,7 +128,7 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** Interval at which a call checks an attempt that is late, queued or still uploading, in ms. */
+/** For an attempt that is late, queued or still uploading. */
 export const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
@@ -166,8 +147,8 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
 }
 
 /**
- * Whether only one request of a call may be written. Several attempts of such a call may wait for a connection. The
- * first one that gets a connection is sent, and the others are cancelled.
+ * Several attempts of such a call may wait for a connection. The first one that gets a connection is sent, and the
+ * others are cancelled.
  */
 export function mustSendOnce({
   kind,
@@ -205,9 +186,8 @@ function afterResponse(
 }
 
 /**
- * A service that rejects a retry may still have executed an earlier attempt. The caller receives such a rejection
- * only if no earlier attempt may have been executed.
- *
+ * A service that rejects a retry may still have executed an earlier attempt. The caller receives the rejection only
+ * if no earlier attempt may have been executed.
  * @see [C3.2](../../docs/guarantees.md#c3-2)
  * @see [C3.5](../../docs/guarantees.md#c3-5)
  * @see [C3.6](../../docs/guarantees.md#c3-6)
@@ -227,10 +207,7 @@ function afterOnceResponse(
   return [{ do: 'drop' }, canPoll ? { do: 'send', afterMs } : settle('unknown')];
 }
 
-/**
- * A call that the service reports as still running is sent again after this time, in ms, unless the service states a
- * delay.
- */
+/** Default delay before a call is sent again that the service reports as still running. */
 const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
@@ -252,14 +229,13 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
 }
 
 /**
- * Whether the deferred response or error is the best possible result. True if no retry would replace it, and all
- * attempts in flight are at ejected endpoints. An ejected endpoint is not expected to respond.
+ * True if no retry would replace the deferred result, and all attempts in flight are at ejected endpoints, which are
+ * not expected to respond.
  */
 function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
   return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);
 }
 
-/** Whether an earlier attempt is in flight at an endpoint that is not ejected. */
 function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boolean {
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
@@ -269,7 +245,7 @@ function isCollecting(inFlight: readonly AttemptFacts[]): boolean {
   return inFlight.some(({ stage }) => stage === 'answered');
 }
 
-/** Waits for the attempts in `others`. If all of them are late, starts one more attempt, if possible. */
+/** Waits for `others`. If all of them are late, starts one more attempt, if possible. */
 function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
   const rest = { ...call, inFlight: others };
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;

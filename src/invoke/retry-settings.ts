@@ -2,23 +2,17 @@ import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryBudget } from './retry-budget.js';
 
 export interface RetrySettings {
-  /** Maximum number of attempts after the first, ≥ 0. */
   readonly max: number;
-  /** Response statuses after which a safe or idempotent call is retried. */
   readonly statuses: ReadonlySet<number>;
 }
 
-/**
- * Default retry settings: at most 4 retries, after the statuses 429, 502, 503 and 504.
- *
- * @see [C2.1](../../docs/guarantees.md#c2-1)
- */
+/** @see [C2.1](../../docs/guarantees.md#c2-1) */
 export const defaultRetries: RetrySettings = Object.freeze({
   max: 4,
   statuses: new Set([429, 502, 503, 504]),
 });
 
-/** Bounds of the attempt timeout, in ms. Equal bounds fix the attempt timeout. */
+/** Equal bounds fix the attempt timeout. */
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**
@@ -31,19 +25,16 @@ export interface AttemptTimeoutBounds {
 export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs: 25, maxMs: undefined });
 
 export interface RetryLimits {
-  /** Number of allowed retries per call, on average. */
+  /** Allowed retries per call, on average. */
   readonly ratio: number;
-  /** Number of retries per second that are allowed in addition to `ratio`. */
+  /** Allowed in addition to `ratio`. */
   readonly minPerSecond: number;
 }
 
-/** Default limits of the retry budget. @see [C4.1](../../docs/guarantees.md#c4-1) */
+/** @see [C4.1](../../docs/guarantees.md#c4-1) */
 export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
-/**
- * Settings of one call. Each setting comes from the request, else the binding, else the service config, else the
- * defaults.
- */
+/** Each setting comes from the request, else the binding, else the service config, else the defaults. */
 export interface RetryConfig {
   /** Undefined if retries are switched off. A sent request is then not repeated. */
   readonly retries: RetrySettings | undefined;
@@ -53,10 +44,9 @@ export interface RetryConfig {
 }
 
 /**
- * Merges the settings of several levels field by field.
- *
+ * Merges the settings field by field.
  * @param levels - service config, binding and request; a later level takes precedence
- * @param budgetFor - returns the budget that calls of the service with these limits share
+ * @param budgetFor - returns the budget that all calls with these limits share
  */
 export function mergeRetryConfig(
   levels: readonly RetryOverrides[],

@@ -29,27 +29,25 @@ export interface RetriedCall extends CallInfo {
   readonly isNestedRetry: boolean;
 }
 
-/** Finds the endpoint of the next attempt of a call. Tracks the tried endpoints and the reserved retry. */
+/** Finds the endpoint of the next attempt of a call. */
 export class RetryState extends AttemptLog {
-  /** Whether the call has ended. An ended call starts no further attempt. */
   settled = false;
-  /** Ends the wait before the next attempt early. */
   #cancelWait: (() => void) | undefined;
-  /** Delay before the next attempt, in ms, usually from `Retry-After` of the last response. */
+  /** Delay before the next attempt, usually from `Retry-After` of the last response. */
   retryDelayMs: number | undefined;
   /**
-   * Whether the next attempt needs a retry of the budget even if no attempt was executed. True after a response, and
-   * when the call has used its free retries.
+   * Whether the next attempt needs a retry of the budget even if no attempt was executed: after a response, and when
+   * the call has used its free retries.
    */
   requiresBudget = false;
-  /** Whether the next attempt needs no retry of the budget. See {@link FreeRetries}. */
+  /** See {@link FreeRetries}. */
   isNextFree = false;
   #hasFreeSend = false;
   #hasWaitedForStart = false;
   #lastCandidate: ConnectedCandidate | undefined;
-  /** Number of attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
+  /** Attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
   moves = 0;
-  /** Id of the last endpoint, if the next attempt may use the same endpoint. */
+  /** The last endpoint, if the next attempt may use it again. */
   #repeatable: string | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
@@ -59,7 +57,6 @@ export class RetryState extends AttemptLog {
   #hasRefreshed = false;
   #hasStartedService = false;
   #hasReconsidered = false;
-  /** Whether a retry is reserved in the budget for the next attempt. */
   #hasReservedRetry = false;
 
   constructor(
@@ -70,7 +67,7 @@ export class RetryState extends AttemptLog {
     super(context, call);
   }
 
-  /** Ids of the endpoints at which an attempt has failed. The next attempt avoids these endpoints. */
+  /** Endpoints at which an attempt has failed. */
   get tried(): ReadonlySet<string> {
     return this.#tried;
   }
@@ -92,11 +89,7 @@ export class RetryState extends AttemptLog {
     return super.record(attempt, verdict, code, durationMs, error);
   }
 
-  /**
-   * Whether too little time is left at `now` to start the first attempt.
-   *
-   * @see [C2.2](../../docs/guarantees.md#c2-2)
-   */
+  /** Whether too little time is left to start the first attempt. @see [C2.2](../../docs/guarantees.md#c2-2) */
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.call;
     return isTooShort(deadlineAt - now, now - startedAt);
@@ -116,7 +109,7 @@ export class RetryState extends AttemptLog {
     return this.#idempotencyScope !== undefined;
   }
 
-  /** The constraints of the next attempt: a store that may have recorded the call must be used again. */
+  /** A store that may have recorded the call must be used again. */
   get constraints(): PickConstraints {
     const { constraints } = this.call;
     const idempotencyScope = this.#idempotencyScope;
@@ -128,8 +121,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether the next attempt needs no retry of the budget, because a start of the service has replaced the endpoints of
-   * all attempts that were sent. A call gets one such attempt. @see [C4.1](../../docs/guarantees.md#c4-1)
+   * Whether a start of the service has replaced the endpoints of all attempts that were sent. One attempt per call is
+   * then free. @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   isFreeAfterStart(
     sent: readonly { readonly candidate: ConnectedCandidate; readonly sentAt: number }[],
@@ -142,21 +135,18 @@ export class RetryState extends AttemptLog {
     );
   }
 
-  /** Makes the next attempt free. @see {@link RetryState.isFreeAfterStart} */
   takeFreeAfterStart(): void {
     this.#hasWaitedForStart = true;
     this.#hasFreeSend = true;
   }
 
-  /** Reserves a retry of the budget. The caller must then call `spent` or `refund` of the budget. */
+  /** The caller must then call `spent` or `refund` of the budget. */
   tryReserve(now: number): boolean {
     return this.call.budget.tryWithdraw(now);
   }
 
   /**
-   * Picks the endpoint of the next attempt. If necessary, first waits, refreshes the resolution or starts the
-   * service.
-   *
+   * If necessary, first waits, refreshes the resolution or starts the service.
    * @throws {@link ClerkError} the error that ends the call, if no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
@@ -220,9 +210,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Passes the reserved retry, if any, to the caller of this method, who must then call `spent` or `refund` of the
-   * budget.
-   *
-   * @returns whether a retry was reserved
+   * budget. Returns whether a retry was reserved.
    */
   takeReservedRetry(): boolean {
     const wasReserved = this.#hasReservedRetry;
@@ -230,7 +218,7 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
-  /** Whether the request that is about to be sent is a free retry. Returns true once per free retry. */
+  /** Returns true once per free retry. */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;
     this.#hasFreeSend = false;
@@ -242,7 +230,6 @@ export class RetryState extends AttemptLog {
     if (this.settled) throw outcomeUnknownError(this);
   }
 
-  /** Marks the call as ended, ends the current wait and refunds the reserved retry. */
   finish(): void {
     this.settled = true;
     this.#cancelWait?.();
@@ -255,9 +242,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Reserves one retry in the budget if an attempt of the call may have been executed or was answered. Otherwise the
-   * next attempt is free.
-   *
-   * @returns false if the budget or the settings of the call forbid the retry
+   * next attempt is free. Returns false if the budget or the settings of the call forbid the retry.
    */
   #reserveRetry(now: number): boolean {
     const isFree = this.isNextFree && this.call.retries !== undefined;
@@ -283,9 +268,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Allows a second attempt at endpoints whose attempt timed out, and at the last endpoint. The last attempt may have
-   * failed only because an idle connection broke.
-   *
-   * @returns whether an endpoint may be tried again
+   * failed only because an idle connection broke. Returns whether an endpoint may be tried again.
    */
   #reconsiderTried(): boolean {
     const last = this.outcomes.at(-1);
@@ -298,8 +281,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a start of the service may help: no endpoint accepted the request, or the connection was lost and no
-   * endpoint is left. The connection may be lost because the registry ended a process that could not serve.
+   * A start may help if no endpoint accepted the request, or if the connection was lost and no endpoint is left. The
+   * registry may have ended a process that could not serve.
    */
   #mayStart(now: number, constraints: PickConstraints): boolean {
     if (this.#lastStage === 'sent')
@@ -318,5 +301,5 @@ export class RetryState extends AttemptLog {
 
 const noneTried: ReadonlySet<string> = new Set();
 
-/** A retry waits at most this time for the end of a connection backoff, in ms. */
+/** Longest wait for the end of a connection backoff. */
 export const maxDialWaitMs = 250;

@@ -1,4 +1,4 @@
-/** Returns the first segment of a request path: `/orders/7?full=1` gives `orders`. */
+/** `/orders/7?full=1` gives `orders`. */
 export function firstSegmentOf(path: string): string {
   for (let i = 1; i < path.length; i++) {
     const code = path.charCodeAt(i);

@@ -1,6 +1,6 @@
-/** A timer that is late by at least this time shows a stall, in ms. Shorter delays are normal under load. */
+/** A timer that is later by this time shows a stall. Shorter delays are normal under load. */
 const minStallMs = 20;
-/** Maximum number of recorded stalls. Few calls in flight are older than the last 16 stalls. */
+/** Few calls in flight are older than the last 16 stalls. */
 const maxStalls = 16;
 
 interface Stall {
@@ -13,16 +13,11 @@ interface Stall {
  * read late. Therefore stalls extend attempt timeouts and are subtracted from latencies.
  */
 export class StallTracker {
-  /**
-   * When the last stall ended, on the clock's scale; 0 without a stall. No stall affects an attempt that started
-   * later.
-   */
+  /** 0 without a stall. No stall affects an attempt that started later. */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /**
-   * Called when a timer that was due at `dueAt` fires at `now`. A timer that is at least 20 ms late shows a stall.
-   */
+  /** Called when a timer that was due at `dueAt` fires at `now`. */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;
@@ -30,7 +25,6 @@ export class StallTracker {
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Returns the total duration of the stalls since `startedAt`, in ms. */
   stalledMsSince(startedAt: number): number {
     if (startedAt >= this.lastEndedAt) return 0;
     let sum = 0;
@@ -39,8 +33,8 @@ export class StallTracker {
   }
 
   /**
-   * Returns when an attempt times out, extended by the stalls since `startedAt`. Returns 0 if there was no stall, or
-   * if the attempt has already timed out at `now`.
+   * Returns when an attempt times out, extended by the stalls since `startedAt`. Returns 0 without a stall, or if the
+   * extended time has passed too.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

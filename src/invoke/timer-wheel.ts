@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../core/clock.js';
 import { StallTracker } from './stall-tracker.js';
 
-/** An entry of a {@link TimerWheel}. Only the wheel writes `expiresAt`, `previous` and `next`. */
+/** Only the wheel writes `expiresAt`, `previous` and `next`. */
 export interface TimerEntry {
-  /** When the entry expires, on the clock's scale; 0 while the entry is not set. */
+  /** 0 while the entry is not set. */
   expiresAt: number;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  /** Called when the entry is due. The wheel has already cleared the entry. */
+  /** The wheel has already cleared the entry. */
   expire(now: number): void;
   /** Called by {@link TimerWheel.abortAll} in place of `expire`. A call must then end with `error`. */
   abort(error: Error): void;
@@ -15,12 +15,9 @@ export interface TimerEntry {
 
 const tickMs = 4;
 const slotCount = 512;
-/** Interval of stall checks, in ms. A stall check is a timer that fires late after a stall. */
+/** A stall check is a timer that fires late after a stall. */
 const stallCheckMs = 20;
-/**
- * Maximum number of stall checks after the last `set`. These checks cover 1,280 ms, which is longer than most attempt
- * timeouts.
- */
+/** After the last `set`, stall checks continue for 1,280 ms, which is longer than most attempt timeouts. */
 const maxStallChecks = 64;
 
 class SlotHead implements TimerEntry {
@@ -36,12 +33,9 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * A timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry
- * take constant time. The timer keeps the process alive only while an entry is set.
- *
- * Responses that have already arrived are processed before any entry expires. A busy process therefore does not end a
- * call whose response was not read yet.
- *
+ * A timer for all deadlines of a clerk: a hashed timing wheel. Setting and clearing an entry take constant time. The
+ * timer keeps the process alive only while an entry is set. Responses that have already arrived are processed before
+ * any entry expires, so a busy process does not end a call whose response was not read yet.
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
 export class TimerWheel {
@@ -67,9 +61,9 @@ export class TimerWheel {
   }
 
   /**
-   * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
-   *
-   * @param at - when the entry is due, on the clock's scale; the entry expires up to 4 ms later, or after a stall
+   * Sets or resets an entry. The entry never expires synchronously.
+   * @param at - the entry expires at this time of the clock or up to 4 ms later; after a stall of the process, as
+   * soon as the stall ends
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {
@@ -93,7 +87,6 @@ export class TimerWheel {
     if (this.#nextDueAt < this.#timerDueAt || isPaused) this.#arm();
   }
 
-  /** Clears an entry. Has no effect if the entry is not set. */
   clear(entry: TimerEntry): void {
     if (entry.expiresAt === 0) return;
     unlink(entry);
@@ -102,7 +95,7 @@ export class TimerWheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /** Resolves after `ms`, or earlier after a call of `cancel` or of {@link TimerWheel.abortAll}. */
+  /** Resolves earlier after a call of `cancel` or of {@link TimerWheel.abortAll}. */
   sleep(ms: number, onStarted: (cancel: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();
@@ -127,7 +120,7 @@ export class TimerWheel {
     this.#timerDueAt = this.#nextDueAt = Infinity;
   }
 
-  /** Sets the timer of the clock. An entry is set at this time, so the timer may keep the process alive. */
+  /** Called while an entry is set, so the new timer may keep the process alive. */
   #arm(): void {
     const now = this.#clock.now();
     if (this.#timer) this.stalls.record(this.#timerDueAt, now);
@@ -188,7 +181,7 @@ export class TimerWheel {
     }
   }
 
-  /** Returns the tick of the next slot with an entry; without entries, the tick one full turn later. */
+  /** Without entries, returns the tick one full turn later. */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;

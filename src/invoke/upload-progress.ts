@@ -1,16 +1,13 @@
-/**
- * An upload is late only after at least this time without progress, in ms. A connection takes the bytes of an upload
- * in portions, with pauses.
- */
+/** A connection takes the bytes of an upload in portions, with pauses of up to this time. */
 const maxPauseMs = 1_000;
-/** A shorter time between two parts, in ms, does not count as a pause: the connection was not full. */
+/** A shorter time between two parts does not count as a pause: the connection was not full. */
 const minPauseMs = 20;
-/** The peer gets at most this time to read the bytes in the buffers of the connection, in ms. */
+/** The peer gets at most this time to read the bytes in the buffers of the connection. */
 const maxDrainMs = 10_000;
 
 /**
- * The progress of the upload of a request body. A connection takes the first megabytes at once, until its buffers are
- * full. Later parts are taken as fast as the peer reads.
+ * A connection takes the first megabytes of a request body at once, until its buffers are full. Later parts are taken
+ * as fast as the peer reads.
  */
 export class UploadProgress {
   /** Whether the connection has taken the whole request. */
@@ -19,11 +16,11 @@ export class UploadProgress {
   #lastProgressAt: number;
   #longestPauseMs = 0;
   #firstPauseAt: number | undefined;
-  /** Number of bytes that the connection took before the first pause. */
+  /** The connection took these bytes before the first pause. */
   #bufferedBytes = 0;
   /**
-   * Time for the peer to read the buffered bytes after the upload, in ms: twice the expected time at the rate of the
-   * peer. The minimum is the time from the first pause to the end of the upload. The maximum is `maxDrainMs`.
+   * Time for the peer to read the buffered bytes after the upload: twice the expected time at the rate of the peer.
+   * The minimum is the time from the first pause to the end of the upload.
    */
   #drainMs = 0;
 
@@ -38,15 +35,14 @@ export class UploadProgress {
     this.#lastProgressAt = now;
   }
 
-  /** Whether undici reports the parts of the body. undici does not report the parts of a stream over HTTP/2. */
+  /** undici does not report the parts of a stream over HTTP/2. */
   get isReported(): boolean {
     return this.#offeredBytes > 0;
   }
 
   /**
-   * Called when a part of the body is offered to the connection, which has taken all earlier parts.
-   *
-   * @returns whether the connection was full before, so that the peer has read bytes
+   * Called when a part of the body is offered to the connection, which has taken all earlier parts. Returns whether
+   * the connection was full before, so that the peer has read bytes.
    */
   onOffered(bytes: number, now: number): boolean {
     const takenBytes = this.#offeredBytes;
@@ -67,8 +63,8 @@ export class UploadProgress {
   }
 
   /**
-   * Returns the time without progress after which the attempt is late, in ms. During the upload: at least 1,000 ms,
-   * and at least twice the longest pause so far. After the upload: extended by the time to read the buffered bytes.
+   * Returns the time without progress after which the attempt is late. During the upload, this is at least 1,000 ms,
+   * and at least twice the longest pause so far.
    */
   timeoutMs(attemptTimeoutMs: number): number {
     return this.isComplete

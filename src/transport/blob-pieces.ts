@@ -1,16 +1,13 @@
 import { pieceBytes } from '../core/body-piece.js';
 import { undici } from './load-undici.js';
 
-/** Whether a body is a Blob or File, including those of another copy of undici. */
+/** Includes the classes of another copy of undici. */
 export function isBlob(body: unknown): body is Blob {
   const tag = Object.prototype.toString.call(body);
   return tag === '[object Blob]' || tag === '[object File]';
 }
 
-/**
- * Returns the content of a blob in pieces. `Blob.stream()` may return the whole blob as one chunk. The result can be
- * iterated more than once.
- */
+/** `Blob.stream()` may return the whole blob as one chunk. The result can be iterated more than once. */
 export function blobInPieces(blob: Blob): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator]() {
@@ -22,7 +19,7 @@ export function blobInPieces(blob: Blob): AsyncIterable<Uint8Array> {
 
 type NamedBlob = Blob & { readonly name: string; readonly lastModified: number };
 
-/** Returns a copy of a form whose large files are read in pieces. Returns a form without large files unchanged. */
+/** Returns a form without large files unchanged. */
 export function formInPieces(form: FormData): unknown {
   const isLarge = (value: unknown): value is NamedBlob => isBlob(value) && value.size > pieceBytes;
   if (![...form.values()].some(isLarge)) return form;
@@ -31,7 +28,6 @@ export function formInPieces(form: FormData): unknown {
   return copy;
 }
 
-/** Returns a copy of a file whose method `stream` returns the content in pieces. */
 function fileInPieces(file: NamedBlob): Blob {
   const { name, type, lastModified } = file;
   const stream = (): ReadableStream => ReadableStream.from(blobInPieces(file));

@@ -4,10 +4,9 @@ import { addHeaders } from '../protocol/call-headers.js';
 import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
- * Splits a large body in memory, a large blob, or the large files of a form into pieces. undici writes a piece only
- * after the socket has taken the earlier pieces. The progress of the upload is therefore visible.
- *
- * A body is not split if the method allows no body or `Content-Length` is wrong. undici then rejects the request.
+ * Splits a large body in memory, a large blob, or the large files of a form into pieces. A piece is written only
+ * after the socket has taken the earlier pieces, so the progress of the upload is visible. A body that undici must
+ * reject is not split: a body with GET or HEAD, or with a wrong `Content-Length`.
  */
 export function inPieces(request: TransportRequest): TransportRequest {
   const { body, method, headers } = request;

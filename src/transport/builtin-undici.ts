@@ -1,11 +1,10 @@
 /**
- * Converts FormData and Request of Node's built-in undici for the installed undici. The installed undici accepts only
- * its own classes. A FormData of another class would be sent as the text `[object FormData]`. A Request of another
- * class would be rejected.
+ * The installed undici accepts only its own classes. It would send a FormData of Node's built-in undici as the text
+ * `[object FormData]`, and reject such a Request.
  */
 import { undici } from './load-undici.js';
 
-/** Converts a FormData of Node's built-in undici; returns other bodies unchanged. */
+/** Returns other bodies unchanged. */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
   const copy = new (undici().FormData)();
@@ -14,8 +13,8 @@ export function fromBuiltinBody(body: unknown): unknown {
 }
 
 /**
- * Converts the arguments of `fetch`. A Request of Node's built-in undici becomes its URL, and its settings are added
- * to `init`. Settings in `init` take precedence.
+ * A Request of Node's built-in undici becomes its URL, and its settings are added to `init`. Settings in `init` take
+ * precedence.
  */
 export function fromBuiltinRequest(
   input: unknown,

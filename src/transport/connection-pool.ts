@@ -8,24 +8,22 @@ import type { LimitedPool, SocketLimit } from './socket-limit.js';
 import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
 export interface ConnectionPoolOptions {
-  /** Maximum number of connections, ≥ 1. */
   readonly connections: number;
-  /** Maximum number of concurrent requests per connection, ≥ 1. */
+  /** Concurrent requests per connection. */
   readonly pipelining: number;
-  /** A connection that is older than this age, in ms, gets no new requests; 0: no maximum age. */
+  /** An older connection gets no new requests; 0: no maximum age. */
   readonly ttlMs: number;
   readonly clock: Clock;
   /** Limits the sockets of all pools of the clerk. */
   readonly sockets: SocketLimit;
-  /** The URL of all clients of the pool. */
   readonly origin: SharedOrigin;
-  /** Creates the undici client of a new connection. The client connects with its first request. */
+  /** The client connects with its first request. */
   readonly createClient: (listener: ConnectionListener) => Client;
 }
 
 /**
- * Time from the start of a dial until the connecting socket is destroyed, in ms, if no request waits for the socket.
- * With a shorter time, an endpoint that connects more slowly than the attempt timeout would never get a connection.
+ * Time from the start of a dial until the connecting socket is destroyed, if no request waits for the socket. With a
+ * shorter time, an endpoint that connects more slowly than the attempt timeout would never get a connection.
  */
 const maxUnneededDialMs = 1_000;
 
@@ -37,15 +35,12 @@ const maxUnneededDialMs = 1_000;
 export class ConnectionPool implements LimitedPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
-  /**
-   * Connections that can take another request. The last freed connection is used first, so that unneeded connections
-   * stay idle and close.
-   */
+  /** The connection that became free last is used first, so that unneeded connections stay idle and close. */
   readonly #free: PooledConnection[] = [];
   readonly #closed: PooledConnection[] = [];
   /** Clients that get no new requests, and close after their last request. */
   readonly #draining = new Set<Client>();
-  /** Requests that wait for a connection. Empty while a connection is free. */
+  /** Empty while a connection is free. */
   readonly #queue = new WaitQueue();
   #closing: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
@@ -56,8 +51,7 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Sends a request, or queues the request if no connection is free. Never throws.
-   *
+   * Queues the request if no connection is free. Never throws.
    * @param origin - origin that undici publishes on its diagnostics channels
    */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler, origin: string): void {
@@ -79,7 +73,6 @@ export class ConnectionPool implements LimitedPool {
     return this.#connections.some(({ isReused, lastHandler }) => isReused && lastHandler === handler);
   }
 
-  /** Returns the limit for which the queued requests wait. */
   reachedLimit(): ConnectionLimit {
     const { connections, sockets } = this.#options;
     return sockets.isAwaitedBy(this)
@@ -88,11 +81,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up an unsent request, and removes the request from the queue. If no other request waits for the connecting
-   * socket, the socket must connect within one second after the start of its dial. A slower socket is destroyed, and
-   * `onError` of the handler is called.
-   *
-   * @returns whether the request waited in this pool
+   * Gives up an unsent request. If no other request waits for the connecting socket, the socket must connect within
+   * one second after the start of its dial. A slower socket is destroyed, and `onError` of the handler is called.
+   * Returns whether the request waited in this pool.
    */
   cancel(handler: RequestHandler): boolean {
     if (this.#queue.cancel(handler)) {
@@ -111,7 +102,6 @@ export class ConnectionPool implements LimitedPool {
     return this.#closing;
   }
 
-  /** Fails all unfinished requests with `error` and closes the connections. */
   async destroy(error: Error): Promise<void> {
     for (let next = this.#queue.dequeue(); next; next = this.#queue.dequeue()) next.handler.onError(error);
     this.#onQueueEmpty?.();
@@ -233,7 +223,7 @@ export class ConnectionPool implements LimitedPool {
     this.#uncount(connection);
   }
 
-  /** Removes a connection that the peer closes gracefully. Requests in flight on the connection continue. */
+  /** Requests in flight on the connection continue. */
   #onGoAway(connection: PooledConnection): void {
     connection.lastHandler?.onGoAway?.();
     connection.usage = 'free';
@@ -251,10 +241,8 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Sends a request on a connection.
-   *
-   * @returns whether the connection can take another request now. After false, the client emits 'drain' when the
-   * connection can take another request.
+   * Returns whether the connection can take another request now. After false, the client emits 'drain' when the
+   * connection can.
    */
   #send(
     connection: PooledConnection,
@@ -285,7 +273,6 @@ export class ConnectionPool implements LimitedPool {
     return this.#send(connection, updated, handler, origin);
   }
 
-  /** Sends queued requests on the connection until the connection or the queue is exhausted. */
   #release(connection: PooledConnection): void {
     if (connection.usage !== 'busy') return;
     while (!this.#queue.isEmpty && this.#canSend(connection)) if (!this.#sendNext(connection)) return;
@@ -316,7 +303,7 @@ export class ConnectionPool implements LimitedPool {
     this.#drain(connection);
   }
 
-  /** Removes a free connection from the pool. The connection closes after its last request. */
+  /** The connection closes after its last request. */
   #drain(connection: PooledConnection): void {
     const { client } = connection;
     remove(this.#free, connection);

@@ -5,16 +5,14 @@ import type { TransportOptions } from '../core/transport.js';
 import { undici, type Undici } from './load-undici.js';
 import type { ConnectionListener } from './pooled-connection.js';
 
-/** A function that opens the sockets of an undici client. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** A connector as undici implements it. The connector also returns the socket, which undici's type omits. */
+/** Also returns the socket, which undici's type omits. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a function that always dials `address`, for any origin. With TLS, the certificate must be valid for the
- * host name in `address`.
- *
- * @param timeoutMs - connect timeout, in ms; by default the `connectTimeout` of the program
+ * The function always dials `address`, for any origin. With TLS, the certificate must be valid for the host name in
+ * `address`.
+ * @param timeoutMs - by default the `connectTimeout` of the program
  */
 export function createDial(
   address: Address,
@@ -47,7 +45,6 @@ export function createDial(
   return (requested, callback) => dial({ ...requested, ...target }, callback);
 }
 
-/** Creates the connector of one client. The connector dials with `dial`, and reports each socket to `listener`. */
 export function createConnector(dial: Dial, listener: ConnectionListener): Connector {
   return (requested, callback) => {
     const socket = dial(requested, (...result) => {
@@ -60,7 +57,7 @@ export function createConnector(dial: Dial, listener: ConnectionListener): Conne
   };
 }
 
-/** Whether a host name is an IP address, which TLS does not allow as a server name. */
+/** TLS does not allow an IP address as a server name. */
 function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

@@ -6,9 +6,8 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * The transport over real sockets. Uses undici for an endpoint with an HTTP address. An endpoint with only TCP
- * addresses accepts connections and probes, but no HTTP requests.
- *
+ * The transport over real sockets. An endpoint with only TCP addresses accepts connections and probes, but no HTTP
+ * requests.
  * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects the undici options
  */
 export const defaultTransport: TransportFactory = (options, clock) => {
@@ -24,7 +23,7 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/** Makes `createClerk` fail on invalid `undici` options. Without this check, the first call would fail. */
+/** Without this check, the first call would fail instead of `createClerk`. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {
     void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();

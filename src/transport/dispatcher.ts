@@ -3,22 +3,20 @@ import type { RequestHandler } from '../core/transport.js';
 import { toRequestHandler } from './handler-v2-adapter.js';
 import { globalDispatcher, undici } from './load-undici.js';
 
-/** Sends a request to an origin under `.clerk`. Passes every error to `handler.onError`; never throws. */
+/** Passes every error to `handler.onError`; never throws. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
 export interface ClerkDispatcherOptions {
-  /** Whether an origin is under `.clerk`. Called for each request; must not throw. */
+  /** Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
-  /**
-   * Dispatcher for all other origins; by default undici's global dispatcher. The clerk never closes this dispatcher.
-   */
+  /** By default undici's global dispatcher. The clerk never closes this dispatcher. */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
-/** An undici dispatcher. Requests to `.clerk` origins go to `dispatch`, all others unchanged to `fallback`. */
+/** Requests to `.clerk` origins go to `dispatch`, all others unchanged to `fallback`. */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
   const base = undici();
@@ -51,7 +49,6 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/** Calls the callback after the promise has resolved. Without a callback, returns the promise. */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

@@ -5,8 +5,8 @@ import type { TransportOptions } from '../core/transport.js';
 import type { ExpectedInstance } from './instance-check.js';
 
 /**
- * Returns the instance to which new connections to an address must lead. Undefined if connections need no check: the
- * endpoint does not name its instance, or the address is a loopback address or unix socket of this host.
+ * Undefined if connections need no check: the endpoint does not name its instance, or the address is a loopback
+ * address or Unix socket of this host.
  */
 export function expectedInstance(
   endpoint: Endpoint,

@@ -3,9 +3,7 @@ import type { Socket } from 'node:net';
 
 /**
  * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR). Requests in
- * flight continue. Without this function, undici fails these requests at every GOAWAY. If the session is not found,
- * this function does nothing.
- *
+ * flight continue, which undici itself would fail. Does nothing if the session is not found.
  * @param socket - a socket that undici has accepted
  */
 export function onGracefulGoAway(socket: Socket, listener: () => void): void {
@@ -24,7 +22,7 @@ export function onGracefulGoAway(socket: Socket, listener: () => void): void {
   });
 }
 
-/** Returns the HTTP/2 session of a socket. undici stores the session under a private symbol. */
+/** undici stores the session under a private symbol. */
 function sessionOf(socket: Socket): ClientHttp2Session | undefined {
   for (const key of Object.getOwnPropertySymbols(socket)) {
     const value: unknown = Reflect.get(socket, key);

@@ -2,32 +2,25 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
-/**
- * A peer counts as silent after this number of successive checks without received bytes. A check runs every half ping
- * interval, so the peer has left two pings unanswered.
- */
+/** A check runs every half ping interval, so after five silent checks the peer has left two pings unanswered. */
 const maxSilentChecks = 5;
 /**
- * Slowest transfer rate at which a peer does not count as silent, in bytes per ms. At this rate, HTTP/2's initial
- * window of 65,535 bytes takes about 8,000 ms.
+ * Slowest transfer rate at which a peer does not count as silent. At this rate, HTTP/2's initial window of 65,535
+ * bytes takes about 8,000 ms.
  */
 const minBytesPerMs = 8;
 /**
- * Written bytes extend the allowed silence by at most this time, in ms. A longer extension would let more requests
- * use a silent connection.
+ * Written bytes extend the allowed silence by at most this time, because more requests would use a silent connection.
  */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Detects an HTTP/2 peer that has become silent. undici sends PING frames, but does not check the acknowledgements.
- * TCP alone needs minutes.
- *
- * A PING arrives only after all bytes written before, and the kernel may still hold megabytes. Recently written bytes
- * therefore extend the allowed silence. Silence is counted in checks, since no checks run while the event loop of
- * this process is blocked.
- *
- * @param pingMs - ping interval, in ms; 0 for no checks
- * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes. Recently written bytes delay
+ * Detects an HTTP/2 peer that has become silent. undici sends PING frames, but does not check the acknowledgements,
+ * and TCP alone needs minutes. A PING arrives only after all bytes written before, so recently written bytes extend
+ * the allowed silence. Silence is counted in checks, because no checks run while the event loop of this process is
+ * blocked.
+ * @param pingMs - ping interval; 0 for no checks
+ * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes; recently written bytes delay
  * the call, by 1 ms per 8 bytes and at most 30,000 ms
  * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
@@ -35,8 +28,8 @@ export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSi
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // Values of `bytesWritten` before the last two checks that found received bytes. The older value is used: the
-  // received bytes may respond to an old request, and show nothing about newer written bytes.
+  // Values of `bytesWritten` before the last two checks that found received bytes. The older value is used, because
+  // the received bytes may respond to an old request, and show nothing about newer written bytes.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

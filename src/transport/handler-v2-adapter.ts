@@ -4,8 +4,8 @@ import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
 /**
- * Converts a handler with undici's newer interface (`onRequestStart` …, Node 26) to the older one (`onConnect` …).
- * Returns an older handler unchanged.
+ * Converts undici's newer handler interface (`onRequestStart` …, Node 26) to the older one (`onConnect` …). Returns
+ * an older handler unchanged.
  */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'

@@ -19,9 +19,8 @@ import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http
 import { ProbeClient } from './probe.js';
 
 /**
- * The HTTP channel of one name to one endpoint, over undici. Calls that must run at most once use connections that
- * are new or were idle for less than 1,000 ms. A server is unlikely to close such a connection while the request
- * arrives.
+ * Calls that must run at most once use connections that are new or were idle for less than 1,000 ms. A server is
+ * unlikely to close such a connection while the request arrives.
  */
 export class HttpChannel implements Channel, PoolUser {
   readonly #endpoint: Endpoint;
@@ -32,7 +31,7 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #probeClient: ProbeClient;
   /** Pools that get no new requests from this channel, but may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
-  /** Addresses to which a connection has failed. Emptied after a successful connection or probe. */
+  /** Emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
   #exhausted = false;
@@ -158,7 +157,6 @@ export class HttpChannel implements Channel, PoolUser {
     return next >= 0;
   }
 
-  /** Forgets which addresses have failed. */
   onConnected(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
@@ -214,8 +212,8 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   /**
-   * Converts a request for undici. Several names may share a pool, and undici sends the host of the first name. A
-   * request to another name therefore gets its own `Host` header.
+   * Several names may share a pool, and undici sends the host of the first name. A request to another name therefore
+   * gets its own `Host` header.
    */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
     const { address } = this;

@@ -12,12 +12,11 @@ import { SharedOrigin } from './shared-origin.js';
 import { SocketLimit } from './socket-limit.js';
 
 /**
- * Default interval of the sweeps that close idle HTTP/2 connections, in ms. A connection closes after one to two
- * intervals without a request.
+ * Default interval of the sweeps that close idle HTTP/2 connections. A connection closes after one to two intervals
+ * without a request.
  */
 const h2IdleMs = 30_000;
 
-/** A channel that uses a pool. */
 export interface PoolUser {
   /** Called when the pool has established a connection. */
   onConnected(): void;
@@ -28,13 +27,13 @@ export interface SharedPool {
   readonly pool: ConnectionPool;
   /** Host of the name that first used the pool. undici sends this host with requests that have no `Host` header. */
   readonly authority: string;
-  /** Whether the pool gets no new requests, and closes after its last request. */
+  /** A retired pool gets no new requests, and closes after its last request. */
   isRetired: boolean;
   isClosed: boolean;
   readonly users: Set<PoolUser>;
 }
 
-/** The connection pools of a clerk. Names that one instance serves at one address share their connections. */
+/** Names that one instance serves at one address share their connections. */
 export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
@@ -52,8 +51,7 @@ export class HttpPools {
   }
 
   /**
-   * Returns the pool for an address of an instance. The user must later call `release`.
-   *
+   * The user must later call `release`.
    * @param freshOnly - whether connections close after 500 to 1,000 ms without a request
    */
   acquire(
@@ -78,8 +76,8 @@ export class HttpPools {
   }
 
   /**
-   * Ends the use of a pool by a user. A pool without users is retired. Resolves when a retired pool is closed, or at
-   * once for a pool with other users.
+   * Retires a pool without other users. Resolves when a retired pool is closed, or at once for a pool with other
+   * users.
    */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);
@@ -87,7 +85,9 @@ export class HttpPools {
     if (shared.isRetired) await shared.pool.close();
   }
 
-  /** Hides a pool, whose connections may be half-open, from new users. Present users keep the pool. */
+  /**
+   * New users get another pool, because the connections of this pool may be half-open. Present users keep the pool.
+   */
   replace(shared: SharedPool): void {
     for (const [key, current] of this.#pools) if (current === shared) this.#pools.delete(key);
   }
@@ -164,7 +164,6 @@ export class HttpPools {
   }
 }
 
-/** Returns the origin that undici gets for a request to an address. */
 export function originOf({ protocol }: Address, authority: string): string {
   return `${protocol === 'https' ? 'https' : 'http'}://${authority}`;
 }

@@ -7,7 +7,6 @@ import { callHeaders, responseHeaders } from '../protocol/call-headers.js';
 import { createConnector, type Dial } from './connector.js';
 import { undici } from './load-undici.js';
 
-/** The instance that must answer on a new connection. */
 export interface ExpectedInstance {
   readonly address: Address;
   readonly instance: string;
@@ -17,17 +16,13 @@ export interface ExpectedInstance {
 
 type DialCallback = Parameters<Dial>[1];
 
-/** Maximum size of the response to a check, in bytes. A service answers with about 150 bytes. */
+/** A service answers a check with about 150 bytes. */
 const maxResponseBytes = 16_384;
 
 /**
- * Wraps a dial so that new connections lead to the expected instance. An `OPTIONS` request on the connection asks for
- * the instance id. If another program answers, the dial fails with `OTHER_INSTANCE`, before any byte of a call is
- * written.
- *
- * HTTP/2 is checked on a second connection to the same address. If an HTTP/1.1 server closes the checked connection,
- * calls get a second connection.
- *
+ * Asks on each new connection for the instance id, with an `OPTIONS` request. If another program answers, the dial
+ * fails with `OTHER_INSTANCE`, before any byte of a call is written. HTTP/2 is checked on a second connection to the
+ * same address. If an HTTP/1.1 server closes the checked connection, calls get a second connection.
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
 export function checkedDial(dial: Dial, expected: ExpectedInstance): Dial {

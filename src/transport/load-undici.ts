@@ -1,6 +1,6 @@
 /**
- * Loads the installed undici when the first clerk is created. The copy of undici that is loaded first sets the global
- * dispatcher of `fetch`, so Node's built-in copy is loaded before.
+ * The copy of undici that is loaded first sets the global dispatcher of `fetch`. The installed undici is therefore
+ * loaded late, with the first clerk, and after Node's built-in copy.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';

@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
 
-// Channels on which undici publishes the steps of a request and of its connection.
 const beforeConnect = channel('undici:client:beforeConnect');
 const connected = channel('undici:client:connected');
 const connectError = channel('undici:client:connectError');

@@ -8,30 +8,28 @@ import { localhostLookup } from '../core/localhost-lookup.js';
 import type { Dial } from './connector.js';
 import type { SessionCache } from './session-cache.js';
 
-/** Options of {@link pinnedDial}. */
 export interface PinnedDialOptions {
   readonly address: Address;
-  /** Returns the pins of the keys that the peer may have: its key, and its former key during a rotation. */
+  /** The peer may have its key, or its former key during a rotation. */
   readonly pins: () => readonly KeyPin[];
-  /** Returns the present credentials; undefined: the connection has no client certificate. */
+  /** Undefined: the connection has no client certificate. */
   readonly credentials: () => CheckedCredentials | undefined;
   readonly sessions: SessionCache;
   readonly keys: Pick<KeyTools, 'pinOf'>;
   readonly clock: Clock;
   readonly allowH2: boolean;
-  /** Time limit for the connection and its TLS handshake together, in ms. */
+  /** Includes the TLS handshake. */
   readonly timeoutMs: number;
 }
 
-/** A session is resumed at most for the life of a ticket, in ms, counted from its full handshake. */
+/** A session is resumed at most for the life of a ticket, counted from its full handshake. */
 const maxSessionMs = 300_000;
 const keepAliveMs = 60_000;
 
 /**
- * Creates a function that opens TLS 1.3 connections to a peer with a known key. The peer is accepted only if it proves
- * one of the pinned keys, in a full handshake or by resuming a session that began with such a proof. Otherwise the dial
- * fails with `ENDPOINT_UNPROVEN`, and no byte of a request is written.
- *
+ * Opens TLS 1.3 connections to a peer with a known key. The peer must prove a pinned key in a full handshake, or
+ * resume a session that began with such a proof. Otherwise the dial fails with `ENDPOINT_UNPROVEN`, and no byte of a
+ * request is written.
  * @see [C7.3](../../docs/guarantees.md#c7-3), [Decision 087](../../docs/decisions/087-sessions-by-key.md)
  */
 export function pinnedDial(options: PinnedDialOptions): Dial {
@@ -102,7 +100,7 @@ function tlsOptions(
   };
 }
 
-/** Returns the pin of the peer's key; undefined when the peer has shown no certificate that can be read. */
+/** Undefined when the peer has shown no certificate. */
 function pinOfPeer(socket: TLSSocket, keys: Pick<KeyTools, 'pinOf'>): KeyPin | undefined {
   const certificate = socket.getPeerX509Certificate();
   return certificate && keys.pinOf(certificate.raw);

@@ -8,20 +8,17 @@ import { onGracefulGoAway } from './graceful-goaway.js';
 export interface ConnectionListener {
   /** A socket starts to connect. */
   onDial(socket: Socket | undefined): void;
-  /** The socket has connected. */
   onConnected(socket: Socket): void;
   /** undici has accepted the socket. */
   onAccepted?(socket: Socket): void;
 }
 
 export interface ConnectionEvents {
-  /** A socket has connected. */
   onConnected(connection: PooledConnection): void;
-  /** The peer closes the HTTP/2 session gracefully. */
   onGoAway(connection: PooledConnection): void;
 }
 
-/** One connection of a pool: an undici client and its socket, if open. */
+/** An undici client and its socket, if open. */
 export class PooledConnection implements ConnectionListener {
   readonly client: Client;
   /** `idle`: free, and without a request since the last sweep of the pool. */
@@ -32,11 +29,11 @@ export class PooledConnection implements ConnectionListener {
   isHttp2 = false;
   /** Whether the socket was already open when the last request was passed to the client. */
   isReused = false;
-  /** When the socket connected, on the monotonic clock, in ms. */
+  /** On the monotonic clock. */
   connectedAt = 0;
-  /** Handler of the last request of the client; undefined while the connection is free. */
+  /** Undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
-  /** Whether the last request runs code of the program: a channel subscriber, or the source of its body. */
+  /** See {@link isObserved}. */
   isObserved = false;
   /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
@@ -53,7 +50,7 @@ export class PooledConnection implements ConnectionListener {
     return this.client.stats.size === 0;
   }
 
-  /** The socket, if still open after undici has released the socket. This happens after a protocol upgrade. */
+  /** The socket, if it is still open after undici has released it. This happens after a protocol upgrade. */
   get releasedSocket(): Socket | undefined {
     return this.#socket?.destroyed === false ? this.#socket : undefined;
   }
@@ -75,7 +72,7 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * Runs the event listeners of the socket in the async context of the last request, if observed. By default they run
+   * Runs the event listeners of the socket in the async context of the last request, if observed. Otherwise they run
    * in the context of the request that opened the socket.
    */
   bindEvents(): void {
@@ -88,7 +85,6 @@ export class PooledConnection implements ConnectionListener {
     };
   }
 
-  /** Whether the socket is still connecting, but no request waits for a connection. */
   get isUnneededDial(): boolean {
     return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
   }
@@ -107,7 +103,7 @@ export class PooledConnection implements ConnectionListener {
     else this.stopDial(new Error('No request waits for the connection any more'));
   }
 
-  /** Stops connecting. undici then fails the requests that wait for the socket. */
+  /** undici then fails the requests that wait for the socket. */
   stopDial(reason: Error): void {
     if (!this.isOpen) this.#socket?.destroy(reason);
   }

@@ -16,11 +16,11 @@ import { undici } from './load-undici.js';
 export interface ProbeTarget {
   readonly address: Address;
   readonly origin: string;
-  /** The instance that must answer; undefined if any program may answer. */
+  /** Undefined if any program may answer. */
   readonly expected: ExpectedInstance | undefined;
 }
 
-/** Sends health probes, each on a new connection. Probes do not keep the process alive. */
+/** Each probe uses a new connection, and does not keep the process alive. */
 export class ProbeClient {
   readonly #clock: Clock;
   readonly #options: TransportOptions;
@@ -32,8 +32,8 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `request`. Resolves with the first byte of any response, even an error or invalid response. Rejects when
-   * the connection fails, no response arrives within `timeoutMs`, or {@link abortAll} is called.
+   * Resolves with the first byte of any response, even an error or invalid response. Rejects when the connection
+   * fails, no response arrives within `timeoutMs`, or {@link abortAll} is called.
    */
   probe(
     { address, origin, expected }: ProbeTarget,
@@ -86,7 +86,6 @@ export class ProbeClient {
     });
   }
 
-  /** Fails all pending probes with `error` and closes their connections. */
   abortAll(error: Error): void {
     for (const end of this.#pending) end(error);
   }

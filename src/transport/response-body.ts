@@ -4,13 +4,12 @@ import { undici } from './load-undici.js';
 export interface ResponseBodyOptions {
   /** Called when the body can take more chunks, after `append` has returned false. */
   readonly resume: () => void;
-  /** Called to cancel the rest of the response. */
+  /** Cancels the rest of the response. */
   readonly abort: () => void;
-  /** Media type of the blob that `blob()` returns. */
   readonly contentType: string;
-  /** Value of the Content-Length header, in bytes; undefined for HEAD requests and without that header. */
+  /** Undefined for HEAD requests and without a Content-Length header. */
   readonly contentLength: number | undefined;
-  /** Number of unread bytes at which the connection is paused. Default 65,536. */
+  /** Unread bytes at which the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
 }
 
@@ -24,15 +23,12 @@ const noop = (): void => undefined;
 
 /**
  * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. Replaces
- * undici's `BodyReadable`. The methods take chunks from a buffer and not from the stream, which halves the cost of a
- * read. When the buffer is full, the connection is paused.
+ * undici's `BodyReadable`, because these methods take chunks from a buffer and not from the stream, which halves the
+ * cost of a read.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
-  /**
-   * Received chunks that the program has not read. Undefined once the program reads the stream, or after a read of
-   * the whole body.
-   */
+  /** Undefined once the program reads the stream, or after a read of the whole body. */
   #buffered: Buffer[] | undefined = [];
   #receivedBytes = 0;
   #isComplete = false;
@@ -40,10 +36,7 @@ export class ResponseBody extends Readable {
   #pendingRead: PendingRead | undefined = undefined;
   /** Whether the program also reads the stream during `#pendingRead`. Both then get all chunks. */
   #isShared = false;
-  /**
-   * Chunks that a read of the whole body has taken. Kept until the next tick, for a program that also reads the
-   * stream.
-   */
+  /** Kept until the next tick after a read of the whole body, for a program that also reads the stream. */
   #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';
   #webStream: ReadableStream | undefined = undefined;
@@ -53,12 +46,7 @@ export class ResponseBody extends Readable {
     this.#options = options;
   }
 
-  /**
-   * Adds a chunk.
-   *
-   * @returns whether the body can take another chunk now. After false, the body calls `resume` when the body can take
-   * another chunk.
-   */
+  /** Returns false when the buffer is full. The body then calls `resume` when it can take another chunk. */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;
     if (this.#buffered === undefined) return this.push(chunk);
@@ -67,41 +55,36 @@ export class ResponseBody extends Readable {
     return this.#pendingRead !== undefined || this.#receivedBytes < this.readableHighWaterMark;
   }
 
-  /** Ends the body: the response is complete. */
   complete(): void {
     this.#isComplete = true;
     if (this.#buffered === undefined) this.push(null);
     else if (this.#pendingRead) this.#settleRead(this.#pendingRead);
   }
 
-  /** Destroys the body: the rest of the response will not arrive. */
+  /** The rest of the response will not arrive. */
   fail(error: Error): void {
     // An error without a listener would terminate the program.
     this.on('error', noop);
     this.destroy(error);
   }
 
-  /** Reads the body as text, in UTF-8 or the encoding set by `setEncoding`. A byte order mark is removed. */
+  /** Decodes UTF-8 or the encoding set by `setEncoding`. Removes a byte order mark. */
   text(): Promise<string> {
     return this.#readAll((chunks) => this.#decode(chunks));
   }
 
-  /** Reads the body and parses it as JSON. */
   json(): Promise<unknown> {
     return this.#readAll((chunks) => JSON.parse(this.#decode(chunks)) as unknown);
   }
 
-  /** Reads the body into a new Uint8Array. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.#readAll((chunks) => new Uint8Array(concat(chunks)));
   }
 
-  /** Reads the body into a new ArrayBuffer. */
   arrayBuffer(): Promise<ArrayBuffer> {
     return this.#readAll((chunks) => new Uint8Array(concat(chunks)).buffer);
   }
 
-  /** Reads the body as a Blob with the media type of the response. */
   blob(): Promise<Blob> {
     return this.#readAll(
       (chunks) => new Blob([concat(chunks) as Buffer<ArrayBuffer>], { type: this.#options.contentType }),
@@ -113,12 +96,11 @@ export class ResponseBody extends Readable {
     return Promise.reject(new (undici().errors.NotSupportedError)());
   }
 
-  /** Whether any part of the body has been read. */
   get bodyUsed(): boolean {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /** The body as a web stream. Empty and locked if the body was already read, for example with `text()`. */
+  /** Empty and locked if the body was already read, for example with `text()`. */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;
@@ -132,7 +114,6 @@ export class ResponseBody extends Readable {
   /**
    * Discards the rest of the body, so that the connection can be reused. If the body exceeds `limit`, aborts the
    * response instead.
-   *
    * @param options - `limit`: maximum size of the body, in bytes, default 131,072; `signal`: aborts the read
    */
   dump({ limit = defaultDumpBytes, signal }: { limit?: number; signal?: AbortSignal } = {}): Promise<void> {
@@ -237,7 +218,6 @@ export class ResponseBody extends Readable {
     pending.resolve(chunks);
   }
 
-  /** Ends the stream after a read of the whole body. */
   #markConsumed(chunks: readonly Buffer[]): void {
     this.#isUsed = true;
     this.#buffered = undefined;

@@ -6,7 +6,6 @@ import { ResponseBody } from './response-body.js';
 import type { Dispatcher } from 'undici';
 import { undici } from './load-undici.js';
 
-/** The facts of the request that {@link ResponseHandler} needs. */
 export interface ResponseContext {
   readonly method: string;
   readonly body: unknown;
@@ -16,7 +15,7 @@ export interface ResponseContext {
   readonly highWaterMark: number | undefined;
   readonly opaque: unknown;
   readonly endpoint: Endpoint | undefined;
-  /** Number of attempts, including the attempt that got the response. */
+  /** Includes the attempt that got the response. */
   readonly attempts: number;
 }
 
@@ -27,7 +26,7 @@ export interface ReceivedResponse extends Dispatcher.ResponseData {
   readonly attempts: number;
 }
 
-/** Builds the response for the program, as the handler of undici's `request` does. */
+/** Builds the response as undici's `request` does. */
 export class ResponseHandler extends AsyncResource implements RequestHandler {
   readonly #context: ResponseContext;
   readonly #resolve: (response: ReceivedResponse) => void;

@@ -1,6 +1,6 @@
 /**
- * The URL of the clients of a pool. undici publishes its `origin` on diagnostics channels. Names share the pool, so
- * the pool sets `origin` before each request.
+ * undici publishes the `origin` of a client's URL on diagnostics channels. Several names share the clients of a pool,
+ * so the pool sets `origin` before each request.
  */
 export class SharedOrigin extends URL {
   override origin: string;

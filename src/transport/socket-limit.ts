@@ -1,4 +1,3 @@
-/** A pool that shares a {@link SocketLimit} with other pools. */
 export interface LimitedPool {
   /**
    * Closes an idle connection, or a connecting socket for which no request waits. Returns false if the pool has
@@ -9,11 +8,7 @@ export interface LimitedPool {
   onRoom(): void;
 }
 
-/**
- * Returns the default of the option `maxSockets`: half of the files that the process may open, at least 1.
- *
- * @param maxOpenFiles - `Infinity` if the process has no limit
- */
+/** @param maxOpenFiles - `Infinity` if the process has no limit */
 export function defaultMaxSockets(maxOpenFiles: number): number {
   return Math.max(1, Math.floor(maxOpenFiles / 2));
 }
@@ -24,12 +19,12 @@ export function defaultMaxSockets(maxOpenFiles: number): number {
  */
 export class SocketLimit {
   #open = 0;
-  /** Number of idle connections that are being closed for waiting pools. */
+  /** Idle connections that are being closed for waiting pools. */
   #closing = 0;
   readonly #pools = new Set<LimitedPool>();
   readonly #waiting = new Set<LimitedPool>();
 
-  /** @param maxSockets - ≥ 1; `Infinity` for no limit */
+  /** @param maxSockets - `Infinity` for no limit */
   constructor(readonly maxSockets: number) {}
 
   /** Whether more pools wait for a socket than connections are being closed for these pools. */
@@ -61,7 +56,7 @@ export class SocketLimit {
     return false;
   }
 
-  /** Counts a socket that undici opens in place of a lost socket, even beyond the limit. */
+  /** undici opens a socket in place of a lost socket, even beyond the limit. */
   reopened(): void {
     this.#open++;
   }

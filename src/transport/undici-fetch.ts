@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { undici } from './load-undici.js';
 
-/** `fetch` of the installed undici, which also accepts a Request or FormData of Node's built-in undici. */
+/** Also accepts a Request or FormData of Node's built-in undici. */
 export function fetchOver(
   dispatcher: Pick<Dispatcher, 'dispatch'>,
   input: unknown,

@@ -12,10 +12,7 @@ interface QueueNode extends QueuedRequest {
   next: QueueNode | undefined;
 }
 
-/**
- * Requests that wait for a connection, in order of arrival. `cancel` takes constant time, and leaves no reference to
- * the request.
- */
+/** In order of arrival. `cancel` takes constant time, and leaves no reference to the request. */
 export class WaitQueue {
   #first: QueueNode | undefined;
   #last: QueueNode | undefined;
@@ -47,7 +44,7 @@ export class WaitQueue {
     return node;
   }
 
-  /** Removes the request with this handler. Returns false if the queue has no such request. */
+  /** Returns false if the queue has no such request. */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);

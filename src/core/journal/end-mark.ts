@@ -2,13 +2,13 @@ import type { DataFile } from '../data-folder.js';
 import type { JournalContent } from './file-header.js';
 import { allocateFrame, frameBytes, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
 
-/** Place after the last acknowledged batch of a journal. */
+/** A place in a journal after a batch. */
 export interface JournalEnd {
   /** Number of the journal file. */
   readonly number: number;
   readonly offset: number;
   readonly sequence: number;
-  /** Checksum of the last frame. */
+  /** Checksum of the last frame before this place. */
   readonly checksum: number;
 }
 
@@ -19,22 +19,17 @@ export interface EndMark extends JournalEnd {
   readonly base: number;
   /** Random id of the folder: 8 bytes as hexadecimal digits. */
   readonly folderId: string;
-  /** Grows with each mark. */
   readonly counter: number;
   /**
-   * Copy of the frame of the last batch. With a copy, the batch and the mark are written at the same time. Undefined
-   * if the batch was synced before the mark. A frame that is too long for a slot, for example, has no copy.
+   * Copy of the last batch, written at the same time as the batch. Undefined if the batch was synced before the mark.
    */
   readonly copy: Buffer | undefined;
 }
 
-/**
- * Offsets of the two slots, in different blocks of the disk. A torn write damages only the slot of the newer mark.
- */
+/** In different blocks of the disk, so that a torn write damages only the slot of the newer mark. */
 const slotOffsets = [0, 65_536] as const;
 const slotBytes = 65_536;
 const payloadBytes = 31;
-/** Maximum length of a batch whose copy fits into a slot, in bytes. */
 export const maxCopyBytes = slotBytes - frameHeaderBytes - payloadBytes;
 const contents: readonly JournalContent[] = ['registry', 'calls'];
 

@@ -1,18 +1,17 @@
 import type { DataFile, DataFolder } from '../data-folder.js';
 import type { FrameReader, LocatedFrame } from './frame-reader.js';
 
-/** What a folder of journal files stores. */
 export type JournalContent = 'registry' | 'calls';
 
 /** The first frame of a journal file or a checkpoint. */
 export interface FileHeader {
-  /** Random id of the folder: 8 bytes as hexadecimal digits. */
   readonly folderId: string;
   readonly content: JournalContent;
   readonly file: 'journal' | 'checkpoint';
   readonly number: number;
   /**
-   * A number that the caller of `rotate` sets. Each new journal file repeats this number, so it outlives older files.
+   * Set by the caller of `rotate`. Each new journal file repeats the number, so that it survives the removal of older
+   * files.
    */
   readonly carried: number;
 }
@@ -44,7 +43,6 @@ export function fileNumbers(names: readonly string[]): FileNumbers {
   return { journals: numbersOf('journal-'), checkpoints: numbersOf('checkpoint-') };
 }
 
-/** Reads the header at the beginning of a file. Resolves to undefined if the header is damaged. */
 export async function readHeader(
   reader: FrameReader,
 ): Promise<{ readonly header: FileHeader; readonly frame: LocatedFrame } | undefined> {
@@ -53,7 +51,6 @@ export async function readHeader(
   return { header: JSON.parse(frame.payload.toString()) as FileHeader, frame };
 }
 
-/** Opens a file, calls `use` and closes the file. Resolves to undefined if there is no such file. */
 export async function withFile<T>(
   folder: DataFolder,
   name: string,

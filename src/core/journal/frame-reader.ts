@@ -7,7 +7,6 @@ export interface LocatedFrame extends Frame {
   readonly offset: number;
 }
 
-/** Reads the frames of a file from its beginning. */
 export class FrameReader {
   readonly #file: DataFile;
   readonly #sizeBytes: number;
@@ -24,7 +23,6 @@ export class FrameReader {
     return new FrameReader(file, await file.sizeBytes());
   }
 
-  /** Where the next frame begins. */
   get offset(): number {
     return this.#offset;
   }

@@ -16,7 +16,6 @@ import { crc32 } from 'node:zlib';
  */
 export type FrameKind = 'H' | 'B' | 'C' | 'E' | 'M';
 
-/** A complete frame whose checksum matches. */
 export interface Frame {
   readonly kind: FrameKind;
   readonly sequence: number;
@@ -27,12 +26,9 @@ export interface Frame {
 }
 
 export const frameHeaderBytes = 20;
-/** Version of the files of a journal. */
 export const journalFormat = 1;
 
-/**
- * Allocates a frame with a payload of `payloadBytes` bytes. The caller writes the payload, then calls `sealFrame`.
- */
+/** The caller writes the payload, then calls `sealFrame`. */
 export function allocateFrame(payloadBytes: number): Buffer {
   return Buffer.allocUnsafe(frameHeaderBytes + payloadBytes);
 }
@@ -49,7 +45,6 @@ export function sealFrame(frame: Buffer, kind: FrameKind, sequence: number, prev
   return checksum;
 }
 
-/** Returns a sealed frame with a JSON payload. */
 export function jsonFrame(kind: FrameKind, sequence: number, previous: number, value: object): Buffer {
   const text = JSON.stringify(value);
   const frame = allocateFrame(Buffer.byteLength(text));
@@ -58,12 +53,11 @@ export function jsonFrame(kind: FrameKind, sequence: number, previous: number, v
   return frame;
 }
 
-/** Returns the length of the frame that begins with `header`, in bytes. The header may be damaged. */
+/** The header may be damaged. */
 export function frameBytes(header: Buffer): number {
   return frameHeaderBytes + header.readUInt32BE(0);
 }
 
-/** Returns the frame in `bytes`; undefined when the frame is damaged. */
 export function parseFrame(bytes: Buffer): Frame | undefined {
   if (bytes.length < frameHeaderBytes || bytes.length !== frameBytes(bytes)) return undefined;
   const checksum = bytes.readUInt32BE(16);
@@ -77,7 +71,7 @@ export function parseFrame(bytes: Buffer): Frame | undefined {
   };
 }
 
-/** Returns the checksum that the header of a frame states. The frame may be damaged. */
+/** Returns the checksum that a frame header states. The frame may be damaged. */
 export function claimedChecksum(header: Buffer): number {
   return header.readUInt32BE(16);
 }

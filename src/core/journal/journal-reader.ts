@@ -15,7 +15,7 @@ import {
 import { parseFrame, type Frame } from './frame.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 
-/** Receives the content of a journal in the order in which it was written. */
+/** Receives the content in the order in which it was written. */
 export interface JournalVisitor {
   onHeader?(header: FileHeader): void;
   onCheckpoint(payload: Buffer): void;
@@ -23,15 +23,13 @@ export interface JournalVisitor {
   onBatch(frame: LocatedFrame, number: number): void;
 }
 
-/** A journal whose files are complete. */
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch, including the batch in `missing`. A torn batch may follow. */
+  /** Place after the last complete batch, including the batch in `missing`. */
   readonly end: JournalEnd;
   /** Frame of the last batch, if only the end mark contains this batch completely. */
   readonly missing: Buffer | undefined;
-  /** Length of the checkpoint and of the journal files that were read, in bytes. */
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
   /** Names of files that are not needed to open the journal. */
   readonly unneeded: readonly string[];
@@ -51,9 +49,8 @@ export class JournalDamage extends Error {
   }
 }
 
-/** Names of files and folders of other programs. A folder that contains only such files may be unused. */
 const foreignNames = /^(lost\+found|\..*)$/;
-/** Names of the files of LevelDB, in which earlier versions stored their data. */
+/** Files of LevelDB, in which earlier versions stored their data. */
 const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
 
 /**

@@ -15,13 +15,11 @@ import { claimedChecksum, frameHeaderBytes, parseFrame } from './frame.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 import { JournalDamage, readJournal, type JournalVisitor } from './journal-reader.js';
 
-/** Receives what {@link salvageJournal} finds. */
 export interface SalvageVisitor extends JournalVisitor {
   /** Called for a readable batch after a lost batch. */
   onLostBatch(frame: LocatedFrame): void;
 }
 
-/** What {@link salvageJournal} found. */
 export interface SalvagedJournal<V> {
   readonly content: JournalContent;
   readonly visitor: V;
@@ -92,7 +90,7 @@ class SalvageRun<V extends SalvageVisitor> {
   readonly #mark: EndMark | undefined;
   readonly #content: JournalContent;
   readonly #folderId: string;
-  /** Whether a batch is lost. Later batches are then passed to `onLostBatch`. */
+  /** Whether a batch is lost. Later batches are passed to `onLostBatch`. */
   #isBroken = false;
   #isComplete = true;
   /** Checksum of the last frame; undefined if the next frame cannot be checked. */
@@ -194,7 +192,7 @@ class SalvageRun<V extends SalvageVisitor> {
     while (!reader.isAtEnd) {
       const frame = await reader.next();
       if (frame === undefined) {
-        // The end mark states whether this batch was acknowledged.
+        // `#isComplete` stays: this batch may not have been acknowledged, which `read` checks.
         this.#isBroken = true;
         if (!(await reader.skipDamaged())) return;
         continue;
@@ -214,7 +212,7 @@ class SalvageRun<V extends SalvageVisitor> {
     }
   }
 
-  /** Receives the last batch from the end mark, if only this batch is missing. */
+  /** Passes the last batch from the end mark to the visitor, if only this batch is missing. */
   #readCopy(): void {
     const { copy, sequence, offset, number } = this.#mark ?? {};
     const frame = copy && parseFrame(copy);
@@ -230,7 +228,7 @@ class SalvageRun<V extends SalvageVisitor> {
     this.#isComplete = false;
   }
 
-  /** Resolves to the frame of the header; undefined if the header is damaged or belongs to another file. */
+  /** Resolves to undefined if the header is damaged. After the header of another file, all batches count as lost. */
   async #readHeader(
     reader: FrameReader,
     file: FileHeader['file'],

@@ -15,18 +15,16 @@ import { readJournal, type CompleteJournal, type JournalVisitor } from './journa
 export interface JournalOptions {
   readonly content: JournalContent;
   readonly randomHex: (bytes: number) => string;
-  /** Text of the file `README`. */
   readonly readme: string;
 }
 
-/** Place of a batch. */
 export interface BatchPosition {
   /** Number of the journal file. */
   readonly number: number;
   readonly offset: number;
 }
 
-/** Length of the first read of a batch, in bytes. Most batches are shorter, so one read suffices. */
+/** Most batches are shorter, so one read suffices. */
 const firstReadBytes = 4_096;
 
 /**
@@ -116,7 +114,7 @@ export class Journal {
     return this.#end;
   }
 
-  /** Number of the first journal file that must be read to open the journal. */
+  /** First journal file that must be read to open the journal. */
   get base(): number {
     return this.#base;
   }
@@ -140,7 +138,6 @@ export class Journal {
     return { number, offset };
   }
 
-  /** Resolves to the payload of a batch; undefined when the batch is damaged. */
   async read({ number, offset }: BatchPosition): Promise<Buffer | undefined> {
     const file = this.#files.get(number) ?? (await this.#openFile(number));
     if (file === undefined) return undefined;
@@ -155,11 +152,7 @@ export class Journal {
     return frame?.kind === 'B' ? frame.payload : undefined;
   }
 
-  /**
-   * Starts the next journal file. Resolves to its number.
-   *
-   * @param carried - value for the header of the file
-   */
+  /** Starts the next journal file. Resolves to its number. */
   async rotate(carried = this.#carried): Promise<number> {
     const { sequence, checksum } = this.#end;
     const number = this.#end.number + 1;
@@ -219,7 +212,10 @@ export class Journal {
     }
   }
 
-  /** Declares the files before `base` unneeded. They are removed when both slots of the end mark state `base`. */
+  /**
+   * Declares the files before `base` unneeded. They are removed when both slots of the end mark state `base`, because
+   * a torn write leaves only one slot.
+   */
   setBase(base: number): void {
     this.#base = base;
   }
@@ -230,7 +226,6 @@ export class Journal {
     await this.#endFile.close();
   }
 
-  /** Removes unneeded files and a torn batch, and restores the last batch from the end mark. */
   async #resume({ unneeded, missing }: CompleteJournal): Promise<void> {
     const { number, offset } = this.#end;
     for (const name of unneeded) await this.#folder.remove(name);
@@ -281,7 +276,7 @@ export class Journal {
   }
 }
 
-/** Writes a file that shows that the folder was used, even if all other files are missing. */
+/** The file shows that the folder was used, even if all other files are missing. */
 async function writeReadme(folder: DataFolder, text: string): Promise<void> {
   const existing = await folder.open(readmeName);
   if (existing !== undefined) {

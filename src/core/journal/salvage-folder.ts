@@ -3,7 +3,6 @@ import { ClerkError, type ClerkErrorCode } from '../errors.js';
 import { JournalDamage } from './journal-reader.js';
 import { salvageJournal, type SalvagedJournal, type SalvageVisitor } from './journal-salvage.js';
 
-/** What a salvage needs of the host. */
 export interface SalvageHost {
   readonly openFolder: OpenDataFolder;
   /** Creates a folder with the files that `fill` writes to a temporary path. */
@@ -16,8 +15,6 @@ export interface SalvageHost {
 }
 
 /**
- * Reads what is left of the journal in a folder.
- *
  * @param subject - the folder as messages name it
  * @throws {@link ClerkError} `code` when the folder contains no journal from which anything can be saved
  */
@@ -39,7 +36,6 @@ export async function readSalvage<V extends SalvageVisitor>(
   }
 }
 
-/** Creates the new folder, and closes it after `write`. */
 export function writeSalvage(
   { openFolder, fillFolder, randomHex }: SalvageHost,
   path: string,
