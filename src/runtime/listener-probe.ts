@@ -1,16 +1,25 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../core/address.js';
+import { localhostLookup } from '../core/localhost-lookup.js';
 import { probeUserAgent } from '../protocol/call-headers.js';
 import { ownAddresses } from './host-addresses.js';
+
+const bothLoopbacks = localhostLookup('localhost') as { readonly lookup?: LookupFunction };
 
 export function probeListener(
   { protocol, hostname, port, socketPath }: Address,
   signal: AbortSignal,
 ): Promise<'answered' | 'silent' | 'unknown'> {
-  const [ip] = ownAddresses(hostname);
+  const [ip, ...others] = ownAddresses(hostname);
   if (socketPath === undefined && ip === undefined) return Promise.resolve('unknown');
-  const target = socketPath === undefined ? { host: ip as string, port } : { path: socketPath };
+  const target =
+    socketPath !== undefined
+      ? { path: socketPath }
+      : others.length === 0
+        ? { host: ip as string, port }
+        : // Both loopback addresses are tried.
+          { host: 'localhost', port, autoSelectFamily: true, ...bothLoopbacks };
   return new Promise((resolve) => {
     let isConnected = false;
     const socket: Socket =

@@ -26,6 +26,11 @@ test('a listener is found by its address, by a wildcard address and by localhost
     const { port, close } = await listen(host);
     for (const name of names)
       expect([name, await stateOf(`http://${name}:${port}`)]).toEqual([name, 'listening']);
+    const address = parseAddress(`tcp://localhost:${port}`);
+    expect([host, await systemProcesses.probe(address, AbortSignal.timeout(5_000))]).toEqual([
+      host,
+      'answered',
+    ]);
     await close();
     for (const name of names) expect([name, await stateOf(`http://${name}:${port}`)]).toEqual([name, 'none']);
   }
