@@ -11,11 +11,10 @@ import { filterByVersion } from '../select/version-filter.js';
 import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
-/** The endpoints that the calls of a binding may use. Immutable; replaced when the endpoint table changes. */
+/** Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
-  /** All endpoints that satisfy the version range and, for a set that requires TLS, have a TLS address. */
+  /** Satisfy the version range and, for a set that requires TLS, have a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
-  /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
@@ -24,28 +23,23 @@ export interface CandidateSet {
   readonly pickWorking: Picker | undefined;
 }
 
-/**
- * Filters the endpoints by version, status and subset, and lets the policy pick one of the rest. The list is rebuilt
- * when the endpoints or their health change, not for each call.
- */
+/** The candidates are rebuilt when the endpoints or their health change, not for each call. */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
   /** `none` before the policy is known. */
   policyName = 'none';
-  /** @see {@link Policy.hedges} */
   hedges = false;
   /**
-   * The context of the next pick, reused to avoid an allocation. Undefined during a pick: a call that a policy makes
-   * needs another context.
+   * Reused to avoid an allocation. Undefined during a pick, because a call that a policy makes needs another context.
    */
   #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
   readonly #random: () => number;
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * A second instance of the policy, for calls that require TLS. A policy keeps state about the endpoints given to
-   * `prepare`, so the TLS endpoints need an instance of their own.
+   * For calls that require TLS. A policy keeps state about the endpoints given to `prepare`, so the TLS endpoints
+   * need an instance of their own.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
@@ -84,7 +78,6 @@ export class Balancer {
       );
   }
 
-  /** @param tlsOnly - whether only endpoints with a TLS address qualify */
   candidates(tlsOnly: boolean): CandidateSet {
     const { table } = this.#service;
     if (this.#builtForVersion !== table.version) {
@@ -101,11 +94,7 @@ export class Balancer {
     return this.#tlsCandidates;
   }
 
-  /**
-   * Returns a picker that chooses among the given candidates.
-   *
-   * @param all - all endpoints that match the binding
-   */
+  /** @param all - all endpoints that match the binding */
   pickerAmong(
     all: readonly ConnectedCandidate[],
     candidates: readonly ConnectedCandidate[],
@@ -118,10 +107,7 @@ export class Balancer {
     );
   }
 
-  /**
-   * Picks an endpoint for a first attempt. A failing endpoint gets only a part of its calls; the others go to
-   * endpoints that are not failing.
-   */
+  /** A failing endpoint gets only a part of its calls; the others go to endpoints that are not failing. */
   pickFrom(
     { pick, pickWorking }: CandidateSet,
     now: number,
@@ -158,10 +144,7 @@ export class Balancer {
     return chosen;
   }
 
-  /**
-   * Whether a call may be the probe of an ejected or suspect endpoint. True if the policy would pick the endpoint in
-   * good health.
-   */
+  /** True if the policy would pick the endpoint in good health. */
   allowsTrial(
     candidate: ConnectedCandidate,
     now: number,
@@ -243,7 +226,7 @@ export class Balancer {
     return { matching, eligible: used, outsideSubset, pick, pickWorking };
   }
 
-  /** Doubles the size of the subset from the next call on, unless the size changed less than 1 s ago. */
+  /** The subset grows from the next call on, unless its size changed less than 1 s ago. */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -256,17 +239,16 @@ export class Balancer {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
-  /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes only the endpoints of its last `prepare`. After a retry, these are only the remaining
-    // endpoints, so the policy is prepared again.
+    // A policy describes only the endpoints of its last `prepare`. A retry prepares only the remaining endpoints, so
+    // the policy is prepared again.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);
     return this.#policy?.describe?.(candidate);
   }
 
-  /** The policy of the binding takes precedence over the policy of the service config. Default `local-first`. */
+  /** The policy of the binding takes precedence over the policy of the service config. */
   #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
     const servicePolicy =
@@ -308,7 +290,7 @@ function hasWeight({ endpoint }: ConnectedCandidate): boolean {
   return endpoint.weight > 0;
 }
 
-/** Returns the candidates for which `matches` is true; all candidates if there is none. */
+/** Returns all candidates if none matches. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

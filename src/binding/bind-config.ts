@@ -20,7 +20,6 @@ import { ClerkError } from '../core/errors.js';
 import { defaultProbe, type ProbeRequest } from '../core/transport.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
 
-/** The validated and complete configuration of a binding. Frozen. */
 export interface BindConfig {
   readonly name: string;
   readonly version: string | undefined;
@@ -28,7 +27,7 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /** Whether the program set `timeoutMs`. If false, the timeout of the service config replaces `timeoutMs`. */
+  /** If false, the timeout of the service config replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
   readonly attemptTimeoutMs: number | AttemptTimeoutOptions | undefined;
   readonly retries: RetryOptions | false | undefined;
@@ -45,10 +44,9 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
 >);
 const unsupportedBindKeys = ['tickets'];
 const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
-/** Smallest `subsetSize`. The endpoints of a smaller subset could easily all fail at the same time. */
+/** The endpoints of a smaller subset could easily all fail at the same time. */
 const minSubset = 12;
 
-/** Rejects a URL or a host under `.clerk` that is given as a name. */
 function rejectHost(name: unknown, subject: string): void {
   if (typeof name !== 'string' || !/^[a-z]+:\/\/|\.clerk\/?$/i.test(name)) return;
   throw new ClerkError(
@@ -58,8 +56,6 @@ function rejectHost(name: unknown, subject: string): void {
 }
 
 /**
- * Validates the name and the options of a binding.
- *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when the name breaks the naming rules
  */
@@ -110,10 +106,11 @@ function rejectUselessHedge(
     policy === 'first-to-respond' ||
     (typeof policy === 'object' && (policy as Policy | null)?.hedges === true);
   if (!hedges && hedge === undefined) return;
-  const option = hedges ? "the policy 'first-to-respond'" : 'hedge';
+  const policyName = typeof policy === 'object' ? policy.name : policy;
+  const option = hedges ? `the policy '${String(policyName)}'` : 'the option hedge';
   if (hedges && hedge !== undefined)
     throw configError(
-      `${subject}: ${option} starts two attempts at once, so hedge has no effect; remove one of the two options`,
+      `${subject}: ${option} starts two attempts at once, so the option hedge has no effect; remove the option hedge`,
     );
   const budget = retries === false ? undefined : retries?.budget;
   const conflict =
@@ -126,15 +123,14 @@ function rejectUselessHedge(
           : undefined;
   if (conflict !== undefined)
     throw configError(
-      `${subject}: ${option} requires retries, since a second attempt counts as a retry; got ${conflict}; remove one of the two options`,
+      `${subject}: ${option} requires retries, since a second attempt counts as a retry; got ${conflict}; remove ${option}, or allow retries`,
     );
   if (kind === 'once')
     throw configError(
-      `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove one of the two options`,
+      `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove ${option}, or set another kind`,
     );
 }
 
-/** @returns undefined when hedging is off */
 function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined {
   if (value === undefined || value === false) return undefined;
   if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value)))
@@ -155,7 +151,6 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
   return Object.freeze({ afterMs, budgetRatio });
 }
 
-/** Checks and copies the settings of retries and attempt timeouts. */
 export function checkOverrides(
   given: { readonly attemptTimeoutMs?: unknown; readonly retries?: unknown },
   subject: string,

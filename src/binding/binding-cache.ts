@@ -10,15 +10,15 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. Evicts and closes
- * the least recently used states that no binding of the program uses.
+ * Bindings of one name share a {@link ServiceState}. Evicts and closes the least recently used states that no binding
+ * of the program uses.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;
   readonly #services: LruMap<ServiceState>;
   /** Service states that `#services` has evicted and that bindings of the program still use. */
   readonly #evictedButBound = new Map<string, ServiceState>();
-  /** Bindings without options, by name, for `.clerk` hosts and `clerk.request()`. */
+  /** Bindings without options, for `.clerk` hosts and `clerk.request()`. */
   readonly #implicitBindings: LruMap<ServiceBinding>;
   readonly #collectedBindings = new FinalizationRegistry<ServiceState>((service) =>
     this.#onBindingCollected(service),
@@ -41,7 +41,6 @@ export class BindingCache {
     return binding;
   }
 
-  /** Returns the binding of `name` that has no options, for `.clerk` hosts and `clerk.request()`. */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {
@@ -55,7 +54,6 @@ export class BindingCache {
     return (this.#find(name)?.bindingCount ?? 0) > 0;
   }
 
-  /** Passes a resolution to the service state of its name, if that state exists. */
   update(resolution: ResolvedService): void {
     this.#find(resolution.name)?.applyResolution(resolution);
   }
@@ -65,7 +63,7 @@ export class BindingCache {
     await forEachSettled(this.#allServices(), (service) => service.close());
   }
 
-  /** Closes all connections immediately. Calls in flight fail with `error`. */
+  /** Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     await forEachSettled(this.#allServices(), (service) => service.destroy(error));
   }

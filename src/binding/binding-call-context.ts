@@ -15,7 +15,6 @@ import type { TimerWheel } from '../invoke/timer-wheel.js';
 import { ServiceEndpointPicker } from './service-endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
-/** Combines the {@link ServiceState}, which all bindings of the name share, with the options of one binding. */
 export class BindingCallContext implements CallContext {
   readonly name: string;
   readonly clock: Clock;

@@ -9,12 +9,8 @@ import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
 import type { CallOptions } from './request-options.js';
 
-/**
- * Determines the kind, the deadline and the constraints of each call of a binding. An option of the call takes
- * precedence over the same option of the binding.
- */
+/** An option of a call takes precedence over the same option of the binding. */
 export class CallSettings {
-  /** Constraints of a call without an affinity key of its own. */
   readonly noConstraints: PickConstraints;
   readonly #clock: Clock;
   readonly #config: BindConfig;
@@ -39,7 +35,7 @@ export class CallSettings {
     });
   }
 
-  /** Returns the kind of a request: from the request, else from the binding, else implied by the method. */
+  /** From the request, else from the binding, else implied by the method. */
   kind(options: {
     readonly method?: string | undefined;
     readonly kind?: unknown;
@@ -51,13 +47,12 @@ export class CallSettings {
     return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
   }
 
-  /** Returns the constraints of a call. */
   constraints(affinity: string | undefined, path: string): PickConstraints {
     const key = this.affinityKey(affinity, path);
     return key === undefined ? this.noConstraints : { affinity: key, tlsOnly: false };
   }
 
-  /** Returns the affinity key of a call: the given key, else the key of the binding for `path`. */
+  /** The given key, else the key of the binding for `path`. */
   affinityKey(given: unknown, path: string): string | undefined {
     if (given !== undefined && typeof given !== 'string')
       throw new ClerkError(
@@ -83,7 +78,6 @@ export class CallSettings {
     }
   }
 
-  /** Returns the settings of a call that is not an HTTP request. */
   forCall(
     subject: string,
     options: CallOptions,
@@ -96,9 +90,7 @@ export class CallSettings {
   }
 
   /**
-   * Returns the deadline of a call. A call made while the program serves an inbound request ends by the deadline of
-   * that request.
-   *
+   * A call made while the program serves an inbound request ends by the deadline of that request.
    * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
    */

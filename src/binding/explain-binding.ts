@@ -96,11 +96,6 @@ function exclusionReason(
   return `${note}: used only as a last resort`;
 }
 
-/**
- * Describes why an endpoint is ejected or suspect.
- *
- * @param failures - number of failed attempts in a row
- */
 function describeReason(reason: string, failures: number): string {
   switch (reason) {
     case 'refused':

@@ -1,12 +1,11 @@
 import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Maximum number of listed candidates, and also of listed excluded endpoints. */
+/** Applies to candidates, and separately to excluded endpoints. */
 const maxRows = 20;
-/** Maximum number of route classes whose attempt timeouts are listed. */
 const maxRoutes = 5;
 
-/** Returns the text of an explanation: a summary line, then one line per endpoint. */
+/** A summary line, then one line per endpoint. */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [
@@ -95,7 +94,6 @@ function formatRetries(count: number): string {
   return `${String(count)} ${count === 1 ? 'retry' : 'retries'}`;
 }
 
-/** Describes the attempt timeout of a new route class, and the learned attempt timeouts. */
 function formatAttemptTimeouts(explanation: Explanation): string {
   const { settings, initialAttemptTimeoutMs, learnedAttemptTimeouts: learned } = explanation;
   if (settings.minAttemptTimeoutMs === settings.maxAttemptTimeoutMs)

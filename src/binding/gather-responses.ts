@@ -35,8 +35,7 @@ export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
  * Sends a request to every endpoint that satisfies the version range, even in connection backoff.
- *
- * @param settings - options of `gather`; the lookup counts against the timeout of each request
+ * @param settings - the lookup counts against the timeout of each request
  * @param send - sends the request to the one endpoint that `picker` picks
  */
 export async function gatherResponses(

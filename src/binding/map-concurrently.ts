@@ -1,8 +1,4 @@
-/**
- * Returns the result of `mapper` for each item, in the order of `items`.
- *
- * @param concurrency - maximum number of calls of `mapper` in progress, ≥ 1
- */
+/** The results have the order of `items`. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   concurrency: number,

@@ -4,7 +4,6 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
-/** The error of a call after a lookup that found no reachable endpoint, if no factory can start the service. */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
@@ -22,11 +21,7 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
   );
 }
 
-/**
- * The error of a call for which no endpoint qualifies.
- *
- * @param version - version range that no endpoint satisfies; undefined if the version is not the cause
- */
+/** @param version - version range that no endpoint satisfies; undefined if the version is not the cause */
 export function noMatchError(
   { name, table }: ServiceState,
   version: string | undefined,

@@ -9,7 +9,6 @@ import { HttpCall } from '../invoke/http-call.js';
 import { RequestCopy } from './request-copy.js';
 import type { RequestOptions } from './request-options.js';
 
-/** A request of a binding that is ready to be sent, with the options for the delivery of the response. */
 export class PreparedRequest extends RequestCopy {
   readonly opaque: unknown;
   readonly responseHeaders: RequestOptions['responseHeaders'];
@@ -58,7 +57,7 @@ export class PreparedRequest extends RequestCopy {
     this.#call.start();
   }
 
-  /** The endpoint of the current attempt; undefined before the first pick. */
+  /** Undefined before the first pick. */
   get endpoint(): Endpoint | undefined {
     return this.#call?.endpoint;
   }

@@ -4,10 +4,8 @@ import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
  * Returns the addresses at which this host can reach an endpoint. If the endpoint is on another host, leaves out
- * addresses that would lead to this host: unix sockets, loopback addresses, and enumerated addresses that this host
+ * addresses that would lead to this host: Unix sockets, loopback addresses, and enumerated addresses that this host
  * has too. If none is left, returns the loopback addresses that are not in `enumeratedAddresses`.
- *
- * @param hostAddresses - returns the addresses of this host; called only for an endpoint with enumerated addresses
  */
 export function reachableAddresses(
   locality: Locality,

@@ -4,11 +4,9 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A copy of the request options that undici reads, made when the call starts. All attempts send the same request,
- * even if the program changes its options. The body is shared, not copied.
- *
- * A class is faster here: undici destructures the options of every request, which takes ten times as long for an
- * object created with spread syntax.
+ * Copies the request options that undici reads when the call starts, so that all attempts send the same request. The
+ * body is shared, not copied. A class is ten times as fast as an object created with spread syntax, because undici
+ * destructures the options of every request.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;
@@ -28,7 +26,6 @@ export class RequestCopy implements TransportRequest {
   readonly maxRedirections: unknown;
   readonly typeOfService: unknown;
 
-  /** @param options - options of a request, or the options that undici dispatches */
   constructor(options: RequestOptions | Dispatcher.DispatchOptions) {
     const given = options as Readonly<Record<string, unknown>> & RequestOptions;
     this.path = given.path;
@@ -53,7 +50,7 @@ export class RequestCopy implements TransportRequest {
   }
 }
 
-/** Copies the options of a request, so that later changes have no effect. The body is shared, not copied. */
+/** Later changes of the options have no effect. The body is shared, not copied. */
 export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T): T {
   return { ...options, headers: copyHeaders(options.headers), query: copyQuery(options.query) };
 }
@@ -61,10 +58,8 @@ export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T):
 const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /**
- * Copies headers from any form that undici accepts to a record, or to a flat list of names and values. Returns an
- * invalid value unchanged, so that undici reports the error.
- *
- * @param contentType - added as `content-type` if the headers have no `content-type`
+ * Accepts any form that undici accepts. Returns an invalid value unchanged, so that undici reports the error.
+ * @param contentType - added if the headers have no `content-type`
  */
 function copyHeaders(headers: unknown, contentType?: string): unknown {
   if (headers === undefined || headers === null)
@@ -91,7 +86,6 @@ function copyHeaders(headers: unknown, contentType?: string): unknown {
     : { ...copy, 'content-type': contentType };
 }
 
-/** Copies the query parameters: an object of primitive values and lists of these. */
 function copyQuery(query: unknown): unknown {
   if (typeof query !== 'object' || query === null) return query;
   const copy: Record<string, unknown> = { ...query };

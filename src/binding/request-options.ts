@@ -120,10 +120,7 @@ const requestKeys = new Set(
   } satisfies Record<keyof RequestOptions, true>),
 );
 
-/**
- * @param name - name of the service, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid */
 export function checkRequest(options: RequestOptions, name: string): void {
   if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
     throw requestError(
@@ -172,11 +169,7 @@ function requestError(name: string, problem: string): ClerkError {
   return configError(`Request to ${name}: ${problem}`);
 }
 
-/**
- * Returns the arguments of a method such as `json` as one object.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice */
 export function normalizeRequest(
   path: string | RequestOptions,
   otherOptions: Omit<RequestOptions, 'path'> | undefined,

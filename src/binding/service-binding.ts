@@ -157,9 +157,8 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * Makes a request as {@link Binding.request} does, after a lookup that was part of the same call.
-   *
-   * @param elapsedMs - duration of the lookup in ms; counts against the timeout of the call
+   * Makes a request as {@link Binding.request} does, after a lookup that was part of the same call. The duration of
+   * the lookup counts against the timeout of the call.
    */
   requestAfterLookup(elapsedMs: number, options: RequestOptions): Promise<ClerkResponse> {
     try {
@@ -175,11 +174,7 @@ export class ServiceBinding implements Binding {
     }
   }
 
-  /**
-   * Makes a request that undici dispatches. `handler` receives the response or the error.
-   *
-   * @param tlsOnly - whether only endpoints with a TLS address qualify, since the origin is `https:`
-   */
+  /** @param tlsOnly - whether only endpoints with a TLS address qualify, because the origin is `https:` */
   dispatch(
     options: Dispatcher.DispatchOptions & CallOptions,
     handler: RequestHandler,
@@ -259,7 +254,6 @@ export class ServiceBinding implements Binding {
     );
   }
 
-  /** Releases the body of a request that will not be sent, and returns the error of the request. */
   #refuse(options: { readonly body?: unknown } | undefined, error: unknown): ClerkError {
     const clerkError = this.#asClerkError(error);
     releaseBody((options as { readonly body?: unknown } | null | undefined)?.body, clerkError);

@@ -14,7 +14,6 @@ import {
 } from './no-endpoint-errors.js';
 import type { ServiceState } from './service-state.js';
 
-/** Picks the endpoints of one binding. */
 export class ServiceEndpointPicker implements EndpointPicker {
   readonly #name: string;
   readonly #clock: Clock;
@@ -32,7 +31,6 @@ export class ServiceEndpointPicker implements EndpointPicker {
     this.#balancer = new Balancer(service, config);
   }
 
-  /** Whether the policy sends each call to two endpoints at once. */
   get hedges(): boolean {
     return this.#balancer.hedges;
   }
@@ -41,7 +39,6 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#balancer.policyName;
   }
 
-  /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#balancer.describe(candidate);
   }
@@ -50,7 +47,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.#factory !== undefined;
   }
 
-  /** The factory of the binding, else the factory of the registry; undefined if there is neither. */
+  /** The factory of the binding takes precedence over the factory of the registry. */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
   }
@@ -146,10 +143,8 @@ export class ServiceEndpointPicker implements EndpointPicker {
   }
 
   /**
-   * Looks the service up, and starts the service if it has no endpoint.
-   *
+   * Looks the service up, and starts the service if it has no endpoint. In the result, `matching` is not empty.
    * @param onResolved - called when the service config is known, before any start
-   * @returns the candidates, with at least one endpoint in `matching`
    * @throws {@link ClerkError} when no endpoint matches the binding and the constraints
    */
   async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {
@@ -189,13 +184,11 @@ export class ServiceEndpointPicker implements EndpointPicker {
     if (factory) await this.service.restartService(factory, triedAt);
   }
 
-  /** Returns the current candidates of calls without TLS. */
   candidates(): CandidateSet {
     return this.#balancer.candidates(false);
   }
 }
 
-/** Whether an endpoint uses the idempotency store that the call requires, if any. */
 function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
   return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
 }

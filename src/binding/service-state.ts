@@ -23,11 +23,10 @@ import { StartedEndpoints } from './started-endpoints.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
 /**
- * Interval between background lookups of a name whose resolution is stale, in ms. Lookups are made only while calls
- * arrive.
+ * Interval between background lookups of a name whose resolution is stale. Lookups are made only while calls arrive.
  */
 const staleRefreshMs = 750;
-/** Maximum number of retry budgets of a service, one per combination of limits. */
+/** One budget per combination of limits. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -36,13 +35,13 @@ export class ServiceState implements HealthSource {
   readonly attemptTimeouts = new AttemptTimeouts();
   /** Called after the endpoints of the service, or the health of an endpoint, changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Request of a health probe; `false` for no probes. Set by the last binding with the option `probe`. */
+  /** Set by the last binding with the option `probe`; `false` for no probes. */
   probe: ProbeRequest | false = defaultProbe;
-  /** Whether a binding of this name has a factory, which takes precedence over the factory of the registry. */
+  /** The factory of a binding takes precedence over the factory of the registry. */
   hasOwnFactory = false;
-  /** Number of bindings of this name that were not garbage-collected. */
+  /** Without bindings that were garbage-collected. */
   bindingCount = 0;
-  /** Endpoints that this host cannot reach, each with the reason. */
+  /** Endpoints that this host cannot reach. */
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
@@ -87,12 +86,11 @@ export class ServiceState implements HealthSource {
     return this.#resolution;
   }
 
-  /** Retry settings of the service config. Returns the same object until the settings change. */
+  /** Returns the same object until the settings change. */
   get retryOverrides(): RetryOverrides {
     return this.#retryOverrides;
   }
 
-  /** Returns the retry budget that calls of the service with these limits share. */
   budgetFor(ratio: number, minPerSecond: number): RetryBudget {
     const key = `${String(ratio)} ${String(minPerSecond)}`;
     let budget = this.#budgets.get(key);
@@ -103,12 +101,12 @@ export class ServiceState implements HealthSource {
     return budget;
   }
 
-  /** Factory that starts the service through the registry; undefined if the registry cannot start this service. */
+  /** Undefined if the registry cannot start this service. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
 
-  /** Whether a call may use the cached resolution. Starts a background lookup if the resolution expires soon. */
+  /** Starts a background lookup if the resolution expires soon. */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
@@ -121,8 +119,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up, or uses the cached resolution if it has not expired.
-   *
+   * Looks the name up, unless the cached resolution is fresh.
    * @throws {@link ClerkError} when the lookup fails
    */
   async resolve(): Promise<ResolvedService> {
@@ -133,9 +130,8 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up again, even if the cached resolution has not expired. Never rejects.
-   *
-   * @param suspects - instance ids of endpoints that just failed
+   * Looks the name up again, even if the cached resolution is fresh. Never rejects.
+   * @param suspects - endpoints that just failed
    */
   async refresh(suspects: ReadonlySet<string>): Promise<void> {
     try {
@@ -174,10 +170,7 @@ export class ServiceState implements HealthSource {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
 
-  /**
-   * Whether all endpoints drain and the registry can start the service. Their processes may end at any time, so calls wait
-   * for a start instead. @see [C6.8](../../docs/guarantees.md#c6-8)
-   */
+  /** 0 if this clerk never started the service. */
   get #isEnding(): boolean {
     const { endpoints = [], startable, stale } = this.#resolution ?? {};
     return startable === true && stale === false && endpoints.every(({ state }) => state === 'draining');
@@ -188,12 +181,15 @@ export class ServiceState implements HealthSource {
     if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
   }
 
-  /** When the last start of the service ended, in ms on the monotonic clock; 0 if this clerk never started it. */
+  /** Does nothing while endpoints of a previous start are in use. */
   get startedAt(): number {
     return this.#started.startedAt;
   }
 
-  /** Starts the service, unless endpoints of a previous start are in use. */
+  /**
+   * Starts the service again because no endpoint was reachable.
+   * @param triedAt - when the failed attempt to connect began; a later start of the service is not repeated
+   */
   startService(factory: Factory): Promise<void> {
     return this.#started.start(factory);
   }
@@ -206,17 +202,17 @@ export class ServiceState implements HealthSource {
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     const isRestarted = await this.#started.restart(factory, triedAt);
-    // Listed endpoints take precedence over the endpoints that the start returned.
+    // Closes all connections once the calls in flight have ended.
     if (isRestarted && factory === this.#registryFactory) await this.refresh(new Set());
   }
 
-  /** Closes all connections once the calls in flight have ended. */
+  /** Calls in flight fail with `error`. */
   async close(): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.close());
   }
 
-  /** Closes all connections immediately. Calls in flight fail with `error`. */
+  /** The registry starts nothing if an endpoint serves. No call waits for this start. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.destroy(error));
@@ -312,7 +308,10 @@ export class ServiceState implements HealthSource {
     const { registryFactory: factory, hasOwnFactory } = this;
     if (factory === undefined || hasOwnFactory) return;
     if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
-    // A call that needs the start reports its failure.
+    // The watch of one name in the registry. If the watch cannot start, only lookups find changes, and a warning is
+    // logged. An invalid snapshot is ignored, and only the first of several in a row is logged. No error reaches the
+    // registry that delivers the snapshot.
+    // @see [C1.4](../../docs/guarantees.md#c1-4)
     this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

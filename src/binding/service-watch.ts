@@ -5,14 +5,7 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import { stopWatch } from '../resolve/stop-watch.js';
 
-/**
- * The watch of one name in the registry. Newer snapshots go to the cache of lookups and to `onResolution`. If the
- * watch cannot start, only lookups find changes, and a warning is logged.
- *
- * An invalid snapshot is ignored. Of several invalid snapshots in a row, only the first is logged. No error reaches the registry that delivers the snapshot.
- *
- * @see [C1.4](../../docs/guarantees.md#c1-4)
- */
+/** Does nothing if the watch was started before, or the registry has no watches. */
 export class ServiceWatch {
   readonly #name: string;
   readonly #clerk: ClerkContext;
@@ -28,7 +21,7 @@ export class ServiceWatch {
     this.#onResolution = onResolution;
   }
 
-  /** Starts the watch, unless it was started before or the registry has no watches. */
+  /** The snapshot does not contain the name to which the link leads. The next lookup follows the link. */
   start(): void {
     const { asyncContext, registry, logger } = this.#clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -74,7 +67,7 @@ export class ServiceWatch {
     const byName = parseSnapshot(snapshot, name);
     const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
     const parsed = parseResolution(raw, name);
-    // The snapshot does not contain the entry to which the link leads. The next lookup follows the link.
+    // Undefined if the registry starts no services.
     if (parsed.kind === 'link') return;
     const now = clock.now();
     const { statedAt } = raw as { readonly statedAt?: unknown };

@@ -8,21 +8,20 @@ import type { EndpointState } from '../health/endpoint-state.js';
 export interface StartedEndpointsOptions {
   readonly clock: Clock;
   readonly starter: ServiceStarter;
-  /** Factory that starts the service through the registry; undefined if the registry starts no services. */
   readonly registryFactory: Factory | undefined;
-  /** Returns the endpoints in use, with their health. */
-  readonly members: () => readonly EndpointState[];
   /** Called when the endpoints that a start has returned are in use. */
+  readonly members: () => readonly EndpointState[];
+  /** Endpoints that a factory started. They are used only while the registry lists no endpoint. */
   readonly onStarted: () => void;
 }
 
-/** The endpoints of one service that a factory started. They are used only while the registry lists no endpoint. */
+/** The registry then also reports the end of the endpoints. */
 export class StartedEndpoints {
   readonly #options: StartedEndpointsOptions;
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** Whether the registry started the endpoints. The registry then also reports their end. */
+  /** 0 if the service was never started. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -36,21 +35,20 @@ export class StartedEndpoints {
     return this.#endpoints;
   }
 
-  /** When the last start ended, in ms on the monotonic clock; 0 if the service was never started. */
+  /** A lookup does not find endpoints that a factory of the program started. */
   get startedAt(): number {
     return this.#startedAt;
   }
 
-  /** Whether a factory of the program started the endpoints. A lookup does not find such endpoints. */
+  /**
+   * Drops the endpoints if the registry lists other endpoints, or no longer lists the endpoints that it started.
+   * Returns whether endpoints were dropped.
+   */
   get areSelfStarted(): boolean {
     return this.#endpoints.length > 0 && !this.#startedByRegistry;
   }
 
-  /**
-   * Drops the endpoints if the registry lists other endpoints, or no longer lists the endpoints that it started.
-   *
-   * @returns whether endpoints were dropped
-   */
+  /** Does nothing while endpoints of a previous start are in use. */
   applyResolution({ endpoints, stale, requestedAt }: ResolvedService): boolean {
     const areGone = this.#startedByRegistry && !stale && requestedAt > this.#startedAt;
     const mustDrop = this.#endpoints.length > 0 && (endpoints.length > 0 || areGone);
@@ -58,7 +56,10 @@ export class StartedEndpoints {
     return mustDrop;
   }
 
-  /** Starts the service, unless endpoints of a previous start are in use. */
+  /**
+   * Starts the service again because no endpoint was reachable. Returns whether the service was started again.
+   * @param triedAt - when the failed attempt to connect began; a later start of the service is not repeated
+   */
   async start(factory: Factory): Promise<void> {
     if (this.#endpoints.length === 0) this.#use(await this.#options.starter.start(factory), factory);
   }
@@ -73,7 +74,7 @@ export class StartedEndpoints {
   async restart(factory: Factory, triedAt: number): Promise<boolean> {
     const { starter, members } = this.#options;
     if (this.#startedAt > triedAt) return false;
-    // The previous start failed if none of its endpoints has ever responded.
+    // Ignores the result of a start that is still in progress.
     if (this.#endpoints.length > 0 && !this.#isVerified) {
       this.#isVerified = true;
       if (members().every((member) => member.lastHeardAt === 0)) starter.markUnreachable();

@@ -8,17 +8,15 @@ import { createResolutionCache, type ResolutionCache } from './lru-cache.js';
 export interface CachedResolverOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Maximum number of cached names. */
   readonly maxNames: number;
 }
 
-/** Minimum interval between two forced lookups of one name, in ms. A failed call can force a lookup. */
+/** Minimum interval between two forced lookups of one name. A failed call can force a lookup. */
 const minForcedIntervalMs = 100;
 
 /**
- * Caches each lookup result until its `ttlMs` has passed. Concurrent lookups of one name share one request, which
- * continues even if a caller stops waiting. Errors are not cached. Each caller receives its own error object.
- *
+ * Concurrent lookups of one name share one request, which continues even if a caller stops waiting. Errors are not
+ * cached. Each caller receives its own error object.
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5),
  * [C9.3](../../docs/guarantees.md#c9-3)
  */
@@ -35,7 +33,6 @@ export class CachedResolver implements Resolver {
     this.#cache = createResolutionCache(options.clock, options.maxNames);
   }
 
-  /** Returns the unexpired cached result of a name. */
   peek(name: string): ResolvedService | undefined {
     return this.#cache.get(name);
   }
@@ -49,10 +46,9 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up even if the cached result has not expired. Joins a lookup of the name that is in flight.
-   *
-   * @param suspects - ids of the instances at which calls have just failed. A second lookup with suspects within 100
-   * ms returns the cached result.
+   * Looks a name up even if the cached result has not expired, unless a lookup of the name is in flight. A second
+   * lookup with suspects within 100 ms returns the cached result.
+   * @param suspects - ids of the instances at which calls have just failed
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -65,7 +61,6 @@ export class CachedResolver implements Resolver {
     return this.#lookup(name, { suspects });
   }
 
-  /** Stores a result of a watch or of a background retry. */
   put(resolved: ResolvedService): void {
     this.#cache.set(resolved);
   }

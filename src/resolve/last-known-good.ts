@@ -11,34 +11,30 @@ export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** Time after its expiry in which a result may still be used, in ms. */
+  /** After its expiry, a result may still be used for this time. */
   readonly maxStaleMs: number;
   /** Called when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
   /** Called with each result that replaces the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
-  /** Whether the program has a binding of this name. The results of bound names are never evicted. */
+  /** The results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
-/** A call waits for a lookup for at most this time, in ms, and then uses the previous result. */
+/** After this wait for a lookup, a call uses the previous result. */
 const maxLookupWaitMs = 100;
-/** A stale result may stay cached for this time, in ms. */
+/** A stale result may stay cached for this time. */
 const staleTtlMs = 1_000;
 /**
- * Maximum number of stored results of existing names, and also of absent names.
- *
- * @see [C8.3](../../docs/guarantees.md#c8-3)
+ * Applies to the results of existing names, and separately to those of absent names. @see
+ * [C8.3](../../docs/guarantees.md#c8-3)
  */
 const maxNames = 10_000;
 
 /**
  * Returns the last result of a name while the registry is down, hangs, or sends invalid or outdated responses. A
- * failed lookup is retried in the background, while calls use the last result at once.
- *
- * A result that is used after its `ttlMs` is flagged `stale`. A valid response without endpoints is not a failure,
- * and replaces the last result. Without known endpoints, a failed lookup rejects.
- *
+ * failed lookup is retried in the background, while calls use the last result at once. A result that is used after
+ * its `ttlMs` is flagged `stale`. A valid response without endpoints is not a failure, and replaces the last result.
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4),
  * [C1.6](../../docs/guarantees.md#c1-6)
  */
@@ -48,10 +44,10 @@ export class LastKnownGood implements Resolver {
   readonly #lastGood: LruMap<ResolvedService>;
   /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /** Last results of absent names, in a map of their own, so that they never evict the result of an existing name. */
+  /** A map of its own, so that absent names never evict the result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   readonly #retries: LookupRetries;
-  /** Callers that wait for the first result of a name, by name. */
+  /** Callers that wait for the first result of a name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #incarnations: RegistryIncarnations;
   #stopped = false;
@@ -102,10 +98,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Stores a result from a lookup, a watch or the snapshot file. Ignores an older result. While the registry is being
-   * rebuilt, also ignores a result without endpoints.
-   *
-   * @returns whether the result was stored
+   * Ignores an older result. While the registry is being rebuilt, also ignores a result without endpoints. Returns
+   * whether the result was stored.
    */
   applyIfNewer(resolved: ResolvedService): boolean {
     const { name } = resolved;
@@ -127,13 +121,13 @@ export class LastKnownGood implements Resolver {
     this.#lastAbsent.delete(name);
   }
 
-  /** Ends all background retries. From now on, a failed lookup rejects. */
+  /** From now on, a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
     this.#retries.stop();
   }
 
-  /** Looks up a name without known endpoints. Resolves to the first result of the lookup or of a watch. */
+  /** Resolves to the first result of the lookup or of a watch. */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -208,10 +202,7 @@ export class LastKnownGood implements Resolver {
     );
   }
 
-  /**
-   * Returns the result to use after a failed lookup: `good`, or a copy flagged stale if `good` has expired. After
-   * `stop`, throws `error`.
-   */
+  /** Returns `good`, or a copy flagged stale if `good` has expired. After `stop`, throws `error`. */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
@@ -229,11 +220,9 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether `resolved` has a lower revision than `known`. Results of two incarnations, and revisions that are not numeric,
- * are compared by request time. False if the canonical name has changed, since the new target of a link may have a
- * lower revision.
- *
- * @see [decision 027](../../docs/decisions/027-link-revisions.md)
+ * Whether `resolved` has a lower revision than `known`. Results of two incarnations, and revisions that are not
+ * numeric, are compared by request time. False if the canonical name has changed, because the new target of a link
+ * may have a lower revision. @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */
 function isOlder(resolved: ResolvedService, known: ResolvedService): boolean {
   if (resolved.incarnation !== known.incarnation) return resolved.requestedAt < known.requestedAt;

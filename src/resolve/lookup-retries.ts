@@ -10,7 +10,6 @@ export interface LookupRetriesOptions {
   readonly lookup: (name: string) => Promise<ResolvedService>;
   /** Whether the last result of a name may still be used. */
   readonly hasUsable: (name: string) => boolean;
-  /** Called when a retry has succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
 }
 
@@ -22,17 +21,16 @@ interface FailingLookup {
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Retries of a name end when no caller has requested the name for this time, in ms. The time must exceed
- * `staleTtlMs`, since requests that the cache answers are not counted.
+ * Retries of a name end when no caller has requested the name for this time. The time must exceed `staleTtlMs`,
+ * because requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 
 /** Retries failed lookups in the background, with exponential backoff. */
 export class LookupRetries {
   readonly #options: LookupRetriesOptions;
-  /** Names whose last lookup failed and is retried. */
   readonly #failing = new Map<string, FailingLookup>();
-  /** The async context of the clerk. A retry must not run in the context of a call. */
+  /** A retry must not run in the context of a call. */
   readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
   readonly #backoffTimers = new Map<Timer, () => void>();
   #stopped = false;
@@ -41,7 +39,10 @@ export class LookupRetries {
     this.#options = options;
   }
 
-  /** Counts a request of the name by a caller. Returns the error of the last lookup, if retries are in progress. */
+  /**
+   * Returns the error of the last lookup while the lookup of the name is being retried. Called for each request that
+   * the cache does not answer, and prolongs the retries.
+   */
   errorFor(name: string): ClerkError | undefined {
     const failing = this.#failing.get(name);
     if (failing) failing.lastWantedAt = this.#options.clock.now();
@@ -49,9 +50,8 @@ export class LookupRetries {
   }
 
   /**
-   * Retries a failed lookup, until no caller has requested the name for 10 s, or the last result may no longer be
+   * Retries a failed lookup until no caller has requested the name for 10 s, or the last result may no longer be
    * used.
-   *
    * @param lookup - the lookup that failed or is late
    */
   start(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
@@ -93,7 +93,7 @@ export class LookupRetries {
     );
   }
 
-  /** Waits for `ms` or until {@link LookupRetries.stop} is called. */
+  /** Also ends when {@link LookupRetries.stop} is called. */
   #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {

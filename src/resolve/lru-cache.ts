@@ -1,24 +1,22 @@
-/** The only file that uses the package lru-cache. */
 import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Limits the number of entries. With the option `max`, lru-cache would allocate memory for all entries at once. */
+/** With the option `max`, lru-cache would allocate memory for all entries at once. */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
 });
 
-/** Lookup results by name. Each result expires after its own `ttlMs`. */
+/** Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
   get(name: string): ResolvedService | undefined;
-  /** Stores a result. An expired result removes the entry of its name. */
+  /** An expired result removes the entry of its name. */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
 }
 
-/** Creates a cache of at most `maxNames` results. A full cache evicts the least recently used result. */
 export function createResolutionCache(clock: Clock, maxNames: number): ResolutionCache {
   const cache = new LRUCache<string, ResolvedService>({
     ...entryLimit(maxNames),
@@ -51,7 +49,6 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   };
 }
 
-/** A map that evicts the least recently used entry when it is full. */
 export interface LruMap<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;

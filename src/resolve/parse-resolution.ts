@@ -13,7 +13,6 @@ import { absentTtlMs, linkTtlMs, serviceTtlMs, type StatedTimes } from './resolu
 const maxEndpoints = 100_000;
 const maxPathSteps = 1_024;
 
-/** The validated response of a registry to the lookup of one name. */
 export type ParsedResolution = Omit<
   ResolvedService,
   'kind' | 'name' | 'requestedAt' | 'requestedWallAt' | 'stale'
@@ -24,9 +23,7 @@ export type ParsedResolution = Omit<
 type RawObject = Partial<Record<string, unknown>>;
 
 /**
- * Validates the response of a registry, and repairs nothing. An unusable response is an error, never an empty list of
- * endpoints.
- *
+ * Repairs nothing. An unusable response is an error, never an empty list of endpoints.
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing, a field is invalid or a getter
  * throws
  */
@@ -134,7 +131,7 @@ function longestLease(endpoints: readonly EndpointInit[]): number | undefined {
   return longestMs || undefined;
 }
 
-/** Returns the load reports by instance id. `endpoints` was parsed from `raw`, in the same order. */
+/** Returns the loads by instance id. `endpoints` was parsed from `raw`, in the same order. */
 function parseLoads(
   raw: readonly EndpointInit[],
   endpoints: readonly Endpoint[],

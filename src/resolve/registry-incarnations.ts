@@ -1,16 +1,14 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Maximum duration of a rebuild of a registry, in ms. */
 const maxRebuildMs = 300_000;
-/** Maximum number of remembered incarnations. A forgotten incarnation that appears again counts as new. */
+/** A forgotten incarnation that appears again counts as new. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data and is being rebuilt: instances have to register again. A rebuild
- * begins with the first result of the new incarnation. A rebuild lasts as long as the longest lease of the last known
- * endpoints, at most 5 min.
- *
+ * Recognizes a registry that restarted without data, and is being rebuilt because instances have to register again. A
+ * rebuild begins with the first result of the new incarnation. It lasts as long as the longest lease of the last
+ * known endpoints, at most 5 min.
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class RegistryIncarnations {

@@ -12,13 +12,13 @@ export interface SnapshotFileOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Maximum age of an entry by the wall clock, in ms. An older entry is ignored. */
+  /** An entry that is older by the wall clock is ignored. */
   readonly maxStaleMs: number;
 }
 
-/** Delay from a changed result to the write of the file, in ms. */
+/** Delay from a changed result to the write of the file. */
 const changeWriteDelayMs = 1_000;
-/** Delay of the write if only the request time of a result has changed, in ms. */
+/** Delay of the write if only the request time of a result has changed. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
@@ -44,7 +44,6 @@ interface SnapshotEntry extends Pick<ResolvedService, (typeof storedKeys)[number
 /**
  * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results
  * from the file count as expired. A damaged file, or a file that other users can write, is ignored with a warning.
- *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class SnapshotFile {
@@ -60,7 +59,7 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** Returns the results in the file. Must be called once, before the first `record`. Never throws. */
+  /** Must be called once, before the first `record`. Never throws. */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
@@ -83,7 +82,7 @@ export class SnapshotFile {
     }
   }
 
-  /** Records a result and schedules a write. A result of kind `absent` removes the entry of its name. */
+  /** A result of kind `absent` removes the entry of its name. */
   record(resolved: ResolvedService): void {
     const previous = this.#services.get(resolved.name);
     this.#services.delete(resolved.name);
@@ -119,7 +118,7 @@ export class SnapshotFile {
     this.#timer.setRef(false);
   }
 
-  /** Writes the file. During another write, schedules a write instead. */
+  /** During another write, schedules a write instead. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);
@@ -178,7 +177,7 @@ function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** Returns all stored fields except the request time, as text for a comparison. */
+/** Leaves out the request time. */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

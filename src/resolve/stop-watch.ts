@@ -2,9 +2,7 @@ import { errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
 /**
- * Stops a watch. Logs an error of the registry, so that the caller can release its other resources.
- *
- * @param unwatch - the result of `watch` of the registry; undefined when the watch did not start
+ * Logs an error of the registry, so that the caller can release its other resources.
  * @param glob - the names that the watch matches, for the log message
  */
 export function stopWatch(unwatch: (() => unknown) | undefined, glob: string, logger: Logger): void {

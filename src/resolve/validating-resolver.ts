@@ -8,20 +8,16 @@ import { pathTtlMs } from './resolution-ttl.js';
 
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a lookup with all followed links, in ms. Each request of the lookup has the same timeout. */
+  /** Applies to a lookup with all followed links, and to each of its requests. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Creates a resolver that queries `registry`, validates each response and follows links. A lookup rejects if the
- * registry fails, times out or sends an invalid response. A failed lookup never resolves to an empty list of
- * endpoints.
- *
- * Concurrent lookups that reach the same name share one request. If the shared result has already expired on arrival,
- * a lookup that began later sends its own request.
- *
+ * Validates each response and follows links. A lookup rejects if the registry fails, times out or sends an invalid
+ * response, and never resolves to an empty list instead. Concurrent lookups that reach the same name share one
+ * request. If the shared result has already expired on arrival, a lookup that began later sends its own request.
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {
@@ -43,7 +39,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Looks a name up, and follows links. Sends no further requests after a timeout. */
+  /** Sends no further requests after a timeout. */
   const followLinks = async (
     name: string,
     context: LookupContext,
@@ -117,7 +113,6 @@ interface LookupProgress {
   isAbandoned: boolean;
 }
 
-/** A request in flight, with the times at which it was sent. */
 interface PendingLookup {
   readonly requestedAt: number;
   readonly requestedWallAt: number;

@@ -50,9 +50,7 @@ export function affinity(): Policy {
         ];
       };
 
-      /**
-       * Returns the index of the candidate with the highest score that is not overloaded; -1 if all are overloaded.
-       */
+      /** Returns -1 if all candidates are overloaded. */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;

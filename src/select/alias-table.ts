@@ -9,7 +9,6 @@ export interface AliasTable {
 
 /**
  * Builds Vose's alias table, from which an index is drawn in constant time, in proportion to its weight.
- *
  * @param weights - one or more weights; each finite and ≥ 0, with a positive finite sum
  * @see [Vose, "A Linear Algorithm for Generating Random Numbers with a Given
  * Distribution"](https://doi.org/10.1109/32.92917)
@@ -41,11 +40,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
   return { probability, alias };
 }
 
-/**
- * Returns the index that a random number selects.
- *
- * @param unit - the random number, uniform in [0, 1)
- */
+/** @param unit - a random number, uniform in [0, 1) */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;
   const slot = Math.floor(scaled);

@@ -1,10 +1,8 @@
 /** Fast hash functions with the same results on every machine. Not safe against attackers that choose keys. */
 
 /**
- * Returns a 53-bit hash of a string, as an integer ≥ 0. With 10,000 endpoints, the probability that any two share a
- * hash is 6 in 10^9.
- *
- * @see [bryc, cyrb53](https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js) (public domain)
+ * With 10,000 endpoints, the probability that any two share a 53-bit hash is 6 in 10^9. @see [bryc,
+ * cyrb53](https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js) (public domain)
  */
 export function hashText(text: string): number {
   let high = 0xdeadbeef;
@@ -19,7 +17,7 @@ export function hashText(text: string): number {
   return (low & 0x1fffff) * 2 ** 32 + (crossed >>> 0);
 }
 
-/** MurmurHash3's `fmix32`: every input bit affects all 32 output bits. Returns a signed 32-bit integer. */
+/** MurmurHash3's `fmix32`: every input bit affects all 32 output bits. */
 export function mix(bits: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);

@@ -4,8 +4,7 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * Loads within this ratio count as equal. The ratio allows for latencies that differ by 10 %, and for the decay of the
- * load since the last response.
+ * Loads within this ratio count as equal: latencies may differ by 10 %, and the load decays after the last response.
  */
 const equalLoadRatio = 1.25;
 

@@ -51,12 +51,6 @@ function isLessLoaded(
   return challenger.load(now) * factor < incumbent.load(now);
 }
 
-/**
- * Returns the factor on the load of a candidate, compared with another candidate.
- *
- * @param held - number of attempts of the candidate whose response is still being read
- * @param other - the same number of the other candidate
- */
 function heldFactor(held: number, other: number): number {
   return ((held + fewHeld) / (other + fewHeld)) ** 8;
 }

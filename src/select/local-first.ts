@@ -8,10 +8,7 @@ import { loadAware } from './load-aware.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/**
- * A tier can handle this multiple of the calls that it normally gets. A tier keeps all calls while at most 1 - 1/1.4
- * = 29 % of its weight is ejected.
- */
+/** A tier keeps all calls while at most 1 - 1/1.4 = 29 % of its weight is ejected. */
 const overprovisioningFactor = 1.4;
 
 /** A call leaves a busy endpoint for a farther tier if the ratio of their loads exceeds this value. */
@@ -38,7 +35,6 @@ const spilloverLoadRatio = 4;
  * routing](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/zone_aware)
  */
 export function localFirst(inner: Policy = loadAware()): Policy {
-  /** The tiers of the last `prepare`, and their cumulative shares of the calls, for `describe`. */
   let tiers: readonly Tier[] = [];
   let ends: Float64Array = new Float64Array();
   return {
@@ -76,14 +72,11 @@ interface Tier {
   readonly name: (typeof tierNames)[number];
   readonly candidates: Candidate[];
   readonly all: Candidate[];
-  /** Returns the weight of a candidate, not reduced by slow start. */
+  /** Not reduced by slow start. */
   readonly weightOf: (candidate: Candidate) => number;
 }
 
-/**
- * Returns where an endpoint is. For a candidate, adds the share of the calls that its tier gets while no endpoint is
- * busy.
- */
+/** The stated share of the calls is that of the tier while no endpoint is busy. */
 function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
   const { host, zone } = candidate.endpoint;
   const i = tiers.findIndex(({ all }) => all.includes(candidate));
@@ -95,7 +88,7 @@ function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float6
   return `${tier}, which gets ${String(Math.round(share * 100))} % of the calls${shared}`;
 }
 
-/** Returns the tiers that have candidates, nearest first. */
+/** Nearest first, without tiers that have no candidates. */
 function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   const candidatesByTier = splitByLocality(candidates, locality);
   const allByTier = splitByLocality(all, locality);
@@ -118,8 +111,8 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Returns the share of all calls that a tier can take, 0 … 1. Slow start reduces the weight of an endpoint, but never
- * lowers the share that the established endpoints alone would have.
+ * The share of all calls that a tier can take. Slow start reduces the weight of an endpoint, but never lowers the
+ * share that the established endpoints alone would have.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,

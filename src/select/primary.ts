@@ -46,8 +46,8 @@ export function primary(): Policy {
 }
 
 /**
- * Whether an endpoint must not be the primary. True if the endpoint is not `up` while another endpoint is `up`. Also
- * true if its weight is 0 while another weight is positive.
+ * True if the endpoint is not `up` while another endpoint is `up`, or if its weight is 0 while another weight is
+ * positive.
  */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (

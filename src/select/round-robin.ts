@@ -41,10 +41,7 @@ export function roundRobin(): Policy {
   };
 }
 
-/**
- * Returns the index of the first candidate, from `index` on, that is not skipped. A candidate is skipped with the
- * probability 1 − factor.
- */
+/** A candidate is skipped with the probability 1 − factor. */
 function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
   for (let left = factors.length; left > 0; left--) {
     const factor = factors[index] as number;
@@ -54,10 +51,7 @@ function skipSlowStarting(index: number, factors: Float64Array, random: () => nu
   return index;
 }
 
-/**
- * Returns the index in `order` at which the turn continues after `previousOrder[lastIndex]`; -1 without a common
- * candidate.
- */
+/** Returns the index in `order` at which the turn continues; -1 without a common candidate. */
 function resumeIndex(
   previousOrder: readonly Candidate[],
   lastIndex: number,

@@ -1,33 +1,29 @@
 /**
  * Slow start: an endpoint that is new, or was ejected, gets a growing part of its share of calls. The factors scale
- * the weights. `round-robin` skips turns instead. `affinity` and `primary` ignore slow start.
+ * the weights. `round-robin` skips turns instead.
  */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker } from '../core/policy.js';
 import { expiringPicker } from './expiring-picker.js';
 import { relativeWeights } from './weights.js';
 
-/** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
+/** As `min_weight_percent` in Envoy. */
 const minSlowStartFactor = 0.1;
 /** While other endpoints are in slow start, an endpoint gets at most this multiple of its fair share of the calls. */
 const maxFairShareFactor = 2;
 
 export interface SlowStartFactors {
-  /** One factor per candidate, in (0, 1]; the highest factor is 1. Undefined if all factors are equal. */
+  /** One factor per candidate; the highest factor is 1. Undefined if all factors are equal. */
   readonly factors: Float64Array | undefined;
-  /** When the factors must be recomputed, on the monotonic clock; Infinity without a slow start in progress. */
+  /** On the monotonic clock; Infinity without a slow start in progress. */
   readonly expiresAt: number;
 }
 
 /**
- * Computes the slow-start factors. During slow start, the factor of an endpoint is the elapsed part of its slow-start
- * window, at least 0.1. All other factors are 1. The factors expire after a tenth of the shortest window, at least
- * 100 ms and at most 1 s.
- *
- * Factors are raised so that no endpoint gets more than twice its fair share. Example: beside one established
- * endpoint, each of 99 new endpoints starts with half a share instead of a tenth.
- *
- * @param weights - weights of the candidates, ≥ 0; undefined when all weights are equal
+ * During slow start, the factor of an endpoint is the elapsed part of its slow-start window, at least 0.1. All other
+ * factors are 1. Factors are raised so that no endpoint gets more than twice its fair share. Example: beside one
+ * established endpoint, each of 99 new endpoints starts with half a share instead of a tenth.
+ * @param weights - undefined when all weights are equal
  * @see [Envoy, slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here
  * with aggression 1 and without the minimum age of 1 s
@@ -76,7 +72,6 @@ export function slowStartFactors(
 
 /**
  * Returns a picker that applies weights and slow start.
- *
  * @param create - creates a picker from the relative weights (undefined if all are equal). Called again during a slow
  * start; never called for fewer than two candidates
  */
@@ -96,12 +91,12 @@ export function weightedPicker(
   });
 }
 
-/** Whether any candidate has a slow start, in progress or over. */
+/** Includes a slow start that is over. */
 export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }
 
-/** Multiplies two lists of weights element by element. An undefined list counts as ones. */
+/** An undefined list counts as ones. */
 export function multiplyWeights(
   a: Float64Array | undefined,
   b: Float64Array | undefined,

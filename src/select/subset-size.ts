@@ -1,14 +1,12 @@
-/** Minimum time between a change of the size and the next doubling, in ms. */
+/** Minimum time between a change of the size and the next doubling. */
 const growIntervalMs = 1_000;
-/** Time without a change after which the size is halved, in ms. */
+/** Time without a change after which the size is halved. */
 const shrinkIntervalMs = 60_000;
 
 /**
  * Number of endpoints of a large service that one client uses. The number doubles, at most once per second, while a
  * picked endpoint has at least 8 calls of this client in flight. After each 60 s without a change, the number is
- * halved.
- *
- * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
+ * halved. @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
 export class AdaptiveSubsetSize {
   /** Whether the current number leaves endpoints of the service unused. Set by the balancer. */
@@ -17,7 +15,7 @@ export class AdaptiveSubsetSize {
   #size: number;
   #changedAt = -Infinity;
 
-  /** @param minSize - initial and smallest number of endpoints: an integer ≥ 1, or Infinity for all endpoints */
+  /** @param minSize - also the initial size; Infinity for all endpoints */
   constructor(minSize: number) {
     this.#minSize = minSize;
     this.#size = minSize;
@@ -31,11 +29,7 @@ export class AdaptiveSubsetSize {
     return this.#size;
   }
 
-  /**
-   * Doubles the number of endpoints, unless the number changed less than 1 s ago.
-   *
-   * @returns whether the number was doubled
-   */
+  /** Returns false if the number changed less than 1 s ago. */
   tryDouble(now: number): boolean {
     if (now - this.#changedAt < growIntervalMs) return false;
     this.#size = this.sizeAt(now) * 2;

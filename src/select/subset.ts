@@ -2,18 +2,15 @@ import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** Returns the candidates that this client uses: a subset for a large service, otherwise all. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }
 
 /**
- * Returns the subset of the endpoints that one client uses: the `size` candidates with the lowest ranks, in the order
- * of `candidates`. A rank depends only on the seed and the instance id (rendezvous hashing), so one added or removed
- * candidate changes at most one entry. Weights are ignored.
- *
+ * Returns the `size` candidates with the lowest ranks, in the order of `candidates`. A rank depends only on the seed
+ * and the instance id (rendezvous hashing), so one added or removed candidate changes at most one entry. Weights are
+ * ignored.
  * @param seed - 32 random bits, drawn by each client
- * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all
  * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
  */
 export function rendezvousSubset<T extends Candidate>(
@@ -27,7 +24,7 @@ export function rendezvousSubset<T extends Candidate>(
   return candidates.filter((_, i) => (ranks[i] as number) <= last);
 }
 
-/** Returns the 53-bit rank of an endpoint. Equal ranks practically never occur. */
+/** Has 53 bits, so equal ranks practically never occur. */
 function rank(id: string, seed: number): number {
   const hash = hashText(id);
   const leading = mix(hash ^ seed);

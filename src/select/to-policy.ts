@@ -25,9 +25,7 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
 };
 
 /**
- * Converts the option `policy` into a policy. A name creates a new instance, so that bindings do not share state. A
- * policy function is called for every pick.
- *
+ * A name creates a new instance, so that bindings do not share state. A policy function is called for every pick.
  * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a known name, a policy or a function
  */
 export function toPolicy(value: PolicyName | Policy | PolicyFunction): Policy {
@@ -49,7 +47,6 @@ function isPolicy(value: unknown): value is Policy {
   return typeof name === 'string' && name !== '' && typeof prepare === 'function';
 }
 
-/** Returns a policy that calls the function of the application and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
   // A function written inline as the option `policy` has the name `policy`, which identifies nothing.

@@ -5,15 +5,13 @@ import { weightedPicker } from './slow-start.js';
 
 /**
  * Whether the second drawn candidate is preferred to the first.
- *
  * @param weightRatio - weight of the first candidate divided by the weight of the second, at least 1
  */
 export type Preference = (second: Candidate, first: Candidate, now: number, weightRatio: number) => boolean;
 
 /**
  * Power of two choices (P2C): draws two candidates, the first by weight and the second uniformly from the others.
- * Picks the second if `prefers` returns true. A pick takes constant time and two random numbers.
- *
+ * Picks the second if `prefers` returns true.
  * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
  */
 export function twoChoicesPicker(candidates: readonly Candidate[], prefers: Preference): Picker {

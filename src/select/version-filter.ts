@@ -5,11 +5,8 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 
 /**
- * Returns the endpoints whose version satisfies a semver range. An endpoint without a valid semver version satisfies
- * no range, not even `*`. A pre-release (`2.1.0-rc.1`) satisfies only a range that names a pre-release of the same
- * version.
- *
- * @param range - a semver range, e.g. `^2.1`; undefined for all endpoints
+ * An endpoint without a valid semver version satisfies no range, not even `*`. A pre-release (`2.1.0-rc.1`) satisfies
+ * only a range that names a pre-release of the same version.
  * @throws {@link ClerkError} `CONFIG_INVALID` when the range is invalid, even if `endpoints` is empty
  */
 export function filterByVersion(

@@ -8,18 +8,16 @@ import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * The reports of an endpoint are ignored for this time after its first report, in ms. The first reports are too low.
+ * The reports of an endpoint are ignored for this time after its first report, because the first reports are too low.
  */
 const blackoutMs = 10_000;
-/** Lifetime of a load report, in ms. */
 const expiryMs = 180_000;
-/** Computed weights are used for this time, in ms, before the load reports are read again. */
 const updateIntervalMs = 1_000;
 /** `error_utilization_penalty` of gRFC A58. */
 const errorPenalty = 1;
-/** A capacity is at most the median times this factor, and at least the median divided by this factor. */
+/** A capacity is limited to between a tenth of the median and ten times the median. */
 const maxDeviationFactor = 10;
-/** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
+/** A higher utilization is probably in the wrong unit. */
 const maxUtilization = 1_000;
 const maxPerSecond = 1e9;
 
@@ -27,9 +25,8 @@ interface ReportHistory {
   report: LoadReport;
   /** Capacity from the last valid report, in calls per second. */
   weight: number;
-  /** When the last valid report arrived. */
   receivedAt: number;
-  /** When the current series of reports began, without a gap of 3 min. */
+  /** Start of the current series of reports, which has no gap of 3 min. */
   unbrokenSince: number;
 }
 
@@ -96,7 +93,7 @@ function sharesOf(candidates: readonly Candidate[], weights: Float64Array): Read
   return new Map(candidates.map((one, i) => [one, (weights[i] as number) / totalWeight]));
 }
 
-/** Returns the capacity that a load report implies, in calls per second; 0 for an invalid report. */
+/** In calls per second; 0 for an invalid report. */
 export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: LoadReport): number {
   // NaN fails every comparison, so a report with NaN is invalid.
   const isUsable =
@@ -111,11 +108,8 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
 }
 
 /**
- * Limits the capacities to a range around their median.
- *
- * @param capacities - in calls per second; 0 where the capacity is unknown
- * @returns the limited capacities, with the mean in place of an unknown capacity; undefined when fewer than two
- * capacities are known
+ * Limits the capacities to a range around their median. A capacity of 0 is unknown, and becomes the mean. Returns
+ * undefined when fewer than two capacities are known.
  */
 export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
@@ -142,7 +136,7 @@ function reportedWeights(
   );
 }
 
-/** Updates and returns the history of a candidate; undefined while no valid report has arrived. */
+/** Returns undefined while no valid report has arrived. */
 function updateHistory(
   candidate: Candidate,
   histories: WeakMap<Candidate, ReportHistory>,

@@ -1,8 +1,8 @@
 import type { Candidate } from '../core/candidate.js';
 
 /**
- * Returns the weights of the candidates, scaled to a mean of 1; undefined if all weights are equal. A positive weight
- * is at least 1e-9, so that scaling never makes the weight 0.
+ * Returns weights with a mean of 1; undefined if all weights are equal. A positive weight is at least 1e-9, so that
+ * scaling never makes the weight 0.
  */
 export function relativeWeights(candidates: readonly Candidate[]): Float64Array | undefined {
   const first = candidates[0]?.endpoint.weight;
