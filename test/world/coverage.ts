@@ -106,6 +106,8 @@ export const coverageEvents = [
   'launch-shared',
   'served-by-proxy',
   'replay-rejected',
+  'stranger-rejected',
+  'silent-holder-replaced',
   'hedged',
   'raced',
 ] as const;

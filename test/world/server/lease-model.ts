@@ -87,6 +87,11 @@ export class LeaseModel {
     lease.from = now();
   }
 
+  /** Time of the last renewal, or of the server's start. */
+  renewedAt(name: string, { id }: StoredEndpoint): number | undefined {
+    return this.#leases.get(`${name} ${id}`)?.from;
+  }
+
   hasEnded(name: string, { id }: StoredEndpoint): boolean {
     const lease = this.#leases.get(`${name} ${id}`);
     return lease === undefined || this.#options.now() >= this.#earliestEnd(lease);

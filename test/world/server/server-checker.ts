@@ -16,6 +16,9 @@ import type { GroundTruth } from '../ground-truth.js';
 import { LeaseModel } from './lease-model.js';
 import { StoredState, serviceState, type StoredEndpoint } from './stored-state.js';
 
+/** Secret in the requests of a stranger. */
+export const guessedSecret = 'guess';
+
 export interface ServerCheckerOptions {
   readonly now: () => number;
   readonly names: readonly string[];
@@ -49,6 +52,8 @@ export class ServerChecker {
   readonly #forced = new Map<string, number>();
   /** Revision of the last forced removal, by name. */
   readonly #forcedAt = new Map<string, number>();
+  /** Instances whose withdrawal was requested, by name and id. */
+  readonly #withdrawals = new Set<string>();
   /** Endpoints that ended in memory only, as they were before, by name and id. */
   readonly #unsavedEnds = new Map<string, StoredEndpoint>();
   /** A write of this server instance has failed. */
@@ -129,6 +134,7 @@ export class ServerChecker {
 
   /** A request has arrived at the server. */
   requested(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
+    if (what.withdraw) this.#withdrawals.add(keyOf(what.withdraw.name, what.withdraw.id));
     if (what.withdraw?.now === true) {
       const { name, id, epoch } = what.withdraw;
       this.#leaving.set(keyOf(name, id), Math.max(epoch, this.#leaving.get(keyOf(name, id)) ?? 0));
@@ -178,6 +184,8 @@ export class ServerChecker {
 
   registered(request: RegisterRequest, { epoch, revision }: RegisterResponse): void {
     const { violate } = this.#options;
+    if (request.secret === guessedSecret)
+      violate('C5.8', `a stranger has registered ${request.id} with epoch ${epoch}`);
     this.#acknowledged(`the registration of ${request.id}`);
     const name = this.stored.canonical(request.name) ?? request.name;
     const key = keyOf(name, request.id);
@@ -188,6 +196,27 @@ export class ServerChecker {
     if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
     violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not durable`);
+  }
+
+  /**
+   * Returns when the holder of an instance last renewed its lease, if the request is for another process. Must be called
+   * before the registration.
+   */
+  holderOf(request: RegisterRequest): { readonly liveUntil: number } | undefined {
+    const name = this.stored.canonical(request.name) ?? request.name;
+    const is = this.stored.endpoints.get(name)?.get(request.id);
+    const isOwn = request.epoch !== undefined || String(is?.addresses) === String(request.addresses);
+    if (is === undefined || is.draining || isOwn || this.#withdrawals.has(keyOf(name, request.id)))
+      return undefined;
+    const liveUntil = this.leases.renewedAt(name, is);
+    return liveUntil === undefined ? undefined : { liveUntil: liveUntil + 0.4 * is.leaseMs };
+  }
+
+  /** The registration of another process was accepted, although its instance had a holder. */
+  replaced({ id }: RegisterRequest, { liveUntil }: { readonly liveUntil: number }): void {
+    const { now, violate } = this.#options;
+    if (now() < liveUntil) violate('C5.8', `another process replaces ${id}, whose holder lives`);
+    else this.#options.mark('silent-holder-replaced');
   }
 
   withdrawn({ name: asked, id, epoch, now }: WithdrawRequest): void {

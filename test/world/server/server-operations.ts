@@ -8,6 +8,7 @@ import type { Replica, Replicas } from '../replicas.js';
 import type { Scenario } from '../scenario.js';
 import type { GroundTruth } from '../ground-truth.js';
 import type { FakeRuntime } from 'binding-clerk/testing';
+import { guessedSecret } from './server-checker.js';
 import type { SimulatedDisk } from './simulated-disk.js';
 import type { ServerChecker } from './server-checker.js';
 import type { ServiceProcesses } from './service-processes.js';
@@ -117,6 +118,7 @@ export class ServerOperations implements Operations {
   }
 
   takeOver(old: Replica): Undo | undefined {
+    this.#impersonate(old);
     if (!this.#options.services.choseOwnId(old)) return undefined;
     const { replicas, mark } = this.#options;
     mark('fault:takeover');
@@ -173,6 +175,18 @@ export class ServerOperations implements Operations {
     this.#partitioned.clear();
     this.#isHealed = true;
     this.#restartServer();
+  }
+
+  /** A stranger registers an instance with all that lookups show of it. */
+  #impersonate(replica: Replica): void {
+    const { sendOperatorRequest, services, mark } = this.#options;
+    const shown = services.registrationOf(replica);
+    if (shown === undefined) return;
+    const request = { ...shown, secret: guessedSecret, addresses: ['http://stranger:80'] };
+    // A proxy may answer in place of the server, so the checker looks at the response of the server.
+    sendOperatorRequest(paths.register, request).catch((error: unknown) => {
+      if (isClerkError(error) && error.code === 'FORBIDDEN') mark('stranger-rejected');
+    });
   }
 
   /** Kills the server, now or during its next write. */

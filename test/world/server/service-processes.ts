@@ -143,6 +143,12 @@ export class ServiceProcesses {
     return this.#processes.get(replica)?.isIdGiven === true;
   }
 
+  /** The registration of a replica, as lookups show it; undefined before the first one. */
+  registrationOf(replica: Replica): Pick<RegisterRequest, 'name' | 'id' | 'epoch'> | undefined {
+    const ad = this.#processes.get(replica)?.ad;
+    return ad && { name: ad.name, id: ad.id, epoch: ad.epoch };
+  }
+
   /** The state of a registration at its service. */
   stateOf(name: string, id: string, epoch: number): string | undefined {
     for (const [replica, { ad, process }] of this.#processes)

@@ -3,7 +3,7 @@ import { openLauncher } from '../../../src/server/launcher/launcher.js';
 import { parseManifest } from '../../../src/server/launcher/manifest.js';
 import { openNameServer } from '../../../src/server/naming/open-name-server.js';
 import type { WatchResponse } from '../../../src/server/http/watch-response.js';
-import type { Launcher, NameService } from '../../../src/server/ports.js';
+import type { Caller, Launcher, NameService } from '../../../src/server/ports.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type {
   ChangeResponse,
@@ -166,10 +166,10 @@ export class SimulatedServer {
   }
 
   /** A withdrawal by a service, or by the launcher for an ended process. */
-  async #withdraw(names: NameService, request: WithdrawRequest): Promise<ChangeResponse> {
+  async #withdraw(names: NameService, request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse> {
     const { checker } = this.#options;
     checker.requested({ withdraw: request });
-    const response = await names.withdraw(request);
+    const response = await names.withdraw(request, caller);
     checker.withdrawn(request);
     return response;
   }
@@ -191,8 +191,10 @@ export class SimulatedServer {
       }
       case paths.register: {
         const request = body as RegisterRequest;
+        const holder = checker.holderOf(request);
         const response = await names.register(request, { principal: `host:${who}` });
         checker.registered(request, response);
+        if (holder !== undefined) checker.replaced(request, holder);
         return response;
       }
       case paths.renew: {
@@ -204,7 +206,7 @@ export class SimulatedServer {
         names.report(body as ReportRequest, { principal: `host:${who}` });
         return {};
       case paths.withdraw:
-        return this.#withdraw(names, body as WithdrawRequest);
+        return this.#withdraw(names, body as WithdrawRequest, { principal: `host:${who}` });
       case paths.define: {
         const response = await names.define(body as DefineRequest);
         checker.changed((body as DefineRequest).name);
