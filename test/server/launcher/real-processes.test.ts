@@ -215,7 +215,7 @@ test('a zombie counts as exited', async () => {
   const pid = Number(output);
   await until(() => stateOf(pid) === 'Z');
   expect(systemProcesses.identityOf(pid)).toBeUndefined();
-  expect(systemProcesses.identityOf(parent.pid!)).toMatch(/^\d+@[0-9a-f-]{36}$/);
+  expect(systemProcesses.identityOf(parent.pid!)).toMatch(/^\d+@[0-9a-f-]{36}\/\d+$/);
 });
 
 function stateOf(pid: number): string {
