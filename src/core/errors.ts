@@ -76,7 +76,10 @@ export interface ClerkErrorDetails {
   readonly statusCode?: number;
   /** The beginning of the response body, at most 4,096 characters. Only with code `BAD_STATUS`. */
   readonly bodyText?: string;
-  /** Time until a retry can succeed, in ms. Only with `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`. */
+  /**
+   * Time until a retry can succeed, in ms. Only with `CHANGE_TOO_EARLY`, `FORBIDDEN`, `LIMIT_EXCEEDED` and
+   * `START_FAILED`.
+   */
   readonly remainingMs?: number;
 }
 

@@ -89,7 +89,8 @@ const advertiser = new Advertiser({
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service, or is not the
- *   registry that launched the service
+ * registry that launched the service
+ * @throws {@link ClerkError} `FORBIDDEN` when a live process has the given `id`
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {

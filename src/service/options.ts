@@ -49,8 +49,11 @@ export interface AdvertiseOptions {
    */
   readonly host?: string;
   /**
-   * Instance id: 1 to 128 printable characters, which no other instance ever uses. Default: the id from the launcher,
-   * else a random id.
+   * Instance id: 1 to 128 printable characters, which no other instance ever uses. While a live process has
+   * this id, `advertise` logs the address of that process and retries. If that process renews its lease, `advertise`
+   * rejects with `FORBIDDEN`. Default: the id from the launcher, else a random id.
+   *
+   * @see [C5.8](../../docs/guarantees.md#c5-8)
    */
   readonly id?: string;
   /**
