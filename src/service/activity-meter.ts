@@ -1,7 +1,7 @@
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 
-/** Counts the calls of one service. The idle time begins at the creation of the meter. */
+/** Measures the calls of one service. The idle time begins at the creation of the meter. */
 export class ActivityMeter {
   readonly #clock: Clock;
   #inFlight = 0;
@@ -22,9 +22,7 @@ export class ActivityMeter {
     this.#lastAt = this.#clock.now();
   }
 
-  /**
-   * Counts a call that begins. Returns a function that ends the call; a second call of this function has no effect.
-   */
+  /** Counts a call. The returned function ends the call once. */
   begin(): () => void {
     this.update(this.#inFlight + 1);
     let hasEnded = false;
@@ -35,22 +33,17 @@ export class ActivityMeter {
   }
 }
 
-/** Counts the calls of all services of one process, because the launcher ends whole processes. */
+/** Sums the calls of all services of the process, because the launcher stops whole processes. */
 export class ProcessActivity {
   readonly #meters = new Map<object, ActivityMeter | undefined>();
 
-  /**
-   * Adds a service. Returns a function that removes the service.
-   *
-   * @param meter - undefined when the calls of the service are not counted
-   */
   add(meter: ActivityMeter | undefined): () => void {
     const key = {};
     this.#meters.set(key, meter);
     return () => void this.#meters.delete(key);
   }
 
-  /** The sum over all services; undefined when the calls of one service are not counted. */
+  /** Undefined when the calls of any service are not counted. */
   get current(): CallActivity | undefined {
     let inFlight = 0;
     let idleMs = Infinity;

@@ -6,17 +6,16 @@ import type { RegisterRequest } from '../protocol/messages.js';
 type Addresses = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses'>;
 
 export interface AddressUpdatesOptions {
-  /** The service and its instance id, for log messages. */
   readonly label: string;
   readonly initial: Addresses;
-  /** Returns the current addresses. Returns undefined when the server no longer listens. */
+  /** Returns undefined when the server no longer listens. */
   readonly read: () => Addresses | undefined;
   readonly logger: Logger;
 }
 
 /**
- * Tracks the addresses of a service. If the service listens on all interfaces, its addresses change with the
- * interfaces. Clients learn a change with the next renewal of the lease.
+ * Tracks the addresses of a service. The addresses of a service on all interfaces can change. Clients learn a change
+ * with the next renewal.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
@@ -34,7 +33,6 @@ export class AddressUpdates {
     return this.#current;
   }
 
-  /** Reads the addresses again for the next registration request. Logs a change. */
   refresh(): Addresses {
     const { read, logger, label } = this.#options;
     const next = read();

@@ -26,28 +26,22 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** Returns the calls of this process, or undefined when the calls are not counted. */
+  /** Returns undefined when the calls of this process are not counted. */
   readonly activity: () => CallActivity | undefined;
-  /** Body of the registration request, without epoch and ticket. */
   readonly request: RegistrationRequest;
-  /** Returns the current addresses. Returns undefined when the server no longer listens. */
   readonly readAddresses: AddressUpdatesOptions['read'];
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
-  /** Called with each successful registration, before the event `registered`. */
+  /** Called before the event `registered`. */
   readonly onRegistered: (response: RegisterResponse) => void;
   readonly onEnded: () => void;
 }
 
-/** Maximum time that an aborted `start` waits for the withdrawal of the registration, in ms. */
 const maxWithdrawalMs = 1_000;
 
 /**
- * One advertised service, from the first registration to the end of the advertisement. The service treats its lease
- * as expired slightly before the registry does, and then registers again. The advertisement ends early when the event
- * `fenced` occurs.
+ * One advertised service. It treats its lease as expired slightly before the registry does, and then registers again.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -129,9 +123,8 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   }
 
   /**
-   * Registers the service. Rejects when the registry refuses the service, `signal` aborts or the advertisement ends.
-   * Before a rejection, withdraws a registration that the registry may have accepted. After 1,000 ms, the withdrawal
-   * continues in the background.
+   * Registers the service. Before a rejection, withdraws a registration that the registry may have accepted. A
+   * withdrawal of more than 1,000 ms continues in the background.
    */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
@@ -193,7 +186,6 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     return this.close();
   }
 
-  /** @param recovered - whether the service has lost a lease before */
   async #register(recovered: boolean): Promise<void> {
     const { signal } = this.#endController;
     const { response, sentAt } = await this.#registration.register(
@@ -228,7 +220,6 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
           signal,
         );
       } catch (error) {
-        // The addresses of an ended registration are not needed.
         if (!signal.aborted) throw error;
       }
     });
@@ -242,7 +233,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.emit('lost', { name: this.name, id: this.id, reason });
-    // A random delay spreads the registrations of all services after a restart of the registry.
+    // After a restart of the registry, the random delay spreads the registrations of all services.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -258,7 +249,6 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.emit('fenced', { name: this.name, id: this.id, reason });
   }
 
-  /** Logs one warning for each kind of error in a row. */
   #warnOnce(error: unknown): void {
     const code = isClerkError(error) ? error.code : 'unknown';
     if (code === this.#warnedCode) return;
@@ -298,7 +288,6 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.#end('closed');
   }
 
-  /** Stops the renewals of the lease, and aborts a registration in progress. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -307,7 +296,6 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   }
 }
 
-/** Waits for a promise for at most `timeoutMs`, and keeps the process alive. */
 async function waitAtMost(clock: Clock, timeoutMs: number, promise: Promise<void>): Promise<void> {
   if (timeoutMs <= 0) return;
   const keepAlive = clock.setTimer(() => undefined, timeoutMs);

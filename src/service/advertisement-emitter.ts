@@ -13,7 +13,7 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
 
 type Listener<E extends keyof AdvertisementEvents> = (payload: AdvertisementEvents[E]) => void;
 
-/** Emits the events of one advertisement. An error of a listener is logged, and other listeners still run. */
+/** Emits events. Logs an error of a listener, and continues with the next listener. */
 export abstract class AdvertisementEmitter {
   readonly #logger: Logger;
   readonly #byEvent = new Map<string, Set<Listener<never>>>(eventNames.map((name) => [name, new Set()]));
@@ -22,7 +22,6 @@ export abstract class AdvertisementEmitter {
     this.#logger = logger;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when `event` is not the name of an event */
   on<E extends keyof AdvertisementEvents>(event: E, listener: Listener<E>): this {
     this.#of(event).add(listener);
     return this;

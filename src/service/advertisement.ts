@@ -1,40 +1,37 @@
 import type { LoadInit } from '../core/load-report.js';
 /** Events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
-  /** The registry has registered the service. */
+  /** The registry has accepted the registration. */
   readonly registered: Pick<Advertisement, 'name' | 'id' | 'epoch'> & {
     /** Whether the service has lost a lease before. */
     readonly recovered: boolean;
   };
   /**
-   * The lease may have expired. The program must stop work that only the holder of the lease may do. The service
-   * registers again.
+   * The lease may have expired. The service registers again. Until then, the program must stop work that only the
+   * holder of the lease may do.
    */
   readonly lost: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, as text for an operator. */
+    /** The cause, for an operator. */
     readonly reason: string;
   };
   /**
-   * The advertisement has ended early. Either the instance has registered later with a higher epoch, or another
-   * program has withdrawn the registration, or the registry refuses the service.
+   * The advertisement has ended early. Causes: the instance has registered again with a higher epoch, another program
+   * has withdrawn the registration, or the registry refuses the service.
    */
   readonly fenced: Pick<Advertisement, 'name' | 'id'> & {
-    /** The cause, as text for an operator. */
+    /** The cause, for an operator. */
     readonly reason: string;
   };
   /**
-   * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
-   * late. Clients use a suspect endpoint only as a last resort. Each renewal then claims that the endpoint is
-   * healthy. An accepted claim deletes the unreachable reports. After an accepted claim, the registry accepts the
-   * next claim after 10,000 ms. For repeated claims, the delay doubles, up to 300,000 ms.
+   * The registry has flagged the endpoint as suspect: most reporting clients cannot reach it, or a renewal was late.
+   * Clients use a suspect endpoint only as a last resort. Each renewal then claims that the endpoint is healthy. An
+   * accepted claim deletes the unreachable reports. After it has accepted a claim, the registry ignores further
+   * claims for 10,000 ms. For repeated claims, this time grows to up to 300,000 ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */
   readonly cleared: Pick<Advertisement, 'name' | 'id'>;
-  /**
-   * The service has drained. The registration was withdrawn, and either no request is in flight or `drainMs` have
-   * passed.
-   */
+  /** The service has drained: its registration is withdrawn, and no request is in flight or `drainMs` has passed. */
   readonly drained: Pick<Advertisement, 'name' | 'id'>;
 }
 /**
@@ -44,12 +41,12 @@ export interface AdvertisementEvents {
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
  * - `fenced`: ended early; see the event `fenced`
- * - `draining`: withdrawn, but still serving clients with a cached lookup
+ * - `draining`: withdrawn, but still serving clients with a cached resolution
  * - `closed`: ended by `drain()` or `close()`
  */
 export type AdvertisementState = 'registering' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
 
-/** An advertised service. Keeps the process alive only while the service drains or closes. */
+/** An advertised service. Keeps the process alive only during `drain()` and `close()`. */
 export interface Advertisement extends AsyncDisposable {
   /** Absolute name of the service. */
   readonly name: string;
@@ -59,7 +56,7 @@ export interface Advertisement extends AsyncDisposable {
   readonly epoch: number;
   /** Addresses of the service, best first. */
   readonly addresses: readonly string[];
-  /** Addresses of the registry. A clerk of the program can use the same registry. */
+  /** Addresses of the registry. A clerk in the same program can use them. */
   readonly registry: readonly string[];
   /** The current state. */
   readonly state: AdvertisementState;
@@ -74,17 +71,17 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, which replaces the measured load. Each lease renewal sends the load. Each
-   * connection sends the load in at most one response per 250 ms. A report is valid until the next report, but at
-   * most for 180,000 ms. Omitted rates are measured. Has no effect after the end of the advertisement.
+   * Reports the load of the service, in place of the measured load. Lease renewals and responses send the load; each
+   * connection, at most once per 250 ms. A report is valid for 180,000 ms. Omitted rates are measured. Has no effect
+   * after the end of the advertisement.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   reportLoad(load: LoadInit): void;
   /**
-   * Withdraws the service, then ends the advertisement. First waits until no client uses a cached lookup and no
-   * request is in flight. Clients that watch the name are notified at once. Usually takes 5,000 to 6,000 ms, and at
-   * most `drainMs`. The server stays open. Never rejects. Further calls return the same promise.
+   * Withdraws the service, serves remaining requests, then ends the advertisement. Clients that watch the name are
+   * notified at once. Clients with a cached resolution may still send requests. Usually takes 5,000 to 6,000 ms, and
+   * at most `drainMs`. The server stays open. Never rejects. Further calls return the same promise.
    */
   drain(): Promise<void>;
   /** Ends the advertisement without waiting for clients. Never rejects. Further calls return the same promise. */

@@ -32,7 +32,6 @@ export class Advertiser {
   readonly #signalDrain: SignalDrain;
   readonly #eventLoopMeter: EventLoopMeter;
   readonly #activity = new ProcessActivity();
-  /** Lease renewers by registry addresses. `users` is the number of services that share the renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -57,7 +56,7 @@ export class Advertiser {
     }
   }
 
-  /** Returns the advertisement of a cluster worker whose primary coordinates its workers. */
+  /** Returns undefined unless this process is a cluster worker whose primary coordinates its workers. */
   async #joinCluster(config: AdvertiseConfig, options: AdvertiseOptions): Promise<Advertisement | undefined> {
     const { cluster, clock, process } = this.#runtime;
     if (cluster?.port.isWorker !== true) return undefined;
@@ -170,7 +169,7 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /** Returns a renewer, and a function that releases the renewer. The last release closes the renewer. */
+  /** Returns a renewer, and a function that releases it. The last release closes the renewer. */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);

@@ -5,8 +5,8 @@ type EmitObserver = (event: string, details: readonly unknown[]) => void;
 const observersOf = new WeakMap<object, Set<EmitObserver>>();
 
 /**
- * Calls `observer` before the listeners of each event of a server. Adds no listener, because a listener for 'upgrade'
- * or 'connect' changes the behaviour of a server.
+ * Calls `observer` before the listeners of each event. Adds no listener, because a listener for 'upgrade' or
+ * 'connect' changes the behaviour of a server.
  *
  * @returns a function that removes the observer
  */

@@ -1,12 +1,11 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Interval between two samples of the event loop, in ms. */
 export const sampleIntervalMs = 250;
-/** Number of sampling intervals over which the utilization is computed: 2,000 ms in total. */
+/** Utilization covers 2,000 ms. */
 const windowSamples = 8;
-/** Delay of a timer on an idle event loop, in ms. This delay does not count as load. */
+/** Usual delay of a timer on an idle event loop. It does not count as load. */
 const idleTimerDelayMs = 2;
-/** Mean delay of the sampling timer that counts as a utilization of 1, in ms. */
+/** Mean delay of the sampling timer that counts as a utilization of 1. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -16,8 +15,8 @@ interface Sample {
 }
 
 /**
- * Measures the utilization of this thread's event loop every 250 ms while there are subscribers. The active share of
- * time is at most 1. The delay of the sampling timer is added, to show overload. Does not keep the process alive.
+ * Measures the utilization of this thread's event loop while there are subscribers. Utilization is the active share
+ * of time. The delay of the sampling timer is added, to show overload.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */
@@ -28,13 +27,12 @@ export class EventLoopMeter {
   #samples: Sample[] = [];
   #timer: Timer | undefined;
 
-  /** @param busyMs - total active time of this thread's event loop so far, in ms */
+  /** @param busyMs - returns the total active time of this thread's event loop */
   constructor(clock: Clock, busyMs: () => number) {
     this.#clock = clock;
     this.#busyMs = busyMs;
   }
 
-  /** Calls `listener` with the time of each sample. Returns a function that ends the subscription. */
   subscribe(listener: (now: number) => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined) this.#start();

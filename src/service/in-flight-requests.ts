@@ -18,12 +18,12 @@ interface ClosingResponse {
 }
 
 /**
- * Counts the requests that a server handles, over HTTP/1.1 and HTTP/2. Each request counts once. An upgraded
- * connection, such as a WebSocket, counts as one request. Health probes do not count.
+ * Counts the requests that a server handles. An upgraded connection, such as a WebSocket, counts as one request.
+ * Health probes do not count.
  */
 export class InFlightRequests {
   finished = 0;
-  /** Number of ended requests with a server failure (5xx except 501). */
+  /** Ended requests with a server failure (5xx except 501). */
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
@@ -31,7 +31,7 @@ export class InFlightRequests {
   readonly #removers: (() => void)[];
 
   /**
-   * @param server - server whose requests are counted; undefined to count nothing
+   * @param server - undefined to count nothing
    * @param onCount - called with the number of requests in flight after each change
    */
   constructor(
@@ -46,7 +46,6 @@ export class InFlightRequests {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Stops counting further requests. */
   close(): void {
     for (const remove of this.#removers.splice(0)) remove();
   }

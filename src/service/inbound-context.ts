@@ -9,7 +9,6 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or an HTTP/2 stream that show when and how the response ends. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly writableEnded?: boolean;
@@ -27,9 +26,9 @@ interface Http2Stream extends ClosingResponse {
 const patchedServers = new WeakSet<object>();
 
 /**
- * Enforces the deadlines of the requests that arrive at a server. A request whose deadline has passed gets status 504
- * before the handler runs. The calls of a handler inherit the deadline of the request. If the request is a retry, the
- * calls of the handler are not retried. Has no effect on a server that already enforces deadlines.
+ * Enforces the deadlines of the requests that a server receives. A request whose deadline has passed gets status 504
+ * before the handler runs. Calls of the handler inherit the deadline. If the request is a retry, these calls are not
+ * retried.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -40,8 +39,8 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // A server with HTTP/2 emits 'stream' and then 'request' for an HTTP/2 request. For an HTTP/1.1 request, the server
-  // emits only 'request'.
+  // For an HTTP/2 request, a server emits 'stream' and then 'request'. For an HTTP/1.1 request, it emits only
+  // 'request'.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);
@@ -60,15 +59,12 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // The handler may still run after a disconnect, so the deadline then still limits its calls.
+    // The handler may still run after a disconnect, so the deadline still limits its calls.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
-/**
- * Returns the deadline and the attempt number of a request. Returns undefined if both headers are missing or invalid.
- */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
   const attempt = parseCount(headers[callHeaders.attemptCount]);
@@ -80,7 +76,6 @@ function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): Inbou
   };
 }
 
-/** Parses a positive integer of at most ten digits. Returns undefined for any other value. */
 function parseCount(value: unknown): number | undefined {
   return typeof value === 'string' && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
 }
@@ -102,8 +97,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests of one event-loop turn have the arrival time of the first request,
- * although earlier handlers of the turn delay the later requests.
+ * All requests of one event-loop turn get the arrival time of its first request, although earlier handlers delay the
+ * later requests.
  */
 class ArrivalClock {
   readonly #clock: Clock;

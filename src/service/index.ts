@@ -55,7 +55,6 @@ export type { ServerOrAddress, ServerLike } from './server-addresses.js';
 export type { CoordinateWorkersOptions } from './cluster/start-coordination.js';
 export type { AdvertiseOptions } from './options.js';
 
-/** The connection to a primary that has called {@link coordinateWorkers}; otherwise undefined. */
 const primaryLink =
   clusterWorker.settings === undefined
     ? undefined
@@ -72,13 +71,13 @@ const advertiser = new Advertiser({
 });
 
 /**
- * Registers this process as a service, and renews the lease until the advertisement or the process ends. While the
+ * Registers this process as a service, and renews its lease until the advertisement or the process ends. While the
  * registry is unreachable, the registration is retried and one warning is logged. After a lost lease, the service
  * registers again. A launched service gets its name, registry and ticket from the launcher.
  *
  * At SIGTERM and SIGINT the service drains. Then the process ends by the same signal, unless the program listens for
- * the signal too. A program that closes its own server at a signal should set `drainOnSignal: false` and await
- * `drain()` first.
+ * the signal too. A program that closes its server itself should set `drainOnSignal: false` and await `drain()`
+ * before it closes.
  *
  * @example
  * ```ts

@@ -15,12 +15,10 @@ interface Http2Stream {
   respond(headers: Record<string, string | number>, options: { readonly endStream: boolean }): void;
 }
 
-/** The instance ids of each server. One server may serve several names, each with its own instance. */
+/** One server may serve several names, each with its own instance. */
 const instancesOf = new WeakMap<object, Set<string>>();
 
-/**
- * Whether {@link nameInstance} supports this server. True for a server of `node:http`, `node:https` or `node:http2`.
- */
+/** True for a server of `node:http`, `node:https` or `node:http2`. */
 export function canNameInstance(server: ServerLike): boolean {
   const { emit, keepAliveTimeout } = server as {
     readonly emit?: unknown;
@@ -30,8 +28,8 @@ export function canNameInstance(server: ServerLike): boolean {
 }
 
 /**
- * Makes a server answer instance checks, by which a client verifies that a new connection leads to this instance. The
- * program does not see these requests.
+ * Makes a server answer instance checks. With an instance check, a client verifies that a new connection leads to
+ * this instance. The program does not see these requests.
  *
  * @returns a function that removes the instance from the server
  */
@@ -46,7 +44,6 @@ function answerChecks(server: ServerLike): Set<string> {
   instancesOf.set(server, instances);
   const source = server as unknown as EmittingServer;
   const { emit } = source;
-  // A server with HTTP/2 emits 'stream' before 'request' for an HTTP/2 request.
   const hasStreams = isHttp2(server);
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     const isStream = hasStreams && event === 'stream';

@@ -10,7 +10,6 @@ import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 import { withdraw } from './withdraw.js';
 
-/** Body of a registration request, without epoch, secret and ticket. */
 export type RegistrationRequest = Omit<RegisterRequest, 'epoch' | 'secret' | 'ticket'> & {
   readonly leaseMs: number;
 };
@@ -23,44 +22,36 @@ export interface RegistrationOptions {
   readonly renewer: LeaseRenewer;
   readonly request: () => RegistrationRequest;
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id, which is then unique. */
   readonly isIdGenerated: boolean;
 }
 
-/**
- * Maximum random delay before the first retry of a registration, in ms. The maximum doubles for each further retry.
- */
 const initialBackoffMs = 500;
-/**
- * Maximum random delay before any retry, in ms. A delay that the registry requests is added, up to the same maximum.
- */
+/** Maximum random delay before any retry. A delay that the registry requests is added, up to the same maximum. */
 const maxBackoffMs = 5_000;
-/** Maximum delay before a retry while another process holds the instance, in ms. */
+/** Maximum delay before a retry while another process holds the instance. */
 const heldRetryMs = 1_000;
-/** Time, in ms, for which the service still tries after a silent holder would have lost the instance. */
+/** The service retries for this time after a silent holder should have lost the instance. */
 const heldMarginMs = 2_000;
-/** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration, in ms. */
+/** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration. */
 const maxResponseMs = 3_000;
 
 /**
- * The registration of one instance at the registry. The registry may have accepted a request that was aborted or got
- * no response. `withdraw` therefore first waits for the response, and requests the epoch if no response arrives.
+ * The registration of one instance. The registry may have accepted a request without a response. `withdraw` therefore
+ * waits for the response, or requests the epoch.
  */
 export class InstanceRegistration {
   readonly #options: RegistrationOptions;
   readonly #requests = new AbortController();
   #epoch: number | undefined;
-  /** Secret of the registration with `#epoch`. */
   #secret: string | undefined;
   #ticket: string | undefined;
-  /** Whether the registry may have accepted the ticket although no response arrived. */
+  /** Whether the registry may have accepted the ticket without a response. */
   #ticketMayBeUsed = false;
   /** Whether the registry may have a registration whose epoch is unknown here. */
   #mayBeAccepted = false;
   #isAccepted = false;
-  /** While another process holds the instance: when this process stops to retry, in ms on the monotonic clock. */
+  /** While another process holds the instance: end of the retries, on the monotonic clock. */
   #heldUntil: number | undefined;
-  /** Resolves when no registration request is in flight. */
   #inFlight: Promise<void> | undefined;
 
   constructor(options: RegistrationOptions) {
@@ -77,17 +68,16 @@ export class InstanceRegistration {
     return this.#secret;
   }
 
-  /** Whether the registry has or may have this registration. */
   get mayExist(): boolean {
     return this.#isAccepted || this.#mayBeAccepted || this.#inFlight !== undefined;
   }
 
   /**
    * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts. While
-   * another process holds the instance, retries until that process has shown that it lives. Resolves to the response
-   * and the send time of the accepted request, in ms on the monotonic clock.
+   * another process holds a fixed id, retries until the lease of that process should have ended. Resolves to the
+   * response and the send time of the request.
    *
-   * @param leaseMs - the lease that the registry granted last, in ms
+   * @param leaseMs - granted last by the registry
    * @param keepsAlive - whether the delays between attempts keep the process alive
    * @param onRetry - called with the error before each retry
    */
@@ -111,7 +101,7 @@ export class InstanceRegistration {
         if (!this.#canRetry(error)) throw error;
         onRetry(error);
         // The delay is at most a third of the lease, so that the service registers soon after the registry is
-        // available again. For a lease below 1,500 ms, the delay is at most 500 ms.
+        // available again. For a lease below 1,500 ms, the maximum is 500 ms.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, leaseMs / 3),
@@ -131,10 +121,7 @@ export class InstanceRegistration {
     return { response, sentAt };
   }
 
-  /**
-   * Withdraws the registration. Resolves to the time for which clients with a cached lookup may still call the
-   * instance, in ms. Never rejects.
-   */
+  /** Resolves to the time for which clients with a cached resolution may still call the instance. Never rejects. */
   async withdraw(immediately: boolean): Promise<number> {
     const { clock } = this.#options;
     if (this.#inFlight !== undefined) {
@@ -152,8 +139,8 @@ export class InstanceRegistration {
   }
 
   /**
-   * Registers the instance again for the minimum lease, because only a registration response contains the epoch and the
-   * secret.
+   * Registers the instance again for the minimum lease, because only a registration response contains the epoch and
+   * the secret.
    */
   async #requestEpoch(): Promise<void> {
     const { clock, logger } = this.#options;
@@ -191,8 +178,8 @@ export class InstanceRegistration {
   }
 
   /**
-   * Drops an epoch that the registry does not know, for example because it has lost its data. A launched service keeps
-   * its epoch until the registry has accepted it, because a later launch may have replaced the service.
+   * Drops an epoch that the registry does not know, for example after the registry has lost its data. A launched
+   * service keeps its epoch until the registry has accepted it, because a later launch may have replaced the service.
    */
   #dropUnknownEpoch(error: unknown): boolean {
     if (!isForbidden(error) || error.remainingMs === undefined || this.#epoch === undefined) return false;
@@ -218,15 +205,14 @@ export class InstanceRegistration {
     if (isHeld(error)) {
       const now = this.#options.clock.now();
       this.#heldUntil ??= now + error.remainingMs + heldMarginMs;
-      // A generated id belongs to this process alone, so another holder must lose it sooner or later.
+      // A generated id belongs to this process alone, so the other holder will lose it.
       return this.#options.isIdGenerated || now < this.#heldUntil;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
 
   /**
-   * Throws if the response does not prove that the registry launched this service. Applies only to a registration
-   * with a ticket.
+   * Throws if the response to a ticket does not prove that the registry launched this service.
    *
    * @see [T9](../../docs/background.md#t9)
    */
@@ -246,12 +232,11 @@ function isForbidden(error: unknown): error is ClerkError {
   return isClerkError(error) && error.code === 'FORBIDDEN';
 }
 
-/** Whether another process holds the instance. The error states when a silent holder loses the instance. */
+/** `remainingMs` states when a silent holder loses the instance. */
 function isHeld(error: unknown): error is ClerkError & { readonly remainingMs: number } {
   return isForbidden(error) && error.remainingMs !== undefined && error.remainingMs > 0;
 }
 
-/** Settles as `promise` does, or rejects with the reason of `signal` when `signal` aborts first. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
@@ -260,7 +245,7 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Whether no server has received the request, because no server listens at its address. */
+/** Whether no server listens at the address, so no server has received the request. */
 function wasRefused(error: unknown): boolean {
   const { cause } = error as { readonly cause?: unknown };
   if (cause instanceof AggregateError) return cause.errors.every(wasRefused);

@@ -5,8 +5,8 @@ import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Holds the launch handshake, which a launcher writes to standard input as one line. The first advertisement of the
- * process must have the name of the launched service, and sends the one-time ticket.
+ * Holds the launch handshake, which the launcher writes to standard input as one line. The first advertisement of the
+ * process must have the name of the launched service. It sends the one-time ticket.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -20,7 +20,7 @@ export class LaunchContext {
   }
 
   /**
-   * Resolves with the handshake, or with undefined when no launcher started this process.
+   * Resolves to undefined when no launcher started this process.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the line on standard input is not a handshake
    */
@@ -30,11 +30,10 @@ export class LaunchContext {
   }
 
   /**
-   * Returns the handshake for the first advertisement. Returns undefined for further advertisements, which may have
-   * any name.
+   * Returns undefined except for the first advertisement. Further advertisements may have any name.
    *
    * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the name of the launched
-   *   service
+   * service
    */
   claim(handshake: LaunchHandshake, name: string): LaunchHandshake | undefined {
     if (this.#isClaimed) return undefined;

@@ -21,42 +21,35 @@ export interface RenewedLease {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** Secret of the registration; undefined until the service has registered. */
   readonly secret: string | undefined;
   readonly leaseMs: number;
-  /**
-   * Whether the registry has flagged the endpoint as suspect. If true, each renewal states that the endpoint is
-   * healthy.
-   */
+  /** If true, each renewal states that the endpoint is healthy. */
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
-  /** Undefined when no launcher has started the service, or when the calls are not counted. */
+  /** Undefined when the registry did not launch the service, or when its calls are not counted. */
   readonly activity: CallActivity | undefined;
   /**
-   * Called with the response to a renewal. `lost`: the registry does not have this registration. `fenced`: the
-   * registration was withdrawn, or the instance has registered later with a higher epoch.
+   * `lost`: the registry does not have this registration. `fenced`: the registration was withdrawn, or the instance
+   * has registered again with a higher epoch.
    *
-   * @param sentAt - time at which the renewal was sent, in ms on the monotonic clock
+   * @param sentAt - on the monotonic clock
    */
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  /** Called when a renewal got no valid response. */
   onRenewalFailed(error: unknown): void;
 }
 
-/** Share of the lease after which the lease is renewed. */
 const renewAfterShare = 1 / 3;
-/** Maximum random change of the renewal interval, as a share of the interval. */
 const jitterShare = 0.1;
-/** A newly suspect endpoint sends a renewal with its health within this time, in ms. */
+/** A newly suspect endpoint sends a renewal within this time. */
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/** Maximum number of renewals in one request. A renewal with the longest name and id needs less than 1,024 bytes. */
+/** A renewal with the longest name and id needs less than 1,024 bytes. */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 1_024));
 
 /**
- * Renews the leases of all services of a process at one registry. A lease is renewed after a third of its duration.
- * Renewals that are due at about the same time share one request. Does not keep the process alive.
+ * Renews the leases of all services of a process at one registry. Renewals that are due at about the same time share
+ * one request. Does not keep the process alive.
  *
  * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -137,7 +130,7 @@ export class LeaseRenewer {
       const { results, suspects } = await this.#post<RenewResponse>(
         paths.renew,
         { renewals: leases.map(renewalOf) },
-        // Requests with one signal would together exceed its number of listeners.
+        // One signal for all requests would exceed its maximum number of listeners.
         new AbortController().signal,
         timeoutMs,
         (body) => Array.isArray(body.results) && body.results.length === leases.length,

@@ -7,20 +7,17 @@ import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
 /**
- * Validity of a load report, in ms.
- *
- * @see https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight
- * expiration)
+ * Validity of a load report. @see
+ * https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight expiration)
  */
 const reportTtlMs = 180_000;
-/** Number of sampling intervals over which rates are computed: 2,000 ms in total. */
+/** Rates cover 2,000 ms. */
 const windowSamples = 8;
 
 export interface LoadReporterOptions {
   readonly clock: Clock;
   readonly meter: EventLoopMeter;
   readonly inFlight: InFlightRequests;
-  /** Whether the service has a server in this process. */
   readonly hasServer: boolean;
   /** Whether the load is measured while there is no valid report. */
   readonly measuresLoad: boolean;
@@ -48,7 +45,6 @@ export class LoadReporter {
     if (options.hasServer && options.measuresLoad) this.#startMeasuring();
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range */
   report(load: LoadInit): void {
     const problem = loadError(load) ?? unknownKeyError(load);
     if (problem !== undefined)
@@ -65,7 +61,6 @@ export class LoadReporter {
     this.#updateHeader();
   }
 
-  /** The current load; undefined while the load is unknown. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =

@@ -65,7 +65,7 @@ export interface AdvertiseOptions {
   /**
    * Whether the service drains at SIGTERM and SIGINT. When all services of the process have drained, the process ends
    * by the same signal. A process with PID 1 ends with code 143 or 130. A second signal ends the process at once. A
-   * program that listens for the signal too must end the process itself. Default true.
+   * program that listens for the signal itself must also end the process itself. Default true.
    */
   readonly drainOnSignal?: boolean;
   /** Whether the process exits with code 0 after draining at SIGTERM or SIGINT. Default false. */
@@ -117,7 +117,6 @@ const keys = Object.keys({
 const semver =
   /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid */
 export function toAdvertiseConfig(options: AdvertiseOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null)
@@ -133,8 +132,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError(
       `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}`,
     );
-  // `toEndpoint` checks the options. A server may not have an address yet, so a fixed address is checked in place of
-  // the server.
+  // A server may not have an address yet, so `toEndpoint` checks a fixed address in its place.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -178,7 +176,6 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
 /**
  * @param given - one address, a list, or a comma-separated string
  * @param source - where `given` comes from, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when `given` contains no address
  */
 export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {
   const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
@@ -188,7 +185,7 @@ export function parseRegistryUrls(given: string | readonly string[], source: str
 }
 
 /**
- * Returns a host name or IP address as part of a URL; an IPv6 address gets brackets.
+ * Returns a host as part of a URL. An IPv6 address gets brackets.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when clients cannot connect to the host
  */

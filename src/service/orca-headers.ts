@@ -15,14 +15,13 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each connection gets each load sample once, so at most four times
- * per second. A load header of the handler is kept.
+ * Adds the load of a service to response headers. Each connection gets each sample once, so at most four times per
+ * second. A load header of the handler is kept.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers
  */
 export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () => void {
-  /** Last sent version of the load, by connection. */
   const sentVersions = new WeakMap<object, number>();
   return addRequestListener(server, 'request', (request, response) => {
     const { headerValue, version } = load;
@@ -37,7 +36,7 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Sets the load header. Returns false if the headers were already sent, or if the handler has set a load header. */
+/** Returns false if the headers were already sent, or if the handler has set a load header. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

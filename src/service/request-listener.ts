@@ -1,6 +1,5 @@
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** A server with event emitter members that {@link ServerLike} does not require. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -8,13 +7,12 @@ interface Emitter extends ServerLike {
 
 type Listener = (...args: unknown[]) => void;
 
-/** Events with which a Node server passes a request and its response to the program. */
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, which may respond at once. A listener for 'checkContinue' or
- * 'checkExpectation' changes the behaviour of a server, and so does 'request' with HTTP/2. For these events,
- * `listener` is added only when the program adds a listener.
+ * Calls `listener` before the listeners of the program, which may respond at once. Some listeners change the
+ * behaviour of a server: for 'checkContinue', 'checkExpectation', and with HTTP/2 for 'request'. There, `listener` is
+ * added only when the program adds a listener.
  *
  * @returns a function that removes the listener
  */

@@ -35,30 +35,27 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/** Whether a server emits 'stream' for HTTP/2 requests. For HTTP/1.1 requests, such a server emits only 'request'. */
+/** Whether a server supports HTTP/2. It emits 'stream' for each HTTP/2 request, and only 'request' for HTTP/1.1. */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
 export interface AdvertisedAddresses {
-  /** All addresses, best first. */
   readonly addresses: readonly AddressString[];
-  /** The elements of `addresses` that were found on the network interfaces of this host. */
+  /** The elements of `addresses` that come from the network interfaces of this host. */
   readonly enumeratedAddresses: readonly AddressString[];
 }
 
-/** Where {@link addressesOf} finds the hosts of a server. */
 export interface AddressSource {
-  /** Returns the addresses of this host that other hosts can reach, best first. */
+  /** Returns addresses that other hosts can reach, best first. */
   readonly hostAddresses: () => readonly string[];
-  /** The host that the program states, without port. Replaces the address of the listener. */
+  /** Host without port. Replaces the address of the listener. */
   readonly statedHost: string | undefined;
 }
 
 /**
- * Returns the addresses of a server, or the addresses that the program states, best first. A server on all interfaces
- * has all reachable addresses of this host, then the loopback address. An address such as `http://0.0.0.0:3001` also
- * stands for these addresses. Addresses found on network interfaces are enumerated addresses.
+ * Returns the addresses of a server, or the given addresses, best first. A server on all interfaces has all reachable
+ * addresses of this host, then the loopback address. The same is true for an address such as `http://0.0.0.0:3001`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server is closed
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
@@ -102,10 +99,7 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
   return { addresses, enumeratedAddresses: addresses };
 }
 
-/**
- * Returns the addresses that the program states. If the host of an address is `0.0.0.0` or `::`, returns the
- * addresses of this host.
- */
+/** If the host of an address is `0.0.0.0` or `::`, returns the addresses of this host. */
 function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
   const addresses = new Set<AddressString>();
   const enumerated = new Set<AddressString>();
@@ -124,23 +118,17 @@ function addressesOfHost(given: readonly Address[], source: AddressSource): Adve
   return { addresses: [...addresses], enumeratedAddresses: [...enumerated] };
 }
 
-/** Returns all hosts for `0.0.0.0` or `::`, loopback last. */
 function allHosts(unspecified: string, { hostAddresses }: AddressSource): readonly string[] {
   const isV4 = unspecified === '0.0.0.0';
   const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
   return [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
 }
 
-/** Whether a host is `0.0.0.0` or `::`, which stand for all addresses of a host. */
+/** Whether a host stands for all addresses of a machine. */
 export function isUnspecified(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
 
-/**
- * Waits until a server listens.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the server cannot listen; `ABORTED` when `signal` aborts
- */
 export function untilListening(server: ServerLike, signal: AbortSignal | undefined): Promise<void> {
   if (server.listening) return Promise.resolve();
   return new Promise((resolve, reject) => {

@@ -16,14 +16,14 @@ type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesI
 /** Where a service runs, and how clients reach the service. */
 export class ServicePlace {
   readonly registration: Place;
-  /** Whether the server can answer instance checks of clients. */
+  /** Whether the server can answer instance checks. */
   readonly namesInstance: boolean;
   readonly #serverOrAddress: AdvertiseConfig['serverOrAddress'];
   readonly #source: AddressSource;
 
   /**
    * @param sharesListener - whether other instances may answer at the same listener; the server then answers no
-   *   instance checks
+   * instance checks
    * @throws {@link ClerkError} `CONFIG_INVALID` when an address or the stated host is invalid
    */
   constructor(
@@ -51,7 +51,6 @@ export class ServicePlace {
     };
   }
 
-  /** Returns the addresses as they are now; undefined when the server no longer listens. */
   readAddresses(): Pick<Place, 'addresses' | 'enumeratedAddresses'> | undefined {
     if (isServer(this.#serverOrAddress) && !this.#serverOrAddress.listening) return undefined;
     return this.#read();

@@ -4,8 +4,7 @@ import type { ProcessPort } from './service-runtime.js';
 
 /**
  * Drains all advertisements at the first SIGTERM or SIGINT, then ends the process as the signal does. A second signal
- * ends the process at once. A program with its own listener for the signal must end the process itself, unless
- * `exitAfterDrain` is set.
+ * ends the process at once. A program with its own listener for the signal must end the process itself.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */
@@ -19,11 +18,6 @@ export class SignalDrain {
     this.#process = process;
   }
 
-  /**
-   * Adds an advertisement. Returns a function that removes the advertisement.
-   *
-   * @param exitAfterDrain - whether the process exits with code 0 after draining
-   */
   add(advertisement: Pick<Advertisement, 'drain'>, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
     this.#removeListener ??= this.#process.onEndSignal((signal) => this.#onSignal(signal));

@@ -14,13 +14,13 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** Maximum total time of all attempts, in ms. */
+/** Maximum time of all attempts together. */
 const timeoutMs = 3_000;
 
 /**
- * Withdraws a registration, with retries that keep the process alive. Never rejects: a registration that cannot be
- * withdrawn ends with its lease. Resolves to the time for which clients with a cached lookup may still call the
- * service, in ms.
+ * Withdraws a registration, with retries that keep the process alive. Never rejects: without a response, the
+ * registration ends with its lease. Resolves to the time for which clients with a cached resolution may still call
+ * the service.
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,

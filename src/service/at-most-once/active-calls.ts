@@ -4,21 +4,18 @@ interface ActiveCall {
   readonly createdAt: number;
   lookups: number;
   executions: number;
-  /** Whether the handler has run since this entry was added. */
   hasRun: boolean;
 }
 
 /**
- * The active calls of this process. A call is active during its lookup in the store. A call whose handler runs is
- * active until the end of the call is written.
+ * The calls that this process looks up or runs. A call stays active until its end is stored.
  *
- * After a failed write, the store can report a call as running although the call is not active. The call then does
- * not run.
+ * After a failed write, the store may report an inactive call as running. Such a call does not run again.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** Called before a store lookup. {@link lookupFinished} must be called after the lookup. */
+  /** Must be followed by {@link lookupFinished}. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -26,9 +23,8 @@ export class ActiveCalls {
   }
 
   /**
-   * @param isNew - whether the handler runs now, because the call is new; {@link executionEnded} must then be called
-   *   later
-   * @returns whether another request looked up or ran the same call during the lookup
+   * @param isNew - whether the handler runs now; {@link executionEnded} must then follow
+   * @returns whether another request looked up or ran the same call in the meantime
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -43,7 +39,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Called after the write of the end of the call, even if the write failed. */
+  /** Called after the end of the call was written, or the write has failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -52,8 +48,7 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets executions of calls created before `createdBefore`, because an execution may never end. Old keys are
-   * rejected anyway.
+   * Drops calls created before `createdBefore`, because an execution may never end. Their keys are rejected anyway.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
@@ -70,7 +65,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** Returns the active calls of a store. Handlers with the same store share the returned object. */
+/** Handlers with the same store share the returned object. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

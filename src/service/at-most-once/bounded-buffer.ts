@@ -1,4 +1,4 @@
-/** Collects the bytes of a body. Keeps no bytes of a body above `maxBytes`. */
+/** Collects the bytes of a body. Drops all bytes when the body exceeds `maxBytes`. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
@@ -19,7 +19,6 @@ export class BoundedBuffer {
     else this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** Returns the bytes of the body, or undefined for a body above `maxBytes`. */
   toBytes(): Uint8Array | undefined {
     return this.isExceeded ? undefined : Buffer.concat(this.#chunks);
   }

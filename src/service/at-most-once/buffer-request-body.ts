@@ -1,12 +1,10 @@
 import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
-/** A complete request body. The caller must call either {@link restore} or {@link discard}. */
+/** A complete body. The caller must call either {@link restore} or {@link discard}. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Returns the body to the request, so that the handler can read the body. */
   restore(): void;
-  /** Drops the body of a handler that will not run. */
   discard(): void;
 }
 
@@ -18,15 +16,14 @@ export interface BufferedBody {
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** Number of bytes above `maxBytes` that are read and discarded before the connection is closed. */
+/** Number of bytes above `maxBytes` that are read before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler runs. The chunks are stored outside of the request, so the
- * state of the request does not change. {@link BufferedBody.restore} returns the body to the request as if the body
- * had just arrived. Never rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} returns the body to the
+ * request as if it had just arrived. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -52,7 +49,7 @@ function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a complete body, and returns the body to the request before the request can emit 'end'. */
+/** Reads a body that has arrived completely. Returns it to the request before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -100,14 +97,14 @@ function bufferArrivingBody(
       size += chunk.byteLength;
       if (size <= maxBytes) chunks.push(chunk);
       else settle('too-large');
-      // The connection stays open for a while, so that the client can still receive the response 413.
+      // The connection stays open for a while, so that the client can receive the response 413.
       if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
     };
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An aborting HTTP/2 client may first end the stream and then reset the stream. The body is complete only
-      // without a reset.
+      // An HTTP/2 client that aborts may end the stream first and reset it afterwards. Only without a reset is the
+      // body complete.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
     };
@@ -120,7 +117,7 @@ function bufferArrivingBody(
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', onClose);
-    // Node then reads from the connection, without taking data from the request.
+    // Makes Node read from the connection. Takes no data from the request.
     request.read(0);
   });
 }

@@ -7,11 +7,6 @@ import { recordFetchResponse } from './record-fetch-response.js';
 import { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/**
- * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
- *
- * @throws the error of the handler
- */
 export async function handleFetchCall(
   guard: IdempotencyGuard,
   key: ValidKey,
@@ -44,7 +39,6 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy of the request body, and leaves the original body for the handler. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
@@ -62,7 +56,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The transfer from the client stops only when the copy and the original are both cancelled.
+      // The transfer stops only when both the copy and the original are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';

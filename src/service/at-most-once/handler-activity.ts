@@ -2,9 +2,9 @@ import type { ActivityMeter } from '../activity-meter.js';
 import type { NodeResponse } from './node-types.js';
 
 /**
- * Runs one call of a handler, and counts the call until its response has closed.
+ * Runs a handler, and counts its call until the response has closed.
  *
- * @param response - the response of a Node handler; undefined for a fetch-style handler
+ * @param response - of a Node handler; undefined for a fetch-style handler
  */
 export function countCall(
   meter: ActivityMeter,
@@ -27,9 +27,7 @@ async function countFetchCall(end: () => void, run: () => unknown): Promise<unkn
   }
 }
 
-/**
- * Returns a copy of the response. The body of the copy calls `end` when it has ended, has failed or was cancelled.
- */
+/** Returns a copy whose body calls `end` when it ends, fails or is cancelled. */
 function withCountedBody(response: Response, end: () => void): Response {
   // The end of an upgraded connection is not visible, so the call counts as in flight for ever.
   if (response.status === 101) return response;

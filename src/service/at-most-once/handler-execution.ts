@@ -3,8 +3,8 @@ import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * One execution of a handler, with its writes to the store. The writes run one after the other, and the client does
- * not wait for a write. A failed write is logged.
+ * One execution of a handler, with its writes to the store. Writes are made one at a time. The client does not wait
+ * for them. A failed write is logged.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -15,7 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, after the first write that ends or removes the call, even if the write failed */
+  /** @param onEnded - called once, after the write of the first end, even if the write failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;
@@ -24,7 +24,7 @@ export class HandlerExecution {
   }
 
   /**
-   * Stores the response of the call. Only the first call of `complete` has an effect.
+   * Stores the response of the call. Further calls have no effect.
    *
    * @param response - undefined when the response is too large to store
    */
@@ -32,15 +32,12 @@ export class HandlerExecution {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /**
-   * Stores the call as interrupted, because a response is unlikely. A later {@link complete} replaces the
-   * interruption.
-   */
+  /** Stores the call as interrupted. A later {@link complete} replaces this state. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }
 
-  /** Removes a call whose client closed the connection before the handler was called. */
+  /** Removes the call. Used when the client closes the connection before the handler runs. */
   async withdraw(): Promise<void> {
     try {
       await this.#store.withdraw(this.#id);

@@ -21,28 +21,23 @@ export interface IdempotencyGuardOptions {
   readonly incarnation: string;
 }
 
-/** Share of the maximum number of calls above which a store counts as nearly full. */
 const nearlyFullShare = 0.8;
 
-/** An idempotency key with valid form, age and target instance. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
 }
 
-/**
- * Minimum and maximum interval between two removals of expired calls, in ms. The interval is a hundredth of
- * `windowMs` within these bounds.
- */
+/** Bounds for the interval between two removals of expired calls: a hundredth of `windowMs`. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key,
- * and only after the key was stored.
+ * Decides whether the handler runs for a request with an idempotency key. The handler runs at most once per key, and
+ * only after the key was stored.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
- *   [C3.7](../../../docs/guarantees.md#c3-7)
+ * [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class IdempotencyGuard {
   readonly instanceEpochs = new InstanceEpochs();
@@ -61,17 +56,15 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Name of a store that several processes share; undefined for a store of this process. */
+  /** Name of a store that several processes share; otherwise undefined. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }
 
-  /** Whether this process is a cluster worker whose calls are stored in the primary. */
   get isStoreOfPrimary(): boolean {
     return this.#options.store instanceof WorkerCalls;
   }
 
-  /** Counter of the calls of the handler; undefined before the first {@link countCalls}. */
   get activity(): ActivityMeter | undefined {
     return this.#activity;
   }
@@ -85,10 +78,7 @@ export class IdempotencyGuard {
     await this.#options.store.open?.();
   }
 
-  /**
-   * Checks the idempotency key and the header `clerk-instance` of a request. Returns the valid key, or the response
-   * that rejects the request.
-   */
+  /** Checks the idempotency key and the header `clerk-instance`. Returns a response if they are rejected. */
   validateKey(id: string, instance: string | undefined): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
     if (digits === undefined) return rejections.malformedKey();
@@ -107,16 +97,14 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
     if (isDurable || location === 'current') return { id, createdAt };
-    // The store lacks the calls of earlier processes of the instance. A target with epoch 0 has no earlier process.
+    // The store lacks the calls of earlier processes. An instance with epoch 0 has no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#storeStartedAt
       ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#storeStartedAt))
       : { id, createdAt };
   }
 
-  /**
-   * Stores a new call, and returns its execution. For any other call, returns the response to send. Never rejects.
-   */
+  /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
   async begin(
     { id, createdAt }: ValidKey,
     request: FingerprintInput,
@@ -160,19 +148,18 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Whether a call that is stored as running has certainly ended. A call of another instance may still run. A call of
-   * this instance runs only while the call is active in this process.
+   * Whether a call that is stored as running has certainly ended. A call of this instance runs only while it is
+   * active in this process.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
-    // The primary of the cluster has ended the calls of each worker that died.
+    // The primary has already ended the calls of dead workers.
     if (store instanceof WorkerCalls) return false;
     const [instance = '', ownerIncarnation] = owner.split(' ');
     if (ownerIncarnation === incarnation && isActive) return false;
     return store.scope === undefined || (instance !== '' && instance === this.instanceEpochs.id);
   }
 
-  /** Warns that the store is nearly full. A full store rejects new calls until stored calls have expired. */
   #checkUsage(): void {
     const { store, windowMs, logger } = this.#options;
     const usage = store.usage?.();

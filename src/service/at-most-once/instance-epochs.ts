@@ -1,35 +1,30 @@
 const targetForm = /^([\x21-\x7e]{1,128}) (0|[1-9][0-9]{0,15})(?: ([0-9a-z]{1,64}))?$/;
 
-/** The instance and epoch for which a request is meant. */
 export interface TargetInstance {
   readonly id: string;
   readonly epoch: number;
-  /** Incarnation of the registry that stated `epoch`; undefined when unknown. */
   readonly incarnation?: string | undefined;
 }
 
-/** Parses the header `clerk-instance`. Returns undefined when the header is malformed. */
 export function parseTargetInstance(text: string): TargetInstance | undefined {
   const [, id, digits, incarnation] = targetForm.exec(text) ?? [];
   const epoch = Number(digits);
   return id === undefined || !Number.isSafeInteger(epoch) ? undefined : { id, epoch, incarnation };
 }
 
-/** The registrations of an instance of this process in one incarnation of a registry. */
 interface KnownEpochs {
-  /** Undefined until the registry has responded. */
   incarnation: string | undefined;
   readonly first: number;
   last: number;
 }
 
-/** Maximum number of incarnations that are kept for an instance: the first one and the latest ones. */
+/** Maximum number of stored incarnations per instance: the first one and the latest ones. */
 const maxIncarnations = 8;
 
 /**
- * The instances of this process, each with the epochs of its registrations. A request is for this process if its target
- * is one of these instances, with an epoch that is not from before the first registration. Epochs are compared within
- * an incarnation of the registry. A target of a newer incarnation is from after the first registration.
+ * The instances of this process, with the epochs of their registrations. A request is for this process if its target
+ * instance is one of them, and its epoch is not earlier than the first registration. Epochs are comparable only
+ * within one incarnation.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
@@ -37,7 +32,6 @@ export class InstanceEpochs {
   /** By instance id. Empty until the registry has assigned an epoch. */
   readonly #known = new Map<string, KnownEpochs[]>();
 
-  /** Adds an instance, or an epoch of its registration in an incarnation. */
   add(id: string, epoch?: number, incarnation?: string): void {
     const known = this.#known.get(id) ?? [];
     this.#known.set(id, known);
@@ -53,14 +47,14 @@ export class InstanceEpochs {
     if (known.length > maxIncarnations) known.splice(1, 1);
   }
 
-  /** Id of the instance that was advertised first; empty before the first advertisement. */
+  /** The first advertised instance; empty before the first advertisement. */
   get id(): string {
     return this.#known.keys().next().value ?? '';
   }
 
   /**
-   * Compares a target with the instances of this process. `earlier-epoch`: the epoch was assigned before this process
-   * started. `unknown`: this process is not advertised, or the id has no epoch yet.
+   * Returns `earlier-epoch` if the epoch was assigned before this process started. Returns `unknown` if the id has no
+   * epoch yet, or no instance is advertised.
    */
   locate({
     id,
@@ -85,7 +79,7 @@ function isCurrent(
   if (incarnation === undefined || first.incarnation === undefined) return epoch >= first.first;
   const index = known.findIndex((each) => each.incarnation === incarnation);
   if (index < 0) return incarnation > first.incarnation;
-  // A registry that was restored knows this process by an epoch from before the new incarnation.
+  // A restored registry may know this process by an epoch of an earlier incarnation.
   const before = known[index - 1]?.last ?? -1;
   return epoch >= (known[index] as KnownEpochs).first || epoch <= before;
 }

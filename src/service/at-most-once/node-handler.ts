@@ -8,7 +8,6 @@ import { recordNodeResponse } from './record-node-response.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** Maximum sizes of a request body and a stored response body, in bytes. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
@@ -18,7 +17,6 @@ export interface BodyLimits {
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @returns the awaited result of the handler; undefined when the handler did not run
- * @throws the error of the handler
  */
 export async function handleNodeCall(
   guard: IdempotencyGuard,
@@ -57,7 +55,6 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler. Stores the response, or stores the call as interrupted. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -70,8 +67,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // The client has closed the connection, so the handler may never end the response. A response that ends later
-  // replaces the state `interrupted`.
+  // The client has closed the connection, so the handler may never end the response. A later end replaces the state
+  // `interrupted`.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -79,7 +76,7 @@ async function runHandler(
     isClosed = true;
     checkInterrupted();
   });
-  // As in Node, a body that the handler did not read is discarded after the response.
+  // As in Node, an unread request body is discarded after the response.
   response.once('finish', () => {
     if (!request.readableDidRead && request.readableFlowing === null) request.resume();
   });
@@ -96,13 +93,12 @@ async function runHandler(
   }
 }
 
-/** Returns the response to a request whose body could not be buffered. */
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends a stored response. Other headers that are already set on `response` stay. */
+/** Keeps other headers that are already set on `response`. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

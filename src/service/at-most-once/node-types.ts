@@ -5,7 +5,7 @@ import type { HeaderValue } from './stored-headers.js';
 export interface NodeRequest extends Readable {
   readonly method?: string;
   readonly url?: string;
-  /** The original `url`, if a router changed `url`. */
+  /** The original value, if a router has changed `url`. */
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** HTTP/1.1: whether the complete request was read. */
@@ -23,7 +23,7 @@ export interface NodeStream {
   destroy(): unknown;
 }
 
-/** The methods of a response that change what the client receives. */
+/** The methods that change what the client receives. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -39,7 +39,6 @@ export interface NodeResponse {
   once(event: string, listener: () => void): unknown;
 }
 
-/** Whether the client has closed the connection. */
 export function isClientGone(request: NodeRequest, response: NodeResponse): boolean {
   return (
     response.destroyed === true ||

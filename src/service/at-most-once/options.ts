@@ -31,7 +31,6 @@ const keys = Object.keys({
 } satisfies Record<keyof AtMostOnceOptions, true>);
 const mebibyte = 1024 * 1024;
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid */
 export function toAtMostOnceConfig(options: AtMostOnceOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null) throw atMostOnceError('needs an options object');

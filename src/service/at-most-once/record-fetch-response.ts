@@ -3,13 +3,12 @@ import { StoredHeaders } from './stored-headers.js';
 import type { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Maximum time for which a response is read after the client has closed the connection, in ms. */
+/** Maximum time for which a response is read after the client has closed the connection. */
 const maxReadOnMs = 60_000;
 
 /**
- * Records the response of a fetch-style handler while the client reads the response. If the client closes the
- * connection, recording continues for up to 60,000 ms. A response that cannot be recorded, such as an upgrade, is
- * returned unchanged, and the call counts as interrupted.
+ * Records the response of a fetch-style handler. After the client has closed the connection, recording continues for
+ * up to 60,000 ms. A response that cannot be recorded, such as an upgrade, counts as interrupted.
  *
  * @returns the response to send
  */
@@ -84,7 +83,7 @@ export function recordFetchResponse(
       },
       cancel: (reason) => void readRemaining(reason),
     },
-    // Without a buffer, the stream of the handler is read only when the client reads.
+    // Without this buffer, the stream of the handler is read only when the client reads.
     { highWaterMark: 0 },
   );
   return new Response(stream, { status, statusText, headers: response.headers });

@@ -10,11 +10,10 @@ export interface ResponseRecording {
 }
 
 /**
- * Records what a handler writes to a Node response, even after the client has closed the connection. The recording
- * does not change the behaviour of the response.
+ * Records what a handler writes to a Node response, even after the client has closed the connection.
  *
  * @param onEnd - called once, when the handler has ended the response; `recorded` is undefined for a body above
- *   `maxBytes`
+ * `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -22,8 +21,7 @@ export function recordNodeResponse(
   onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // The headers are copied, because Node drops the headers of an HTTP/2 response when the client closes the
-  // connection.
+  // The headers are copied, because Node drops them when an HTTP/2 client closes the connection.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
@@ -32,8 +30,7 @@ export function recordNodeResponse(
   const entered = new Set<string>();
 
   /**
-   * Replaces a method of the response. `onCall` gets the arguments of each successful outer call until the response
-   * has ended.
+   * Replaces a method of the response. Calls `onCall` after each successful outer call until the response has ended.
    */
   const intercept = (
     group: 'headers' | 'head' | 'body',

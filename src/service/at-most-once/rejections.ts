@@ -25,16 +25,13 @@ function rejection(
   return { status, headers, body };
 }
 
-/**
- * Rejects a key that is too old for the store. The message mentions the clocks, because a new key looks old if the
- * clock of the client is late.
- */
+/** The message mentions the clocks, because a slow clock of the client makes a new key look old. */
 function keyTooOld(ageMs: number, reason: string): StoredResponse {
   const age = formatDuration(ageMs);
   return notExecuted(
     410,
     'OUTCOME_UNKNOWN',
-    `The idempotency key was created ${age} ago by the clock of this service, ${reason}. If the client has just created the key, the clock of the client is ${age} behind; synchronize the clocks of both hosts. Otherwise, an earlier request with the same key may have run; create a new key only for a call that certainly never ran`,
+    `By the clock of this service, the idempotency key was created ${age} ago, ${reason}. If the client has just created the key, the clock of the client is ${age} behind; synchronize the clocks of both hosts. Otherwise, an earlier request with the same key may have run; create a new key only for a call that certainly never ran`,
     { idempotencyStatus: 'expired' },
   );
 }
@@ -47,7 +44,7 @@ const units = [
   [1_000, 's'],
 ] as const;
 
-/** Formats a duration with one decimal, such as `25 h`, in the largest unit in which the value is at least 2. */
+/** Returns text such as `25 h`, in the largest unit in which the value is at least 2. */
 function formatDuration(ms: number): string {
   for (const [unitMs, unit] of units)
     if (ms >= 2 * unitMs) return `${String(Math.round((10 * ms) / unitMs) / 10)} ${unit}`;
@@ -63,12 +60,12 @@ function notExecuted(
   return rejection(status, code, message, options, true);
 }
 /**
- * Responses to requests for which the handler does not run. `clerk-not-executed` states that this request did not
- * run. `clerk-idempotency` states what is known of earlier requests with the same key. No message contains text from
- * a client.
+ * Responses for requests that the handler does not get. `clerk-not-executed` states that the request did not run.
+ * `clerk-idempotency` states what is known of earlier requests with the same key. No message contains text from a
+ * client.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
- *   [C3.7](../../../docs/guarantees.md#c3-7)
+ * [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export const rejections = {
   malformedKey: () =>
@@ -101,10 +98,8 @@ export const rejections = {
       'CONFIG_INVALID',
       'The body of the request was read before atMostOnce() could read it; call atMostOnce() before any body parser',
     ),
-  /** @param ageMs - time since the creation of the key, by the clock of this service */
   keyExpired: (ageMs: number, windowMs: number) =>
     keyTooOld(ageMs, `which is more than the retention window of ${formatDuration(windowMs)}`),
-  /** The store has removed the records of all calls of this age. */
   keyForgotten: (ageMs: number) => keyTooOld(ageMs, 'and the records of such old calls were removed'),
   /** @param upMs - time since this process began to accept keys */
   keyPredatesStore: (ageMs: number, upMs: number) =>
@@ -112,7 +107,7 @@ export const rejections = {
       ageMs,
       `and this service, which stores calls in memory, started only ${formatDuration(upMs)} ago`,
     ),
-  /** @param aheadMs - time by which the creation of the key is ahead of the clock of this service */
+  /** @param aheadMs - how far the creation of the key lies in the future */
   keyFromFuture: (aheadMs: number) =>
     notExecuted(
       410,

@@ -1,8 +1,6 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/**
- * Headers that are not stored, because they concern one connection (RFC 9110, section 7.6.1) or one point in time.
- */
+/** Not stored, because they concern one connection (RFC 9110, section 7.6.1) or one point in time. */
 const notStored = new Set([
   'connection',
   'keep-alive',
@@ -21,7 +19,7 @@ const notStored = new Set([
 
 export type HeaderValue = string | number | readonly string[] | undefined;
 
-/** The headers of a response that will be stored, with methods like those of a Node response. */
+/** The headers of a response, with methods like those of a Node response. */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
 
@@ -39,7 +37,7 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /** Replaces headers. Accepts the forms of `writeHead`: an object, a flat list, or a list of pairs. */
+  /** Accepts the forms of `writeHead`: an object, a flat list, or a list of pairs. */
   assign(headers: unknown): void {
     if (typeof headers !== 'object' || headers === null) return;
     const pairs = toPairs(headers);
@@ -47,10 +45,7 @@ export class StoredHeaders {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /**
-   * Returns the headers to store, without the headers in `notStored`, the headers that `connection` lists, and HTTP/2
-   * pseudo-headers.
-   */
+  /** Returns the headers to store. Omits headers of the connection and HTTP/2 pseudo-headers. */
   entries(): readonly (readonly [string, string])[] {
     const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>

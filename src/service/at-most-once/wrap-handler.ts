@@ -23,7 +23,6 @@ export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) =
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** Functions and values that {@link wrapHandler} gets from its process. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;
@@ -36,16 +35,11 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** Returns the guard of a wrapped handler. Returns undefined for any other function. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
 
-/**
- * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is fetch-style.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the handler or an option is invalid
- */
+/** Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is fetch-style. */
 export function wrapHandler(
   handler: Handler,
   options: AtMostOnceOptions,
@@ -123,8 +117,7 @@ function readCallHeaders([request, response]: readonly unknown[]): InboundCallHe
 }
 
 /**
- * Returns the idempotency key of a request. Ignores an `Idempotency-Key` without the form of a `clerk-call-id`, which
- * the handler may use for itself.
+ * Ignores an `Idempotency-Key` without the form of a `clerk-call-id`, because the handler may use this key itself.
  */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);

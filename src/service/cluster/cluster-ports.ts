@@ -1,10 +1,10 @@
-/** Ports to `node:cluster`, and the messages between the workers and the primary. */
+/** Ports to `node:cluster`, and the messages between workers and primary. */
 import type { ServerLike } from '../server-addresses.js';
 
 /** Distinguishes the messages of this library from the messages of the program. */
 export const messageKey = 'binding-clerk';
 
-/** A request of a worker. The primary answers each request once. */
+/** The primary answers each request once. */
 export interface WorkerRequest {
   readonly [messageKey]: 'request';
   readonly sequence: number;
@@ -12,7 +12,7 @@ export interface WorkerRequest {
   readonly args: readonly unknown[];
 }
 
-/** The answer of the primary. An error is encoded as in the protocol of the registry. */
+/** Errors are encoded as in the protocol of the registry. */
 export type PrimaryMessage =
   | {
       readonly [messageKey]: 'response';
@@ -27,20 +27,18 @@ export type PrimaryMessage =
       readonly payload: object;
     };
 
-/** Settings that the primary passes to its workers before they start. */
+/** Passed by the primary to its workers before they start. */
 export interface WorkerSettings {
-  /** Instance id that all workers share. */
   readonly id: string;
-  /** Time at which the store of the primary was created, in ms since 1970. */
+  /** When the store of the primary was created, in ms since 1970. */
   readonly startedAt: number;
   readonly isDurable: boolean;
   readonly scope?: string;
 }
 
-/** A worker as `node:cluster` shows it to itself. */
 export interface WorkerPort {
   readonly isWorker: boolean;
-  /** The settings that the primary set before the start of this worker, as JSON. */
+  /** JSON that the primary set before this worker started. */
   readonly settings: string | undefined;
   /** Whether other workers can share the listener of a server. */
   sharesListener(server: ServerLike): boolean;
@@ -48,15 +46,14 @@ export interface WorkerPort {
   onMessage(listener: (message: unknown) => void): void;
 }
 
-/** The primary as `node:cluster` shows it to itself. */
 export interface PrimaryPort {
   readonly isPrimary: boolean;
   readonly hasWorkers: boolean;
   /** Whether `setSettings` was called. */
   readonly isCoordinated: boolean;
-  /** Passes settings to all workers that start later. */
+  /** Passes settings to workers that start later. */
   setSettings(settings: string): void;
-  /** Sends a message to a worker. Has no effect after the end of the worker. */
+  /** Has no effect after the end of the worker. */
   send(worker: number, message: PrimaryMessage): void;
   isAlive(worker: number): boolean;
   onMessage(listener: (worker: number, message: unknown) => void): void;

@@ -20,7 +20,7 @@ export interface JoinClusterOptions {
   readonly link: PrimaryLink | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Environment of this worker. The primary may have another environment. */
+  /** May differ from the environment of the primary. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly meter: EventLoopMeter;
 }
@@ -28,15 +28,15 @@ export interface JoinClusterOptions {
 /** Interval between two load reports of a worker to the primary, in ms. */
 const loadReportMs = 1_000;
 
-/** Time without requests after which a worker reports to the primary that it is idle, in ms. */
+/** A worker that has been idle for this time reports this to the primary. */
 const idleReportMs = 250;
 
 /**
- * Advertises the listener that a cluster worker shares with other workers, through the primary. Returns undefined if
- * this process shares no listener, or if the primary does not coordinate its workers.
+ * Advertises a shared listener through the primary. Returns undefined if this process shares no listener, or if the
+ * primary does not coordinate its workers.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the workers share a listener and use `atMostOnce` without a common
- *   store
+ * store
  */
 export async function joinCluster(
   config: AdvertiseConfig,
@@ -46,7 +46,7 @@ export async function joinCluster(
   const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
   if (!port.isWorker || server === undefined) return undefined;
   const { idempotencyGuard: guard } = config;
-  // Requests may arrive as soon as this worker listens, if another worker has advertised the listener.
+  // Another worker may already have advertised the listener, so requests may arrive as soon as this worker listens.
   const stopNaming = link && nameInstance(server, link.settings.id);
   if (link) guard?.instanceEpochs.add(link.settings.id, 0);
   const closers: (() => void)[] = stopNaming ? [stopNaming] : [];
@@ -164,7 +164,7 @@ class BusyReport {
   }
 }
 
-/** Checks that all workers of a shared listener use one store, because each call may reach any worker. */
+/** A call may reach any worker, so all workers must use one store. */
 function checkStore({ idempotencyGuard: guard, id }: AdvertiseConfig, link: PrimaryLink | undefined): void {
   if (link !== undefined && id !== undefined)
     throw clusterError(

@@ -9,7 +9,6 @@ interface PendingRequest {
 
 type EventListener = (event: string, payload: object) => void;
 
-/** The connection of a worker to the primary, over the channel of `node:cluster`. */
 export class PrimaryLink {
   readonly settings: WorkerSettings;
   readonly #port: WorkerPort;
@@ -23,11 +22,7 @@ export class PrimaryLink {
     port.onMessage((message) => this.#onMessage(message as PrimaryMessage | null));
   }
 
-  /**
-   * Sends a request to the primary.
-   *
-   * @throws {@link ClerkError} the error of the primary; `CLERK_CLOSED` when the primary has ended
-   */
+  /** @throws {@link ClerkError} the error of the primary; `CLERK_CLOSED` when the primary has ended */
   request(operation: string, ...args: readonly unknown[]): Promise<unknown> {
     const sequence = this.#sequence++;
     return new Promise((resolve, reject) => {
@@ -41,13 +36,12 @@ export class PrimaryLink {
     });
   }
 
-  /** Calls `listener` with each event of the shared advertisement `group`. */
   onEvent(group: string, listener: EventListener): () => void {
     this.#listeners.set(group, listener);
     return () => void this.#listeners.delete(group);
   }
 
-  /** @param message - a message of the primary, or of the program */
+  /** @param message - of the primary, or of the program */
   #onMessage(message: PrimaryMessage | null): void {
     if (typeof message !== 'object' || message === null || !(messageKey in message)) return;
     if (message[messageKey] === 'event') this.#listeners.get(message.group)?.(message.event, message.payload);

@@ -3,21 +3,20 @@ import type { Load } from '../../core/load-report.js';
 import type { Advertisement, AdvertisementEvents } from '../advertisement.js';
 import type { ServerLike } from '../server-addresses.js';
 
-/** Address of a listener, from `server.address()` of a worker. */
+/** The result of `server.address()` in a worker. */
 export interface SharedAddress {
   readonly bound: string | { readonly address: string; readonly port: number };
-  /** Whether the server uses TLS. */
   readonly isSecure: boolean;
 }
 
-/** Represents a worker that handles requests. Counts in the primary as one request in flight. */
+/** A worker that handles requests. In the primary, it counts as one request in flight. */
 class BusyWorker extends EventEmitter {
   readonly statusCode = 200;
 }
 
 /**
- * The listener that the workers share, as a server of the primary. The primary counts one request in flight for each
- * busy worker, and therefore drains until all workers are idle.
+ * The listener that the workers share, as a server of the primary. Each busy worker counts as one request in flight,
+ * so the primary drains until all workers are idle.
  */
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;
@@ -50,7 +49,7 @@ export class SharedListener extends EventEmitter implements ServerLike {
   }
 }
 
-/** The common advertisement of workers that share a listener. Ends when its last worker leaves. */
+/** The advertisement of all workers that share a listener. Ends when its last worker leaves. */
 export interface SharedAdvertisement {
   readonly listener: SharedListener;
   readonly advertisement: Promise<Advertisement>;
@@ -70,7 +69,6 @@ export function totalLoad(loads: ReadonlyMap<number, Load>): Load | undefined {
   };
 }
 
-/** The events of a shared advertisement that each worker receives. */
 export const forwardedEvents: readonly (keyof AdvertisementEvents)[] = [
   'registered',
   'lost',

@@ -5,7 +5,7 @@ import { decodeCall, encodeCall } from './stored-calls-codec.js';
 export class SharedCalls {
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
-  /** Ids of running calls by worker. */
+  /** Ids of running calls, by worker. */
   readonly #running = new Map<number, Set<string>>();
 
   constructor(store: IdempotencyStore, isAlive: (worker: number) => boolean) {
@@ -16,7 +16,7 @@ export class SharedCalls {
   async begin(worker: number, call: CallRecord): Promise<object> {
     const found = await this.store.begin(call);
     if (found.state === 'new') {
-      // The worker did not receive the result, so the handler has not run.
+      // The worker has ended before it could run the call.
       if (!this.#isAlive(worker)) await this.store.withdraw(call.id);
       else this.#runningOf(worker).add(call.id);
     }
@@ -33,10 +33,7 @@ export class SharedCalls {
     this.#runningOf(worker).delete(id);
   }
 
-  /**
-   * Called when a worker has ended. Records the running calls of the worker as interrupted, because their results are
-   * unknown.
-   */
+  /** Stores the running calls of an ended worker as interrupted, because their results are unknown. */
   async workerEnded(worker: number): Promise<void> {
     const ids = [...(this.#running.get(worker) ?? [])];
     this.#running.delete(worker);

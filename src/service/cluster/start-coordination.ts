@@ -24,7 +24,6 @@ const keys = Object.keys({ store: true, id: true, logger: true } satisfies Recor
   true
 >);
 
-/** Functions and values that {@link startCoordination} gets from its process. */
 export interface CoordinationRuntime extends Pick<
   WorkerCoordinatorOptions,
   'advertise' | 'guard' | 'logger'
@@ -34,9 +33,6 @@ export interface CoordinationRuntime extends Pick<
   readonly randomId: () => string;
 }
 
-/**
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or when this process cannot coordinate workers
- */
 export function startCoordination(options: CoordinateWorkersOptions, runtime: CoordinationRuntime): void {
   for (const key of Object.keys(options))
     if (!keys.includes(key))

@@ -1,6 +1,6 @@
 import type { CallLookup, CallResult, StoredResponse } from '../../core/idempotency-store.js';
 
-/** Stored response as a message between processes. The body is base64 text, because these messages are JSON. */
+/** The body is base64, because the messages between processes are JSON. */
 interface ResponseMessage extends Omit<StoredResponse, 'body'> {
   readonly body: string;
 }

@@ -25,7 +25,7 @@ const states = new Map<string, AdvertisementState>([
   ['fenced', 'fenced'],
 ]);
 
-/** The advertisement of a cluster worker. The primary holds the registration, which all workers share. */
+/** The advertisement of a cluster worker. The workers share the registration of the primary. */
 export class WorkerAdvertisement extends AdvertisementEmitter implements Advertisement {
   readonly #options: WorkerAdvertisementOptions;
   readonly #stopListening: () => void;

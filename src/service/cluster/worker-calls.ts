@@ -3,14 +3,12 @@ import type { PrimaryLink } from './primary-link.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /**
- * The store of a cluster worker. The calls are in the store of the primary, which all workers share. When a worker
- * dies, the primary records the calls of the worker as interrupted. A call that is recorded as running therefore
- * still runs.
+ * The store of a cluster worker. All calls are in the store of the primary. The primary stores the calls of a dead
+ * worker as interrupted, so a call that is stored as running still runs.
  */
 export class WorkerCalls implements IdempotencyStore {
   readonly isDurable: boolean;
   readonly scope: string | undefined;
-  /** Time at which the store of the primary was created, in ms since 1970. */
   readonly primaryStartedAt: number;
   readonly #link: PrimaryLink;
 

@@ -25,13 +25,11 @@ export interface WorkerCoordinatorOptions {
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
 }
 
-/** What a worker sends to the primary to be advertised. */
 export interface JoinRequest extends SharedAddress {
   readonly options: Omit<AdvertiseOptions, 'address' | 'atMostOnce' | 'logger' | 'signal'>;
   readonly isAtMostOnce: boolean;
 }
 
-/** What a worker receives when it has joined a shared advertisement. */
 export interface JoinResponse extends Pick<
   Advertisement,
   'name' | 'id' | 'epoch' | 'addresses' | 'registry'
@@ -41,7 +39,7 @@ export interface JoinResponse extends Pick<
 
 /**
  * The primary's side of a cluster. Workers that share a listener are one instance, with one registration, one lease
- * and one store of calls.
+ * and one store.
  */
 export class WorkerCoordinator {
   readonly #options: WorkerCoordinatorOptions;
@@ -54,7 +52,7 @@ export class WorkerCoordinator {
     this.#calls = new SharedCalls(store, (worker) => port.isAlive(worker));
   }
 
-  /** Handles the requests of all workers that start later. */
+  /** Handles the requests of workers that start later. */
   start(): void {
     const { port, settings } = this.#options;
     port.setSettings(JSON.stringify(settings));

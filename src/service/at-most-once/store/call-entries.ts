@@ -1,6 +1,6 @@
 /**
- * The format of the batches in the folder of `diskCalls`. A batch is a list of entries. Each entry has 4 bytes with
- * the length of its JSON, 4 bytes with the length of the response body, the JSON, and the response body.
+ * The format of the batches of `diskCalls`. A batch is a list of entries. An entry is: the length of its JSON in 4
+ * bytes, the length of its response body in 4 bytes, the JSON, and the body.
  */
 import type { StoredResponse } from '../../../core/idempotency-store.js';
 import { allocateFrame, frameHeaderBytes } from '../../../core/journal/frame.js';
@@ -15,11 +15,9 @@ export type CallEntry =
       readonly response: StoredResponse | undefined;
     }
   | { readonly kind: 'withdraw'; readonly id: string }
-  /** Calls created before `before`, in ms since 1970, have expired. */
+  /** Calls created before `before` have expired. In ms since 1970. */
   | { readonly kind: 'expire'; readonly before: number }
-  /**
-   * Records were lost. A call without a record may have run if its key was created before `before`, in ms since 1970.
-   */
+  /** Records were lost. A call created before `before` may have run without a record. In ms since 1970. */
   | { readonly kind: 'lost'; readonly before: number };
 
 export type EntryOfCall = Extract<CallEntry, { readonly id: string }>;
@@ -49,7 +47,6 @@ function withoutBody(entry: CallEntry): object {
   return { ...entry, response: { status, headers } };
 }
 
-/** Yields the entries in the payload of a complete frame. */
 export function* decodeEntries(payload: Buffer): IterableIterator<CallEntry> {
   for (let at = 0; at < payload.length;) {
     const bodyAt = at + 8 + payload.readUInt32BE(at);
@@ -64,7 +61,7 @@ export function* decodeEntries(payload: Buffer): IterableIterator<CallEntry> {
   }
 }
 
-/** Returns the creation time of a call, which is the first part of its id. */
+/** The first part of an id is the creation time of the call. */
 export function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

@@ -5,27 +5,27 @@ import { createdAtOf, type CallEntry } from './call-entries.js';
 export type CallState = 'open' | 'done';
 
 const periodMs = 60_000;
-/** A stored position is `file number * fileFactor + offset`. Each file is shorter than `fileFactor` bytes. */
+/** A stored position is `file number * fileFactor + offset`. */
 const fileFactor = 2 ** 32;
 
 /**
- * Position of the latest entry of each call, with about 130 bytes of memory per call. Calls are grouped by the minute
- * of their creation, so that expired calls are found quickly.
+ * Position of the latest entry of each call. Needs about 130 bytes of memory per call. Calls are grouped by the
+ * minute of their creation, so that expired calls are found quickly.
  */
 export class CallIndex {
-  /** Positions by minute and id. The position of a call with state `done` is negative. */
+  /** By minute, then by id. A negative position has the state `done`. */
   readonly #minutes = new Map<number, Map<string, number>>();
-  /** Creation time of the latest call in each file, by file number. */
+  /** Creation time of the latest call in each file. */
   readonly #newest = new Map<number, number>();
   #expiredBefore = 0;
   #lostBefore = 0;
 
-  /** Calls created before this time, in ms since 1970, have expired. Stored in the journal. */
+  /** Calls created before this time have expired. In ms since 1970. */
   get expiredBefore(): number {
     return this.#expiredBefore;
   }
 
-  /** A call without a record may have run if its key was created before this time, in ms since 1970. */
+  /** A call created before this time may have run without a record. In ms since 1970. */
   get lostBefore(): number {
     return this.#lostBefore;
   }
@@ -68,8 +68,8 @@ export class CallIndex {
   }
 
   /**
-   * Returns the lowest `expiredBefore` that expires all calls created before `createdBefore`. Returns undefined if no
-   * call is that old.
+   * Returns the lowest `expiredBefore` that expires every call created before `createdBefore`; undefined if there is
+   * no such call.
    */
   expiryFor(createdBefore: number): number | undefined {
     let newest: number | undefined;
@@ -82,10 +82,7 @@ export class CallIndex {
     for (const [minute, calls] of this.#minutes) if (calls.size === 0) this.#minutes.delete(minute);
   }
 
-  /**
-   * Returns the number of the first file, from `base` to `last`, with a call that has not expired. Returns `last` if
-   * all calls have expired.
-   */
+  /** Returns the first file that contains an unexpired call, or `last`. */
   firstNeededFile(base: number, last: number): number {
     let number = base;
     while (number < last && (this.#newest.get(number) ?? 0) < this.#expiredBefore)

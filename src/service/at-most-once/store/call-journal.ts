@@ -10,15 +10,16 @@ import { GroupCommit } from './group-commit.js';
 export interface CallJournalOptions {
   readonly openFolder: OpenDataFolder;
   readonly randomHex: (bytes: number) => string;
-  /** Length at which a file ends and the next file begins, in bytes; below 4 GiB. Default 64 MiB. */
+  /** Size at which a new file begins; below 4 GiB. Default 64 MiB. */
   readonly maxFileBytes?: number;
 }
 
-/** A change of the journal. The plan of a change includes all earlier changes. */
 export interface CallChange {
-  /** Id of the call; undefined if the change does not concern a single call. */
+  /** Undefined if the change does not concern a single call. */
   readonly id: string | undefined;
-  /** Returns the entry to store, or undefined to store nothing. Must not throw. */
+  /**
+   * Returns the entry to store, or undefined to store nothing. `state` includes all earlier changes. Must not throw.
+   */
   readonly plan: (state: CallState | undefined) => CallEntry | undefined;
 }
 
@@ -48,12 +49,6 @@ export class CallJournal {
     this.#commit = new GroupCommit(path, (changes) => this.#write(changes));
   }
 
-  /**
-   * Opens the folder and reads all records.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is damaged or cannot be opened
-   * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns the folder
-   */
   static async open(path: string, options: CallJournalOptions): Promise<CallJournal> {
     const subject = `Folder ${quote(path)} of diskCalls()`;
     const folder = await options.openFolder(path, subject);
@@ -81,13 +76,13 @@ export class CallJournal {
     return opened;
   }
 
-  /** Makes a change durable. @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed */
+  /** Makes a change durable. @throws {@link ClerkError} `CLERK_CLOSED` when an earlier write has failed */
   submit(change: CallChange): Promise<PlannedChange> {
     return this.#commit.submit(change);
   }
 
   /**
-   * Resolves to the latest entry of a call, or to undefined for an unknown call.
+   * Resolves to the latest entry of a call; undefined for an unknown call.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the entry is damaged
    */

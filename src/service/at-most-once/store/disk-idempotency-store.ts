@@ -9,17 +9,17 @@ import { createdAtOf, type EntryOfCall } from './call-entries.js';
 import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
- * An idempotency store in a folder. The record of a call is on disk before the call runs. The response is on disk
- * soon after it was sent. A call that an earlier process left running counts as interrupted.
+ * Stores calls in a folder. The record of a call is on disk before the call runs. The response is on disk soon after
+ * it was sent. Calls of earlier processes that have not ended count as interrupted.
  */
 export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
   readonly #options: CallJournalOptions;
   #opening: Promise<CallJournal> | undefined;
-  /** Fingerprints of the running calls of this process. */
+  /** Of the running calls of this process, by id. */
   readonly #fingerprints = new Map<string, string>();
-  /** Calls created before this time, in ms since 1970, are rejected. The time is perhaps not on disk yet. */
+  /** Calls created before this time are rejected. In ms since 1970. The disk may still have an earlier time. */
   #rejectedBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -42,7 +42,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
       if (createdAt < calls.index.lostBefore) return { state: 'expired' };
       const { before, isStored } = await calls.submit({
         id,
-        // Another request may have begun the call after the read above, or the call may have expired.
+        // Since the read above, another request may have begun the call, or the call may have expired.
         plan: (state) =>
           state === undefined && !this.#hasExpired(createdAt, calls)
             ? { kind: 'begin', id, fingerprint, owner }
@@ -95,8 +95,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // The next operation tries again to open a folder that another process uses. A damaged folder is not opened
-      // again.
+      // The next operation retries to open a folder that another process uses. A damaged folder is not opened again.
       if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
       throw error;
     });
@@ -111,7 +110,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     const calls = await this.#open();
     const before = calls.index.expiryFor(createdBefore);
     if (before === undefined) return;
-    // The keys are rejected before their records are removed, because a retry could otherwise run a call again.
+    // The keys are rejected before their records are removed. Otherwise a retry could run a call again.
     this.#rejectedBefore = Math.max(this.#rejectedBefore, before);
     await calls.submit({ id: undefined, plan: () => ({ kind: 'expire', before }) });
     for (const id of this.#fingerprints.keys())

@@ -10,8 +10,8 @@ interface PendingWrite<T, R> {
 const maxGroup = 64;
 
 /**
- * Runs jobs in synced writes, one write after the other. Jobs that arrive during a write share the next write. After
- * a failed write, the state of the disk is unknown, so no further write is made.
+ * Writes jobs durably, one write at a time. Jobs that arrive during a write share the next write. After a failed
+ * write, the content of the disk is unknown, so no further write is made.
  */
 export class GroupCommit<T, R> {
   readonly #write: (jobs: readonly T[]) => Promise<readonly R[]>;
@@ -44,7 +44,7 @@ export class GroupCommit<T, R> {
   }
 
   async #flush(): Promise<void> {
-    // Jobs that are submitted at the same time share the first write.
+    // Simultaneous jobs share the first write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0, maxGroup);

@@ -49,10 +49,10 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Sizes of the stored responses, in bytes, by id of the call, oldest first. */
+  /** Size of each stored response in bytes, by call id, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
-  /** Calls created before this time, in ms since 1970, are rejected. */
+  /** Calls created before this time are rejected. In ms since 1970. */
   #expiredBefore = -Infinity;
   #isClosed = false;
 
@@ -113,8 +113,8 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   /**
-   * Stores a response, and drops the oldest responses above `maxBytes`. Returns the response, or undefined for a
-   * response that alone exceeds `maxBytes`.
+   * Stores a response, and drops the oldest responses above `maxBytes`. Returns undefined if the response alone
+   * exceeds `maxBytes`.
    */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;

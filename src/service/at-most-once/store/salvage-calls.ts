@@ -19,7 +19,6 @@ export interface CallSalvageReport {
   readonly lost: readonly string[];
 }
 
-/** {@link SalvageHost} with a clock. */
 export interface CallSalvageHost extends SalvageHost {
   readonly wallNow: () => number;
 }
@@ -33,7 +32,7 @@ class EntryCollector implements SalvageVisitor {
   }
 
   onCheckpoint(): void {
-    // The calls of a service have no checkpoints.
+    // The journal of calls has no checkpoints.
   }
 
   onBatch({ payload }: LocatedFrame): void {
@@ -57,7 +56,7 @@ export async function salvageCallFolder(
   const create = (): EntryCollector => new EntryCollector();
   const found = await readSalvage(host, resolve(from), subjectOf(from), 'CONFIG_INVALID', create);
   const { entries, lostIds } = found.visitor;
-  // The creation time in a key may be ahead of the clock of the service by `maxClockSkewMs`.
+  // The creation of a key may lie up to `maxClockSkewMs` in the future.
   if (!found.isComplete)
     entries.push({ kind: 'lost', before: Math.ceil(host.wallNow()) + maxClockSkewMs + 1 });
   await writeSalvage(host, resolve(to), subjectOf(to), (folder) =>
