@@ -15,7 +15,7 @@ import {
 export interface EventStreamOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** Timeout from the call of `start` to the response headers, in ms. */
+  /** Timeout from the call of `start` to the response headers. */
   readonly startTimeoutMs: number;
   readonly connectionError: (error: unknown) => ClerkError;
   readonly destroyConnecting: () => void;
@@ -23,8 +23,7 @@ export interface EventStreamOptions {
 
 /**
  * A stream of server-sent events on a separate connection. The stream ends at the first error and does not reconnect.
- * After the response headers, the listener measures the time since the last `onActivity`, because the stream has no
- * timeout. Only this file imports eventsource-parser.
+ * After the response headers, only the listener limits the time between bytes.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
  */
@@ -68,7 +67,6 @@ export class EventStream implements RequestHandler {
     this.#client.dispatch(request, this);
   }
 
-  /** Closes the connection. The listener gets no further calls. */
   stop(): void {
     this.#isStopped = true;
     this.#closeConnection();

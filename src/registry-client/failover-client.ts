@@ -2,7 +2,6 @@ import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest } from './connection.js';
 
-/** Delay before a hedged request is also sent to the next server, in ms. */
 const hedgeDelayMs = 500;
 
 export interface FailoverOptions<T> {
@@ -12,39 +11,35 @@ export interface FailoverOptions<T> {
    * a change.
    */
   readonly hedged: boolean;
-  /** Converts a response to the result. If `parse` throws `REGISTRY_INVALID`, the next server is tried. */
+  /** If `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
 /**
- * Client of several equivalent registry servers. Each request goes first to the server that responded last. If a
- * server does not respond, sends an invalid response, or reports that it is unavailable, the next server is tried.
- * Any other error is thrown at once.
+ * Client of several equivalent registry servers. Each request goes first to the server that responded last. The next
+ * server is tried if a server does not respond, sends an invalid response, or is unavailable. Any other error is
+ * thrown at once.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
   readonly #clock: Clock;
   #preferred = 0;
 
-  /** @param connections - at least one, in order of preference */
   constructor(connections: readonly RegistryConnection[], clock: Clock) {
     this.#connections = connections;
     this.#clock = clock;
   }
 
-  /** The connections to all servers, first the server that responded last. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** Sends later requests to this server first. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }
 
   /**
-   * Sends a repeatable request to one server after the other until a server sends a valid response. Resolves to the
-   * result of `parse`.
+   * Sends a repeatable request to one server after the other until a server sends a valid response.
    *
    * @throws {@link ClerkError} the error in the response
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server sent a valid response
@@ -56,11 +51,11 @@ export class FailoverClient {
   }
 
   /**
-   * Sends a change to one server after the other until a server may have received the change.
+   * Sends a change to one server after the other until a server may have received it.
    *
    * @throws {@link ClerkError} the error in the response
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` with `execution: 'unknown'` when the change was sent and no
-   *   response arrived
+   * response arrived
    */
   async requestChange<T>(
     request: RegistryRequest,
@@ -88,8 +83,6 @@ export class FailoverClient {
    * Sends a request with `onLines` to one server after the other until a server sends lines.
    *
    * @param hasLines - whether `onLines` has received lines; then no further server is tried
-   * @throws {@link ClerkError} the error in the response
-   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server sent a valid response
    */
   async requestLines(
     request: RegistryRequest,
@@ -202,7 +195,6 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether a request that failed with `error` should be sent to the next server. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||

@@ -14,7 +14,7 @@ import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from
 export interface HttpConnectionOptions {
   readonly clock: Clock;
   readonly tls: TlsOptions;
-  /** Loads undici. Not called before the first request or stream. */
+  /** Not called before the first request or stream. */
   readonly undici: () => UndiciModule;
 }
 
@@ -24,8 +24,8 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * Creates a client of one registry server, with JSON over HTTP. The connection, the response headers and the response
- * body have separate timeouts. An abort before the connection exists prevents the request.
+ * Creates a client of one registry server, with JSON over HTTP. An abort before the connection exists prevents the
+ * request.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -75,7 +75,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
         headersTimeout: 0,
-        // Only the listener knows the heartbeat interval, so the listener measures the time without bytes.
+        // Only the listener knows the heartbeat interval, so it measures the time without bytes.
         bodyTimeout: 0,
       }),
       {
@@ -131,7 +131,7 @@ class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
   #head: ResponseHead | undefined;
-  /** Splits the response into lines for `onLines`; undefined for any other response. */
+  /** Defined for a response that `onLines` receives. */
   #lines: LineReader | undefined;
   #resume: (() => void) | undefined;
   #abort: ((reason?: Error) => void) | undefined;
@@ -214,8 +214,8 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   /**
-   * Passes lines to `onLines` of the request. Returns true without lines. Otherwise returns false, and calls
-   * `onDelivered` when the promise of `onLines` has resolved. Meanwhile no timeout runs.
+   * Passes lines to `onLines`. Returns true without lines. Otherwise returns false, and calls `onDelivered` when the
+   * promise of `onLines` has resolved. Meanwhile no timeout runs.
    */
   #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
     this.#timer?.cancel();
@@ -327,10 +327,7 @@ function unreachableError(url: string, error: unknown): ClerkError {
   );
 }
 
-/**
- * Whether the response is not valid HTTP. False for a response that ends early, although the parser of undici also
- * reports an error for an early end.
- */
+/** False for a response that ends early, although undici reports a parser error for it. */
 function isInvalidResponse(error: unknown): boolean {
   const { name, code, message } = error as Partial<NodeJS.ErrnoException>;
   return (

@@ -3,13 +3,9 @@ import { decodeError } from '../protocol/error-codec.js';
 import { positionHeader } from '../protocol/position.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
-/**
- * Default maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200
- * bytes each.
- */
+/** Twice the size of a lookup result with 10,000 endpoints of 200 bytes each. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
-/** The status of a response, and the headers that the client uses. */
 export interface ResponseHead {
   readonly status: number;
   readonly revision: string;
@@ -19,10 +15,8 @@ export interface ResponseHead {
 }
 
 /**
- * Reads the head of a response.
- *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding, since its decoded size is not
- *   known in advance
+ * known in advance
  * @see [A8](../../docs/guarantees.md#a8)
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
@@ -57,7 +51,6 @@ export class JsonBodyReader {
     readonly maxBytes = maxRegistryResponseBytes,
   ) {}
 
-  /** @throws {@link ClerkError} `REGISTRY_INVALID` when the body is longer than `maxBytes` */
   append(chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes > this.maxBytes)
@@ -68,7 +61,7 @@ export class JsonBodyReader {
     this.#chunks.push(chunk);
   }
 
-  /** Returns the parsed body: an array for lines of JSON, undefined for a body that is not JSON. */
+  /** Returns an array for lines of JSON, and undefined for a body that is not JSON. */
   parse(contentType: string): unknown {
     const text = Buffer.concat(this.#chunks).toString('utf8');
     try {

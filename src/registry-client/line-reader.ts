@@ -1,14 +1,14 @@
 import { ClerkError } from '../core/errors.js';
 import { maxRegistryResponseBytes } from './json-response.js';
 
-/** Splits the body of a response into lines of JSON, and parses the lines. Only the size of a line is limited. */
+/** Splits the body of a response into lines, and parses them as JSON. Limits only the size of a line. */
 export class LineReader {
   #partial: Buffer = Buffer.alloc(0);
 
   constructor(readonly subject: string) {}
 
   /**
-   * Returns the parsed lines that `chunk` completes.
+   * Returns the lines that `chunk` completes.
    *
    * @throws {@link ClerkError} `REGISTRY_INVALID` when a line is not JSON or is longer than 4 MiB
    */
@@ -25,7 +25,7 @@ export class LineReader {
     return end === 0 ? [] : this.#parse(complete);
   }
 
-  /** Returns the last line if the body did not end with a line break; otherwise an empty array. */
+  /** Returns the last line if the body did not end with a line break. */
   end(): unknown[] {
     return this.#parse(this.#partial);
   }

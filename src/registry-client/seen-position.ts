@@ -1,21 +1,21 @@
 import { parsePosition } from '../protocol/position.js';
 
 /**
- * The last position that a client has seen of one registry server. The client returns the position with each request,
- * so that the server notices when its data was replaced by an older copy.
+ * The last position that a client has seen of one registry server. Each request states the position, so that the
+ * server notices when an older copy has replaced its data.
  *
  * @see [decision 079](../../docs/decisions/079-restored-registry.md)
  */
 export class SeenPosition {
   #latest = '';
 
-  /** Records the position of a response or of an event of a watch. Ignores a text without a mark. */
+  /** Ignores a position without a mark. */
   record(position: string): void {
     if (position !== this.#latest && hasMark(position)) this.#latest = laterOf(position, this.#latest);
   }
 
   /**
-   * Returns the positions for a request; an empty text for none.
+   * Returns the positions for a request, or an empty text.
    *
    * @param known - a position that an earlier process or another connection has seen
    */

@@ -7,25 +7,17 @@ import type * as undiciModule from 'undici';
 export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
-/**
- * Type of the connectors that undici builds. A connector returns the socket, but the types of undici omit the socket.
- */
+/** A connector of undici. It returns the socket, which the types of undici omit. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** A connector whose connected sockets never keep the process alive. */
 export interface UnrefConnector {
   readonly connect: Connector;
-  /**
-   * Destroys the sockets that are still connecting. undici leaves these sockets open, which keeps the process alive.
-   */
+  /** Destroys connecting sockets. undici leaves them open, which would keep the process alive. */
   readonly destroyConnecting: () => void;
 }
 
-/**
- * Creates an {@link UnrefConnector}.
- *
- * @param timeoutMs - time limit for the connection and its TLS handshake together, in ms; accurate to about 500 ms
- */
+/** @param timeoutMs - limit for the connection with its TLS handshake; accurate to about 500 ms */
 export function unrefConnector(
   undici: UndiciModule,
   address: Address,
@@ -59,7 +51,6 @@ export function unrefConnector(
   };
 }
 
-/** Returns the origin of an address for undici and the header `Host`. */
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {
   const scheme = protocol === 'https' ? 'https' : 'http';
   if (socketPath !== undefined) return `${scheme}://localhost`;

@@ -1,6 +1,6 @@
 /**
- * Helpers of composite registries. The registries behind a composite registry are its parts. A composite registry has
- * `list`, `search` or `watch` only if all parts have the method. No result then lacks the names of a part.
+ * Helpers of composite registries. A composite registry has `list`, `search` or `watch` only if all its parts have
+ * the method. Otherwise, results would lack the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -9,10 +9,9 @@ import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** Validity of an absent result, in ms, if the part set no `ttlMs`, failed or was slow. */
+/** Used if a part has failed, was slow, or set no `ttlMs`. */
 export const defaultAbsentTtlMs = 1_000;
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given */
 export function toRegistries(
   given: readonly (Registry | StaticAddresses)[],
   functionName: string,
@@ -22,7 +21,6 @@ export function toRegistries(
   return Object.freeze(given.map((one) => toRegistry(one)));
 }
 
-/** @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a `kind` */
 export async function resolveFrom(
   part: Registry,
   name: string,
@@ -40,14 +38,13 @@ function checkKind(resolution: unknown, name: string): Resolution {
   );
 }
 
-/** Returns the time for which a result may be used, in ms. */
 export function ttlOf(resolution: Resolution): number {
   if (resolution.kind === 'absent') return resolution.ttlMs ?? defaultAbsentTtlMs;
   const { ttlMs, guaranteedMs } = resolution;
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the results of `select` for all parts, or undefined if one result is undefined. */
+/** Returns undefined if `select` returns undefined for a part. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -57,12 +54,11 @@ export function fromAll<T>(
 }
 
 /**
- * Returns an object with the `watch` of a composite registry, or an empty object when a part has no `watch`. The
- * first merged snapshot waits for the first snapshot of every part. An invalid snapshot of a part goes to `onError`,
- * and the previous snapshot of the part stays in use.
+ * Returns the `watch` of a composite registry, or an empty object when a part has no `watch`. The first merged
+ * snapshot waits for a snapshot of every part. `onError` gets an invalid snapshot of a part; the previous snapshot
+ * stays in use.
  *
- * @param merge - merges the resolutions of one name, one element per part; the element of a part without the name is
- *   undefined
+ * @param merge - merges the resolutions of one name, one element per part; undefined if the part lacks the name
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -109,10 +105,7 @@ export function mergedWatch(
   };
 }
 
-/**
- * Returns an object with the `report` of a composite registry, or an empty object when no part has `report`. A report
- * goes to all parts, and each part ignores reports on unknown endpoints.
- */
+/** Each part gets all reports, and ignores those on unknown endpoints. */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   if (parts.every((part) => part.report === undefined)) return {};
   return {
@@ -125,7 +118,7 @@ export function sortByName<T extends { readonly name: string }>(entries: Iterabl
 }
 
 /**
- * Converts a snapshot to a Map without absent names.
+ * Omits absent names.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot or one of its resolutions is not an object
  */

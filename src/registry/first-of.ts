@@ -15,18 +15,18 @@ import type { StaticAddresses } from './static-registry.js';
 
 /**
  * A registry that queries several registries in order of precedence. The first registry that has a name provides the
- * result. A registry that fails or has not responded after 500 ms is skipped, if a later registry has the name. If no
- * registry has the name, the lookup rejects with the first failure, if there was a failure.
+ * result. A registry that fails or does not respond within 500 ms is skipped, if a later registry has the name. If no
+ * registry has the name, the lookup rejects with the first failure, if any.
  *
- * The `ttlMs` of a result is at most the `ttlMs` of the absent results of earlier registries. After a skipped
- * registry, the `ttlMs` is at most 1,000 ms.
+ * The `ttlMs` of a result is at most the `ttlMs` of the absent results of earlier registries. If a registry was
+ * skipped, the `ttlMs` is at most 1,000 ms.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list`. A name in one
  * registry hides the same name in later registries, even in a search whose filter excludes its endpoints. The
  * registry that has the name also starts the service.
  *
  * @param registries - registry ports or static addresses, at least one, highest precedence first. `close` of the
- *   returned registry closes these registries.
+ * returned registry closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -83,17 +83,14 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
   };
 }
 
-/**
- * Limits `ttlMs` to the shortest `ttlMs` in `earlier`, the absent results of earlier parts. An undefined element
- * counts as 1,000 ms.
- */
+/** Limits `ttlMs` to the shortest `ttlMs` in `earlier`. An undefined element counts as 1,000 ms. */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
     earlier.length === 0
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // The prefix makes the incarnations of two parts differ, because revisions are compared within one incarnation.
+  // Revisions are compared within one incarnation. The prefix gives each part its own incarnations.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -101,7 +98,6 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
   return resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution);
 }
 
-/** Returns each name once, with the entry of the first part that has the name. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
   // A Map keeps the last entry per key, so the parts are read in reverse order.
   const byName = new Map(

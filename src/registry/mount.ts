@@ -23,7 +23,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** Adds the prefix to each name. Omits names that become invalid or do not match the glob. */
+  /** Omits names that the prefix makes invalid, or that do not match the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -107,9 +107,9 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Translates a glob for the mounted registry, whose names lack the prefix. The result matches all names that `glob`
- * matches below the prefix, and perhaps more. Returns undefined when `glob` matches no name below the prefix. Returns
- * `/**` for a glob with several translations.
+ * Translates a glob for the mounted registry, whose names lack the prefix. The result may match more names than
+ * `glob`. Returns undefined when `glob` matches no name below the prefix. Returns `/**` for a glob with several
+ * translations.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);

@@ -2,15 +2,14 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** A part that has not responded after this time, in ms, counts as slow, and the next part is queried as well. */
+/** A part is slow after this time. The next part is then queried as well. */
 const hedgeDelayMs = 500;
-/** Maximum time for which lookups do not wait for a slow part, in ms. */
+/** Maximum time for which lookups do not wait for a slow part. */
 const slowPartMs = 5_000;
 
 /**
- * Result of a lookup. `resolution` comes from the chosen part. `earlier` has the results of all parts before the
- * chosen part. For an absent name, `earlier` has the results of all parts. The element of a failed or slow part is
- * undefined.
+ * `earlier` has the results of the parts before the chosen part, or of all parts for an absent name. The element of a
+ * failed or slow part is undefined.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -20,9 +19,9 @@ export interface OrderedResult {
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
 /**
- * Looks up names in several registries (parts) in order. A part that has not responded after 500 ms is slow, and the
- * next part is queried as well. For up to 5 s, later lookups query a slow part and the next part at the same time.
- * The first part that has the name provides the result. Other requests are then aborted.
+ * Looks up names in several registries (parts) in order. The first part that has the name provides the result. A part
+ * without a response within 500 ms is slow, and the next part is queried as well. For up to 5 s, lookups query a slow
+ * part and the next part together.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -34,7 +33,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /** If no part has the name and a part failed, rejects with the first failure in order. */
+  /** If no part has the name, rejects with the first failure, if any. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();
@@ -95,7 +94,6 @@ export class OrderedLookup {
     timers.push(timer);
   }
 
-  /** Returns undefined while the result is not known yet. */
   #decide(
     results: readonly (PartResult | undefined)[],
     slow: ReadonlySet<number>,

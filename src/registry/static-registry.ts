@@ -16,16 +16,10 @@ export type StaticEntry = AddressString | URL | EndpointInit;
  */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-/** Whether the value is a registry port. An object without a method `resolve` counts as static addresses. */
 export function isRegistry(value: Registry | StaticAddresses): value is Registry {
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
 
-/**
- * Returns a registry port unchanged, or creates a registry for static addresses.
- *
- * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when the static addresses are invalid
- */
 export function toRegistry(value: Registry | StaticAddresses): Registry {
   const given: unknown = value;
   if (typeof given !== 'object' || given === null)
@@ -37,12 +31,12 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
 }
 
 /**
- * A registry of static addresses, which are validated and copied once. Names in `addresses` never expire. All other
- * names are absent.
+ * A registry of static addresses, which are validated and copied once. Its names never expire. All other names are
+ * absent.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service,
- *   or the argument is not a plain object
+ * or the argument is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
   const services = toServices(addresses);
@@ -89,8 +83,7 @@ interface StaticResolution extends BoundResolution {
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * Whether an endpoint has all values of the filter. The keys `zone`, `host`, `version` and `id` are fields of the
- * endpoint. All other keys are attributes.
+ * The keys `zone`, `host`, `version` and `id` are fields of the endpoint. All other keys are attributes.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */
@@ -104,7 +97,6 @@ function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, s
   });
 }
 
-/** Returns one resolution per name, in alphabetical order of the names. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(
@@ -148,7 +140,7 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
   return Object.freeze([...byId.values()]);
 }
 
-/** Whether an object literal created the object, in this or another realm. */
+/** True for an object literal of this or another realm. */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -70,9 +70,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/**
- * Merges the resolutions of one name, one per part. In a watch, the element of a part without the name is undefined.
- */
+/** `found` has one element per part. In a watch, the element of a part without the name is undefined. */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
@@ -103,7 +101,6 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   });
 }
 
-/** Returns the earliest `statedAt`, or undefined when no resolution has a `statedAt`. */
 function oldest(resolutions: readonly BoundResolution[]): number | undefined {
   const times = resolutions.map(({ statedAt }) => statedAt).filter((statedAt) => statedAt !== undefined);
   return times.length > 0 ? Math.min(...times) : undefined;

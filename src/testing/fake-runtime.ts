@@ -150,7 +150,6 @@ class VirtualTimeRuntime implements FakeRuntime {
       count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
-      // NaN counts as 0.
       at: this.#now + (delayMs > 0 ? delayMs : 0),
       sequence: ++this.#sequence,
       cancelled: false,
@@ -208,9 +207,7 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.#wallOffset += ms;
   }
 
-  /**
-   * Runs the timers until `until`, then sets the clock to `until`. Stops early when `shouldContinue` returns false.
-   */
+  /** Sets the clock to `until` at the end. Stops early when `shouldContinue` returns false. */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
     if (this.#advancing)
       throw new Error(
@@ -243,7 +240,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // A call of `advance` or `runUntilIdle` ends this loop, and restarts the loop at its own end.
+      // A call of `advance` or `runUntilIdle` ends this loop, and restarts it at its own end.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;

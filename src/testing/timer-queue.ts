@@ -6,8 +6,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, then by sequence number. A cancelled timer is removed when it is the first
- * of the queue. All cancelled timers are removed when more than 64, and more than half of the queue, are cancelled.
+ * Binary heap of timers, ordered by time, then by sequence number. Cancelled timers are removed when they are first,
+ * or when more than 64 and more than half of the timers are cancelled.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
@@ -36,7 +36,6 @@ export class TimerQueue {
     }
   }
 
-  /** Returns the next timer without removing it, or undefined for an empty queue. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -47,7 +46,6 @@ export class TimerQueue {
     return first;
   }
 
-  /** Removes and returns the next timer, or returns undefined for an empty queue. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

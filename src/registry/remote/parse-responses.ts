@@ -1,6 +1,6 @@
 /**
- * Checks the shape of the responses of a registry server. For a response with another shape, the error is
- * `REGISTRY_INVALID`, and the request goes to the next server. The validating resolver checks the field values later.
+ * Checks the shape of responses. An error is `REGISTRY_INVALID`, and the request goes to the next server. The
+ * validating resolver checks the values of fields.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
@@ -14,10 +14,10 @@ import { expectBody } from '../../registry-client/json-response.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Time for which a result of an absent name may be used, in ms. @see [C1.5](../../../docs/guarantees.md#c1-5) */
+/** @see [C1.5](../../../docs/guarantees.md#c1-5) */
 const absentTtlMs = 1_000;
 
-/** Parses the response to a lookup. `NAME_NOT_FOUND` becomes an absent resolution. */
+/** `NAME_NOT_FOUND` becomes an absent resolution. */
 export function parseResolveResponse(
   response: RegistryResponse,
   connection: RegistryConnection,
@@ -31,7 +31,7 @@ export function parseResolveResponse(
   }
 }
 
-/** Returns the resolution of an absent name. Omits an empty `revision` or `incarnation`. */
+/** Omits an empty `revision` or `incarnation`. */
 export function absentResolution({
   revision,
   incarnation,
@@ -52,11 +52,7 @@ export function absentResolution({
   );
 }
 
-/**
- * Parses the entry of a name in a watch event.
- *
- * @param statedAt - when the registry read the entry, in ms on the monotonic clock of the clerk
- */
+/** @param statedAt - when the registry read the entry, on the monotonic clock of the clerk */
 export function parseWatchEntry(
   entry: unknown,
   connection: RegistryConnection,
@@ -73,7 +69,7 @@ export function parseWatchEntry(
   );
 }
 
-/** A directory becomes an absent resolution, because clients cannot call a directory. */
+/** A directory becomes an absent resolution, because clients cannot call it. */
 function toResolution(body: unknown, connection: RegistryConnection): Resolution {
   const raw = expectObject(body, connection);
   checkEndpoints(raw, connection);
@@ -88,7 +84,9 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
 }
 
 export function parseEndpoints(body: unknown, connection: RegistryConnection): readonly EndpointInit[] {
-  return Object.freeze(checkEndpoints(expectObject(body, connection), connection).map((endpoint) => decodeEndpoint(endpoint)));
+  return Object.freeze(
+    checkEndpoints(expectObject(body, connection), connection).map((endpoint) => decodeEndpoint(endpoint)),
+  );
 }
 
 function checkEndpoints(raw: Fields, connection: RegistryConnection): readonly EndpointMessage[] {
@@ -114,13 +112,11 @@ export function parseSearchResponse(body: unknown, connection: RegistryConnectio
   });
 }
 
-/** @throws {@link ClerkError} `REGISTRY_INVALID` when the value is not an object */
 export function expectObject(value: unknown, connection: RegistryConnection): Fields {
   if (typeof value === 'object' && value !== null) return value as Fields;
   throw invalidResponseError(connection, `an object was expected; got ${describeValue(value)}`);
 }
 
-/** @throws {@link ClerkError} `REGISTRY_INVALID` when `fields` has no list with this key */
 export function expectList(fields: Fields, key: string, connection: RegistryConnection): readonly unknown[] {
   const list = fields[key];
   if (Array.isArray(list)) return list;

@@ -7,38 +7,34 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** Delay between the first added watch and the request for the stream, in ms. */
 const openDelayMs = 20;
-/** Maximum backoff in the first round over all servers, in ms. Backoffs have full jitter. */
+/** Maximum backoff in the first round over all servers. Backoffs have full jitter. */
 const firstBackoffMs = 500;
-/**
- * Maximum backoff in the second round over all servers, in ms. Each further round doubles the maximum, up to
- * `maxBackoffMs`.
- */
+/** Maximum backoff in the second round. Each further round doubles the maximum, up to `maxBackoffMs`. */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn, with
- * exponential backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots.
- * Earlier snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers.
+ * The event stream of all watches of a clerk. If the stream breaks, the servers are tried in turn, with exponential
+ * backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots. Until these
+ * are complete, the old snapshots stay valid. A snapshot never mixes data of two servers.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
 export class ReconnectingWatch {
   readonly #state = new WatchState();
-  /** The stream runs in the async context of the clerk, not in the context of the call that started the stream. */
+  /** The stream runs in the async context of the clerk, not in that of the call that started it. */
   readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Position at which the next stream resumes; undefined for a stream that begins with new snapshots. */
+  /** Where the next stream resumes; undefined for a stream that begins with new snapshots. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Number of failed streams since all watches last had complete snapshots. */
+  /** Failed streams since the snapshots of all watches were complete. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -49,7 +45,7 @@ export class ReconnectingWatch {
   }
 
   /**
-   * Adds a watch. Returns a function that ends the watch.
+   * Returns a function that ends the watch.
    *
    * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
    */
@@ -106,7 +102,6 @@ export class ReconnectingWatch {
       });
   }
 
-  /** Resolves when no watch is left. Rejects when the stream has failed. */
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
@@ -141,7 +136,7 @@ export class ReconnectingWatch {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
     // Reports an outage when the streams of all servers have failed. If the snapshots were complete, the first
-    // failure only ended the working stream.
+    // failure was the end of the working stream, and does not count.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -21,33 +21,26 @@ export interface RemoteRegistryOptions {
   readonly urls: readonly string[];
   readonly clock: Clock;
   readonly retry: RetryLoop;
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when the address is invalid */
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/** Maximum time for which `start` waits, in ms. The deadline of the call usually ends the wait sooner. */
+/** Maximum time for which `start` waits. The deadline of the call usually ends the wait sooner. */
 const maxStartMs = 60_000;
 /**
- * Maximum time for which the server holds one launch request, in ms. The clerk then repeats the request. A lost
- * request delays the caller by about this time.
+ * The server holds a launch request for at most this time, and the clerk then repeats the request. A short time
+ * limits the delay after a lost request.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
 /**
- * A launch request that fails after this time, in ms, was probably accepted by a server that then ended. The clerk
- * repeats the request.
+ * A launch request that fails after this time was probably accepted by a server that then ended. The clerk repeats
+ * the request.
  */
 const acceptedAfterMs = 100;
-/** Maximum delay before a launch request is repeated because its server ended, in ms. The delay has full jitter. */
+/** Maximum delay before a launch request is repeated because its server ended. The delay has full jitter. */
 const maxStartBackoffMs = 1_000;
 
-/**
- * Creates a registry port to one bundled registry server, or to several equivalent servers. Each result comes from
- * one server. All watches of a clerk share one event stream.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
- */
 export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): Required<Registry> {
   const client = new FailoverClient(urls.map(connect), clock);
   const watch = new ReconnectingWatch(client, clock, retry);
@@ -64,7 +57,6 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       parse: (response, connection) => parse(expectBody(response, connection, request.path), connection),
     });
 
-  /** Requests all pages of a listing from one server. */
   const listPages = async (
     connection: RegistryConnection,
     glob: string,
@@ -167,7 +159,6 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
   };
 }
 
-/** Whether a server rejected the request because the server shuts down. */
 function isShutdown(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isShutdown);
   return isClerkError(error) && (error.code === 'CLERK_CLOSED' || isShutdown(error.cause));

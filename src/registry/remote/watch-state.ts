@@ -9,7 +9,6 @@ interface Listener {
   outageReported: boolean;
 }
 
-/** A position in the sequence of changes at a server. */
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
@@ -22,7 +21,6 @@ type GlobSnapshot = Map<string, Resolution>;
 interface WatchedGlob {
   readonly glob: Glob;
   readonly listeners: Set<Listener>;
-  /** The last complete snapshot; undefined before the first complete snapshot. */
   snapshot: GlobSnapshot | undefined;
   /** The snapshot under construction; undefined while `snapshot` is current. */
   pending: GlobSnapshot | undefined;
@@ -48,21 +46,20 @@ export class WatchState {
   }
 
   /**
-   * Returns an object that identifies a watched glob, or undefined for another glob. A glob that is removed and added
-   * again gets another object.
+   * Returns an object that identifies a watched glob; undefined if the glob is not watched. A glob that is removed
+   * and added again gets another object.
    */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
 
-  /** Whether the snapshot of a glob is complete and up to date. */
   isCurrent(text: string): boolean {
     const watched = this.#globs.get(text);
     return watched?.snapshot !== undefined && watched.pending === undefined;
   }
 
   /**
-   * Adds a watch. Returns a function that ends the watch.
+   * Returns a function that ends the watch.
    *
    * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
    */
@@ -116,7 +113,7 @@ export class WatchState {
     }
   }
 
-  /** Replaces the snapshots of the globs with the new snapshots, which are now complete. */
+  /** Puts the pending snapshots of these globs, which are now complete, into use. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -129,7 +126,6 @@ export class WatchState {
     }
   }
 
-  /** Sets the position whose revision is reported with absent names. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
@@ -183,9 +179,9 @@ export class WatchState {
 }
 
 /**
- * Returns the entry of a name for a snapshot of a glob with wildcards, which shows a link as a link. If a link is
- * also watched by its exact name, the server sends the service behind the link. The link is then derived from `path`.
- * Returns undefined for a name that exists only through a link in its prefix.
+ * Converts a resolution to the entry that a wildcard snapshot contains. For a link that is also watched by its exact
+ * name, the server sends the service behind the link. The entry is then the link itself. Returns undefined for a name
+ * that exists only through a link in its prefix.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -14,7 +14,6 @@ export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Position at which the stream resumes; undefined for a stream that begins with new snapshots. */
   readonly resumeFrom: WatchPosition | undefined;
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
@@ -27,12 +26,12 @@ export interface WatchStreamOptions {
 
 /** A stream without received bytes for this number of heartbeat intervals counts as broken. */
 const missedHeartbeats = 2.5;
-/** Maximum size of the globs in one request, in bytes. The rest of the body needs up to 4,096 bytes. */
+/** The rest of the request body needs up to 4,096 bytes. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream, from open to end. Sends the globs of a `WatchState` to the server, and applies the events of the
- * server to the `WatchState`. Ends at the first sign of a missed event.
+ * One event stream, from open to end. Sends the globs of a `WatchState` to the server, and applies the received
+ * events to the `WatchState`. Ends at the first sign of a missed event.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
@@ -40,7 +39,6 @@ export class WatchStream {
   readonly #options: WatchStreamOptions;
   /** The globs that the server watches, each with its `WatchState.identityOf` at the time of the subscription. */
   readonly #subscribed = new Map<string, object | undefined>();
-  /** The globs in `#subscribed` whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
   readonly #controller = new AbortController();
   #stopStream: () => void = () => undefined;
@@ -176,7 +174,6 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /** @throws {@link ClerkError} `REGISTRY_INVALID` when revisions go backwards or the incarnation changes */
   #setPosition(id: string): void {
     const position = parsePosition(id);
     if (position === undefined) return;
@@ -200,14 +197,14 @@ export class WatchStream {
     onCurrent();
   }
 
-  /** Sends added and removed globs to the server until the server has the current set. */
+  /** Sends added and removed globs until the server has the current set. */
   async #sendEdits(): Promise<void> {
     const { state, connection } = this.#options;
     this.#isEditing = true;
     try {
       for (;;) {
-        // Globs with an incomplete snapshot stay for now. If a glob were removed and added again, events of its two
-        // snapshots could be confused.
+        // Globs with an incomplete snapshot stay for now. Otherwise, events of their old and new snapshots could be
+        // confused.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -272,7 +269,6 @@ export class WatchStream {
   }
 }
 
-/** Returns as many globs as fit in one request, at least one. */
 function firstChunk(texts: readonly string[]): readonly string[] {
   let bytes = 0;
   let count = 0;

@@ -14,11 +14,10 @@ export interface MemoryChannelOptions {
   readonly addresses: readonly Address[];
   readonly connections: number;
   readonly clock: Clock;
-  /** Name of the request header with the call id, in lower case. */
   readonly callIdHeader: string;
   /**
-   * Opens a connection. `ref`: whether the pending connection keeps the process alive. `done` is called at most once,
-   * and never before `dial` returns.
+   * `ref`: whether the pending connection keeps the process alive. `done` is called at most once, and never before
+   * `dial` returns.
    */
   dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
   onAttempt(attempt: MemoryAttempt): void;
@@ -28,17 +27,13 @@ const keepAliveMs = 4_000;
 const freshMs = 1_000;
 const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
-/**
- * The channel to one endpoint of a memory network. The channel has connection pools and supports several addresses,
- * like the channel over HTTP.
- */
+/** The channel to one endpoint of a memory network, with connection pools and several addresses as over HTTP. */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
-  /** Pools that finish their requests and get no new requests. */
+  /** They finish their requests and get no new requests. */
   readonly #retired = new Set<MemoryPool>();
-  /** Functions that end the running probes with an error. */
   readonly #probes = new Set<(error: Error) => void>();
-  /** Addresses that have failed since the last successful connection or probe. */
+  /** Since the last successful connection or probe. */
   readonly #failed = new Set<Address>();
   #index = 0;
   #shared: MemoryPool | undefined;
@@ -55,7 +50,7 @@ export class MemoryChannel implements Channel {
 
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void {
     const { endpoint, addresses, callIdHeader } = this.#options;
-    // After all addresses have failed, the next request starts again with the first address.
+    // All addresses have failed, so the next request starts again with the first address.
     if (this.#failed.size === addresses.length) this.#failed.clear();
     const read = this.#toMemoryRequest(request, false);
     const callId = read.headers[callIdHeader];
@@ -153,7 +148,6 @@ export class MemoryChannel implements Channel {
   nextAddress(from: Address): boolean {
     const { addresses } = this.#options;
     this.#failed.add(from);
-    // Another request has already switched to this address.
     if (!this.#failed.has(this.address)) return addresses.length > 1;
     const next = addresses.findIndex((address) => !this.#failed.has(address));
     this.#index = Math.max(0, next);

@@ -35,8 +35,7 @@ const knownOptions = { seed: true, latencyMs: true, clerk: true, autoAdvance: tr
 >;
 
 /**
- * Controls the servers of a memory cluster, see {@link MemoryServer}. Each method with an `id` throws a RangeError
- * for an unknown id.
+ * Controls the servers of a memory cluster, see {@link MemoryServer}. Methods throw a RangeError for an unknown `id`.
  */
 export interface MemoryCluster {
   /** Makes the server refuse new connections. */

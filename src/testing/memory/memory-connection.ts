@@ -1,15 +1,12 @@
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Calls `arrive` after the one-way latency. */
 export type Deliver = (arrive: () => void) => void;
 
 /** The client's end of a connection, which carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
-  /** False after the client has closed the connection or noticed a reset. */
   isOpen = true;
-  /** Time on the monotonic clock at which the connection last became idle, in ms. */
+  /** On the monotonic clock. */
   idleSince = 0;
-  /** The request in flight; undefined while the connection is idle. */
   exchange: { onConnectionLost(error: Error): void } | undefined;
   /** Called when the server resets the connection between two requests. */
   onLost: (() => void) | undefined;
@@ -35,7 +32,7 @@ export class MemoryConnection implements ServerConnection {
     this.deliver(() => this.server.disconnected(this));
   }
 
-  /** Resets the connection from the server. The client notices the reset after the latency. */
+  /** The client notices the reset after the latency. */
   reset(error: Error): void {
     if (!this.#isServerOpen) return;
     this.#isServerOpen = false;

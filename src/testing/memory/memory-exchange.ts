@@ -38,7 +38,6 @@ export class MemoryExchange {
     readonly handler: RequestHandler,
     readonly attempt: MemoryAttempt | undefined,
     readonly callId: string | undefined,
-    /** Called once, when the request has ended. The connection is then idle or closed. */
     readonly onEnd: () => void,
   ) {}
 
@@ -58,10 +57,7 @@ export class MemoryExchange {
     this.#upload(bytesOf(this.request.body));
   }
 
-  /**
-   * Sends the rest of the body in pieces, at the speed at which the server reads. The server receives the request
-   * after the last piece.
-   */
+  /** Sends the rest of the body at the speed at which the server reads. The server then receives the request. */
   #upload(rest: Uint8Array): void {
     const { handler, connection } = this;
     const { server } = connection;
@@ -143,10 +139,7 @@ export class MemoryExchange {
     });
   }
 
-  /**
-   * Runs a step of the response. If the handler has paused the response, the step waits until the handler resumes the
-   * response.
-   */
+  /** If the handler has paused the response, the step runs when the handler resumes it. */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();
@@ -168,7 +161,6 @@ export class MemoryExchange {
     }
   }
 
-  /** Ends the request. The connection stays usable. */
   #endUsable(result: string, notify: () => void): void {
     this.#record(result);
     this.#end();
@@ -194,7 +186,7 @@ export class MemoryExchange {
   }
 }
 
-/** Returns the bytes of a string or a byte array, or an empty array for any other body. */
+/** Returns an empty array unless the body is a string or a byte array. */
 function bytesOf(body: unknown): Uint8Array {
   if (typeof body === 'string') return Buffer.from(body);
   return body instanceof Uint8Array ? body : new Uint8Array();

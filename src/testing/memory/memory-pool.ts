@@ -7,7 +7,6 @@ export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Record of the attempt; undefined for a dial without a request. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
@@ -15,7 +14,7 @@ export interface MemoryPoolOptions {
   readonly connections: number;
   readonly keepAliveMs: number;
   readonly now: () => number;
-  /** Opens a connection. `done` is called at most once, and never before `dial` returns. */
+  /** `done` is called at most once, and never before `dial` returns. */
   readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
 }
 
@@ -40,13 +39,11 @@ export class MemoryPool {
     this.#dispatchQueued();
   }
 
-  /** Closes the idle connections at once, and each busy connection after its last request. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
   }
 
-  /** Whether the request of this handler used a connection that had served an earlier request. */
   wasReused(handler: RequestHandler): boolean {
     return [...this.#running].some(
       (exchange) => exchange.handler === handler && exchange.connection.idleSince > 0,
@@ -81,9 +78,7 @@ export class MemoryPool {
     this.#checkDrained();
   }
 
-  /**
-   * Returns an idle connection. Returns undefined if the request needs a new connection, or if no connection is idle.
-   */
+  /** Returns undefined if the request needs a new connection, or if no connection is idle. */
   #takeConnection({ needsNewConnection }: RequestHandler): MemoryConnection | undefined {
     if (needsNewConnection !== true) return this.#takeIdle();
     if (this.#connections >= this.#options.connections) {
@@ -135,7 +130,6 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** Called when a connection has no request. The connection may already be closed. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

@@ -15,11 +15,10 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Each kill increments the incarnation. An action that was scheduled before a kill does not run. */
+  /** Incremented by each kill. Actions of earlier incarnations do not run. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];
-  /** Actions that became due while the server was paused. */
   #deferred: (() => void)[] = [];
 
   constructor(
@@ -75,7 +74,6 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     return this.#executions.get(callId) ?? 0;
   }
 
-  /** Called when a client connects. While the server stalls, the callback waits. */
   dial(callback: DialCallback): void {
     this.#dials.push(callback);
     this.#settleDials();

@@ -1,7 +1,4 @@
-/**
- * Converts headers in any form that undici accepts to a record with names in lower case. The last value of a name
- * wins.
- */
+/** Accepts all forms of headers that undici accepts. The last value of a name wins. */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;
   for (const [name, value] of pairsOf(headers)) {

@@ -1,4 +1,3 @@
-/** Returns the error that Node reports for a refused connection. */
 export function connectionRefused(address: string): Error {
   return Object.assign(new Error(`connect ECONNREFUSED ${address}`), {
     code: 'ECONNREFUSED',
@@ -6,14 +5,13 @@ export function connectionRefused(address: string): Error {
   });
 }
 
-/** Returns the error that Node reports for a reset connection. */
 export function connectionReset(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }
 
 const refusedStreams = new WeakSet<Error>();
 
-/** Returns the error of a request that an HTTP/2 server rejected with REFUSED_STREAM. */
+/** The error of a request that an HTTP/2 server rejected with REFUSED_STREAM. */
 export function streamRefused(): Error {
   const error = Object.assign(new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM'), {
     code: 'ERR_HTTP2_STREAM_ERROR',
@@ -22,7 +20,6 @@ export function streamRefused(): Error {
   return error;
 }
 
-/** Whether an error was created by {@link streamRefused}. */
 export function isStreamRefused(error: Error): boolean {
   return refusedStreams.has(error);
 }

@@ -45,7 +45,7 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /** Property that the case needs. The case passes unchecked for a store without the property. */
+  /** The case passes unchecked for a store without this property. */
   readonly requires?: 'durable' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
@@ -104,8 +104,7 @@ const cases: readonly StoreCase[] = [
     name: '`begin` reports a call as new to one of many concurrent callers only, even if the call ends meanwhile',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Each begin of the id waits for 0 to 7 begins of other ids, so that the begins of the id overlap in many
-        // ways.
+        // Before each begin, 0 to 7 other calls begin, so that the begins of the id overlap in many ways.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await finish(store, call(number));
@@ -207,7 +206,7 @@ const cases: readonly StoreCase[] = [
       for (const number of [1, 2, 3]) await assertState(store, born(number), 'expired');
       await assertState(store, born(4), 'running');
       await assertDone(store, born(5), response);
-      // The record of call 7 may have been removed by `expire`.
+      // `expire` may have removed the record of call 7.
       await assertState(store, call(7, { createdAt: born(3).createdAt }), 'expired');
       await assertState(store, call(8, { createdAt: born(4).createdAt }), 'new');
     },
@@ -341,7 +340,7 @@ async function assertDone(
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** Converts the body to a list of numbers, because a Buffer must equal any other byte array. */
+/** A Buffer must equal any other byte array, so the body becomes a list of numbers. */
 function comparable(found: StoredResponse | undefined): unknown {
   return found && { status: found.status, headers: found.headers, body: [...found.body] };
 }

@@ -114,7 +114,7 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
   });
 }
 
-/** Asserts that every pick is a candidate. Without candidates, asserts that every pick is undefined. */
+/** Without candidates, every pick must be undefined. */
 function assertPicks(picks: readonly (Candidate | undefined)[], candidates: readonly Candidate[]): void {
   for (const picked of picks) {
     const isValid = picked === undefined ? candidates.length === 0 : candidates.includes(picked);

@@ -12,11 +12,9 @@ export interface RecordingOptions {
  * Records the calls of its methods. Throws an AssertionError when a method is called after `onComplete` or `onError`.
  */
 export class RecordingHandler implements RequestHandler {
-  /** The methods that were called, such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
+  /** Such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
   readonly calls: string[] = [];
-  /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;
-  /** Resolves when the final response head has arrived. */
   readonly headReceived: Promise<void>;
   body = '';
   error: Error | undefined;

@@ -68,7 +68,7 @@ export interface RegistryCase {
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** Time within which a promise must settle and a change must become visible, in ms. */
+/** A promise must settle, and a change must become visible, within this time. */
 const settleLimitMs = 1_000;
 
 export class RegistryHarness {
@@ -84,7 +84,6 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** Returns an optional method of the registry. Fails if the registry lacks the method. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
@@ -94,7 +93,6 @@ export class RegistryHarness {
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /** Returns an optional function from the result of `create()`. Fails if the result lacks the function. */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
@@ -124,7 +122,7 @@ export class RegistryHarness {
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
-  /** Asserts that a name resolves to exactly these endpoints, in any order. Default: the initial endpoints. */
+  /** Ignores the order of the endpoints. Default: the initial endpoints. */
   async assertBound(name: string, expected = sampleContents[name] ?? []): Promise<void> {
     assertBound(name, await this.resolve(name), expected);
   }
@@ -133,7 +131,7 @@ export class RegistryHarness {
     assertAbsent(name, await this.resolve(name));
   }
 
-  /** Waits for a promise. Fails if the promise does not settle within {@link settleLimitMs}. */
+  /** Fails if the promise does not settle within {@link settleLimitMs}. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
       assert.fail(
@@ -143,7 +141,7 @@ export class RegistryHarness {
     return Promise.race([promise, late]);
   }
 
-  /** Repeats an assertion until the assertion holds, for at most {@link settleLimitMs}. */
+  /** Repeats an assertion until it passes, for at most {@link settleLimitMs}. */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -156,7 +154,6 @@ export class RegistryHarness {
     await assertion();
   }
 
-  /** Waits long enough to notice an event that must not occur. */
   async quietPeriod(): Promise<void> {
     await this.#wait(100);
   }
@@ -188,7 +185,7 @@ function assertAbsent(name: string, resolution: Resolution): void {
   assertTimes(name, resolution);
 }
 
-/** Returns the endpoints sorted by id and without incarnation, with the default value of each missing field. */
+/** Sorts by id, omits the incarnation, and adds the default of each missing field. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all
@@ -196,7 +193,7 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Returns a snapshot as a map without the absent names. */
+/** Omits absent names. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);

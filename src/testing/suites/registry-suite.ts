@@ -48,7 +48,6 @@ export function registrySuite({
     }));
 }
 
-/** Names that do not exist and are similar to existing names. */
 const unknownNames = [
   '/suite',
   '/suite/order',
@@ -268,7 +267,7 @@ const changeCases: readonly RegistryCase[] = [
           endpoints,
           `the lookup of ${name} must reject while the backend fails; it resolved to '${resolution.kind}'`,
         );
-        // A registry may return a cached result in place of a rejection. A cached result must be complete.
+        // A registry may return a cached result instead of rejecting. A cached result must be complete.
         assertBound(name, resolution, endpoints);
       }
       await fail(false);

@@ -11,13 +11,11 @@ import {
 
 type ExpectedContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A running watch and the snapshots received so far. */
 interface WatchRecord {
   readonly snapshots: ReadonlyMap<string, Resolution>[];
   readonly stop: () => void;
 }
 
-/** Cases of the registry suite that require `watch`. */
 export const watchCases: readonly RegistryCase[] = [
   {
     name: 'first delivers the complete snapshot, after watch() has returned',
@@ -130,7 +128,6 @@ function startWatch(harness: RegistryHarness, glob: string): WatchRecord {
   return { snapshots, stop };
 }
 
-/** Asserts that the last snapshot contains exactly the services in `expected`, with exactly these endpoints. */
 function assertLast({ snapshots }: WatchRecord, expected: ExpectedContents): void {
   const last = snapshots.at(-1);
   assert.ok(last, 'no snapshot arrived');
@@ -138,7 +135,6 @@ function assertLast({ snapshots }: WatchRecord, expected: ExpectedContents): voi
   for (const [name, endpoints] of Object.entries(expected)) assertBound(name, last.get(name), endpoints);
 }
 
-/** Asserts that every snapshot contains exactly the services in `names`, with their initial endpoints. */
 function assertEvery({ snapshots }: WatchRecord, names: readonly string[]): void {
   for (const snapshot of snapshots)
     assertLast({ snapshots: [snapshot], stop: () => undefined }, sampleOf(names));

@@ -71,7 +71,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         const unwanted = await request(channel, { path: '/unwanted', freshOnly, throwInConnect: aborted });
         assertAborted(unwanted, ['onConnect']);
         // The connection must still be usable. If the bytes of `/unwanted` had been written, the server would have
-        // read `/unwanted` before `/wanted`.
+        // read them before `/wanted`.
         assertComplete(await request(channel, { path: '/wanted', freshOnly }));
       }
       assert.deepEqual(endpoint.paths(), ['/wanted', '/wanted']);
@@ -248,7 +248,6 @@ async function request(channel: Channel, options?: SuiteRequest): Promise<Record
   return handler;
 }
 
-/** Sends a request and waits for the head of its response. The body is paused. */
 async function pausedRequest(channel: Channel): Promise<RecordingHandler> {
   const handler = dispatch(channel, { pauseInHeaders: true });
   await handler.headReceived;
