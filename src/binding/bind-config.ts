@@ -102,13 +102,10 @@ function rejectUselessHedge(
   kind: CallKind | undefined,
   subject: string,
 ): void {
-  const hedges =
-    policy === 'first-to-respond' ||
-    (typeof policy === 'object' && (policy as Policy | null)?.hedges === true);
-  if (!hedges && hedge === undefined) return;
-  const policyName = typeof policy === 'object' ? policy.name : policy;
-  const option = hedges ? `the policy '${String(policyName)}'` : 'the option hedge';
-  if (hedges && hedge !== undefined)
+  const hedgingPolicy = nameOfHedgingPolicy(policy);
+  if (hedgingPolicy === undefined && hedge === undefined) return;
+  const option = hedgingPolicy === undefined ? 'the option hedge' : `the policy '${hedgingPolicy}'`;
+  if (hedgingPolicy !== undefined && hedge !== undefined)
     throw configError(
       `${subject}: ${option} starts two attempts at once, so the option hedge has no effect; remove the option hedge`,
     );
@@ -129,6 +126,11 @@ function rejectUselessHedge(
     throw configError(
       `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove ${option}, or set another kind`,
     );
+}
+
+function nameOfHedgingPolicy(policy: BindOptions['policy'] | null): string | undefined {
+  if (policy === 'first-to-respond') return policy;
+  return typeof policy === 'object' && policy?.hedges === true ? policy.name : undefined;
 }
 
 function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined {

@@ -1,6 +1,5 @@
 import { ClerkError } from '../core/errors.js';
 
-/** Counts the calls of a clerk that are in flight, and rejects new calls after the clerk was closed. */
 export class CallTracker {
   #count = 0;
   #isClosed = false;
@@ -12,8 +11,7 @@ export class CallTracker {
   }
 
   /**
-   * Counts a call as started. The caller must later call `finish`.
-   *
+   * The caller must later call `finish`.
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
   start(): void {
@@ -33,10 +31,7 @@ export class CallTracker {
     return this.#count;
   }
 
-  /**
-   * Resolves when the last call has finished, or {@link CallTracker.stopWaiting} is called. May be called once, while
-   * calls are in flight.
-   */
+  /** May be called once, while calls are in flight. Also resolves after {@link CallTracker.stopWaiting}. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }

@@ -13,7 +13,6 @@ import type { LastKnownGood } from '../resolve/last-known-good.js';
 import type { HealthReporter } from '../health/health-reporter.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 
-/** The objects that all services of one clerk share. */
 export interface ClerkContext {
   readonly config: ClerkConfig;
   readonly clock: Clock;
@@ -26,13 +25,13 @@ export interface ClerkContext {
   readonly logger: Logger;
   readonly retry: RetryLoop;
   readonly locality: Locality;
-  /** Returns the IP addresses of this host, without loopback addresses. */
+  /** Without loopback addresses. */
   readonly ownAddresses: () => readonly string[];
   readonly healthReporter: HealthReporter;
-  /** Returns the random 32-bit seed that determines which endpoints of a large service this clerk uses. */
+  /** The random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** Async context of work for which no call waits. */
+  /** For work for which no call waits. */
   readonly asyncContext: AsyncResource;
   /** Aborts when the clerk is destroyed, and after a close when the last call has ended. */
   readonly closeSignal: AbortSignal;

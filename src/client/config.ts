@@ -14,7 +14,6 @@ import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys 
 import { clerkKeys } from './option-keys.js';
 import type { ClerkOptions } from './options.js';
 
-/** The validated and complete configuration of a clerk. Frozen. */
 export interface ClerkConfig {
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
@@ -33,9 +32,7 @@ export interface ClerkConfig {
   readonly logger: Logger | undefined;
 }
 
-/** Default values of the options of clerks and bindings, and fixed limits. */
 export const defaults = Object.freeze({
-  /** URL of a registry server on this host. */
   registry: defaultRegistryUrl,
   timeoutMs: 10_000,
   connections: 64,
@@ -43,10 +40,10 @@ export const defaults = Object.freeze({
   closeTimeoutMs: 30_000,
   /** @see [Decision 014](../../docs/decisions/014-random-subset.md) */
   subsetSize: 100,
-  /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
+  /** Applies to each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
   lookupTimeoutMs: 5_000,
-  /** An expired resolution may be used for this time, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** An expired resolution may be used for this time. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
   /** Allowed second attempts by hedging per call, in any 10 s. */
   hedgeBudgetRatio: 0.05,
@@ -54,7 +51,7 @@ export const defaults = Object.freeze({
 
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
-/** Keys of the option `undici`. Any other key is rejected, because undici would ignore a misspelt key. */
+/** Any other key is rejected, because undici would ignore a misspelt key. */
 const undiciKeys = [
   'allowH2',
   'autoSelectFamily',
@@ -81,8 +78,6 @@ const undiciKeys = [
 const unsupportedClerkKeys = ['key', 'tickets'];
 
 /**
- * Validates the options of a clerk and fills in defaults.
- *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when `root` breaks the naming rules
  */

@@ -38,13 +38,13 @@ export interface ClerkDependencies {
   readonly fetch: ClerkFetch;
   /** Aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
-  /** Closes the registry. Called at most once. */
+  /** Called at most once. */
   readonly closeRegistry: () => Promise<void>;
-  /** Writes unsaved resolutions to the snapshot file. Never rejects. */
+  /** Never rejects. */
   readonly saveSnapshot: () => Promise<void>;
 }
 
-/** `destroy()` waits at most this time for the registry to close, in ms. */
+/** `destroy()` waits at most this time for the registry to close. */
 const maxRegistryCloseMs = 1_000;
 
 export class DefaultClerk implements Clerk {
@@ -170,7 +170,6 @@ export class DefaultClerk implements Clerk {
     return this.close();
   }
 
-  /** Waits for the calls in flight. After `closeTimeoutMs`, fails the remaining calls. */
   async #closeInTime(): Promise<void> {
     const { clock, config, saveSnapshot } = this.#dependencies;
     let timer: Timer | undefined;
@@ -213,7 +212,7 @@ export class DefaultClerk implements Clerk {
     }
   }
 
-  /** Closes the registry. Waits at most {@link maxRegistryCloseMs}, since the registry may hang. */
+  /** The registry may hang. */
   async #closeRegistrySoon(): Promise<void> {
     const { clock, logger } = this.#dependencies;
     let timer: Timer | undefined;

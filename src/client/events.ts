@@ -17,10 +17,7 @@ const eventNames: readonly ClerkEvent[] = [
   'suspect',
 ];
 
-/**
- * Events that are emitted in the async context of their call. All other events are emitted in the context in which
- * the clerk was created.
- */
+/** All other events are emitted in the context in which the clerk was created. */
 const callEvents: ReadonlySet<ClerkEvent> = new Set(['resolved', 'picked', 'attempt', 'failover', 'started']);
 
 /** A listener for one event. Receives the payload of the event. */
@@ -28,7 +25,6 @@ export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) =>
 
 type AnyListener = (payload: unknown) => void;
 
-/** Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. */
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
@@ -83,10 +79,7 @@ export class ClerkEvents implements EventSink {
     this.#updateListenedEvents(event);
   }
 
-  /**
-   * Returns a function that calls `listener` and logs its errors. eventemitter3 would throw such an error to the
-   * clerk, and skip the remaining listeners.
-   */
+  /** eventemitter3 would throw the error of a listener to the clerk, and skip the remaining listeners. */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {

@@ -29,7 +29,6 @@ export type UndiciFetch = (
   init: RequestInit,
 ) => Promise<Response>;
 
-/** Routes each request for a host under `.clerk` to the binding of its name. */
 export class HostRouter {
   readonly #bindings: BindingCache;
   readonly #hosts = createLruMap<HostBinding>(defaults.maxNames, () => undefined);
@@ -38,7 +37,7 @@ export class HostRouter {
     this.#bindings = bindings;
   }
 
-  /** Dispatches a request whose host is under `.clerk`. Never throws: every error goes to the handler. */
+  /** Never throws: every error goes to the handler. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
@@ -65,7 +64,6 @@ interface HostBinding {
   readonly tlsOnly: boolean;
 }
 
-/** Creates {@link Clerk.fetch}, which sends every request through `dispatcher`. */
 export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetch): ClerkFetch {
   return (input, init) => {
     const { kind, timeoutMs, affinity, attemptTimeoutMs, retries, ...requestInit } = init ?? {};
@@ -88,7 +86,7 @@ export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetc
   };
 }
 
-/** Whether the host of an origin is under `.clerk`. The regular expression is faster than parsing a URL. */
+/** The regular expression is faster than parsing a URL. */
 export function isClerkOrigin(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
@@ -113,16 +111,13 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
   return checked;
 }
 
-/**
- * The dispatcher of one call of {@link Clerk.fetch}. Adds the options of the call, which `fetch` would drop, to each
- * request of the call.
- */
+/** Adds the options of a call to each request of the call, because `fetch` would drop them. */
 class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;
   /**
-   * The request body of the program, if the body is in memory. undici's `fetch` turns a body into a stream, which can
-   * be sent only once. A retry therefore needs the original body.
+   * Undefined unless the body is in memory. undici's `fetch` turns a body into a stream, which can be sent only once.
+   * A retry therefore needs the original body.
    */
   readonly #originalBody: unknown;
 
@@ -146,10 +141,8 @@ class CallDispatcher implements FetchDispatcher {
 }
 
 /**
- * Runs a fetch that aborts with `callerSignal`. Removes its listener from `callerSignal` at the end of the response
- * body. A listener of undici would stay until garbage collection.
- *
- * @param fetch - starts the fetch, which must abort with the given signal
+ * Removes its listener from `callerSignal` at the end of the response body. A listener of undici would stay until
+ * garbage collection.
  */
 function fetchUntilAborted(
   callerSignal: AbortSignal,
@@ -178,7 +171,7 @@ function fetchUntilAborted(
   );
 }
 
-/** Removes the abort listener of a response that is garbage-collected unread. */
+/** For a response that is garbage-collected unread. */
 const abandonedResponses = new FinalizationRegistry((stopListening: () => void) => stopListening());
 
 function isStreamLike(body: unknown): boolean {

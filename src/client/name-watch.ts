@@ -33,24 +33,21 @@ export interface NameDelete {
 /** One change of one name. {@link Clerk.watch} yields these changes. */
 export type NameChange = NamePut | NameDelete;
 
-/** Pause between two polls of a registry without a `watch` method, in ms. */
+/** For a registry without a `watch` method. */
 const pollIntervalMs = 2_000;
-/** A `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields their differences. A
- * registry without a `watch` method is polled. The deadline of an inbound request does not limit the watch.
- *
- * An invalid snapshot is ignored. Of several invalid snapshots in a row, only the first is logged. No error reaches
- * the registry.
+ * The registry sends complete snapshots; the iterator yields their differences. The deadline of an inbound request
+ * does not limit the watch. An invalid snapshot is ignored, and only the first of several in a row is logged. No
+ * error reaches the registry.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // Unread changes by name. A new change of a name replaces its unread change.
+  // A new change of a name replaces its unread change.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -157,8 +154,7 @@ function isFrozen(resolution: unknown): boolean {
 }
 
 /**
- * Returns the differences between a snapshot and `knownNames`, the previous snapshot. Updates `knownNames`.
- *
+ * Returns the differences to `knownNames`, the previous snapshot, and updates `knownNames`.
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is invalid; `knownNames` is then unchanged
  */
 function applySnapshot(

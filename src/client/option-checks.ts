@@ -1,4 +1,3 @@
-/** Checks of single option values. Each error names the option, the valid values and the value given. */
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -14,11 +13,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
   return value as Record<string, unknown>;
 }
 
-/**
- * Checks that an object of options has only keys in `known`.
- *
- * @param unsupported - options that this version does not support, for a more precise error message
- */
+/** @param unsupported - options that this version does not support, for a more precise error message */
 export function rejectUnknownKeys(
   given: object,
   known: readonly string[],
@@ -46,7 +41,6 @@ export function checkInteger(value: unknown, min: number, max: number, key: stri
   return value;
 }
 
-/** Checks that a value is a non-empty string or undefined. */
 export function checkString(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '')
@@ -56,7 +50,7 @@ export function checkString(value: unknown, key: string): string | undefined {
   return value;
 }
 
-/** Checks that a value is an `AbortSignal`, undefined or null. Returns null as undefined. */
+/** Also accepts null, which becomes undefined. */
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {

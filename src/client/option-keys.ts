@@ -1,4 +1,3 @@
-/** The names of all options, and the function to which each option belongs. */
 import type { BindOptions, ClerkOptions } from './options.js';
 
 export const clerkKeys = Object.keys({
@@ -36,7 +35,6 @@ export const bindKeys = Object.keys({
 /** Some options of a request that are not options of `bind`. */
 const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'query'];
 
-/** Returns the function that has the option `key`, for an error message. */
 export function optionOwner(key: string): string | undefined {
   if (clerkKeys.includes(key)) return 'createClerk()';
   if (bindKeys.includes(key)) return 'bind()';

@@ -2,17 +2,15 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
-/** The valid names that are prefixes of a path, and the remainder of the path after each name. */
+/** The valid names that are prefixes of a path. */
 export interface PathPrefixes {
-  /** The names, longest first. */
+  /** Longest first. */
   readonly names: readonly string[];
   /** Returns the remainder of the path after `names[index]`. */
   readonly remainder: (index: number) => string;
 }
 
 /**
- * Finds all valid names that are prefixes of a path.
- *
  * @param path - relative to `root` if the path does not begin with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name
  * @see [DEC C6](../../docs/background.md#arch-c6)

@@ -12,10 +12,7 @@ import type { ClerkContext } from './clerk-context.js';
 import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
-/**
- * The queries that a program makes to the registry. Every query but a watch has a timeout and keeps the process
- * alive.
- */
+/** Every query but a watch has a timeout and keeps the process alive. */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
 
@@ -35,10 +32,7 @@ export class RegistryQueries {
   }
 
   /**
-   * Looks several names up for a call, within the timeout of the call.
-   *
-   * @param path - path of the call, for the error message
-   * @returns the results in the order of `names`, and the duration of all lookups together, in ms
+   * Looks several names up within the timeout of a call. The results have the order of `names`.
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has
    * responded
    */
@@ -108,10 +102,8 @@ export class RegistryQueries {
   }
 
   /**
-   * Runs a query, which fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
-   *
-   * @param callTimeoutMs - timeout of the call that needs the result, in ms
-   * @param callTimeoutError - creates the error of a query that exceeds `callTimeoutMs`
+   * A query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
+   * @param callTimeoutMs - timeout of the call that needs the result
    */
   async #query<T>(
     run: (signal: AbortSignal) => Promise<T>,

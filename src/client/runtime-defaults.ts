@@ -1,11 +1,10 @@
-/** Defaults of the options `runtime` and `logger` of `createClerk`. */
 import { debuglog } from 'node:util';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** Returns a clock with the methods of `runtime`; missing methods are those of the system clock. */
+/** Missing methods are those of the system clock. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
@@ -23,7 +22,7 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
-/** Creates a logger that prints to stderr if `NODE_DEBUG=binding-clerk` is set. */
+/** Prints to stderr if `NODE_DEBUG=binding-clerk` is set. */
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);

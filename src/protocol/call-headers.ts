@@ -1,33 +1,27 @@
 /**
- * Headers that clients add to calls and services add to responses. Both sides must work without these headers,
+ * Clients add headers to calls, and services add headers to responses. Both sides must work without these headers,
  * because the other side may not use this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
-/** Request headers, in lower case. */
 export const callHeaders = Object.freeze({
   /**
-   * Time left until the deadline, in whole ms, at least 1. Measured when the client sends the request.
-   *
-   * @see [C2.2](../../docs/guarantees.md#c2-2)
+   * Time left until the deadline when the client sends the request, in whole ms, at least 1. @see
+   * [C2.2](../../docs/guarantees.md#c2-2)
    */
   timeoutMs: 'clerk-timeout-ms',
   /**
-   * Number of the attempt within the call. Absent in the first attempt.
-   *
-   * @see [C4.3](../../docs/guarantees.md#c4-3)
+   * Number of the attempt within the call. Absent in the first attempt. @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   attemptCount: 'clerk-attempt-count',
   /**
-   * Idempotency key in the form of {@link callIdPattern}, the same in all attempts of a call.
-   *
-   * @see [C3.6](../../docs/guarantees.md#c3-6)
+   * Idempotency key in the form of {@link callIdPattern}, the same in all attempts of a call. @see
+   * [C3.6](../../docs/guarantees.md#c3-6)
    */
   callId: 'clerk-call-id',
   /**
    * Standard header for an idempotency key, read if {@link callHeaders.callId} is missing. Values that do not match
    * {@link callIdPattern} are ignored.
-   *
    * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
    */
   idempotencyKey: 'idempotency-key',
@@ -38,28 +32,28 @@ export const callHeaders = Object.freeze({
    */
   instance: 'clerk-instance',
   /**
-   * Instance id that a client expects at a new connection. The service answers 204 with {@link responseHeaders.instance},
-   * and its program does not see the request. @see [C2.7](../../docs/guarantees.md#c2-7)
+   * Sent first on a new connection: id of the instance that the client expects at the other end. The service answers
+   * 204 with {@link responseHeaders.instance}, and its program does not see the request. @see
+   * [C2.7](../../docs/guarantees.md#c2-7)
    */
   instanceCheck: 'clerk-instance-check',
 } as const);
 
-/** Response headers, in lower case. */
 export const responseHeaders = Object.freeze({
   /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
   /** Instance id of the service, in the response to a check of a new connection. */
   instance: 'clerk-instance',
-  /** The {@link IdempotencyStatus} of the call. */
+  /** An {@link IdempotencyStatus}. */
   idempotency: 'clerk-idempotency',
-  /** Load of the service as an ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */
+  /** An ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',
 } as const);
 
-/** Value of `user-agent` in health probes. A service does not count a probe as a call. */
+/** The `user-agent` of health probes, which a service does not count as calls. */
 export const probeUserAgent = 'binding-clerk (probe)';
 
-/** Form of a call id: the creation time in ms since 1970, a `-`, and 128 random bits in hexadecimal. */
+/** The creation time in ms since 1970, a `-`, and 128 random bits in hexadecimal. */
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
@@ -75,20 +69,20 @@ export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
 
 /**
- * Endpoint attribute of a service that runs calls at most once. Its value is the scope of the call records: the
- * instance id, or the name of a store that several instances share.
+ * Endpoint attribute of a service that runs calls at most once. Its value is the instance id, or the name of a store
+ * that several instances share.
  */
 export const atMostOnceAttribute = 'at-most-once';
 
-/** Headers as pairs of a lower-case name and a value. */
+/** Lower-case names with their values. */
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
-/** Returns a copy of a request with headers added. Headers that the request already has stay unchanged. */
+/** Headers that the request already has stay unchanged. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
-/** Adds each header of `added` whose name is missing in `headers`, a flat list of names and values, or a record. */
+/** `headers` is a flat list of names and values, or a record. */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
   if (Array.isArray(headers)) {

@@ -19,12 +19,11 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   DEADLINE_EXCEEDED: 504,
 });
 
-/** Returns the HTTP status of an error code. Default 500. */
 export function httpStatusOf(code: ClerkErrorCode): number {
   return statuses[code] ?? 500;
 }
 
-/** Returns the JSON form of an error, without its cause. */
+/** Leaves out the cause. */
 export function encodeError(error: ClerkError): ErrorEnvelope {
   return {
     error: {
@@ -36,9 +35,7 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 }
 
 /**
- * Converts an error response to an error.
- *
- * @param body - the parsed body; may be any value, since the server may not be a registry
+ * @param body - the parsed body; may be any value, because the server may not be a registry
  * @param requestName - the request, as the subject of the message
  */
 export function decodeError(status: number, body: unknown, requestName: string): ClerkError {

@@ -11,7 +11,6 @@ import type { Load } from '../core/load-report.js';
 import type { ResolutionStep, ListEntry, HealthReport } from '../core/registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 
-/** A registered endpoint. */
 export interface EndpointMessage {
   readonly id: string;
   readonly epoch: number;
@@ -21,7 +20,7 @@ export interface EndpointMessage {
   /** Whether the endpoint names its instance when a client asks. Absent when false. */
   readonly namesInstance?: boolean;
   readonly host: string | null;
-  /** Identity of the host: boot id and network namespace. Absent when unknown. */
+  /** Boot id and network namespace of the host. Absent when unknown. */
   readonly hostId?: string;
   readonly zone: string | null;
   readonly version: string | null;
@@ -29,41 +28,35 @@ export interface EndpointMessage {
   readonly attributes: Readonly<Record<string, string>>;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
-  /** Load that the endpoint reported with its last renewal. Present only in results of lookups. */
+  /** Reported with the last renewal. Present only in results of lookups. */
   readonly load?: Load;
 }
 
-/** How the launcher starts a service. */
 export interface LaunchRule {
   /** Name of a manifest on the launcher's host. */
   readonly manifest: string;
-  /** Values for the manifest's parameters. */
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
-/** Result of a lookup. A defined service may have no endpoints. */
+/** A defined service may have no endpoints. */
 export interface ResolveResponse {
   /** The requested name. */
   readonly name: string;
-  /** Name behind all links. */
   readonly canonical: string;
   /** A `directory` contains names, has no endpoints, and cannot be called. */
   readonly kind: 'service' | 'directory';
-  /** Names from the requested name to the canonical name. */
+  /** From the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
-  /** Call timeout of the service config, in ms. */
   readonly timeoutMs?: number;
-  /** Attempt timeout of the service config: a number of ms, or bounds. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
-  /** Retry settings of the service config. With `false`, a request that was sent is not retried. */
+  /** With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false;
-  /** Whether a launcher can start the service. */
   readonly launchable: boolean;
   /**
-   * Instance ids of endpoints under review. Every client that calls such an endpoint should report whether it is
-   * reachable. Absent if there is none.
+   * Endpoints under review. Every client that calls such an endpoint should report whether it is reachable. Absent if
+   * there is none.
    */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
@@ -73,13 +66,13 @@ export interface ResolveResponse {
    */
   readonly mark?: string;
   readonly incarnation: string;
-  /** Shortest guarantee of the names on the path, in ms since the client sent the request. */
+  /** The shortest guarantee of the names on the path. Counts from the request. */
   readonly guaranteedMs: number;
-  /** Time for which the endpoints may be used without another lookup, in ms. */
+  /** Time for which the endpoints may be used without another lookup. */
   readonly ttlMs: number;
 }
 
-/** One page of a listing, in the order of `compareNames`. */
+/** One page, in the order of `compareNames`. */
 export interface ListResponse {
   readonly entries: readonly ListEntry[];
   /** Value of the query parameter `after` for the next page; null on the last page. */
@@ -102,7 +95,6 @@ export interface WhoisResponse {
   readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
 }
 
-/** A part of the server that does not work. */
 export interface StatusProblem {
   /** `store`: no change can be saved. `leases`: the removal of expired endpoints is delayed. */
   readonly part: 'store' | 'leases';
@@ -120,7 +112,7 @@ export interface StatusResponse {
   readonly watches: number;
   /** True while the server cannot write the store, and while the removal of expired endpoints is delayed. */
   readonly degraded: boolean;
-  /** Parts of the server that do not work. Absent while all parts work. */
+  /** Absent while all parts work. */
   readonly problems?: readonly StatusProblem[];
   /** Instances whose manifest has changed since they were started. Absent when there is none. */
   readonly outdated?: readonly OutdatedInstance[];
@@ -136,7 +128,6 @@ export interface OutdatedInstance {
   readonly reason: string;
 }
 
-/** Fields of all requests that change entries. */
 interface ChangeScheduling {
   /**
    * Whether a change during a guarantee is scheduled for the end of the guarantee. The entry is frozen until then.
@@ -145,39 +136,39 @@ interface ChangeScheduling {
   readonly whenExpired?: boolean;
 }
 
-/** Defines a service, or changes its service config. A field that is absent keeps its value. */
+/** A field that is absent keeps its value. */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
-  /** Name of the policy; null for the default of the client. */
+  /** Null: the default of the client. */
   readonly policy?: string | null;
-  /** Call timeout, in ms, at most 7 days; null for the default of the client. */
+  /** At most 7 days. Null: the default of the client. */
   readonly timeoutMs?: number | null;
-  /** Attempt timeout, in ms, or its bounds; null for the default of the client. */
+  /** Null: the default of the client. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | null;
-  /** Retry settings; null for the default of the client. With `false`, a request that was sent is not retried. */
+  /** Null: the default of the client. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false | null;
   /**
-   * A lookup guarantees for this time, in ms, that the entry does not change; at most 7 days, 0 for no guarantee.
-   * Default 5,000.
+   * A lookup guarantees for this time that the entry does not change; at most 7 days, 0 for no guarantee. Default
+   * 5,000.
    */
   readonly guaranteedMs?: number;
   /** Null: no launcher starts the service. */
   readonly launch?: LaunchRule | null;
 }
 
-/** Makes `name` a link to `target`. The target need not exist. @see [G2](../../docs/background.md#g2) */
+/** The target need not exist. @see [G2](../../docs/background.md#g2) */
 export interface LinkRequest extends ChangeScheduling {
   readonly name: string;
   readonly target: string;
   readonly guaranteedMs?: number;
 }
 
-/** Creates a directory with a permanent identifier. @see [G1](../../docs/background.md#g1) */
+/** @see [G1](../../docs/background.md#g1) */
 export interface DirectoryRequest {
   readonly name: string;
 }
 
-/** Identifier of a directory. In names, `#<id>` can be used instead of the name of the directory. */
+/** In names, `#<id>` can be used instead of the name of the directory. */
 export interface DirectoryResponse extends ChangeResponse {
   readonly id: string;
 }
@@ -188,7 +179,6 @@ export interface MoveRequest {
   readonly to: string;
 }
 
-/** Removes an entry. */
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
   /** Must be true if the entry has endpoints, or if other entries are below it. */
@@ -197,15 +187,15 @@ export interface RemoveRequest extends ChangeScheduling {
   readonly force?: boolean;
 }
 
-/** Result of a change that was made or scheduled. */
+/** The change was made or scheduled. */
 export interface ChangeResponse {
   readonly revision: string;
   readonly incarnation: string;
-  /** Time until the change applies, in ms; 0 when the change already applies. */
+  /** 0 when the change already applies. */
   readonly appliesInMs: number;
 }
 
-/** Registers an endpoint, or changes its registration. Defines a service that does not exist. */
+/** Registers an endpoint, or changes its registration. Also defines a missing service. */
 export interface RegisterRequest {
   readonly name: string;
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
@@ -218,7 +208,7 @@ export interface RegisterRequest {
   /** Secret from the response to the registration with `epoch`. Needed to change or to resume that registration. */
   readonly secret?: string;
   readonly addresses: readonly AddressString[];
-  /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
+  /** Requested lease, from 1 second to 7 days. Default 10,000. */
   readonly leaseMs?: number;
   /** The elements of `addresses` that the service found on its network interfaces. Default: none. */
   readonly enumeratedAddresses?: readonly AddressString[];
@@ -231,7 +221,6 @@ export interface RegisterRequest {
   readonly version?: string | null;
   readonly weight?: number;
   readonly attributes?: Readonly<Record<string, string>>;
-  /** One-time ticket of a launched service. */
   readonly ticket?: string;
 }
 
@@ -259,7 +248,7 @@ export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** Secret from the response to the registration. */
+  /** From the response to the registration. */
   readonly secret?: string;
   readonly load?: Load;
   /**
@@ -282,7 +271,7 @@ export interface RenewResponse {
   readonly incarnation: string;
 }
 
-/** 1 to 100 endpoint reports of one clerk, each stored for 10 s. Reports on unknown endpoints are ignored. */
+/** Each report is stored for 10 s. Reports on unknown endpoints are ignored. */
 export type ReportRequest = HealthReport;
 
 /**
@@ -293,12 +282,11 @@ export interface WithdrawRequest {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** Secret from the response to the registration. */
+  /** From the response to the registration. */
   readonly secret?: string;
   readonly now?: boolean;
 }
 
-/** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
   /** Position at which the watch resumes. Without a recent position, the watch begins with a snapshot. */
@@ -307,7 +295,7 @@ export interface WatchRequest {
 
 /** Changes the globs of a watch. The event stream continues with a snapshot of the added globs. */
 export interface WatchEditRequest {
-  /** Id of the watch, from the `open` event of the stream. */
+  /** Id from the `open` event of the stream. */
   readonly watch: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
@@ -372,9 +360,7 @@ export interface LaunchRequest {
 export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
-  /**
-   * Whether this request started the service. False if the service was running, or another request had started it.
-   */
+  /** False if the service was running, or another request had started it. */
   readonly started: boolean;
 }
 
@@ -410,13 +396,12 @@ export interface ImportResponse {
   readonly revision: string;
 }
 
-/** Body of every error response. */
 export interface ErrorEnvelope {
   readonly error: {
     /** A `ClerkErrorCode`. */
     readonly code: string;
     readonly message: string;
-    /** Time until a retry can succeed, in ms. */
+    /** Time until a retry can succeed. */
     readonly remainingMs?: number;
   };
 }
@@ -424,13 +409,11 @@ export interface ErrorEnvelope {
 /** The line that a launched service reads from standard input. @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9) */
 export interface LaunchHandshake {
   readonly v: 1;
-  /** Addresses of the registry servers. */
   readonly registry: readonly string[];
   readonly name: string;
   readonly instance: string;
   readonly epoch: number;
-  /** One-time ticket for the registration. */
   readonly ticket: string;
-  /** Key from which the registry computes the proof of its identity. */
+  /** The registry computes the proof of its identity from this key. */
   readonly registryKey: string;
 }

@@ -1,7 +1,6 @@
 /**
- * Load reports in response headers: the text and JSON forms of ORCA. Unreadable and out-of-range values are ignored.
- * The parsers never throw.
- *
+ * Parses load reports in response headers: the text and JSON forms of ORCA. Unreadable and out-of-range values are
+ * ignored.
  * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}
  * @see {@link https://github.com/envoyproxy/envoy/blob/main/source/common/orca/orca_parser.cc | Envoy's ORCA parser}
  */
@@ -12,10 +11,10 @@ const name = responseHeaders.load;
 // Most other headers have another length or first letter, so the whole name is rarely compared.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** Maximum length of a load header, in bytes. A longer header contains many named metrics and is ignored. */
+/** A longer header contains many named metrics and is ignored. */
 const maxBytes = 2_048;
 
-/** Formats a load as text. Rates that round to 0 are left out, since 0 means unknown. */
+/** Rates that round to 0 are left out, because 0 means unknown. */
 export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Load): string {
   let text = `TEXT application_utilization=${rounded(utilization, 1_000)}`;
   if (callsPerSecond >= 0.05) text += `, rps_fractional=${rounded(callsPerSecond, 10)}`;
@@ -23,16 +22,12 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/** Rounds a value to a multiple of 1 / `parts`. For values in the ranges of a load, the text has no exponent. */
+/** For values in the ranges of a load, the text has no exponent. */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
 
-/**
- * Returns the load in the headers of a response; undefined when there is no valid load.
- *
- * @param headers - alternating names and values, as received
- */
+/** @param headers - alternating names and values, as received */
 export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   for (let i = 0; i < headers.length; i += 2) {
     const key = headers[i] as Buffer;
@@ -44,10 +39,7 @@ export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   return undefined;
 }
 
-/**
- * Returns the load in the value of a load header; undefined without a valid load. Without a prefix `TEXT` or `JSON`,
- * a value that begins with `{` is JSON, and any other value is text.
- */
+/** Without a prefix `TEXT` or `JSON`, a value that begins with `{` is JSON, and any other value is text. */
 export function parseOrca(value: string): Load | undefined {
   const prefix = value.slice(0, 5);
   const report = prefix === 'TEXT ' || prefix === 'JSON ' ? value.slice(5) : value;
@@ -79,10 +71,7 @@ function parseJsonFields(text: string): Metrics {
   }
 }
 
-/**
- * Selects the metrics of a load. Senders write 0 for an unknown value, so the CPU utilization is preferred to an
- * application utilization of 0.
- */
+/** Senders write 0 for an unknown value, so the CPU utilization is preferred to an application utilization of 0. */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
   const cpu = firstValid(metrics, isUtilization, 'cpu_utilization', 'cpuUtilization');

@@ -9,13 +9,12 @@
  */
 export const positionHeader = 'clerk-position';
 
-/** The parts of a position. */
 export interface Position {
   readonly incarnation: string;
   readonly revision: string;
 }
 
-/** Parses a position. Returns undefined for any other text. The mark may be missing. */
+/** Returns undefined for any other text. The mark may be missing. */
 export function parsePosition(text: string): Position | undefined {
   const match = /^([^:]*):([0-9]{1,64})(?::[\x21-\x7e]{0,128})?$/.exec(text);
   return match === null ? undefined : { incarnation: match[1] as string, revision: match[2] as string };

@@ -1,7 +1,6 @@
 /**
- * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key does not count as absent. The name
- * server validates names, globs and addresses. The compiler checks each schema against its interface in
- * `messages.ts`.
+ * Unknown keys are rejected, so that a misspelled key does not count as absent. The name server validates names,
+ * globs and addresses. The compiler checks each schema against its interface in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import { limits } from './limits.js';

@@ -4,7 +4,6 @@ import { loadError } from '../core/load-report.js';
 import type { BoundResolution } from '../core/registry.js';
 import type { EndpointMessage, ResolveResponse } from './messages.js';
 
-/** Converts the response for a service into the form of the registry port. */
 export function decodeResolution(response: ResolveResponse): BoundResolution {
   const { name: _name, endpoints, policy, guaranteedMs, launchable, mark: _mark, ...rest } = response;
   return Object.freeze(
@@ -21,7 +20,7 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
   );
 }
 
-/** Returns incarnation, revision and mark of a response as one text; undefined without a mark. */
+/** Undefined without a mark. */
 export function positionOf({
   incarnation,
   revision,
@@ -30,7 +29,6 @@ export function positionOf({
   return mark === '' ? undefined : `${incarnation}:${revision}:${mark}`;
 }
 
-/** Converts an endpoint into the form of the registry port. */
 export function decodeEndpoint(
   { host, zone, version, load, ...rest }: EndpointMessage,
   incarnation = '',

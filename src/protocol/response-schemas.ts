@@ -1,6 +1,6 @@
 /**
- * zod schemas of all responses, for the command line, the OpenAPI document and tests. Unknown keys are dropped, since
- * a later server may send additional keys. The compiler checks each schema against its interface in `messages.ts`.
+ * Unknown keys are dropped, because a later server may send additional keys. The compiler checks each schema against
+ * its interface in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import type { ResolutionStep, ListEntry } from '../core/registry.js';
@@ -123,7 +123,7 @@ export const launchResponse = z.object({
 });
 export const stopResponse = z.object({ stopped: count });
 export const importResponse = z.object({ entries: count, revision: position.revision });
-/** Lines of an export. Unknown keys are kept, so that another registry can import the lines. */
+/** Unknown keys of a line are kept, so that another registry can import the line. */
 export const exportResponse = z.array(z.looseObject({ kind: string, name: string }));
 /** An empty object, so that the response does not reveal which endpoints exist. */
 export const reportResponse = z.object({});

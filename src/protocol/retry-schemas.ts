@@ -1,4 +1,4 @@
-/** zod schemas of the retry settings in a service config. `checkAttemptTimeout` and `checkRetries` check the ranges. */
+/** `checkAttemptTimeout` and `checkRetries` check the ranges. */
 import * as z from 'zod/mini';
 import type { RetryOverrides } from '../core/retry-options.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';

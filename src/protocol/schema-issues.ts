@@ -9,12 +9,12 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/** Returns the type that a value must have, if the issue is a wrong type. */
+/** Undefined unless the issue is a wrong type. */
 export function expectedType(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_type' ? typeNames[issue.expected] : undefined;
 }
 
-/** Formats the path of a field in JavaScript notation, such as `renewals[2].id`. */
+/** In JavaScript notation, such as `renewals[2].id`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>
@@ -23,7 +23,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
   );
 }
 
-/** Describes a problem of a JSON body: `entries[0].name must be a string`. */
+/** For example `entries[0].name must be a string`. */
 export function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   const path = formatPath(issue?.path ?? []);
   return `${path === '' ? 'the body' : path} must be ${(issue && expectedType(issue)) ?? 'valid'}`;

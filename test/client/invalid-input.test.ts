@@ -2,6 +2,7 @@
 import {
   createClerk,
   firstToRespond,
+  leastPending,
   localFirst,
   type ClerkError,
   type ClerkOptions,
@@ -124,7 +125,13 @@ test.each([
     'CONFIG_INVALID',
     /the policy 'first-to-respond' requires retries/,
   ],
-  ['/s', { policy: 'first-to-respond', hedge: true }, 'CONFIG_INVALID', /so hedge has no effect/],
+  [
+    '/s',
+    { policy: firstToRespond(leastPending()), kind: 'once' },
+    'CONFIG_INVALID',
+    /remove the policy 'first-to-respond\(least-pending\)', or set another kind$/,
+  ],
+  ['/s', { policy: 'first-to-respond', hedge: true }, 'CONFIG_INVALID', /so the option hedge has no effect/],
   ['/s', { routeOf: '/orders' }, 'CONFIG_INVALID', /routeOf must be a function; got '\/orders'/],
   [
     '/s',

@@ -32,7 +32,7 @@ interface CachedLookup {
   readonly entries: readonly NameEntry[];
   /** Version of each of `entries` at the time of the build. */
   readonly versions: readonly number[];
-  /** Entry at the canonical name; undefined for a directory without an entry. */
+  /** Entry at the canonical name; undefined for a directory that exists only because there are names below it. */
   readonly serviceEntry: NameEntry | undefined;
   /** Result of {@link LoadReports.versionOf} at the time of the build. */
   readonly loadVersion: number;
