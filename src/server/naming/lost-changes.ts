@@ -73,7 +73,11 @@ export class LostChanges {
     );
     // Each epoch that was assigned took at least one revision.
     const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;
-    const epochBase = highestEpoch() + Math.max(epochMargin, lostRevisions);
+    // The same copy may be restored twice. The wall clock in ms is then above the epochs of the first restore.
+    const epochBase = Math.max(
+      highestEpoch() + Math.max(epochMargin, lostRevisions),
+      Math.floor(runtime.wallNow()),
+    );
     return { kind: 'new-incarnation', identity: next, epochBase };
   }
 }
