@@ -170,7 +170,10 @@ export class ServiceState implements HealthSource {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
 
-  /** 0 if this clerk never started the service. */
+  /**
+   * Whether all endpoints drain and the registry can start the service. Their processes may end at any time, so calls
+   * wait for a start instead. @see [C6.8](../../docs/guarantees.md#c6-8)
+   */
   get #isEnding(): boolean {
     const { endpoints = [], startable, stale } = this.#resolution ?? {};
     return startable === true && stale === false && endpoints.every(({ state }) => state === 'draining');
@@ -181,15 +184,12 @@ export class ServiceState implements HealthSource {
     if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
   }
 
-  /** Does nothing while endpoints of a previous start are in use. */
+  /** 0 if this clerk never started the service. */
   get startedAt(): number {
     return this.#started.startedAt;
   }
 
-  /**
-   * Starts the service again because no endpoint was reachable.
-   * @param triedAt - when the failed attempt to connect began; a later start of the service is not repeated
-   */
+  /** Does nothing while endpoints of a previous start are in use. */
   startService(factory: Factory): Promise<void> {
     return this.#started.start(factory);
   }
@@ -202,17 +202,17 @@ export class ServiceState implements HealthSource {
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     const isRestarted = await this.#started.restart(factory, triedAt);
-    // Closes all connections once the calls in flight have ended.
+    // Listed endpoints take precedence over the endpoints that the start returned.
     if (isRestarted && factory === this.#registryFactory) await this.refresh(new Set());
   }
 
-  /** Calls in flight fail with `error`. */
+  /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.close());
   }
 
-  /** The registry starts nothing if an endpoint serves. No call waits for this start. */
+  /** Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.destroy(error));
@@ -308,10 +308,7 @@ export class ServiceState implements HealthSource {
     const { registryFactory: factory, hasOwnFactory } = this;
     if (factory === undefined || hasOwnFactory) return;
     if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
-    // The watch of one name in the registry. If the watch cannot start, only lookups find changes, and a warning is
-    // logged. An invalid snapshot is ignored, and only the first of several in a row is logged. No error reaches the
-    // registry that delivers the snapshot.
-    // @see [C1.4](../../docs/guarantees.md#c1-4)
+    // A call that needs the start reports its failure.
     this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

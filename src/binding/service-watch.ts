@@ -5,7 +5,12 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import { stopWatch } from '../resolve/stop-watch.js';
 
-/** Does nothing if the watch was started before, or the registry has no watches. */
+/**
+ * The watch of one name in the registry. If the watch cannot start, only lookups find changes, and a warning is logged.
+ * An invalid snapshot is ignored, and only the first of several in a row is logged. No error reaches the registry that
+ * delivers the snapshot.
+ * @see [C1.4](../../docs/guarantees.md#c1-4)
+ */
 export class ServiceWatch {
   readonly #name: string;
   readonly #clerk: ClerkContext;
@@ -21,7 +26,7 @@ export class ServiceWatch {
     this.#onResolution = onResolution;
   }
 
-  /** The snapshot does not contain the name to which the link leads. The next lookup follows the link. */
+  /** Does nothing if the watch was started before, or the registry has no watches. */
   start(): void {
     const { asyncContext, registry, logger } = this.#clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -67,7 +72,7 @@ export class ServiceWatch {
     const byName = parseSnapshot(snapshot, name);
     const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
     const parsed = parseResolution(raw, name);
-    // Undefined if the registry starts no services.
+    // The snapshot does not contain the name to which the link leads. The next lookup follows the link.
     if (parsed.kind === 'link') return;
     const now = clock.now();
     const { statedAt } = raw as { readonly statedAt?: unknown };

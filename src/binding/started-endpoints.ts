@@ -8,20 +8,20 @@ import type { EndpointState } from '../health/endpoint-state.js';
 export interface StartedEndpointsOptions {
   readonly clock: Clock;
   readonly starter: ServiceStarter;
+  /** Undefined if the registry starts no services. */
   readonly registryFactory: Factory | undefined;
-  /** Called when the endpoints that a start has returned are in use. */
   readonly members: () => readonly EndpointState[];
-  /** Endpoints that a factory started. They are used only while the registry lists no endpoint. */
+  /** Called when the endpoints that a start has returned are in use. */
   readonly onStarted: () => void;
 }
 
-/** The registry then also reports the end of the endpoints. */
+/** Endpoints that a factory started. They are used only while the registry lists no endpoint. */
 export class StartedEndpoints {
   readonly #options: StartedEndpointsOptions;
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** 0 if the service was never started. */
+  /** If true, the registry also reports the end of the endpoints. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -35,20 +35,20 @@ export class StartedEndpoints {
     return this.#endpoints;
   }
 
-  /** A lookup does not find endpoints that a factory of the program started. */
+  /** 0 if the service was never started. */
   get startedAt(): number {
     return this.#startedAt;
+  }
+
+  /** A lookup does not find endpoints that a factory of the program started. */
+  get areSelfStarted(): boolean {
+    return this.#endpoints.length > 0 && !this.#startedByRegistry;
   }
 
   /**
    * Drops the endpoints if the registry lists other endpoints, or no longer lists the endpoints that it started.
    * Returns whether endpoints were dropped.
    */
-  get areSelfStarted(): boolean {
-    return this.#endpoints.length > 0 && !this.#startedByRegistry;
-  }
-
-  /** Does nothing while endpoints of a previous start are in use. */
   applyResolution({ endpoints, stale, requestedAt }: ResolvedService): boolean {
     const areGone = this.#startedByRegistry && !stale && requestedAt > this.#startedAt;
     const mustDrop = this.#endpoints.length > 0 && (endpoints.length > 0 || areGone);
@@ -56,10 +56,7 @@ export class StartedEndpoints {
     return mustDrop;
   }
 
-  /**
-   * Starts the service again because no endpoint was reachable. Returns whether the service was started again.
-   * @param triedAt - when the failed attempt to connect began; a later start of the service is not repeated
-   */
+  /** Does nothing while endpoints of a previous start are in use. */
   async start(factory: Factory): Promise<void> {
     if (this.#endpoints.length === 0) this.#use(await this.#options.starter.start(factory), factory);
   }
@@ -74,7 +71,7 @@ export class StartedEndpoints {
   async restart(factory: Factory, triedAt: number): Promise<boolean> {
     const { starter, members } = this.#options;
     if (this.#startedAt > triedAt) return false;
-    // Ignores the result of a start that is still in progress.
+    // The previous start failed if none of its endpoints has ever responded.
     if (this.#endpoints.length > 0 && !this.#isVerified) {
       this.#isVerified = true;
       if (members().every((member) => member.lastHeardAt === 0)) starter.markUnreachable();

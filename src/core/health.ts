@@ -67,7 +67,6 @@ export interface Health {
    * @param startedAt - when the call started
    */
   callFailed(endpoints: readonly string[], startedAt: number, now: number): void;
-  /** Called when response headers have arrived. */
   attemptHeld(candidate: ConnectedCandidate): void;
   /** Called exactly once per `attemptStarted`, after any result. */
   attemptEnded(candidate: ConnectedCandidate, wasHeld: boolean): void;

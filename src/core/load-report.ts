@@ -31,7 +31,6 @@ export interface LoadInit {
 }
 
 export interface AgedLoad extends Load {
-  /** Time since the endpoint reported the load. */
   readonly ageMs: number;
 }
 

@@ -14,7 +14,6 @@ export interface SpawnOptions {
   readonly stdin: string;
   /** New file for standard output and standard error, readable by its owner only. Undefined: both are discarded. */
   readonly logFile: string | undefined;
-  /** Number of earlier log files that are kept. */
   readonly maxLogFiles: number;
 }
 
@@ -79,7 +78,6 @@ export interface Processes {
    * no copy and removes the earlier files. What a program writes during the copy may be lost.
    */
   limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
-  /** Resolves to the id of a group leader with this marker; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process in the group or with the marker is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;

@@ -3,7 +3,6 @@ import type { AgedLoad } from './load-report.js';
 import type { ResolutionStep } from './registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
-/** A validated result of a lookup. Immutable. */
 export interface ResolvedService {
   readonly kind: 'bound' | 'absent';
   /** The requested name. */
@@ -54,7 +53,6 @@ export interface Resolver {
 export interface LookupContext {
   /** Instance ids of the endpoints whose failures caused the lookup. */
   readonly suspects: ReadonlySet<string>;
-  /** {@link ResolvedService.position} of the last known result. */
   readonly position?: string | undefined;
 }
 

@@ -14,7 +14,6 @@ export interface ServiceTicket {
   readonly text: string;
   /** Canonical name of the service. */
   readonly service: string;
-  /** On the monotonic clock. */
   readonly expiresAt: number;
   /** The instances of the service at the time of the ticket, by instance id. */
   readonly instances: ReadonlyMap<string, InstanceKeys>;

@@ -87,7 +87,6 @@ export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A
     }
   }
 
-  /** Resolves with undefined if the call was settled meanwhile. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
     const now = context.clock.now();

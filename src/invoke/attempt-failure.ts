@@ -15,7 +15,6 @@ export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
   return { ...errorClass, cause: causeOf(errorClass) };
 }
 
-/** Returns the error that the caller receives if this failed attempt ends the call. */
 export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: AttemptLog): Error {
   if (endsCall === undefined) return error;
   // A `ClerkError` keeps its code: a destroyed clerk ends the call with `CLERK_CLOSED`.

@@ -8,7 +8,6 @@ import type { CallContext } from './call-context.js';
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
   readonly address: { readonly text: string };
-  /** Counts from 1. */
   readonly number: number;
   readonly pickReason: string;
   readonly stage: Stage;
@@ -19,7 +18,6 @@ export interface CallInfo {
   readonly startedAt: number;
   /** The first lookup may change the deadline, because the service config may set the call timeout. */
   readonly deadlineAt: number;
-  /** Whether response headers have shown that the call was executed. The response body may still fail. */
   readonly hasRun?: boolean;
   /** The async context of the caller. Events of the call are emitted in this context. */
   readonly asyncContext: AsyncResource;

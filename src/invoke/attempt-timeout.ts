@@ -20,7 +20,7 @@ export class AttemptTimeouts {
   readonly #byMethod = new Map<string, Map<string, AttemptTimeout>>();
   readonly #shared = new AttemptTimeout();
   #size = 0;
-  // Many applications call the same route many times in a row.
+  // Cached, because many applications call the same route many times in a row.
   #lastMethod = '';
   #lastRoute = '';
   #lastTimeout: AttemptTimeout | undefined;

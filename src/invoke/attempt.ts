@@ -41,13 +41,11 @@ export interface AttemptHandler {
   isAwaitingBody?(): boolean;
 }
 
-/** Thrown by `onConnect` for a request that must not be written. */
 export class AbandonedError extends Error {
   override readonly name = 'Abandoned';
   readonly code = 'ABANDONED';
 }
 
-/** Passes the events of the transport to `handler`, and tracks the stage of the request. */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
   /** An abandoned attempt passes no events to `handler`. */
@@ -59,19 +57,12 @@ export class Attempt implements RequestHandler {
   accepted = false;
   readonly tracksUpload: boolean = false;
   hasFailed = false;
-  /** Whether health knows the end of the attempt. After an upgrade, health learns the end when the socket closes. */
   ended = false;
   isRecorded = false;
   isLate = false;
   isGoAway = false;
-  /**
-   * Start of the attempt timeout: the start of the attempt, the last written part of the request, or the last 1xx
-   * response.
-   */
   sentAt: number;
-  /** Undefined if the upload is not tracked or has not started. */
   upload: UploadProgress | undefined = undefined;
-  /** 0 before the response headers arrive. */
   statusCode = 0;
   /** Time from the start of the attempt to the response headers; 0 before the headers arrive. */
   latencyMs = 0;
@@ -86,11 +77,9 @@ export class Attempt implements RequestHandler {
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /** Time of the next check by the call; `Infinity` if only the deadline of the call limits the attempt. */
     public checkAt: number,
     /** Whether undici may send the request again on a new connection if the first connection breaks. */
     readonly allowsResend: boolean,
-    /** False once the request was sent. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
@@ -149,7 +138,6 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** `handler` receives the resulting error. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }

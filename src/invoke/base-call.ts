@@ -56,7 +56,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
   }
 
-  /** Called by the timer wheel when an attempt must be checked, and at the deadline. */
   abstract expire(now: number): void;
   abstract readonly isReplayable: boolean;
   protected abstract readonly attemptTimeout: AttemptTimeout;
@@ -79,7 +78,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return !this.deadline.allowsRetries;
   }
 
-  /** Called when the clerk is destroyed. */
   abort(error: Error): void {
     if (!this.settled) this.endEarly(error, () => withCallDetails(this.failover.retry, error));
   }
@@ -167,7 +165,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.failover.inFlight = inFlight.filter((other) => other === attempt);
   }
 
-  /** Reports the end of an attempt to health, and refunds a retry that was reserved but not spent. */
   protected endAttempt(attempt: A): void {
     if (attempt.ended) return;
     attempt.ended = true;
@@ -194,9 +191,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.reportError(error);
   }
 
-  /**
-   * Ends the call after an abort by the caller or the clerk. The current async context may belong to another call.
-   */
+  /** The current async context may belong to another call. */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
     this.asyncContext.runInAsyncScope(() => {
       const now = this.context.clock.now();

@@ -6,7 +6,6 @@ import { parseExecutionHeaders } from './at-most-once.js';
 
 /** Buffers the whole response body, so that a call can be retried after a truncated body. */
 export interface WholeBodyHandler extends RequestHandler {
-  /** Discards the buffered part, because another response follows. */
   restart(): void;
   /**
    * Called before `onHeaders` of each final response.
@@ -144,7 +143,6 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 }
 
-/** Quotes the reason that the body states, if any. */
 function reasonIn(bodyText: string): string {
   try {
     const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };

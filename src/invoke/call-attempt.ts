@@ -16,12 +16,10 @@ export interface CallAttempt extends AttemptRecord {
   /** Returns the time at which the attempt is late. An upload may extend `timeoutMs`. */
   dueAt(timeoutMs: number, now: number): number;
   isLate: boolean;
-  /** Whether the headers of the final response have arrived. */
   readonly isHeld: boolean;
   /** Whether health knows the end of the attempt. After an upgrade, health learns the end when the socket closes. */
   ended: boolean;
   isRecorded: boolean;
   hasReservedRetry: boolean;
-  /** Returns the connection limit for which an unsent attempt waits; undefined if no limit is reached. */
   queuedBy?(): ConnectionLimit | undefined;
 }

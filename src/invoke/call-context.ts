@@ -24,10 +24,8 @@ export interface CallContext {
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;
   readonly hedging: HedgingPolicy | undefined;
-  /** Further calls to the endpoint wait in a queue. */
   readonly connections: number;
   readonly maxPending: number;
-  /** Number of started calls whose request was not sent yet. */
   pendingCalls: number;
 
   /**

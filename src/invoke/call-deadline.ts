@@ -82,7 +82,6 @@ export function isTooShort(leftMs: number, elapsedMs: number): boolean {
   return leftMs < minAttemptMs && leftMs < elapsedMs;
 }
 
-/** At most 0 if no time is left. */
 export function effectiveTimeoutMs(
   { timeoutMs, isExplicit, elapsedMs, inboundLeftMs }: CallDeadline,
   serviceTimeoutMs: number | undefined,

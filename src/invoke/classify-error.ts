@@ -23,7 +23,7 @@ export interface FailedAttempt {
 export interface ErrorClass {
   /** Code of the error that ends the call; undefined if the call may be retried. */
   readonly endsCall?: ClerkErrorCode;
-  /** What the error shows of the endpoint. `responded` is a sign of life. */
+  /** What the error shows about the endpoint. `responded` is a sign of life. */
   readonly evidence?: Evidence | 'responded';
   /**
    * The endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then retried

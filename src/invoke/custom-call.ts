@@ -73,7 +73,6 @@ class CustomAttempt implements CallAttempt {
 class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
   readonly #run: CallFunction<T>;
   readonly #stage: Stage;
-  /** Endpoints at which the function has failed, except for errors of the operating system. */
   readonly #failedAt = new Set<string>();
 
   constructor(
@@ -111,8 +110,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // A function that ran later would count as sent, even if the call is aborted in this tick and the function never
-    // runs.
+    // Runs the function in this tick. Otherwise a call that is aborted before the function runs would count as sent.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));

@@ -9,7 +9,6 @@ export class DeferredOutcome {
   /** Error of a response that could not be parsed. */
   error: Error | undefined = undefined;
 
-  /** The newest deferred response that has not failed. */
   get response(): DeferredResponse | undefined {
     return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
@@ -32,7 +31,6 @@ export class DeferredOutcome {
     this.#response = response;
   }
 
-  /** Undefined if no response can be delivered. */
   take(): DeferredResponse | undefined {
     const { response } = this;
     for (const one of [this.#response, this.#earlier]) if (one !== response) one?.discard();

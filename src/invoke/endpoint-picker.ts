@@ -1,7 +1,6 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 
 export interface PickConstraints {
-  /** Calls with the same key prefer the same endpoint. */
   readonly affinity: string | undefined;
   readonly tlsOnly: boolean;
   /**
@@ -12,9 +11,7 @@ export interface PickConstraints {
 }
 
 export interface EndpointPicker {
-  /** Used as the pick reason in outcomes. */
   readonly policyName: string;
-  /** `Infinity` if no endpoint waits for a trial. */
   readonly trialDueAt: number;
   /**
    * Returns an ejected or suspect endpoint that gets the call as its probe, with `isTrial` set. Called before
@@ -34,7 +31,6 @@ export interface EndpointPicker {
    * @throws {@link ClerkError} when no endpoint can be made available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
-  /** Prefers an endpoint that is not ejected. */
   pickAlternative(
     now: number,
     constraints: PickConstraints,

@@ -37,7 +37,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract redial(attempt: A, now: number): boolean;
   /** Returns false if there is no deferred response or error to deliver. */
   protected abstract settleDeferred(): boolean;
-  /** Makes the handler discard the received part of an earlier response. */
   protected restartResponse(): void {}
 
   /** Whether the caller receives a response only when the body is complete. */
@@ -70,7 +69,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.send(candidate, this.#isTrial ? 'trial' : this.picker.policyName, now, false);
   }
 
-  /** A policy or listener of the application may have aborted the call. */
+  /** Starts no attempt if a policy or listener of the application has aborted the call. */
   protected send(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -186,7 +185,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     };
   }
 
-  /** Endpoints at which no further attempt may be made. */
   #tried(): ReadonlySet<string> {
     const state = this.failover;
     const tried = state.tried();

@@ -2,7 +2,6 @@ import type { CallAttempt } from './call-attempt.js';
 import { recheckMs } from './retry-decision.js';
 import type { RetryState } from './retry-state.js';
 
-/** State that a call needs once its first attempt fails, is late, or cannot be sent at once. */
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];

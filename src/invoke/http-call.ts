@@ -27,7 +27,6 @@ import { UploadProgress } from './upload-progress.js';
  * the deadline, delivers an error.
  */
 export class HttpCall extends ResponseDelivery {
-  /** Whether {@link CallContext.pendingCalls} includes this call, because no request of the call was sent yet. */
   #isPending = true;
   #identity: CallIdentity | undefined = undefined;
   #freeRetries: FreeRetries | undefined = undefined;
@@ -57,7 +56,6 @@ export class HttpCall extends ResponseDelivery {
     return this.#freeRetries?.hasLostReused === true;
   }
 
-  /** Passes errors to `handler.onError`. */
   start(): void {
     const { context, startedAt, picker } = this;
     try {

@@ -17,7 +17,6 @@ export class LatencyHistogram {
   #newest = 0;
   #newestSamples = 0;
   #rotatedAt = 0;
-  /** In whole ms. */
   #addedAt = 0;
 
   isExpired(now: number): boolean {
@@ -56,7 +55,6 @@ export class LatencyHistogram {
     return 2 ** ((bucket + 8) / 4);
   }
 
-  /** Starts a new generation in place of the oldest. Clears further generations that have expired. */
   #rotate(now: number): void {
     const passed = Math.floor(now / generationMs) - Math.floor(this.#addedAt / generationMs);
     const cleared = this.isExpired(now) ? 3 : Math.max(1, Math.min(2, passed));

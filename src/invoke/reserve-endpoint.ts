@@ -5,7 +5,6 @@ import type { EndpointPicker } from './endpoint-picker.js';
 import type { CallAttempt } from './call-attempt.js';
 import { AsyncCall, type AsyncCallOptions } from './async-call.js';
 
-/** Picks an endpoint within the deadline, without sending a request. */
 export function reserveEndpoint(
   context: CallContext,
   picker: EndpointPicker,

@@ -48,7 +48,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   abstract onBodySent(attempt: Attempt, chunk: unknown): void;
   abstract onRequestSent(attempt: Attempt): void;
 
-  /** Endpoint of the accepted response, or of the newest attempt without one. */
+  /** Endpoint of the accepted response; before that, of the newest attempt. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
@@ -193,7 +193,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       if (error !== undefined) this.fail(error);
       return error !== undefined;
     }
-    // The handler must discard the received part of another response.
     this.restartResponse();
     this.#deliver(response);
     return true;
@@ -227,7 +226,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.#deferred?.discard();
   }
 
-  /** Called when the caller aborts the call, directly or through undici's handler. */
   protected cancel(reason: Error | undefined): void {
     if (this.settled) {
       this.#cancelReason ??= reason ?? this.abortedError(reason);
@@ -261,7 +259,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     if (failed.size > 1) this.context.health.callFailed([...failed], this.startedAt, now);
   }
 
-  /** Whether a retry may get a better response. */
   #mayReplace({ candidate }: Attempt, statusCode: number): boolean {
     return (
       this.kind === 'once' ||

@@ -3,13 +3,10 @@
  * budget](../../docs/glossary.md#retry-budget)
  */
 export interface RetryBudget {
-  /** Counts the first attempt of a call. */
   deposit(now: number): void;
   /** Reserves one retry. `spent` or `refund` must follow. Returns false if no retry is left. */
   tryWithdraw(now: number): boolean;
-  /** Called when a reserved retry is sent. */
   spent(now: number): void;
-  /** Called when a reserved retry will not be sent. */
   refund(): void;
   available(now: number): number;
 }
@@ -30,7 +27,6 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slotCount);
   const retries = new Float64Array(slotCount);
   let current = -1;
-  // Moved to `firsts` when the current slot ends.
   let firstsNow = 0;
   let firstSum = 0;
   let retrySum = 0;

@@ -11,7 +11,6 @@ export interface AttemptFacts {
   readonly number: number;
   readonly stage: Stage;
   readonly isLate: boolean;
-  /** Whether the attempt waits because all connections to the endpoint are in use. */
   readonly isQueued: boolean;
   /** No response is expected from an ejected endpoint. */
   readonly isEjected: boolean;
@@ -22,7 +21,6 @@ export interface AttemptFacts {
 export interface CallFacts {
   readonly kind: CallKind;
   readonly isReplayable: boolean;
-  /** Undefined if retries are switched off. The request is then sent only once. */
   readonly retries: RetrySettings | undefined;
   /**
    * A call that upgrades the connection makes no second attempt, because its upgraded connection would stay open
@@ -33,7 +31,7 @@ export interface CallFacts {
   readonly attemptCount: number;
   /** Attempts that wait for a response or its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
-  /** Counts ended attempts. */
+  /** Considers only attempts that have ended. */
   readonly execution: Execution;
   /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   readonly hasIdempotencyScope: boolean;
@@ -45,9 +43,7 @@ export interface CallFacts {
    * replace. `error`: the error of an invalid response, which any response replaces.
    */
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
-  /** Whether the caller has received headers that no other response can replace. */
   readonly isStreaming: boolean;
-  /** Whether the caller receives a response only when the body is complete. */
   readonly readsWholeBody: boolean;
 }
 
@@ -75,7 +71,6 @@ export type CallEvent =
   | { readonly type: 'deadline' };
 
 export type Settlement =
-  /** The response that has just arrived. */
   | 'response'
   | 'deferred'
   | 'error'
@@ -86,7 +81,6 @@ export type Settlement =
   | 'truncated';
 
 export type CallAction =
-  /** Reports to health that the attempt is late. The attempt continues. */
   | { readonly do: 'suspect' }
   /** Waits for the attempts in flight. Checks the late attempt again after `recheckMs` ms, if given. */
   | { readonly do: 'wait'; readonly recheckMs?: number }
@@ -128,7 +122,7 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** For an attempt that is late, queued or still uploading. */
+/** An attempt that is late, queued or still uploading is checked at this interval. */
 export const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
@@ -240,12 +234,10 @@ function hasEarlier(others: readonly AttemptFacts[], attempt: AttemptFacts): boo
   return others.some(({ number, isEjected }) => number < attempt.number && !isEjected);
 }
 
-/** Whether the body of a successful response is arriving. */
 function isCollecting(inFlight: readonly AttemptFacts[]): boolean {
   return inFlight.some(({ stage }) => stage === 'answered');
 }
 
-/** Waits for `others`. If all of them are late, starts one more attempt, if possible. */
 function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAction {
   const rest = { ...call, inFlight: others };
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;

@@ -6,7 +6,6 @@ export interface RetrySettings {
   readonly statuses: ReadonlySet<number>;
 }
 
-/** @see [C2.1](../../docs/guarantees.md#c2-1) */
 export const defaultRetries: RetrySettings = Object.freeze({
   max: 4,
   statuses: new Set([429, 502, 503, 504]),
@@ -25,13 +24,10 @@ export interface AttemptTimeoutBounds {
 export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs: 25, maxMs: undefined });
 
 export interface RetryLimits {
-  /** Allowed retries per call, on average. */
   readonly ratio: number;
-  /** Allowed in addition to `ratio`. */
   readonly minPerSecond: number;
 }
 
-/** @see [C4.1](../../docs/guarantees.md#c4-1) */
 export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
 /** Each setting comes from the request, else the binding, else the service config, else the defaults. */

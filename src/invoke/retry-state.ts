@@ -22,14 +22,12 @@ import type { RetrySettings } from './retry-settings.js';
 export interface RetriedCall extends CallInfo {
   readonly constraints: PickConstraints;
   readonly isReplayable: boolean;
-  /** Undefined if a sent request must not be repeated. */
   readonly retries: RetrySettings | undefined;
   readonly budget: RetryBudget;
   /** Whether the program makes the call while it serves a retry of another client. */
   readonly isNestedRetry: boolean;
 }
 
-/** Finds the endpoint of the next attempt of a call. */
 export class RetryState extends AttemptLog {
   settled = false;
   #cancelWait: (() => void) | undefined;
@@ -67,7 +65,6 @@ export class RetryState extends AttemptLog {
     super(context, call);
   }
 
-  /** Endpoints at which an attempt has failed. */
   get tried(): ReadonlySet<string> {
     return this.#tried;
   }
@@ -89,7 +86,6 @@ export class RetryState extends AttemptLog {
     return super.record(attempt, verdict, code, durationMs, error);
   }
 
-  /** Whether too little time is left to start the first attempt. @see [C2.2](../../docs/guarantees.md#c2-2) */
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.call;
     return isTooShort(deadlineAt - now, now - startedAt);
@@ -104,7 +100,6 @@ export class RetryState extends AttemptLog {
     this.#repeatable = endpoint;
   }
 
-  /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   get hasIdempotencyScope(): boolean {
     return this.#idempotencyScope !== undefined;
   }
@@ -225,7 +220,6 @@ export class RetryState extends AttemptLog {
     return isFree;
   }
 
-  /** @throws {@link ClerkError} when the call was settled meanwhile */
   assertActive(): void {
     if (this.settled) throw outcomeUnknownError(this);
   }

@@ -1,4 +1,4 @@
-/** A timer that is later by this time shows a stall. Shorter delays are normal under load. */
+/** A timer that is late by at least this time shows a stall. Shorter delays are normal under load. */
 const minStallMs = 20;
 /** Few calls in flight are older than the last 16 stalls. */
 const maxStalls = 16;
@@ -17,7 +17,6 @@ export class StallTracker {
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /** Called when a timer that was due at `dueAt` fires at `now`. */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;

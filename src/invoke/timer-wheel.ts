@@ -7,7 +7,6 @@ export interface TimerEntry {
   expiresAt: number;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  /** The wheel has already cleared the entry. */
   expire(now: number): void;
   /** Called by {@link TimerWheel.abortAll} in place of `expire`. A call must then end with `error`. */
   abort(error: Error): void;
@@ -15,7 +14,7 @@ export interface TimerEntry {
 
 const tickMs = 4;
 const slotCount = 512;
-/** A stall check is a timer that fires late after a stall. */
+/** Interval of the timers that detect stalls. */
 const stallCheckMs = 20;
 /** After the last `set`, stall checks continue for 1,280 ms, which is longer than most attempt timeouts. */
 const maxStallChecks = 64;
@@ -46,7 +45,6 @@ export class TimerWheel {
   #processedTick: number;
   #timer: Timer | undefined;
   #timerDueAt = Infinity;
-  /** Earliest time at which an entry may be due. */
   #nextDueAt = Infinity;
   #stallChecks = 0;
 

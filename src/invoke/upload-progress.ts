@@ -1,4 +1,7 @@
-/** A connection takes the bytes of an upload in portions, with pauses of up to this time. */
+/**
+ * An upload is not late before this time without progress, because a connection takes the bytes in portions, with
+ * pauses.
+ */
 const maxPauseMs = 1_000;
 /** A shorter time between two parts does not count as a pause: the connection was not full. */
 const minPauseMs = 20;
@@ -10,13 +13,12 @@ const maxDrainMs = 10_000;
  * as fast as the peer reads.
  */
 export class UploadProgress {
-  /** Whether the connection has taken the whole request. */
   isComplete = false;
   #offeredBytes = 0;
   #lastProgressAt: number;
   #longestPauseMs = 0;
   #firstPauseAt: number | undefined;
-  /** The connection took these bytes before the first pause. */
+  /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
    * Time for the peer to read the buffered bytes after the upload: twice the expected time at the rate of the peer.

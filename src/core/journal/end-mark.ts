@@ -2,7 +2,6 @@ import type { DataFile } from '../data-folder.js';
 import type { JournalContent } from './file-header.js';
 import { allocateFrame, frameBytes, frameHeaderBytes, parseFrame, sealFrame } from './frame.js';
 
-/** A place in a journal after a batch. */
 export interface JournalEnd {
   /** Number of the journal file. */
   readonly number: number;
@@ -60,7 +59,6 @@ export function writeMark(file: DataFile, mark: EndMark): Promise<void> {
   return file.write(slotOffsets[mark.counter % 2] as number, encodeMark(mark));
 }
 
-/** Resolves to the newer of the two marks; undefined if both are damaged. */
 export async function readMark(file: DataFile): Promise<EndMark | undefined> {
   const slots = await Promise.all(slotOffsets.map((offset) => file.read(offset, slotBytes)));
   const marks = slots.map(decodeMark).filter((mark) => mark !== undefined);

@@ -3,7 +3,6 @@ import type { FrameReader, LocatedFrame } from './frame-reader.js';
 
 export type JournalContent = 'registry' | 'calls';
 
-/** The first frame of a journal file or a checkpoint. */
 export interface FileHeader {
   readonly folderId: string;
   readonly content: JournalContent;
@@ -28,7 +27,6 @@ export function checkpointName(number: number): string {
   return `checkpoint-${String(number).padStart(8, '0')}`;
 }
 
-/** Numbers of the files in a folder, ascending. */
 export interface FileNumbers {
   readonly journals: readonly number[];
   readonly checkpoints: readonly number[];

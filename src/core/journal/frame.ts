@@ -53,7 +53,7 @@ export function jsonFrame(kind: FrameKind, sequence: number, previous: number, v
   return frame;
 }
 
-/** The header may be damaged. */
+/** The header may be damaged, so the length may be wrong. */
 export function frameBytes(header: Buffer): number {
   return frameHeaderBytes + header.readUInt32BE(0);
 }

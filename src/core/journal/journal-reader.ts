@@ -15,7 +15,6 @@ import {
 import { parseFrame, type Frame } from './frame.js';
 import { FrameReader, type LocatedFrame } from './frame-reader.js';
 
-/** Receives the content in the order in which it was written. */
 export interface JournalVisitor {
   onHeader?(header: FileHeader): void;
   onCheckpoint(payload: Buffer): void;
@@ -31,7 +30,6 @@ export interface CompleteJournal {
   /** Frame of the last batch, if only the end mark contains this batch completely. */
   readonly missing: Buffer | undefined;
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
-  /** Names of files that are not needed to open the journal. */
   readonly unneeded: readonly string[];
 }
 

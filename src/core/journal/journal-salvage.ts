@@ -27,7 +27,6 @@ export interface SalvagedJournal<V> {
   readonly problem: string | undefined;
   /** Whether the visitor has received every acknowledged batch. */
   readonly isComplete: boolean;
-  /** Number of the last batch that the visitor has received. */
   readonly sequence: number;
   /** Number of the last acknowledged batch; undefined if the end mark is missing. */
   readonly acknowledgedSequence: number | undefined;
@@ -192,7 +191,7 @@ class SalvageRun<V extends SalvageVisitor> {
     while (!reader.isAtEnd) {
       const frame = await reader.next();
       if (frame === undefined) {
-        // `#isComplete` stays: this batch may not have been acknowledged, which `read` checks.
+        // `#isComplete` does not become false: this batch may not have been acknowledged, which `read` checks.
         this.#isBroken = true;
         if (!(await reader.skipDamaged())) return;
         continue;

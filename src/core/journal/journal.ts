@@ -19,7 +19,6 @@ export interface JournalOptions {
 }
 
 export interface BatchPosition {
-  /** Number of the journal file. */
   readonly number: number;
   readonly offset: number;
 }
@@ -152,7 +151,6 @@ export class Journal {
     return frame?.kind === 'B' ? frame.payload : undefined;
   }
 
-  /** Starts the next journal file. Resolves to its number. */
   async rotate(carried = this.#carried): Promise<number> {
     const { sequence, checksum } = this.#end;
     const number = this.#end.number + 1;
