@@ -13,7 +13,7 @@ import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
 /** Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
-  /** Satisfy the version range and, for a set that requires TLS, have a TLS address. */
+  /** Endpoints that satisfy the version range and, for a set that requires TLS, have a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
   readonly eligible: readonly ConnectedCandidate[];
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
@@ -44,7 +44,6 @@ export class Balancer {
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
-  /** Input from which `pick` of `#candidates` was prepared. */
   #input: PickerInput | undefined;
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;

@@ -5,7 +5,6 @@ import type { ExplainedCandidate, Explanation } from './explanation.js';
 const maxRows = 20;
 const maxRoutes = 5;
 
-/** A summary line, then one line per endpoint. */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [

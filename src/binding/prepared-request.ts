@@ -57,7 +57,6 @@ export class PreparedRequest extends RequestCopy {
     this.#call.start();
   }
 
-  /** Undefined before the first pick. */
   get endpoint(): Endpoint | undefined {
     return this.#call?.endpoint;
   }

@@ -131,7 +131,6 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const name = this.#name;
     const now = this.#clock.now();
     if (eligible.some((candidate) => this.service.table.canDial(candidate, now))) return;
-    // All endpoints are in connection backoff.
     const nextDialInMs =
       Math.min(...eligible.map((candidate) => this.service.table.nextDialAt(candidate))) - now;
     const factory = this.#factory;

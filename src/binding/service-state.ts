@@ -41,7 +41,6 @@ export class ServiceState implements HealthSource {
   hasOwnFactory = false;
   /** Without bindings that were garbage-collected. */
   bindingCount = 0;
-  /** Endpoints that this host cannot reach. */
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
@@ -81,7 +80,6 @@ export class ServiceState implements HealthSource {
     });
   }
 
-  /** The last resolution, expired or not. */
   get resolution(): ResolvedService | undefined {
     return this.#resolution;
   }

@@ -38,7 +38,6 @@ export const defaults = Object.freeze({
   connections: 64,
   maxPending: 1_024,
   closeTimeoutMs: 30_000,
-  /** @see [Decision 014](../../docs/decisions/014-random-subset.md) */
   subsetSize: 100,
   /** Applies to each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,

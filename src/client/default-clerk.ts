@@ -36,7 +36,6 @@ export interface ClerkDependencies {
   readonly lastKnownGood: LastKnownGood;
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
-  /** Aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
   /** Called at most once. */
   readonly closeRegistry: () => Promise<void>;

@@ -2,11 +2,9 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
-/** The valid names that are prefixes of a path. */
 export interface PathPrefixes {
   /** Longest first. */
   readonly names: readonly string[];
-  /** Returns the remainder of the path after `names[index]`. */
   readonly remainder: (index: number) => string;
 }
 

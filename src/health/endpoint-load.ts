@@ -72,7 +72,6 @@ export class EndpointLoad {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency at the last measurement; 0 while unknown. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }

@@ -8,7 +8,6 @@ export const minDoubtedRun = 2;
 
 /** Health and load of one endpoint, as observed by this clerk. All instants are in ms on the monotonic clock. */
 export class EndpointState extends EndpointLoad implements ConnectedCandidate {
-  /** `closed` while the endpoint is ejected. */
   status: 'open' | 'closed' = 'open';
   /**
    * The endpoint fails too often, but stays in use because too many endpoints are ejected already. @see
@@ -23,14 +22,12 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   lastHeardAt = 0;
   /** Start of the silence of a suspect endpoint; 0 while the endpoint is not suspect. */
   suspectSince = 0;
-  /** The `reason` of the event `suspect`. */
   suspectReason = '';
   /** The endpoint in the newest resolution. An endpoint with a new id, epoch or address gets a new state. */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   consecutiveFailures = 0;
-  /** Start time of the first of the {@link consecutiveFailures}. */
   runStartedAt = 0;
   /** An endpoint with this number of failing answers in a row is doubted. */
   doubtedRun = minDoubtedRun;
@@ -38,18 +35,14 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   lastRetractedAt = 0;
   /** Last failing answer, lost connection or error of the program's function. */
   lastFailureAt = 0;
-  /** When the attempt with the last good answer started. */
   lastGoodStartedAt = 0;
   readonly successRate = new SuccessRate();
 
-  /** Dials that were refused or timed out. */
   consecutiveDialFailures = 0;
-  /** Used while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
   /** Used while `consecutiveDialFailures` > 0; 0 without a dial in progress. */
   dialStartedAt = 0;
 
-  /** The `reason` of the event `ejected`. */
   ejectionReason = '';
   /** Whether the answers of the ejected endpoint were failures. The ejection then ends after `stayMs`. */
   isEjectedForFailures = false;
@@ -74,16 +67,13 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
 
   /** Last refused or reset attempt. After an ejection for silence: when the silence began. */
   lastHardFailureAt = 0;
-  /** Last call or probe that found the endpoint unreachable. */
   lastUnreachableAt = 0;
   /** When the connections to the endpoint were last reset after a late attempt. */
   lastReconnectAt = 0;
   lastProbeAt = -Infinity;
-  /** Number of calls of the service before the last probe. */
   callsAtLastProbe = 0;
   /** From this time, a repeatable call may be sent to the endpoint as a probe; Infinity for never. */
   trialDueAt = Infinity;
-  /** Whether the table still contains this state. */
   isListed = true;
   slowStart: SlowStart | undefined = undefined;
 

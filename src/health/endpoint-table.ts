@@ -19,11 +19,9 @@ export interface EndpointTableOptions {
   readonly reporter: EventSink;
   readonly asyncContext: AsyncResource;
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /** Undefined: the default request. False: probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
   /** The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
-  /** Called when the members, or the health of a member, may have changed. */
   readonly onChange: () => void;
 }
 
@@ -257,7 +255,6 @@ export class EndpointTable implements Health {
     return isEjected;
   }
 
-  /** Ends the timed ejection of a member that was opened early. */
   #endFailures(member: EndpointState): void {
     if (!member.isEjectedForFailures) return;
     this.#failing.cancel(member);

@@ -48,7 +48,6 @@ export function verdictOf(
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;
 }
 
-/** Returns the ids of the endpoints that are suspect in `current` but not in `previous`. */
 export function newlySuspect(
   previous: readonly Endpoint[] | undefined,
   current: readonly Endpoint[],

@@ -17,9 +17,6 @@ const minStayMs = 1_000;
 const maxStayMs = 30_000;
 /** After this time without an ejection, the next ejection lasts only `minStayMs`. */
 const forgiveMs = 60_000;
-/**
- * Good answers after an ejection that end probation. During probation, a single bad answer ejects the endpoint again.
- */
 const probationAnswers = 5;
 /** During probation, a bad answer ejects only if the best other endpoint has at least this success rate. */
 const minProbationRate = 0.95;
@@ -48,7 +45,6 @@ export interface FailingEndpointsOptions {
   /** Returns false if too many endpoints are ejected already. */
   readonly eject: (member: EndpointState, now: number) => boolean;
   readonly open: (member: EndpointState, now: number) => void;
-  /** Called when an endpoint starts or stops to count as failing. */
   readonly onChange: () => void;
 }
 
@@ -77,7 +73,6 @@ export class FailingEndpoints {
     this.#returns = new EndpointTimers(options.clock);
   }
 
-  /** Called when an attempt ended with a failing answer, or lost its connection. */
   onFailure(member: EndpointState, startedAt: number, now: number): void {
     member.lastFailureAt = now;
     if (now - member.lastRetractedAt > retractedForMs) member.doubtedRun = minDoubtedRun;
@@ -108,7 +103,6 @@ export class FailingEndpoints {
     }
   }
 
-  /** Called for each good answer of an endpoint that `isWatched`. */
   onSuccess(member: EndpointState, startedAt: number): void {
     if (member.isFailing) {
       this.#updateAchieved(member, 1);

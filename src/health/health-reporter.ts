@@ -27,7 +27,6 @@ export interface HealthReporterOptions {
 }
 
 interface TrackedEndpoint {
-  /** Whether the registry asks for reports on the endpoint. */
   isQueried: boolean;
   lastVerdict: EndpointReport['verdict'] | undefined;
   dueAt: number;
@@ -50,7 +49,6 @@ export class HealthReporter {
   readonly #options: HealthReporterOptions;
   readonly #tracked = new Map<HealthSource, TrackedService>();
   #count = 0;
-  /** Random; drawn with the first report. */
   #clerkId = '';
   #sentAt = -Infinity;
   #isSending = false;

@@ -6,11 +6,9 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
   return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
 }
 
-/** Success rates of the endpoints with at least 100 attempts. */
 export interface SuccessRateStats {
   readonly hosts: number;
   readonly mean: number;
-  /** Population standard deviation. */
   readonly standardDeviation: number;
 }
 
@@ -31,7 +29,6 @@ const minWindowResponses = 20;
 const minSuccessRatio = 0.8;
 /** Minimum number of attempts in the last 30 s for a {@link comparedRate} above 0. */
 const minComparedResponses = 5;
-/** Minimum number of attempts in the last 30 s for outlier detection. */
 const minResponses = 100;
 /**
  * An outlier differs from the mean by 1.9 standard deviations. The largest possible difference is √(n − 1): 1.7 for 4
@@ -124,13 +121,13 @@ export function isOutlier(
   );
 }
 
-/** Two measured rates may differ by chance: by up to four standard deviations. */
+/** By chance, two measured rates may differ by up to four standard deviations. */
 function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
   const rate = (a.rate * a.total + b.rate * b.total) / (a.total + b.total);
   return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
-/** A rate over `total` attempts may differ from `rate` by chance: by up to four standard deviations. */
+/** By chance, a rate over `total` attempts may differ from `rate` by up to four standard deviations. */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

@@ -14,9 +14,7 @@ export interface ReachabilityOptions {
   readonly asyncContext: AsyncResource;
   readonly ejections: Ejections;
   readonly failing: FailingEndpoints;
-  /** Undefined: the default request. False: probes are switched off. */
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   readonly onChange: () => void;
 }
@@ -33,7 +31,6 @@ export interface ReachabilityOptions {
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
  */
 export class Reachability {
-  /** Infinity if no member waits for a trial. */
   trialDueAt = Infinity;
   readonly #options: ReachabilityOptions;
   readonly #prober: Prober;
@@ -112,7 +109,6 @@ export class Reachability {
     onUnreachable(member.endpoint.id);
   }
 
-  /** Undefined if no endpoint waits for a trial. */
   takeTrial(
     members: readonly EndpointState[],
     now: number,

@@ -27,7 +27,6 @@ export const limits = Object.freeze({
   maxGlobs: 10_000,
   /** A client with a full queue of events receives `resync` and a new snapshot. */
   maxQueuedEvents: 256,
-  /** Interval between heartbeats on an idle watch. */
   heartbeatMs: 5_000,
   maxConnections: 4_096,
   /** Applies to renewals in a request, entries on a page of a listing, and results of a search. */

@@ -82,7 +82,6 @@ export interface ListResponse {
   readonly incarnation: string;
 }
 
-/** @see [N7](../../docs/background.md#n7) */
 export interface SearchResponse {
   readonly entries: readonly { readonly name: string; readonly endpoints: readonly EndpointMessage[] }[];
   readonly revision: string;
@@ -98,7 +97,6 @@ export interface WhoisResponse {
 export interface StatusProblem {
   /** `store`: no change can be saved. `leases`: the removal of expired endpoints is delayed. */
   readonly part: 'store' | 'leases';
-  /** What has happened, and what to do. */
   readonly message: string;
 }
 
@@ -398,7 +396,6 @@ export interface ImportResponse {
 
 export interface ErrorEnvelope {
   readonly error: {
-    /** A `ClerkErrorCode`. */
     readonly code: string;
     readonly message: string;
     /** Time until a retry can succeed. */

@@ -13,9 +13,7 @@ export interface LastKnownGoodOptions {
   readonly retry: RetryLoop;
   /** After its expiry, a result may still be used for this time. */
   readonly maxStaleMs: number;
-  /** Called when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
-  /** Called with each result that replaces the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
   /** The results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
@@ -47,7 +45,6 @@ export class LastKnownGood implements Resolver {
   /** A map of its own, so that absent names never evict the result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   readonly #retries: LookupRetries;
-  /** Callers that wait for the first result of a name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #incarnations: RegistryIncarnations;
   #stopped = false;

@@ -8,7 +8,6 @@ export interface LookupRetriesOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;
   readonly lookup: (name: string) => Promise<ResolvedService>;
-  /** Whether the last result of a name may still be used. */
   readonly hasUsable: (name: string) => boolean;
   readonly onRecovered: (resolved: ResolvedService) => void;
 }
@@ -26,7 +25,6 @@ const maxBackoffMs = 5_000;
  */
 const retryWhileWantedMs = 10_000;
 
-/** Retries failed lookups in the background, with exponential backoff. */
 export class LookupRetries {
   readonly #options: LookupRetriesOptions;
   readonly #failing = new Map<string, FailingLookup>();
@@ -93,7 +91,6 @@ export class LookupRetries {
     );
   }
 
-  /** Also ends when {@link LookupRetries.stop} is called. */
   #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {

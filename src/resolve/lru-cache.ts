@@ -8,7 +8,6 @@ const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () 
   sizeCalculation: () => 1,
 });
 
-/** Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
   get(name: string): ResolvedService | undefined;
   /** An expired result removes the entry of its name. */

@@ -5,7 +5,6 @@ const defaultTtlMs = 5_000;
 const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 
-/** The times that a registry states for the result of a lookup. */
 export interface StatedTimes {
   readonly ttlMs: number | undefined;
   /** Time for which the registry guarantees that the result stays correct. */

@@ -10,7 +10,6 @@ export interface ValidatingResolverOptions {
   readonly clock: Clock;
   /** Applies to a lookup with all followed links, and to each of its requests. */
   readonly timeoutMs: number;
-  /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
@@ -108,7 +107,6 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
 }
 
 interface LookupProgress {
-  /** The name that was requested last. */
   currentName: string;
   isAbandoned: boolean;
 }

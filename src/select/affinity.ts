@@ -50,7 +50,6 @@ export function affinity(): Policy {
         ];
       };
 
-      /** Returns -1 if all candidates are overloaded. */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;

@@ -2,7 +2,6 @@ import type { Picker } from '../core/policy.js';
 
 export interface ExpiringPicker {
   readonly picker: Picker;
-  /** On the monotonic clock; Infinity for never. */
   readonly expiresAt: number;
 }
 

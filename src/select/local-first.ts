@@ -76,7 +76,7 @@ interface Tier {
   readonly weightOf: (candidate: Candidate) => number;
 }
 
-/** The stated share of the calls is that of the tier while no endpoint is busy. */
+/** The share in the text is that of the tier while no endpoint is busy. */
 function describeTier(candidate: Candidate, tiers: readonly Tier[], ends: Float64Array): string {
   const { host, zone } = candidate.endpoint;
   const i = tiers.findIndex(({ all }) => all.includes(candidate));

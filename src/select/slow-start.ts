@@ -15,7 +15,6 @@ const maxFairShareFactor = 2;
 export interface SlowStartFactors {
   /** One factor per candidate; the highest factor is 1. Undefined if all factors are equal. */
   readonly factors: Float64Array | undefined;
-  /** On the monotonic clock; Infinity without a slow start in progress. */
   readonly expiresAt: number;
 }
 

@@ -136,7 +136,6 @@ function reportedWeights(
   );
 }
 
-/** Returns undefined while no valid report has arrived. */
 function updateHistory(
   candidate: Candidate,
   histories: WeakMap<Candidate, ReportHistory>,

@@ -9,12 +9,10 @@ import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
 export interface ConnectionPoolOptions {
   readonly connections: number;
-  /** Concurrent requests per connection. */
   readonly pipelining: number;
   /** An older connection gets no new requests; 0: no maximum age. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Limits the sockets of all pools of the clerk. */
   readonly sockets: SocketLimit;
   readonly origin: SharedOrigin;
   /** The client connects with its first request. */
@@ -240,10 +238,7 @@ export class ConnectionPool implements LimitedPool {
     else sockets.closed();
   }
 
-  /**
-   * Returns whether the connection can take another request now. After false, the client emits 'drain' when the
-   * connection can.
-   */
+  /** Returns false if the connection cannot take another request now; the client emits 'drain' later. */
   #send(
     connection: PooledConnection,
     request: Dispatcher.DispatchOptions,
@@ -290,7 +285,6 @@ export class ConnectionPool implements LimitedPool {
     if (this.#queue.isEmpty) this.#onQueueEmpty?.();
   }
 
-  /** Whether the connection can take a request without opening a socket. */
   #canSend(connection: PooledConnection): boolean {
     return connection.isOpen || !connection.isEmpty;
   }

@@ -10,7 +10,8 @@ const maxSilentChecks = 5;
  */
 const minBytesPerMs = 8;
 /**
- * Written bytes extend the allowed silence by at most this time, because more requests would use a silent connection.
+ * Written bytes extend the allowed silence by at most this time. A longer extension would let more requests use a
+ * silent connection.
  */
 const maxExtraWaitMs = 30_000;
 

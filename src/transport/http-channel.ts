@@ -121,7 +121,6 @@ export class HttpChannel implements Channel, PoolUser {
       await this.#probeClient.probe(target, timeoutMs, request);
       return index;
     });
-    // The first address that responds becomes the address that requests use.
     const index = await Promise.any(probes);
     this.onConnected();
     this.#useAddress(index);

@@ -18,11 +18,9 @@ import { SocketLimit } from './socket-limit.js';
 const h2IdleMs = 30_000;
 
 export interface PoolUser {
-  /** Called when the pool has established a connection. */
   onConnected(): void;
 }
 
-/** The connections to one address of one instance. */
 export interface SharedPool {
   readonly pool: ConnectionPool;
   /** Host of the name that first used the pool. undici sends this host with requests that have no `Host` header. */
@@ -40,7 +38,6 @@ export class HttpPools {
   readonly #sockets: SocketLimit;
   /** The pools that new users get. */
   readonly #pools = new Map<string, SharedPool>();
-  /** All pools that are not retired. */
   readonly #active = new Set<SharedPool>();
   #sweepTimer: Timer | undefined;
 

@@ -10,7 +10,6 @@ import { undici } from './load-undici.js';
 export interface ExpectedInstance {
   readonly address: Address;
   readonly instance: string;
-  /** Value of the `Host` header. */
   readonly authority: string;
 }
 
@@ -90,7 +89,6 @@ function checkSocket(
   socket.write(`OPTIONS / HTTP/1.1\r\n${headers.map((pair) => `${pair.join(': ')}\r\n`).join('')}\r\n`);
 }
 
-/** Checks the address over a second connection while `socket` stays open. */
 function checkSecondConnection(
   dial: Dial,
   socket: Socket,

@@ -12,7 +12,6 @@ let loaded: Undici | undefined;
 
 export function undici(): Undici {
   if (loaded === undefined) {
-    // Loads Node's built-in undici.
     if (isGlobalDispatcherUnset()) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }

@@ -100,7 +100,6 @@ function tlsOptions(
   };
 }
 
-/** Undefined when the peer has shown no certificate. */
 function pinOfPeer(socket: TLSSocket, keys: Pick<KeyTools, 'pinOf'>): KeyPin | undefined {
   const certificate = socket.getPeerX509Certificate();
   return certificate && keys.pinOf(certificate.raw);

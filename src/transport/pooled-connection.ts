@@ -6,7 +6,6 @@ import type { RequestHandler } from '../core/transport.js';
 import { onGracefulGoAway } from './graceful-goaway.js';
 
 export interface ConnectionListener {
-  /** A socket starts to connect. */
   onDial(socket: Socket | undefined): void;
   onConnected(socket: Socket): void;
   /** undici has accepted the socket. */
@@ -18,24 +17,20 @@ export interface ConnectionEvents {
   onGoAway(connection: PooledConnection): void;
 }
 
-/** An undici client and its socket, if open. */
 export class PooledConnection implements ConnectionListener {
   readonly client: Client;
   /** `idle`: free, and without a request since the last sweep of the pool. */
   usage: 'busy' | 'free' | 'idle' = 'busy';
   isOpen = false;
-  /** Whether the `SocketLimit` counts the connection as an open socket. */
   isCounted = false;
   isHttp2 = false;
   /** Whether the socket was already open when the last request was passed to the client. */
   isReused = false;
-  /** On the monotonic clock. */
   connectedAt = 0;
   /** Undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
   /** See {@link isObserved}. */
   isObserved = false;
-  /** Handlers of the requests that wait for the socket to connect. */
   readonly waiting = new Set<RequestHandler>();
   #socket: Socket | undefined;
   #dialedAt = 0;
@@ -89,7 +84,6 @@ export class PooledConnection implements ConnectionListener {
     return !this.isOpen && !this.isEmpty && this.waiting.size === 0;
   }
 
-  /** Called when a request is about to wait for the socket to connect. */
   startDial(handler: RequestHandler, clock: Clock): void {
     this.waiting.add(handler);
     this.#dialedAt = clock.now();

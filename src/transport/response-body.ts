@@ -4,7 +4,6 @@ import { undici } from './load-undici.js';
 export interface ResponseBodyOptions {
   /** Called when the body can take more chunks, after `append` has returned false. */
   readonly resume: () => void;
-  /** Cancels the rest of the response. */
   readonly abort: () => void;
   readonly contentType: string;
   /** Undefined for HEAD requests and without a Content-Length header. */
@@ -91,7 +90,6 @@ export class ResponseBody extends Readable {
     );
   }
 
-  /** Not supported, as in undici. */
   formData(): Promise<never> {
     return Promise.reject(new (undici().errors.NotSupportedError)());
   }

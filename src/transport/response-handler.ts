@@ -15,7 +15,6 @@ export interface ResponseContext {
   readonly highWaterMark: number | undefined;
   readonly opaque: unknown;
   readonly endpoint: Endpoint | undefined;
-  /** Includes the attempt that got the response. */
   readonly attempts: number;
 }
 

@@ -2,7 +2,6 @@ import type { KeyPin } from '../core/key-pin.js';
 
 export interface CachedSession {
   readonly session: Buffer;
-  /** On the monotonic clock. */
   readonly expiresAt: number;
 }
 

@@ -61,7 +61,6 @@ export class SocketLimit {
     this.#open++;
   }
 
-  /** Called when an idle connection is about to be closed because {@link isWanted} is true. */
   closing(): void {
     this.#closing++;
   }

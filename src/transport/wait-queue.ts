@@ -44,7 +44,6 @@ export class WaitQueue {
     return node;
   }
 
-  /** Returns false if the queue has no such request. */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);
