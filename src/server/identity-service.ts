@@ -34,7 +34,6 @@ export interface InstanceOfKey {
   readonly epoch: number;
 }
 
-/** What a live key proves. */
 export interface KeyOwner {
   readonly principal: string;
   readonly instance?: InstanceOfKey | undefined;
@@ -49,11 +48,9 @@ export interface IdentityService {
   readonly isInitialized: boolean;
   /** Returns the owner of a live key. Undefined for a key that is unknown, retired or revoked. Takes constant time. */
   ownerOf(pin: KeyPin): KeyOwner | undefined;
-  /** Records that a key was used. */
   touch(pin: KeyPin): void;
   /**
-   * Returns why the caller has a right on a name; undefined without the right. The name is taken as it stands: links are
-   * not followed.
+   * Returns why the caller has a right on a name; undefined without the right. Links are not followed.
    *
    * @param name - a valid name; `/` for the registry as a whole
    */
@@ -93,7 +90,6 @@ export interface IdentityService {
   listAccess(path: string | undefined, caller: Caller): readonly AccessEntry[];
 }
 
-/** Why a right is granted. */
 export type AccessGrant =
   /** Every principal may advertise and read its own name. */
   | { readonly kind: 'own-name' }
@@ -103,9 +99,7 @@ export type AccessGrant =
       readonly triple: AccessTriple;
       /** The right of the triple that includes the requested right. */
       readonly right: AccessRight;
-      /**
-       * The groups that lead from the triple to the principal, the group of the triple first; empty without groups.
-       */
+      /** From the group of the triple to the principal; empty without groups. */
       readonly groups: readonly string[];
     };
 

@@ -62,7 +62,6 @@ export interface Server extends AsyncDisposable {
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // Each function closes one part of the server. `closeAll` calls the functions in reverse order.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -109,8 +108,8 @@ async function openServer(
   let url = '';
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // The output of services needs a folder even without a data folder, because the error of a failed start quotes
-    // the output.
+    // Even without a data folder, the output of services needs a folder, because the error of a failed start quotes
+    // it.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
     // The store ignores the folder `logs` in the data folder.
@@ -168,7 +167,7 @@ export async function* readLog(
 
 /** Options of {@link readLog}. */
 export interface ReadLogOptions {
-  /** Number of earlier lines. Default 100. */
+  /** How many of the last lines are yielded. Default 100. */
   readonly lines?: number;
   /** Ends the iteration. Without a signal, the iteration ends at the end of the log. */
   readonly signal?: AbortSignal;
@@ -194,10 +193,6 @@ export function salvageData(from: string, to: string): Promise<SalvageReport | u
   });
 }
 
-/**
- * Returns a URL that clients on this machine can use. A wildcard address such as `0.0.0.0` becomes the loopback
- * address.
- */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;

@@ -9,8 +9,8 @@ export interface ServerOptions {
   /** Port to listen on, 0 to 65535; 0 uses any free port. Default 4711. */
   readonly port?: number;
   /**
-   * Address to listen on; `localhost` is 127.0.0.1 and ::1. Default 127.0.0.1, which only clients on this machine can reach. The server has no
-   * authentication: each client that can connect can change names and start services.
+   * Address to listen on; `localhost` is 127.0.0.1 and ::1. Default 127.0.0.1, which only clients on this machine can
+   * reach. The server has no authentication: each client that can connect can change names and start services.
    */
   readonly host?: string;
   /**
@@ -54,11 +54,10 @@ export interface ServerOptions {
   readonly heartbeatMs?: number;
   /** Receives the log messages of the server. Without this option, the messages are discarded. */
   readonly logger?: Logger;
-  /** Replaces the clock, the random numbers or the hashing of Node, for tests. */
+  /** Replaces Node's clock, random numbers or hashing, for tests. */
   readonly runtime?: Partial<ServerRuntime>;
 }
 
-/** Checked options with all defaults filled in. */
 export type ServerConfig = ReturnType<typeof toServerConfig>;
 
 const noop = (): void => undefined;
@@ -79,7 +78,6 @@ const optionNames = {
   runtime: true,
 } satisfies Record<keyof ServerOptions, true>;
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid */
 export function toServerConfig(options: ServerOptions) {
   for (const key of Object.keys(options))
     if (!Object.hasOwn(optionNames, key))

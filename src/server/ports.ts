@@ -36,7 +36,7 @@ import type { Caller } from './identity-service.js';
 
 export interface ServerRuntime extends Clock, Hashing {}
 
-/** Stores `value` under `key`, or deletes the record when `value` is undefined. */
+/** Without `value`, the record is deleted. */
 export interface RecordChange {
   readonly key: string;
   readonly value: string | undefined;
@@ -47,7 +47,6 @@ export interface RecordChange {
  * must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
-  /** Loads all records. Called once, before `write`. Rejects when a record is damaged or missing. */
   load(): Promise<ReadonlyMap<string, string>>;
   /** After `load`: {@link DataFolder.identity} of the folder that holds the records. Default: undefined. */
   readonly folderIdentity?: string | undefined;
@@ -60,7 +59,6 @@ export interface Store {
   write(changes: readonly RecordChange[]): Promise<void>;
   /** Receives changes that the server applies only in memory, after a rejected write. Default: ignored. */
   onUnsaved?(changes: readonly RecordChange[]): void;
-  /** Not called during a `write`. */
   close(): Promise<void>;
 }
 
@@ -80,10 +78,7 @@ export type {
 export interface NameService {
   /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
-  /**
-   * Returns the response of `resolve` as JSON. Returns undefined if `resolve` would throw. Restarts the guarantees of
-   * the entries on the path, like `resolve`.
-   */
+  /** Like `resolve`, but returns undefined in place of an error. */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
   search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
@@ -97,14 +92,14 @@ export interface NameService {
    * never rejects.
    */
   checkPositions(positions: string): Promise<void> | undefined;
-  /** Number of leases that have expired since this process started. */
+  /** Since this process started. */
   readonly expiredRegistrations: number;
   readonly healthStats: {
-    /** Number of health reports since this process started. */
+    /** Since this process started. */
     readonly reports: number;
-    /** Number of verdicts in these reports. A report has one verdict for each reported endpoint. */
+    /** Endpoints in these reports. */
     readonly endpointReports: number;
-    /** Number of times that an endpoint became suspect since this process started. */
+    /** How often an endpoint became suspect since this process started. */
     readonly suspectTransitions: number;
     readonly suspects: number;
   };
@@ -118,11 +113,10 @@ export interface NameService {
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
   /** @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration */
   renew(request: RenewRequest): RenewResponse;
-  /** Never throws. Ignores verdicts on unknown endpoints. */
+  /** Never throws. Ignores unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
   /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
   withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse>;
-  /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
   /** Opens a watch. `onEvent` is called with each event in order, but never before `watch` has returned. */
@@ -133,20 +127,16 @@ export interface NameService {
    */
   isSuspect(name: string, id: string): boolean;
   /**
-   * Calls `listener` for each report that a registered endpoint is unreachable. Returns a function that removes the
-   * listener.
+   * Called for each report that a registered endpoint is unreachable. Returns a function that removes the listener.
    */
   onUnreachable(listener: (id: string) => void): () => void;
   /** Calls `listener` for each renewal that states the calls of the service. */
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
-  /** Calls `listener` for each durable registration. Returns a function that removes the listener. */
+  /** Called for each durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;
-  /**
-   * Returns the canonical name of `name`, and the launch rule of the service with the canonical name. `rule` is
-   * undefined for a service without a launch rule.
-   */
+  /** Returns undefined as `rule` for a service without a launch rule. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
   /** Rejects waiting changes with `CLERK_CLOSED`, and waits for the write in progress. */
@@ -169,7 +159,6 @@ export interface WatchOptions {
 }
 
 export interface OpenWatch {
-  /** @throws {@link ClerkError} `NAME_INVALID`; `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
   /** Sends `resync`, a full snapshot and `current`, after events were dropped for a slow client. */
   resync(reason: string): void;
@@ -199,7 +188,7 @@ export interface LaunchRecord {
   readonly addresses?: readonly string[];
   /** Result of `manifestVersion` at the start. Absent in a record of an earlier version. */
   readonly manifestVersion?: string;
-  /** Wall-clock time of the start, in ms since 1970, for display only. */
+  /** In ms since 1970, for display only. */
   readonly startedAt: number;
   /** Owner mark of the data folder at the start. The process carries the mark in its environment. */
   readonly owner: string;
@@ -237,7 +226,6 @@ export interface Launcher {
    * replaces the running instances one by one. Otherwise, first stops them. When the manifest is invalid, changes nothing.
    */
   reset(request: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse>;
-  /** Instances whose manifest has changed since they were started. */
   outdated(): readonly OutdatedInstance[];
   hasManifest(manifest: string): boolean;
   /** The started services keep running. @see [T6](../../docs/background.md#t6) */

@@ -15,17 +15,16 @@ export interface SalvageReport {
   readonly lost: readonly string[];
 }
 
-/** {@link SalvageHost} with a check of the folder. */
 export interface RegistrySalvageHost extends SalvageHost {
   readonly isFolder: (path: string) => Promise<boolean>;
 }
 
 /**
- * Writes the readable records of a registry folder to a new folder. Returns undefined when the folder does not belong
- * to a registry.
+ * Writes the readable records of a registry folder to a new folder. Returns undefined when `from` does not belong to
+ * a registry.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder; `REGISTRY_INVALID` when nothing can be
- *   saved
+ * saved
  */
 export async function salvageFolder(
   from: string,

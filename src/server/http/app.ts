@@ -33,10 +33,7 @@ export interface AppOptions {
 type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
-/**
- * Creates the hono application with all routes of the server. A request with an unknown path gets status 404, and a
- * request with a wrong method gets status 405.
- */
+/** An unknown path gets status 404, and a wrong method gets status 405. */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const allowedMethods = new Map<string, string[]>();
@@ -170,7 +167,7 @@ function methodNotAllowed(method: string, path: string, allowed: readonly string
   );
 }
 
-/** Parses `<incarnation>:<revision>`. A mark may follow, which was checked when the request arrived. */
+/** Parses `<incarnation>:<revision>`. Ignores a mark, which was checked on arrival of the request. */
 function parseLastEventId(id: string): { incarnation: string; revision: string } {
   const [incarnation = '', revision = ''] = id.split(':', 2);
   return { incarnation, revision };

@@ -14,9 +14,6 @@ import { HttpError } from './http-error.js';
 const jsonMediaType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
-/**
- * @throws {@link ClerkError} `CONFIG_INVALID` with status 415 when the content type or the content encoding is wrong
- */
 export function checkContentType({ headers }: IncomingMessage, format: 'json' | 'lines'): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
@@ -35,10 +32,7 @@ export function checkContentType({ headers }: IncomingMessage, format: 'json' | 
     );
 }
 
-/**
- * Throws if a GET or HEAD request has a body. The server closes the connection after the error response, because the
- * body is unread.
- */
+/** Throws if a GET or HEAD request has a body. The connection is then closed, because the body is unread. */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -59,7 +53,7 @@ function bodyTooLarge(maxBytes: number): HttpError {
 }
 
 /**
- * Reads a body chunk by chunk. If `onChunk` throws, the rest of the body is not read.
+ * If `onChunk` throws, the rest of the body is not read.
  *
  * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */
@@ -96,7 +90,6 @@ export function readChunks(
   });
 }
 
-/** @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete or not UTF-8 */
 export async function readBodyText(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   await readChunks(incoming, limits.maxBodyBytes, (chunk) => chunks.push(chunk));

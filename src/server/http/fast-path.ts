@@ -8,8 +8,8 @@ import { routes, type Route } from './routes.js';
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers for lookup, registration and renewal, the three most frequent requests. The handlers skip hono,
- * and give the same responses as the routes. The key of each handler is `METHOD PATH`.
+ * Returns handlers for the three most frequent requests: lookup, registration and renewal. The handlers skip hono,
+ * and give the same responses as the routes. Their keys are `METHOD PATH`.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   return new Map<string, FastPathHandler>([
@@ -52,10 +52,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/**
- * Returns the name in the target `/v1/resolve?name=NAME`. Returns undefined for a target that needs the general query
- * parser.
- */
+/** Returns undefined for a target that needs the general query parser. */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);

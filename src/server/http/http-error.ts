@@ -2,7 +2,6 @@ import { ClerkError, isClerkError, errorMessage, type ClerkErrorCode } from '../
 import type { Logger } from '../../core/logger.js';
 import { encodeError, httpStatusOf } from '../../protocol/error-codec.js';
 
-/** An error that determines the status and extra headers of the HTTP response. */
 export class HttpError extends ClerkError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -27,8 +26,7 @@ export interface ErrorResponse {
 }
 
 /**
- * Converts any thrown value to an error response. The response does not show the details of an unexpected error; the
- * log does.
+ * The response omits the details of an unexpected error, which the log contains.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */

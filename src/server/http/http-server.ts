@@ -39,19 +39,15 @@ export interface RunningHttpServer {
   close(): Promise<void>;
 }
 
-/** Longest time that `close` waits for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** Time without a sent or received byte after which the connection of a request is closed, in ms. */
+/** A connection without a sent or received byte for this time is closed, unless it is idle. */
 const socketTimeoutMs = 30_000;
-/** Time after which an idle connection is closed, in ms. */
 const keepAliveMs = 65_000;
 
 /**
- * Starts the HTTP server.
- *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
  * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9),
- *   [C8.2](../../../docs/guarantees.md#c8-2)
+ * [C8.2](../../../docs/guarantees.md#c8-2)
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { names, launcher, runtime, metrics, logger } = options;
@@ -143,8 +139,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` closes only the connections that are idle at that moment. Connections with a request become idle
-    // later.
+    // `server.close` closes only connections that are idle now. The others become idle later.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -154,7 +149,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
 }
 
-/** Checks the positions that a request returns. See {@link NameService.checkPositions}. */
 function checkPositions(names: NameService, { headers }: IncomingMessage): Promise<void> | undefined {
   const positions = headers[positionHeader] ?? headers['last-event-id'];
   return positions === undefined ? undefined : names.checkPositions(String(positions));
@@ -164,10 +158,9 @@ function isNormalizedPath(path: string): boolean {
   return path.startsWith('/') && !/%|\\|\/[/.]/.test(path);
 }
 
-/** Number of free ports that are tried for `localhost` with port 0. */
 const maxPortAttempts = 5;
 
-/** Listens at `options.host`. For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
+/** For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
 async function listen(server: Server, { host, port }: HttpServerOptions): Promise<TcpServer | undefined> {
   if (host.toLowerCase() !== 'localhost') {
     await listenAt(server, host, port);
@@ -212,7 +205,7 @@ function listenError(error: unknown, host: string, port: number): ClerkError {
   return new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
 }
 
-/** Answers a request that node:http cannot parse or that arrives too slowly. Then closes the connection. */
+/** Answers a request that node:http cannot parse, or that arrives too slowly. */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

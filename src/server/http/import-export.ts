@@ -12,10 +12,9 @@ import { exportLine } from '../../protocol/request-schemas.js';
 
 const maxImportBytes = 256 * 1024 * 1024;
 
-/** Minimum length of a chunk of an export, in characters. */
 const chunkLength = 64 * 1024;
 
-/** Returns all entries as chunks of JSON lines. Later changes do not alter the chunks. */
+/** Returns all entries as JSON lines. Later changes do not alter the chunks. */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
@@ -29,12 +28,6 @@ export function exportChunks(names: NameService): readonly string[] {
   return chunks;
 }
 
-/**
- * Reads and validates the body of an import.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a line is invalid; `BODY_TOO_LARGE` when a line or the whole body is
- *   too large
- */
 export async function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
   const entries: ExportLine[] = [];
   let lineNumber = 0;

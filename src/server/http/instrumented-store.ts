@@ -2,7 +2,6 @@ import type { Clock } from '../../core/clock.js';
 import type { Store } from '../ports.js';
 import type { Metrics } from './metrics.js';
 
-/** Returns a store that counts and times its writes in `metrics`. */
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
   return {
     get folderIdentity() {

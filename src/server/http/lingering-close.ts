@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Maximum number of bytes of an unread body that are discarded before the connection is closed. */
 const maxDiscardedBytes = 1024 * 1024;
 
 /**
- * Sends a response. If a closing connection has an unread request body, the server first discards that body. Closing
- * a socket with unread bytes sends a TCP reset, and the client could lose the response.
+ * Sends a response. First discards an unread request body if the connection is closing. Otherwise, the close would
+ * send a TCP reset, and the client could lose the response.
  *
  * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
  */

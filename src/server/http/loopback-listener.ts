@@ -1,10 +1,7 @@
 import type { Server } from 'node:http';
 import { createServer, type Server as TcpServer } from 'node:net';
 
-/**
- * Makes an HTTP server also accept connections at `[::1]`, for the host `localhost`. Resolves to undefined when this
- * host has no IPv6. Rejects when the port is in use.
- */
+/** For the host `localhost`: makes an HTTP server also listen at `[::1]`. Resolves to undefined without IPv6. */
 export async function listenAtIpv6Loopback(http: Server, port: number): Promise<TcpServer | undefined> {
   const listener = createServer({ noDelay: true }, (socket) => void http.emit('connection', socket));
   listener.maxConnections = http.maxConnections;

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 
-/** Upper bounds of the histogram buckets, in seconds. */
+/** In seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -11,7 +11,6 @@ export class Histogram {
   readonly #counts = new Array<number>(bucketBounds.length + 1).fill(0);
   #sum = 0;
 
-  /** @param seconds - observed duration, in s; ≥ 0 */
   observe(seconds: number): void {
     let at = 0;
     while (at < bucketBounds.length && seconds > (bucketBounds[at] as number)) at++;
@@ -44,14 +43,13 @@ const sampleIntervalMs = 100;
  */
 export class Metrics {
   readonly commitSeconds = new Histogram();
-  /** Number of records that the store has written or deleted. */
   committedRecords = 0;
   commitFailures = 0;
-  /** Delay between the due time of a timer and its callback, in s. */
+  /** Delay between the due time of a timer and its callback. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Number of times that a slow client caused the event queue of its watch to overflow. */
+  /** How often the event queue of a watch overflowed, because its client was slow. */
   watchOverflows = 0;
-  /** Number of watches that the server disconnected because the client stopped reading. */
+  /** Watches that the server has disconnected, because the client stopped reading. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -62,7 +60,6 @@ export class Metrics {
     this.#sampleEventLoop(clock.now());
   }
 
-  /** Returns a function that counts one request of a route by its status. */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;
     const counts = this.#requestCounts.get(key) ?? new Map<number, number>();

@@ -91,7 +91,7 @@ export class OpenWatches {
   }
 }
 
-/** Creates a sink that writes to a response. All texts of one event-loop tick form one chunk. */
+/** All texts of one event-loop tick form one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

@@ -143,10 +143,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/**
- * Returns the error responses by status. Each response lists the codes common to all routes and the codes in
- * `routeCodes`.
- */
+/** Each response lists the codes common to all routes, and `routeCodes`. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -180,7 +177,7 @@ function jsonSchema(schema: z.core.$ZodType): JsonObject {
   return rest;
 }
 
-/** Returns a copy of a JSON Schema. The copy has the texts of {@link fieldDescriptions} as property descriptions. */
+/** Adds the texts of {@link fieldDescriptions} as property descriptions. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

@@ -1,11 +1,7 @@
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/**
- * Parses the query of a request target.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is malformed
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is malformed */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
   for (const [key, value] of queryPairs(target)) {
@@ -21,11 +17,6 @@ export function parseQuery(target: string): Record<string, string> {
   return query;
 }
 
-/**
- * Yields the decoded pairs of key and value, in order. Repeated keys are allowed.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the query is malformed
- */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
   if (at < 0 || at === target.length - 1) return;
@@ -45,7 +36,6 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** Returns the path of a request target, without the query and without decoding. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

@@ -10,13 +10,12 @@ import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
 import type { RouteContext } from './routes.js';
 
-/** State and settings that all requests of one server share. */
 export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
   readonly limitLog: LimitLog;
-  /** Aborts when the server begins to close. A request that waits for the start of a service then fails. */
+  /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
 }
 
@@ -38,7 +37,7 @@ export function responseHeaders(
 
 export const jsonContentType = 'application/json';
 
-/** Returns the principal whose quotas a request uses. All clients with one IP address are one principal. */
+/** All clients with one IP address are one principal. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
@@ -50,7 +49,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends an error response. Closes the connection instead if the response has already started. */
+/** Closes the connection instead if the response has already started. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,

@@ -10,14 +10,12 @@ import * as requests from '../../protocol/request-schemas.js';
 
 export interface RouteContext {
   readonly names: NameService;
-  /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly caller: Caller;
-  /** Returns a signal that aborts when the client disconnects or the server closes. */
+  /** Aborts when the client disconnects or the server closes. */
   readonly signal: () => AbortSignal;
 }
 
-/** A route with JSON input and a JSON response. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -27,7 +25,7 @@ export interface Route {
   /** Error codes that only this route can return. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
-  /** Validates the input. Returns the response body or a promise of the response body. */
+  /** Validates the input. Returns the response body, or a promise of it. */
   readonly run: (input: unknown, context: RouteContext) => unknown;
 }
 
@@ -67,7 +65,6 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
   return launcher;
 }
 
-/** Adds to each entry the number of its outdated instances. */
 function withOutdated(list: ListResponse, outdated: readonly OutdatedInstance[]): ListResponse {
   if (outdated.length === 0) return list;
   const entries = list.entries.map((entry) => {

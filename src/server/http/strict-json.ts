@@ -3,9 +3,8 @@ import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
 
 /**
- * Parses untrusted JSON. Deep nesting is rejected before parsing, because recursive code would overflow the stack.
- * The key `__proto__` is rejected. Duplicate keys are rejected, because JSON parsers treat duplicate keys
- * differently.
+ * Parses untrusted JSON. Rejects deep nesting before parsing, because recursive code would overflow the stack.
+ * Rejects duplicate keys, because JSON parsers treat them differently. Rejects the key `__proto__`.
  *
  * @param subject - beginning of every error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected
@@ -24,10 +23,7 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   return value;
 }
 
-/**
- * Checks the nesting depth, and returns the number of object members. The function counts the colons outside of
- * strings, because each member has exactly one colon.
- */
+/** Checks the nesting depth. Counts object members by the colons outside of strings, because each member has one. */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;

@@ -58,11 +58,9 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 });
 
 /**
- * Returns the value if the value matches the schema.
- *
  * @param subject - beginning of error messages
  * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the first invalid field, its valid values and the
- *   received value
+ * received value
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -106,7 +104,6 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
 }
 
-/** Returns the expected type if the issue concerns a type or a union. Returns undefined for other issues. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }

@@ -6,8 +6,8 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. After reaching {@link highWaterMarkBytes}, the sink calls {@link WatchResponse.onDrain}
-   * when all bytes are sent.
+   * Unsent bytes. If they have reached {@link highWaterMarkBytes}, the sink calls {@link WatchResponse.onDrain} when
+   * all are sent.
    */
   readonly bufferedBytes: number;
   end(): void;
@@ -16,7 +16,7 @@ export interface ResponseSink {
 
 /** The watch queues events while the response has at least this number of unsent bytes. */
 export const highWaterMarkBytes = 64 * 1024;
-/** A client whose response buffer stays full for this time, in ms, is disconnected. */
+/** A client whose response buffer stays full for this time is disconnected. */
 export const stallTimeoutMs = 5_000;
 
 export interface WatchResponseOptions {
@@ -43,18 +43,13 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /**
-   * Whether events were dropped. The watch then sends `resync` and a snapshot as soon as all written bytes are sent.
-   */
+  /** Events were dropped. The watch sends `resync` and a snapshot as soon as all written bytes are sent. */
   #needsResync = false;
-  /** Continues a snapshot that is paused until a slow client has read the earlier events. */
   #resumeWatch: (() => void) | undefined;
-  /** Position of the last event. */
   #position: string;
   #stallTimer: Timer | undefined;
   #isClosed = false;
 
-  /** Opens the watch. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   constructor(options: WatchResponseOptions) {
     const { id, globs, since } = options;
     this.#options = options;
@@ -72,12 +67,11 @@ export class WatchResponse {
     });
   }
 
-  /** @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void {
     this.#watch.edit(add, remove);
   }
 
-  /** The connection calls `onDrain` when all written bytes are sent. */
+  /** Called when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -108,7 +102,6 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Closes the watch and drops queued events. The response stream stays open. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -29,7 +29,7 @@ export class DeadEndpoints {
     return this.#dead.get(id)?.epoch === epoch;
   }
 
-  /** Checks whether endpoints that the launcher did not start can serve. Never rejects. */
+  /** Checks endpoints that the launcher did not start. Never rejects. */
   async inspect(endpoints: readonly EndpointMessage[]): Promise<void> {
     const { processes, runtime, names, logger } = this.#context;
     const dead = new Map<string, DeadEndpoint>();
@@ -49,8 +49,8 @@ export class DeadEndpoints {
   }
 
   /**
-   * Withdraws the endpoints whose fault the launcher itself found. Called when another endpoint is up. A stopped
-   * process that resumes then cannot serve under this name again. Never rejects.
+   * Withdraws the endpoints whose fault the launcher itself found. Called when another endpoint is up, so that a
+   * stopped process cannot resume under this name. Never rejects.
    */
   async fence(): Promise<void> {
     const { names, logger } = this.#context;

@@ -3,10 +3,7 @@ import type { ProcessExit } from '../../core/processes.js';
 const maxLines = 20;
 const maxCharacters = 2_000;
 
-/**
- * Returns text such as `exited with code 3` or `was killed by SIGKILL`. Returns `ended` when neither code nor signal
- * is known.
- */
+/** Returns text such as `exited with code 3` or `was killed by SIGKILL`. Returns `ended` without code and signal. */
 export function describeExit({ code, signal }: ProcessExit): string {
   if (signal !== null) return `was killed by ${signal}`;
   return code === null ? 'ended' : `exited with code ${code}`;

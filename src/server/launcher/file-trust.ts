@@ -2,15 +2,13 @@ export interface FileFacts {
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'other';
   readonly owner: number;
-  /** Permission bits, as in the `mode` of `stat`. */
   readonly mode: number;
 }
 
 /**
- * Returns why other users can change a file. Returns undefined when only root and the user of the server can change
- * the file.
+ * Returns why a user other than root and the user of the server can change a file; undefined if no user can.
  *
- * @param serverUid - user id of the server; undefined on a host without user ids
+ * @param serverUid - undefined on a host without user ids
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export function trustProblem(
@@ -28,7 +26,7 @@ export function trustProblem(
 }
 
 /**
- * Returns why the server must not run a program. Returns undefined when the server may run the program.
+ * Returns undefined when the server may run the program.
  *
  * @param facts - facts of the program, then of each folder above the program
  */

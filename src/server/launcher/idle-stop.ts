@@ -4,20 +4,17 @@ import type { Clock, Timer } from '../../core/clock.js';
 export interface IdleStopOptions {
   readonly clock: Clock;
   readonly idleStopMs: number;
-  /** Lease of the endpoint, in ms. A service that counts its calls renews at least once within its lease. */
+  /** Renewals report the calls of a service, so a service that counts its calls reports at least once per lease. */
   readonly leaseMs: number;
-  /** Returns the time of the last launch request of the service, in ms on the monotonic clock. */
   readonly lastLaunchAt: () => number;
   /** Called once, when the service has had no call for `idleStopMs`. */
   readonly onIdle: () => void;
-  /** Called once, when the service does not report its calls. */
   readonly onUncounted: () => void;
 }
 
 /**
- * Decides when a running service is idle: no call is in flight, and the last call was `idleStopMs` ago. Renewals
- * report the calls of a service. A service that does not report its calls is never idle. The idle time begins when
- * the service is up.
+ * Decides when a running service is idle: no call is in flight, and the last call was `idleStopMs` ago. A service
+ * that does not report its calls is never idle.
  *
  * @see [C6.6](../../../docs/guarantees.md#c6-6)
  */
@@ -45,7 +42,6 @@ export class IdleStop {
     onIdle();
   }
 
-  /** Prevents further calls of `onIdle` and `onUncounted`. */
   close(): void {
     this.#isOver = true;
     this.#timer.cancel();

@@ -12,22 +12,20 @@ import { findLaunched } from './recover-launch.js';
 import { launchedProcessFault } from './service-fault.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** A process that exits within this time after its registration, in ms, counts as failed. */
+/** A process that exits within this time after its registration counts as failed. */
 const stableAfterMs = 10_000;
-/** Time between SIGTERM and SIGKILL for a registered service, in ms. */
+/** From SIGTERM to SIGKILL, for a registered service. */
 const drainTimeoutMs = 6_500;
-/** Time between SIGTERM and SIGKILL for a process that has not registered, in ms. */
+/** From SIGTERM to SIGKILL, for a process that has not registered. */
 const stopTimeoutMs = 2_000;
 /**
- * Time between SIGTERM and SIGKILL for the children of an exited process, in ms. The next start waits for the end of
- * the children, so the time is short.
+ * From SIGTERM to SIGKILL, for the children of an exited process. Short, because the next start waits for their end.
  */
 const orphanTimeoutMs = 500;
-/** Longest wait, in ms, for the withdrawal of the endpoint to be saved. Then SIGTERM is sent. */
+/** Maximum wait until the withdrawal of the endpoint is saved. Then SIGTERM is sent. */
 const withdrawTimeoutMs = 1_000;
 /**
- * Time between SIGTERM and the removal of a drained endpoint, in ms. The process still has an endpoint when it begins
- * its own drain.
+ * SIGTERM is sent this long before a drained endpoint is removed, so that the process can begin its own drain first.
  */
 const earlySignalMs = 500;
 
@@ -41,22 +39,19 @@ interface LaunchInit {
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
   readonly drainMs: number;
-  /** Returns the time of the last launch request of the service, in ms on the monotonic clock. */
   readonly lastLaunchAt: () => number;
   readonly onStartFailed: (reason: string) => void;
   /**
-   * Called when the process of a registered service exits although no caller requested a stop. `wasStable` is true if
-   * the registration was at least 10 s ago.
+   * Called when the process of a registered service exits without a requested stop. `wasStable`: the registration was
+   * at least 10 s ago.
    */
   readonly onExit: (reason: string, wasStable: boolean) => void;
-  /** Called when all processes have ended and the launch record is removed. */
   readonly onDone: () => void;
 }
 
 /**
- * One launch of a service, from the start until all its processes have ended. A stop withdraws the endpoint, ends the
- * process group, and then removes the launch record. The record is removed last, because a restarted server finds the
- * processes through the record.
+ * One launch of a service, from its start to the end of all its processes. The launch record is removed last, because
+ * a restarted server finds the processes through it.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
@@ -75,7 +70,6 @@ export class Launch implements PendingRegistration {
   #settleDone!: () => void;
   #inspection: Promise<boolean> | undefined;
   #idleStop: IdleStop | undefined;
-  /** Undefined unless {@link drain} was called. */
   #drainPhase: 'endpoint' | 'process' | undefined;
 
   constructor(context: LauncherContext, init: LaunchInit) {
@@ -104,7 +98,7 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** Called when an instance registers. The registration counts only after the ticket of the launch was redeemed. */
+  /** Counts only after the ticket of the launch was redeemed. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -114,9 +108,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Checks whether the service can still serve. If the process has exited, withdraws the endpoint. If the process is
-   * stopped or does not respond at its addresses, ends the process. Concurrent callers share one check. Never
-   * rejects.
+   * Checks whether the service can still serve. Withdraws the endpoint of an exited process. Ends a process that is
+   * stopped or does not respond. Concurrent callers share one check. Never rejects.
    *
    * @returns whether the process had ended or was ended
    * @see [C6.4](../../../docs/guarantees.md#c6-4)
@@ -126,7 +119,7 @@ export class Launch implements PendingRegistration {
     return this.#inspection;
   }
 
-  /** Fails a start in progress, and stops its process. Has no effect after the registration of the service. */
+  /** Has no effect after the registration of the service. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -147,7 +140,6 @@ export class Launch implements PendingRegistration {
     return this.done;
   }
 
-  /** Stops the launch. Resolves when {@link done} resolves. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
     if (this.#state === 'up') void this.#stopUp(drainTimeoutMs);
@@ -156,8 +148,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Ends the supervision. A running process continues, and a process that is being stopped is killed. A draining
-   * process gets SIGTERM and continues to drain.
+   * Ends the supervision. A running process continues. A process that is being stopped is killed. A draining process
+   * gets SIGTERM and continues to drain.
    */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
@@ -222,7 +214,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The children are stopped at once, without a wait for the withdrawal of the endpoint.
+    // The children are stopped at once, without a wait for the withdrawal.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -250,7 +242,7 @@ export class Launch implements PendingRegistration {
     return true;
   }
 
-  /** Kills a draining process that a signal such as SIGSTOP has stopped. */
+  /** Kills a draining process that SIGSTOP has stopped. */
   async #inspectDraining(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
     if (this.#drainPhase === undefined || this.#isDone()) return false;
@@ -285,7 +277,6 @@ export class Launch implements PendingRegistration {
     await this.#removeRecord();
   }
 
-  /** Withdraws the endpoint of a registered service, then ends its processes. */
   async #stopUp(graceMs: number): Promise<void> {
     this.#state = 'stopping';
     const { runtime } = this.#context;
@@ -320,10 +311,7 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /**
-   * Finds the process of a recovered launch whose service has registered. Ends the supervision if no process is
-   * found.
-   */
+  /** Used for a recovered launch. Ends the supervision if no process is found. */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;
     const { name, instance } = this.record;
@@ -340,7 +328,6 @@ export class Launch implements PendingRegistration {
   }
 }
 
-/** Returns the lease of the endpoint of a launch, in ms. */
 function leaseOf(names: LauncherContext['names'], { name, instance }: LaunchRecord): number {
   try {
     return names.resolve(name).endpoints.find(({ id }) => id === instance)?.leaseMs ?? limits.defaultLeaseMs;

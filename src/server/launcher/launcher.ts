@@ -20,7 +20,6 @@ export interface LauncherOptions extends Pick<
   LauncherContext,
   'names' | 'processes' | 'runtime' | 'manifests' | 'readManifest' | 'registryUrls' | 'logger'
 > {
-  /** Private folder that stores the output of each service. Default: output is discarded. */
   readonly logs?: string | undefined;
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
@@ -153,7 +152,6 @@ class HostLauncher implements Launcher {
     for (const supervisor of this.#supervisors.values()) supervisor.detach(closedError());
   }
 
-  /** Reads the manifest from disk. All later starts use what was read. */
   async #readManifest(name: string): Promise<void> {
     const { manifests, readManifest } = this.#context;
     if (readManifest !== undefined && manifests.has(name)) manifests.set(name, await readManifest(name));
@@ -173,10 +171,7 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /**
-   * Returns all supervisors of a service. A service that moved to another name also has a supervisor under its
-   * earlier name.
-   */
+  /** A service that moved to another name also has a supervisor under its earlier name. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {

@@ -3,10 +3,9 @@ import { errorMessage } from '../../core/errors.js';
 import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';
 
-/** Interval between two checks of the size of a log file, in ms. */
 const intervalMs = 500;
 
-/** Returns the path of the log file of a service. Returns undefined if output is discarded. */
+/** Returns undefined if output is discarded. */
 export function logFileOf({ logs }: Pick<LauncherContext, 'logs'>, name: string): string | undefined {
   // Names contain no dots, so two names never share a log file.
   return logs && `${logs}/${name.slice(1).replaceAll('/', '.')}.log`;

@@ -1,11 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { ClerkError } from '../../core/errors.js';
 
-/**
- * Parses the text of a manifest.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key */
 export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
   const document = parseDocument(text, {
@@ -32,7 +28,7 @@ export class ManifestField {
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number, from 1. A missing field has the line of the map that should contain the field. */
+  /** From 1. A missing field has the line of the map that should contain it. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -43,12 +39,10 @@ export class ManifestField {
     this.line = node?.range ? lines.linePos(node.range[0]).line : line;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line, the field and `problem` */
   fail(problem: string): never {
     throw fieldError(this.#file, this.line, this.#path, problem);
   }
 
-  /** Returns the value of the field without comments, as JSON. */
   toJson(): string {
     return JSON.stringify((this.#node as { toJSON?(): unknown } | undefined)?.toJSON?.() ?? null);
   }
@@ -57,7 +51,7 @@ export class ManifestField {
     return this.#node === undefined;
   }
 
-  /** Returns the value, which must be a string or a number. */
+  /** Throws unless the value is a string or a number. */
   scalar(): string | number {
     const node = this.#node;
     if (node === undefined) return this.fail('is required');
@@ -80,7 +74,7 @@ export class ManifestField {
     return value;
   }
 
-  /** Returns an integer from `min` to `max`. Returns `fallback` when the field is missing. */
+  /** Returns `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
@@ -91,7 +85,6 @@ export class ManifestField {
     return value;
   }
 
-  /** Returns the items of a list. A missing field counts as an empty list. */
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
@@ -101,7 +94,6 @@ export class ManifestField {
     return node.items.map((item, index) => this.#child(`${this.#path}[${index}]`, item));
   }
 
-  /** Returns the fields of a map by key. A missing field counts as an empty map. */
   entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
@@ -119,7 +111,7 @@ export class ManifestField {
     return entries;
   }
 
-  /** Returns one field for each of `keys`, even if the map lacks the key. Rejects a map with any other key. */
+  /** Throws if the map has another key. A missing key gets a field without a value. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

@@ -30,8 +30,8 @@ export async function readManifests(folder: string): Promise<Map<string, Manifes
 }
 
 /**
- * Reads one manifest again while the server runs. A program that is reached by a link is accepted only when no other user
- * can change the link, because no operator has confirmed the new target by a restart of the server.
+ * Reads one manifest again while the server runs. A program behind a link is accepted only if no other user can
+ * change the link, because no operator has confirmed the new target.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID`
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
@@ -50,7 +50,7 @@ export async function readManifest(folder: string, name: string): Promise<Manife
   return manifest;
 }
 
-/** Returns why another user can change a link on the way to a path. Returns undefined when no other user can. */
+/** Returns why another user can change a link on the way to a path; undefined if no other user can. */
 async function linkProblem(path: string): Promise<string | undefined> {
   let rest = path.split('/').filter(Boolean);
   let current = '/';
@@ -74,8 +74,8 @@ async function linkProblem(path: string): Promise<string | undefined> {
 }
 
 /**
- * Checks a program again before a start, because the program may have changed since the server read the manifest.
- * Returns why the program must not be run. Returns undefined when the program may be run.
+ * Checks a program again, because it may have changed since the manifest was read. Returns undefined when the program
+ * may be run.
  */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
@@ -120,10 +120,7 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
     throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
-/**
- * Checks the program, the working folder and the user on this host. Adds the real path of the program and the user
- * ids.
- */
+/** Adds the real path of the program and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
@@ -163,7 +160,7 @@ function manifestError(
   return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
 }
 
-/** Returns the facts of a file and of every folder above the file. */
+/** Returns the facts of the file, then of every folder above it. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));

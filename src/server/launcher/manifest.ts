@@ -5,45 +5,35 @@ import { limits } from '../../protocol/limits.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/**
- * A parsed manifest with valid fields. The program, the working folder and the user are not yet checked on this host.
- */
+/** A manifest with valid fields. The program, the working folder and the user are not yet checked on this host. */
 export interface ParsedManifest {
   readonly file: string;
-  /** All fields without comments, as JSON. */
   readonly content: string;
-  /** Pattern of the service names that may be started with this manifest. */
   readonly service: Glob;
-  /** Absolute path of the program, as written in the manifest. */
+  /** As written in the manifest. */
   readonly exec: string;
   readonly args: readonly string[];
   readonly params: ReadonlyMap<string, ManifestParameter>;
-  /** Environment variables that the server passes to the program. */
+  /** Names of the environment variables that the program gets. */
   readonly env: readonly string[];
-  /** Working folder. Default `/`. */
   readonly cwd: string;
   /** User name or user id; undefined for the user that runs the server. */
   readonly user: string | number | undefined;
   /**
-   * Maximum number of running instances of all matching services together, 1 to 1,000. Default 1, or 16 when
-   * `service` has wildcards.
+   * Maximum number of running instances of all matching services, 1 to 1,000. Default 1, or 16 when `service` has
+   * wildcards.
    */
   readonly maxInstances: number;
-  /** Longest time from the start to the registration, in ms; 100 to 600,000. Default 10,000. */
+  /** Maximum time from start to registration, 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
   /**
-   * A service that counts its calls is drained and stopped after this time without a call, in ms; ≥ 1,000. Default:
-   * never.
+   * Without a call for this time, a service that counts its calls is drained and stopped; ≥ 1,000. Default: never.
    */
   readonly idleStopMs: number | undefined;
-  /**
-   * Longest time for the calls of an idle or replaced instance to end after SIGTERM, in ms; 100 to 600,000. Default
-   * 30,000.
-   */
+  /** Maximum time from SIGTERM to the end of an idle or replaced instance, 100 to 600,000. Default 30,000. */
   readonly drainMs: number;
-  /** Size at which the log file is copied and emptied, in bytes; 4,096 to 2 GiB. Default 10 MiB. */
+  /** At this size, the log file is copied and emptied; 4,096 to 2 GiB. Default 10 MiB. */
   readonly maxLogBytes: number;
-  /** Number of earlier log files that are kept; 0 to 100. Default 3. */
   readonly maxLogFiles: number;
   /** Line numbers, for errors that the checks on this host find. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
@@ -56,17 +46,13 @@ export interface ParsedManifest {
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /** Real path of the program when the server read the manifest. A start is rejected if the real path has changed. */
+  /** At the time of reading. A start is rejected if the real path has changed. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
-  /** Real paths of the working folder and of the arguments that are absolute paths. */
   readonly realPaths: readonly string[];
 }
 
-/**
- * Identifies what a process is started with: the fields of a manifest, then the files to which its paths lead. The two
- * parts are separated by a dot.
- */
+/** Identifies what a process is started with: the fields of a manifest, and the files to which its paths lead. */
 export function manifestVersion(
   { content, programPath, realPaths }: Manifest,
   hashing: Pick<Hashing, 'sha256'>,
@@ -76,20 +62,13 @@ export function manifestVersion(
     .join('.');
 }
 
-/** Default of `drainMs`. Also applies when the manifest of the service no longer exists. */
+/** Also applies when the manifest of the service no longer exists. */
 export const defaultDrainMs = 30_000;
 
-/**
- * Default limits of the log files of a service. These limits also apply when the manifest of the service no longer
- * exists.
- */
+/** Also apply when the manifest of the service no longer exists. */
 export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
 
-/**
- * Parses and validates the text of a manifest.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field */
 export function parseManifest(file: string, text: string): ParsedManifest {
   const document = parseManifestDocument(file, text);
   const top = document.fields(
@@ -198,7 +177,6 @@ function enumField(field: ManifestField): ReadonlySet<string> {
   return choices.length === 0 ? field.fail('must have at least one item') : new Set(choices);
 }
 
-/** Returns a pattern that must match the whole value. */
 function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
@@ -212,7 +190,7 @@ function patternField(field: ManifestField): RegExp {
 }
 
 /**
- * Returns the name of a manifest, which is the file name without `.yaml`.
+ * The name is the file name without `.yaml`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is invalid
  */

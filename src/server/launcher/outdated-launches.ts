@@ -5,12 +5,11 @@ import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 import { manifestVersion, type Manifest } from './manifest.js';
 
-/** Interval between two comparisons with the manifests on disk, in ms. */
 const intervalMs = 5_000;
 
 /**
- * Finds the running processes that were started with another manifest than the one on disk. A manifest differs when its
- * fields were edited, or when a link in its paths leads elsewhere. Logs each change once.
+ * Finds the running processes whose manifest on disk has changed since their start. A manifest has also changed when
+ * a link in its paths leads elsewhere. Logs each change once.
  *
  * @see [C6.8](../../../docs/guarantees.md#c6-8)
  */
@@ -20,7 +19,6 @@ export class OutdatedLaunches {
   #outdated: ReadonlyMap<string, OutdatedInstance> = new Map();
   #timer: Timer | undefined;
 
-  /** @param running - returns the records of the registered launches */
   constructor(context: LauncherContext, running: () => Iterable<LaunchRecord>) {
     this.#context = context;
     this.#running = running;
@@ -30,7 +28,7 @@ export class OutdatedLaunches {
     return [...this.#outdated.values()];
   }
 
-  /** Compares now and every 5 s, until {@link stop}. */
+  /** Compares now and every 5 s. */
   start(): void {
     const { runtime, readManifest } = this.#context;
     if (readManifest === undefined) return;
@@ -68,7 +66,6 @@ export class OutdatedLaunches {
     this.#outdated = outdated;
   }
 
-  /** Returns the manifest on disk, or why it cannot be read. */
   #read(name: string): Promise<Manifest | string> {
     const { readManifest } = this.#context;
     return readManifest === undefined ? Promise.resolve('') : readManifest(name).catch(errorMessage);

@@ -1,7 +1,7 @@
 import { ClerkError } from '../../core/errors.js';
 import { describeValue, quote } from '../../core/describe-value.js';
 
-/** Maximum length of a value, in characters. The limit bounds the time of a pattern match. */
+/** Bounds the time of a pattern match. */
 export const maxValueLength = 256;
 
 export type ManifestParameter =
@@ -12,10 +12,7 @@ function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/**
- * Returns what is wrong with the placeholders `${name}` of an argument. Returns undefined when all placeholders are
- * valid.
- */
+/** Returns undefined when all placeholders `${name}` are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
     return "has an unclosed '${'; write a placeholder as ${param}";
@@ -84,10 +81,7 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
   return String(number);
 }
 
-/**
- * Returns a finite number, or undefined for any other value. A string must be a number in canonical form, such as
- * `'8080'`.
- */
+/** Accepts numbers, and strings in canonical form such as `'8080'`. Returns undefined for any other value. */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;

@@ -1,22 +1,14 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/**
- * Interval at which an adopted process is checked, in ms. The operating system reports only the exits of child
- * processes.
- */
+/** Adopted processes are polled, because the operating system reports only the exits of child processes. */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch. An earlier server may have started the process. */
 export interface ProcessHandle {
-  /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
-  /**
-   * Id of the process group that the process leads. Undefined while no process is known, and when another group may
-   * have the id.
-   */
+  /** The process leads this group. Undefined while no process is known, and when another group may have the id. */
   readonly processGroup: number | undefined;
   /** Whether the process has certainly ended. May be true before {@link exited} resolves. */
   hasExited(): boolean;
@@ -26,7 +18,6 @@ export interface ProcessHandle {
   release(): void;
 }
 
-/** A process that this server has started. */
 export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): ProcessHandle {
   const { pid, exited, identity } = spawned;
   let released = false;
@@ -40,7 +31,6 @@ export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): P
   };
 }
 
-/** A running process that an earlier server has started. */
 export function adoptedProcess(
   processes: Processes,
   clock: Clock,
@@ -69,7 +59,7 @@ export function adoptedProcess(
   };
 }
 
-/** A process that ended while no server ran. Another process may now have the process id. */
+/** The process id may now belong to another process. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -79,7 +69,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** A process that was not found. Perhaps the process was never started. */
+/** Perhaps the process was never started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

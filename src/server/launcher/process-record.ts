@@ -1,10 +1,7 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/**
- * Returns the stored record of a launch, which may be newer than `launch`. Returns undefined when the record was
- * removed.
- */
+/** Returns the stored record, which may be newer than `launch`; undefined after its removal. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -14,10 +11,7 @@ export function currentRecord(
     .find(({ name, instance }) => name === launch.name && instance === launch.instance);
 }
 
-/**
- * Saves the process id of a launch, so that a restarted server finds the process. Other changes of the stored record
- * are kept, such as a redeemed ticket.
- */
+/** Saves the process id, so that a restarted server finds the process. Keeps other changes of the stored record. */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,

@@ -17,8 +17,8 @@ type RecoveredLaunch =
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a recorded launch by process id and start time. Without a recorded process id, the environment
- * marker of the launch identifies the process.
+ * Finds the process of a recorded launch by pid and start time. Without a recorded pid, the environment marker
+ * identifies the process.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */
@@ -38,10 +38,6 @@ export async function recoverLaunch(
   return record.redeemed ? { kind: 'unidentifiable' } : { kind: 'unconfirmed', handle: unknownProcess };
 }
 
-/**
- * Finds the process of a launch by its environment marker, and records the process. Returns undefined when no process
- * is found.
- */
 export async function findLaunched(
   context: LauncherContext,
   record: LaunchRecord,

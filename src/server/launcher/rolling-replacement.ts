@@ -3,21 +3,18 @@ import type { Launch } from './launch.js';
 import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';
 
-/** The part of a service supervisor that a rolling replacement needs. */
 export interface ReplaceableService {
   readonly name: string;
-  /** Checks all that can be checked before a start. Rejects with `START_FAILED` or `FORBIDDEN`. */
   checkStart(rule: LaunchRule): Promise<Manifest>;
-  /** Starts one more instance, and waits until it has registered. */
   startBeside(rule: LaunchRule): Promise<void>;
   /** Starts the service unless it has a callable endpoint. */
   startAlone(rule: LaunchRule): Promise<void>;
 }
 
 /**
- * Replaces running instances one by one. Starts the new instance, waits until it has registered, then drains the old
- * one. An old instance that cannot serve is killed at once. If `maxInstances` allows no further instance, the old one is drained first, and callers wait for the new one. Ends
- * at the first start that fails; the remaining instances keep running.
+ * Replaces running instances one by one: starts a new instance, waits for its registration, then drains the old one.
+ * At `maxInstances`, drains the old instance first; callers then wait for the new one. Kills an old instance that
+ * cannot serve. Ends at the first failed start; the remaining instances keep running.
  *
  * @see [C6.8](../../../docs/guarantees.md#c6-8)
  */

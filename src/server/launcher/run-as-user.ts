@@ -5,10 +5,7 @@ interface UserIds {
   readonly gid: number;
 }
 
-/**
- * Finds a user by name or id in the text of `/etc/passwd`. For a numeric id that the text lacks, the group id is the
- * same number.
- */
+/** For a numeric id that `passwd` lacks, the group id is the same number. */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
     const [name, , uid, gid] = line.split(':');
@@ -19,10 +16,7 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
   return typeof user === 'number' ? { uid: user, gid: user } : undefined;
 }
 
-/**
- * Returns why the server cannot run programs as a user, or undefined when the server can. Only root can run a program
- * as another user.
- */
+/** Returns undefined when the server can run programs as this user. Only root can run programs as another user. */
 export function runAsProblem(
   user: string | number,
   ids: UserIds | undefined,

@@ -3,21 +3,17 @@ import { sleep, type Clock } from '../../core/clock.js';
 import type { ListenerState, Processes } from '../../core/processes.js';
 
 /**
- * Time for which a process must be stopped by SIGSTOP before the process counts as faulty, in ms. Tools that limit
- * CPU time stop processes for shorter times.
+ * A process that SIGSTOP has stopped for this time counts as faulty. Tools that limit CPU time stop processes for
+ * shorter times.
  */
 const stoppedMs = 300;
-/** Time for which a process must not respond at any of its addresses before the process counts as faulty, in ms. */
+/** A process that does not respond at any of its addresses for this time counts as faulty. */
 const silentMs = 1_000;
 const pollMs = 50;
 /** Fewer looks in 1 s show that the event loop of the server was blocked. */
 const minLooks = 10;
-/** Delay between two connection attempts to an address that refuses connections, in ms. */
 const redialMs = 100;
-/**
- * A timer that fires later than this, in ms, shows that the event loop of the server was blocked. A missing response
- * then proves no fault.
- */
+/** A later timer shows that the event loop of the server was blocked. A missing response then proves no fault. */
 const maxLatenessMs = 100;
 
 interface FaultOptions {
@@ -26,8 +22,8 @@ interface FaultOptions {
 }
 
 /**
- * Checks a running process that the launcher has started. Returns why the process cannot serve, or undefined when no
- * fault is proven. Callers pass only addresses that were registered with the ticket of the launch.
+ * Returns why a launched process cannot serve; undefined when no fault is proven. Callers pass only addresses that
+ * were registered with the ticket of the launch.
  *
  * @param pid - undefined when the process is not known
  * @see [C6.4](../../../docs/guarantees.md#c6-4), [A19](../../../docs/guarantees.md#a19)
@@ -55,7 +51,7 @@ export type ForeignEndpointState =
   { readonly kind: 'listening' | 'unknown' } | { readonly kind: 'dead'; readonly fault: string };
 
 /**
- * Checks an endpoint that the launcher did not start, without connecting to any address.
+ * Does not connect to any address.
  *
  * @see [A19](../../../docs/guarantees.md#a19)
  */

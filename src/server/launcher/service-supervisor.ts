@@ -16,16 +16,14 @@ import { replaceOneByOne, type ReplaceableService } from './rolling-replacement.
 import { spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** Time within which a recovered launch must register if its manifest no longer exists, in ms. */
+/** A recovered launch without a manifest must register within this time. */
 const defaultReadyMs = 10_000;
 
-/** Minimum time between two checks of a service that reports of clients cause, in ms. */
+/** Minimum time between two checks that reports of clients cause. */
 const minReportedLookMs = 1_000;
 
 interface StartAttempt {
-  /** Error for the callers if the start was cancelled; otherwise undefined. */
   cancellation: ClerkError | undefined;
-  /** Undefined until the process is started. */
   launch: Launch | undefined;
 }
 
@@ -104,8 +102,8 @@ export class ServiceSupervisor implements ReplaceableService {
   }
 
   /**
-   * Called when a client reports that it cannot reach an instance. Checks the process of the instance, and ends a
-   * process that cannot serve. If the service has no other endpoint, starts the service again.
+   * Called when a client reports an instance unreachable. Ends a process that cannot serve. Starts the service again
+   * if it has no other endpoint.
    */
   async onUnreachable(instance: string): Promise<void> {
     const { runtime, names, logger } = this.#context;
@@ -122,7 +120,6 @@ export class ServiceSupervisor implements ReplaceableService {
     }
   }
 
-  /** Stops all launches and a start in progress. Returns the number of stopped launches. */
   async stop(reason: string): Promise<number> {
     const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
     if (attempt)
@@ -137,16 +134,11 @@ export class ServiceSupervisor implements ReplaceableService {
     return stopping.size;
   }
 
-  /** The launches whose service has registered and that are not being stopped. */
   get running(): readonly Launch[] {
     return [...this.#launches].filter(({ isUp }) => isUp);
   }
 
-  /**
-   * Replaces all running instances one by one. Concurrent callers share one replacement.
-   *
-   * @param running - returns the instances that are replaced
-   */
+  /** Concurrent callers share one replacement. */
   replaceAll(rule: LaunchRule, running: () => readonly Launch[]): Promise<void> {
     const replace = async (): Promise<void> => {
       await this.#sharedStart?.settled;
@@ -178,7 +170,6 @@ export class ServiceSupervisor implements ReplaceableService {
     this.#backoff.reset();
   }
 
-  /** Continues the supervision of a launch that an earlier server started. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
     if (recovered.kind === 'unidentifiable')
@@ -239,7 +230,6 @@ export class ServiceSupervisor implements ReplaceableService {
     return true;
   }
 
-  /** Checks all endpoints. Concurrent callers share one check. Never rejects. */
   #inspect(): Promise<void> {
     const inspect = async (): Promise<void> => {
       const launched = new Set([...this.#launches].map(({ record }) => record.instance));

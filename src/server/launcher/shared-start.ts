@@ -5,7 +5,7 @@ export const maxWaiters = 1_024;
 
 export interface WaitOptions {
   readonly clock: Clock;
-  /** Longest wait for the start, in ms; undefined for no limit. */
+  /** Undefined for no limit. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -19,7 +19,6 @@ export interface WaitOptions {
 export class SharedStart<T> {
   readonly #name: string;
   readonly #outcome: Promise<T>;
-  /** Resolves when the start has succeeded or failed. */
   readonly settled: Promise<void>;
   #cancel!: (reason: Error) => void;
   #waiters = 0;
@@ -36,15 +35,11 @@ export class SharedStart<T> {
     );
   }
 
-  /** Rejects all waiting callers. The start itself continues. */
   cancel(reason: Error): void {
     this.#cancel(reason);
   }
 
-  /**
-   * Waits for the start. Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or
-   * `ABORTED`.
-   */
+  /** Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(

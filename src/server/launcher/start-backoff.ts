@@ -35,10 +35,7 @@ export class StartBackoff {
     return this.#failureCount === 0;
   }
 
-  /**
-   * Returns the reason of the last failure and the remaining delay, in ms. Returns undefined when the service may be
-   * started.
-   */
+  /** Returns undefined when the service may be started. */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

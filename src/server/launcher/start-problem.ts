@@ -4,14 +4,14 @@ import { basename } from 'node:path';
 import { errorMessage } from '../../core/errors.js';
 import type { Manifest } from './manifest.js';
 
-/** Number of bytes of a `#!` line that Linux reads. */
+/** Linux reads this number of bytes of a `#!` line. */
 const interpreterLineBytes = 256;
 
 type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
 
 /**
- * Returns why an existing program cannot be started. Checks the working folder and the interpreter, because the
- * operating system reports their faults as a missing program. Returns undefined when no problem was found.
+ * Returns why an existing program cannot be started; undefined if no problem was found. The operating system reports
+ * a missing working folder or interpreter as a missing program.
  *
  * @param searchPath - the variable `PATH` of the program
  */
@@ -64,7 +64,6 @@ async function interpreterProblem(program: string, searchPath: string): Promise<
   return `the interpreter ${argument} of ${program} is not in the PATH of the service, which is ${searchPath}; ${fix}, or pass PATH in env of the manifest`;
 }
 
-/** Returns the first line of a file without the line feed; undefined when the file cannot be read. */
 async function firstLine(path: string): Promise<string | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return undefined;

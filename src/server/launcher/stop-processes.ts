@@ -6,7 +6,7 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** Returns the environment variable, as `NAME=value`, that identifies all processes of a launch. */
+/** Returns the environment variable that all processes of a launch have. */
 export function instanceMarker({ owner, instance }: Pick<LaunchRecord, 'owner' | 'instance'>): string {
   return `CLERK_OWNER=${owner}/${instance}`;
 }
@@ -44,9 +44,8 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint of a launch. Without `immediately`, the endpoint drains first. If the withdrawal fails, the
- * endpoint is removed at the end of its lease. Never rejects. Resolves to the time for which clients may still call
- * the endpoint, in ms.
+ * Without `immediately`, the endpoint drains first. If the withdrawal fails, the endpoint is removed at the end of
+ * its lease. Never rejects. Resolves to the time for which clients may still call the endpoint.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,

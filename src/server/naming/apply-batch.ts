@@ -9,14 +9,13 @@ export interface BatchTargets {
   readonly position: { revision: number };
   readonly expiry: ExpiryScheduler;
   readonly watchHub: WatchHub;
-  /** Called when the changes are applied, before the watches are notified. Default: nothing. */
   readonly onApplied?: () => void;
 }
 
 /**
  * Applies a saved batch to the state, updates the timers, and notifies the watches.
  *
- * @param revision - revision of the registry after the batch
+ * @param revision - after the batch
  */
 export function applyBatch(
   { state, position, expiry, watchHub, onApplied }: BatchTargets,
@@ -33,8 +32,7 @@ export function applyBatch(
   for (const change of changes) state.apply(change);
   position.revision = revision;
   onApplied?.();
-  // Time until the pending change of each entry applies. If a batch changes an entry several times, the last plan
-  // decides.
+  // Time until the pending change of each entry applies. The last plan for an entry decides.
   const waits = new Map<string, number>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
@@ -52,7 +50,6 @@ export function applyBatch(
   watchHub.publish(changedNames, previousRevision);
 }
 
-/** Whether the change can alter the response to a lookup. */
 function isVisible(
   change: StateChange,
 ): change is Extract<StateChange, { kind: 'entry' | 'endpoint' | 'status' }> {

@@ -9,7 +9,6 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** The plan of a command, and the revision after the command. */
 export interface CommitResult extends Plan {
   /** A command without changes does not raise the revision. */
   readonly revision: number;
@@ -19,8 +18,8 @@ export interface SubmitOptions {
   /** Whether the command precedes all queued commands. */
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends endpoints or changes their status. If the store cannot be written, the command
-   * still changes the memory, and its promise rejects. Lookups then do not show an ended endpoint as up.
+   * Whether the command only ends endpoints or changes their status. If the store cannot be written, such a command
+   * still changes the memory, so that lookups do not show an ended endpoint as up. Its promise rejects.
    */
   readonly endsEndpoints?: boolean;
 }
@@ -39,14 +38,13 @@ export interface CommitterOptions {
   readonly revision: () => number;
   /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called after a batch is saved. `revision` is the revision after the batch. */
+  /** Called after a batch is saved. `revision` is that after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
   /**
-   * Called with a plan that changes only the memory, because the store cannot be written. `revision` is the revision
-   * after the plan.
+   * Called with a plan that changes only the memory, because the store cannot be written. `revision` is that after
+   * the plan.
    */
   readonly applyUnsaved: (plan: Plan, revision: number) => void;
-  /** Called once, when the store cannot be written any more. */
   readonly onFailure: (cause: unknown) => void;
 }
 
@@ -68,13 +66,12 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Why no command can be saved any more; undefined while the store can be written. */
   get failure(): ClerkError | undefined {
     return this.#failure;
   }
 
   /**
-   * Queues a command. Resolves when the changes are saved and every lookup shows the changes.
+   * Resolves when the changes are saved and every lookup shows them.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` after `close`
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a write has failed
@@ -97,7 +94,6 @@ export class Committer {
     });
   }
 
-  /** Rejects all queued and later commands, and waits for the end of the current write. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -179,7 +175,7 @@ export class Committer {
   }
 }
 
-/** Yields a record for each changed key, with the last value of the key. Also yields the record of the revision. */
+/** Yields one record per changed key, with its last value, and the record of the revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {

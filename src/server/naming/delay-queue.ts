@@ -3,18 +3,16 @@ export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
 
-  /** @param delayMs - delay of every item, in ms */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
-  /** Time at which the oldest item becomes due; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;
   }
 
-  /** Adds an item. If the queue contains the item already, its delay restarts. */
+  /** If the queue contains the item already, its delay restarts. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);

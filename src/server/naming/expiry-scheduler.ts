@@ -8,7 +8,7 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** An implicit service is removed after this time without endpoints, in ms. */
+/** An implicit service without endpoints is removed after this time. */
 const emptyServiceMs = 300_000;
 
 export interface ExpiryDependencies {
@@ -28,11 +28,9 @@ export interface ExpiryDependencies {
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** Names of implicit services without endpoints. */
   readonly #emptyServices = new DelayQueue<string>(emptyServiceMs);
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Time of the last check for expired leases; undefined while no lease exists. */
   #leasesCheckedAt: number | undefined;
   expiredRegistrations = 0;
   #isExpiring = false;
@@ -47,7 +45,7 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** Starts the lease or the drain time of a registration. A moved registration keeps its expiry time. */
+  /** A moved registration keeps its expiry time. */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
     const { draining, leaseMs, entry } = registration;
@@ -57,11 +55,7 @@ export class ExpiryScheduler {
     consensus.onRegistered(registration);
   }
 
-  /**
-   * Called after a change of a name or its endpoints.
-   *
-   * @param appliesInMs - time until the pending change applies, in ms; default: the remaining guarantee of the entry
-   */
+  /** @param appliesInMs - time until the pending change applies; default: the remaining guarantee of the entry */
   onEntryChanged(name: string, appliesInMs?: number): void {
     const { state, guarantees, clock } = this.#deps;
     const entry = state.entries.get(name);

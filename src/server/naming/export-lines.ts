@@ -1,7 +1,7 @@
 import type { ExportLine } from '../../protocol/messages.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Yields a line for each link, directory and defined service, in order of the names. */
+/** In order of the names. */
 export function* exportLines(state: NamingState): IterableIterator<ExportLine> {
   for (const name of state.names.from('')) {
     const record = state.entry(name);

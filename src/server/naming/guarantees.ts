@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Time between the end of a guarantee and the earliest change, in ms. Covers clients with a slow clock. */
+/** A change waits this long after the end of a guarantee, for clients with a slow clock. */
 export const clockMarginMs = 250;
 
 /**
@@ -18,7 +18,7 @@ export class Guarantees {
    * written.
    */
   readonly #frozen = new Map<string, number>();
-  /** Names of entries whose change is being written. Lookups give no guarantee for these entries. */
+  /** Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
@@ -30,7 +30,6 @@ export class Guarantees {
     this.#clock = clock;
   }
 
-  /** Whether a change of the entry is pending or being written. */
   isFrozen({ name }: NameEntry): boolean {
     // Usually `#frozen` and `#beingWritten` are empty, and `size` is cheaper than `has`.
     return (
@@ -39,11 +38,7 @@ export class Guarantees {
     );
   }
 
-  /**
-   * Returns the time until an entry may change, in ms. Returns 0 for an entry that may change at once.
-   *
-   * @param guaranteedMs - time that a lookup of the entry guarantees, in ms
-   */
+  /** Returns 0 for an entry that may change at once. */
   remainingMs(name: string, guaranteedMs: number): number {
     const lastServedAt = this.#state.entries.get(name)?.lastServedAt ?? 0;
     const until = this.#frozen.get(name);
@@ -65,10 +60,7 @@ export class Guarantees {
     if (longestMs > 0) this.#lostUntil = this.#clock.now() + longestMs + clockMarginMs;
   }
 
-  /**
-   * Returns the time for which a lookup may guarantee an entry, in ms. A lookup with a guarantee must also call
-   * {@link Guarantees.recordServed}.
-   */
+  /** A lookup with a guarantee must also call {@link Guarantees.recordServed}. */
   guaranteedMs(entry: NameEntry): number {
     const { guaranteedMs } = entry.record;
     if (this.#beingWritten.size > 0 && this.#beingWritten.has(entry.name)) return 0;
@@ -78,7 +70,7 @@ export class Guarantees {
     return Math.max(0, Math.min(guaranteedMs, Math.floor(until - clockMarginMs - this.#clock.now())));
   }
 
-  /** Restarts the guarantee of an entry that a lookup shows. The guarantee of a frozen entry is not restarted. */
+  /** Has no effect on a frozen entry. */
   recordServed(entry: NameEntry, now: number): void {
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
   }
@@ -92,7 +84,6 @@ export class Guarantees {
     this.#beingWritten.add(name);
   }
 
-  /** Called when all changes passed to `beginWrite` are saved. */
   endWrite(): void {
     this.#beingWritten.clear();
   }
@@ -101,9 +92,7 @@ export class Guarantees {
     this.#frozen.delete(name);
   }
 
-  /**
-   * Returns the time at which each pending change applies, by name. `Infinity` for a change that is being written.
-   */
+  /** `Infinity` for a change that is being written. */
   frozenEntries(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

@@ -3,10 +3,6 @@ import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { RegistryPosition } from './registry-position.js';
 import type { NamingView } from './state/naming-view.js';
 
-/**
- * Creates the port through which the launcher reads and changes launch records. The launcher reads only saved
- * records.
- */
 export function launchRecords(
   view: NamingView,
   position: Pick<RegistryPosition, 'identity'>,

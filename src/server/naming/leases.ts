@@ -1,17 +1,14 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Length of a slot, in ms. All registrations of a slot are checked together. */
+/** All registrations of a slot are checked together. */
 const slotMs = 250;
 /**
- * Share of expired leases above which removals are throttled. The cause of so many expired leases is probably the
- * server or the network.
+ * Above this share of expired leases, removals are throttled. The cause is then probably the server or the network.
  */
 const massExpiryShare = 0.15;
-/**
- * Minimum number of expired leases for throttling. In a small registry, two expired leases are already a large share.
- */
+/** Minimum number of expired leases for throttling. In a small registry, two are already a large share. */
 const massExpiryMin = 8;
-/** Maximum number of stored stalls of this process. Stored stalls extend leases. */
+/** Stored stalls of this process extend leases. */
 const maxStalls = 64;
 
 /**
@@ -26,11 +23,10 @@ const maxStalls = 64;
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Registrations with an overdue renewal and an unexpired lease. */
   readonly #overdue = new Set<Registration>();
-  /** Registrations whose renewal became overdue after the last call of `takeOverdue`. */
+  /** Since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
-  /** Registrations with an expired lease that are not removed yet. */
+  /** Not removed yet. */
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
   #lastSlot = 0;
@@ -51,7 +47,7 @@ export class Leases {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Starts or extends the lease of a registration. Must be called after every change of `expiresAt`. */
+  /** Must be called after every change of `expiresAt`. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
@@ -72,18 +68,16 @@ export class Leases {
   }
 
   /**
-   * Records a stall of `ms` that ended at `now`. The stall extends every running lease that is at most three times as
-   * long as the stall.
+   * Extends every running lease that is at most three times as long as the stall.
+   *
+   * @param now - end of the stall
    */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /**
-   * Returns the registrations to remove now. Each call returns the same registrations until `release` or `track` is
-   * called for them.
-   */
+  /** Each call returns the same registrations until `release` or `track` is called for them. */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
@@ -96,8 +90,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations whose renewal became overdue since the last call. Returns none if many renewals are
-   * overdue at once. The cause is then probably the server or the network.
+   * Returns the registrations whose renewal became overdue since the last call. Returns none if many are overdue at
+   * once: the cause is then probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -107,14 +101,13 @@ export class Leases {
     return count >= massExpiryMin && count > massExpiryShare * this.#count ? [] : found;
   }
 
-  /** Whether a lease has expired and was not renewed since. */
   hasExpired(registration: Registration): boolean {
     return this.#expired.has(registration);
   }
 
   /**
-   * Returns the expired registrations to remove in this tick, oldest first. During the time of the shortest lease,
-   * about 15 % of all registrations are removed. No removal is delayed by more than one lease duration.
+   * Returns the registrations to remove in this tick, oldest first. About 15 % of all registrations are removed per
+   * duration of the shortest lease. No removal is delayed by more than one lease duration.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -168,10 +161,7 @@ export class Leases {
     else list.push(registration);
   }
 
-  /**
-   * Returns the expiry time of a registration. Includes each stall since the last renewal that lasted a third of the
-   * lease or longer.
-   */
+  /** Includes each stall since the last renewal that lasted a third of the lease or longer. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -182,8 +172,8 @@ export class Leases {
 }
 
 /**
- * Returns the time at which the renewal is overdue: one third of the lease before the expiry. A draining endpoint
- * does not renew, so its renewal is overdue at the expiry.
+ * One third of the lease before the expiry. A draining endpoint does not renew, so its renewal is overdue at the
+ * expiry.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

@@ -4,14 +4,14 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Maximum number of names that are read for one page. A page that reaches this number ends early. */
+/** A page that has read this number of names ends early. */
 const maxStepsPerPage = 20_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists the names after `after` that match a glob, in order. Includes directories without an entry, unless the glob
- * ends with `**`.
+ * Lists the matching names after `after`, in order. Includes directories without an entry, unless the glob ends with
+ * `**`.
  */
 export function listPage(
   state: NamingState,

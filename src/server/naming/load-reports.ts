@@ -1,19 +1,13 @@
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** Maximum age of a cached lookup when only loads have changed, in ms. */
+/** Maximum age of a cached lookup when only loads have changed. */
 export const loadRefreshMs = 2_000;
 
-/**
- * Longest lease of an endpoint whose loads are used, in ms. A longer lease is renewed too rarely for a useful load.
- */
+/** A longer lease is renewed too rarely for a useful load. */
 const maxLeaseMs = 60_000;
-/** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
-/**
- * Smallest relative change of a rate that counts as a new load. The difference is divided by the larger rate, but at
- * least by 1/s.
- */
+/** Relative to the larger rate, but at least to 1/s. */
 const minRateChange = 0.25;
 
 /**
@@ -24,7 +18,7 @@ export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();
   readonly #versions = new WeakMap<NameEntry, number>();
 
-  /** Records the load of a renewal. A renewal without a load removes the recorded load. */
+  /** A renewal without a load removes the recorded load. */
   record(registration: Registration, load: Load | undefined): void {
     const usable = registration.leaseMs > maxLeaseMs ? undefined : load;
     if (!isSignificant(this.#loads.get(registration), usable)) return;
@@ -37,7 +31,6 @@ export class LoadReports {
     return this.#loads.get(registration);
   }
 
-  /** Returns the version of the loads of a service. Every new load increments the version. */
   versionOf(entry: NameEntry | undefined): number {
     return (entry && this.#versions.get(entry)) ?? 0;
   }

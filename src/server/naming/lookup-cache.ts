@@ -11,16 +11,15 @@ import { hasDescendants } from './state/naming-view.js';
 import type { EntryRecord } from './state/records.js';
 import { tryResolveLinks } from './state/resolve-links.js';
 
-/** Maximum number of cached lookups in each of the two generations. */
 const maxPerGeneration = 16_384;
 
-/** Incarnation of the registry, and revision of the last saved batch. */
+/** `revision` is that of the last saved batch. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
-  /** Returns the mark of a revision; an empty text for an unsaved revision. */
+  /** Empty for an unsaved revision. */
   markOf(revision: number): string;
-  /** Returns incarnation, revision and mark, separated by colons. */
+  /** Incarnation, revision and mark, separated by colons. */
   textOf(revision: number): string;
 }
 
@@ -30,11 +29,9 @@ interface CachedLookup {
   /** JSON of the response after the value of `mark`, which follows `revision`. */
   readonly tail: string;
   readonly entries: readonly NameEntry[];
-  /** Version of each of `entries` at the time of the build. */
   readonly versions: readonly number[];
   /** Entry at the canonical name; undefined for a directory that exists only because there are names below it. */
   readonly serviceEntry: NameEntry | undefined;
-  /** Result of {@link LoadReports.versionOf} at the time of the build. */
   readonly loadVersion: number;
   readonly builtAt: number;
   revision: number;
@@ -52,8 +49,8 @@ export interface LookupDependencies {
 
 /**
  * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on its path has
- * changed. If only loads have changed, a response is built again at most every 2 s. Each use restarts the guarantees
- * of all entries on the path.
+ * changed, and at most every 2 s when only loads have changed. Each use restarts the guarantees of all entries on the
+ * path.
  *
  * The cache has a recent and a previous generation. A full recent generation becomes the previous generation.
  */
@@ -66,7 +63,6 @@ export class LookupCache {
     this.#deps = deps;
   }
 
-  /** Returns the `ResolveResponse` for a name as JSON, or undefined for an unknown name. */
   json(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
     if (lookup === undefined) return undefined;
@@ -81,15 +77,15 @@ export class LookupCache {
     return lookup.json;
   }
 
-  /** Called when the incarnation has changed, which each response contains. */
+  /** Needed after a change of the incarnation, which each response contains. */
   clear(): void {
     this.#recent.clear();
     this.#previous.clear();
   }
 
   /**
-   * Returns a string that changes with every change of an entry or endpoint in the lookup. Loads and revisions do not
-   * change the string. Returns undefined for an unknown name. Restarts no guarantee.
+   * Returns a string that changes with every entry and endpoint in the lookup, but not with loads and revisions.
+   * Returns undefined for an unknown name. Restarts no guarantee.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);

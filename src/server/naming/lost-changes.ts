@@ -6,7 +6,6 @@ import type { PrepareCommand } from './commands/naming-command.js';
 import { epochMargin, nextIncarnation } from './registry-identity.js';
 import type { RegistryPosition } from './registry-position.js';
 
-/** Shortest time between two new incarnations, in ms. */
 const minIntervalMs = 60_000;
 /** A client returns at most two positions: of its connection, and of an earlier process. */
 const maxPositions = 2;
@@ -35,8 +34,8 @@ export class LostChanges {
   }
 
   /**
-   * Checks the positions that a client has returned, separated by commas. Returns undefined if they show no loss.
-   * Otherwise, the promise resolves when the new incarnation is durable. The promise never rejects.
+   * Checks positions that a client has returned, separated by commas. If they show a loss, the promise resolves when
+   * the new incarnation is durable. Otherwise returns undefined. The promise never rejects.
    */
   check(positions: string): Promise<void> | undefined {
     const { position } = this.#deps;

@@ -4,7 +4,7 @@ import { compareNames, segmentsOf } from '../../core/name.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/** Parses a glob. A directory identifier at the start of the glob becomes the current name of the directory. */
+/** A directory identifier at the start becomes the current name of the directory. */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -22,10 +22,6 @@ interface ScannedName {
   readonly matches: boolean;
 }
 
-/**
- * Yields the names after `after` that a search must read, in order. `matches` states whether the name matches the
- * glob. Includes directories without an entry, unless the glob ends with `**`.
- */
 export function* scanNames(
   state: NamingState,
   glob: Glob,
@@ -90,10 +86,7 @@ function isSibling(previous: string, name: string): boolean {
   return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
 }
 
-/**
- * Yields the ancestors of `path` that have at most `depth` segments. Omits `previous` and the ancestors of
- * `previous`.
- */
+/** Yields the ancestors of `path` with at most `depth` segments. Omits `previous` and its ancestors. */
 function* directoriesBetween(
   previous: string,
   path: readonly string[],

@@ -61,23 +61,21 @@ import { WatchHub } from './watch/watch-hub.js';
 
 export interface NameServerOptions {
   readonly version: string;
-  /** Receives a warning when a removal with `force` ends a guarantee early. */
   readonly logger?: Logger;
-  /** Maximum number of endpoints that one principal may register. Default 1,000. */
+  /** Maximum number of endpoints per principal. Default 1,000. */
   readonly maxRegistrations?: number;
-  /** Maximum number of names. Default 2,000,000. */
+  /** Default 2,000,000. */
   readonly maxNames?: number;
-  /** Maximum number of endpoints of one service. Default 10,000. */
+  /** Maximum number of endpoints per service. Default 10,000. */
   readonly maxEndpoints?: number;
   /** Called when a principal has reached a limit, and gets no error. */
   readonly onLimit?: (principal: string, error: ClerkError) => void;
-  /** Maximum number of stored health reports of one principal. Default 10,000. */
+  /** Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
   /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Whether the launcher has the manifest with this name. Default: always true. */
+  /** Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
-  /** Whether a copied data folder counts as the original. Default false. */
   readonly adopt?: boolean;
 }
 

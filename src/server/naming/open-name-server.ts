@@ -21,8 +21,8 @@ import {
 import type { StateChange } from './state/records.js';
 
 /**
- * Increment of the revision at each start. A revision that rose only in memory, while the store could not be written,
- * is lost. The increment is large enough that clients never see a lower revision.
+ * The revision grows by this number at each start. Unsaved revisions are lost at the end of a run, but clients may
+ * have seen them.
  */
 const restartStride = 1_000_000;
 
@@ -83,9 +83,8 @@ export async function openNameServer(
 }
 
 /**
- * Returns the identity of the next run, and the changes of the records that depend on whether the folder is a copy. In a
- * copy, the launch records of the original do not count. With `adopt`, the folder counts as the original, and all
- * launch records count.
+ * Returns the identity of the next run, and changes that depend on whether the folder is a copy. A copy disables the
+ * launch records of the original, unless `adopt` is true.
  */
 function ownedIdentity(
   records: ReadonlyMap<string, string>,
@@ -114,7 +113,7 @@ function ownedIdentity(
   return { identity, changes: [...foreignLaunches, epochBase] };
 }
 
-/** Whether two identities of a folder may be of the same folder. A time of creation that is unknown is not compared. */
+/** Compares the creation times only if both are known. */
 function isSameFolder(a: string, b: string): boolean {
   const [inode, createdAt] = a.split('@');
   const [otherInode, otherCreatedAt] = b.split('@');
@@ -128,12 +127,10 @@ function inodeOf(identity: string): string {
 
 const launchPrefix = 'l ';
 
-/** Returns the key that a launch record of another data folder had there. */
 function launchKey(key: string): string {
   return `${launchPrefix}${key.slice(foreignLaunchPrefix.length)}`;
 }
 
-/** Returns the changes that rename all records with the prefix `from`. */
 function renamedRecords(records: ReadonlyMap<string, string>, from: string, to: string): RecordChange[] {
   const changes: RecordChange[] = [];
   for (const [key, value] of records)

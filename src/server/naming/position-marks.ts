@@ -22,7 +22,6 @@ export class PositionMarks {
   readonly #identity: RegistryIdentity;
   readonly #hashing: Hashing;
   readonly #run: Run;
-  /** The last few marks. The events of a batch, lookups and snapshots repeat a few revisions. */
   readonly #marks = new Map<number, string>();
 
   constructor(identity: RegistryIdentity, hashing: Hashing) {
@@ -31,7 +30,6 @@ export class PositionMarks {
     this.#run = identity.runs.at(-1) as Run;
   }
 
-  /** Returns the mark of a revision of this run or of an earlier run. */
   markOf(revision: number): string {
     const cached = this.#marks.get(revision);
     if (cached !== undefined) return cached;
@@ -42,11 +40,7 @@ export class PositionMarks {
     return mark;
   }
 
-  /**
-   * Checks a position that a client has returned.
-   *
-   * @param revision - the revision of the last saved batch
-   */
+  /** @param revision - of the last saved batch */
   check(position: string, revision: number): PositionVerdict {
     const match = positionForm.exec(position);
     if (match === null) return 'forged';

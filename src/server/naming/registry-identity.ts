@@ -2,13 +2,12 @@ import type { Hashing } from '../../protocol/launch-proof.js';
 import type { RecordChange } from '../ports.js';
 import { damagedRecordError, storeKeys } from './state/record-codec.js';
 
-/** A start of a registry process, until its end. */
 export interface Run {
-  /** Counts the runs of an incarnation, from 1. */
+  /** From 1, within an incarnation. */
   readonly number: number;
   /** Random, 8 hexadecimal digits. */
   readonly id: string;
-  /** Last revision of the run; undefined while the run lasts. */
+  /** Undefined while the run lasts. */
   readonly lastRevision?: number;
 }
 
@@ -16,13 +15,10 @@ export interface Run {
 export interface RegistryIdentity {
   /** Begins with its time of creation, so a later incarnation of the same registry is the greater text. */
   readonly incarnation: string;
-  /** Earlier incarnations, oldest first. */
   readonly earlier: readonly string[];
   /** Secret key of the marks of positions, 64 hexadecimal digits. */
   readonly key: string;
-  /** Random mark that launched processes carry in their environment. */
   readonly owner: string;
-  /** The last runs of the incarnation. The last one is the current run. */
   readonly runs: readonly Run[];
 }
 
@@ -43,7 +39,7 @@ export function newIdentity(runtime: IdentityRuntime): RegistryIdentity {
   };
 }
 
-/** Returns the identity with another run, which begins after `lastRevision`. */
+/** The new run begins after `lastRevision`. */
 export function nextRun(
   identity: RegistryIdentity,
   lastRevision: number,
@@ -56,11 +52,7 @@ export function nextRun(
   return { ...identity, runs: [...ended, next].slice(-maxRuns) };
 }
 
-/**
- * Returns the identity with a new incarnation.
- *
- * @param lost - incarnation of the history that was lost
- */
+/** @param lost - incarnation of the history that was lost */
 export function nextIncarnation(
   identity: RegistryIdentity,
   lost: string,
@@ -77,12 +69,11 @@ export function nextIncarnation(
   };
 }
 
-/** Returns the identity of a copy: a new incarnation, which shares no secret with the original. */
+/** The copy gets a new incarnation, and shares no secret with the original. */
 export function identityOfCopy(original: RegistryIdentity, runtime: IdentityRuntime): RegistryIdentity {
   return { ...nextIncarnation(original, original.incarnation, runtime), ...newSecrets(runtime) };
 }
 
-/** Returns the records of an identity. */
 export function encodeIdentity(identity: RegistryIdentity): readonly RecordChange[] {
   return [
     { key: storeKeys.incarnation, value: identity.incarnation },
@@ -94,7 +85,7 @@ export function encodeIdentity(identity: RegistryIdentity): readonly RecordChang
 }
 
 /**
- * Returns the identity in the records of a store. A salvaged store may lack records, which are created.
+ * A salvaged store may lack records, which are created.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged
  */
@@ -131,12 +122,11 @@ function newSecrets(runtime: IdentityRuntime): Pick<RegistryIdentity, 'key' | 'o
 
 const timeDigits = 9;
 
-/** Returns an incarnation that is later than `previous`, without a clock. */
 export function incarnationAfter(previous: string, randomHex: (bytes: number) => string): string {
   return newIncarnation({ wallNow: () => 0, randomHex }, previous);
 }
 
-/** Returns an incarnation that is later than `previous`, even if the wall clock was set back. */
+/** Later than `previous`, even if the wall clock was set back. */
 function newIncarnation(runtime: IdentityRuntime, previous: string): string {
   const now = Math.max(0, Math.floor(runtime.wallNow())).toString(36).padStart(timeDigits, '0');
   const last = previous.slice(0, timeDigits);

@@ -5,7 +5,7 @@ import type { RegistryIdentity } from './registry-identity.js';
 
 /** Incarnation and revision of the registry. Each position that leaves the registry has a mark. */
 export class RegistryPosition implements StatePosition {
-  /** Revision of the last batch that was applied, which may be unsaved. */
+  /** Of the last applied batch, which may be unsaved. */
   revision: number;
   readonly #hashing: Hashing;
   #identity: RegistryIdentity;
@@ -27,7 +27,6 @@ export class RegistryPosition implements StatePosition {
     return this.#identity;
   }
 
-  /** Called when all batches up to the current revision are saved. */
   onSaved(): void {
     this.#savedRevision = this.revision;
   }
@@ -37,17 +36,15 @@ export class RegistryPosition implements StatePosition {
     this.#marks = new PositionMarks(identity, this.#hashing);
   }
 
-  /** Returns the mark of a revision; an empty text for an unsaved revision, which a restart loses. */
+  /** Empty for an unsaved revision, which a restart loses. */
   markOf(revision: number): string {
     return revision > this.#savedRevision ? '' : this.#marks.markOf(revision);
   }
 
-  /** Returns incarnation, revision and mark as one text, which clients return. */
   textOf(revision: number): string {
     return `${this.incarnation}:${revision}:${this.markOf(revision)}`;
   }
 
-  /** The last saved position. */
   get saved(): string {
     return this.textOf(this.#savedRevision);
   }

@@ -49,7 +49,7 @@ export function renewLeases(
   return { results, ...(suspects.length > 0 && { suspects }) };
 }
 
-/** Finds the registration of the instance `id` under any name that resolves to the service. */
+/** Accepts any name that resolves to the service. */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
 }

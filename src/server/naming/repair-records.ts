@@ -33,7 +33,6 @@ export function repairRecords(records: Map<string, string>, randomHex: (bytes: n
   records.set(storeKeys.revision, records.get(storeKeys.revision) ?? '0');
 }
 
-/** Returns the highest epoch in the records. */
 export function highestEpochOf(records: ReadonlyMap<string, string>): number {
   let highest = 0;
   for (const [key, value] of records) {

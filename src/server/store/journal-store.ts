@@ -12,12 +12,12 @@ import { StoreLifecycle } from './store-lifecycle.js';
 export interface JournalStoreOptions {
   readonly openFolder: OpenDataFolder;
   readonly randomHex: (bytes: number) => string;
-  /** Minimum length of the journal before a checkpoint is written, in bytes. Default 8 MiB. */
+  /** A checkpoint is written when the journal has this length. Default 8 MiB. */
   readonly minCheckpointBytes?: number;
 }
 
 const defaultMinCheckpointBytes = 8 * 1024 * 1024;
-/** Number of records in one part of a checkpoint. Other work of this process runs between two parts. */
+/** Other work of this process runs between two parts of a checkpoint. */
 const recordsPerPart = 500;
 
 export const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
@@ -55,7 +55,6 @@ class JournalStore implements Store {
   #folder: DataFolder | undefined;
   #journal: Journal | undefined;
   #failure: ClerkError | undefined;
-  /** Length of the journal since the last checkpoint, in bytes. */
   #journalBytes = 0;
   #checkpointBytes = 0;
   #checkpoint: Promise<void> | undefined;
@@ -143,7 +142,7 @@ class JournalStore implements Store {
     );
   }
 
-  /** Starts a new journal file, and writes all current records to a checkpoint in the background. */
+  /** Writes the checkpoint in the background. */
   async #beginCheckpoint(journal: Journal): Promise<void> {
     const number = await journal.rotate();
     const headerChecksum = journal.end.checksum;

@@ -25,7 +25,6 @@ export function encodeRecords(changes: readonly RecordChange[]): Buffer {
   return frame.subarray(0, at);
 }
 
-/** Yields the changes in the payload of a complete frame. */
 export function* decodeRecords(payload: Buffer): IterableIterator<RecordChange> {
   for (let at = 0; at < payload.length;) {
     const keyBytes = payload.readUInt32BE(at);

@@ -62,7 +62,7 @@ export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string
   return [...lines, ...[...names].sort().map((name) => `a change of ${name}`)];
 }
 
-/** Returns what a record is about, or undefined for an internal record of the server. */
+/** Returns undefined for an internal record of the server. */
 function describeKey(key: string): string | undefined {
   const [kind, name, id] = key.split(' ');
   switch (kind) {

@@ -10,7 +10,6 @@ export class StoreLifecycle {
     this.#subject = subject;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` on the second load; `CLERK_CLOSED` after `close` */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
@@ -21,11 +20,7 @@ export class StoreLifecycle {
     this.#state = 'loaded';
   }
 
-  /**
-   * Begins a write. Returns a function that ends the write.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED` after `close`
-   */
+  /** Returns a function that ends the write. */
   beginWrite(): () => void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'new')
@@ -39,7 +34,6 @@ export class StoreLifecycle {
     return () => (this.#isWriting = false);
   }
 
-  /** Closes the store. Returns false if the store was already closed. */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
     this.#state = 'closed';

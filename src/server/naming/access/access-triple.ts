@@ -6,20 +6,14 @@ import { parseName } from '../../../core/name.js';
 import type { AccessTriple } from '../../ports.js';
 import { resolvePrincipalPattern } from './principal-pattern.js';
 
-/** A triple that was prepared for decisions. Immutable. */
 export interface CompiledTriple {
-  /** The directory that holds the triple; `/` for the root. */
+  /** `/` for the root. */
   readonly directory: string;
   readonly triple: AccessTriple;
   readonly principal: Glob;
   readonly path: Glob;
 }
 
-/**
- * Prepares a stored triple.
- *
- * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when a part of the triple is invalid
- */
 export function compileTriple(directory: string, { principal, path, rights }: AccessTriple): CompiledTriple {
   return Object.freeze({
     directory,
@@ -29,10 +23,8 @@ export function compileTriple(directory: string, { principal, path, rights }: Ac
   });
 }
 
-/** A request to change rights. */
 export interface AccessRequest {
   readonly principal: unknown;
-  /** Absolute glob of names. */
   readonly path: unknown;
   readonly rights: unknown;
   /** Directory that holds the triple. Default: {@link directoryOfPattern} of the path. */
@@ -40,8 +32,6 @@ export interface AccessRequest {
 }
 
 /**
- * Validates a request to change rights.
- *
  * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when a part is invalid, or the path is not below the
  * directory
  */
@@ -69,10 +59,7 @@ export function toCompiledTriple({ principal, path, rights, directory }: AccessR
   });
 }
 
-/**
- * Returns the default directory for triples of a path: the segments before the first wildcard. For a path without
- * wildcards, returns the parent.
- */
+/** Returns the segments before the first wildcard. For a path without wildcards, returns the parent. */
 export function directoryOfPattern({ segments }: Glob): string {
   const wild = segments.findIndex((segment) => segment.includes('*'));
   const kept = segments.slice(0, wild < 0 ? segments.length - 1 : wild);

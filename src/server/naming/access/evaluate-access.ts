@@ -3,24 +3,20 @@ import { matches } from '../../../core/glob.js';
 import type { AccessGrant } from '../../ports.js';
 import type { CompiledTriple } from './access-triple.js';
 
-/** The rights and groups of a name space, as of one moment. */
 export interface AccessView {
-  /** Returns the triples that a directory holds; `/` is the root. */
   triplesIn(directory: string): readonly CompiledTriple[];
-  /** Returns the members of a group: principals and other groups. Returns undefined if the name is not a group. */
+  /** Principals and other groups; undefined if the name is not a group. */
   membersOf(name: string): readonly string[] | undefined;
 }
 
 /** Rights of each principal on its own name. */
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];
 
-/** Maximum depth of groups within groups. */
 const maxGroupDepth = 8;
 
 /**
- * Returns why a principal has a right on a name, or undefined if the principal does not have the right. Triples only
- * grant rights, and never take a right away. The nearest directory is searched first. The result depends only on the
- * arguments.
+ * Returns why a principal has a right on a name, or undefined without the right. Triples only grant rights. The
+ * nearest directory is searched first.
  *
  * @param principal - absolute name of the principal
  * @param name - canonical name
@@ -44,15 +40,14 @@ export function evaluateAccess(
   return undefined;
 }
 
-/** Yields the name itself and all directories above it, up to the root. */
 function* directoriesOf(name: string): IterableIterator<string> {
   for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
   yield '/';
 }
 
 /**
- * Returns the groups that lead from a triple to a principal. Returns an empty list if the pattern of the triple
- * matches the principal. Returns undefined if the triple does not include the principal.
+ * Returns the groups that lead from a triple to a principal; empty if the pattern matches the principal itself.
+ * Returns undefined if the triple does not include the principal.
  */
 function meantBy(
   view: AccessView,
@@ -63,7 +58,6 @@ function meantBy(
   return pattern.isExact ? groupPath(view, pattern.text, principal) : undefined;
 }
 
-/** Returns the shortest chain of groups from a group to the principal. */
 function groupPath(view: AccessView, group: string, principal: string): readonly string[] | undefined {
   const parents = new Map<string, string | undefined>([[group, undefined]]);
   let level = [group];
@@ -90,7 +84,7 @@ function chainTo(group: string, parents: ReadonlyMap<string, string | undefined>
   return chain;
 }
 
-/** Describes a grant for people, such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
+/** Returns text such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
 export function describeGrant(grant: AccessGrant | undefined): string {
   if (grant === undefined) return 'no triple grants the right';
   if (grant.kind === 'own-name') return 'every principal may read and advertise its own name';

@@ -4,10 +4,10 @@ import { parseGlob, type Glob } from '../../../core/glob.js';
 import { segmentsOf } from '../../../core/name.js';
 
 /**
- * Returns the absolute glob of a principal pattern. A pattern that begins with `.` or `..` is relative to the
- * directory that holds the pattern.
+ * Returns the absolute glob of a principal pattern. A pattern that begins with `.` or `..` is relative to
+ * `directory`.
  *
- * @param directory - the name of a directory; `/` for the root
+ * @param directory - `/` for the root
  * @throws {@link ClerkError} `NAME_INVALID` when the pattern is not a glob, or leads above the root
  * @see [G7](../../../../docs/background.md#g7)
  */

@@ -25,11 +25,9 @@ import type { PlanContext } from './naming-command.js';
 export interface RegistrationClaim {
   readonly name: string;
   readonly request: RegisterRequest;
-  /** The endpoint of the request, as it will be stored. */
   readonly endpoint: EndpointMessage;
   /** Whether the request has redeemed a launch ticket for its epoch. */
   readonly isLaunched: boolean;
-  /** Secret of a registration that gets a new epoch. */
   readonly newSecret: string;
 }
 
@@ -38,11 +36,9 @@ export interface AssignedEpoch {
   readonly secret: string;
   readonly secretHash: string;
   readonly displaced?: DisplacedHolder | undefined;
-  /** Changes of the epoch counter and the fences. */
   readonly changes: readonly StateChange[];
 }
 
-/** Decision about a claim. */
 interface Decision {
   /** Whether the registration keeps the epoch and the secret of the request. */
   readonly isResumed: boolean;

@@ -70,7 +70,7 @@ export function setLink(view: NamingView, request: LinkRequest, context: PlanCon
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-/** Creates a directory with the identifier `id`. An existing directory keeps its identifier. */
+/** An existing directory keeps its identifier. */
 export function createDirectory(view: NamingView, requestedName: string, id: string): Plan {
   const name = resolveParentLinks(view, parseName(requestedName));
   const before = view.entry(name);
@@ -87,9 +87,8 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
 }
 
 /**
- * Creates the error for a change that is requested before the guarantee of the entry has ended.
+ * The error for a change before the end of a guarantee.
  *
- * @param remainingMs - time until the entry may change, in ms
  * @param isFrozen - whether another change already waits for the end of the guarantee
  * @see [C1.2](../../../../docs/guarantees.md#c1-2)
  */

@@ -3,10 +3,7 @@ import type { Fence, StateChange } from '../state/records.js';
 import { fenceOf, fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
-/**
- * Removes endpoints whose lease or drain time has ended. Skips an endpoint that has registered again with another
- * epoch.
- */
+/** Skips an endpoint that has registered again with another epoch. */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, (Fence & { readonly id: string })[]>();
   const changes: StateChange[] = [];

@@ -15,10 +15,7 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
 const maxFences = 256;
 
-/**
- * Returns changes that add a fence for each removed instance. At more than 256 fences, the changes also drop the
- * oldest fences.
- */
+/** Adds a fence for each removed instance. Above 256 fences, drops the oldest. */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -40,20 +37,22 @@ export function fenceOff(
 }
 
 /**
- * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names. A name that is
- * created again therefore assigns no epoch twice.
+ * A new counter starts at the highest epoch of all removed names. A name that is created again therefore assigns no
+ * epoch twice.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor };
 }
 
-/** Returns the fence of a registration that ends. A withdrawn epoch cannot be resumed, so its secret is dropped. */
+/**
+ * The secret of a fence allows its instance to resume the epoch. An instance must not resume an epoch that it has
+ * withdrawn, so the fence then has no secret.
+ */
 export function fenceOf({ epoch, json, displaced }: EndpointView, withdrawn: boolean): Fence {
   const secretHash = withdrawn ? undefined : secretHashOf(json);
   return { epoch, withdrawn, ...definedFields({ secretHash, displaced }) };
 }
 
-/** @param epoch - epoch of the last registration of the instance */
 export function supersededError(name: string, id: string, epoch: number): ClerkError {
   return new ClerkError(
     'FORBIDDEN',

@@ -7,7 +7,7 @@ import { Overlay } from '../state/overlay.js';
 import { createDirectory, define, setLink } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Imports all lines or none. An error message begins with the number of the rejected line. */
+/** Imports all lines or none. Error messages begin with the number of the rejected line. */
 export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {

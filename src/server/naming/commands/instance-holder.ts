@@ -13,14 +13,13 @@ import type { DisplacedHolder } from '../state/records.js';
 
 /** Share of the lease after which a holder has missed a renewal. Services renew after at most 0.37 of the lease. */
 const silentShare = 0.4;
-/** Maximum time after which a suspect holder counts as silent, in ms. */
+/** A suspect holder counts as silent after at most this time. */
 const maxSilentMs = 10_000;
-/** Share of the lease after which the registry flags a holder without a renewal as suspect. */
+/** A holder is flagged as suspect after this share of its lease without a renewal. */
 const overdueShare = 2 / 3;
-/** Maximum delay of that flag for a lease of up to 10 s, in ms. */
+/** Maximum delay of that flag, for a lease of up to 10 s. */
 const flagDelayMs = 1_500;
 
-/** @param secretHash - digest of the secret; undefined for a registration from before there were secrets */
 export function isHolder(
   hashing: Hashing,
   secretHash: string | undefined,
@@ -30,7 +29,6 @@ export function isHolder(
   return secret !== undefined && hashing.timingSafeEqual(hashing.sha256(secret), secretHash);
 }
 
-/** A registration or a fence. */
 interface MayHaveDisplaced {
   readonly displaced?: DisplacedHolder | undefined;
 }
@@ -66,7 +64,7 @@ export function isSamePlace({ json }: EndpointView, { addresses, hostId }: Endpo
   return isSameHost || !addresses.every((address) => isLocal(parseAddress(address)));
 }
 
-/** Returns when a holder last renewed its lease, in ms on the monotonic clock. A lease that has not begun begins `at`. */
+/** Returns when the holder last renewed its lease, on the monotonic clock. A lease that has not begun begins `at`. */
 export function renewedAt({ expiresAt = 0, leaseMs }: EndpointView, at: number): number {
   return expiresAt === 0 ? at : expiresAt - leaseMs;
 }
@@ -77,7 +75,7 @@ export function isSilent(holder: EndpointView, at: number): boolean {
   return holder.status === 'suspect' && at - renewedAt(holder, at) >= silentMs;
 }
 
-/** Returns the time after which a holder counts as silent, in ms, if it does not renew its lease until then. */
+/** Assumes that the holder does not renew its lease. */
 export function untilSilentMs(holder: EndpointView, at: number): number {
   const overdueAt = renewedAt(holder, at) + holder.leaseMs * overdueShare;
   return Math.ceil(Math.max(0, overdueAt - at) + flagDelayMs);

@@ -5,9 +5,7 @@ import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/**
- * Records that the launcher will start a service. The started instance must register with the epoch of the record.
- */
+/** The started instance must register with the epoch of the record. */
 export function recordIntent(view: NamingView, intent: LaunchIntent & Pick<LaunchRecord, 'owner'>): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')

@@ -42,10 +42,7 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
   return { changes, appliesInMs: 0, name: to };
 }
 
-/**
- * Returns the changes that move one name. The new records come first, because leases and guarantees are copied from
- * the old records.
- */
+/** The new records come first, because they copy leases and guarantees from the old records. */
 function moveChanges(
   view: NamingView,
   from: string,

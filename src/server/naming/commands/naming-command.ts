@@ -14,7 +14,6 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { RegistryIdentity } from '../registry-identity.js';
 import type { StateChange } from '../state/records.js';
 
-/** A change that a client, a timer or the launcher requests. */
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
@@ -42,7 +41,7 @@ export type NamingCommand =
   /** The registry takes a new incarnation, and assigns only epochs above `epochBase`. */
   | { readonly kind: 'new-incarnation'; readonly identity: RegistryIdentity; readonly epochBase: number };
 
-/** Creates a command immediately before its plan is made. Returns undefined when the command is no longer needed. */
+/** Called immediately before the plan is made. Returns undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
 
 /** Identifies one registration of an endpoint. A registration with another epoch is another registration. */
@@ -57,9 +56,8 @@ export interface StatusChange extends EndpointRef {
 }
 
 export interface PlanContext {
-  /** Returns the time until an entry may change, in ms. Returns 0 for an entry that may change at once. */
+  /** Returns 0 for an entry that may change at once. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
-  /** Returns the time in ms on the monotonic clock. */
   readonly now: () => number;
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
@@ -70,7 +68,7 @@ export interface PlanContext {
 export interface Plan {
   /** Changes, in the order in which they are applied. Empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
-  /** Time until the change applies, in ms; 0 for a change that applies at once. */
+  /** 0 for a change that applies at once. */
   readonly appliesInMs: number;
   readonly epoch?: number;
   readonly secret?: string;
@@ -80,7 +78,6 @@ export interface Plan {
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** New identity of the registry. */
   readonly identity?: RegistryIdentity;
   /** Names that a removal with `force` removes before their guarantees have ended. */
   readonly brokenGuarantees?: readonly string[];

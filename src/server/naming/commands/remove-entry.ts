@@ -7,7 +7,6 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry. With `recursive`, also removes its endpoints and all names below the entry. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,

@@ -25,7 +25,7 @@ export function checkTimeout(timeoutMs: unknown): number {
   return checkMs(timeoutMs, 'timeout', 1);
 }
 
-/** Checks the retry settings of a service. The result omits settings that are null or undefined. */
+/** Omits settings that are null or undefined. */
 export function checkRetryOverrides(
   attemptTimeoutMs: unknown,
   retries: unknown,
@@ -53,7 +53,7 @@ function checkMs(ms: unknown, what: string, min: number): number {
 }
 
 /**
- * Returns a copy of `launch` without unknown fields.
+ * Omits unknown fields.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the manifest name or a parameter is invalid
  */

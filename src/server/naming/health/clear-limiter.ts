@@ -9,14 +9,14 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After a clear, the endpoint must wait 10 s for the
- * next clear. A second clear within 5 min after the wait doubles the wait, up to 5 min. An endpoint that renews its
- * lease but cannot be reached therefore stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. After a clear, further clears are ignored for 10 s.
+ * This time doubles, up to 5 min, if the next clear follows within 5 min. An endpoint that renews its lease but
+ * cannot be reached therefore stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** Whether a clear at `now` is allowed. An allowed clear starts the next wait. */
+  /** An allowed clear starts the next wait. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

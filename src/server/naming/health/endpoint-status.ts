@@ -15,7 +15,7 @@ export interface ReviewState {
   readonly isRenewalOverdue: boolean;
 }
 
-/** Returns the status of an endpoint. An overdue renewal makes the endpoint suspect, regardless of the votes. */
+/** An overdue renewal makes the endpoint suspect, regardless of the votes. */
 export function statusOf(votes: Votes, { isReviewed, isRenewalOverdue }: ReviewState): EndpointStatus {
   if (isRenewalOverdue || (isReviewed && votes.hasUnreachableMajority)) return 'suspect';
   return votes.unreachableReports > 0 ? 'reviewing' : 'healthy';

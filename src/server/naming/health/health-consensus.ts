@@ -9,19 +9,19 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Length of a review, in ms. The other clients of the endpoint can send reports during the review. */
+/** During this time, the other clients of the endpoint can send reports. */
 const reviewMs = 2_000;
-/** Minimum time between two status changes of an endpoint, in ms. Limits the watch events of an unstable endpoint. */
+/** Limits the watch events of an unstable endpoint. */
 const minStatusMs = 2_000;
 
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** Finds the registration of the instance `id` under any name that resolves to the service. */
+  /** Accepts any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
   /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
   readonly maxReportsPerPrincipal: number;
-  /** Called when a report of a principal is not counted, because the principal has the maximum number of reports. */
+  /** Called when a report is ignored, because its principal has the maximum number of reports. */
   readonly onReportLimit: (principal: string) => void;
 }
 
@@ -32,7 +32,6 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** Review of an endpoint whose renewal is overdue or that a client reports unreachable. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -40,7 +39,7 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** Latest status. A new status may not be published yet. */
+  /** May not be published yet. */
   status: EndpointStatus;
 }
 
@@ -63,7 +62,6 @@ export class HealthConsensus {
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
-  /** Reviews whose new status is not yet submitted to the committer. */
   readonly #unpublished = new Set<EndpointReview>();
   #isPublishing = false;
   #timer: Timer | undefined;
@@ -74,7 +72,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Number of suspect endpoints. Includes endpoints that lookups show as `up` in panic mode. */
+  /** Includes endpoints that lookups show as `up` in panic mode. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -82,8 +80,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the verdicts of a client. Ignores verdicts on unknown endpoints, draining endpoints and other epochs. A
-   * principal with `maxReportsPerPrincipal` stored reports can change them, but cannot add another report.
+   * Ignores unknown endpoints, draining endpoints and other epochs. A principal with `maxReportsPerPrincipal` stored
+   * reports can change them, but cannot add another one.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -105,7 +103,6 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** @param claimsHealthy - whether the renewal states that the suspect endpoint works */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -155,7 +152,7 @@ export class HealthConsensus {
 
   #count(registration: Registration, principal: string, clerk: string, verdict: ReportedVerdict): void {
     let review = this.#reviews.get(registration);
-    // A `reachable` verdict counts only if the endpoint already has a review.
+    // A `reachable` report counts only if the endpoint already has a review.
     if (review === undefined && verdict === 'reachable') return;
     const now = this.#deps.clock.now();
     const key = `${principal} ${clerk}`;

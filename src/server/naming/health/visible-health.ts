@@ -9,7 +9,6 @@ import { endpointJson } from '../state/record-codec.js';
 
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
-  /** Ids of the endpoints that are not healthy. Lookups ask clients for reports on these endpoints. */
   readonly healthQueried: readonly string[];
 }
 
@@ -18,10 +17,7 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/**
- * Returns the health that lookups show for the endpoints of a service. Takes constant time while all endpoints are
- * healthy.
- */
+/** Takes constant time while all endpoints are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();
@@ -43,7 +39,7 @@ export function isVisiblySuspect(registration: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/** Returns the JSON that lookups show for an endpoint. The last field is always `state`. */
+/** The last field is always `state`. */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);
   return suspects.has(registration) && json.endsWith(upState)

@@ -3,7 +3,7 @@ import type { EndpointReport } from '../../../core/registry.js';
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the verdict of most of its clients. A tie is not a vote.
+ * The votes on one endpoint. Each principal has one vote: what most of its clients report. A tie is not a vote.
  * Invented client ids therefore give a principal no additional vote.
  *
  * @see [B8](../../../../docs/background.md#b8)
@@ -11,15 +11,13 @@ export type ReportedVerdict = EndpointReport['verdict'];
 export class Votes {
   readonly #clientsByPrincipal = new Map<string, Record<ReportedVerdict, number>>();
   readonly #votes: Record<ReportedVerdict, number> = { unreachable: 0, reachable: 0 };
-  /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Number of principals with a report, including principals whose clients are tied. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }
 
-  /** Adds (`delta` 1) or removes (`delta` -1) the verdict of one client. */
+  /** @param delta - 1 adds the report of a client, -1 removes it */
   count(principal: string, verdict: ReportedVerdict, delta: 1 | -1): void {
     let clients = this.#clientsByPrincipal.get(principal);
     if (clients === undefined)
@@ -31,7 +29,6 @@ export class Votes {
     if (clients.unreachable + clients.reachable === 0) this.#clientsByPrincipal.delete(principal);
   }
 
-  /** Whether more than half of the principals with a report vote `unreachable`. */
   get hasUnreachableMajority(): boolean {
     return 2 * this.#votes.unreachable > this.principals;
   }

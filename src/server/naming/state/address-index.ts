@@ -1,6 +1,6 @@
-/** Index of registrations by address. @see [DEC C12](../../../../docs/background.md#arch-c12) */
+/** @see [DEC C12](../../../../docs/background.md#arch-c12) */
 export class AddressIndex<T extends object> {
-  /** Registrations by address. An address with one registration maps to the registration itself, without a set. */
+  /** An address with one registration maps to the registration itself, without a set. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

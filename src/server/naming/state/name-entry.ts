@@ -5,15 +5,14 @@ import type { RegistrationSet } from './registration-set.js';
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /** Time of the last lookup that showed the name, in ms on the monotonic clock; 0 for never. */
+  /** When a lookup last showed the name, on the monotonic clock; 0 for never. */
   lastServedAt: number;
-  /** Unique number that every visible change replaces; −1 after the name is removed. */
+  /** Every visible change replaces this unique number; −1 after the name is removed. */
   version: number;
   /** Undefined until the name has a registration, a fence or an epoch counter. */
   service: ServiceRegistrations | undefined;
 }
 
-/** Registrations of a service, and the fences of its removed instances. */
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
   unhealthyCount: number;
@@ -30,9 +29,8 @@ export interface Registration {
   principal: string;
   json: string;
   displaced: DisplacedHolder | undefined;
-  /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
+  /** End of the lease or of the drain time, on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
-  /** Slot of `Leases` that checks the registration; −1 for none. */
   leaseSlot: number;
   /** Whether the removal of the registration is being written. Renewals then fail. */
   isRemovalPending: boolean;
@@ -40,7 +38,6 @@ export interface Registration {
   status: EndpointStatus;
 }
 
-/** Receives the applied changes of registrations, for leases and health reviews. */
 export interface StateObserver {
   /** Called when an endpoint has registered, has registered again, or starts to drain. */
   readonly onRegistered: (registration: Registration) => void;

@@ -38,9 +38,6 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /**
-   * Loads the records of a store, in any order. `lastServedAt` becomes the time of the last lookup of every entry.
-   */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -118,7 +115,6 @@ export class NamingState implements NamingView {
     return raisedCounter(this.entries.get(name)?.service?.epochCounter, this.#epochBase);
   }
 
-  /** Returns the highest epoch that the registry has assigned. */
   highestEpoch(): number {
     let highest = Math.max(this.epochFloor, this.#epochBase);
     for (const { service } of this.entries.values())
@@ -270,7 +266,6 @@ export class NamingState implements NamingView {
     entry.version = ++this.#versions;
   }
 
-  /** Counts a registration of a principal. Returns one shared string per principal, which saves memory. */
   #chargeQuota(principal: string): string {
     let quota = this.#quotas.get(principal);
     if (quota === undefined) this.#quotas.set(principal, (quota = { principal, used: 0 }));

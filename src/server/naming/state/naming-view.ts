@@ -2,10 +2,12 @@ import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { DisplacedHolder, EndpointRecord, EntryRecord, EpochCounter, Fence } from './records.js';
 
-/** Fields of a registration that commands read. */
 export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displaced'> {
   readonly displaced?: DisplacedHolder | undefined;
-  /** End of the lease, in ms on the monotonic clock; 0 until the lease starts. Undefined for one of the same batch. */
+  /**
+   * End of the lease, on the monotonic clock; 0 until the lease starts. Undefined for a registration of the same
+   * batch.
+   */
   readonly expiresAt?: number;
   /** Undefined for a registration of the same batch. */
   readonly status?: EndpointStatus;
@@ -13,19 +15,16 @@ export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displa
 
 /** The records on which a command is planned: the saved records, changed by the earlier commands of the batch. */
 export interface NamingView {
-  /** Returns the entry at this name, without following links. */
+  /** Does not follow links. */
   entry(name: string): EntryRecord | undefined;
-  /** Number of entries. */
   readonly entryCount: number;
-  /** Returns the names below this name, in no particular order. */
+  /** In no particular order. */
   descendants(name: string): Iterable<string>;
-  /** Finds a directory by its identifier, which begins with `#`. */
   directoryName(id: string): string | undefined;
   counter(name: string): EpochCounter | undefined;
   endpoint(name: string, id: string): EndpointView | undefined;
   endpoints(name: string): Iterable<EndpointView>;
   endpointCount(name: string): number;
-  /** Returns the fences of a name by instance id, oldest first. */
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;

@@ -17,7 +17,7 @@ export class OrderedNames {
   /** Every change increments the version. A running iteration then searches for its last name again. */
   #version = 0;
 
-  /** Adds a name that the set does not contain. */
+  /** The set must not contain the name. */
   add(name: string): void {
     this.#version++;
     const last = this.#chunks.at(-1);
@@ -45,10 +45,7 @@ export class OrderedNames {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /**
-   * Yields the names from `start` on, in order. `exclusive` omits `start` itself. The set may change during the
-   * iteration.
-   */
+  /** Yields the names from `start` on, in order, without `start` if `exclusive`. The set may change meanwhile. */
   *from(start: string, exclusive = false): IterableIterator<string> {
     let at = 0;
     let index = 0;
@@ -79,10 +76,7 @@ export class OrderedNames {
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));
   }
 
-  /**
-   * Returns the index of the first chunk whose last name is not before `name`. Without a result, returns the number
-   * of chunks.
-   */
+  /** Returns the first chunk whose last name is not before `name`, or the number of chunks. */
   #chunkIndexOf(name: string): number {
     return lowerBound(this.#chunks.length, (at) => this.#chunks[at]?.at(-1) as string, name);
   }
@@ -92,7 +86,7 @@ function indexIn(chunk: readonly string[], name: string): number {
   return lowerBound(chunk.length, (at) => chunk[at] as string, name);
 }
 
-/** Binary search: returns the first index whose name is not before `name`, or `length` if there is none. */
+/** Returns the first index whose name is not before `name`, or `length`. */
 function lowerBound(length: number, nameAt: (index: number) => string, name: string): number {
   let low = 0;
   let high = length;

@@ -29,7 +29,7 @@ export const storeKeys = Object.freeze({
 /** A launch record of another data folder has this letter instead of `l`. */
 export const foreignLaunchPrefix = 'x ';
 
-/** Returns the store record for a change; undefined for a change that is not stored. */
+/** Returns undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
@@ -80,7 +80,7 @@ export function encodeEndpoint(
 
 const secretHashStart = '{"secretHash":"';
 
-/** Returns the digest of the secret of a stored registration; undefined if the registration has no secret. */
+/** Returns undefined if the registration has no secret. */
 export function secretHashOf(recordJson: string): string | undefined {
   if (!recordJson.startsWith(secretHashStart)) return undefined;
   return recordJson.slice(secretHashStart.length, recordJson.indexOf('"', secretHashStart.length));

@@ -11,7 +11,6 @@ export interface ServiceRecord {
    */
   readonly defined: boolean;
   readonly policy: string | null;
-  /** Default timeout of a call to the service, in ms. */
   readonly timeoutMs?: number;
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   readonly retries?: RetryOptions | false;
@@ -71,7 +70,7 @@ export interface EndpointRecord {
 export interface DisplacedHolder {
   readonly epoch: number;
   readonly secretHash: string;
-  /** End of the lease, in ms on the monotonic clock. */
+  /** On the monotonic clock. */
   readonly until: number;
 }
 

@@ -1,10 +1,7 @@
-/** A set with at most this number of registrations has no index by id. */
+/** Most sets are small, so only a larger set has an index by id. */
 const indexThreshold = 16;
 
-/**
- * The registrations of one service, in order of arrival. Only a large set has an index by id, since most sets are
- * small.
- */
+/** The registrations of one service, in order of arrival. */
 export class RegistrationSet<T extends { readonly id: string }> {
   #list: T[] | undefined;
   #byId: Map<string, T> | undefined;
@@ -18,7 +15,6 @@ export class RegistrationSet<T extends { readonly id: string }> {
     return this.#list?.find((registration) => registration.id === id);
   }
 
-  /** Adds a registration. The set must not contain another object with the same id. */
   add(registration: T): void {
     if (this.#byId !== undefined) this.#byId.set(registration.id, registration);
     else if (this.#list === undefined) this.#list = [registration];

@@ -9,11 +9,10 @@ export interface LinkSource {
   directoryName(id: string): string | undefined;
 }
 
-/** Result of following the links and the directory identifier in a name. */
 export interface LinkPath {
-  /** The name after all links were followed. The name may have no entry. */
+  /** After all links were followed. May have no entry. */
   readonly canonical: string;
-  /** The followed links and directory identifiers, in order. */
+  /** Links and directory identifiers, in order. */
   readonly hops: readonly LinkHop[];
 }
 
@@ -41,7 +40,6 @@ export function resolveLinks(
   return followLinks(source, name, true, onPrefix);
 }
 
-/** Like {@link resolveLinks}, but returns undefined in place of an error. */
 export function tryResolveLinks(
   source: LinkSource,
   name: string,
@@ -92,10 +90,7 @@ function followLinks(
   );
 }
 
-/**
- * Returns the shortest prefix of a name that is a link, and the target of the link. Returns undefined when no prefix
- * is a link.
- */
+/** Returns the shortest prefix that is a link, and its target; undefined if there is none. */
 function findLink(
   source: LinkSource,
   name: string,

@@ -17,7 +17,7 @@ export class ChangeLog {
     this.#oldestRevision = revision;
   }
 
-  /** Adds the names that a batch changed. `revision` is the revision after the batch. */
+  /** @param revision - after the batch */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;

@@ -4,7 +4,7 @@ interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
   dependencies: ReadonlySet<string>;
-  /** Fingerprint of the lookup at the last update; undefined if the name did not exist. */
+  /** At the last update; undefined if the name did not exist. */
   fingerprint: string | undefined;
 }
 
@@ -40,7 +40,7 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Called after `names` have changed. Returns the watched names whose lookup has changed, with their watches. */
+  /** Returns the watched names whose lookup has changed, with their watches. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
@@ -55,7 +55,6 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the names in `globs` without a wildcard whose lookup may depend on a name in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -67,7 +66,6 @@ export class ExactNameIndex<Watch> {
     );
   }
 
-  /** Returns the prefixes and directory identifiers that the lookup of a name reads. */
   #dependenciesOf(name: string): Set<string> {
     const dependencies = new Set<string>();
     tryResolveLinks(this.#links, name, (prefix) => dependencies.add(prefix));
@@ -75,8 +73,8 @@ export class ExactNameIndex<Watch> {
   }
 
   /**
-   * Returns the watched names that depend on one of `names` or on an ancestor of one of `names`. An ancestor without
-   * an entry disappears with the last name below the ancestor.
+   * Returns the watched names that depend on one of `names` or on its ancestors. An ancestor without an entry
+   * disappears with the last name below it.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

@@ -69,7 +69,6 @@ export class WatchHub {
     };
   }
 
-  /** Sends `resync` and a full snapshot to every watch. */
   resync(reason: string): void {
     for (const watch of [...this.#watches]) watch.resync(reason);
   }

@@ -7,12 +7,11 @@ import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
 import type { ExactNameIndex } from './exact-name-index.js';
 
-/** Maximum number of snapshot events in one slice. Other work of this process runs between two slices. */
+/** Other work of this process runs between two slices of a snapshot. */
 const sliceSize = 128;
 
 export interface WatchedName {
   readonly name: string;
-  /** Whether the watch has the exact name. Otherwise a glob of the watch matches the name. */
   readonly isExact: boolean;
 }
 
@@ -21,7 +20,6 @@ export interface WatchContext {
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly exactNames: ExactNameIndex<WatchSession>;
-  /** Returns the current state of a name as a `put` or a `delete` event. */
   readonly eventOf: (watched: WatchedName) => WatchEvent;
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
 }
@@ -69,7 +67,6 @@ export class WatchSession {
     this.lastEventAt = context.clock.now();
   }
 
-  /** @param missed - names that changed since the watch was interrupted; undefined for a full snapshot */
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
     const { since } = this.#options;
@@ -105,7 +102,6 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name matches a glob of the watch. An exact name of the watch does not count. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
@@ -127,7 +123,6 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes names and globs. Sends a snapshot of all names that match `add`. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -148,7 +143,6 @@ export class WatchSession {
     });
   }
 
-  /** Sends `resync` and a full snapshot. Called after events were dropped. */
   resync(reason: string): void {
     this.#snapshots.length = 0;
     this.#deferred.clear();
@@ -212,7 +206,6 @@ export class WatchSession {
     this.#context.clock.afterPendingIo(() => this.#sendSlice());
   }
 
-  /** Sends one slice of the first snapshot, and schedules the next slice. */
   #sendSlice(): void {
     if (this.#isClosed) return;
     const snapshot = this.#snapshots[0];
@@ -243,7 +236,6 @@ export class WatchSession {
     else void drained.then(() => this.#sendSlice());
   }
 
-  /** Ends a snapshot and sends `current`. Returns false when another snapshot follows. */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
     // A resync has replaced this snapshot.
     if (this.#snapshots[0] !== snapshot) return false;
