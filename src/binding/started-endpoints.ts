@@ -11,7 +11,7 @@ export interface StartedEndpointsOptions {
   /** Undefined if the registry starts no services. */
   readonly registryFactory: Factory | undefined;
   readonly members: () => readonly EndpointState[];
-  /** Called when the endpoints that a start has returned are in use. */
+  /** Called when `endpoints` contains the result of a start. */
   readonly onStarted: () => void;
 }
 
@@ -56,7 +56,7 @@ export class StartedEndpoints {
     return mustDrop;
   }
 
-  /** Does nothing while endpoints of a previous start are in use. */
+  /** Does nothing while `endpoints` is not empty. */
   async start(factory: Factory): Promise<void> {
     if (this.#endpoints.length === 0) this.#use(await this.#options.starter.start(factory), factory);
   }
