@@ -11,7 +11,6 @@ import { filterByVersion } from '../select/version-filter.js';
 import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
-/** Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
   /** Endpoints that satisfy the version range and, for a set that requires TLS, have a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
@@ -27,7 +26,6 @@ export interface CandidateSet {
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
-  /** `none` before the policy is known. */
   policyName = 'none';
   hedges = false;
   /**
@@ -48,7 +46,6 @@ export class Balancer {
   #lastPrepared: PickerInput | undefined;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
-  /** The last picker that was prepared with an ejected or suspect endpoint as a candidate. */
   #trial:
     | {
         readonly candidate: ConnectedCandidate;
@@ -289,7 +286,6 @@ function hasWeight({ endpoint }: ConnectedCandidate): boolean {
   return endpoint.weight > 0;
 }
 
-/** Returns all candidates if none matches. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

@@ -35,7 +35,6 @@ export class CallSettings {
     });
   }
 
-  /** From the request, else from the binding, else implied by the method. */
   kind(options: {
     readonly method?: string | undefined;
     readonly kind?: unknown;
@@ -52,7 +51,6 @@ export class CallSettings {
     return key === undefined ? this.noConstraints : { affinity: key, tlsOnly: false };
   }
 
-  /** The given key, else the key of the binding for `path`. */
   affinityKey(given: unknown, path: string): string | undefined {
     if (given !== undefined && typeof given !== 'string')
       throw new ClerkError(

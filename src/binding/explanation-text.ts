@@ -1,7 +1,6 @@
 import { quote } from '../core/describe-value.js';
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Applies to candidates, and separately to excluded endpoints. */
 const maxRows = 20;
 const maxRoutes = 5;
 

@@ -1,4 +1,3 @@
-/** The results have the order of `items`. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   concurrency: number,

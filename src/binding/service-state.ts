@@ -26,7 +26,6 @@ import type { HealthSource } from '../health/health-reporter.js';
  * Interval between background lookups of a name whose resolution is stale. Lookups are made only while calls arrive.
  */
 const staleRefreshMs = 750;
-/** One budget per combination of limits. */
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */

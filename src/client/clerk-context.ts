@@ -25,7 +25,6 @@ export interface ClerkContext {
   readonly logger: Logger;
   readonly retry: RetryLoop;
   readonly locality: Locality;
-  /** Without loopback addresses. */
   readonly ownAddresses: () => readonly string[];
   readonly healthReporter: HealthReporter;
   /** The random 32-bit seed that determines which endpoints of a large service this clerk uses. */

@@ -39,11 +39,9 @@ export interface ClerkDependencies {
   readonly controller: AbortController;
   /** Called at most once. */
   readonly closeRegistry: () => Promise<void>;
-  /** Never rejects. */
   readonly saveSnapshot: () => Promise<void>;
 }
 
-/** `destroy()` waits at most this time for the registry to close. */
 const maxRegistryCloseMs = 1_000;
 
 export class DefaultClerk implements Clerk {

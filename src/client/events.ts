@@ -28,7 +28,6 @@ type AnyListener = (payload: unknown) => void;
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
-  /** A flag, because every call needs this information several times. */
   #hasListeners = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();

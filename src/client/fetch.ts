@@ -141,7 +141,7 @@ class CallDispatcher implements FetchDispatcher {
 }
 
 /**
- * Removes its listener from `callerSignal` at the end of the response body. A listener of undici would stay until
+ * Removes the listener from `callerSignal` at the end of the response body. A listener of undici would stay until
  * garbage collection.
  */
 function fetchUntilAborted(

@@ -33,7 +33,6 @@ export interface NameDelete {
 /** One change of one name. {@link Clerk.watch} yields these changes. */
 export type NameChange = NamePut | NameDelete;
 
-/** For a registry without a `watch` method. */
 const pollIntervalMs = 2_000;
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
@@ -166,7 +165,6 @@ function applySnapshot(
   const present = new Set<string>();
   const changed = new Map<string, KnownName>();
   for (const [name, resolution] of parseSnapshot(snapshot, glob, knownNames)) {
-    // The previous snapshot contained the same frozen object.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;

@@ -32,7 +32,6 @@ export const bindKeys = Object.keys({
   factory: true,
 } satisfies Record<keyof BindOptions, true>);
 
-/** Some options of a request that are not options of `bind`. */
 const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'query'];
 
 export function optionOwner(key: string): string | undefined {

@@ -3,7 +3,6 @@ import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
 export interface PathPrefixes {
-  /** Longest first. */
   readonly names: readonly string[];
   readonly remainder: (index: number) => string;
 }

@@ -22,7 +22,6 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
-/** Prints to stderr if `NODE_DEBUG=binding-clerk` is set. */
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);

@@ -23,7 +23,6 @@ export interface CheckedCredentials extends Credentials {
   readonly spki: Uint8Array;
 }
 
-/** Port to the credentials of a program, which may change while the program runs. */
 export interface CredentialSource {
   /** @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid */
   current(): Promise<CheckedCredentials>;

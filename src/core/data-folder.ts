@@ -12,7 +12,6 @@ export interface DataFile {
   close(): Promise<void>;
 }
 
-/** A folder on disk that this process owns until `close`. */
 export interface DataFolder {
   /**
    * Inode number of the lock file, then `@` and its time of creation if that is known. A copy of the folder has another

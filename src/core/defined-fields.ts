@@ -2,7 +2,6 @@ export type DefinedFields<T> = {
   [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key];
 } & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };
 
-/** Returns a copy of an object without the keys whose value is undefined. */
 export function definedFields<const T extends object>(fields: T): DefinedFields<T> {
   const defined: Record<string, unknown> = {};
   // `for…in` is ten times as fast as `Object.entries`. A resolution may have 10,000 endpoints.

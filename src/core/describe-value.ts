@@ -11,7 +11,6 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/** Describes an invalid value, for the part of a message after "got". */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

@@ -97,7 +97,6 @@ export interface ClerkEventMap {
 export type ClerkEvent = keyof ClerkEventMap;
 
 export interface EventSink {
-  /** Whether an event has a listener. Otherwise its payload need not be built. */
   hasListeners(event: ClerkEvent): boolean;
   /** Never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;

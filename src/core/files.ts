@@ -1,4 +1,3 @@
-/** Port to small files that only the user of this process may read and write. */
 export interface PrivateFiles {
   /**
    * Returns the text of a file; undefined if the file does not exist. Throws if the file cannot be read, is longer

@@ -41,7 +41,6 @@ export interface Health {
    * @param elapsedMs - time since the request was sent; a lower bound of the latency of the endpoint
    */
   attemptAbandoned(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
-  /** Called after `responseReceived` or `attemptFailed` if the response headers contain the load of the endpoint. */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
   /**
    * Called when an attempt has passed its attempt timeout without a byte of a response. The attempt continues. The

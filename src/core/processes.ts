@@ -17,7 +17,6 @@ export interface SpawnOptions {
   readonly maxLogFiles: number;
 }
 
-/** How a program ended: with an exit code, or by a signal. Both are null if the end was not observed. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;

@@ -5,7 +5,6 @@ import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
 export interface ResolvedService {
   readonly kind: 'bound' | 'absent';
-  /** The requested name. */
   readonly name: string;
   readonly canonical: string;
   readonly endpoints: readonly Endpoint[];

@@ -8,11 +8,9 @@ export interface InstanceKeys {
   readonly cert: string | undefined;
 }
 
-/** A ticket for one service, as the registry sent it. Immutable. */
 export interface ServiceTicket {
   /** Value of the header `clerk-ticket`. */
   readonly text: string;
-  /** Canonical name of the service. */
   readonly service: string;
   readonly expiresAt: number;
   /** The instances of the service at the time of the ticket, by instance id. */

@@ -1,7 +1,6 @@
 import type { EndpointState } from './endpoint-state.js';
 import { LatencyScale } from './latency-scale.js';
 
-/** Learns the latencies of the endpoints of one service (members), converted to one scale for all route classes. */
 export class EndpointLatencies {
   readonly #scale = new LatencyScale();
   readonly #members: () => readonly EndpointState[];
@@ -10,10 +9,6 @@ export class EndpointLatencies {
     this.#members = members;
   }
 
-  /**
-   * Returns the latency on the common scale.
-   * @param usualMs - median latency of the route class; undefined while unknown
-   */
   observe(member: EndpointState, latencyMs: number, usualMs: number | undefined, now: number): number {
     const scaledMs = this.#scale.toCommon(latencyMs, usualMs);
     member.observe(member.latencyMs === 0 ? this.#cappedFirstMs(member, scaledMs) : scaledMs, now);

@@ -113,7 +113,6 @@ export class EndpointLoad {
     this.#utilizationPenaltyUntil = Math.floor(report.receivedAt + loadReportLifetimeMs);
   }
 
-  /** Forgets failures and the load report, and sets the smoothed latency. `latencyMs` is 0 when unknown. */
   resetLoad(latencyMs: number, now: number): void {
     this.#penalty = 0;
     this.loadReport = undefined;

@@ -9,10 +9,6 @@ export const minDoubtedRun = 2;
 /** Health and load of one endpoint, as observed by this clerk. All instants are in ms on the monotonic clock. */
 export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   status: 'open' | 'closed' = 'open';
-  /**
-   * The endpoint fails too often, but stays in use because too many endpoints are ejected already. @see
-   * {@link FailingEndpoints}
-   */
   isFailing = false;
   /** Whether {@link FailingEndpoints} must learn of each good answer. */
   isWatched = false;
@@ -33,7 +29,6 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   doubtedRun = minDoubtedRun;
   /** 0 if no failing answer was retracted. @see {@link FailingEndpoints.onCallFailed} */
   lastRetractedAt = 0;
-  /** Last failing answer, lost connection or error of the program's function. */
   lastFailureAt = 0;
   lastGoodStartedAt = 0;
   readonly successRate = new SuccessRate();
@@ -54,7 +49,6 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
    * interval even if `achieved` is 0.
    */
   stayMs = 0;
-  /** End of the last timed ejection, past or planned. */
   returnedAt = 0;
   /** Good answers until the end of probation. During probation, a single bad answer ejects the endpoint. */
   goodAnswersNeeded = 0;
@@ -68,7 +62,6 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** Last refused or reset attempt. After an ejection for silence: when the silence began. */
   lastHardFailureAt = 0;
   lastUnreachableAt = 0;
-  /** When the connections to the endpoint were last reset after a late attempt. */
   lastReconnectAt = 0;
   lastProbeAt = -Infinity;
   callsAtLastProbe = 0;

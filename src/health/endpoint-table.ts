@@ -61,7 +61,6 @@ export class EndpointTable implements Health {
     this.#reachability = new Reachability({ ...shared, ejections: this.#ejections, failing: this.#failing });
   }
 
-  /** In the order of the registry. */
   get members(): readonly EndpointState[] {
     return this.#members;
   }

@@ -20,7 +20,6 @@ const forgiveMs = 60_000;
 const probationAnswers = 5;
 /** During probation, a bad answer ejects only if the best other endpoint has at least this success rate. */
 const minProbationRate = 0.95;
-/** Weight of the newest answer in `achieved`, the smoothed share of good answers. */
 const answerWeight = 0.1;
 /** An endpoint whose `achieved` reaches this value no longer counts as failing. */
 const recoveredShare = 0.95;

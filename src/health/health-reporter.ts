@@ -16,7 +16,6 @@ const maxTrackedEndpoints = 1_000;
 const reportTimeoutMs = 3_000;
 
 export interface HealthSource {
-  /** Creates a report for each endpoint whose id is a key of `ids` and whose health is known. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
 }
 

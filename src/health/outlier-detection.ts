@@ -60,7 +60,9 @@ export function exceedsFailureThreshold(
   );
 }
 
-/** At least 5 failures in a row, more if the best other endpoint fails too. `best` is its success rate. */
+/**
+ * True after at least 5 failures in a row, or more if the best other endpoint fails too. `best` is its success rate.
+ */
 export function isLongRun(consecutiveFailures: number, best: number): boolean {
   return (
     consecutiveFailures >= minConsecutiveFailures && (1 - best) ** consecutiveFailures <= maxRunProbability

@@ -39,7 +39,6 @@ export interface ProberOptions {
 export class Prober {
   readonly #options: ProberOptions;
   readonly #timers: EndpointTimers;
-  /** Endpoints whose due probe waits for the next call of the service. */
   readonly #awaitingCall = new Set<EndpointState>();
   readonly #inFlight = new Set<EndpointState>();
   #callCount = 0;

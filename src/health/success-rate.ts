@@ -1,7 +1,6 @@
 const slotMs = 5_000;
 const slots = 6;
 
-/** Counts attempts over the last 25 to 30 s, in slots of 5 s. */
 export class SuccessRate {
   readonly #successes = new Float64Array(slots);
   readonly #failures = new Float64Array(slots);
@@ -13,7 +12,6 @@ export class SuccessRate {
     counts[slot] = (counts[slot] as number) + 1;
   }
 
-  /** The success rate of 0 attempts is 1. */
   at(now: number): { readonly total: number; readonly successRate: number } {
     this.#advanceTo(now);
     let successes = 0;

@@ -12,7 +12,6 @@ export interface AsyncCallOptions extends CallParameters {
   readonly signal: AbortSignal | undefined;
 }
 
-/** All calls without HTTP share one attempt timeout. */
 const customRoute = { method: '(call)', route: '' };
 
 /** A call that settles a promise. Calls `resolve` or `reject` exactly once, by the deadline of the call. */

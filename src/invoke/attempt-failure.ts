@@ -25,7 +25,6 @@ export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: Att
   });
 }
 
-/** Whether the request was not sent because the channel was closed or the retry budget refused the request. */
 function isRemoved({ stage }: Attempt, error: Error): boolean {
   const isClosed = isClerkError(error) && error.code === 'CLERK_CLOSED';
   return (stage === 'waiting' && isClosed) || error instanceof AbandonedError;

@@ -1,7 +1,6 @@
 import { LatencyHistogram } from './latency-histogram.js';
 import type { AttemptTimeoutBounds } from './retry-settings.js';
 
-/** Used for a route class with fewer than 10 recorded latencies. */
 const initialTimeoutMs = 250;
 /** Limits the timeout of a route class with fewer than 20 recorded latencies. */
 export const maxTimeoutMs = 1_000;

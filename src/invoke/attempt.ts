@@ -9,10 +9,6 @@ import type { UploadProgress } from './upload-progress.js';
 export interface AttemptHandler {
   readonly asyncContext?: AsyncResource;
   readonly needsNewConnection?: boolean;
-  /**
-   * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time
-   * left.
-   */
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   /** Called when the request is about to be written. The endpoint may execute the call from now on. */
   onConnect(attempt: Attempt): void;
@@ -48,7 +44,6 @@ export class AbandonedError extends Error {
 
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
-  /** An abandoned attempt passes no events to `handler`. */
   abandoned = false;
   /**
    * Whether the `dispatch` of the transport has returned. An error without a `code` during `dispatch` means that the
@@ -109,7 +104,6 @@ export class Attempt implements RequestHandler {
     return this.stage === 'waiting' ? this.channel.queuedBy?.(this) : undefined;
   }
 
-  /** The new attempt at the next address of the endpoint keeps the number and takes over the reserved retry. */
   redial(now: number, checkAt: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;

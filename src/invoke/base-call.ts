@@ -30,7 +30,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   previous: TimerEntry | undefined = undefined;
   next: TimerEntry | undefined = undefined;
   attemptCount = 0;
-  /** The caller has received, or is about to receive, the whole response or an error. */
   settled = false;
   hasRun = false;
   readonly startedAt: number;
@@ -114,7 +113,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return candidate.isTrial && ms > trialTimeoutMs ? trialTimeoutMs : ms;
   }
 
-  /** Whether an attempt waits because all connections to the endpoint are in use. */
   protected isQueued({ stage, candidate }: A): boolean {
     return stage === 'waiting' && candidate.pending > this.context.connections;
   }
@@ -227,7 +225,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.context.wheel.set(this, Math.min(this.deadlineAt, at));
   }
 
-  /** The attempts in flight, and the attempt whose response is being delivered. */
   protected unended(): readonly A[] {
     const { attempt } = this;
     const { inFlight } = this.failover;

@@ -16,7 +16,6 @@ export interface WholeBodyHandler extends RequestHandler {
 
 const maxQuotedCharacters = 4_096;
 
-/** `promise` resolves with the parsed body, and rejects if the call fails or the status is ≥ 400. */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
   readonly #requestName: string;

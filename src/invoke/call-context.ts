@@ -18,9 +18,7 @@ export interface CallContext {
   readonly health: Health;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
-  /** A lookup during the call may change the result. */
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
-  /** By default the first path segment. */
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;
   readonly hedging: HedgingPolicy | undefined;

@@ -12,7 +12,6 @@ export interface CallDeadline {
   readonly timeoutMs: number;
   /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
-  /** Part of the timeout that had passed before the call started. */
   readonly elapsedMs: number;
   /** Time until the deadline of the inbound request; `Infinity` without one. */
   readonly inboundLeftMs: number;

@@ -140,7 +140,6 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** Adds the outcomes and `execution` of the call to an error that was created outside the call. */
 export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -167,7 +166,6 @@ function createError(
   });
 }
 
-/** Undefined unless all attempts of the call waited for a connection. */
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {
   const errors = outcomes.map(({ error }) => error);
   const last = errors.at(-1);

@@ -94,7 +94,6 @@ function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): 
   if (stage === 'waiting') return false;
   if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
   switch (codeOf(error)) {
-    // An assertion of undici's parser failed.
     case 'UND_ERR_HEADERS_OVERFLOW':
     case 'ERR_ASSERTION':
       return true;

@@ -4,9 +4,7 @@ import type { RetrySettings } from './retry-settings.js';
 
 export class DeferredOutcome {
   #response: DeferredResponse | undefined = undefined;
-  /** Used if the body of `#response` breaks off. */
   #earlier: DeferredResponse | undefined = undefined;
-  /** Error of a response that could not be parsed. */
   error: Error | undefined = undefined;
 
   get response(): DeferredResponse | undefined {

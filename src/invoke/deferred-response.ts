@@ -10,7 +10,6 @@ const maxBufferedBytes = 65_536;
 export class DeferredResponse implements AttemptHandler {
   isComplete = false;
   isBroken = false;
-  /** Whether the body may be paused and must be resumed for delivery. */
   protected readonly mustResume: boolean = true;
   readonly #headers: Buffer[];
   readonly #chunks: Buffer[] = [];

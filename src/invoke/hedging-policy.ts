@@ -31,7 +31,6 @@ export class HedgingPolicy {
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Each call increases the number of allowed second attempts. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }

@@ -23,7 +23,6 @@ export class LatencyHistogram {
     return now - this.#addedAt >= 3 * generationMs;
   }
 
-  /** Returns whether a new generation was started. */
   add(latencyMs: number, now: number): boolean {
     const mustRotate =
       now - this.#rotatedAt >= generationMs && (this.#newestSamples >= minSamples || this.isExpired(now));

@@ -29,7 +29,6 @@ export function toUndiciBody(body: unknown): unknown {
   return new ErrorTrackingIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
-/** Whether a request failed because its body could not be read or was destroyed by the program. */
 export function isBodyError(body: unknown, error: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.hasFailed;
   if (typeof body !== 'object' || body === null || !('errored' in body)) return false;

@@ -27,8 +27,8 @@ export function retryability(
 export const maxInFlight = 3;
 
 /**
- * Limits the attempts after the first if retries are switched off. Each requires that no byte of the request was
- * written.
+ * Maximum number of further attempts while retries are switched off. They are possible only while no byte of the
+ * request was written.
  */
 export const maxMoves = 4;
 

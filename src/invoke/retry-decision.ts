@@ -12,7 +12,6 @@ export interface AttemptFacts {
   readonly stage: Stage;
   readonly isLate: boolean;
   readonly isQueued: boolean;
-  /** No response is expected from an ejected endpoint. */
   readonly isEjected: boolean;
   /** Whether failure responses may be the endpoint's own fault. Another endpoint may then give a better response. */
   readonly isDoubted: boolean;
@@ -27,7 +26,6 @@ export interface CallFacts {
    * unused.
    */
   readonly isUpgrade: boolean;
-  /** Number of attempts so far that count against the limit of the call. */
   readonly attemptCount: number;
   /** Attempts that wait for a response or its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
@@ -75,7 +73,6 @@ export type Settlement =
   | 'deferred'
   | 'error'
   | 'deadline'
-  /** `OUTCOME_UNKNOWN`: the call may have been executed and must not be sent again. */
   | 'unknown'
   /** `OUTCOME_UNKNOWN`: the connection broke before the caller had the whole response body. */
   | 'truncated';
@@ -95,7 +92,6 @@ export type CallAction =
   | { readonly do: 'send'; readonly afterMs?: number }
   /** Keeps the response, or the error of an invalid response, in case no attempt gets a better response. */
   | { readonly do: 'defer' }
-  /** Reads the body of the response while the other attempts continue. */
   | { readonly do: 'collect' }
   | { readonly do: 'drop' }
   | { readonly do: 'settle'; readonly with: Settlement };

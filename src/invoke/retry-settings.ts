@@ -11,7 +11,6 @@ export const defaultRetries: RetrySettings = Object.freeze({
   statuses: new Set([429, 502, 503, 504]),
 });
 
-/** Equal bounds fix the attempt timeout. */
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
   /**

@@ -24,14 +24,12 @@ export interface RetriedCall extends CallInfo {
   readonly isReplayable: boolean;
   readonly retries: RetrySettings | undefined;
   readonly budget: RetryBudget;
-  /** Whether the program makes the call while it serves a retry of another client. */
   readonly isNestedRetry: boolean;
 }
 
 export class RetryState extends AttemptLog {
   settled = false;
   #cancelWait: (() => void) | undefined;
-  /** Delay before the next attempt, usually from `Retry-After` of the last response. */
   retryDelayMs: number | undefined;
   /**
    * Whether the next attempt needs a retry of the budget even if no attempt was executed: after a response, and when
@@ -43,7 +41,6 @@ export class RetryState extends AttemptLog {
   #hasFreeSend = false;
   #hasWaitedForStart = false;
   #lastCandidate: ConnectedCandidate | undefined;
-  /** Attempts that do not count against the limit of the call. @see {@link RetryState.allowMove} */
   moves = 0;
   /** The last endpoint, if the next attempt may use it again. */
   #repeatable: string | undefined;
@@ -213,7 +210,6 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
-  /** Returns true once per free retry. */
   takeFreeSend(): boolean {
     const isFree = this.#hasFreeSend;
     this.#hasFreeSend = false;

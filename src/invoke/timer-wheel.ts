@@ -179,7 +179,6 @@ export class TimerWheel {
     }
   }
 
-  /** Without entries, returns the tick one full turn later. */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;

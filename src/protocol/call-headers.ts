@@ -42,9 +42,7 @@ export const callHeaders = Object.freeze({
 export const responseHeaders = Object.freeze({
   /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
-  /** Instance id of the service, in the response to a check of a new connection. */
   instance: 'clerk-instance',
-  /** An {@link IdempotencyStatus}. */
   idempotency: 'clerk-idempotency',
   /** An ORCA report: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',
@@ -74,7 +72,6 @@ export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' 
  */
 export const atMostOnceAttribute = 'at-most-once';
 
-/** Lower-case names with their values. */
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
 /** Headers that the request already has stay unchanged. */

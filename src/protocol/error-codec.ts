@@ -23,7 +23,6 @@ export function httpStatusOf(code: ClerkErrorCode): number {
   return statuses[code] ?? 500;
 }
 
-/** Leaves out the cause. */
 export function encodeError(error: ClerkError): ErrorEnvelope {
   return {
     error: {

@@ -33,19 +33,16 @@ export interface EndpointMessage {
 }
 
 export interface LaunchRule {
-  /** Name of a manifest on the launcher's host. */
   readonly manifest: string;
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
 /** A defined service may have no endpoints. */
 export interface ResolveResponse {
-  /** The requested name. */
   readonly name: string;
   readonly canonical: string;
   /** A `directory` contains names, has no endpoints, and cannot be called. */
   readonly kind: 'service' | 'directory';
-  /** From the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
@@ -68,7 +65,6 @@ export interface ResolveResponse {
   readonly incarnation: string;
   /** The shortest guarantee of the names on the path. Counts from the request. */
   readonly guaranteedMs: number;
-  /** Time for which the endpoints may be used without another lookup. */
   readonly ttlMs: number;
 }
 
@@ -185,7 +181,6 @@ export interface RemoveRequest extends ChangeScheduling {
   readonly force?: boolean;
 }
 
-/** The change was made or scheduled. */
 export interface ChangeResponse {
   readonly revision: string;
   readonly incarnation: string;
@@ -222,7 +217,6 @@ export interface RegisterRequest {
   readonly ticket?: string;
 }
 
-/** Response to a registration that is stored durably. */
 export interface RegisterResponse {
   readonly epoch: number;
   /**
@@ -351,7 +345,7 @@ export type WatchEntry =
 /** Starts a service that has no endpoints. The registry responds when the service can be called. */
 export interface LaunchRequest {
   readonly name: string;
-  /** Maximum time until the registry responds, in ms. An unfinished start then continues. */
+  /** Maximum time until the registry responds, in ms. A start that is unfinished by then continues. */
   readonly waitMs?: number;
 }
 
@@ -398,7 +392,6 @@ export interface ErrorEnvelope {
   readonly error: {
     readonly code: string;
     readonly message: string;
-    /** Time until a retry can succeed. */
     readonly remainingMs?: number;
   };
 }

@@ -20,7 +20,6 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
   );
 }
 
-/** Undefined without a mark. */
 export function positionOf({
   incarnation,
   revision,

@@ -14,7 +14,6 @@ export function expectedType(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_type' ? typeNames[issue.expected] : undefined;
 }
 
-/** In JavaScript notation, such as `renewals[2].id`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>

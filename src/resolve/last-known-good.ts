@@ -11,7 +11,6 @@ export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** After its expiry, a result may still be used for this time. */
   readonly maxStaleMs: number;
   readonly onRecovered: (resolved: ResolvedService) => void;
   readonly onNewer?: (resolved: ResolvedService) => void;
@@ -124,7 +123,6 @@ export class LastKnownGood implements Resolver {
     this.#retries.stop();
   }
 
-  /** Resolves to the first result of the lookup or of a watch. */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -155,7 +153,6 @@ export class LastKnownGood implements Resolver {
     const resolved = await this.#inner.resolve(name, { ...context, position });
     if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
-    // A watch has delivered a newer result during the lookup.
     if (known && known.requestedAt > resolved.requestedAt) return known;
     if (known !== undefined && known.incarnation !== resolved.incarnation)
       throw new ClerkError(

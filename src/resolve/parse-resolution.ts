@@ -131,7 +131,6 @@ function longestLease(endpoints: readonly EndpointInit[]): number | undefined {
   return longestMs || undefined;
 }
 
-/** Returns the loads by instance id. `endpoints` was parsed from `raw`, in the same order. */
 function parseLoads(
   raw: readonly EndpointInit[],
   endpoints: readonly Endpoint[],

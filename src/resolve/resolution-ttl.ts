@@ -7,7 +7,6 @@ const maxNegativeTtlMs = 5_000;
 
 export interface StatedTimes {
   readonly ttlMs: number | undefined;
-  /** Time for which the registry guarantees that the result stays correct. */
   readonly guaranteedMs?: number | undefined;
 }
 

@@ -16,7 +16,6 @@ export interface SnapshotFileOptions {
   readonly maxStaleMs: number;
 }
 
-/** Delay from a changed result to the write of the file. */
 const changeWriteDelayMs = 1_000;
 /** Delay of the write if only the request time of a result has changed. */
 const refreshWriteDelayMs = 60_000;
@@ -97,7 +96,6 @@ export class SnapshotFile {
     this.#scheduleWrite(isSame ? refreshWriteDelayMs : changeWriteDelayMs);
   }
 
-  /** Writes unsaved changes. Never rejects. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     await this.#writing;

@@ -40,7 +40,6 @@ export function aliasTable(weights: Float64Array): AliasTable {
   return { probability, alias };
 }
 
-/** @param unit - a random number, uniform in [0, 1) */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;
   const slot = Math.floor(scaled);

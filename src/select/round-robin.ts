@@ -41,7 +41,6 @@ export function roundRobin(): Policy {
   };
 }
 
-/** A candidate is skipped with the probability 1 − factor. */
 function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
   for (let left = factors.length; left > 0; left--) {
     const factor = factors[index] as number;

@@ -7,7 +7,6 @@ import type { Picker } from '../core/policy.js';
 import { expiringPicker } from './expiring-picker.js';
 import { relativeWeights } from './weights.js';
 
-/** As `min_weight_percent` in Envoy. */
 const minSlowStartFactor = 0.1;
 /** While other endpoints are in slow start, an endpoint gets at most this multiple of its fair share of the calls. */
 const maxFairShareFactor = 2;

@@ -1,6 +1,4 @@
-/** Minimum time between a change of the size and the next doubling. */
 const growIntervalMs = 1_000;
-/** Time without a change after which the size is halved. */
 const shrinkIntervalMs = 60_000;
 
 /**
@@ -29,7 +27,6 @@ export class AdaptiveSubsetSize {
     return this.#size;
   }
 
-  /** Returns false if the number changed less than 1 s ago. */
   tryDouble(now: number): boolean {
     if (now - this.#changedAt < growIntervalMs) return false;
     this.#size = this.sizeAt(now) * 2;

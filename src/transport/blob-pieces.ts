@@ -1,7 +1,6 @@
 import { pieceBytes } from '../core/body-piece.js';
 import { undici } from './load-undici.js';
 
-/** Includes the classes of another copy of undici. */
 export function isBlob(body: unknown): body is Blob {
   const tag = Object.prototype.toString.call(body);
   return tag === '[object Blob]' || tag === '[object File]';
@@ -19,7 +18,6 @@ export function blobInPieces(blob: Blob): AsyncIterable<Uint8Array> {
 
 type NamedBlob = Blob & { readonly name: string; readonly lastModified: number };
 
-/** Returns a form without large files unchanged. */
 export function formInPieces(form: FormData): unknown {
   const isLarge = (value: unknown): value is NamedBlob => isBlob(value) && value.size > pieceBytes;
   if (![...form.values()].some(isLarge)) return form;

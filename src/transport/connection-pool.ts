@@ -15,7 +15,6 @@ export interface ConnectionPoolOptions {
   readonly clock: Clock;
   readonly sockets: SocketLimit;
   readonly origin: SharedOrigin;
-  /** The client connects with its first request. */
   readonly createClient: (listener: ConnectionListener) => Client;
 }
 
@@ -36,7 +35,6 @@ export class ConnectionPool implements LimitedPool {
   /** The connection that became free last is used first, so that unneeded connections stay idle and close. */
   readonly #free: PooledConnection[] = [];
   readonly #closed: PooledConnection[] = [];
-  /** Clients that get no new requests, and close after their last request. */
   readonly #draining = new Set<Client>();
   /** Empty while a connection is free. */
   readonly #queue = new WaitQueue();
@@ -66,7 +64,6 @@ export class ConnectionPool implements LimitedPool {
     return this.#queue.has(handler);
   }
 
-  /** Whether the request of this handler is the last one of a connection that was already open. */
   wasReused(handler: RequestHandler): boolean {
     return this.#connections.some(({ isReused, lastHandler }) => isReused && lastHandler === handler);
   }
@@ -93,7 +90,6 @@ export class ConnectionPool implements LimitedPool {
     return connection !== undefined;
   }
 
-  /** Waits for the end of all requests, including queued requests, and then closes the connections. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     for (const connection of this.#connections) connection.endUnneededDial(this.#options.clock, 0);
@@ -289,7 +285,6 @@ export class ConnectionPool implements LimitedPool {
     return connection.isOpen || !connection.isEmpty;
   }
 
-  /** Closes a connection that has just become free, if another pool waits for a socket. */
   #makeRoom(connection: PooledConnection): void {
     const { sockets } = this.#options;
     if (!sockets.isWanted || !connection.isEmpty) return;
@@ -297,7 +292,6 @@ export class ConnectionPool implements LimitedPool {
     this.#drain(connection);
   }
 
-  /** The connection closes after its last request. */
   #drain(connection: PooledConnection): void {
     const { client } = connection;
     remove(this.#free, connection);

@@ -16,7 +16,6 @@ export interface ClerkDispatcherOptions {
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
-/** Requests to `.clerk` origins go to `dispatch`, all others unchanged to `fallback`. */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
   const base = undici();

@@ -66,7 +66,6 @@ export class HttpChannel implements Channel, PoolUser {
       handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
-    // All addresses have failed, so the next request starts again with the first address.
     if (this.#exhausted) this.onConnected();
     try {
       const { pool, authority } = this.#poolFor(freshOnly);

@@ -36,7 +36,6 @@ export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
   readonly #sockets: SocketLimit;
-  /** The pools that new users get. */
   readonly #pools = new Map<string, SharedPool>();
   readonly #active = new Set<SharedPool>();
   #sweepTimer: Timer | undefined;

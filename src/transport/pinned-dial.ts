@@ -12,7 +12,6 @@ export interface PinnedDialOptions {
   readonly address: Address;
   /** The peer may have its key, or its former key during a rotation. */
   readonly pins: () => readonly KeyPin[];
-  /** Undefined: the connection has no client certificate. */
   readonly credentials: () => CheckedCredentials | undefined;
   readonly sessions: SessionCache;
   readonly keys: Pick<KeyTools, 'pinOf'>;

@@ -8,7 +8,6 @@ import { onGracefulGoAway } from './graceful-goaway.js';
 export interface ConnectionListener {
   onDial(socket: Socket | undefined): void;
   onConnected(socket: Socket): void;
-  /** undici has accepted the socket. */
   onAccepted?(socket: Socket): void;
 }
 
@@ -27,7 +26,6 @@ export class PooledConnection implements ConnectionListener {
   /** Whether the socket was already open when the last request was passed to the client. */
   isReused = false;
   connectedAt = 0;
-  /** Undefined while the connection is free. */
   lastHandler: RequestHandler | undefined;
   /** See {@link isObserved}. */
   isObserved = false;

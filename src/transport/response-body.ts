@@ -6,7 +6,6 @@ export interface ResponseBodyOptions {
   readonly resume: () => void;
   readonly abort: () => void;
   readonly contentType: string;
-  /** Undefined for HEAD requests and without a Content-Length header. */
   readonly contentLength: number | undefined;
   /** Unread bytes at which the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
@@ -60,7 +59,6 @@ export class ResponseBody extends Readable {
     else if (this.#pendingRead) this.#settleRead(this.#pendingRead);
   }
 
-  /** The rest of the response will not arrive. */
   fail(error: Error): void {
     // An error without a listener would terminate the program.
     this.on('error', noop);

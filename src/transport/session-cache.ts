@@ -23,7 +23,6 @@ export class SessionCache {
     return undefined;
   }
 
-  /** Above 1,000 sessions, the oldest session is removed. */
   set(own: KeyPin | undefined, peer: KeyPin, cached: CachedSession): void {
     const key = keyOf(own, peer);
     this.#sessions.delete(key);

@@ -19,7 +19,6 @@ export function defaultMaxSockets(maxOpenFiles: number): number {
  */
 export class SocketLimit {
   #open = 0;
-  /** Idle connections that are being closed for waiting pools. */
   #closing = 0;
   readonly #pools = new Set<LimitedPool>();
   readonly #waiting = new Set<LimitedPool>();

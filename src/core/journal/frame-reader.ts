@@ -61,7 +61,6 @@ export class FrameReader {
     return false;
   }
 
-  /** Resolves to the bytes that the next header claims for its frame; undefined if the file has fewer bytes. */
   async #nextBytes(): Promise<Buffer | undefined> {
     const header = await this.#bytes(frameHeaderBytes);
     return header && this.#bytes(frameBytes(header));

@@ -33,7 +33,6 @@ export function allocateFrame(payloadBytes: number): Buffer {
   return Buffer.allocUnsafe(frameHeaderBytes + payloadBytes);
 }
 
-/** Writes the header of a frame whose payload is complete. Returns the checksum of the frame. */
 export function sealFrame(frame: Buffer, kind: FrameKind, sequence: number, previous: number): number {
   frame.writeUInt32BE(frame.length - frameHeaderBytes, 0);
   frame.writeUInt32BE(previous, 4);

@@ -23,9 +23,7 @@ export interface SalvageVisitor extends JournalVisitor {
 export interface SalvagedJournal<V> {
   readonly content: JournalContent;
   readonly visitor: V;
-  /** Message of the {@link JournalDamage}; undefined for a complete journal. */
   readonly problem: string | undefined;
-  /** Whether the visitor has received every acknowledged batch. */
   readonly isComplete: boolean;
   readonly sequence: number;
   /** Number of the last acknowledged batch; undefined if the end mark is missing. */
@@ -211,7 +209,6 @@ class SalvageRun<V extends SalvageVisitor> {
     }
   }
 
-  /** Passes the last batch from the end mark to the visitor, if only this batch is missing. */
   #readCopy(): void {
     const { copy, sequence, offset, number } = this.#mark ?? {};
     const frame = copy && parseFrame(copy);
