@@ -20,7 +20,6 @@ export class RegistryClient {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
-  /** @param timeoutMs - timeout of one request, over all registries */
   constructor(connections: readonly RegistryConnection[], clock: Clock, timeoutMs: number) {
     this.#client = new FailoverClient(connections, clock);
     this.#clock = clock;

@@ -95,7 +95,6 @@ export function formatAttemptTimeout(value: number | AttemptTimeoutOptions): str
   return `${min === undefined ? 'at most' : `${formatDuration(min)} to`} ${formatDuration(max)}`;
 }
 
-/** Returns the value of the option `--retries`. */
 export function formatRetries(retries: RetryOptions | false): string {
   if (retries === false) return 'off';
   const { max, statuses, budget } = retries;

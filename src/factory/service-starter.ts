@@ -55,12 +55,10 @@ export class ServiceStarter {
     });
   }
 
-  /** Resets the backoff: an endpoint of the last start has responded. */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records the last start as failed: none of its endpoints has responded. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(

@@ -131,7 +131,6 @@ class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
   #head: ResponseHead | undefined;
-  /** Defined for a response that `onLines` receives. */
   #lines: LineReader | undefined;
   #resume: (() => void) | undefined;
   #abort: ((reason?: Error) => void) | undefined;

@@ -25,7 +25,6 @@ export class LineReader {
     return end === 0 ? [] : this.#parse(complete);
   }
 
-  /** Returns the last line if the body did not end with a line break. */
   end(): unknown[] {
     return this.#parse(this.#partial);
   }

@@ -44,7 +44,6 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns undefined if `select` returns undefined for a part. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -105,7 +104,6 @@ export function mergedWatch(
   };
 }
 
-/** Each part gets all reports, and ignores those on unknown endpoints. */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   if (parts.every((part) => part.report === undefined)) return {};
   return {

@@ -26,7 +26,9 @@ export const clusterWorker = {
     return readVariable()[2];
   },
 
-  /** Listeners that the operating system shares look unshared, so every listener then counts as shared. */
+  /**
+   * If the operating system shares listeners, a shared listener looks unshared, so every listener counts as shared.
+   */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };
     if (!cluster.isWorker || handle === null || handle === undefined) return false;

@@ -10,7 +10,6 @@ interface ListeningSocket {
   readonly ip: string;
   readonly port: number;
   readonly inode: string;
-  /** Number of connections that are not yet accepted. */
   readonly waiting: number;
 }
 

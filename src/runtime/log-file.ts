@@ -85,7 +85,7 @@ async function copyToFirst(path: string, maxFiles: number, from: number, size: n
   }
 }
 
-/** Renames each file to the next number, from the number `from` up. */
+/** Renames each file with a number ≥ `from` to the next number. */
 function shift(path: string, maxFiles: number, from: 0 | 1): void {
   const fileOf = (number: number): string => (number === 0 ? path : `${path}.${String(number)}`);
   rmSync(fileOf(Math.max(maxFiles, from)), { force: true });

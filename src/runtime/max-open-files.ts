@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 /** Used where the limit cannot be read. On macOS, a program can raise its soft limit to this value. */
 const fallback = 10_240;
 
-/** Returns `Infinity` without a limit. */
 export function maxOpenFiles(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');

@@ -28,7 +28,6 @@ export function isStopped(pid: number): boolean {
   return readStat(pid)?.state === 'T';
 }
 
-/** Resolves to undefined without `/proc`. */
 export async function processStates(): Promise<readonly { pid: number; state: string }[] | undefined> {
   return (await allPids())?.map(readStat).filter((stat) => stat !== undefined);
 }

@@ -99,7 +99,7 @@ export type AccessGrant =
       readonly triple: AccessTriple;
       /** The right of the triple that includes the requested right. */
       readonly right: AccessRight;
-      /** From the group of the triple to the principal; empty without groups. */
+      /** Groups within groups, from the group of the triple to the principal; empty without groups. */
       readonly groups: readonly string[];
     };
 

@@ -36,7 +36,6 @@ import type { Caller } from './identity-service.js';
 
 export interface ServerRuntime extends Clock, Hashing {}
 
-/** Without `value`, the record is deleted. */
 export interface RecordChange {
   readonly key: string;
   readonly value: string | undefined;
@@ -76,7 +75,6 @@ export type {
  * its promise resolves. A rejected change has no effect.
  */
 export interface NameService {
-  /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /** Like `resolve`, but returns undefined in place of an error. */
   resolveJson(name: string): string | undefined;
@@ -111,7 +109,6 @@ export interface NameService {
   move(request: MoveRequest): Promise<ChangeResponse>;
   remove(request: RemoveRequest): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
-  /** @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration */
   renew(request: RenewRequest): RenewResponse;
   /** Never throws. Ignores unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
@@ -139,7 +136,6 @@ export interface NameService {
   /** Returns undefined as `rule` for a service without a launch rule. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** Rejects waiting changes with `CLERK_CLOSED`, and waits for the write in progress. */
   close(): Promise<void>;
 }
 

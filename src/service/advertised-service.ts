@@ -33,7 +33,6 @@ export interface AdvertisedServiceOptions {
   readonly handshake: LaunchHandshake | undefined;
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
-  /** Called before the event `registered`. */
   readonly onRegistered: (response: RegisterResponse) => void;
   readonly onEnded: () => void;
 }

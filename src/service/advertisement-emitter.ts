@@ -13,7 +13,6 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
 
 type Listener<E extends keyof AdvertisementEvents> = (payload: AdvertisementEvents[E]) => void;
 
-/** Emits events. Logs an error of a listener, and continues with the next listener. */
 export abstract class AdvertisementEmitter {
   readonly #logger: Logger;
   readonly #byEvent = new Map<string, Set<Listener<never>>>(eventNames.map((name) => [name, new Set()]));

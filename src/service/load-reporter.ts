@@ -19,7 +19,6 @@ export interface LoadReporterOptions {
   readonly meter: EventLoopMeter;
   readonly inFlight: InFlightRequests;
   readonly hasServer: boolean;
-  /** Whether the load is measured while there is no valid report. */
   readonly measuresLoad: boolean;
 }
 

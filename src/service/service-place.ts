@@ -16,7 +16,6 @@ type Place = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses' | 'namesI
 /** Where a service runs, and how clients reach the service. */
 export class ServicePlace {
   readonly registration: Place;
-  /** Whether the server can answer instance checks. */
   readonly namesInstance: boolean;
   readonly #serverOrAddress: AdvertiseConfig['serverOrAddress'];
   readonly #source: AddressSource;

@@ -9,7 +9,6 @@ import { ticketHeader, type TicketHeader } from './ticket-header.js';
 
 export interface TicketGrant {
   readonly principal: string;
-  /** Pin of the key that the client uses on the connection. */
   readonly clientPin: KeyPin;
   readonly service: string;
   readonly rights: readonly AccessRight[];

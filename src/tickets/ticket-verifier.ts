@@ -11,7 +11,6 @@ import { maxTicketLength, readTicketHeader, type TicketHeader } from './ticket-h
 export const maxClockSkewMs = 30_000;
 
 export interface TicketExpectation {
-  /** Pin of the client's key on this connection; undefined when the client has not sent a key. */
   readonly clientPin: KeyPin | undefined;
   readonly isOwnService: (name: string) => boolean;
   /** Whether the incarnation belongs to a known registry. Default: every incarnation is accepted. */

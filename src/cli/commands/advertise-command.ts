@@ -20,7 +20,6 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/** `clerk advertise`: an interrupt drains the endpoint and ends the command. */
 export const addAdvertiseCommand = defineCommand({
   usage: 'advertise <name> <address...>',
   summary: 'register an endpoint while this command runs',

@@ -16,7 +16,6 @@ interface Options {
   readonly header?: readonly (readonly [string, string])[];
 }
 
-/** `clerk call`: prints the response body. On a terminal, also prints the status and the endpoint. */
 export const addCallCommand = defineCommand({
   usage: 'call <name> [path]',
   summary: 'send an HTTP request to a service',

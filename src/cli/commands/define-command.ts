@@ -24,7 +24,6 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** `clerk define`: defines a service, or changes its settings. */
 export const addDefineCommand = defineCommand({
   usage: 'define <name>',
   summary: 'define a service, or change its settings',

@@ -1,6 +1,5 @@
 import { defineCommand, type CommandContext } from '../command-context.js';
 
-/** `clerk export`: prints definitions in the format that `clerk import` reads. */
 export const addExportCommand = defineCommand({
   usage: 'export',
   summary: 'print all definitions as lines of JSON',

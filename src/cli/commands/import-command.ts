@@ -3,7 +3,6 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import { styled } from '../output.js';
 
-/** `clerk import`: imports all definitions or none. */
 export const addImportCommand = defineCommand({
   usage: 'import [file]',
   summary: 'import definitions from lines of JSON',

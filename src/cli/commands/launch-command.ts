@@ -3,7 +3,6 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** `clerk launch`: asks the registry to start a service, and waits for its registration. */
 export const addLaunchCommand = defineCommand({
   usage: 'launch <name>',
   summary: 'start a service that has no endpoint',

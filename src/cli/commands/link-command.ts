@@ -11,7 +11,6 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** `clerk link`: creates a link, or changes its target. */
 export const addLinkCommand = defineCommand({
   usage: 'link <name> <target>',
   summary: 'link a name to another name',

@@ -4,7 +4,6 @@ import { integerOption } from '../option-parsers.js';
 import { Output } from '../output.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/** `clerk logs`: prints the log of a service that the registry has started. */
 export function addLogsCommand(program: Command, io: Io): void {
   program
     .command('logs')

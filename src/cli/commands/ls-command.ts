@@ -8,7 +8,6 @@ import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
 import { formatCount } from '../format.js';
 
-/** `clerk ls`: prints each page as soon as it arrives. */
 export const addLsCommand = defineCommand({
   usage: 'ls [glob]',
   summary: 'list names',

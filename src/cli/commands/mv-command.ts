@@ -4,7 +4,6 @@ import { submitChange } from '../submit-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/** `clerk mv`: moves a name. The old name becomes a link to the new name. */
 export const addMvCommand = defineCommand({
   usage: 'mv <old> <new>',
   summary: 'move a name and all names below it',

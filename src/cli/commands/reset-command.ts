@@ -3,7 +3,6 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
 
-/** `clerk reset`: stops a service, clears its failed starts, and starts it again. */
 export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',

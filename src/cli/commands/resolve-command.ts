@@ -8,7 +8,6 @@ import { styled, type Output } from '../output.js';
 import { formatDuration, joinFacts } from '../format.js';
 import { formatAttemptTimeout, formatRetries } from '../retry-option-parsers.js';
 
-/** `clerk resolve`: prints endpoints, links and guarantees. */
 export const addResolveCommand = defineCommand({
   usage: 'resolve <name>',
   summary: 'resolve a name',

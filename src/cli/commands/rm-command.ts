@@ -11,7 +11,6 @@ interface Options {
   readonly force?: true;
 }
 
-/** `clerk rm`: by default, removes a name only after its guaranteed time has passed. */
 export const addRmCommand = defineCommand({
   usage: 'rm <name>',
   summary: 'remove a name',

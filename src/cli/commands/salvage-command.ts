@@ -4,7 +4,6 @@ import { ExitCode, exitCodes } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { Output } from '../output.js';
 
-/** `clerk salvage`: copies the recoverable records of a damaged data folder to a new folder. */
 export function addSalvageCommand(program: Command, io: Io): void {
   program
     .command('salvage')

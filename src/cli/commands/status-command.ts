@@ -4,7 +4,6 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { formatCount } from '../format.js';
 import { styled } from '../output.js';
 
-/** `clerk status`: prints what works, what does not, and which instances are outdated. */
 export const addStatusCommand = defineCommand({
   usage: 'status',
   summary: 'show the status of the registry',

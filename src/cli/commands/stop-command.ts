@@ -4,7 +4,6 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { formatCount } from '../format.js';
 
-/** `clerk stop`: stops the instances that the registry has started. */
 export const addStopCommand = defineCommand({
   usage: 'stop <name>',
   summary: 'stop the started instances of a service',

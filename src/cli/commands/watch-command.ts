@@ -9,7 +9,6 @@ import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
 
-/** `clerk watch`: prints the names that match a glob, and each change until an interrupt. */
 export const addWatchCommand = defineCommand({
   usage: 'watch <glob>',
   summary: 'print names and their changes',

@@ -5,7 +5,6 @@ import { whoisResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { styled } from '../output.js';
 
-/** `clerk whois`: finds the services that have registered an address. */
 export const addWhoisCommand = defineCommand({
   usage: 'whois <address>',
   summary: 'find the services of an address',

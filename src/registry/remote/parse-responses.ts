@@ -31,7 +31,6 @@ export function parseResolveResponse(
   }
 }
 
-/** Omits an empty `revision` or `incarnation`. */
 export function absentResolution({
   revision,
   incarnation,

@@ -1,7 +1,7 @@
 /**
  * Converts times of the registry's monotonic clock to the clock of the clerk. A converted time is not later than the
- * true time, so a late event does not extend a guarantee. Exception: if the clock of the registry runs faster, the
- * difference is at most the shortest delay of an event.
+ * true time, so a late event does not extend a guarantee. Exception: if the clock of the registry runs faster, a
+ * converted time is late by at most the shortest delay of an event.
  *
  * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */

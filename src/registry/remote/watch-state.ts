@@ -5,7 +5,6 @@ import { absentResolution } from './parse-responses.js';
 interface Listener {
   readonly onSnapshot: (snapshot: Snapshot) => void;
   readonly onError: ((error: unknown) => void) | undefined;
-  /** Whether `onError` was called for the current outage. */
   outageReported: boolean;
 }
 
@@ -113,7 +112,7 @@ export class WatchState {
     }
   }
 
-  /** Puts the pending snapshots of these globs, which are now complete, into use. */
+  /** The pending snapshots of these globs are complete, and come into use. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {

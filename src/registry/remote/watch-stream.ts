@@ -15,7 +15,6 @@ export interface WatchStreamOptions {
   readonly clock: Clock;
   readonly state: WatchState;
   readonly resumeFrom: WatchPosition | undefined;
-  /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
    * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is

@@ -64,7 +64,7 @@ export class HostCheck {
   }
 }
 
-/** Lower case. An IPv4-mapped IPv6 address becomes the IPv4 address. */
+/** Returns the address in lower case. An IPv4-mapped IPv6 address becomes the IPv4 address. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }

@@ -40,7 +40,7 @@ export interface RunningHttpServer {
 }
 
 const closeGraceMs = 5_000;
-/** A connection without a sent or received byte for this time is closed, unless it is idle. */
+/** A connection with a request is closed after this time without a sent or received byte. */
 const socketTimeoutMs = 30_000;
 const keepAliveMs = 65_000;
 

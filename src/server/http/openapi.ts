@@ -177,7 +177,6 @@ function jsonSchema(schema: z.core.$ZodType): JsonObject {
   return rest;
 }
 
-/** Adds the texts of {@link fieldDescriptions} as property descriptions. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

@@ -1,7 +1,6 @@
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is malformed */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
   for (const [key, value] of queryPairs(target)) {

@@ -7,7 +7,6 @@ export interface IdleStopOptions {
   /** Renewals report the calls of a service, so a service that counts its calls reports at least once per lease. */
   readonly leaseMs: number;
   readonly lastLaunchAt: () => number;
-  /** Called once, when the service has had no call for `idleStopMs`. */
   readonly onIdle: () => void;
   readonly onUncounted: () => void;
 }

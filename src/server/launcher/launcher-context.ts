@@ -24,7 +24,6 @@ export interface LauncherContext {
   readonly manifests: Map<string, Manifest>;
   /** Rejects with `CONFIG_INVALID`. Undefined if manifests cannot be read again. */
   readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
-  /** Resolves to undefined when the program may be run. */
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
   /** If undefined, the output of programs is discarded. */

@@ -5,7 +5,6 @@ import type { Manifest } from './manifest.js';
 
 const intervalMs = 500;
 
-/** Returns undefined if output is discarded. */
 export function logFileOf({ logs }: Pick<LauncherContext, 'logs'>, name: string): string | undefined {
   // Names contain no dots, so two names never share a log file.
   return logs && `${logs}/${name.slice(1).replaceAll('/', '.')}.log`;

@@ -51,7 +51,6 @@ export class ManifestField {
     return this.#node === undefined;
   }
 
-  /** Throws unless the value is a string or a number. */
   scalar(): string | number {
     const node = this.#node;
     if (node === undefined) return this.fail('is required');
@@ -74,7 +73,6 @@ export class ManifestField {
     return value;
   }
 
-  /** Returns `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {

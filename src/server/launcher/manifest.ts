@@ -68,7 +68,6 @@ export const defaultDrainMs = 30_000;
 /** Also apply when the manifest of the service no longer exists. */
 export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` with the file, the line and the field */
 export function parseManifest(file: string, text: string): ParsedManifest {
   const document = parseManifestDocument(file, text);
   const top = document.fields(
@@ -189,11 +188,6 @@ function patternField(field: ManifestField): RegExp {
   }
 }
 
-/**
- * The name is the file name without `.yaml`.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is invalid
- */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name.length > limits.maxManifestNameLength)

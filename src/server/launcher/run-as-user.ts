@@ -5,7 +5,6 @@ interface UserIds {
   readonly gid: number;
 }
 
-/** For a numeric id that `passwd` lacks, the group id is the same number. */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
     const [name, , uid, gid] = line.split(':');

@@ -127,7 +127,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (attempt === undefined) return stopping.size;
-    // After the start has settled, no process was started, or `attempt.launch` is being stopped.
+    // The start may have created a launch before it settled.
     await sharedStart?.settled;
     if (attempt.launch) stopping.add(attempt.launch);
     await attempt.launch?.done;

@@ -5,7 +5,6 @@ export const maxWaiters = 1_024;
 
 export interface WaitOptions {
   readonly clock: Clock;
-  /** Undefined for no limit. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }

@@ -35,7 +35,6 @@ export class StartBackoff {
     return this.#failureCount === 0;
   }
 
-  /** Returns undefined when the service may be started. */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

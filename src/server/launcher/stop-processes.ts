@@ -6,7 +6,6 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** Returns the environment variable that all processes of a launch have. */
 export function instanceMarker({ owner, instance }: Pick<LaunchRecord, 'owner' | 'instance'>): string {
   return `CLERK_OWNER=${owner}/${instance}`;
 }

@@ -12,11 +12,6 @@ export interface BatchTargets {
   readonly onApplied?: () => void;
 }
 
-/**
- * Applies a saved batch to the state, updates the timers, and notifies the watches.
- *
- * @param revision - after the batch
- */
 export function applyBatch(
   { state, position, expiry, watchHub, onApplied }: BatchTargets,
   batch: readonly Plan[],

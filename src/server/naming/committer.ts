@@ -15,7 +15,6 @@ export interface CommitResult extends Plan {
 }
 
 export interface SubmitOptions {
-  /** Whether the command precedes all queued commands. */
   readonly atFront?: boolean;
   /**
    * Whether the command only ends endpoints or changes their status. If the store cannot be written, such a command

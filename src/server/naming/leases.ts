@@ -26,7 +26,6 @@ export class Leases {
   readonly #overdue = new Set<Registration>();
   /** Since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
-  /** Not removed yet. */
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
   #lastSlot = 0;

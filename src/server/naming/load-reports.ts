@@ -7,7 +7,9 @@ export const loadRefreshMs = 2_000;
 /** A longer lease is renewed too rarely for a useful load. */
 const maxLeaseMs = 60_000;
 const minUtilizationChange = 0.05;
-/** Relative to the larger rate, but at least to 1/s. */
+/**
+ * Smallest change of a rate that counts as a new load, as a share of the larger rate. A rate below 1/s counts as 1/s.
+ */
 const minRateChange = 0.25;
 
 /**
@@ -18,7 +20,6 @@ export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();
   readonly #versions = new WeakMap<NameEntry, number>();
 
-  /** A renewal without a load removes the recorded load. */
   record(registration: Registration, load: Load | undefined): void {
     const usable = registration.leaseMs > maxLeaseMs ? undefined : load;
     if (!isSignificant(this.#loads.get(registration), usable)) return;

@@ -39,7 +39,6 @@ export function newIdentity(runtime: IdentityRuntime): RegistryIdentity {
   };
 }
 
-/** The new run begins after `lastRevision`. */
 export function nextRun(
   identity: RegistryIdentity,
   lastRevision: number,

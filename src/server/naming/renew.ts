@@ -19,7 +19,6 @@ export interface RenewDependencies {
   readonly loadReports: LoadReports;
   readonly consensus: HealthConsensus;
   readonly hashing: Hashing;
-  /** Called for each successful renewal that states the calls of the service. */
   readonly onActivity: (id: string, activity: CallActivity) => void;
 }
 

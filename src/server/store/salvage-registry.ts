@@ -62,7 +62,6 @@ export function lossOf(found: SalvagedJournal<RecordCollector>): readonly string
   return [...lines, ...[...names].sort().map((name) => `a change of ${name}`)];
 }
 
-/** Returns undefined for an internal record of the server. */
 function describeKey(key: string): string | undefined {
   const [kind, name, id] = key.split(' ');
   switch (kind) {

@@ -20,7 +20,6 @@ export class StoreLifecycle {
     this.#state = 'loaded';
   }
 
-  /** Returns a function that ends the write. */
   beginWrite(): () => void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'new')

@@ -39,7 +39,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Called after the end of the call was written, or the write has failed. */
+  /** Called after the end of the call was written, even if the write failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;

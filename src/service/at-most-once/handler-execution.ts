@@ -15,7 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, after the write of the first end, even if the write failed */
+  /** @param onEnded - called once, when the first end of the call was written, or the write has failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;

@@ -19,7 +19,6 @@ const notStored = new Set([
 
 export type HeaderValue = string | number | readonly string[] | undefined;
 
-/** The headers of a response, with methods like those of a Node response. */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
 

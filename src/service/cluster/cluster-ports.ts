@@ -49,9 +49,7 @@ export interface WorkerPort {
 export interface PrimaryPort {
   readonly isPrimary: boolean;
   readonly hasWorkers: boolean;
-  /** Whether `setSettings` was called. */
   readonly isCoordinated: boolean;
-  /** Passes settings to workers that start later. */
   setSettings(settings: string): void;
   /** Has no effect after the end of the worker. */
   send(worker: number, message: PrimaryMessage): void;

@@ -66,7 +66,6 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
     return this.#state;
   }
 
-  /** Reports the load of this worker. The primary reports the load of all workers. */
   reportLoad(load: LoadInit): void {
     this.#options.load.report(load);
   }

@@ -52,7 +52,6 @@ export class WorkerCoordinator {
     this.#calls = new SharedCalls(store, (worker) => port.isAlive(worker));
   }
 
-  /** Handles the requests of workers that start later. */
   start(): void {
     const { port, settings } = this.#options;
     port.setSettings(JSON.stringify(settings));

@@ -30,7 +30,6 @@ const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 /** The channel to one endpoint of a memory network, with connection pools and several addresses as over HTTP. */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
-  /** They finish their requests and get no new requests. */
   readonly #retired = new Set<MemoryPool>();
   readonly #probes = new Set<(error: Error) => void>();
   /** Since the last successful connection or probe. */
@@ -76,7 +75,6 @@ export class MemoryChannel implements Channel {
   }
 
   async probe(timeoutMs: number, request: ProbeRequest = defaultProbe): Promise<void> {
-    // The first address that responds becomes the address of later requests.
     const index = await Promise.any(
       this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs, request).then(() => i)),
     );

@@ -186,7 +186,6 @@ export class MemoryExchange {
   }
 }
 
-/** Returns an empty array unless the body is a string or a byte array. */
 function bytesOf(body: unknown): Uint8Array {
   if (typeof body === 'string') return Buffer.from(body);
   return body instanceof Uint8Array ? body : new Uint8Array();

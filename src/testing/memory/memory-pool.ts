@@ -50,7 +50,6 @@ export class MemoryPool {
     );
   }
 
-  /** Like {@link MemoryPool.retire}, but resolves when no request is left. */
   close(): Promise<void> {
     this.retire();
     this.#drained ??= new Promise((resolve) => (this.#onDrained = resolve));

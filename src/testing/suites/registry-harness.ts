@@ -193,7 +193,6 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Omits absent names. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);

@@ -7,7 +7,6 @@ import type { AccessTriple } from '../../ports.js';
 import { resolvePrincipalPattern } from './principal-pattern.js';
 
 export interface CompiledTriple {
-  /** `/` for the root. */
   readonly directory: string;
   readonly triple: AccessTriple;
   readonly principal: Glob;

@@ -9,7 +9,6 @@ export interface AccessView {
   membersOf(name: string): readonly string[] | undefined;
 }
 
-/** Rights of each principal on its own name. */
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];
 
 const maxGroupDepth = 8;

@@ -3,7 +3,6 @@ import type { Fence, StateChange } from '../state/records.js';
 import { fenceOf, fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
-/** Skips an endpoint that has registered again with another epoch. */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, (Fence & { readonly id: string })[]>();
   const changes: StateChange[] = [];

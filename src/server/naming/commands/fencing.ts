@@ -15,7 +15,6 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
 const maxFences = 256;
 
-/** Adds a fence for each removed instance. Above 256 fences, drops the oldest. */
 export function fenceOff(
   view: NamingView,
   name: string,

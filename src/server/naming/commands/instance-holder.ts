@@ -17,7 +17,7 @@ const silentShare = 0.4;
 const maxSilentMs = 10_000;
 /** A holder is flagged as suspect after this share of its lease without a renewal. */
 const overdueShare = 2 / 3;
-/** Maximum delay of that flag, for a lease of up to 10 s. */
+/** For a lease of up to 10 s, the suspect flag is set at most this late. */
 const flagDelayMs = 1_500;
 
 export function isHolder(

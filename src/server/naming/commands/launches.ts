@@ -5,7 +5,6 @@ import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/** The started instance must register with the epoch of the record. */
 export function recordIntent(view: NamingView, intent: LaunchIntent & Pick<LaunchRecord, 'owner'>): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')

@@ -56,7 +56,6 @@ export interface StatusChange extends EndpointRef {
 }
 
 export interface PlanContext {
-  /** Returns 0 for an entry that may change at once. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly now: () => number;
   readonly hashing: Hashing;
@@ -68,11 +67,9 @@ export interface PlanContext {
 export interface Plan {
   /** Changes, in the order in which they are applied. Empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
-  /** 0 for a change that applies at once. */
   readonly appliesInMs: number;
   readonly epoch?: number;
   readonly secret?: string;
-  /** Name that the command changes, after links were followed. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;

@@ -2,7 +2,6 @@ import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
-/** Skips draining endpoints and endpoints with another epoch. */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];
   for (const { name, id, epoch, status } of statusChanges) {

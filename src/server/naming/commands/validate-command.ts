@@ -25,7 +25,6 @@ export function checkTimeout(timeoutMs: unknown): number {
   return checkMs(timeoutMs, 'timeout', 1);
 }
 
-/** Omits settings that are null or undefined. */
 export function checkRetryOverrides(
   attemptTimeoutMs: unknown,
   retries: unknown,
@@ -52,11 +51,6 @@ function checkMs(ms: unknown, what: string, min: number): number {
   );
 }
 
-/**
- * Omits unknown fields.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the manifest name or a parameter is invalid
- */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params }: Record<string, unknown> = isObject(launch) ? launch : {};

@@ -16,7 +16,6 @@ interface LastClear {
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** An allowed clear starts the next wait. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

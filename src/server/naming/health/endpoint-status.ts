@@ -9,7 +9,6 @@ import type { Votes } from './votes.js';
 export type EndpointStatus = 'healthy' | 'reviewing' | 'suspect';
 
 export interface ReviewState {
-  /** Whether the review has ended, so that all clients have had time to report. */
   readonly isReviewed: boolean;
   /** Whether two thirds of the lease have passed without a renewal. */
   readonly isRenewalOverdue: boolean;

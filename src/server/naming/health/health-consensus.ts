@@ -16,9 +16,7 @@ const minStatusMs = 2_000;
 
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** Accepts any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
   readonly maxReportsPerPrincipal: number;
   /** Called when a report is ignored, because its principal has the maximum number of reports. */
@@ -39,7 +37,6 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** May not be published yet. */
   status: EndpointStatus;
 }
 
@@ -72,7 +69,6 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Includes endpoints that lookups show as `up` in panic mode. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -114,7 +110,6 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Called when an endpoint has registered or starts to drain. */
   onRegistered(registration: Registration): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;

@@ -39,7 +39,6 @@ export interface Registration {
 }
 
 export interface StateObserver {
-  /** Called when an endpoint has registered, has registered again, or starts to drain. */
   readonly onRegistered: (registration: Registration) => void;
   readonly onStatusApplied: (registration: Registration) => void;
   readonly onRemoved: (registration: Registration) => void;

@@ -9,7 +9,6 @@ export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displa
    * batch.
    */
   readonly expiresAt?: number;
-  /** Undefined for a registration of the same batch. */
   readonly status?: EndpointStatus;
 }
 
@@ -18,7 +17,6 @@ export interface NamingView {
   /** Does not follow links. */
   entry(name: string): EntryRecord | undefined;
   readonly entryCount: number;
-  /** In no particular order. */
   descendants(name: string): Iterable<string>;
   directoryName(id: string): string | undefined;
   counter(name: string): EpochCounter | undefined;

@@ -29,7 +29,6 @@ export const storeKeys = Object.freeze({
 /** A launch record of another data folder has this letter instead of `l`. */
 export const foreignLaunchPrefix = 'x ';
 
-/** Returns undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
@@ -80,7 +79,6 @@ export function encodeEndpoint(
 
 const secretHashStart = '{"secretHash":"';
 
-/** Returns undefined if the registration has no secret. */
 export function secretHashOf(recordJson: string): string | undefined {
   if (!recordJson.startsWith(secretHashStart)) return undefined;
   return recordJson.slice(secretHashStart.length, recordJson.indexOf('"', secretHashStart.length));
@@ -94,9 +92,6 @@ export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
-/**
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record
- */
 export function decodeRecord(key: string, value: string): StateChange {
   try {
     return decode(key, value);
@@ -178,7 +173,6 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/** Returns one shared object for equal counters, if the epoch is at most 100. */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });

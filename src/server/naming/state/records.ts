@@ -54,7 +54,6 @@ export interface EndpointRecord {
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
-  /** Principal whose quota includes the endpoint. */
   readonly principal: string;
   readonly addresses: readonly string[];
   /** Stored value of the record; see `endpointJson` and `secretHashOf`. */

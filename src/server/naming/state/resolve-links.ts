@@ -12,7 +12,6 @@ export interface LinkSource {
 export interface LinkPath {
   /** After all links were followed. May have no entry. */
   readonly canonical: string;
-  /** Links and directory identifiers, in order. */
   readonly hops: readonly LinkHop[];
 }
 
@@ -90,7 +89,6 @@ function followLinks(
   );
 }
 
-/** Returns the shortest prefix that is a link, and its target; undefined if there is none. */
 function findLink(
   source: LinkSource,
   name: string,

@@ -17,7 +17,6 @@ export class ChangeLog {
     this.#oldestRevision = revision;
   }
 
-  /** @param revision - after the batch */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;

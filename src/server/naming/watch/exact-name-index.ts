@@ -40,7 +40,6 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Returns the watched names whose lookup has changed, with their watches. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {

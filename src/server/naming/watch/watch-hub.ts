@@ -157,7 +157,6 @@ export class WatchHub {
     };
   }
 
-  /** One timer serves the heartbeats of all watches. */
   #updateHeartbeatTimer(): void {
     if (this.#watches.size === 0) {
       this.#heartbeatTimer?.cancel();

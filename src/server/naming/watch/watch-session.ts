@@ -186,7 +186,6 @@ export class WatchSession {
     });
   }
 
-  /** Yields each exact name in `globs` and each existing name that matches a glob, without duplicates. */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);

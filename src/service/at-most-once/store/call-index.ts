@@ -15,7 +15,6 @@ const fileFactor = 2 ** 32;
 export class CallIndex {
   /** By minute, then by id. A negative position has the state `done`. */
   readonly #minutes = new Map<number, Map<string, number>>();
-  /** Creation time of the latest call in each file. */
   readonly #newest = new Map<number, number>();
   #expiredBefore = 0;
   #lostBefore = 0;
