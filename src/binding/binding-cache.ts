@@ -58,7 +58,6 @@ export class BindingCache {
     this.#find(resolution.name)?.applyResolution(resolution);
   }
 
-  /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     await forEachSettled(this.#allServices(), (service) => service.close());
   }

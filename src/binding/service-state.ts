@@ -38,7 +38,6 @@ export class ServiceState implements HealthSource {
   probe: ProbeRequest | false = defaultProbe;
   /** The factory of a binding takes precedence over the factory of the registry. */
   hasOwnFactory = false;
-  /** Without bindings that were garbage-collected. */
   bindingCount = 0;
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
@@ -98,7 +97,6 @@ export class ServiceState implements HealthSource {
     return budget;
   }
 
-  /** Undefined if the registry cannot start this service. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
@@ -181,7 +179,6 @@ export class ServiceState implements HealthSource {
     if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
   }
 
-  /** 0 if this clerk never started the service. */
   get startedAt(): number {
     return this.#started.startedAt;
   }
@@ -203,13 +200,11 @@ export class ServiceState implements HealthSource {
     if (isRestarted && factory === this.#registryFactory) await this.refresh(new Set());
   }
 
-  /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.close());
   }
 
-  /** Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await forEachSettled(this.#channels(), (channel) => channel.destroy(error));

@@ -8,7 +8,6 @@ import type { EndpointState } from '../health/endpoint-state.js';
 export interface StartedEndpointsOptions {
   readonly clock: Clock;
   readonly starter: ServiceStarter;
-  /** Undefined if the registry starts no services. */
   readonly registryFactory: Factory | undefined;
   readonly members: () => readonly EndpointState[];
   /** Called when `endpoints` contains the result of a start. */
@@ -35,7 +34,6 @@ export class StartedEndpoints {
     return this.#endpoints;
   }
 
-  /** 0 if the service was never started. */
   get startedAt(): number {
     return this.#startedAt;
   }

@@ -30,7 +30,6 @@ export interface ClerkContext {
   /** The random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** For work for which no call waits. */
   readonly asyncContext: AsyncResource;
   /** Aborts when the clerk is destroyed, and after a close when the last call has ended. */
   readonly closeSignal: AbortSignal;

@@ -37,7 +37,6 @@ export interface ClerkDependencies {
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
   readonly controller: AbortController;
-  /** Called at most once. */
   readonly closeRegistry: () => Promise<void>;
   readonly saveSnapshot: () => Promise<void>;
 }
@@ -209,7 +208,6 @@ export class DefaultClerk implements Clerk {
     }
   }
 
-  /** The registry may hang. */
   async #closeRegistrySoon(): Promise<void> {
     const { clock, logger } = this.#dependencies;
     let timer: Timer | undefined;

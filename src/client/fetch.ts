@@ -86,7 +86,6 @@ export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetc
   };
 }
 
-/** The regular expression is faster than parsing a URL. */
 export function isClerkOrigin(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }

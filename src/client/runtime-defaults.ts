@@ -4,7 +4,6 @@ import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** Missing methods are those of the system clock. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;

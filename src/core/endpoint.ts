@@ -9,8 +9,8 @@ export interface Endpoint {
   /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the endpoint's registration; 0 without a number. Of two registrations with the same id, the
-   * lower number never replaces the higher. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the endpoint's registration; 0 without a number. A registration never replaces one with the
+   * same id and a higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /**

@@ -28,7 +28,6 @@ export interface SpawnedProcess {
   readonly identity: string | undefined;
   /** Resolves when the leader has ended. Never rejects. */
   readonly exited: Promise<ProcessExit>;
-  /** The last 4,096 bytes of the log file. Never rejects. */
   logTail(): Promise<string>;
 }
 

@@ -13,8 +13,8 @@ export interface ResolveContext {
   /** Clock for timers of the registry. If undefined, the registry must not use timers. */
   readonly clock?: Clock;
   /**
-   * `position` of the last known result of the name, which may be from an earlier process. From this, a registry can
-   * notice that its data was replaced by an older copy.
+   * `position` of the last known result of the name, possibly from an earlier process. With this text, a registry can
+   * notice that an older copy has replaced its data.
    */
   readonly position?: string;
 }

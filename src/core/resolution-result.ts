@@ -22,7 +22,6 @@ export interface ResolvedService {
   readonly position?: string;
   readonly startable?: boolean;
   readonly healthQueried?: readonly string[];
-  /** Longest lease of the endpoints; undefined when unknown. */
   readonly leaseMs?: number;
   /** By instance id. `ageMs` is the age at {@link ResolvedService.requestedAt}. */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
@@ -50,7 +49,6 @@ export interface Resolver {
 }
 
 export interface LookupContext {
-  /** Instance ids of the endpoints whose failures caused the lookup. */
   readonly suspects: ReadonlySet<string>;
   readonly position?: string | undefined;
 }

@@ -5,7 +5,6 @@ import type { Stage } from '../core/outcome.js';
 import type { Channel, ConnectionLimit, RequestHandler, TransportRequest } from '../core/transport.js';
 import type { UploadProgress } from './upload-progress.js';
 
-/** Like a {@link RequestHandler}, with the attempt as first argument. */
 export interface AttemptHandler {
   readonly asyncContext?: AsyncResource;
   readonly needsNewConnection?: boolean;
@@ -65,7 +64,6 @@ export class Attempt implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** The call, or a `DeferredResponse` once the response was deferred. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,

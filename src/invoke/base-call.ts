@@ -246,7 +246,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.abandon(attempt, reason);
   }
 
-  /** A stall of this process does not count. */
   protected reportAbandoned({ candidate }: A, since: number, now: number): void {
     const { health, wheel } = this.context;
     const stalledMs = wheel.stalls.lastEndedAt > since ? wheel.stalls.stalledMsSince(since) : 0;

@@ -11,7 +11,6 @@ export interface CallAttempt extends AttemptRecord {
   sentAt: number;
   /** Time of the next check by the call; `Infinity` if only the deadline of the call limits the attempt. */
   checkAt: number;
-  /** Undefined if the upload is not tracked or has not started. */
   readonly upload?: UploadProgress | undefined;
   /** Returns the time at which the attempt is late. An upload may extend `timeoutMs`. */
   dueAt(timeoutMs: number, now: number): number;

@@ -208,7 +208,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     this.carryOut(this.decide({ type: 'late', attempt: this.factsOf(attempt) }, now), now, attempt);
   }
 
-  /** A stall of this process extends the attempt timeout. */
   #isOverdue(attempt: A, now: number): boolean {
     const { candidate, sentAt, stage } = attempt;
     if (stage === 'answered' || this.isQueued(attempt)) return false;

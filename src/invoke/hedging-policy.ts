@@ -35,7 +35,6 @@ export class HedgingPolicy {
     this.#hedgeBudget.deposit(now);
   }
 
-  /** Undefined if too few latencies are known to compute the delay. */
   delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;

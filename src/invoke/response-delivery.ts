@@ -48,7 +48,6 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   abstract onBodySent(attempt: Attempt, chunk: unknown): void;
   abstract onRequestSent(attempt: Attempt): void;
 
-  /** Endpoint of the accepted response; before that, of the newest attempt. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }

@@ -36,13 +36,11 @@ export class RetryState extends AttemptLog {
    * the call has used its free retries.
    */
   requiresBudget = false;
-  /** See {@link FreeRetries}. */
   isNextFree = false;
   #hasFreeSend = false;
   #hasWaitedForStart = false;
   #lastCandidate: ConnectedCandidate | undefined;
   moves = 0;
-  /** The last endpoint, if the next attempt may use it again. */
   #repeatable: string | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
@@ -291,5 +289,4 @@ export class RetryState extends AttemptLog {
 
 const noneTried: ReadonlySet<string> = new Set();
 
-/** Longest wait for the end of a connection backoff. */
 export const maxDialWaitMs = 250;

@@ -93,7 +93,6 @@ export class TimerWheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /** Resolves earlier after a call of `cancel` or of {@link TimerWheel.abortAll}. */
   sleep(ms: number, onStarted: (cancel: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();

@@ -18,7 +18,6 @@ export class UploadProgress {
   #lastProgressAt: number;
   #longestPauseMs = 0;
   #firstPauseAt: number | undefined;
-  /** Number of bytes that the connection took before the first pause. */
   #bufferedBytes = 0;
   /**
    * Time for the peer to read the buffered bytes after the upload: twice the expected time at the rate of the peer.

@@ -6,7 +6,6 @@ export const limits = Object.freeze({
   maxBodyBytes: 64 * 1024,
   maxJsonDepth: 16,
   minLeaseMs: 1_000,
-  /** The longest lease and the longest guarantee: 7 days. */
   maxLeaseMs: 7 * 24 * 3_600_000,
   defaultPort: 4711,
   defaultLeaseMs: 10_000,

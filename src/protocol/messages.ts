@@ -37,7 +37,6 @@ export interface LaunchRule {
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
-/** A defined service may have no endpoints. */
 export interface ResolveResponse {
   readonly name: string;
   readonly canonical: string;
@@ -133,11 +132,9 @@ interface ChangeScheduling {
 /** A field that is absent keeps its value. */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
-  /** Null: the default of the client. */
   readonly policy?: string | null;
   /** At most 7 days. Null: the default of the client. */
   readonly timeoutMs?: number | null;
-  /** Null: the default of the client. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | null;
   /** Null: the default of the client. With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false | null;
@@ -274,7 +271,6 @@ export interface WithdrawRequest {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** From the response to the registration. */
   readonly secret?: string;
   readonly now?: boolean;
 }
@@ -287,7 +283,6 @@ export interface WatchRequest {
 
 /** Changes the globs of a watch. The event stream continues with a snapshot of the added globs. */
 export interface WatchEditRequest {
-  /** Id from the `open` event of the stream. */
   readonly watch: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
@@ -372,7 +367,6 @@ export interface ResetRequest {
 }
 
 export interface StopResponse {
-  /** Number of process groups that were stopped. */
   readonly stopped: number;
 }
 

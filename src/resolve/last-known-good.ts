@@ -39,7 +39,6 @@ export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
   readonly #options: LastKnownGoodOptions;
   readonly #lastGood: LruMap<ResolvedService>;
-  /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
   /** A map of its own, so that absent names never evict the result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);

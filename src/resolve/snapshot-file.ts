@@ -175,7 +175,6 @@ function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** Leaves out the request time. */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

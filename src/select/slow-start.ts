@@ -70,8 +70,8 @@ export function slowStartFactors(
 
 /**
  * Returns a picker that applies weights and slow start.
- * @param create - creates a picker from the relative weights (undefined if all are equal). Called again during a slow
- * start; never called for fewer than two candidates
+ * @param create - creates a picker from the relative weights; undefined stands for equal weights. Called again during
+ * a slow start; never called for fewer than two candidates
  */
 export function weightedPicker(
   candidates: readonly Candidate[],

@@ -4,7 +4,6 @@
  */
 import { undici } from './load-undici.js';
 
-/** Returns other bodies unchanged. */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
   const copy = new (undici().FormData)();

@@ -31,7 +31,6 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #probeClient: ProbeClient;
   /** Pools that get no new requests from this channel, but may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
-  /** Emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
   #exhausted = false;

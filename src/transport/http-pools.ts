@@ -31,7 +31,6 @@ export interface SharedPool {
   readonly users: Set<PoolUser>;
 }
 
-/** Names that one instance serves at one address share their connections. */
 export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;

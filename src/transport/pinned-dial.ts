@@ -17,7 +17,6 @@ export interface PinnedDialOptions {
   readonly keys: Pick<KeyTools, 'pinOf'>;
   readonly clock: Clock;
   readonly allowH2: boolean;
-  /** Includes the TLS handshake. */
   readonly timeoutMs: number;
 }
 

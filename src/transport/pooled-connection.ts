@@ -27,7 +27,6 @@ export class PooledConnection implements ConnectionListener {
   isReused = false;
   connectedAt = 0;
   lastHandler: RequestHandler | undefined;
-  /** See {@link isObserved}. */
   isObserved = false;
   readonly waiting = new Set<RequestHandler>();
   #socket: Socket | undefined;

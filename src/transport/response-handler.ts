@@ -25,7 +25,6 @@ export interface ReceivedResponse extends Dispatcher.ResponseData {
   readonly attempts: number;
 }
 
-/** Builds the response as undici's `request` does. */
 export class ResponseHandler extends AsyncResource implements RequestHandler {
   readonly #context: ResponseContext;
   readonly #resolve: (response: ReceivedResponse) => void;

@@ -36,7 +36,6 @@ export class SessionCache {
     this.#sessions.delete(keyOf(own, peer));
   }
 
-  /** Called when a key of this program is replaced or revoked. */
   clear(): void {
     this.#sessions.clear();
   }

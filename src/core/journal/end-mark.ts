@@ -16,7 +16,6 @@ export interface EndMark extends JournalEnd {
   readonly content: JournalContent;
   /** Number of the first journal file that must be read to open the journal. */
   readonly base: number;
-  /** Random id of the folder: 8 bytes as hexadecimal digits. */
   readonly folderId: string;
   readonly counter: number;
   /**

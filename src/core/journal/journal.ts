@@ -113,7 +113,6 @@ export class Journal {
     return this.#end;
   }
 
-  /** First journal file that must be read to open the journal. */
   get base(): number {
     return this.#base;
   }
