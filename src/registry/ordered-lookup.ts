@@ -4,7 +4,7 @@ import { resolveFrom } from './composite.js';
 
 /** A part is slow after this time. The next part is then queried as well. */
 const hedgeDelayMs = 500;
-/** Maximum time for which lookups do not wait for a slow part. */
+/** A part counts as slow for at most this time. Meanwhile, lookups do not wait for it. */
 const slowPartMs = 5_000;
 
 /**

@@ -8,8 +8,8 @@ export const systemHashing = {
 };
 
 /**
- * Returns the SHA-256 of several parts in hexadecimal. It includes their lengths, so `ab`, `c` and `a`, `bc` have
- * different hashes.
+ * Returns the SHA-256 of several parts and their lengths, in hexadecimal. Because of the lengths, `ab`, `c` and `a`,
+ * `bc` have different hashes.
  */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');

@@ -10,7 +10,9 @@ import { WatchStream } from './watch-stream.js';
 const openDelayMs = 20;
 /** Maximum backoff in the first round over all servers. Backoffs have full jitter. */
 const firstBackoffMs = 500;
-/** Maximum backoff in the second round. Each further round doubles the maximum, up to `maxBackoffMs`. */
+/**
+ * Maximum backoff in the second round over all servers. Each further round doubles the maximum, up to `maxBackoffMs`.
+ */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 

@@ -1,6 +1,6 @@
 import type { Registration } from './state/name-entry.js';
 
-/** All registrations of a slot are checked together. */
+/** Registrations are checked in slots of this length. */
 const slotMs = 250;
 /**
  * Above this share of expired leases, removals are throttled. The cause is then probably the server or the network.
@@ -171,8 +171,8 @@ export class Leases {
 }
 
 /**
- * One third of the lease before the expiry. A draining endpoint does not renew, so its renewal is overdue at the
- * expiry.
+ * A renewal is overdue one third of the lease before the expiry. A draining endpoint does not renew, so its renewal
+ * is overdue at the expiry.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

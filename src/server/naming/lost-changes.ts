@@ -19,8 +19,8 @@ export interface LostChangesDependencies {
 }
 
 /**
- * Notices that the data of the registry was replaced by an older copy: a client returns a position of the changes that
- * the copy lacks. The registry then takes a new incarnation, at most once a minute.
+ * Notices when an older copy has replaced the data of the registry: a client then returns a position that the copy
+ * lacks. The registry takes a new incarnation, at most once a minute.
  *
  * @see [A24](../../../docs/guarantees.md#a24), [decision 079](../../../docs/decisions/079-restored-registry.md)
  */
@@ -72,7 +72,8 @@ export class LostChanges {
     );
     // Each epoch that was assigned took at least one revision.
     const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;
-    // The same copy may be restored twice. The wall clock in ms is then above the epochs of the first restore.
+    // The same copy may be restored twice. The wall-clock time in ms exceeds all epochs that were assigned after the
+    // first restore.
     const epochBase = Math.max(
       highestEpoch() + Math.max(epochMargin, lostRevisions),
       Math.floor(runtime.wallNow()),

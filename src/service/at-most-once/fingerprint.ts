@@ -6,8 +6,8 @@ export interface FingerprintInput {
 }
 
 /**
- * Returns a SHA-256 in hexadecimal. Includes the length of each part, so `ab`, `c` and `a`, `bc` have different
- * digests.
+ * Returns the SHA-256 of several parts and their lengths, in hexadecimal. Because of the lengths, `ab`, `c` and `a`,
+ * `bc` have different digests.
  */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 

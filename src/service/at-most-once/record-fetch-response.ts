@@ -83,7 +83,7 @@ export function recordFetchResponse(
       },
       cancel: (reason) => void readRemaining(reason),
     },
-    // Without this buffer, the stream of the handler is read only when the client reads.
+    // With this value, the stream of the handler is read only when the client reads.
     { highWaterMark: 0 },
   );
   return new Response(stream, { status, statusText, headers: response.headers });

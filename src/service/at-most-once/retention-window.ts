@@ -39,7 +39,9 @@ export class RetentionWindow {
     return createdAt > now + maxClockSkewMs ? 'future' : 'valid';
   }
 
-  /** Calls created earlier are rejected by age, so their records may be removed. In ms since 1970. */
+  /**
+   * Calls created before the returned time (in ms since 1970) are rejected by age, so their records may be removed.
+   */
   expiredBefore(): number {
     const now = this.#clock.now();
     const offset = this.#clock.wallNow() - now;

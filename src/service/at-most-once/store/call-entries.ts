@@ -15,9 +15,9 @@ export type CallEntry =
       readonly response: StoredResponse | undefined;
     }
   | { readonly kind: 'withdraw'; readonly id: string }
-  /** Calls created before `before` have expired. In ms since 1970. */
+  /** Calls created before `before` (in ms since 1970) have expired. */
   | { readonly kind: 'expire'; readonly before: number }
-  /** Records were lost. A call created before `before` may have run without a record. In ms since 1970. */
+  /** Records were lost. A call created before `before` (in ms since 1970) may have run without a record. */
   | { readonly kind: 'lost'; readonly before: number };
 
 export type EntryOfCall = Extract<CallEntry, { readonly id: string }>;

@@ -19,12 +19,12 @@ export class CallIndex {
   #expiredBefore = 0;
   #lostBefore = 0;
 
-  /** Calls created before this time have expired. In ms since 1970. */
+  /** Calls created before this time (in ms since 1970) have expired. */
   get expiredBefore(): number {
     return this.#expiredBefore;
   }
 
-  /** A call created before this time may have run without a record. In ms since 1970. */
+  /** A call created before this time (in ms since 1970) may have run without a record. */
   get lostBefore(): number {
     return this.#lostBefore;
   }

@@ -19,7 +19,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   #opening: Promise<CallJournal> | undefined;
   /** Of the running calls of this process, by id. */
   readonly #fingerprints = new Map<string, string>();
-  /** Calls created before this time are rejected. In ms since 1970. The disk may still have an earlier time. */
+  /** Calls created before this time (in ms since 1970) are rejected. The disk may still have an earlier time. */
   #rejectedBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;

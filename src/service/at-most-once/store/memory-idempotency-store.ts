@@ -52,7 +52,7 @@ class MemoryCalls implements IdempotencyStore {
   /** Size of each stored response in bytes, by call id, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
-  /** Calls created before this time are rejected. In ms since 1970. */
+  /** Calls created before this time (in ms since 1970) are rejected. */
   #expiredBefore = -Infinity;
   #isClosed = false;
 
