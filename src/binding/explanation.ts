@@ -34,7 +34,7 @@ export interface ExplainedRetries {
   readonly max: number;
   /** Response statuses after which a safe or idempotent call is retried. */
   readonly statuses: readonly number[];
-  /** Limits of the retries of all calls of the service together. */
+  /** Limits for the retries of all calls to the service. */
   readonly budget: {
     /** Allowed retries per call on average, 0 … 1. */
     readonly ratio: number;

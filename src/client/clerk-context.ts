@@ -31,6 +31,6 @@ export interface ClerkContext {
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
   readonly asyncContext: AsyncResource;
-  /** Aborts when the clerk is destroyed, and after a close when the last call has ended. */
+  /** Aborts when the clerk is destroyed. After `close`, aborts when the last call has ended. */
   readonly closeSignal: AbortSignal;
 }

@@ -33,8 +33,7 @@ export class RegistryQueries {
 
   /**
    * Looks several names up within the timeout of a call. The results have the order of `names`.
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has
-   * responded
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the registry has not responded within the timeout
    */
   async lookupWithin(
     path: string,

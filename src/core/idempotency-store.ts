@@ -107,10 +107,10 @@ export interface IdempotencyStore {
   withdraw(id: string): Promise<void>;
 
   /**
-   * Removes the records of all calls, even of running calls, that were created before `createdBefore`, in ms since
-   * 1970. From then on, `begin` must resolve to `expired` for every call as old as a removed call, or older. The
-   * store must record this limit before it removes a record, and must never forget the limit. The store must not read
-   * a clock.
+   * Removes the records of all calls that were created before `createdBefore`, in ms since 1970, even those of
+   * running calls. From then on, `begin` must resolve to `expired` for every call as old as a removed call, or older.
+   * The store must record this limit before it removes a record, and must never forget the limit. The store must not
+   * read a clock.
    */
   expire(createdBefore: number): Promise<void>;
 

@@ -37,8 +37,8 @@ export interface RequestHandler {
   /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
-   * Called before the request is written to an established connection, after the TLS handshake. If `onConnect`
-   * throws, nothing is written, the connection stays usable, and `onError` follows.
+   * Called on an established connection, before the request is written. With TLS, the handshake has ended. If
+   * `onConnect` throws, nothing is written, the connection stays usable, and `onError` follows.
    */
   onConnect(abort: (reason?: Error) => void, context?: unknown): void;
   /** Returning false pauses the body until `resume` is called. */

@@ -18,7 +18,7 @@ export function dialBackoffMs(failedDials: number, random: number): number {
   return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
 }
 
-/** Allows one dial at a time after a failed dial, each after a backoff. */
+/** Once a dial has failed, allows one dial at a time, with a backoff between dials. */
 export class DialBackoff {
   readonly #clock: Clock;
 

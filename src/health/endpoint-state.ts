@@ -115,8 +115,8 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   }
 
   /**
-   * @param latencyMs - the new smoothed latency; 0 when unknown, as after a probe. The endpoint then gets one call at
-   * a time until an answer shows its latency.
+   * @param latencyMs - the new smoothed latency. With 0 for unknown, the endpoint gets one call at a time until an
+   * answer shows its latency.
    */
   recover(latencyMs: number, now: number): void {
     this.clearSuspicion();

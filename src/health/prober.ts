@@ -57,7 +57,7 @@ export class Prober {
     }
   }
 
-  /** The first probe of a suspect endpoint is sent at once, but at least 500 ms after the previous probe. */
+  /** A new suspect endpoint is probed at once, unless its previous probe was sent less than 500 ms ago. */
   start(member: EndpointState): void {
     if (
       this.#stopped ||

@@ -27,7 +27,7 @@ export interface EndpointPicker {
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
    * Looks the service up, starts the service, or waits for a connection backoff, as needed.
-   * @param onServiceConfig - called once the service config is known, before the service is started and before a wait
+   * @param onServiceConfig - called as soon as the service config is known, before any start or wait
    * @throws {@link ClerkError} when no endpoint can be made available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;

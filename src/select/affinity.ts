@@ -5,7 +5,7 @@ import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
-/** Maximum number of calls in flight of this client at an endpoint, as a multiple of the endpoint's fair share. */
+/** An endpoint gets at most this multiple of its fair share. */
 const maxLoadFactor = 1.25;
 
 /**

@@ -26,7 +26,7 @@ interface ReportHistory {
   /** Capacity from the last valid report, in calls per second. */
   weight: number;
   receivedAt: number;
-  /** Start of the current series of reports, which has no gap of 3 min. */
+  /** First report since the last gap of 3 min. */
   unbrokenSince: number;
 }
 

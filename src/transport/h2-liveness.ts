@@ -17,9 +17,9 @@ const maxExtraWaitMs = 30_000;
 
 /**
  * Detects an HTTP/2 peer that has become silent. undici sends PING frames, but does not check the acknowledgements,
- * and TCP alone needs minutes. A PING arrives only after all bytes written before, so recently written bytes extend
- * the allowed silence. Silence is counted in checks, because no checks run while the event loop of this process is
- * blocked.
+ * and TCP alone needs minutes. A PING queues behind all bytes that are already written, so recently written bytes
+ * extend the allowed silence. Silence is counted in checks, because no checks run while the event loop of this
+ * process is blocked.
  * @param pingMs - ping interval; 0 for no checks
  * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes; recently written bytes delay
  * the call, by 1 ms per 8 bytes and at most 30,000 ms

@@ -86,7 +86,7 @@ export class PooledConnection implements ConnectionListener {
     this.#dialedAt = clock.now();
   }
 
-  /** Stops connecting if no request waits for the socket, but not before `graceMs` after the start of the dial. */
+  /** Stops connecting if no request waits for the socket. A dial may last at least `graceMs`. */
   endUnneededDial(clock: Clock, graceMs: number): void {
     if (!this.isUnneededDial) return;
     const leftMs = this.#dialedAt + graceMs - clock.now();

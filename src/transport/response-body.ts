@@ -34,7 +34,7 @@ export class ResponseBody extends Readable {
   #pendingRead: PendingRead | undefined = undefined;
   /** Whether the program also reads the stream during `#pendingRead`. Both then get all chunks. */
   #isShared = false;
-  /** Kept until the next tick after a read of the whole body, for a program that also reads the stream. */
+  /** Chunks of a completed read, kept for one tick for a program that also reads the stream. */
   #consumed: readonly Buffer[] | undefined = undefined;
   #encoding: BufferEncoding = 'utf8';
   #webStream: ReadableStream | undefined = undefined;
