@@ -80,7 +80,7 @@ export class OutdatedLaunches {
     if (version === started) return undefined;
     const [content] = version.split('.');
     return started?.startsWith(`${content ?? ''}.`) === true
-      ? `a path in manifest ${name} now leads to another file; the program is ${onDisk.programPath} now`
+      ? `a path in manifest ${name} now leads to another file; the program is ${onDisk.programPath}`
       : `manifest ${name} was edited since the process was started`;
   }
 

@@ -72,7 +72,7 @@ test('a link that leads elsewhere is reported, also by a server that was started
   host.onDisk = { ...(host.onDisk as Manifest), programPath: '/srv/v2/orders' };
   await host.clock.advance(6_000);
   const reason =
-    'a path in manifest orders now leads to another file; the program is /srv/v2/orders now';
+    'a path in manifest orders now leads to another file; the program is /srv/v2/orders';
   expect(first.outdated()).toMatchObject([{ reason }]);
   await first.close();
   host.manifests.set('orders', host.onDisk);
