@@ -3,8 +3,8 @@ import type { Clock, Timer } from '../core/clock.js';
 const safetyShare = 0.1;
 
 /**
- * Determines when a service treats its lease as expired: 90 % of the lease after the last renewal was sent. The
- * earlier of monotonic and wall clock decides. Does not keep the process alive.
+ * Determines when a service treats its lease as expired: 90 % of the lease after the last renewal was sent, by the
+ * monotonic clock or the wall clock. The earlier of the two times counts. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */

@@ -28,7 +28,7 @@ export interface ValidKey {
   readonly createdAt: number;
 }
 
-/** Bounds for the interval between two removals of expired calls: a hundredth of `windowMs`. */
+/** Expired calls are removed at an interval of a hundredth of `windowMs`, within these bounds. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
