@@ -32,7 +32,7 @@ export function isAccessRight(value: unknown): value is AccessRight {
   return typeof value === 'string' && Object.hasOwn(includedIn, value);
 }
 
-/** Returns the right itself if it is given, otherwise the first given right that includes it. */
+/** Returns the right itself if it is given, otherwise a given right that includes it. */
 export function includingRight(given: readonly AccessRight[], right: AccessRight): AccessRight | undefined {
   return includedIn[right].find((including) => given.includes(including));
 }

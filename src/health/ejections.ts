@@ -47,7 +47,7 @@ export class Ejections {
   /**
    * @param isHardEvidence - whether the member is unreachable; false if the member answers, but with failures
    * @param reason - the `reason` of the event `ejected`
-   * @returns false if {@link mayEject} allows no further ejection
+   * @returns whether the member was ejected
    */
   eject(member: EndpointState, isHardEvidence: boolean, reason: string, now: number): boolean {
     if (member.status === 'closed' || !mayEject(isHardEvidence, this.#members.length, this.#count))

@@ -218,7 +218,9 @@ export class HttpCall extends ResponseDelivery {
     this.carryOut(actions, now, undefined, callError);
   }
 
-  /** Returns undefined for a large upload, which may take longer than the attempt timeout of a trial. */
+  /**
+   * Returns undefined if the upload may be large, because it could take longer than the attempt timeout of a trial.
+   */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;
   }

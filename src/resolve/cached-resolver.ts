@@ -46,7 +46,7 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up even if the cached result has not expired, unless a lookup of the name is in flight. A second
+   * Looks a name up even if the cached result has not expired. Joins a lookup of the name that is in flight. A second
    * lookup with suspects within 100 ms returns the cached result.
    * @param suspects - ids of the instances at which calls have just failed
    */

@@ -26,7 +26,7 @@ interface ReportHistory {
   /** Capacity from the last valid report, in calls per second. */
   weight: number;
   receivedAt: number;
-  /** First report since the last gap of 3 min. */
+  /** When the first report after the last gap of 3 min arrived. */
   unbrokenSince: number;
 }
 

@@ -5,8 +5,8 @@ import { blobInPieces, formInPieces, isBlob } from './blob-pieces.js';
 
 /**
  * Splits a large body in memory, a large blob, or the large files of a form into pieces. A piece is written only
- * after the socket has taken the earlier pieces, so the progress of the upload is visible. A body that undici must
- * reject is not split: a body with GET or HEAD, or with a wrong `Content-Length`.
+ * after the socket has taken the earlier pieces, so the progress of the upload is visible. A body with GET or HEAD,
+ * or with a wrong `Content-Length`, is not split, so that undici treats it as usual.
  */
 export function inPieces(request: TransportRequest): TransportRequest {
   const { body, method, headers } = request;

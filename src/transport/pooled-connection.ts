@@ -86,7 +86,7 @@ export class PooledConnection implements ConnectionListener {
     this.#dialedAt = clock.now();
   }
 
-  /** Stops connecting if no request waits for the socket. A dial may last at least `graceMs`. */
+  /** Stops connecting once the dial has lasted `graceMs`, unless a request waits for the socket. */
   endUnneededDial(clock: Clock, graceMs: number): void {
     if (!this.isUnneededDial) return;
     const leftMs = this.#dialedAt + graceMs - clock.now();
