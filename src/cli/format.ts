@@ -17,7 +17,6 @@ export function formatDuration(ms: number): string {
   return `${round(ms)} ms`;
 }
 
-/** Ignores each fact that is `false`. */
 export function joinFacts(...facts: readonly (string | false)[]): string {
   return facts.filter((fact) => fact !== false).join(', ');
 }

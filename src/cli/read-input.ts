@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Io } from './io.js';
 
-/** Reads a file; `-` stands for standard input. */
 export async function readInput({ stdin }: Io, file: string): Promise<Uint8Array<ArrayBuffer>> {
   if (file !== '-') return readInputFile(file);
   const chunks: Uint8Array[] = [];

@@ -3,10 +3,8 @@ import type { CommandContext } from './command-context.js';
 import { styled } from './output.js';
 import { printEndpoints } from './print-endpoints.js';
 
-/** Default of `--timeout` for commands that start a service. */
 export const startTimeoutMs = 60_000;
 
-/** Prints `progress` only on a terminal. */
 export async function requestStart(
   { client, stdout, stderr, json }: CommandContext,
   path: string,

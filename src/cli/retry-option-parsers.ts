@@ -25,7 +25,6 @@ export function attemptTimeoutOption(text: string): number | AttemptTimeoutOptio
   return bounds;
 }
 
-/** Adds the name of the part to parse errors. */
 function partOf<T>(part: string, text: string, parse: (text: string) => T): T {
   try {
     return parse(text);

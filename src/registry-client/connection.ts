@@ -1,7 +1,6 @@
 import type { ClerkError } from '../core/errors.js';
 
 export interface RegistryRequest {
-  /** One of the values of `paths`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   /**

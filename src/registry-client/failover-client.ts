@@ -11,7 +11,6 @@ export interface FailoverOptions<T> {
    * a change.
    */
   readonly hedged: boolean;
-  /** If `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 

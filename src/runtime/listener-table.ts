@@ -1,4 +1,3 @@
-/** The listening sockets of this host, read from `/proc`. */
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { SocketAddress } from 'node:net';
 import type { Address } from '../core/address.js';

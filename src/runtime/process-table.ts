@@ -8,7 +8,6 @@ import { readFile, readdir } from 'node:fs/promises';
 interface ProcessStat {
   readonly pid: number;
   readonly group: number;
-  /** State letter of `/proc/PID/stat`, such as `S` or `T`. */
   readonly state: string;
   /** Time from boot to the start of the process, in clock ticks. */
   readonly startedTicks: string;

@@ -207,7 +207,6 @@ export interface LaunchRecords {
   remove(name: string, instance: string): Promise<void>;
 }
 
-/** Starts and stops services on this host. */
 export interface Launcher {
   /**
    * Starts a service, or joins a start that is in progress.

@@ -47,7 +47,6 @@ export interface AdvertisedAddresses {
 }
 
 export interface AddressSource {
-  /** Returns addresses that other hosts can reach, best first. */
   readonly hostAddresses: () => readonly string[];
   /** Host without port. Replaces the address of the listener. */
   readonly statedHost: string | undefined;

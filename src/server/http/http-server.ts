@@ -21,7 +21,6 @@ import { OpenWatches } from './open-watches.js';
 
 export interface HttpServerOptions {
   readonly names: NameService;
-  /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly runtime: ServerRuntime;
   readonly metrics: Metrics;

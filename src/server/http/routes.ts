@@ -12,7 +12,6 @@ export interface RouteContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly caller: Caller;
-  /** Aborts when the client disconnects or the server closes. */
   readonly signal: () => AbortSignal;
 }
 
@@ -22,7 +21,6 @@ export interface Route {
   readonly summary: string;
   /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
-  /** Error codes that only this route can return. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
   /** Validates the input. Returns the response body, or a promise of it. */

@@ -71,7 +71,6 @@ export class WatchResponse {
     this.#watch.edit(add, remove);
   }
 
-  /** Called when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();

@@ -119,7 +119,6 @@ export class Launch implements PendingRegistration {
     return this.#inspection;
   }
 
-  /** Has no effect after the registration of the service. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -242,7 +241,6 @@ export class Launch implements PendingRegistration {
     return true;
   }
 
-  /** Kills a draining process that SIGSTOP has stopped. */
   async #inspectDraining(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
     if (this.#drainPhase === undefined || this.#isDone()) return false;

@@ -26,7 +26,6 @@ export interface LauncherContext {
   readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
-  /** If undefined, the output of programs is discarded. */
   readonly logs: string | undefined;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */

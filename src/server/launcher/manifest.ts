@@ -14,7 +14,6 @@ export interface ParsedManifest {
   readonly exec: string;
   readonly args: readonly string[];
   readonly params: ReadonlyMap<string, ManifestParameter>;
-  /** Names of the environment variables that the program gets. */
   readonly env: readonly string[];
   readonly cwd: string;
   /** User name or user id; undefined for the user that runs the server. */

@@ -28,7 +28,6 @@ export class OutdatedLaunches {
     return [...this.#outdated.values()];
   }
 
-  /** Compares now and every 5 s. */
   start(): void {
     const { runtime, readManifest } = this.#context;
     if (readManifest === undefined) return;

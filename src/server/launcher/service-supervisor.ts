@@ -138,7 +138,6 @@ export class ServiceSupervisor implements ReplaceableService {
     return [...this.#launches].filter(({ isUp }) => isUp);
   }
 
-  /** Concurrent callers share one replacement. */
   replaceAll(rule: LaunchRule, running: () => readonly Launch[]): Promise<void> {
     const replace = async (): Promise<void> => {
       await this.#sharedStart?.settled;

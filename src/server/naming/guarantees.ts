@@ -18,7 +18,6 @@ export class Guarantees {
    * written.
    */
   readonly #frozen = new Map<string, number>();
-  /** Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;

@@ -8,7 +8,6 @@ const slotMs = 250;
 const massExpiryShare = 0.15;
 /** Minimum number of expired leases for throttling. In a small registry, two are already a large share. */
 const massExpiryMin = 8;
-/** Stored stalls of this process extend leases. */
 const maxStalls = 64;
 
 /**
@@ -24,7 +23,6 @@ const maxStalls = 64;
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
   readonly #overdue = new Set<Registration>();
-  /** Since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];

@@ -142,7 +142,6 @@ class JournalStore implements Store {
     );
   }
 
-  /** Writes the checkpoint in the background. */
   async #beginCheckpoint(journal: Journal): Promise<void> {
     const number = await journal.rotate();
     const headerChecksum = journal.end.checksum;

@@ -4,7 +4,6 @@ import type { NodeResponse } from './node-types.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
 export interface ResponseRecording {
-  /** Whether status and headers can no longer change. */
   readonly hasStarted: boolean;
   readonly hasEnded: boolean;
 }

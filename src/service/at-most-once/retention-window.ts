@@ -32,7 +32,6 @@ export class RetentionWindow {
     this.#wallOffset = this.startedAt - clock.now();
   }
 
-  /** @param createdAt - in ms since 1970 */
   classify(createdAt: number): 'valid' | 'expired' | 'future' {
     const now = this.#clock.wallNow();
     if (createdAt < now - this.#windowMs) return 'expired';

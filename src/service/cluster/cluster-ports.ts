@@ -4,7 +4,6 @@ import type { ServerLike } from '../server-addresses.js';
 /** Distinguishes the messages of this library from the messages of the program. */
 export const messageKey = 'binding-clerk';
 
-/** The primary answers each request once. */
 export interface WorkerRequest {
   readonly [messageKey]: 'request';
   readonly sequence: number;

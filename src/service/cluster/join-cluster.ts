@@ -16,7 +16,6 @@ import type { JoinRequest, JoinResponse } from './worker-coordinator.js';
 
 export interface JoinClusterOptions {
   readonly port: WorkerPort;
-  /** Undefined when the primary does not coordinate its workers. */
   readonly link: PrimaryLink | undefined;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -5,7 +5,6 @@ import { decodeCall, encodeCall } from './stored-calls-codec.js';
 export class SharedCalls {
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
-  /** Ids of running calls, by worker. */
   readonly #running = new Map<number, Set<string>>();
 
   constructor(store: IdempotencyStore, isAlive: (worker: number) => boolean) {

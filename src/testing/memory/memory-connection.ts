@@ -32,7 +32,6 @@ export class MemoryConnection implements ServerConnection {
     this.deliver(() => this.server.disconnected(this));
   }
 
-  /** The client notices the reset after the latency. */
   reset(error: Error): void {
     if (!this.#isServerOpen) return;
     this.#isServerOpen = false;

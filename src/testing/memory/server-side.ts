@@ -9,7 +9,6 @@ export interface DeliveredRequest {
   readonly callId: string | undefined;
   readonly connection: ServerConnection;
   respond(reply: ServerReply, isTruncated: boolean): void;
-  /** The connection stays usable. */
   refuseStream(): void;
 }
 

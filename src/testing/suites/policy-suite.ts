@@ -114,7 +114,6 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
   });
 }
 
-/** Without candidates, every pick must be undefined. */
 function assertPicks(picks: readonly (Candidate | undefined)[], candidates: readonly Candidate[]): void {
   for (const picked of picks) {
     const isValid = picked === undefined ? candidates.length === 0 : candidates.includes(picked);

@@ -70,7 +70,6 @@ export function setLink(view: NamingView, request: LinkRequest, context: PlanCon
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-/** An existing directory keeps its identifier. */
 export function createDirectory(view: NamingView, requestedName: string, id: string): Plan {
   const name = resolveParentLinks(view, parseName(requestedName));
   const before = view.entry(name);

@@ -75,7 +75,6 @@ export function isSilent(holder: EndpointView, at: number): boolean {
   return holder.status === 'suspect' && at - renewedAt(holder, at) >= silentMs;
 }
 
-/** Assumes that the holder does not renew its lease. */
 export function untilSilentMs(holder: EndpointView, at: number): number {
   const overdueAt = renewedAt(holder, at) + holder.leaseMs * overdueShare;
   return Math.ceil(Math.max(0, overdueAt - at) + flagDelayMs);

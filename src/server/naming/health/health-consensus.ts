@@ -11,7 +11,6 @@ import { Votes, type ReportedVerdict } from './votes.js';
 
 /** During this time, the other clients of the endpoint can send reports. */
 const reviewMs = 2_000;
-/** Limits the watch events of an unstable endpoint. */
 const minStatusMs = 2_000;
 
 export interface ConsensusDependencies {

@@ -17,7 +17,6 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** Takes constant time while all endpoints are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();

@@ -14,7 +14,6 @@ export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displa
 
 /** The records on which a command is planned: the saved records, changed by the earlier commands of the batch. */
 export interface NamingView {
-  /** Does not follow links. */
   entry(name: string): EntryRecord | undefined;
   readonly entryCount: number;
   descendants(name: string): Iterable<string>;

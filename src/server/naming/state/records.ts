@@ -56,7 +56,6 @@ export interface EndpointRecord {
   readonly draining: boolean;
   readonly principal: string;
   readonly addresses: readonly string[];
-  /** Stored value of the record; see `endpointJson` and `secretHashOf`. */
   readonly json: string;
   /** Not stored. */
   readonly displaced?: DisplacedHolder;
@@ -74,7 +73,6 @@ export interface DisplacedHolder {
 }
 
 export interface EpochCounter {
-  /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
 }
 

@@ -1,7 +1,6 @@
 /** Most sets are small, so only a larger set has an index by id. */
 const indexThreshold = 16;
 
-/** The registrations of one service, in order of arrival. */
 export class RegistrationSet<T extends { readonly id: string }> {
   #list: T[] | undefined;
   #byId: Map<string, T> | undefined;

@@ -236,7 +236,6 @@ export class WatchSession {
   }
 
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync has replaced this snapshot.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;

@@ -17,7 +17,6 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   readonly #path: string;
   readonly #options: CallJournalOptions;
   #opening: Promise<CallJournal> | undefined;
-  /** Of the running calls of this process, by id. */
   readonly #fingerprints = new Map<string, string>();
   /** Calls created before this time (in ms since 1970) are rejected. The disk may still have an earlier time. */
   #rejectedBefore = 0;
