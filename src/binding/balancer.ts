@@ -90,7 +90,6 @@ export class Balancer {
     return this.#tlsCandidates;
   }
 
-  /** @param all - all endpoints that match the binding */
   pickerAmong(
     all: readonly ConnectedCandidate[],
     candidates: readonly ConnectedCandidate[],

@@ -94,7 +94,6 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   });
 }
 
-/** Rejects settings under which hedging could never start a second attempt. */
 function rejectUselessHedge(
   policy: BindOptions['policy'],
   hedge: HedgeConfig | undefined,

@@ -62,7 +62,6 @@ export class BindingCache {
     await forEachSettled(this.#allServices(), (service) => service.close());
   }
 
-  /** Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     await forEachSettled(this.#allServices(), (service) => service.destroy(error));
   }

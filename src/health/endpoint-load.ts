@@ -9,7 +9,6 @@ const penaltyDecayMs = 2_000;
 /** Differences between lower latencies are noise. */
 const minLatencyMs = 2;
 const loadReportLifetimeMs = 10_000;
-/** Within a slot, the factor of a load report is constant. */
 const penaltySlotMs = 64;
 /** Step of a 32-bit counter from slot to slot: 2^32 / golden ratio, which spreads consecutive values evenly. */
 const goldenRatioStep = 0x9e3779b9;
@@ -18,7 +17,6 @@ const goldenRatioStep = 0x9e3779b9;
  * gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
-/** Penalties are stored as integers, in thousandths. */
 const penaltyScale = 1_000;
 const maxUtilization = 1.25;
 

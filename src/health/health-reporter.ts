@@ -4,7 +4,6 @@ import type { EndpointReport, Registry } from '../core/registry.js';
 
 const minReportIntervalMs = 1_000;
 const reportDelayMs = 250;
-/** Spreads the reports of clerks that saw the same failure. */
 const reportJitterMs = 1_000;
 /** Shorter than the 10 s after which the registry forgets a report. */
 const repeatIntervalMs = 4_000;
@@ -223,7 +222,6 @@ function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict 
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }
 
-/** 24 letters and digits hold 124 random bits. */
 function randomId(random: () => number): string {
   return Array.from({ length: 4 }, () =>
     Math.floor(random() * 36 ** 6)

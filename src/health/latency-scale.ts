@@ -9,7 +9,6 @@ export class LatencyScale {
   /** Running median of `usualMs` over all responses; 0 before the first response. */
   #commonMs = 0;
 
-  /** Returns `latencyMs` × common latency / `usualMs`, or `latencyMs` while `usualMs` is unknown. */
   toCommon(latencyMs: number, usualMs: number | undefined): number {
     if (usualMs === undefined || usualMs <= 0) return latencyMs;
     if (this.#commonMs === 0) this.#commonMs = usualMs;

@@ -19,7 +19,6 @@ export interface CallInfo {
   /** The first lookup may change the deadline, because the service config may set the call timeout. */
   readonly deadlineAt: number;
   readonly hasRun?: boolean;
-  /** The async context of the caller. Events of the call are emitted in this context. */
   readonly asyncContext: AsyncResource;
 }
 

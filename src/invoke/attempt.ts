@@ -11,7 +11,6 @@ export interface AttemptHandler {
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   /** Called when the request is about to be written. The endpoint may execute the call from now on. */
   onConnect(attempt: Attempt): void;
-  /** Called with the headers of the final response. Returning false pauses the body until `resume` is called. */
   onHeaders(
     attempt: Attempt,
     statusCode: number,

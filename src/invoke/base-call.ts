@@ -34,7 +34,6 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   hasRun = false;
   readonly startedAt: number;
   deadlineAt: number;
-  /** A lookup may return a service config that changes these settings. */
   protected config: RetryConfig;
   /** The attempt whose response was accepted; before that, the newest attempt. */
   protected attempt: A | undefined = undefined;

@@ -289,7 +289,6 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     });
   }
 
-  /** Called while no attempt is in flight. */
   #sendNext(afterMs: number | undefined): void {
     const state = this.failover;
     state.hedgeAt = Infinity;

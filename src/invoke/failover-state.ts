@@ -11,7 +11,6 @@ export class FailoverState<A extends CallAttempt> {
   isRefreshing = false;
   /** Time of the last refresh for an attempt. The attempt may use the refreshed resolution even if it has expired. */
   refreshedAt = -Infinity;
-  /** Whether a second attempt has started at the endpoint of a late attempt. */
   hasRepeated = false;
 
   constructor(

@@ -1,7 +1,6 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 
-/** The picker has no other endpoint for a retry, and cannot start the service. */
 export function withoutFailover(
   picks: Pick<EndpointPicker, 'policyName' | 'pickCached' | 'pick' | 'prepare'>,
 ): EndpointPicker {

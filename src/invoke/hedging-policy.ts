@@ -9,7 +9,6 @@ export interface HedgeConfig {
 }
 
 const delayCacheMs = 3_000;
-/** Hedging leaves this number of retries in the retry budget, for failover. */
 const reservedForFailover = 10;
 
 /**

@@ -1,10 +1,6 @@
 /** Matches the three date formats of HTTP. `Date.parse` alone would accept `1.5` and `-1` as dates. */
 const httpDateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
 
-/**
- * Returns the time to wait; undefined if the header `Retry-After` is missing or invalid. @see [RFC 9110,
- * 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
- */
 export function retryAfterMs(
   rawHeaders: readonly (Buffer | string)[] | null,
   wallNow: number,

@@ -47,7 +47,6 @@ export function isAwaitingBody(body: unknown): boolean {
 
 class ErrorTrackingIterable implements AsyncIterable<unknown> {
   hasFailed = false;
-  /** The program was asked for the next part and has not supplied the part yet. */
   isReading = false;
   readonly #inner: AsyncIterable<unknown> | Iterable<unknown>;
 

@@ -45,7 +45,6 @@ export class RetryState extends AttemptLog {
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
-  /** Idempotency scope of the endpoint that received the last sent attempt of a 'once' call. */
   #idempotencyScope: string | undefined;
   #hasRefreshed = false;
   #hasStartedService = false;

@@ -20,7 +20,6 @@ export interface LastKnownGoodOptions {
 
 /** After this wait for a lookup, a call uses the previous result. */
 const maxLookupWaitMs = 100;
-/** A stale result may stay cached for this time. */
 const staleTtlMs = 1_000;
 /**
  * Applies to the results of existing names, and separately to those of absent names. @see

@@ -38,7 +38,6 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Sends no further requests after a timeout. */
   const followLinks = async (
     name: string,
     context: LookupContext,

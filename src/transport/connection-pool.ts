@@ -158,7 +158,6 @@ export class ConnectionPool implements LimitedPool {
     return isOpen && clock.now() - connectedAt > ttlMs;
   }
 
-  /** Returns a connection whose socket the next request opens; undefined if a limit is reached. */
   #open(): PooledConnection | undefined {
     const { connections, sockets } = this.#options;
     if (this.#closed.length === 0 && this.#connections.length >= connections) return undefined;

@@ -15,7 +15,6 @@ export function onGracefulGoAway(socket: Socket, listener: () => void): void {
   session.on('goaway', (...args: [code: number, ...rest: unknown[]]) => {
     if (args[0] !== constants.NGHTTP2_NO_ERROR) for (const handle of inherited) handle.apply(session, args);
     else if (!hasClosed) {
-      // A peer may send several GOAWAY frames.
       hasClosed = true;
       listener();
     }

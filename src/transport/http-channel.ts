@@ -147,7 +147,6 @@ export class HttpChannel implements Channel, PoolUser {
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // Another request has already switched the channel to the current address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#useAddress(Math.max(0, next));

@@ -34,7 +34,6 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined = undefined;
   #removeAbortListener: (() => void) | undefined = undefined;
 
-  /** @param reject - called with an error before the response; a later error destroys the response body */
   constructor(
     context: ResponseContext,
     resolve: (response: ReceivedResponse) => void,

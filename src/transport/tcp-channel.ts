@@ -51,7 +51,6 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
     });
     return { connected, stop };
   };
-  /** Dials all addresses at the same time. The first address that accepts becomes the current address. */
   const dialAny = async (timeoutMs: number, signal?: AbortSignal): Promise<void> => {
     const dials = addresses.map((address) => startDial(address, timeoutMs));
     const stop = (): void => {

@@ -2,7 +2,6 @@ import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { undici } from './load-undici.js';
 
-/** Also accepts a Request or FormData of Node's built-in undici. */
 export function fetchOver(
   dispatcher: Pick<Dispatcher, 'dispatch'>,
   input: unknown,

@@ -16,7 +16,6 @@ import { FrameReader, type LocatedFrame } from './frame-reader.js';
 import { JournalDamage, readJournal, type JournalVisitor } from './journal-reader.js';
 
 export interface SalvageVisitor extends JournalVisitor {
-  /** Called for a readable batch after a lost batch. */
   onLostBatch(frame: LocatedFrame): void;
 }
 
