@@ -142,7 +142,7 @@ async function openServer(
 }
 
 /**
- * Yields the last lines of the output of a launched service. With `signal`, continues with new lines until the signal
+ * Yields the last lines that a launched service has printed. With `signal`, continues with new lines until the signal
  * aborts. Reads the log file in the data folder; the registry need not run.
  *
  * @param name - the canonical name of the service

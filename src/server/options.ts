@@ -24,7 +24,7 @@ export interface ServerOptions {
   readonly manifests?: string;
   /**
    * Whether a copy of a data folder counts as the original. By default, a registry that opens a copy takes a new
-   * incarnation, and leaves alone the processes that the registry of the original has started. Set this option if the
+   * incarnation, and ignores the processes that the registry of the original has started. Set this option if the
    * original will not be used again, such as after a restore. Needs `data`. Default false.
    *
    * @see [C6.7](../../docs/guarantees.md#c6-7)

@@ -45,7 +45,7 @@ export interface ParsedManifest {
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /** At the time of reading. A start is rejected if the real path has changed. */
+  /** Real path of the program when the manifest was read. A start is rejected if the real path has changed. */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
   readonly realPaths: readonly string[];
