@@ -43,7 +43,7 @@ export class ProcessActivity {
     return () => void this.#meters.delete(key);
   }
 
-  /** Undefined when the calls of any service are not counted. */
+  /** Undefined unless the calls of every service are counted. */
   get current(): CallActivity | undefined {
     let inFlight = 0;
     let idleMs = Infinity;
