@@ -219,8 +219,8 @@ function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCaus
 }
 
 /**
- * True if no retry would replace the deferred result, and all attempts in flight are at ejected endpoints, which are
- * not expected to respond.
+ * True if no retry would replace the deferred result, and all attempts in flight are at ejected endpoints. An ejected
+ * endpoint is not expected to respond.
  */
 function isDeferredBest({ deferred, inFlight }: CallFacts): boolean {
   return (deferred === 'final' || deferred === 'error') && inFlight.every(({ isEjected }) => isEjected);

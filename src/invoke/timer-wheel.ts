@@ -34,7 +34,7 @@ class SlotHead implements TimerEntry {
 /**
  * A timer for all deadlines of a clerk: a hashed timing wheel. Setting and clearing an entry take constant time. The
  * timer keeps the process alive only while an entry is set. Responses that have already arrived are processed before
- * any entry expires, so a busy process does not end a call whose response was not read yet.
+ * any entry expires. A busy process therefore does not end a call whose response was not read yet.
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
 export class TimerWheel {

@@ -14,8 +14,8 @@ export function defaultMaxSockets(maxOpenFiles: number): number {
 }
 
 /**
- * Limits the open sockets of all pools of a clerk. At the limit, an idle connection is closed for a pool that needs a
- * socket, and this pool waits until a socket has closed.
+ * Limits the open sockets of all pools of a clerk. A pool that needs a socket at the limit waits until a socket has
+ * closed. An idle connection of any pool is closed for it.
  */
 export class SocketLimit {
   #open = 0;
