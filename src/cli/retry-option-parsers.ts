@@ -67,7 +67,6 @@ const settingParsers: Readonly<Record<string, (text: string) => unknown>> = {
   'per-second': (text) => inRange('per-second', text, decimalOption, 'a number from 0 to 10000', 0, 10_000),
 };
 
-/** @param valid - describes the valid values, for the error message */
 function inRange(
   setting: string,
   text: string,

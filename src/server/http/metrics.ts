@@ -45,11 +45,8 @@ export class Metrics {
   readonly commitSeconds = new Histogram();
   committedRecords = 0;
   commitFailures = 0;
-  /** Delay between the due time of a timer and its callback. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** How often the event queue of a watch overflowed, because its client was slow. */
   watchOverflows = 0;
-  /** Watches that the server has disconnected, because the client stopped reading. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;

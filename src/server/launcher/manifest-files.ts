@@ -160,7 +160,6 @@ function manifestError(
   return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
 }
 
-/** Returns the facts of the file, then of every folder above it. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));

@@ -6,7 +6,6 @@ import type { LauncherContext } from './launcher-context.js';
 import { logFileOf } from './log-limiter.js';
 import { instanceMarker } from './stop-processes.js';
 
-/** Used if the manifest does not list `PATH` in `env`. */
 export const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
 /**

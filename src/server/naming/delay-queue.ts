@@ -26,7 +26,6 @@ export class DelayQueue<T> {
     this.#dueAt.delete(item);
   }
 
-  /** Removes and yields the items that are due at `now`, in order of due time. */
   *takeDue(now: number): IterableIterator<T> {
     for (const [item, at] of this.#dueAt) {
       if (at > now) return;

@@ -56,7 +56,6 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Name of a store that several processes share; otherwise undefined. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }

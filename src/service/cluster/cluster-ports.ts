@@ -26,7 +26,6 @@ export type PrimaryMessage =
       readonly payload: object;
     };
 
-/** Passed by the primary to its workers before they start. */
 export interface WorkerSettings {
   readonly id: string;
   /** When the store of the primary was created, in ms since 1970. */

@@ -3,7 +3,6 @@ import type { EndpointView, NamingView } from './naming-view.js';
 import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** The saved records, changed by the commands that the current batch has planned so far. */
 export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;

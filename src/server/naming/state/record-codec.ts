@@ -10,7 +10,6 @@ import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** Version of the stored form, as a record under the key `storeKeys.format`. */
 export const formatVersion = 1;
 
 export const storeKeys = Object.freeze({

@@ -35,7 +35,6 @@ Each file is needed, and no file may be edited. Without these records, calls cou
 When the service refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
 `;
 
-/** The journal of `diskCalls`, with an index of all calls in memory. */
 export class CallJournal {
   readonly index = new CallIndex();
   readonly #folder: DataFolder;
