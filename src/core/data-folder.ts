@@ -14,8 +14,8 @@ export interface DataFile {
 
 export interface DataFolder {
   /**
-   * Inode number of the lock file, then `@` and its time of creation if that is known. A copy of the folder has another
-   * identity. Undefined when the system states none.
+   * Inode number of the lock file, then `@` and its time of creation if known. A copy of the folder has another
+   * identity.
    */
   readonly identity?: string | undefined;
   /** Includes subfolders, but not the lock file. */
