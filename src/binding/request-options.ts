@@ -22,8 +22,8 @@ export interface CallOptions {
   /** Retries of the call. Default of each field: the setting of the binding. @see {@link BindOptions.retries} */
   readonly retries?: RetryOptions | false | undefined;
   /**
-   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. Without
-   * that, `once` for `call()`, and for a request the kind that its HTTP method implies.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, else `once`
+   * for `call()`, or the kind that the HTTP method of the request implies.
    */
   readonly kind?: CallKind | undefined;
   /**

@@ -44,7 +44,7 @@ export const defaults = Object.freeze({
   lookupTimeoutMs: 5_000,
   /** An expired resolution may be used for this time. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Allowed second attempts by hedging per call, in any 10 s. */
+  /** Allowed second attempts by hedging, as a share of the calls in the last 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 

@@ -178,6 +178,6 @@ export interface HedgeOptions {
    * the fraction `budgetRatio` of the requests with the same HTTP method and route class takes longer.
    */
   readonly afterMs?: number | undefined;
-  /** Allowed second attempts per call in any 10 s, above 0 and at most 1. Default 0.05. */
+  /** Allowed second attempts as a share of the calls in the last 10 s, above 0 and at most 1. Default 0.05. */
   readonly budgetRatio?: number | undefined;
 }

@@ -28,9 +28,9 @@ export interface Endpoint {
    */
   readonly weight: number;
   /**
-   * Those of {@link Endpoint.addresses} that the service found on its network interfaces. Another host may have the
-   * same address, such as that of a container bridge. A client on another host skips each such address that its own
-   * host has too.
+   * The {@link Endpoint.addresses} that the service found on its network interfaces. Several hosts may have the same
+   * address, such as that of a container bridge. A client on another host therefore skips such an address if its own
+   * host has the address too.
    */
   readonly enumeratedAddresses: readonly AddressString[];
   /**

@@ -13,7 +13,7 @@ export interface AttemptTimeoutOptions {
   readonly max?: number | undefined;
 }
 
-/** Limits of the retries of all calls to a service together. Calls with the same limits share one budget. */
+/** Limits for the retries of all calls to a service. Calls with the same limits share one budget. */
 export interface RetryBudgetOptions {
   /** Allowed retries per call on average, 0 … 1. Default 0.1: one retry per ten calls. */
   readonly ratio?: number | undefined;
@@ -27,7 +27,7 @@ export interface RetryOptions {
   readonly max?: number | undefined;
   /** Response statuses after which a safe or idempotent call is retried, 400 … 599. Default 429, 502, 503, 504. */
   readonly statuses?: readonly number[] | undefined;
-  /** Limits of the retries of all calls to the service together. */
+  /** Limits for the retries of all calls to the service. */
   readonly budget?: RetryBudgetOptions | undefined;
 }
 

@@ -4,7 +4,10 @@ import { retryBudget, type RetryBudget } from './retry-budget.js';
 export interface HedgeConfig {
   /** If undefined, the delay is the latency at the quantile 1 - `budgetRatio`. */
   readonly afterMs: number | undefined;
-  /** Allowed second attempts per call, > 0 and ≤ 1. One further second attempt is allowed in any 10 s. */
+  /**
+   * Allowed second attempts as a share of the calls in the last 10 s. One further second attempt is allowed in any 10
+   * s.
+   */
   readonly budgetRatio: number;
 }
 
