@@ -33,7 +33,9 @@ test.each<[string, Omit<RequestOptions, 'path'>]>([
 });
 
 test('over the connections of an endpoint, the error names that limit', async () => {
-  const { orders } = await fullClerk({ connections: 1 });
+  const { orders, b } = await fullClerk({ connections: 1 });
+  orders.request({ path: '/held', timeoutMs: 60_000, retries: false }).catch(() => undefined);
+  await b.waitForRequests(1);
   const error = await clerkErrorOf(orders.json('/x', { retries: false }));
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
   expect(error.message).toContain('the only connection to the endpoint was in use; raise connections');

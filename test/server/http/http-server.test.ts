@@ -57,7 +57,7 @@ test('a watch is a stream of events, opened by POST or GET', async () => {
   });
   const [open, current] = await posted.until(2);
   expect(open).toMatchObject({
-    id: 'fake:7',
+    id: 'fake:7:m',
     event: 'open',
     data: { type: 'open', resumed: true, heartbeatMs: 5_000 },
   });
@@ -82,7 +82,7 @@ test('a watch is a stream of events, opened by POST or GET', async () => {
   }
   const events = await opened.until(102);
   expect(events.slice(2).map(({ id, data }) => [id, data.name])).toEqual(
-    Array.from({ length: 100 }, (_, i) => [`fake:${8 + i}`, `/b/s${i}`]),
+    Array.from({ length: 100 }, (_, i) => [`fake:${8 + i}:m`, `/b/s${i}`]),
   );
   posted.abort();
   await posted.ended;
@@ -325,7 +325,7 @@ test('closing ends watches with a last event, finishes requests in flight, and a
   await new Promise((resolve) => setTimeout(resolve, 50));
   const closed = server.http.close();
   await stream.ended;
-  expect(stream.events().at(-1)).toMatchObject({ id: 'fake:7', event: 'heartbeat' });
+  expect(stream.events().at(-1)).toMatchObject({ id: 'fake:7:m', event: 'heartbeat' });
   open();
   expect(await pending).toMatchObject({ status: 200, headers: { connection: 'close' } });
   await closed;
