@@ -82,9 +82,9 @@ test('each event has an id, a type and data', async () => {
   drain();
   expect(sink.read).toBe(
     [
-      'id: fake:7\nevent: open\ndata: {"type":"open","statedAt":1000,"watch":"w1","resumed":false,"heartbeatMs":5000,"incarnation":"fake"}\n\n',
-      'id: fake:7\nevent: current\ndata: {"type":"current","globs":["/shop/**"]}\n\n',
-      'id: fake:8\nevent: delete\ndata: {"type":"delete","name":"/shop/s0"}\n\n',
+      'id: fake:7:m\nevent: open\ndata: {"type":"open","statedAt":1000,"watch":"w1","resumed":false,"heartbeatMs":5000,"incarnation":"fake"}\n\n',
+      'id: fake:7:m\nevent: current\ndata: {"type":"current","globs":["/shop/**"]}\n\n',
+      'id: fake:8:m\nevent: delete\ndata: {"type":"delete","name":"/shop/s0"}\n\n',
     ].join(''),
   );
   expect(names.watches).toHaveLength(1);
