@@ -37,6 +37,8 @@ export const callHeaders = Object.freeze({
    * [C2.7](../../docs/guarantees.md#c2-7)
    */
   instanceCheck: 'clerk-instance-check',
+  /** Ticket for the service, sent to endpoints that have proved their key. @see [C7.2](../../docs/guarantees.md#c7-2) */
+  ticket: 'clerk-ticket',
 } as const);
 
 export const responseHeaders = Object.freeze({

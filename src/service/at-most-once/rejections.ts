@@ -51,7 +51,7 @@ function formatDuration(ms: number): string {
   return `${String(Math.round(ms))} ms`;
 }
 
-function notExecuted(
+export function notExecuted(
   status: number,
   code: ClerkErrorCode,
   message: string,

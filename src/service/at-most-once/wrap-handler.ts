@@ -10,6 +10,7 @@ import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
+import { readHandlerArguments } from '../handler-arguments.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';
 
 /** A handler of `node:http` requests and responses. */
@@ -34,6 +35,12 @@ export interface WrapHandlerOptions {
 type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
+
+/** A wrapper of a handler that `atMostOnce` has wrapped can be passed to `advertise` in its place. */
+export function shareGuard(handler: object, wrapper: object): void {
+  const guard = guards.get(handler);
+  if (guard !== undefined) guards.set(wrapper, guard);
+}
 
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
@@ -95,33 +102,18 @@ interface InboundCallHeaders {
   readonly instance: string | undefined;
 }
 
-function readCallHeaders([request, response]: readonly unknown[]): InboundCallHeaders {
-  const headers = (request as { readonly headers?: unknown } | null | undefined)?.headers;
-  const isFetch = typeof (headers as Partial<Headers> | null | undefined)?.get === 'function';
-  const isNode =
-    typeof headers === 'object' &&
-    headers !== null &&
-    typeof (response as NodeResponse | null | undefined)?.setHeader === 'function';
-  if (!isFetch && !isNode)
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      'A handler wrapped by atMostOnce() must be called with a Node request and response, or with a Request; got neither',
-    );
-  const get = (name: string): string | undefined => {
-    if (isFetch) return (headers as Headers).get(name) ?? undefined;
-    const value = (headers as NodeRequest['headers'])[name];
-    return typeof value === 'object' ? value.join(', ') : value;
-  };
-  const isProbe = get('user-agent') === probeUserAgent;
-  return { isFetch, isProbe, id: readKey(get), instance: get(callHeaders.instance) };
+function readCallHeaders(args: readonly unknown[]): InboundCallHeaders {
+  const { isFetch, header } = readHandlerArguments(args, 'atMostOnce()');
+  const isProbe = header('user-agent') === probeUserAgent;
+  return { isFetch, isProbe, id: readKey(header), instance: header(callHeaders.instance) };
 }
 
 /**
  * Ignores an `Idempotency-Key` without the form of a `clerk-call-id`, because the handler may use this key itself.
  */
-function readKey(get: (name: string) => string | undefined): string | undefined {
-  const id = get(callHeaders.callId);
+function readKey(header: (name: string) => string | undefined): string | undefined {
+  const id = header(callHeaders.callId);
   if (id !== undefined) return id;
-  const key = get(callHeaders.idempotencyKey)?.replace(/^"(.*)"$/, '$1');
+  const key = header(callHeaders.idempotencyKey)?.replace(/^"(.*)"$/, '$1');
   return key !== undefined && callIdPattern.test(key) ? key : undefined;
 }

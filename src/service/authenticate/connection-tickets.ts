@@ -1,0 +1,88 @@
+import type { AccessRight } from '../../core/access-right.js';
+import type { Clock } from '../../core/clock.js';
+import type { KeyPin } from '../../core/key-pin.js';
+import type { VerifiedTicket } from '../../tickets/ticket-verifier.js';
+
+/** Who calls, as the ticket of the request states. */
+export interface AuthenticatedCaller {
+  /** The principal: an absolute name. */
+  readonly principal: string;
+  /** What the caller may do with this service; contains `call`. */
+  readonly rights: readonly AccessRight[];
+  /** When the ticket expires, in ms since 1970. */
+  readonly expiresAt: number;
+}
+
+export interface ConnectionTicketsOptions {
+  readonly clock: Pick<Clock, 'now' | 'wallNow'>;
+  /** Rejects when the ticket must not be accepted on a connection of this client. */
+  readonly verify: (text: string, clientPin: KeyPin | undefined) => Promise<VerifiedTicket>;
+}
+
+interface AcceptedTicket {
+  readonly caller: AuthenticatedCaller;
+  /** On the monotonic clock, which does not jump. */
+  readonly validUntil: number;
+}
+
+const maxTickets = 8;
+
+/**
+ * The tickets that were accepted on one connection. A ticket is verified once per connection. A request with the same
+ * ticket as the last request needs one comparison.
+ *
+ * @see [C7.2](../../../docs/guarantees.md#c7-2)
+ */
+export class ConnectionTickets {
+  readonly #clientPin: KeyPin | undefined;
+  readonly #options: ConnectionTicketsOptions;
+  readonly #accepted = new Map<string, AcceptedTicket>();
+  readonly #verifying = new Map<string, Promise<AuthenticatedCaller>>();
+  #lastText: string | undefined;
+  #last: AcceptedTicket | undefined;
+
+  /** @param clientPin - key of the client; undefined when the client has shown no key */
+  constructor(clientPin: KeyPin | undefined, options: ConnectionTicketsOptions) {
+    this.#clientPin = clientPin;
+    this.#options = options;
+  }
+
+  /** Returns the caller if the ticket was accepted before on this connection, and is still valid. */
+  accepted(text: string): AuthenticatedCaller | undefined {
+    const ticket = text === this.#lastText ? this.#last : this.#accepted.get(text);
+    if (ticket === undefined) return undefined;
+    if (this.#options.clock.now() < ticket.validUntil) {
+      this.#lastText = text;
+      this.#last = ticket;
+      return ticket.caller;
+    }
+    this.#accepted.delete(text);
+    if (ticket === this.#last) this.#lastText = this.#last = undefined;
+    return undefined;
+  }
+
+  /** Concurrent requests with one ticket share its verification. */
+  verify(text: string): Promise<AuthenticatedCaller> {
+    let verification = this.#verifying.get(text);
+    if (verification === undefined) {
+      verification = this.#verify(text).finally(() => this.#verifying.delete(text));
+      this.#verifying.set(text, verification);
+    }
+    return verification;
+  }
+
+  async #verify(text: string): Promise<AuthenticatedCaller> {
+    const { clock, verify } = this.#options;
+    const { principal, rights, expiresAt, validUntil } = await verify(text, this.#clientPin);
+    const ticket: AcceptedTicket = {
+      caller: Object.freeze({ principal, rights, expiresAt }),
+      validUntil: clock.now() + validUntil - clock.wallNow(),
+    };
+    const [oldest] = this.#accepted.keys();
+    if (this.#accepted.size >= maxTickets && oldest !== undefined) this.#accepted.delete(oldest);
+    this.#accepted.set(text, ticket);
+    this.#lastText = text;
+    this.#last = ticket;
+    return ticket.caller;
+  }
+}

@@ -1,0 +1,85 @@
+import { parseAddress } from '../core/address.js';
+import type { CredentialProvider } from '../core/credentials.js';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError } from '../core/errors.js';
+import { isIdentity, type Identity } from '../core/identity.js';
+import { isPin, parsePins, type KeyPin } from '../core/key-pin.js';
+import type { LaunchHandshake } from '../protocol/messages.js';
+
+/** What a service proves to a secured registry, and what the registry must prove. */
+export interface RegistryProof {
+  readonly identity: Identity;
+  readonly registryKeys: () => readonly KeyPin[];
+}
+
+export type IdentitySource = string | Identity | CredentialProvider;
+
+export interface RegistryProofRuntime {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Undefined: the identity that the environment states. */
+  readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
+}
+
+/**
+ * Returns undefined for a registry that needs no identity.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a registry key is known, but no identity, or vice versa
+ */
+export async function openRegistryProof(
+  options: {
+    readonly identity: IdentitySource | undefined;
+    readonly registryKeys: readonly KeyPin[] | undefined;
+  },
+  handshake: LaunchHandshake | undefined,
+  { env, openIdentity }: RegistryProofRuntime,
+): Promise<RegistryProof | undefined> {
+  const { identity: source } = options;
+  const pins = options.registryKeys ?? registryKeysOfEnvironment(env);
+  const isStated = env.CLERK_IDENTITY !== undefined && env.CLERK_IDENTITY !== '';
+  if (source === undefined && !isStated && !isPin(handshake?.registryKey)) {
+    if (pins === undefined) return undefined;
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      "advertise() got the key of the registry, and no identity; pass the option 'identity', or set CLERK_IDENTITY",
+    );
+  }
+  const identity = isIdentity(source) ? source : await openIdentity(source);
+  const registryKeys = (): readonly KeyPin[] => pins ?? identity.registryKeys;
+  if (registryKeys().length > 0) return { identity, registryKeys };
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    "advertise() got an identity, and no key of the registry; pass the option 'registryKey', or set CLERK_REGISTRY_KEY",
+  );
+}
+
+export function registryKeysOfEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly KeyPin[] | undefined {
+  const text = env.CLERK_REGISTRY_KEY;
+  return text === undefined || text === '' ? undefined : parsePins(text, 'CLERK_REGISTRY_KEY');
+}
+
+/** @throws {@link ClerkError} `CONFIG_INVALID` */
+export function checkIdentitySource(source: unknown, caller: string): asserts source is IdentitySource {
+  if ((typeof source === 'string' && source !== '') || typeof source === 'function' || isIdentity(source))
+    return;
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `${caller} needs an identity: the path of a file, an Identity, or a function that returns credentials; got ${describeValue(source)}`,
+  );
+}
+
+/**
+ * @param what - such as `registry address`
+ * @throws {@link ClerkError} `CONFIG_INVALID` for an address without TLS, at which no key can be proved
+ */
+export function requireTls(addresses: readonly string[], what: string): void {
+  for (const address of addresses) {
+    const { protocol, text } = parseAddress(address);
+    if (protocol === 'http')
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `advertise() with an identity needs TLS at each ${what}; got ${text}; use https: or unix+https:`,
+      );
+  }
+}
