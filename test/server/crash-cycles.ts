@@ -137,7 +137,8 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
         record.state = isPresent ? 'present' : 'absent';
         report.interruptedAndDone += Number(isPresent);
       }
-      if (isPresent) live[record.writer]?.add(id);
+      // Only the response to a registration contains the secret, which a withdrawal needs.
+      if (isPresent && record.secret !== '') live[record.writer]?.add(id);
       else live[record.writer]?.delete(id);
     }
     const { text, headers } = await get('/v1/export');
