@@ -40,6 +40,31 @@ export interface EnrolResponse {
   readonly retiresInMs?: number;
 }
 
+/** Requests a ticket with which the client can call a service. */
+export interface TicketRequest {
+  readonly service: string;
+}
+
+export interface TicketResponse {
+  /** Value of the header `clerk-ticket`. Valid only on connections with the key of this connection. */
+  readonly ticket: string;
+  readonly expiresInMs: number;
+  /** Canonical name of the service. */
+  readonly service: string;
+  /** The instances of the service that have a key. */
+  readonly instances: readonly InstanceKeyMessage[];
+}
+
+export interface InstanceKeyMessage {
+  readonly id: string;
+  readonly epoch: number;
+  readonly key: KeyPin;
+  /** The key before a rotation, for as long as it is valid. */
+  readonly formerKey?: KeyPin;
+  /** Certificate of the key: DER in base64. */
+  readonly cert?: string;
+}
+
 export interface TokenRequest {
   readonly principal: string;
   /** Time for which the token is valid, in ms, 1 s to 24 h. Default 10 min. */

@@ -5,6 +5,7 @@
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
+import type { KeyPin } from '../core/key-pin.js';
 import type { AddressString } from '../core/address.js';
 import type { CallActivity } from '../core/call-activity.js';
 import type { Load } from '../core/load-report.js';
@@ -26,6 +27,12 @@ export interface EndpointMessage {
   readonly version: string | null;
   readonly weight: number;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Key of the endpoint. Absent in a registry that is not secured. */
+  readonly key?: KeyPin;
+  /** The key before a rotation, for as long as it is valid. */
+  readonly formerKey?: KeyPin;
+  /** Certificate of the key: DER in base64. */
+  readonly cert?: string;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
   /** Reported with the last renewal. Present only in results of lookups. */

@@ -45,4 +45,8 @@ export const paths = Object.freeze({
   export: '/v1/export',
   /** POST. Body: one {@link ExportLine} per line. Response: {@link ImportResponse}. */
   import: '/v1/import',
+  /** POST {@link EnrolRequest}; response {@link EnrolResponse}. */
+  enroll: '/v1/enroll',
+  /** POST {@link TicketRequest}; response {@link TicketResponse}. */
+  tickets: '/v1/tickets',
 });

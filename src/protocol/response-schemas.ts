@@ -43,6 +43,9 @@ const endpointMessage = z.object({
   version: z.nullable(string),
   weight: z.number().check(z.gte(0)),
   attributes: z.record(string, string),
+  key: z.exactOptional(string),
+  formerKey: z.exactOptional(string),
+  cert: z.exactOptional(string),
   leaseMs: ms,
   state: z.enum(['up', 'draining', 'suspect']),
   load: z.exactOptional(

@@ -67,7 +67,9 @@ export class FailoverClient {
         response = await connection.request({ ...request, isChange: true }, signal);
       } catch (error) {
         const wasNotSent =
-          isClerkError(error) && error.code === 'REGISTRY_UNREACHABLE' && error.execution === 'none';
+          isClerkError(error) &&
+          (error.code === 'REGISTRY_UNREACHABLE' || error.code === 'ENDPOINT_UNPROVEN') &&
+          error.execution === 'none';
         if (signal.aborted || !wasNotSent) throw error;
         errors.push(error);
         continue;
@@ -199,6 +201,7 @@ export function isUnavailable(error: unknown): boolean {
     !isClerkError(error) ||
     error.code === 'REGISTRY_UNREACHABLE' ||
     error.code === 'REGISTRY_INVALID' ||
+    error.code === 'ENDPOINT_UNPROVEN' ||
     error.code === 'CLERK_CLOSED'
   );
 }
@@ -206,9 +209,11 @@ export function isUnavailable(error: unknown): boolean {
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
   if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
+  const commonCode = (['REGISTRY_INVALID', 'ENDPOINT_UNPROVEN'] as const).find((code) =>
+    errors.every((error) => isClerkError(error) && error.code === code),
+  );
   return new ClerkError(
-    isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',
+    commonCode ?? 'REGISTRY_UNREACHABLE',
     errors.length === 1
       ? errorMessage(first)
       : `None of ${String(errors.length)} registry servers sent a valid response: ${errors.map(errorMessage).join('; ')}`,

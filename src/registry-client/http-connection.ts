@@ -9,13 +9,21 @@ import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
 import { LineReader } from './line-reader.js';
 import { SeenPosition } from './seen-position.js';
-import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from './unref-connector.js';
+import {
+  originOf,
+  unrefConnector,
+  type RegistryDialer,
+  type UndiciModule,
+  type UnrefConnector,
+} from './unref-connector.js';
 
 export interface HttpConnectionOptions {
   readonly clock: Clock;
   readonly tls: TlsOptions;
   /** Not called before the first request or stream. */
   readonly undici: () => UndiciModule;
+  /** Opens the connections to a server that must prove its key. Default: undici opens them with `tls`. */
+  readonly dialer?: RegistryDialer | undefined;
 }
 
 const connectTimeoutMs = 1_500;
@@ -43,11 +51,13 @@ class HttpConnection implements RegistryConnection {
   #pool: Pool | undefined;
   #connector: UnrefConnector | undefined;
   #isClosed = false;
+  readonly #stopListening: (() => void) | undefined;
 
   constructor(address: Address, options: HttpConnectionOptions) {
     this.url = address.text;
     this.#address = address;
     this.#options = options;
+    this.#stopListening = options.dialer?.onChanged(() => this.#replacePool());
   }
 
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
@@ -68,9 +78,9 @@ class HttpConnection implements RegistryConnection {
   }
 
   stream(request: RegistryRequest, listener: StreamListener): () => void {
-    const { clock, tls } = this.#options;
+    const { clock } = this.#options;
     const undici = this.#options.undici();
-    const connector = unrefConnector(undici, this.#address, tls, connectTimeoutMs);
+    const connector = this.#createConnector(undici);
     const stream = new EventStream(
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
@@ -108,6 +118,7 @@ class HttpConnection implements RegistryConnection {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopListening?.();
     for (const stream of this.#streams) stream.stop();
     this.#streams.clear();
     const destroyed = this.#pool?.destroy(unreachableError(this.url, new Error('the connection is closed')));
@@ -115,9 +126,21 @@ class HttpConnection implements RegistryConnection {
     await destroyed;
   }
 
+  /** The server knows this program by the key of the connection. */
+  #replacePool(): void {
+    // Requests in flight end first. A closed pool cannot fail later requests, because they use another pool.
+    this.#pool?.close().catch(() => undefined);
+    this.#pool = undefined;
+  }
+
+  #createConnector(undici: UndiciModule): UnrefConnector {
+    const { tls, dialer } = this.#options;
+    return unrefConnector({ undici, address: this.#address, tls, dialer, timeoutMs: connectTimeoutMs });
+  }
+
   #createPool(): Pool {
     const undici = this.#options.undici();
-    this.#connector = unrefConnector(undici, this.#address, this.#options.tls, connectTimeoutMs);
+    this.#connector = this.#createConnector(undici);
     return new undici.Pool(originOf(this.#address), {
       connections: maxConnections,
       connect: this.#connector.connect,

@@ -8,7 +8,29 @@ export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
 /** A connector of undici. It returns the socket, which the types of undici omit. */
-type Dial = (...args: Parameters<Connector>) => Socket | undefined;
+export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
+
+/** Opens connections to registry servers that must prove a known key. */
+export interface RegistryDialer {
+  /** Called before each dial, which waits for the promise. */
+  prepare(): Promise<unknown>;
+  dial(address: Address, timeoutMs: number): Dial;
+  /**
+   * The listener is called when new connections prove another key than present connections. Returns a function that
+   * removes the listener.
+   */
+  onChanged(listener: () => void): () => void;
+}
+
+export interface UnrefConnectorOptions {
+  readonly undici: UndiciModule;
+  readonly address: Address;
+  readonly tls: TlsOptions;
+  /** Undefined: a certificate authority vouches for the server, or the address has no TLS. */
+  readonly dialer: RegistryDialer | undefined;
+  /** Limit for the connection with its TLS handshake; accurate to about 500 ms. */
+  readonly timeoutMs: number;
+}
 
 /** A connector whose connected sockets never keep the process alive. */
 export interface UnrefConnector {
@@ -17,38 +39,52 @@ export interface UnrefConnector {
   readonly destroyConnecting: () => void;
 }
 
-/** @param timeoutMs - limit for the connection with its TLS handshake; accurate to about 500 ms */
-export function unrefConnector(
-  undici: UndiciModule,
-  address: Address,
-  tls: TlsOptions,
-  timeoutMs: number,
-): UnrefConnector {
-  const dial = undici.buildConnector({
+export function unrefConnector(options: UnrefConnectorOptions): UnrefConnector {
+  const { address, dialer, timeoutMs } = options;
+  const dial = dialer === undefined ? undiciDial(options) : dialer.dial(address, timeoutMs);
+  const connecting = new Set<Socket>();
+  let isDestroyed = false;
+  const start: Connector = (target, callback) => {
+    const socket = dial(target, (...result) => {
+      if (socket !== undefined) connecting.delete(socket);
+      callback(...result);
+    });
+    if (socket === undefined) return;
+    connecting.add(socket);
+    socket.unref();
+    // undici calls `ref` before each request, which would keep the process alive.
+    socket.ref = () => socket;
+  };
+  return {
+    connect(target, callback) {
+      if (dialer === undefined) {
+        start(target, callback);
+        return;
+      }
+      dialer.prepare().then(
+        () => {
+          if (isDestroyed) callback(new Error('The connection is closed'), null);
+          else start(target, callback);
+        },
+        (error: unknown) => callback(error as Error, null),
+      );
+    },
+    destroyConnecting: () => {
+      isDestroyed = true;
+      for (const socket of connecting) socket.destroy();
+      connecting.clear();
+    },
+  };
+}
+
+function undiciDial({ undici, address, tls, timeoutMs }: UnrefConnectorOptions): Dial {
+  return undici.buildConnector({
     ...localhostLookup(address.hostname),
     ...tls,
     allowH2: false,
     timeout: timeoutMs,
     ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
   } as Parameters<UndiciModule['buildConnector']>[0]) as Dial;
-  const connecting = new Set<Socket>();
-  return {
-    connect(options, callback) {
-      const socket = dial(options, (...result) => {
-        if (socket !== undefined) connecting.delete(socket);
-        callback(...result);
-      });
-      if (socket === undefined) return;
-      connecting.add(socket);
-      socket.unref();
-      // undici calls `ref` before each request, which would keep the process alive.
-      socket.ref = () => socket;
-    },
-    destroyConnecting: () => {
-      for (const socket of connecting) socket.destroy();
-      connecting.clear();
-    },
-  };
 }
 
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {

@@ -107,9 +107,16 @@ export class FakeRegistry {
 
   /** Sets the endpoints of a service by their ids. */
   put(name: string, ids: readonly string[], more: Partial<EndpointMessage> = {}): void {
+    this.putEndpoints(
+      name,
+      ids.map((id) => ({ ...endpointMessage(id), ...more })),
+    );
+  }
+
+  putEndpoints(name: string, endpoints: readonly EndpointMessage[]): void {
     this.services.set(
       name,
-      new Map(ids.map((id) => [id, { endpoint: { ...endpointMessage(id), ...more }, expiresAt: Infinity }])),
+      new Map(endpoints.map((endpoint) => [endpoint.id, { endpoint, expiresAt: Infinity }])),
     );
     this.#changed(name);
   }

@@ -1,0 +1,57 @@
+import type { Address } from '../core/address.js';
+import type { Clock } from '../core/clock.js';
+import type { CredentialSource, KeyTools } from '../core/credentials.js';
+import { ClerkError } from '../core/errors.js';
+import type { KeyPin } from '../core/key-pin.js';
+import type { Dial } from './connector.js';
+import { pinnedDial } from './pinned-dial.js';
+import { SessionCache } from './session-cache.js';
+
+export interface PinnedDialerOptions {
+  /** Read before each dial, after the credentials. */
+  readonly pins: () => readonly KeyPin[];
+  /** Undefined: the client proves no key. */
+  readonly credentials: CredentialSource | undefined;
+  readonly keys: Pick<KeyTools, 'pinOf'>;
+  readonly clock: Clock;
+}
+
+/** Opens HTTP/1.1 connections to the servers of a registry, which must prove one of its keys. */
+export class PinnedDialer {
+  readonly #options: PinnedDialerOptions;
+  readonly #sessions = new SessionCache();
+
+  constructor(options: PinnedDialerOptions) {
+    this.#options = options;
+    options.credentials?.onChanged(() => this.#sessions.clear());
+  }
+
+  /**
+   * Must resolve before each dial.
+   * @throws {@link ClerkError} `CONFIG_INVALID` when no key of the registry is known
+   * @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid
+   */
+  async prepare(): Promise<void> {
+    await this.#options.credentials?.current();
+    if (this.#options.pins().length > 0) return;
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'A registry must prove its key, and no key of the registry is known; set the option registryKey or $CLERK_REGISTRY_KEY',
+    );
+  }
+
+  dial(address: Address, timeoutMs: number): Dial {
+    const { pins, credentials, keys, clock } = this.#options;
+    return pinnedDial({
+      ...{ address, pins, keys, clock, timeoutMs },
+      credentials: () => credentials?.last,
+      sessions: this.#sessions,
+      allowH2: false,
+    });
+  }
+
+  /** The listener is called when new connections prove another key than present connections. */
+  onChanged(listener: () => void): () => void {
+    return this.#options.credentials?.onChanged(listener) ?? (() => undefined);
+  }
+}
