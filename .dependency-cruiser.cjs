@@ -237,7 +237,7 @@ module.exports = {
       from: { path: entry },
       to: {
         path: '^src/',
-        pathNot: `${entry}|${unfinished}|^src/service/(authenticate/|registry-proof)|^src/core/identity`,
+        pathNot: `${entry}|${unfinished}|^src/service/(authenticate/|registry-proof|key-updates)|^src/core/identity`,
         reachable: false,
       },
     },

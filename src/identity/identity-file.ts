@@ -43,6 +43,16 @@ export class IdentityFile {
    * never contain the key.
    */
   read(): IdentityContent {
+    const content = this.readIfExists();
+    if (content !== undefined) return content;
+    throw new ClerkError(
+      'IDENTITY_INVALID',
+      `Identity file ${quote(this.path)} does not exist; check the path`,
+    );
+  }
+
+  /** Like {@link IdentityFile.read}, but returns undefined when the file is missing. */
+  readIfExists(): IdentityContent | undefined {
     const subject = `Identity file ${quote(this.path)}`;
     let text: string | undefined;
     try {
@@ -52,9 +62,7 @@ export class IdentityFile {
         cause,
       });
     }
-    if (text === undefined)
-      throw new ClerkError('IDENTITY_INVALID', `${subject} does not exist; check the path`);
-    return decodeIdentity(text, subject, this.#runtime.keys);
+    return text === undefined ? undefined : decodeIdentity(text, subject, this.#runtime.keys);
   }
 
   async write(content: IdentityContent): Promise<void> {

@@ -9,30 +9,16 @@ const lineTimeoutMs = 5_000;
 const signalsOfProgram = new Set<EndSignal>();
 const ownListeners = new Set<(signal: NodeJS.Signals) => void>();
 const endSignals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'];
+/** Read once for all that need it, because the line is then consumed. */
+let firstLine: Promise<string> | undefined;
 
 export const currentProcess = {
   env: process.env,
 
   /** Resolves to the text read so far after 5 s, after 65,536 characters, or at the end of the input. */
   readFirstLine(): Promise<string> {
-    const { stdin } = process;
-    return new Promise((resolve) => {
-      let text = '';
-      const finish = (): void => {
-        clearTimeout(timer);
-        stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
-        stdin.pause();
-        // Without `unref`, a pipe that its writer never closes would keep this process alive.
-        (stdin as { unref?: () => void }).unref?.();
-        resolve(text.split('\n')[0] as string);
-      };
-      const append = (chunk: Buffer | string): void => {
-        text += chunk.toString();
-        if (text.includes('\n') || text.length > maxLineLength) finish();
-      };
-      const timer = setTimeout(finish, lineTimeoutMs);
-      stdin.on('data', append).on('end', finish).on('error', finish).on('close', finish);
-    });
+    firstLine ??= readFirstLine();
+    return firstLine;
   },
 
   onEndSignal(callback: (signal: EndSignal) => void): () => void {
@@ -68,6 +54,27 @@ export const currentProcess = {
     process.emitWarning(message, 'ClerkWarning');
   },
 };
+
+function readFirstLine(): Promise<string> {
+  const { stdin } = process;
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = (): void => {
+      clearTimeout(timer);
+      stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
+      stdin.pause();
+      // Without `unref`, a pipe that its writer never closes would keep this process alive.
+      (stdin as { unref?: () => void }).unref?.();
+      resolve(text.split('\n')[0] as string);
+    };
+    const append = (chunk: Buffer | string): void => {
+      text += chunk.toString();
+      if (text.includes('\n') || text.length > maxLineLength) finish();
+    };
+    const timer = setTimeout(finish, lineTimeoutMs);
+    stdin.on('data', append).on('end', finish).on('error', finish).on('close', finish);
+  });
+}
 
 export function eventLoopActiveMs(): number {
   return performance.eventLoopUtilization().active;

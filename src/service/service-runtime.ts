@@ -9,7 +9,7 @@ import type { Hashing } from '../protocol/launch-proof.js';
 
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Resolves to an empty string without input. Called at most once. */
+  /** Resolves to an empty string without input, and later calls to the same line. */
   readFirstLine(): Promise<string>;
   /**
    * Calls `callback` at each SIGTERM and SIGINT. These signals then do not end the process. Returns a function that

@@ -1,0 +1,81 @@
+import { parseAddress } from '../core/address.js';
+import { ClerkError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
+import { isPin } from '../core/key-pin.js';
+import { parseHandshake } from '../protocol/launch-handshake.js';
+import type { LaunchHandshake } from '../protocol/messages.js';
+import { openIdentityFrom, type IdentityRuntime } from './open-identity.js';
+import { OpenedIdentity } from './opened-identity.js';
+import { enrolKey } from './request-enrolment.js';
+
+export interface DefaultIdentityRuntime extends IdentityRuntime {
+  readonly process: {
+    readonly env: Readonly<Record<string, string | undefined>>;
+    /** Later calls resolve to the same line. */
+    readFirstLine(): Promise<string>;
+  };
+}
+
+/**
+ * The identity that the environment of this process states: that of a launched instance, else the file
+ * `$CLERK_IDENTITY`.
+ */
+export class DefaultIdentity {
+  readonly #runtime: DefaultIdentityRuntime;
+  #opened: Promise<Identity> | undefined;
+
+  constructor(runtime: DefaultIdentityRuntime) {
+    this.#runtime = runtime;
+  }
+
+  /**
+   * Resolves to the same identity for all callers. A failed attempt is repeated by the next call.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the environment states no identity
+   */
+  open(): Promise<Identity> {
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #open(): Promise<Identity> {
+    const { process } = this.#runtime;
+    if (process.env.CLERK_LAUNCHED === '1') {
+      const handshake = parseHandshake(await process.readFirstLine());
+      if (isPin(handshake.registryKey)) return enrolLaunchedKey(handshake, this.#runtime);
+    }
+    const path = process.env.CLERK_IDENTITY;
+    if (path !== undefined && path !== '') return openIdentityFrom(path, this.#runtime);
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'openIdentity() needs the path of an identity file; pass the path, or set CLERK_IDENTITY',
+    );
+  }
+}
+
+/**
+ * Creates a key for one launched instance. The key exists in the memory of this process only. The launch ticket is not
+ * used up: the registration of the instance needs it.
+ *
+ * @param handshake - of a secured registry, whose key it states
+ * @see [T9](../../docs/background.md#t9)
+ */
+async function enrolLaunchedKey(
+  { name, instance, epoch, ticket, registry, registryKey }: LaunchHandshake,
+  runtime: IdentityRuntime,
+): Promise<Identity> {
+  const credentials = runtime.keys.create(name);
+  const urls = registry.map((url) => parseAddress(url).text);
+  const target = { urls, registryKeys: [registryKey], credentials };
+  const registryKeys = await enrolKey(target, { name, instance, epoch, ticket }, runtime);
+  const content = { credentials, registry: urls, registryKeys };
+  const store = {
+    label: `The identity of the launched instance ${instance}`,
+    read: () => content,
+    write: 'its key belongs to one launched instance; restart the instance for a new key',
+  };
+  return OpenedIdentity.open(store, runtime);
+}

@@ -1,0 +1,191 @@
+import { parseAddress } from '../core/address.js';
+import type { Clock } from '../core/clock.js';
+import type { CredentialProvider } from '../core/credentials.js';
+import { describeValue, quote } from '../core/describe-value.js';
+import { ClerkError } from '../core/errors.js';
+import type { PrivateFiles } from '../core/files.js';
+import type { Identity } from '../core/identity.js';
+import { isObject } from '../core/is-object.js';
+import { parsePins, type KeyPin } from '../core/key-pin.js';
+import { parseName } from '../core/name.js';
+import { isEnrolToken } from '../protocol/enrol-token.js';
+import { enrolKey } from './request-enrolment.js';
+import { IdentityFile, type IdentityContent } from './identity-file.js';
+import { OpenedIdentity, type IdentityStore, type OpenedIdentityRuntime } from './opened-identity.js';
+
+/** Options of {@link openIdentity}. An unknown key is an error. */
+export interface IdentityOptions {
+  /**
+   * Path of the identity file. A file that does not exist is created by the enrolment. Default: the key exists in
+   * memory only, and is lost when the process ends.
+   */
+  readonly file?: string;
+  /** The principal: an absolute name. Required for an enrolment. */
+  readonly name?: string;
+  /** One-time token, as `clerk token` prints it. Required for an enrolment, and unused afterwards. */
+  readonly token?: string;
+  /** Registry addresses. Default: those in the file. Required for an enrolment. */
+  readonly registry?: string | readonly string[];
+  /** One or more pins of registry keys. Default: those in the file. Required for an enrolment. */
+  readonly registryKey?: string | readonly string[];
+}
+
+export interface IdentityRuntime extends OpenedIdentityRuntime {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly files: PrivateFiles;
+}
+
+const optionKeys = Object.keys({
+  file: true,
+  name: true,
+  token: true,
+  registry: true,
+  registryKey: true,
+} satisfies Record<keyof IdentityOptions, true>);
+
+/** The options after their validation. */
+interface IdentityConfig {
+  readonly name: string | undefined;
+  readonly token: string | undefined;
+  readonly registry: readonly string[] | undefined;
+  readonly registryKeys: readonly KeyPin[] | undefined;
+}
+
+/** @param source - path of an identity file, options, or a function that returns credentials */
+export async function openIdentityFrom(
+  source: string | IdentityOptions | CredentialProvider,
+  runtime: IdentityRuntime,
+): Promise<Identity> {
+  const given: unknown = source;
+  if (typeof given === 'function')
+    return OpenedIdentity.open(providerStore(given as CredentialProvider, runtime), runtime);
+  const options = toOptions(given);
+  const config = toConfig(options);
+  if (options.file === undefined)
+    return OpenedIdentity.open(memoryStore(await enrolInMemory(config, runtime)), runtime);
+  const file = new IdentityFile(options.file, runtime);
+  const store = fileStore(file, config);
+  await enrolFile(file, config, runtime);
+  return OpenedIdentity.open(store, runtime);
+}
+
+function toOptions(source: unknown): IdentityOptions {
+  if (typeof source === 'string' && source !== '') return { file: source };
+  if (!isObject(source))
+    throw optionError(
+      `needs the path of an identity file, a function that returns { name, key, cert }, or options; got ${describeValue(source)}`,
+    );
+  const unknown = Object.keys(source).find((key) => !optionKeys.includes(key));
+  if (unknown !== undefined)
+    throw optionError(`got the unknown option '${unknown}'; known options are ${optionKeys.join(', ')}`);
+  if (source.file !== undefined && (typeof source.file !== 'string' || source.file === ''))
+    throw optionError(`needs a path in the option 'file'; got ${describeValue(source.file)}`);
+  return source;
+}
+
+function parseRegistry(given: string | readonly string[]): readonly string[] {
+  const urls = typeof given === 'string' ? given.split(',').map((url) => url.trim()) : given;
+  if (urls.length === 0) throw optionError("needs at least one address in the option 'registry'");
+  return urls.map((url) => parseAddress(url).text);
+}
+
+function toConfig({ name, token, registry, registryKey }: IdentityOptions): IdentityConfig {
+  // The message does not quote the token. @see [C8.4](../../docs/guarantees.md#c8-4)
+  if (token !== undefined && !isEnrolToken(token))
+    throw optionError("needs a token that begins with clerk_token_, as 'clerk token' prints it");
+  return {
+    name: name === undefined ? undefined : parseName(name),
+    token,
+    registry: registry === undefined ? undefined : parseRegistry(registry),
+    registryKeys: registryKey === undefined ? undefined : parsePins(registryKey),
+  };
+}
+
+/**
+ * Enrols the key of a file that no registry has confirmed yet. The key is written before its enrolment, so that a
+ * crash does not lose the key that the token has enrolled.
+ */
+async function enrolFile(
+  file: IdentityFile,
+  config: IdentityConfig,
+  runtime: IdentityRuntime,
+): Promise<void> {
+  const existing = file.readIfExists();
+  const { name } = config;
+  if (existing !== undefined && name !== undefined && existing.credentials.name !== name)
+    throw new ClerkError(
+      'IDENTITY_INVALID',
+      `Identity file ${quote(file.path)} must be for ${name}; got ${existing.credentials.name}; use another file for another name`,
+    );
+  if (existing !== undefined && (existing.registryKeys.length > 0 || config.token === undefined)) return;
+  if (existing === undefined && config.token === undefined) {
+    file.read();
+    return;
+  }
+  const request = toEnrolment(config);
+  const credentials = existing?.credentials ?? runtime.keys.create(request.name);
+  if (existing === undefined) await file.write({ credentials, registry: [], registryKeys: [] });
+  await file.write(await enrol(request, credentials, runtime));
+}
+
+function enrolInMemory(config: IdentityConfig, runtime: IdentityRuntime): Promise<IdentityContent> {
+  const request = toEnrolment(config);
+  return enrol(request, runtime.keys.create(request.name), runtime);
+}
+
+type Enrolment = { readonly [K in keyof IdentityConfig]: NonNullable<IdentityConfig[K]> };
+
+function toEnrolment({ name, token, registry, registryKeys }: IdentityConfig): Enrolment {
+  if (name === undefined || token === undefined || registry === undefined || registryKeys === undefined)
+    throw optionError(
+      'needs the options name, token, registry and registryKey to enrol a key, or the path of an identity file that exists',
+    );
+  return { name, token, registry, registryKeys };
+}
+
+async function enrol(
+  { name, token, registry, registryKeys }: Enrolment,
+  credentials: IdentityContent['credentials'],
+  runtime: IdentityRuntime,
+): Promise<IdentityContent> {
+  const target = { urls: registry, registryKeys, credentials };
+  return { credentials, registry, registryKeys: await enrolKey(target, { name, token }, runtime) };
+}
+
+function fileStore(file: IdentityFile, { registry, registryKeys }: IdentityConfig): IdentityStore {
+  return {
+    label: `Identity file ${quote(file.path)}`,
+    read() {
+      const content = file.read();
+      return {
+        ...content,
+        registry: registry ?? content.registry,
+        registryKeys: registryKeys ?? content.registryKeys,
+      };
+    },
+    write: (content) => file.write(content),
+  };
+}
+
+export function memoryStore(initial: IdentityContent): IdentityStore {
+  let present = initial;
+  return {
+    label: `The identity ${initial.credentials.name}`,
+    read: () => present,
+    write: async (content) => {
+      present = content;
+    },
+  };
+}
+
+function providerStore(provider: CredentialProvider, { keys }: Pick<IdentityRuntime, 'keys'>): IdentityStore {
+  return {
+    label: 'The identity',
+    read: async () => ({ credentials: keys.check(await provider()), registry: [], registryKeys: [] }),
+    write: 'the program provides its key; replace the key where it comes from',
+  };
+}
+
+function optionError(message: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `openIdentity() ${message}`);
+}
