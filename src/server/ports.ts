@@ -78,9 +78,25 @@ export interface NameService {
   resolve(name: string): ResolveResponse;
   /** Like `resolve`, but returns undefined in place of an error. */
   resolveJson(name: string): string | undefined;
-  list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
-  search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
+  /** The result omits names that are not visible, except as `next`. */
+  list(
+    glob: string,
+    after: string | undefined,
+    maxEntries: number,
+    isVisible?: NameVisibility,
+  ): ListResponse;
+  /** The result omits names that are not visible. */
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    isVisible?: NameVisibility,
+  ): SearchResponse;
   whois(address: string): WhoisResponse;
+  /**
+   * Follows the links in a name. The result may be the name of no entry. Returns undefined when the links form a cycle
+   * or contain an unknown directory identifier. Restarts no guarantee.
+   */
+  canonicalOf(name: string): string | undefined;
   status(): StatusResponse;
   /** The last saved position: incarnation, revision and mark. Each client returns the last position that it has seen. */
   readonly position: string;
@@ -139,10 +155,15 @@ export interface NameService {
   close(): Promise<void>;
 }
 
+/** Whether a caller may see a name. By default, every name is visible. */
+export type NameVisibility = (name: string) => boolean;
+
 export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
+  /** The watch sends no event with another name. A link to a name that is not visible looks deleted. */
+  readonly isVisible?: NameVisibility;
   /**
    * Receives each event, including heartbeats. A client that has received the event can resume from `revision`, of which
    * `position` is the full form.

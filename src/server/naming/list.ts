@@ -1,5 +1,6 @@
 import type { ListEntry } from '../../core/registry.js';
 import type { ListResponse } from '../../protocol/messages.js';
+import type { NameVisibility } from '../ports.js';
 import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
@@ -18,13 +19,14 @@ export function listPage(
   text: string,
   after: string | undefined,
   maxEntries: number,
+  isVisible?: NameVisibility,
 ): ListPage {
   const glob = parseRootedGlob(state, text);
   const entries: ListEntry[] = [];
   let last = after;
   let steps = 0;
   for (const found of scanNames(state, glob, after)) {
-    if (found.matches) {
+    if (found.matches && isVisible?.(found.name) !== false) {
       if (entries.length >= maxEntries) return { entries, next: last ?? null };
       entries.push(listEntryOf(state, found.name));
     }

@@ -31,6 +31,7 @@ import type {
   Caller,
   LaunchRecords,
   NameService,
+  NameVisibility,
   ServerRuntime,
   Store,
   WatchOptions,
@@ -56,7 +57,7 @@ import { searchEndpoints } from './search.js';
 import { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
 import type { StateChange } from './state/records.js';
-import { resolveLinks } from './state/resolve-links.js';
+import { resolveLinks, tryResolveLinks } from './state/resolve-links.js';
 import { WatchHub } from './watch/watch-hub.js';
 
 export interface NameServerOptions {
@@ -225,12 +226,21 @@ export class NameServer implements NameService {
     return this.#lookups.json(name);
   }
 
-  list(glob: string, after: string | undefined, maxEntries: number): ListResponse {
-    return { ...listPage(this.#state, glob, after, maxEntries), ...this.#markedPosition() };
+  list(
+    glob: string,
+    after: string | undefined,
+    maxEntries: number,
+    isVisible?: NameVisibility,
+  ): ListResponse {
+    return { ...listPage(this.#state, glob, after, maxEntries, isVisible), ...this.#markedPosition() };
   }
 
-  search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse {
-    return { entries: searchEndpoints(this.#state, glob, filter), ...this.#markedPosition() };
+  search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse {
+    return { entries: searchEndpoints(this.#state, glob, filter, isVisible), ...this.#markedPosition() };
+  }
+
+  canonicalOf(name: string): string | undefined {
+    return tryResolveLinks(this.#state, name)?.canonical;
   }
 
   whois(address: string): WhoisResponse {

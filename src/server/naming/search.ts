@@ -1,6 +1,7 @@
 import { ClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
 import type { EndpointMessage, SearchResponse } from '../../protocol/messages.js';
+import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
 import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
@@ -17,11 +18,13 @@ export function searchEndpoints(
   state: NamingState,
   text: string,
   filter: Readonly<Record<string, string>>,
+  isVisible?: NameVisibility,
 ): SearchResponse['entries'] {
   const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
   const wanted = Object.entries(filter);
   const jsonParts = wanted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
   for (const name of matchingNames(state, parseRootedGlob(state, text))) {
+    if (isVisible?.(name) === false) continue;
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {

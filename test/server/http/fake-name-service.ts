@@ -57,6 +57,10 @@ export class FakeNameService implements NameService {
     return found;
   }
 
+  canonicalOf(name: string): string | undefined {
+    return this.services.get(name)?.canonical;
+  }
+
   resolveJson(name: string): string | undefined {
     return this.texts.get(name);
   }

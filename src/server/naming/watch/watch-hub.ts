@@ -96,7 +96,7 @@ export class WatchHub {
       for (const name of changedNames)
         if (!name.startsWith('/#') && watch.matchesGlob(name)) names.push({ name, isExact: false });
       for (const [name, watches] of changedLookups)
-        if (watches.has(watch)) names.push({ name, isExact: true });
+        if (watches.has(watch) && watch.isVisible(name)) names.push({ name, isExact: true });
       if (names.length > 0) watch.notify(names, names.map(eventOf), previousRevision, revision);
     }
   }
@@ -111,8 +111,13 @@ export class WatchHub {
    * Returns the names of a resumed watch that changed after the revision in `since`. Returns undefined if the watch
    * needs a full snapshot.
    */
-  #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
+  #changesSince(
+    { since, globs, isVisible }: WatchOptions,
+    watch: WatchSession,
+  ): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
+    // The change log does not show which names became visible or invisible.
+    if (isVisible !== undefined) return undefined;
     if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
     const from = Number(since.revision);
     const names = from > revision ? undefined : this.#changeLog.since(from);

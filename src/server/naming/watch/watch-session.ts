@@ -6,6 +6,7 @@ import type { WatchEvent } from '../../../protocol/messages.js';
 import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
 import type { ExactNameIndex } from './exact-name-index.js';
+import { VisibleEvents } from './visible-events.js';
 
 /** Other work of this process runs between two slices of a snapshot. */
 const sliceSize = 128;
@@ -56,6 +57,7 @@ export class WatchSession {
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
   readonly #deferred = new Map<string, WatchedName>();
+  readonly #visibleEvents: VisibleEvents;
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;
@@ -64,12 +66,13 @@ export class WatchSession {
     this.id = options.id;
     this.#options = options;
     this.#context = context;
+    this.#visibleEvents = new VisibleEvents(options.isVisible);
     this.lastEventAt = context.clock.now();
   }
 
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
-    const { since } = this.#options;
+    const { since, isVisible } = this.#options;
     const { heartbeatMs, position } = this.#context;
     const { incarnation } = position;
     const open: WatchEvent = {
@@ -83,9 +86,11 @@ export class WatchSession {
     };
     if (missed === undefined) {
       const reason =
-        since?.incarnation === incarnation
-          ? 'the registry no longer knows the changes since the requested revision'
-          : 'the registry has another incarnation than the client requested';
+        isVisible !== undefined
+          ? 'the rights of the client may have changed'
+          : since?.incarnation === incarnation
+            ? 'the registry no longer knows the changes since the requested revision'
+            : 'the registry has another incarnation than the client requested';
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
     }
@@ -102,10 +107,15 @@ export class WatchSession {
     });
   }
 
+  /** Whether a visible name matches a glob of the watch. An exact name of the watch does not count. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
-    for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
+    for (const glob of this.#globs.values()) if (matches(glob, name)) return this.isVisible(name);
     return false;
+  }
+
+  isVisible(name: string): boolean {
+    return this.#options.isVisible?.(name) !== false;
   }
 
   /** Sends one event for each of `names`, or defers the names during a snapshot. */
@@ -120,7 +130,10 @@ export class WatchSession {
       return;
     }
     for (const [index, event] of events.entries())
-      this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
+      this.#emitVisible(
+        event,
+        index === events.length - 1 ? revision : Math.max(previousRevision, this.#position),
+      );
   }
 
   edit(add: readonly string[], remove: readonly string[]): void {
@@ -131,6 +144,7 @@ export class WatchSession {
     checkGlobCount(texts.size);
     for (const text of remove) {
       this.#globs.delete(text);
+      this.#visibleEvents.forget(text);
       if (this.#exactNames.delete(text)) this.#context.exactNames.delete(text, this);
     }
     const added = this.#addGlobs(add);
@@ -176,6 +190,7 @@ export class WatchSession {
 
   #sendSnapshot(leadingEvents: readonly WatchEvent[]): void {
     const globs = [...this.#globs.keys(), ...this.#exactNames];
+    this.#visibleEvents.forgetAll();
     this.#position = 0;
     this.#enqueue({
       globs,
@@ -187,12 +202,13 @@ export class WatchSession {
   }
 
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
-    for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
+    for (const { text, isExact } of globs) if (isExact && this.isVisible(text)) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);
     for (const [index, glob] of wildcards.entries())
       for (const name of this.#context.matchingNames(glob))
         if (
           !this.#exactNames.has(name) &&
+          this.isVisible(name) &&
           !wildcards.slice(0, index).some((earlier) => matches(earlier, name))
         )
           yield { name, isExact: false };
@@ -223,7 +239,8 @@ export class WatchSession {
       }
       this.#deferred.delete(next.value.name);
       const event = this.#context.eventOf(next.value);
-      if (event.type === 'put' || isResumed) this.#emit(event, snapshot.revisionDuring ?? this.#position);
+      if (event.type === 'put' || isResumed)
+        this.#emitVisible(event, snapshot.revisionDuring ?? this.#position);
     }
     this.#scheduleSlice();
   }
@@ -250,6 +267,12 @@ export class WatchSession {
     const events = names.map((watched) => this.#context.eventOf(watched));
     this.notify(names, events, this.#position, this.#context.position.revision);
     return true;
+  }
+
+  #emitVisible(event: WatchEvent, position: number): void {
+    const isExact = (event.type === 'put' || event.type === 'delete') && this.#exactNames.has(event.name);
+    const visible = isExact ? this.#visibleEvents.filter(event) : event;
+    if (visible !== undefined) this.#emit(visible, position);
   }
 
   #emit(event: WatchEvent, position: number): void {
