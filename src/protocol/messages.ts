@@ -6,6 +6,7 @@
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
 import type { KeyPin } from '../core/key-pin.js';
+import type { AccessEntry, GroupRequest } from './identity-messages.js';
 import type { AddressString } from '../core/address.js';
 import type { CallActivity } from '../core/call-activity.js';
 import type { Load } from '../core/load-report.js';
@@ -381,7 +382,9 @@ export interface StopResponse {
 export type ExportLine =
   | ({ readonly kind: 'service' } & Omit<DefineRequest, 'whenExpired'>)
   | ({ readonly kind: 'link' } & Omit<LinkRequest, 'whenExpired'>)
-  | { readonly kind: 'directory'; readonly name: string; readonly id: string };
+  | { readonly kind: 'directory'; readonly name: string; readonly id: string }
+  | ({ readonly kind: 'group' } & Omit<GroupRequest, 'whenExpired'>)
+  | ({ readonly kind: 'access' } & AccessEntry);
 
 /** An import applies all lines or none. */
 export interface ImportResponse {

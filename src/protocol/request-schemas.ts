@@ -3,6 +3,7 @@
  * globs and addresses. The compiler checks each schema against its interface in `messages.ts`.
  */
 import * as z from 'zod/mini';
+import { accessRights, type AccessRight } from '../core/access-right.js';
 import { limits } from './limits.js';
 import type {
   DefineRequest,
@@ -132,6 +133,14 @@ export const exportLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('service'), ...serviceFields }),
   z.strictObject({ kind: z.literal('link'), ...linkFields }),
   z.strictObject({ kind: z.literal('directory'), name: string, id: string }),
+  z.strictObject({ kind: z.literal('group'), name: string, members: z.array(string), guaranteedMs }),
+  z.strictObject({
+    kind: z.literal('access'),
+    directory: string,
+    principal: string,
+    path: string,
+    rights: z.array(z.enum(accessRights as [AccessRight, ...AccessRight[]])),
+  }),
 ]);
 
 assertAllTrue<

@@ -48,6 +48,8 @@ export interface IdentityService {
   readonly isInitialized: boolean;
   /** Returns the owner of a live key. Undefined for a key that is unknown, retired or revoked. Takes constant time. */
   ownerOf(pin: KeyPin): KeyOwner | undefined;
+  /** Rises with each change that can alter the result of {@link IdentityService.access}. */
+  readonly accessVersion: number;
   touch(pin: KeyPin): void;
   /**
    * Returns why the caller has a right on a name; undefined without the right. Links are not followed.

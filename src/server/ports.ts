@@ -1,6 +1,7 @@
 /** The interfaces between the folders of the server. Folders of the server import this file, and never each other. */
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
+import type { KeyPin } from '../core/key-pin.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
   ChangeResponse,
@@ -32,7 +33,7 @@ import type {
   WhoisResponse,
   WithdrawRequest,
 } from '../protocol/messages.js';
-import type { Caller } from './identity-service.js';
+import type { Caller, IdentityService } from './identity-service.js';
 
 export interface ServerRuntime extends Clock, Hashing {}
 
@@ -119,18 +120,19 @@ export interface NameService {
   };
   exportLines(): IterableIterator<ExportLine>;
 
-  define(request: DefineRequest): Promise<ChangeResponse>;
-  link(request: LinkRequest): Promise<ChangeResponse>;
-  directory(request: DirectoryRequest): Promise<DirectoryResponse>;
-  move(request: MoveRequest): Promise<ChangeResponse>;
-  remove(request: RemoveRequest): Promise<ChangeResponse>;
+  // A secured registry refuses a change without `caller`.
+  define(request: DefineRequest, caller?: Caller): Promise<ChangeResponse>;
+  link(request: LinkRequest, caller?: Caller): Promise<ChangeResponse>;
+  directory(request: DirectoryRequest, caller?: Caller): Promise<DirectoryResponse>;
+  move(request: MoveRequest, caller?: Caller): Promise<ChangeResponse>;
+  remove(request: RemoveRequest, caller?: Caller): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
-  renew(request: RenewRequest): RenewResponse;
+  renew(request: RenewRequest, caller?: Caller): RenewResponse;
   /** Never throws. Ignores unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
   /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
   withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse>;
-  importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
+  importLines(lines: readonly ExportLine[], caller?: Caller): Promise<ImportResponse>;
 
   /** Opens a watch. `onEvent` is called with each event in order, but never before `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
@@ -149,6 +151,7 @@ export interface NameService {
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;
+  readonly identities: IdentityService;
   /** Returns undefined as `rule` for a service without a launch rule. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
@@ -199,6 +202,7 @@ export interface LaunchRecord {
   readonly ticketHash: string;
   /** Secret for `launchProof`, which proves the identity of the registry. Empty after the ticket was redeemed. */
   readonly registryKey: string;
+  readonly key?: KeyPin;
   /** Whether the ticket was redeemed. A ticket can be redeemed once. */
   readonly redeemed: boolean;
   /** Addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
@@ -213,7 +217,7 @@ export interface LaunchRecord {
 
 export type LaunchIntent = Omit<
   LaunchRecord,
-  'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed' | 'addresses' | 'owner'
+  'epoch' | 'state' | 'pid' | 'startTicks' | 'key' | 'redeemed' | 'addresses' | 'owner'
 >;
 
 export interface LaunchRecords {

@@ -49,7 +49,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   incarnation: "the part before the ':' in the id of the last event",
   revision: "the digits after the ':' in the id of the last event",
   watch: "the watch id from the 'open' event",
-  kind: "'service', 'link' or 'directory'",
+  kind: "'service', 'link', 'directory', 'group' or 'access'",
   recursive: 'true or false',
   force: 'true or false',
   rolling: 'true or false',

@@ -38,8 +38,8 @@ export function listPage(
 
 function listEntryOf(state: NamingState, name: string): ListEntry {
   const entry = state.entries.get(name);
-  if (entry === undefined || entry.record.kind === 'directory') return { name, kind: 'directory' };
-  if (entry.record.kind === 'link') return { name, kind: 'link', target: entry.record.target };
+  if (entry?.record.kind === 'link') return { name, kind: 'link', target: entry.record.target };
+  if (entry?.record.kind !== 'service') return { name, kind: 'directory' };
   const suspects = visibleHealth(entry.service).suspects.size;
   const endpoints = entry.service?.endpoints.size ?? 0;
   return { name, kind: 'service', endpoints, ...(suspects > 0 && { suspects }) };

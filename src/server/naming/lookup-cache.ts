@@ -140,7 +140,7 @@ export class LookupCache {
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
-        kind: entry.record.kind,
+        kind: entry.record.kind === 'group' ? 'directory' : entry.record.kind,
         guaranteedMs: guarantees.guaranteedMs(entry),
       });
     };

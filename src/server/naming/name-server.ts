@@ -29,6 +29,7 @@ import type {
 } from '../../protocol/messages.js';
 import type {
   Caller,
+  IdentityService,
   LaunchRecords,
   NameService,
   NameVisibility,
@@ -44,7 +45,9 @@ import { ExpiryScheduler } from './expiry-scheduler.js';
 import { exportLines } from './export-lines.js';
 import { Guarantees } from './guarantees.js';
 import { HealthConsensus } from './health/health-consensus.js';
+import { Identities, type RegistryKeys } from './identities.js';
 import { launchRecords } from './launch-records.js';
+import { KeyRetirement } from './key-retirement.js';
 import { Leases } from './leases.js';
 import { listPage } from './list.js';
 import { LoadReports } from './load-reports.js';
@@ -77,6 +80,7 @@ export interface NameServerOptions {
   readonly heartbeatMs?: number;
   /** Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
+  readonly registryKeys?: RegistryKeys;
   readonly adopt?: boolean;
 }
 
@@ -93,6 +97,7 @@ export interface StoredState {
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
+  readonly identities: IdentityService;
   readonly #runtime: ServerRuntime;
   readonly #options: NameServerOptions;
   readonly #position: RegistryPosition;
@@ -105,6 +110,7 @@ export class NameServer implements NameService {
   readonly #expiry: ExpiryScheduler;
   readonly #committer: Committer;
   readonly #lostChanges: LostChanges;
+  readonly #retirement: KeyRetirement;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
   readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
@@ -145,6 +151,7 @@ export class NameServer implements NameService {
     const planContext: PlanContext = {
       remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
       now: () => runtime.now(),
+      wallNow: () => runtime.wallNow(),
       hashing: runtime,
       maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
       maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
@@ -209,8 +216,16 @@ export class NameServer implements NameService {
       submit: (prepare) => this.#committer.submit(prepare, { atFront: true }),
     });
     this.launches = launchRecords(state, position, (command) => this.#submit(command));
+    const retirement = new KeyRetirement(runtime, (command) => this.#submit(command));
+    this.#retirement = retirement;
+    this.identities = new Identities({
+      ...{ state, runtime, retirement, registryKeys: options.registryKeys },
+      submit: (command) => this.#submit(command),
+      respond: (result) => this.#response(result),
+    });
     state.load(changes, runtime.now());
     this.#expiry.start();
+    this.#retirement.start(state);
   }
 
   resolve(name: string): ResolveResponse {
@@ -276,26 +291,26 @@ export class NameServer implements NameService {
     return exportLines(this.#state);
   }
 
-  define(request: DefineRequest): Promise<ChangeResponse> {
-    return this.#submitChange({ kind: 'define', request });
+  define(request: DefineRequest, caller?: Caller): Promise<ChangeResponse> {
+    return this.#submitChange({ kind: 'define', request, caller });
   }
 
-  link(request: LinkRequest): Promise<ChangeResponse> {
-    return this.#submitChange({ kind: 'link', request });
+  link(request: LinkRequest, caller?: Caller): Promise<ChangeResponse> {
+    return this.#submitChange({ kind: 'link', request, caller });
   }
 
-  async directory(request: DirectoryRequest): Promise<DirectoryResponse> {
+  async directory(request: DirectoryRequest, caller?: Caller): Promise<DirectoryResponse> {
     const id = `#${this.#runtime.randomHex(12)}`;
-    const result = await this.#submit({ kind: 'directory', request, id });
+    const result = await this.#submit({ kind: 'directory', request, id, caller });
     return { ...this.#response(result), id: result.directoryId ?? id };
   }
 
-  move(request: MoveRequest): Promise<ChangeResponse> {
-    return this.#submitChange({ kind: 'move', request });
+  move(request: MoveRequest, caller?: Caller): Promise<ChangeResponse> {
+    return this.#submitChange({ kind: 'move', request, caller });
   }
 
-  async remove(request: RemoveRequest): Promise<ChangeResponse> {
-    const result = await this.#submit({ kind: 'remove', request });
+  async remove(request: RemoveRequest, caller?: Caller): Promise<ChangeResponse> {
+    const result = await this.#submit({ kind: 'remove', request, caller });
     for (const name of result.brokenGuarantees ?? [])
       this.#options.logger?.warn(`${name} was removed by force before its guarantee ended`);
     return this.#response(result);
@@ -310,7 +325,7 @@ export class NameServer implements NameService {
     return { epoch, secret, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
   }
 
-  renew({ renewals }: RenewRequest): RenewResponse {
+  renew({ renewals }: RenewRequest, caller?: Caller): RenewResponse {
     if (renewals.length > limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
@@ -327,7 +342,7 @@ export class NameServer implements NameService {
         for (const listener of this.#activityListeners) listener(id, activity);
       },
     };
-    return { ...renewLeases(deps, renewals, now), incarnation: this.#position.incarnation };
+    return { ...renewLeases(deps, renewals, caller, now), incarnation: this.#position.incarnation };
   }
 
   report(report: ReportRequest, { principal }: Caller): void {
@@ -348,8 +363,8 @@ export class NameServer implements NameService {
     return this.#response({ ...result, appliesInMs });
   }
 
-  async importLines(lines: readonly ExportLine[]): Promise<ImportResponse> {
-    const { revision } = await this.#submit({ kind: 'import', lines });
+  async importLines(lines: readonly ExportLine[], caller?: Caller): Promise<ImportResponse> {
+    const { revision } = await this.#submit({ kind: 'import', lines, caller });
     return { entries: lines.length, revision: String(revision) };
   }
 
@@ -386,6 +401,7 @@ export class NameServer implements NameService {
 
   async close(): Promise<void> {
     this.#expiry.close();
+    this.#retirement.close();
     this.#consensus.close();
     await this.#committer.close();
     this.#watchHub.close();

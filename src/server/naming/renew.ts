@@ -3,6 +3,9 @@ import { quote } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
 import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
+import type { Caller } from '../ports.js';
+import { isSecured } from './commands/authorize.js';
+import { mayAdvertise } from './commands/registration-owner.js';
 import { isDisplacedHolder, isHolder } from './commands/instance-holder.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import { isVisiblySuspect } from './health/visible-health.js';
@@ -27,15 +30,23 @@ export interface RenewDependencies {
  * result `fenced` means that the registration was superseded or withdrawn, or that the secret is wrong. A renewal may
  * name the service by a name from before a move.
  *
- * @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration; no lease is then renewed
+ * @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration, or comes from another
+ *   principal; no lease is then renewed
  * @see [C5.6](../../../docs/guarantees.md#c5-6), [C5.8](../../../docs/guarantees.md#c5-8)
  */
 export function renewLeases(
   deps: RenewDependencies,
   renewals: RenewRequest['renewals'],
+  caller: Caller | undefined,
   now: number,
 ): Pick<RenewResponse, 'results' | 'suspects'> {
   const registrations = renewals.map(({ name, id }) => findRegistration(deps.state, name, id));
+  if (isSecured(deps.state))
+    for (const [index, { name, id }] of renewals.entries()) {
+      const registration = registrations[index];
+      const canonical = registration?.entry.name ?? canonicalOf(deps.state, name);
+      if (!mayAdvertise(deps.state, caller, canonical, id, registration)) throw renewalForbidden(name, id);
+    }
   checkSecrets(renewals, registrations);
   const suspects: number[] = [];
   const results = renewals.map((renewal, index) => {
@@ -51,6 +62,14 @@ export function renewLeases(
 /** Accepts any name that resolves to the service. */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
+}
+
+/** The message is the same for a name that does not exist. */
+function renewalForbidden(name: string, id: string): ClerkError {
+  return new ClerkError(
+    'FORBIDDEN',
+    `The renewal of instance ${quote(id)} of ${name} must come from the principal that registered it, with the right advertise`,
+  );
 }
 
 function checkSecrets(

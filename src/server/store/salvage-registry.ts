@@ -71,6 +71,10 @@ function describeKey(key: string): string | undefined {
       return `endpoint ${id} of ${name}`;
     case 'l':
       return `launch ${id} of ${name}`;
+    case 'i':
+      return `key sha256/${id} of ${name}`;
+    case 'a':
+      return `rights in ${name}`;
     default:
       return undefined;
   }

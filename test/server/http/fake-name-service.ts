@@ -1,7 +1,7 @@
 import { ClerkError } from '../../../src/core/errors.js';
 import { parseName } from '../../../src/core/name.js';
 import { parseGlob } from '../../../src/core/glob.js';
-import type { NameService, WatchOptions } from '../../../src/server/ports.js';
+import type { IdentityService, NameService, WatchOptions } from '../../../src/server/ports.js';
 import type {
   ChangeResponse,
   ExportLine,
@@ -28,6 +28,8 @@ export class FakeNameService implements NameService {
   /** Received requests, newest last. */
   readonly requests: { readonly what: string; readonly request: unknown; readonly by?: string }[] = [];
   readonly lines: ExportLine[] = [];
+  /** The routes that use identities are tested with the real name server. */
+  readonly identities = {} as IdentityService;
   /** Error thrown by all changes while it is set. */
   nextError: Error | undefined;
   /** Awaited by each change. */

@@ -260,7 +260,7 @@ test('an import with an invalid line imports nothing and names the line', async 
     ],
     [
       '{"kind":"mount","name":"/a"}',
-      "Line 2: Field 'kind' must be 'service', 'link' or 'directory'; got 'mount'",
+      "Line 2: Field 'kind' must be 'service', 'link', 'directory', 'group' or 'access'; got 'mount'",
     ],
     [
       '{"kind":"link","name":"/a","target":"/b","force":true}',

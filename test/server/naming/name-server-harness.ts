@@ -133,8 +133,12 @@ function withSecrets(
       secrets.set(sha256(response.secret), response.secret);
       return response;
     },
-    renew: ({ renewals }: RenewRequest) =>
-      renew.call(names, { renewals: renewals.map((renewal) => ({ ...secretOf(renewal), ...renewal })) }),
+    renew: ({ renewals }: RenewRequest, caller?: Caller) =>
+      renew.call(
+        names,
+        { renewals: renewals.map((renewal) => ({ ...secretOf(renewal), ...renewal })) },
+        caller,
+      ),
     withdraw: (request: WithdrawRequest, caller?: Caller) =>
       withdraw.call(names, { ...secretOf(request), ...request }, caller),
   });

@@ -3,6 +3,7 @@ import { describeValue, quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { parseGlob, type Glob } from '../../../core/glob.js';
 import { parseName } from '../../../core/name.js';
+import type { AccessEntry } from '../../../protocol/identity-messages.js';
 import type { AccessTriple } from '../../ports.js';
 import { resolvePrincipalPattern } from './principal-pattern.js';
 
@@ -20,6 +21,11 @@ export function compileTriple(directory: string, { principal, path, rights }: Ac
     principal: resolvePrincipalPattern(principal, directory),
     path: parseGlob(`${directory === '/' ? '' : directory}/${path}`),
   });
+}
+
+/** Returns a triple as clients see it, with an absolute path. */
+export function accessEntryOf(directory: string, { principal, path, rights }: AccessTriple): AccessEntry {
+  return { directory, principal, path: `${directory === '/' ? '' : directory}/${path}`, rights };
 }
 
 export interface AccessRequest {

@@ -39,8 +39,8 @@ export function evaluateAccess(
   return undefined;
 }
 
-function* directoriesOf(name: string): IterableIterator<string> {
-  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
+export function* directoriesOf(name: string): IterableIterator<string> {
+  for (let end = name.length; end > 1; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
   yield '/';
 }
 
@@ -48,7 +48,7 @@ function* directoriesOf(name: string): IterableIterator<string> {
  * Returns the groups that lead from a triple to a principal; empty if the pattern matches the principal itself.
  * Returns undefined if the triple does not include the principal.
  */
-function meantBy(
+export function meantBy(
   view: AccessView,
   { principal: pattern }: CompiledTriple,
   principal: string,

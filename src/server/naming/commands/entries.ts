@@ -3,7 +3,7 @@ import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { DefineRequest, LinkRequest } from '../../../protocol/messages.js';
 import { hasDescendants, type NamingView } from '../state/naming-view.js';
-import type { EntryRecord, LinkRecord, ServiceRecord } from '../state/records.js';
+import type { DirectoryRecord, EntryRecord, LinkRecord, ServiceRecord } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import {
@@ -102,14 +102,17 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
   );
 }
 
+/** A directory is never replaced, because its identifier stays. */
+type ReplaceableRecord = Exclude<EntryRecord, DirectoryRecord>;
+
 /**
  * Replaces the record of an entry. Before the guarantee of the entry has ended, the change is rejected, or is
  * scheduled with `whenExpired`. While a change is scheduled, the entry is frozen: every other change is rejected.
  */
-function replaceEntry(
+export function replaceEntry(
   name: string,
-  before: ServiceRecord | LinkRecord | undefined,
-  next: ServiceRecord | LinkRecord,
+  before: ReplaceableRecord | undefined,
+  next: ReplaceableRecord,
   whenExpired: boolean,
   context: PlanContext,
 ): Plan {
@@ -133,7 +136,7 @@ function isSameRecord(a: object, b: object): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function nameTakenError(name: string, { kind }: EntryRecord, wanted: string): ClerkError {
+export function nameTakenError(name: string, { kind }: EntryRecord, wanted: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
     `${name} is a ${kind} and cannot become ${wanted}; remove the ${kind} first`,

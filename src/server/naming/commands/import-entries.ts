@@ -2,17 +2,26 @@ import { ClerkError, isClerkError } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
 import { parseName } from '../../../core/name.js';
 import type { ExportLine } from '../../../protocol/messages.js';
+import type { Caller } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { Overlay } from '../state/overlay.js';
+import { isSecured, requireWrite } from './authorize.js';
 import { createDirectory, define, setLink } from './entries.js';
+import { changeAccess } from './set-access.js';
+import { setGroup } from './set-group.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /** Imports all lines or none. Error messages begin with the number of the rejected line. */
-export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
+export function importEntries(
+  view: NamingView,
+  lines: readonly ExportLine[],
+  caller: Caller | undefined,
+  context: PlanContext,
+): Plan {
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {
     try {
-      overlay.add(importLine(overlay, line, context).changes);
+      overlay.add(importLine(overlay, line, caller, context).changes);
     } catch (error) {
       if (!isClerkError(error)) throw error;
       const { code, message, remainingMs } = error;
@@ -25,10 +34,19 @@ export function importEntries(view: NamingView, lines: readonly ExportLine[], co
   return { changes: overlay.changes, appliesInMs: 0 };
 }
 
-function importLine(view: NamingView, line: ExportLine, context: PlanContext): Plan {
+function importLine(
+  view: NamingView,
+  line: ExportLine,
+  caller: Caller | undefined,
+  context: PlanContext,
+): Plan {
   // The line comes from a client, so `kind` may have any value.
   const { kind } = line as { readonly kind: unknown };
+  if (line.kind === 'access') return changeAccess(view, { ...line, change: 'allow' }, caller);
+  if (isSecured(view)) requireWrite(view, caller, line.name);
   switch (line.kind) {
+    case 'group':
+      return setGroup(view, line, context);
     case 'service':
       return define(view, line, context);
     case 'link':
@@ -50,7 +68,7 @@ function importLine(view: NamingView, line: ExportLine, context: PlanContext): P
     default:
       throw new ClerkError(
         'CONFIG_INVALID',
-        `The kind of a line must be service, link or directory; got ${quote(kind)}`,
+        `The kind of a line must be service, link, directory, group or access; got ${quote(kind)}`,
       );
   }
 }

@@ -33,7 +33,7 @@ export function recordIntent(view: NamingView, intent: LaunchIntent & Pick<Launc
   };
 }
 
-/** Updates a launch record. A redeemed ticket stays redeemed, even if `record.redeemed` is false. */
+/** A redeemed ticket stays redeemed, even if `record.redeemed` is false. The enrolled key does not change. */
 export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);
@@ -42,9 +42,13 @@ export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
       'NAME_NOT_FOUND',
       `The start of ${name} as instance ${instance} has no launch record`,
     );
-  const next = before.redeemed
-    ? { ...record, redeemed: true, registryKey: '', ...(before.addresses && { addresses: before.addresses }) }
-    : record;
+  const { key: _, ...own } = record;
+  const next = {
+    ...own,
+    ...(before.key && { key: before.key }),
+    ...(before.redeemed && { redeemed: true, registryKey: '' }),
+    ...(before.redeemed && before.addresses && { addresses: before.addresses }),
+  };
   return { changes: [{ kind: 'launch', name, id: instance, record: next }], appliesInMs: 0 };
 }
 

@@ -3,6 +3,7 @@ import { ClerkError } from '../../../core/errors.js';
 import { isName, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { MoveRequest } from '../../../protocol/messages.js';
+import { compileTriple } from '../access/access-triple.js';
 import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
 import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
@@ -37,9 +38,29 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
       throw changeTooEarly(name, remainingGuaranteeMs(name, entry.guaranteedMs), true);
     changes.push(...moveChanges(view, name, to + name.slice(from.length), entry));
   }
+  changes.push(...tripleMoves(view, from, to));
   const guaranteedMs = own?.guaranteedMs ?? limits.defaultGuaranteedMs;
   changes.push({ kind: 'entry', name: from, record: { kind: 'link', target: to, guaranteedMs } });
   return { changes, appliesInMs: 0, name: to };
+}
+
+/**
+ * Returns the changes that move the rights of a directory and of the directories below it.
+ *
+ * @throws {@link ClerkError} `NAME_INVALID` when a relative principal would lead above the root
+ */
+function tripleMoves({ identities }: NamingView, from: string, to: string): StateChange[] {
+  const changes: StateChange[] = [];
+  for (const directory of identities.directoriesWithTriples()) {
+    if (directory !== from && !directory.startsWith(`${from}/`)) continue;
+    const moved = to + directory.slice(from.length);
+    const triples = [...identities.triplesIn(moved), ...identities.triplesIn(directory)].map(
+      ({ triple }) => triple,
+    );
+    for (const triple of triples) compileTriple(moved, triple);
+    changes.push({ kind: 'access', directory: moved, triples }, { kind: 'access', directory, triples: [] });
+  }
+  return changes;
 }
 
 /** The new records come first, because they copy leases and guarantees from the old records. */

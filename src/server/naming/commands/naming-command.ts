@@ -1,3 +1,11 @@
+import type { KeyPin } from '../../../core/key-pin.js';
+import type {
+  AccessChangeRequest,
+  GroupRequest,
+  LaunchEnrolRequest,
+  RevokeRequest,
+  TokenRequest,
+} from '../../../protocol/identity-messages.js';
 import type { Hashing } from '../../../protocol/launch-proof.js';
 import type {
   DefineRequest,
@@ -15,12 +23,17 @@ import type { RegistryIdentity } from '../registry-identity.js';
 import type { StateChange } from '../state/records.js';
 
 export type NamingCommand =
-  | { readonly kind: 'define'; readonly request: DefineRequest }
-  | { readonly kind: 'link'; readonly request: LinkRequest }
+  | { readonly kind: 'define'; readonly request: DefineRequest; readonly caller?: Caller | undefined }
+  | { readonly kind: 'link'; readonly request: LinkRequest; readonly caller?: Caller | undefined }
   /** `id` becomes the identifier of a new directory. */
-  | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
-  | { readonly kind: 'move'; readonly request: MoveRequest }
-  | { readonly kind: 'remove'; readonly request: RemoveRequest }
+  | {
+      readonly kind: 'directory';
+      readonly request: DirectoryRequest;
+      readonly id: string;
+      readonly caller?: Caller | undefined;
+    }
+  | { readonly kind: 'move'; readonly request: MoveRequest; readonly caller?: Caller | undefined }
+  | { readonly kind: 'remove'; readonly request: RemoveRequest; readonly caller?: Caller | undefined }
   /** If the registration gets a new epoch, `newSecret` becomes its secret. */
   | {
       readonly kind: 'register';
@@ -29,8 +42,36 @@ export type NamingCommand =
       readonly newSecret: string;
     }
   /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
-  | { readonly kind: 'withdraw'; readonly request: WithdrawRequest; readonly caller: Caller | undefined }
-  | { readonly kind: 'import'; readonly lines: readonly ExportLine[] }
+  | { readonly kind: 'withdraw'; readonly request: WithdrawRequest; readonly caller?: Caller | undefined }
+  | { readonly kind: 'enrol-operator'; readonly principal: string; readonly pin: KeyPin }
+  | {
+      readonly kind: 'issue-token';
+      readonly request: TokenRequest;
+      readonly digest: string;
+      readonly caller: Caller;
+    }
+  | {
+      readonly kind: 'enrol-with-token';
+      readonly principal: string;
+      readonly tokenDigest: string;
+      readonly pin: KeyPin;
+    }
+  | { readonly kind: 'enrol-launched'; readonly request: LaunchEnrolRequest; readonly pin: KeyPin }
+  | {
+      readonly kind: 'rotate-key';
+      readonly principal: string;
+      readonly from: KeyPin;
+      readonly to: KeyPin;
+    }
+  | { readonly kind: 'retire-former-keys'; readonly principal: string }
+  | { readonly kind: 'revoke-keys'; readonly request: RevokeRequest; readonly caller: Caller }
+  | { readonly kind: 'group'; readonly request: GroupRequest; readonly caller: Caller }
+  | { readonly kind: 'change-access'; readonly request: AccessChangeRequest; readonly caller: Caller }
+  | {
+      readonly kind: 'import';
+      readonly lines: readonly ExportLine[];
+      readonly caller?: Caller | undefined;
+    }
   | { readonly kind: 'expire-endpoints'; readonly endpoints: readonly EndpointRef[] }
   | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
   | { readonly kind: 'expire-service'; readonly name: string }
@@ -58,6 +99,7 @@ export interface StatusChange extends EndpointRef {
 export interface PlanContext {
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly now: () => number;
+  readonly wallNow: () => number;
   readonly hashing: Hashing;
   readonly maxRegistrations: number;
   readonly maxEndpoints: number;
@@ -75,6 +117,11 @@ export interface Plan {
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
+  /** Wall-clock time, in ms since 1970. */
+  readonly retiresAt?: number;
+  /** Wall-clock time, in ms since 1970. */
+  readonly expiresAt?: number;
+  readonly pins?: readonly KeyPin[];
   readonly identity?: RegistryIdentity;
   /** Names that a removal with `force` removes before their guarantees have ended. */
   readonly brokenGuarantees?: readonly string[];

@@ -1,13 +1,21 @@
 import type { NamingView } from '../state/naming-view.js';
+import { authorizePlan, authorizeRequest, requireLiveKey } from './authorize.js';
+import { enrolLaunched, enrolOperator, enrolWithToken } from './enrol-key.js';
 import { createDirectory, define, setLink } from './entries.js';
 import { expireEndpoints } from './expire-endpoints.js';
+import { retireFormerKeys } from './former-key.js';
 import { importEntries } from './import-entries.js';
+import { issueToken } from './issue-token.js';
 import { checkNameCount } from './name-limit.js';
 import { recordIntent, removeLaunch, updateLaunch } from './launches.js';
 import { move } from './move-entry.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { register } from './register-endpoint.js';
 import { applyPending, expireService, remove } from './remove-entry.js';
+import { revokeKeys } from './revoke-key.js';
+import { rotateKey } from './rotate-key.js';
+import { changeAccess } from './set-access.js';
+import { setGroup } from './set-group.js';
 import { setStatuses } from './set-status.js';
 import { startIncarnation } from './start-incarnation.js';
 import { withdraw } from './withdraw-endpoint.js';
@@ -18,7 +26,10 @@ import { withdraw } from './withdraw-endpoint.js';
  * @throws {@link ClerkError} when the command is rejected
  */
 export function plan(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
+  requireLiveKey(view, command, context);
+  authorizeRequest(view, command);
   const planned = planCommand(view, command, context);
+  authorizePlan(view, command, planned);
   checkNameCount(view, planned, context);
   return planned;
 }
@@ -39,8 +50,26 @@ function planCommand(view: NamingView, command: NamingCommand, context: PlanCont
       return register(view, command, context);
     case 'withdraw':
       return withdraw(view, command, context);
+    case 'enrol-operator':
+      return enrolOperator(view, command.principal, command.pin, context);
+    case 'issue-token':
+      return issueToken(view, command.request, command.digest, command.caller, context);
+    case 'enrol-with-token':
+      return enrolWithToken(view, command.principal, command.tokenDigest, command.pin, context);
+    case 'enrol-launched':
+      return enrolLaunched(view, command.request, command.pin, context);
+    case 'rotate-key':
+      return rotateKey(view, command, context);
+    case 'retire-former-keys':
+      return retireFormerKeys(view, command.principal, context);
+    case 'revoke-keys':
+      return revokeKeys(view, command.request, command.caller, context);
+    case 'group':
+      return setGroup(view, command.request, context);
+    case 'change-access':
+      return changeAccess(view, command.request, command.caller);
     case 'import':
-      return importEntries(view, command.lines, context);
+      return importEntries(view, command.lines, command.caller, context);
     case 'expire-endpoints':
       return expireEndpoints(view, command.endpoints);
     case 'set-status':

@@ -5,14 +5,17 @@ import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { EndpointMessage, RegisterRequest } from '../../../protocol/messages.js';
+import type { Caller } from '../../ports.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
-import { encodeEndpoint } from '../state/record-codec.js';
+import { isLive } from '../state/identity-view.js';
+import { encodeEndpoint, endpointJson } from '../state/record-codec.js';
 import type { StateChange } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
 import { implicitService } from './entries.js';
 import { assignEpoch } from './assign-epoch.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { redeemTicket } from './redeem-ticket.js';
+import { checkLaunchedEpoch, requireOwner } from './registration-owner.js';
 import { checkLease } from './validate-command.js';
 
 /**
@@ -26,14 +29,18 @@ import { checkLease } from './validate-command.js';
  */
 export function register(
   view: NamingView,
-  { request, caller: { principal }, newSecret }: Extract<NamingCommand, { readonly kind: 'register' }>,
+  { request, caller, newSecret }: Extract<NamingCommand, { readonly kind: 'register' }>,
   context: PlanContext,
 ): Plan {
+  const { principal } = caller;
   const requestedName = parseName(request.name);
   const leaseMs = checkLease(request.leaseMs ?? limits.defaultLeaseMs);
   const endpoint = checkEndpoint(request, leaseMs);
   const { id, addresses } = endpoint;
   const name = resolveLinks(view, requestedName).canonical;
+  const before = view.endpoint(name, id);
+  requireOwner(view, caller, name, id, before);
+  checkLaunchedEpoch(caller, request, name);
   const entry = view.entry(name);
   if (entry !== undefined && entry.kind !== 'service')
     throw new ClerkError(
@@ -41,8 +48,7 @@ export function register(
       `${name} is a ${entry.kind} and cannot have endpoints; register under the name of a service`,
     );
   const launch =
-    request.ticket === undefined ? undefined : redeemTicket(view, request, name, context.hashing);
-  const before = view.endpoint(name, id);
+    request.ticket === undefined ? undefined : redeemTicket(view, request, name, caller.pin, context.hashing);
   checkQuotas(view, name, principal, before, context);
   const isLaunched = launch !== undefined;
   const claim = { name, request, endpoint, isLaunched, newSecret };
@@ -54,7 +60,11 @@ export function register(
     const { pending: _, ...record } = entry;
     changes.push({ kind: 'entry', name, record });
   }
-  const json = encodeEndpoint(secretHash, principal, { ...endpoint, epoch });
+  const json = encodeEndpoint(secretHash, principal, {
+    ...endpoint,
+    epoch,
+    ...keyFields(view, caller, before, context),
+  });
   changes.push(...epochChanges, {
     kind: 'endpoint',
     name,
@@ -73,6 +83,24 @@ export function register(
   if (launch !== undefined)
     changes.push({ kind: 'launch', name: launch.record.name, id, record: launch.record });
   return { changes, appliesInMs: 0, epoch, secret, leaseMs, name, ...(launch && { proof: launch.proof }) };
+}
+
+function keyFields(
+  { identities }: NamingView,
+  { principal, pin: key, cert }: Caller,
+  before: EndpointView | undefined,
+  { wallNow }: PlanContext,
+): Pick<EndpointMessage, 'key' | 'formerKey' | 'cert'> {
+  if (key === undefined) return {};
+  const earlier = before === undefined ? undefined : endpointOf(before);
+  const formerKey = earlier?.key === key ? earlier.formerKey : earlier?.key;
+  const former = formerKey === undefined ? undefined : identities.key(formerKey);
+  const isFormerLive = former?.principal === principal && isLive(former, wallNow());
+  return { key, ...(isFormerLive && { formerKey: former.pin }), ...definedFields({ cert }) };
+}
+
+function endpointOf({ json }: EndpointView): EndpointMessage {
+  return JSON.parse(endpointJson(json)) as EndpointMessage;
 }
 
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {

@@ -9,6 +9,7 @@ import type { EndpointRecord } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
 import { fenceOf, fenceOff, supersededError } from './fencing.js';
 import { isHolder } from './instance-holder.js';
+import { requireOwner } from './registration-owner.js';
 import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
@@ -30,6 +31,7 @@ export function withdraw(
       throw secretError(name, request);
   };
   const current = view.endpoint(name, id);
+  if (caller !== undefined) requireOwner(view, caller, name, id, current);
   if (current === undefined) {
     const fence = view.fences(name).get(id);
     if (fence !== undefined && fence.epoch > epoch) throw supersededError(name, id, fence.epoch);

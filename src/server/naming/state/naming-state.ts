@@ -1,6 +1,8 @@
+import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 import { AddressIndex } from './address-index.js';
+import { IdentityState } from './identity-state.js';
 import type { NameEntry, Registration, ServiceRegistrations, StateObserver } from './name-entry.js';
 import type { NamingView } from './naming-view.js';
 import { endOfSubtree, OrderedNames } from './ordered-names.js';
@@ -21,8 +23,10 @@ interface Quota {
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
   readonly names = new OrderedNames();
+  readonly identities = new IdentityState();
   readonly #directories = new Map<string, string>();
   readonly #launches = new Map<string, LaunchRecord>();
+  readonly #launchesByKey = new Map<KeyPin, LaunchRecord>();
   readonly #quotas = new Map<string, Quota>();
   readonly #addresses = new AddressIndex<Registration>();
   readonly #observer: StateObserver;
@@ -68,8 +72,11 @@ export class NamingState implements NamingView {
         return;
       case 'launch': {
         const key = launchKey(change.name, change.id);
+        const before = this.#launches.get(key);
+        if (before?.key !== undefined) this.#launchesByKey.delete(before.key);
         if (change.record === undefined) this.#launches.delete(key);
         else this.#launches.set(key, change.record);
+        if (change.record?.key !== undefined) this.#launchesByKey.set(change.record.key, change.record);
         return;
       }
       case 'status': {
@@ -85,6 +92,11 @@ export class NamingState implements NamingView {
       case 'epoch-base':
         this.#epochBase = change.epoch;
         this.epochFloor = Math.max(this.epochFloor, change.epoch);
+        return;
+      case 'key':
+      case 'token':
+      case 'access':
+        this.identities.apply(change);
         return;
       case 'registry':
         return;
@@ -146,8 +158,20 @@ export class NamingState implements NamingView {
     return this.#launches.values();
   }
 
+  /** Returns the launch record of the instance that has enrolled a key. */
+  launchOfKey(pin: KeyPin): LaunchRecord | undefined {
+    return this.#launchesByKey.get(pin);
+  }
+
   registrationCount(principal: string): number {
     return this.#quotas.get(principal)?.used ?? 0;
+  }
+
+  *registrationsOf(principal: string): IterableIterator<readonly [string, Registration]> {
+    if (!this.#quotas.has(principal)) return;
+    for (const [name, { service }] of this.entries)
+      for (const registration of service?.endpoints.values() ?? [])
+        if (registration.principal === principal) yield [name, registration];
   }
 
   registrationsAt(address: string): readonly Registration[] {
@@ -169,7 +193,8 @@ export class NamingState implements NamingView {
     }
     if (record.kind === 'service') this.services++;
     else if (record.kind === 'link') this.links++;
-    else this.#directories.set(record.id, name);
+    else if (record.kind === 'directory') this.#directories.set(record.id, name);
+    else this.identities.accessVersion++;
     const interned = record.pending === undefined ? internEntry(record) : record;
     if (entry !== undefined) {
       if (!isVisiblySame(entry.record, interned)) entry.version = ++this.#versions;
@@ -192,6 +217,7 @@ export class NamingState implements NamingView {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
     // During a move, the identifier already belongs to the new name of the directory.
+    else if (record.kind === 'group') this.identities.accessVersion++;
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -207,7 +233,8 @@ export class NamingState implements NamingView {
   }
 
   #register(name: string, record: EndpointRecord, movedFrom: string | undefined): void {
-    const { endpoints } = this.#serviceOf(name);
+    const service = this.#serviceOf(name);
+    const { endpoints } = service;
     const entry = this.entries.get(name) as NameEntry;
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);

@@ -1,5 +1,6 @@
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { IdentityView } from './identity-view.js';
 import type { DisplacedHolder, EndpointRecord, EntryRecord, EpochCounter, Fence } from './records.js';
 
 export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displaced'> {
@@ -26,6 +27,9 @@ export interface NamingView {
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;
   registrationCount(principal: string): number;
+  /** Reads every name. */
+  registrationsOf(principal: string): Iterable<readonly [name: string, EndpointView]>;
+  readonly identities: IdentityView;
   /** Highest epoch of all removed names. A new name assigns only higher epochs. */
   readonly epochFloor: number;
 }

@@ -1,4 +1,5 @@
 import type { LaunchRecord } from '../../ports.js';
+import { IdentityOverlay } from './identity-overlay.js';
 import type { EndpointView, NamingView } from './naming-view.js';
 import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
@@ -13,12 +14,14 @@ export class Overlay implements NamingView {
   readonly #fences = new Map<string, Map<string, Fence>>();
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
+  readonly identities: IdentityOverlay;
   epochFloor: number;
   entryCount: number;
   #epochBase = 0;
 
   constructor(base: NamingView) {
     this.#base = base;
+    this.identities = new IdentityOverlay(base.identities);
     this.epochFloor = base.epochFloor;
     this.entryCount = base.entryCount;
   }
@@ -87,6 +90,13 @@ export class Overlay implements NamingView {
     return this.#base.registrationCount(principal) + (this.#quotaChanges.get(principal) ?? 0);
   }
 
+  *registrationsOf(principal: string): IterableIterator<readonly [string, EndpointView]> {
+    for (const [name, endpoint] of this.#base.registrationsOf(principal))
+      if (this.#endpoints.get(name)?.has(endpoint.id) !== true) yield [name, endpoint];
+    for (const [name, own] of this.#endpoints)
+      for (const endpoint of own.values()) if (endpoint?.principal === principal) yield [name, endpoint];
+  }
+
   #apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
@@ -128,6 +138,11 @@ export class Overlay implements NamingView {
       case 'epoch-base':
         this.#epochBase = change.epoch;
         this.epochFloor = Math.max(this.epochFloor, change.epoch);
+        return;
+      case 'key':
+      case 'token':
+      case 'access':
+        this.identities.apply(change);
         return;
       case 'registry':
         return;

@@ -4,10 +4,12 @@
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
+import type { KeyPin } from '../../../core/key-pin.js';
 import { isName } from '../../../core/name.js';
 import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
+import { decodeIdentityRecord, encodeIdentityChange } from './identity-codec.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 export const formatVersion = 1;
@@ -47,6 +49,10 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
       return { key: storeKeys.epochFloor, value: String(change.epoch) };
     case 'epoch-base':
       return { key: storeKeys.epochBase, value: String(change.epoch) };
+    case 'key':
+    case 'token':
+    case 'access':
+      return encodeIdentityChange(change);
     case 'registry':
       return { key: change.key, value: change.value };
   }
@@ -91,11 +97,16 @@ export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
+/** Returns the key that registered an endpoint; undefined for one from before the registry was secured. */
+export function keyOfEndpoint(recordJson: string): KeyPin | undefined {
+  return (JSON.parse(endpointJson(recordJson)) as EndpointMessage).key;
+}
+
 export function decodeRecord(key: string, value: string): StateChange {
   try {
     return decode(key, value);
   } catch (cause) {
-    if (cause instanceof ClerkError) throw cause;
+    if (cause instanceof ClerkError && cause.code === 'REGISTRY_INVALID') throw cause;
     throw damagedRecordError(key, cause);
   }
 }
@@ -112,6 +123,8 @@ function decode(key: string, value: string): StateChange {
   const [kind, name = '', id = ''] = key.split(' ');
   if (key === storeKeys.epochFloor) return { kind: 'epoch-floor', epoch: checkInteger(Number(value)) };
   if (key === storeKeys.epochBase) return { kind: 'epoch-base', epoch: checkInteger(Number(value)) };
+  const identityChange = decodeIdentityRecord(key, value);
+  if (identityChange !== undefined) return identityChange;
   if (!isName(name)) throw damagedRecordError(key);
   switch (kind) {
     case 'e':
@@ -188,6 +201,8 @@ function parseEntry(json: string): EntryRecord {
     checkInteger(record.timeoutMs ?? 0);
     checkAttemptTimeout(record.attemptTimeoutMs, TypeError);
     checkRetries(record.retries, TypeError);
+  } else if (kind === 'group') {
+    if (!record.members.every(isName)) throw new TypeError('a member is not a name');
   } else if (!isName(kind === 'link' ? record.target : `/${record.id}`))
     throw new TypeError('the target or the identifier is not a name');
   return Object.freeze(record);

@@ -1,6 +1,7 @@
+import type { KeyPin } from '../../../core/key-pin.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../../core/retry-options.js';
 import type { LaunchRule } from '../../../protocol/messages.js';
-import type { LaunchRecord } from '../../ports.js';
+import type { AccessTriple, LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 
 export interface ServiceRecord {
@@ -34,14 +35,23 @@ export interface DirectoryRecord {
   readonly pending?: PendingChange;
 }
 
+/** A group of principals. Lookups and lists show it as a directory. */
+export interface GroupRecord {
+  readonly kind: 'group';
+  readonly members: readonly string[];
+  readonly guaranteedMs: number;
+  readonly pending?: PendingChange;
+}
+
 /** The entry at a name. Entries are immutable, because names with equal entries share one object. */
-export type EntryRecord = ServiceRecord | LinkRecord | DirectoryRecord;
+export type EntryRecord = ServiceRecord | LinkRecord | DirectoryRecord | GroupRecord;
 
 /** A change that waits until all guarantees of the entry have ended. Until then, the entry is frozen. */
 export type PendingChange =
   | {
       readonly kind: 'replace';
-      readonly record: Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'>;
+      readonly record:
+        Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'> | Omit<GroupRecord, 'pending'>;
     }
   /** Removes the entry and its endpoints. Names below the entry have their own pending changes. */
   | { readonly kind: 'remove' }
@@ -87,11 +97,39 @@ export interface Fence {
   readonly displaced?: DisplacedHolder;
 }
 
+/** A key of a principal. Times are wall-clock times, in ms since 1970. */
+export interface KeyRecord {
+  readonly enrolledAt: number;
+  readonly by: 'init' | 'token' | 'rotation';
+  readonly retiresAt?: number | undefined;
+  readonly revokedAt?: number | undefined;
+}
+
+/** A one-time token, of which only the digest is stored. */
+export interface TokenRecord {
+  readonly principal: string;
+  /** Wall-clock time, in ms since 1970. */
+  readonly expiresAt: number;
+  readonly issuedBy: string;
+}
+
+export type IdentityChange =
+  | {
+      readonly kind: 'key';
+      readonly name: string;
+      readonly pin: KeyPin;
+      readonly record: KeyRecord | undefined;
+    }
+  | { readonly kind: 'token'; readonly digest: string; readonly record: TokenRecord | undefined }
+  /** `triples` replaces all triples of the directory. */
+  | { readonly kind: 'access'; readonly directory: string; readonly triples: readonly AccessTriple[] };
+
 /**
  * A change of one record. Without a `record`, the change removes the stored record. `movedFrom` is the old name of a
  * moved record, whose lease and guarantee continue.
  */
 export type StateChange =
+  | IdentityChange
   | {
       readonly kind: 'entry';
       readonly name: string;

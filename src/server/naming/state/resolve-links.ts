@@ -57,6 +57,16 @@ export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }
 
+/** Like {@link resolveParentLinks}, but returns undefined in place of an error. */
+export function tryResolveParentLinks(source: LinkSource, name: string): string | undefined {
+  try {
+    return resolveParentLinks(source, name);
+  } catch (error) {
+    if (isClerkError(error)) return undefined;
+    throw error;
+  }
+}
+
 function followLinks(
   source: LinkSource,
   name: string,

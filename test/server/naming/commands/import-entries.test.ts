@@ -14,7 +14,11 @@ test('an import applies all lines or none, and an export can be imported again',
   const { id } = await names.directory({ name: '/d' });
   await names.register(registration('/implicit', 'i'), localCaller);
   const lines = [...names.exportLines()];
-  expect(lines.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['service /a', 'directory /d', 'link /l']);
+  expect(lines.map((line) => `${line.kind} ${'name' in line ? line.name : line.path}`)).toEqual([
+    'service /a',
+    'directory /d',
+    'link /l',
+  ]);
   const other = await nameServerHarness();
   const bad = [...lines, { kind: 'link', name: '/a', target: '/b' } as const];
   await expect(other.names.importLines(bad)).rejects.toMatchObject({

@@ -17,6 +17,7 @@ const contextOf = (seed: number): PlanContext => ({
   remainingGuaranteeMs: (name, guaranteedMs) =>
     seededRandom(seed * 100 + name.length)() < 0.3 ? guaranteedMs : 0,
   now: () => 1_000,
+  wallNow: () => 1_790_000_000_000,
   hashing: testRuntime(),
   maxRegistrations: 1_000,
   maxNames: 1_000,

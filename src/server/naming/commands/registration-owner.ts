@@ -1,0 +1,71 @@
+/** Which caller may register, renew and withdraw an instance of a secured registry. */
+import { quote } from '../../../core/describe-value.js';
+import { ClerkError } from '../../../core/errors.js';
+import type { Caller } from '../../ports.js';
+import { accessViewOf } from '../access/access-view.js';
+import { callerAccess, requireAccess } from '../access/caller-access.js';
+import type { EndpointView, NamingView } from '../state/naming-view.js';
+import { isSecured } from './authorize.js';
+
+/**
+ * Whether a caller may act for an instance. The instance must be free, or registered by the same principal, or from the
+ * time before the registry was secured. The key of a launched instance may act for this instance only.
+ */
+function isOwner({ principal, instance }: Caller, id: string, current: EndpointView | undefined): boolean {
+  if (instance !== undefined && instance.id !== id) return false;
+  return current === undefined || !current.principal.startsWith('/') || current.principal === principal;
+}
+
+export function mayAdvertise(
+  view: NamingView,
+  caller: Caller | undefined,
+  name: string,
+  id: string,
+  current: EndpointView | undefined,
+): boolean {
+  if (!isSecured(view)) return true;
+  if (caller === undefined || callerAccess(accessViewOf(view), caller, name, 'advertise') === undefined)
+    return false;
+  return isOwner(caller, id, current);
+}
+
+/**
+ * @param name - canonical name
+ * @throws {@link ClerkError} `FORBIDDEN` without the right `advertise`, or when another principal has registered the
+ *   instance
+ * @see [A13](../../../../docs/guarantees.md#a13)
+ */
+export function requireOwner(
+  view: NamingView,
+  caller: Caller | undefined,
+  name: string,
+  id: string,
+  current: EndpointView | undefined,
+): void {
+  if (!isSecured(view)) return;
+  requireAccess(accessViewOf(view), caller, name, 'advertise');
+  if (caller !== undefined && isOwner(caller, id, current)) return;
+  throw new ClerkError(
+    'FORBIDDEN',
+    caller?.instance === undefined
+      ? `Instance ${quote(id)} of ${name} was registered by another principal; choose another id`
+      : `The key of instance ${quote(caller.instance.id)} must not be used for instance ${quote(id)} of ${name}; enrol a key for it`,
+  );
+}
+
+/**
+ * The key of a launched instance registers only with the epoch of its launch.
+ *
+ * @throws {@link ClerkError} `FORBIDDEN`
+ */
+export function checkLaunchedEpoch(
+  { instance }: Caller,
+  { epoch }: { readonly epoch?: number },
+  name: string,
+): void {
+  if (instance === undefined || epoch === instance.epoch) return;
+  throw new ClerkError(
+    'FORBIDDEN',
+    `Instance ${quote(instance.id)} of ${name} must register with epoch ${instance.epoch}, the epoch of its launch; got ${epoch ?? 'none'}`,
+  );
+}

@@ -1,0 +1,56 @@
+import { maxTimerMs, type Clock, type Timer } from '../../core/clock.js';
+import { mayHaveFormerKey } from './commands/former-key.js';
+import type { NamingCommand } from './commands/naming-command.js';
+import type { NamingState } from './state/naming-state.js';
+
+/** Delay after the end of a key, in ms, so that the wall clock has surely passed the end. */
+const marginMs = 10;
+
+/** Removes a former key from the registrations of its principal when the key ends. */
+export class KeyRetirement {
+  readonly #clock: Clock;
+  readonly #submit: (command: NamingCommand) => Promise<unknown>;
+  readonly #timers = new Map<string, Timer>();
+
+  constructor(clock: Clock, submit: (command: NamingCommand) => Promise<unknown>) {
+    this.#clock = clock;
+    this.#submit = submit;
+  }
+
+  /** Schedules the keys that were retired before the start of this process. */
+  start({ entries, identities }: NamingState): void {
+    if (identities.keyCount === 0) return;
+    const retiring = new Set<string>();
+    for (const { service } of entries.values())
+      for (const { json, principal } of service?.endpoints.values() ?? [])
+        if (mayHaveFormerKey(json)) retiring.add(principal);
+    for (const principal of retiring)
+      this.schedule(
+        principal,
+        Math.max(0, ...identities.keysOf(principal).map(({ retiresAt = 0 }) => retiresAt)),
+      );
+  }
+
+  /** @param retiresAt - wall-clock time, in ms since 1970 */
+  schedule(principal: string, retiresAt: number): void {
+    const delayMs = Math.min(Math.max(0, retiresAt - this.#clock.wallNow()) + marginMs, maxTimerMs);
+    this.#timers.get(principal)?.cancel();
+    const timer = this.#clock.setTimer(() => {
+      this.#timers.delete(principal);
+      // After a jump of the wall clock, the key may be live for longer.
+      if (this.#clock.wallNow() < retiresAt) this.schedule(principal, retiresAt);
+      else this.#submit({ kind: 'retire-former-keys', principal }).catch(ignore);
+    }, delayMs);
+    timer.setRef(false);
+    this.#timers.set(principal, timer);
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+}
+
+function ignore(): void {
+  // The command fails only when the store cannot be written or the server closes.
+}

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import type { Caller, NameService } from '../../../../src/server/ports.js';
+import { codeOf, nameServerHarness, registration } from '../name-server-harness.js';
+import { operator, pin, securedHarness } from './identity-harness.js';
+
+type Change = (names: NameService, caller: Caller | undefined) => Promise<unknown>;
+
+/** Each change touches names below `/mine`. */
+const changes: Readonly<Record<string, Change>> = {
+  define: (names, caller) => names.define({ name: '/mine/a' }, caller),
+  link: (names, caller) => names.link({ name: '/mine/l', target: '/other' }, caller),
+  directory: (names, caller) => names.directory({ name: '/mine/d' }, caller),
+  move: (names, caller) => names.move({ from: '/mine/old', to: '/mine/new' }, caller),
+  remove: (names, caller) => names.remove({ name: '/mine/old', force: true }, caller),
+  group: (names, caller) =>
+    names.identities.setGroup({ name: '/mine/g', members: ['/x'] }, caller ?? { principal: 'address:1' }),
+  import: (names, caller) => names.importLines([{ kind: 'service', name: '/mine/i' }], caller),
+};
+
+test.each(Object.entries(changes))('%s needs the right write', async (_, change) => {
+  const run = async (...rights: ('write' | 'read' | 'call' | 'advertise' | 'admin')[]) => {
+    const { names, enrol, allow } = await securedHarness();
+    await names.define({ name: '/mine/old', guaranteedMs: 0 }, operator);
+    const caller = await enrol('/people/ann', pin(1));
+    if (rights.length > 0) await allow('/people/ann', '/mine/**', ...rights);
+    return codeOf(change(names, caller));
+  };
+  expect(await run()).toBe('FORBIDDEN');
+  expect(await run('read', 'call', 'advertise', 'admin')).toBe('FORBIDDEN');
+  expect(await run('write')).toBe('done');
+});
+
+test.each(Object.entries(changes))(
+  '%s without a proved key is refused in a secured registry',
+  async (_, change) => {
+    const { names } = await securedHarness();
+    await names.define({ name: '/mine/old', guaranteedMs: 0 }, operator);
+    expect(await codeOf(change(names, undefined))).toBe('FORBIDDEN');
+    expect(await codeOf(change(names, { principal: 'address:127.0.0.1' }))).toBe('FORBIDDEN');
+    // A name alone proves nothing.
+    expect(await codeOf(change(names, { principal: '/operator' }))).toBe('FORBIDDEN');
+  },
+);
+
+test('an open registry asks for no right, and has no groups', async () => {
+  for (const [what, change] of Object.entries(changes)) {
+    const { names } = await nameServerHarness();
+    await names.define({ name: '/mine/old', guaranteedMs: 0 });
+    expect([what, await codeOf(change(names, undefined))]).toEqual([
+      what,
+      what === 'group' ? 'FORBIDDEN' : 'done',
+    ]);
+  }
+});
+
+test('a refused change does not show whether its names exist', async () => {
+  const { names, enrol } = await securedHarness();
+  for (const name of ['/mine/a', '/mine/old', '/mine/i', '/mine/g'])
+    await names.define({ name, guaranteedMs: 0 }, operator);
+  const { names: empty, enrol: enrolThere } = await securedHarness();
+  const stranger = await enrol('/people/ann', pin(1));
+  await enrolThere('/people/ann', pin(1));
+  const messageOf = async (promise: Promise<unknown>) =>
+    promise.then(String, (error: unknown) => `${JSON.stringify(error)} ${(error as Error).message}`);
+  for (const change of Object.values(changes))
+    expect(await messageOf(change(names, stranger))).toBe(await messageOf(change(empty, stranger)));
+});
+
+test('a change through a link needs the right on the name behind the link', async () => {
+  const { names, enrol, allow } = await securedHarness();
+  const ann = await enrol('/people/ann', pin(1));
+  await allow('/people/ann', '/mine/**', 'write');
+  await names.define({ name: '/bank/ledger' }, operator);
+  expect(await codeOf(names.link({ name: '/mine/way', target: '/bank' }, ann))).toBe('done');
+  expect(await codeOf(names.define({ name: '/mine/way/ledger', policy: 'random' }, ann))).toBe('FORBIDDEN');
+  expect(await codeOf(names.remove({ name: '/mine/way/ledger', force: true }, ann))).toBe('FORBIDDEN');
+});
+
+test('rights are those of the moment at which the change applies', async () => {
+  const { names, identities, enrol, allow } = await securedHarness();
+  const ann = await enrol('/people/ann', pin(1));
+  await allow('/people/ann', '/mine/**', 'write');
+  // All three are planned in one batch.
+  const results = Promise.all([
+    codeOf(names.define({ name: '/mine/a' }, ann)),
+    codeOf(
+      identities.changeAccess(
+        { change: 'remove', principal: '/people/ann', path: '/mine/**', rights: ['write'] },
+        operator,
+      ),
+    ),
+    codeOf(names.define({ name: '/mine/b' }, ann)),
+  ]);
+  expect(await results).toEqual(['done', 'done', 'FORBIDDEN']);
+});
+
+test('a recursive removal needs the right on every name below', async () => {
+  const { names, enrol, allow } = await securedHarness();
+  const ann = await enrol('/people/ann', pin(1));
+  await allow('/people/ann', '/mine/*', 'write');
+  await names.define({ name: '/mine/a', guaranteedMs: 0 }, ann);
+  const remove = () => codeOf(names.remove({ name: '/mine/a', recursive: true, force: true }, ann));
+  await names.define({ name: '/mine/a/b', guaranteedMs: 0 }, operator);
+  expect(await remove()).toBe('FORBIDDEN');
+  await allow('/people/ann', '/mine/**', 'write');
+  expect(await remove()).toBe('done');
+});
+
+test('the server itself withdraws endpoints and expires leases without a right', async () => {
+  const { names, runtime, enrol } = await securedHarness();
+  const service = await enrol('/a', pin(1));
+  await names.register(registration('/a', 'i'), service);
+  await names.register(registration('/a', 'j'), service);
+  expect(await codeOf(names.withdraw({ name: '/a', id: 'j', epoch: 2, now: true }))).toBe('done');
+  await runtime.advance(20_000);
+  expect(names.resolve('/a').endpoints).toEqual([]);
+  await runtime.advance(400_000);
+  expect(names.status().services).toBe(0);
+});
