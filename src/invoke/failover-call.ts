@@ -251,13 +251,12 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     const isQueueing = state.inFlight.every((attempt) => this.factsOf(attempt).isQueued);
     if (isQueueing && candidate.pending >= context.connections) return;
     const isHedge = !isQueueing && state.inFlight.every(({ isLate }) => !isLate);
-    // While no request of the call was sent, a further attempt is free, because the retry budget counts written
-    // requests.
     const mayHaveRun =
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
-    const isFree = !isHedge && mayHaveRun && state.retry.isFreeAfterStart(state.inFlight);
-    if (isFree) state.retry.takeFreeAfterStart();
-    const needsRetry = (mayHaveRun && !isFree) || isHedge;
+    const isFreeAfterStart = !isHedge && mayHaveRun && state.retry.isFreeAfterStart(state.inFlight);
+    if (isFreeAfterStart) state.retry.takeFreeAfterStart();
+    // The retry budget counts sent requests.
+    const needsRetry = (mayHaveRun && !isFreeAfterStart) || isHedge;
     if (
       needsRetry &&
       !(isHedge ? context.hedging?.tryReserve(now, this.budget) : state.retry.tryReserve(now))

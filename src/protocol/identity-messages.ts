@@ -11,7 +11,7 @@ export interface TokenEnrolRequest {
   readonly token: string;
 }
 
-/** Enrols a key of one launched instance. The ticket is not redeemed. */
+/** Enrols a key of one launched instance. The ticket stays valid for the registration. */
 export interface LaunchEnrolRequest {
   readonly name: string;
   readonly instance: string;

@@ -25,7 +25,10 @@ export interface RegistryRequest {
    * `execution: 'unknown'`, even after an abort. Default false.
    */
   readonly isChange?: boolean;
-  /** Position that an earlier process has seen. The connection adds the last position that it has seen itself. */
+  /**
+   * Registry position that an earlier process has seen. The request states this position in `clerk-position`, so that
+   * a registry that has lost changes notices the loss. Positions that this connection has seen are stated too.
+   */
   readonly position?: string | undefined;
 }
 

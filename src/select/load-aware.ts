@@ -4,8 +4,8 @@ import { subsetOf } from './subset.js';
 import { twoChoicesPicker } from './two-choices.js';
 
 /**
- * Factor on the load of the second drawn endpoint if both have the same number of calls in flight. Otherwise, at low
- * load, the endpoint with the highest average latency would lose every comparison and get no calls.
+ * If both drawn endpoints have the same number of calls in flight, the load of the second is multiplied by this factor.
+ * Without the factor, an endpoint that is slightly slower than all others would get no calls at low load.
  */
 const tieMargin = 1.5;
 

@@ -5,7 +5,7 @@ export const maxClockSkewMs = 5 * 60_000;
 
 /**
  * Decides by age whether a key is accepted, and whether its record may be removed. A forward jump of the wall clock
- * removes no record early. A backward jump makes no removed key valid again.
+ * removes no record early. After a backward jump, the store rejects the keys whose records it has removed.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */

@@ -216,8 +216,8 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // During a move, the identifier already belongs to the new name of the directory.
     else if (record.kind === 'group') this.identities.accessVersion++;
+    // After a move, the identifier already leads to the new name of the directory.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 

@@ -145,7 +145,7 @@ function openError(path: string, subject: string, error: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
     error instanceof JournalDamage
-      ? `${subject} ${error.message}, so calls recorded there could run twice. No file was changed; ${error.advice ?? `clerk salvage ${path} --to NEW writes a folder that refuses the calls whose records may be lost`}`
+      ? `${subject} ${error.message}. The folder was not opened, because a call without its record could run twice. No file was changed; ${error.advice ?? `run clerk salvage ${path} --to NEW, and use the new folder, which refuses each call whose record may be lost`}`
       : `${subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
     { cause: error },
   );
