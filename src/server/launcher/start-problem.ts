@@ -26,7 +26,8 @@ async function folderProblem({ cwd, file, runAs }: StartedManifest): Promise<str
   const fix = `or change cwd in ${basename(file)}`;
   try {
     const facts = await stat(cwd);
-    if (!facts.isDirectory()) return `the working folder ${cwd} is not a folder; replace ${cwd} by a folder, ${fix}`;
+    if (!facts.isDirectory())
+      return `the working folder ${cwd} is not a folder; replace ${cwd} by a folder, ${fix}`;
     if (runAs === undefined) await access(cwd, constants.X_OK);
     else if (!mayEnter(facts, runAs))
       return `user ${runAs.uid} cannot enter the working folder ${cwd}; give the user the execute permission on the folder, ${fix}`;

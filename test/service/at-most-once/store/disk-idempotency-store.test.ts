@@ -89,7 +89,7 @@ describe('a damaged folder is rejected', () => {
       await expect(next.begin(call(4))).rejects.toMatchObject({
         code: 'CONFIG_INVALID',
         message: expect.stringMatching(
-          /could run twice\. No file was changed; clerk salvage \/calls --to NEW/,
+          /could run twice\. No file was changed; run clerk salvage \/calls --to NEW/,
         ) as string,
       });
     await next.close();
