@@ -5,7 +5,7 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   CONFIG_INVALID: 400,
   NAME_INVALID: 400,
   IDENTITY_INVALID: 401,
-  TICKET_REFUSED: 403,
+  TICKET_REFUSED: 401,
   FORBIDDEN: 403,
   NAME_NOT_FOUND: 404,
   NO_ENDPOINT: 404,

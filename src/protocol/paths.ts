@@ -49,4 +49,16 @@ export const paths = Object.freeze({
   enroll: '/v1/enroll',
   /** POST {@link TicketRequest}; response {@link TicketResponse}. */
   tickets: '/v1/tickets',
+  /** POST {@link TokenRequest}; response {@link TokenResponse}. */
+  tokens: '/v1/tokens',
+  /** GET `?principal=`; response {@link IdentitiesResponse}. */
+  identities: '/v1/identities',
+  /** POST {@link RevokeRequest}; response {@link RevokeResponse}. */
+  revoke: '/v1/identities/revoke',
+  /** POST {@link GroupRequest}; response {@link ChangeResponse}. */
+  groups: '/v1/groups',
+  /** GET `?path=`; response {@link AccessListResponse}. POST {@link AccessChangeRequest}; response {@link ChangeResponse}. */
+  access: '/v1/acl',
+  /** GET `?principal=&path=&right=`; response {@link AccessExplainResponse}. */
+  accessExplain: '/v1/acl/explain',
 });

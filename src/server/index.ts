@@ -1,7 +1,9 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
+import type { CheckedCredentials } from '../core/credentials.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
+import { IdentityFile } from '../identity/identity-file.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { fillFolder, isFolder } from '../runtime/replace-folder.js';
 import { systemHashing } from '../runtime/hashing.js';
@@ -9,17 +11,27 @@ import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
 import { followLog } from '../runtime/follow-log.js';
+import { systemFiles } from '../runtime/system-files.js';
+import { systemKeys } from '../runtime/system-keys.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
 import { instrumentStore } from './http/instrumented-store.js';
 import { LimitLog } from './http/limit-log.js';
 import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
+import { createSecurity } from './http/security.js';
+import {
+  checkInitialized,
+  initialize,
+  readRegistryKey,
+  type IdentityFiles,
+  type InitializedRegistry,
+} from './initialize.js';
 import { readManifest, readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { logFileOf } from './launcher/log-limiter.js';
-import { toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
-import type { Launcher, ServerRuntime } from './ports.js';
+import { checkInsecure, toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
+import type { Launcher, ServerRuntime, Store } from './ports.js';
 import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
 import { salvageFolder, type SalvageReport } from './salvage.js';
@@ -31,10 +43,11 @@ export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';
 export type { SalvageReport } from './salvage.js';
+export type { InitializedRegistry } from './initialize.js';
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
-  /** URL of the server, such as `http://127.0.0.1:4711`. */
+  /** URL of the server, such as `http://127.0.0.1:4711`; `https:` if the registry is secured. */
   readonly url: string;
   /** Port that the server listens on. */
   readonly port: number;
@@ -87,13 +100,12 @@ async function openServer(
   const limitLog = new LimitLog(runtime, logger);
   closers.push(() => metrics.close());
   const store = instrumentStore(
-    data === undefined
-      ? memoryStore()
-      : journalStore(data, { openFolder: openDataFolder, randomHex: (bytes) => runtime.randomHex(bytes) }),
+    data === undefined ? memoryStore() : storeOf(data, runtime),
     runtime,
     metrics,
   );
   closers.push(() => store.close());
+  let credentials: CheckedCredentials | undefined;
   const names = await openNameServer(store, runtime, {
     version: packageVersion(),
     logger,
@@ -103,8 +115,17 @@ async function openServer(
     onLimit: (principal, error) => limitLog.record(principal, error),
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,
+    registryKeys: { tools: systemKeys, pin: () => (credentials as CheckedCredentials).pin },
   });
   closers.push(() => names.close());
+  if (data !== undefined) {
+    credentials = readRegistryKey(data, identityFiles);
+    checkInitialized(data, credentials, names.identities);
+  }
+  const security =
+    credentials &&
+    (await createSecurity({ identities: names.identities, credentials, runtime, keyTools: systemKeys }));
+  const isInsecure = security === undefined && checkInsecure(config);
   let url = '';
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
@@ -133,12 +154,58 @@ async function openServer(
     launcher,
     runtime,
     metrics,
+    security,
+    isInsecure,
   });
   closers.push(() => http.close());
-  url = connectableUrl(config.host, http.port);
+  url = connectableUrl(security === undefined ? 'http' : 'https', config.host, http.port);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Secures the registry in a data folder that no server uses at the moment: creates the key of the registry, and the
+ * first operator. From then on, a server with this folder accepts only TLS connections, and only clients with an
+ * enrolled key. The names in the folder stay.
+ *
+ * @param data - data folder; a missing folder is created
+ * @throws {@link ClerkError} `FORBIDDEN` when the folder is initialized already, a server uses the folder, or another
+ *   user owns the folder
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
+ */
+export async function initializeRegistry(data: string): Promise<InitializedRegistry> {
+  const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
+  toServerConfig({ data });
+  return initialize(data, {
+    files: identityFiles,
+    keys: systemKeys,
+    openIdentities: async () => {
+      const store = storeOf(data, runtime);
+      try {
+        const names = await openNameServer(store, runtime, { version: packageVersion() });
+        const close = async (): Promise<void> => {
+          await names.close();
+          await store.close();
+        };
+        return { identities: names.identities, close };
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
+    },
+  });
+}
+
+const identityRuntime = { files: systemFiles, keys: systemKeys };
+const identityFiles: IdentityFiles = {
+  read: (path) => new IdentityFile(path, identityRuntime).readIfExists()?.credentials,
+  write: (path, credentials, registryKeys) =>
+    new IdentityFile(path, identityRuntime).write({ credentials, registry: [], registryKeys }),
+};
+
+function storeOf(data: string, runtime: ServerRuntime): Store {
+  return journalStore(data, { openFolder: openDataFolder, randomHex: (bytes) => runtime.randomHex(bytes) });
 }
 
 /**
@@ -193,7 +260,7 @@ export function salvageData(from: string, to: string): Promise<SalvageReport | u
   });
 }
 
-function connectableUrl(host: string, port: number): string {
+function connectableUrl(scheme: string, host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

@@ -1,3 +1,4 @@
+import { isLocal, parseAddress } from '../core/address.js';
 import { describeValue, quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -10,7 +11,8 @@ export interface ServerOptions {
   readonly port?: number;
   /**
    * Address to listen on; `localhost` is 127.0.0.1 and ::1. Default 127.0.0.1, which only clients on this machine can
-   * reach. The server has no authentication: each client that can connect can change names and start services.
+   * reach. Without an initialized data folder, the server has no authentication: each client that can connect can change
+   * names and start services. Another address than loopback then needs the option `insecure`.
    */
   readonly host?: string;
   /**
@@ -30,6 +32,13 @@ export interface ServerOptions {
    * @see [C6.7](../../docs/guarantees.md#c6-7)
    */
   readonly adopt?: boolean;
+  /**
+   * Whether a server without authentication may listen at another address than loopback. Each response then has the
+   * header `clerk-insecure: 1`. Default false.
+   *
+   * @see [C7.8](../../docs/guarantees.md#c7-8)
+   */
+  readonly insecure?: boolean;
   /**
    * Host names, without port, that the header `Host` of a request may contain. IP addresses, loopback names and
    * `host` are always accepted. Default none.
@@ -69,6 +78,7 @@ const optionNames = {
   data: true,
   manifests: true,
   adopt: true,
+  insecure: true,
   allowedHosts: true,
   maxRegistrations: true,
   maxWatches: true,
@@ -93,6 +103,7 @@ export function toServerConfig(options: ServerOptions) {
     maxNames = limits.maxNames,
     heartbeatMs = limits.heartbeatMs,
     adopt = false,
+    insecure = false,
     logger = silentLogger,
     runtime = {},
   } = options;
@@ -109,6 +120,8 @@ export function toServerConfig(options: ServerOptions) {
       );
   if (typeof adopt !== 'boolean')
     throw configError(`Option adopt must be true or false; got ${describeValue(adopt)}`);
+  if (typeof insecure !== 'boolean')
+    throw configError(`Option insecure must be true or false; got ${describeValue(insecure)}`);
   if (adopt && options.data === undefined)
     throw configError('Option adopt needs the option data, because only a data folder can be a copy');
   if (!isNonEmptyString(host) || /[\s/]/.test(host))
@@ -125,6 +138,7 @@ export function toServerConfig(options: ServerOptions) {
     data: checkFolder(options.data, 'data'),
     manifests: checkFolder(options.manifests, 'manifests'),
     adopt,
+    insecure,
     allowedHosts,
     maxRegistrations,
     maxWatches,
@@ -133,6 +147,27 @@ export function toServerConfig(options: ServerOptions) {
     logger,
     runtime,
   });
+}
+
+/**
+ * Returns whether a server without authentication is reachable from other hosts.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the server is reachable without the option `insecure`
+ */
+export function checkInsecure({ host, insecure }: ServerConfig): boolean {
+  if (isLoopback(host)) return false;
+  if (insecure) return true;
+  throw configError(
+    `A server without authentication must listen at a loopback address; got host ${quote(host)}; initialize the data folder with clerk init, or set the option insecure (--insecure) if a firewall protects the port`,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  try {
+    return isLocal(parseAddress(`tcp://${host.includes(':') ? `[${host}]` : host}:1`));
+  } catch {
+    return false;
+  }
 }
 
 function checkFolder(value: unknown, option: string): string | undefined {

@@ -148,7 +148,7 @@ test('a ticket is valid once, for one instance of one name', { timeout: 60_000 }
     const { status, body } = await host.post('register', { name, id, epoch, ticket, addresses, ...more });
     return [status, body.error?.code];
   };
-  const refused = [403, 'TICKET_REFUSED'];
+  const refused = [401, 'TICKET_REFUSED'];
   expect(await register({ ticket: '0'.repeat(64) })).toEqual(refused);
   expect(await register({ id: 'another-instance' })).toEqual(refused);
   expect(await register({ epoch: epoch + 1 })).toEqual(refused);

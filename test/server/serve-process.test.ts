@@ -61,9 +61,14 @@ test('--json prints the address as JSON; a second server on the same data or por
   });
 });
 
-test('an invalid port is a usage error; a host that others can reach gives a warning', async () => {
+test('an invalid port is a usage error; a host that others can reach needs --insecure and gives a warning', async () => {
   expect(await serve('--port', '65536').ended).toMatchObject({ code: 2, stdout: '' });
-  const open = serve('--port', '0', '--host', '0.0.0.0');
+  expect(await serve('--port', '0', '--host', '0.0.0.0').ended).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('--insecure'),
+  });
+  const open = serve('--port', '0', '--host', '0.0.0.0', '--insecure');
   expect(await open.ready()).toMatch(/^http:\/\/127\.0\.0\.1:/);
   open.child.kill('SIGTERM');
   expect(await open.ended).toMatchObject({

@@ -11,6 +11,7 @@ interface ServeOptions {
   readonly data?: string;
   readonly manifests?: string;
   readonly adopt?: boolean;
+  readonly insecure?: boolean;
   readonly allowHost?: readonly string[];
   readonly maxRegistrations?: number;
   readonly maxWatches?: number;
@@ -36,6 +37,10 @@ export function addServeCommand(program: Command): void {
     .option(
       '--adopt',
       'treat a copied data folder as the original, which will not be used again, and supervise its processes',
+    )
+    .option(
+      '--insecure',
+      'let a registry without keys listen at other addresses than loopback; each response says so',
     )
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
@@ -74,6 +79,7 @@ async function serve({
   data,
   manifests,
   adopt,
+  insecure,
   allowHost = [],
   maxRegistrations,
   maxWatches,
@@ -82,16 +88,12 @@ async function serve({
 }: ServeOptions): Promise<void> {
   const log = (message: string): void => void process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
   const terminated = untilTerminated();
-  if (host !== undefined && !isLoopback(host))
-    log(
-      `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
-    );
   // Loaded here, so that `--help` does not load the server.
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
     definedFields({
-      ...{ port, host, data, manifests, adopt, maxRegistrations, maxWatches, maxNames },
+      ...{ port, host, data, manifests, adopt, insecure, maxRegistrations, maxWatches, maxNames },
       allowedHosts: allowHost,
       logger,
     }),
@@ -100,6 +102,11 @@ async function serve({
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
+  const isOpen = server.url.startsWith('http:');
+  if (host !== undefined && isOpen && !isLoopback(host))
+    log(
+      `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
+    );
   process.stdout.write(`${json ? JSON.stringify({ url: server.url, port: server.port }) : server.url}\n`);
   log(
     data === undefined

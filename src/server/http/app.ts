@@ -1,15 +1,17 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
+import type { IncomingMessage } from 'node:http';
 import { Hono, type Context } from 'hono';
 import { quote } from '../../core/describe-value.js';
 import { paths } from '../../protocol/paths.js';
 import { checkContentType, checkNoBody } from './body-parser.js';
 import {
+  callerOf,
   createRouteContext,
+  queriesOf,
   responseHeaders,
   readJson,
   jsonContentType,
-  principalOf,
   sendError,
   type HttpContext,
 } from './request-context.js';
@@ -18,10 +20,14 @@ import type { Metrics } from './metrics.js';
 import { openApiDocument } from './openapi.js';
 import { parseQuery, queryPairs } from './query.js';
 import { HttpError } from './http-error.js';
+import { identityRoutes } from './identity-routes.js';
 import { routes } from './routes.js';
+import { provedKeyOf, registryKeysOf, type Security } from './security.js';
+import type { EnrolResponse } from '../../protocol/identity-messages.js';
+import { enrolRequest } from '../../protocol/identity-schemas.js';
 import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
 import { exportChunks, readImport } from './import-export.js';
-import type { OpenWatches } from './open-watches.js';
+import type { OpenWatches, WatchClient } from './open-watches.js';
 
 export interface AppOptions {
   readonly http: HttpContext;
@@ -37,7 +43,7 @@ type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const allowedMethods = new Map<string, string[]>();
-  const { names } = http;
+  const { names, security } = http;
 
   const addRoute = (method: 'GET' | 'POST', path: string, handler: RouteHandler): void => {
     allowedMethods.set(path, [...(allowedMethods.get(path) ?? []), method]);
@@ -52,7 +58,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   const jsonResponse = (value: unknown, status = 200): Response =>
     textResponse(JSON.stringify(value), jsonContentType, status);
 
-  for (const route of routes)
+  for (const route of security === undefined ? routes : [...routes, ...identityRoutes])
     addRoute(route.method, route.path, async ({ env }) =>
       jsonResponse(
         await route.run(
@@ -66,7 +72,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     const { incoming, outgoing } = context.env;
     watches.open(
       validateInput(watchRequest, request),
-      principalOf(incoming),
+      watchClientOf(http, incoming),
       incoming,
       outgoing,
       responseHeaders(http, 'text/event-stream'),
@@ -95,13 +101,13 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   addRoute('POST', paths.watchEdit, async (context) => {
     watches.edit(
       validateInput(watchEditRequest, await readJson(context.env.incoming)),
-      principalOf(context.env.incoming),
+      callerOf(http, context.env.incoming).principal,
     );
     return jsonResponse({});
   });
 
-  addRoute('GET', paths.export, () => {
-    const chunks = exportChunks(names);
+  addRoute('GET', paths.export, ({ env }) => {
+    const chunks = exportChunks(queriesOf(http, env.incoming));
     const encoder = new TextEncoder();
     let next = 0;
     const stream = new ReadableStream<Uint8Array>({
@@ -115,8 +121,13 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   });
   addRoute('POST', paths.import, async ({ env }) => {
     checkContentType(env.incoming, 'lines');
-    return jsonResponse(await names.importLines(await readImport(env.incoming)));
+    const lines = await readImport(env.incoming);
+    const { names: changes, caller } = createRouteContext(http, env.incoming, env.outgoing);
+    return jsonResponse(await changes.importLines(lines, caller));
   });
+
+  if (security !== undefined)
+    addRoute('POST', paths.enroll, async ({ env }) => jsonResponse(await enrol(security, env.incoming)));
 
   addRoute('GET', paths.health, () => {
     const status = names.status();
@@ -128,7 +139,9 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
       'text/plain; version=0.0.4; charset=utf-8',
     ),
   );
-  addRoute('GET', paths.openapi, () => jsonResponse(openApiDocument(names.status().version)));
+  addRoute('GET', paths.openapi, () =>
+    jsonResponse(openApiDocument(names.status().version, security !== undefined)),
+  );
 
   for (const [path, allowed] of allowedMethods)
     app.all(path, ({ req }) => {
@@ -142,6 +155,23 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     return RESPONSE_ALREADY_SENT;
   });
   return app;
+}
+
+/** Enrols the key of the connection, which need not be enrolled yet. */
+async function enrol(security: Security, incoming: IncomingMessage): Promise<EnrolResponse> {
+  const { pin } = provedKeyOf(security, incoming);
+  const request = validateInput(enrolRequest, await readJson(incoming));
+  return { ...(await security.identities.enrol(request, pin)), registryKeys: registryKeysOf(security) };
+}
+
+function watchClientOf(http: HttpContext, incoming: IncomingMessage): WatchClient {
+  const { security } = http;
+  const { principal, pin } = callerOf(http, incoming);
+  return {
+    principal,
+    queries: queriesOf(http, incoming),
+    ...(security && pin && { isAuthorized: () => security.identities.ownerOf(pin) !== undefined }),
+  };
 }
 
 /**

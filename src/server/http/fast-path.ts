@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { paths } from '../../protocol/paths.js';
 import { checkNoBody } from './body-parser.js';
-import { createRouteContext, readJson, sendJson, sendError, type HttpContext } from './request-context.js';
+import {
+  createRouteContext,
+  queriesOf,
+  readJson,
+  sendJson,
+  sendError,
+  type HttpContext,
+} from './request-context.js';
 import { parseQuery } from './query.js';
 import { routes, type Route } from './routes.js';
 
@@ -35,7 +42,8 @@ function resolveHandler(http: HttpContext): FastPathHandler {
     try {
       checkNoBody(incoming);
       const name = nameFromTarget(incoming.url ?? '');
-      const responseJson = name === undefined ? undefined : http.names.resolveJson(name);
+      const queries = http.security === undefined ? http.names : queriesOf(http, incoming);
+      const responseJson = name === undefined ? undefined : queries.resolveJson(name);
       if (responseJson !== undefined) sendJson(http, outgoing, responseJson);
       else {
         // Unknown names and other forms of the query are left to the general route.

@@ -1,12 +1,13 @@
 import { getRequestListener } from '@hono/node-server';
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo, Server as TcpServer } from 'node:net';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { encodeError } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
+import { paths } from '../../protocol/paths.js';
 import { positionHeader } from '../../protocol/position.js';
 import type { Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
@@ -15,9 +16,11 @@ import { HostCheck, unmapIpv4 } from './host-check.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
+import { createHttpServer } from './tls-server.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
+import { authenticate, type Security } from './security.js';
 
 export interface HttpServerOptions {
   readonly names: NameService;
@@ -30,6 +33,10 @@ export interface HttpServerOptions {
   /** Host names that the `Host` header may contain. IP addresses, loopback names and `host` are always accepted. */
   readonly allowedHosts: readonly string[];
   readonly maxWatches: number;
+  /** Makes the server an HTTPS server that checks keys and rights. */
+  readonly security?: Security | undefined;
+  /** Whether each response says that the server has no authentication. Default false. */
+  readonly isInsecure?: boolean;
 }
 
 export interface RunningHttpServer {
@@ -41,7 +48,8 @@ export interface RunningHttpServer {
 const closeGraceMs = 5_000;
 /** A connection with a request is closed after this time without a sent or received byte. */
 const socketTimeoutMs = 30_000;
-const keepAliveMs = 65_000;
+/** Paths that a client without an enrolled key may use. */
+const openPaths: ReadonlySet<string> = new Set([paths.health, paths.enroll]);
 
 /**
  * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
@@ -49,7 +57,7 @@ const keepAliveMs = 65_000;
  * [C8.2](../../../docs/guarantees.md#c8-2)
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
-  const { names, launcher, runtime, metrics, logger } = options;
+  const { names, launcher, runtime, metrics, logger, security, isInsecure = false } = options;
   const closing = new AbortController();
   const http: HttpContext = {
     names,
@@ -57,17 +65,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     logger,
     limitLog: new LimitLog(runtime, logger),
     closing: closing.signal,
+    security,
+    isInsecure,
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
   const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });
-  const server = createServer({
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: 5_000,
-    requestTimeout: 10_000,
-    connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: keepAliveMs,
-    noDelay: true,
-  });
+  const server = createHttpServer(security?.credentials);
   server.maxConnections = limits.maxConnections;
   server.timeout = socketTimeoutMs;
   let connectionCount = 0;
@@ -75,6 +78,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     connectionCount += 1;
     socket.once('close', () => (connectionCount -= 1));
   });
+  const sockets = new Set<Socket>();
+  if (security !== undefined)
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
   server.on('drop', (dropped?: { readonly remoteAddress?: string }) =>
     http.limitLog.record(
       `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
@@ -84,7 +93,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       ),
     ),
   );
-  server.on('clientError', rejectMalformed);
+  const insecureHeader = isInsecure ? 'clerk-insecure: 1\r\n' : '';
+  server.on('clientError', (error: Error & { code?: string }, socket) =>
+    rejectMalformed(error, socket, insecureHeader),
+  );
 
   const fastPath = fastPathHandlers(http);
   const app = createApp({ http, watches, metrics, connectionCount: () => connectionCount });
@@ -114,8 +126,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     };
     try {
       hostCheck.check(incoming);
+      const mayBeStranger = security !== undefined && openPaths.has(path);
+      if (security !== undefined && !mayBeStranger) authenticate(security, incoming);
       // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.
-      const newIncarnation = checkPositions(names, incoming);
+      const newIncarnation = mayBeStranger ? undefined : checkPositions(names, incoming);
       if (newIncarnation === undefined) handle();
       else void newIncarnation.then(handle);
     } catch (error) {
@@ -144,6 +158,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       await sleep(runtime, 10);
     }
     server.closeAllConnections();
+    // `closeAllConnections` does not close connections whose TLS handshake has not ended.
+    for (const socket of sockets) socket.destroy();
     await serverClosed;
   }
 }
@@ -205,8 +221,8 @@ function listenError(error: unknown, host: string, port: number): ClerkError {
 }
 
 /** Answers a request that node:http cannot parse, or that arrives too slowly. */
-function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+function rejectMalformed(error: Error & { code?: string }, socket: Duplex, insecureHeader: string): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || isTlsError(error)) {
     socket.destroy();
     return;
   }
@@ -226,6 +242,11 @@ function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void
         : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
   const body = JSON.stringify(encodeError(new ClerkError(code, message)));
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\n${insecureHeader}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/** After a TLS error, the client cannot read a response, so none is sent. */
+function isTlsError({ code = '' }: { code?: string }): boolean {
+  return /^ERR_(SSL|TLS)_/.test(code);
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { isClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
 import type { ExportLine } from '../../protocol/messages.js';
-import type { NameService } from '../ports.js';
+import type { NameQueries } from './visible-names.js';
 import { readChunks } from './body-parser.js';
 import { validateInput } from './validate-input.js';
 import { parseStrictJson } from './strict-json.js';
@@ -15,10 +15,10 @@ const maxImportBytes = 256 * 1024 * 1024;
 const chunkLength = 64 * 1024;
 
 /** Returns all entries as JSON lines. Later changes do not alter the chunks. */
-export function exportChunks(names: NameService): readonly string[] {
+export function exportChunks(queries: Pick<NameQueries, 'exportLines'>): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
-  for (const line of names.exportLines()) {
+  for (const line of queries.exportLines()) {
     chunk += `${JSON.stringify(line)}\n`;
     if (chunk.length < chunkLength) continue;
     chunks.push(chunk);

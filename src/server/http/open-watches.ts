@@ -4,9 +4,10 @@ import { quote } from '../../core/describe-value.js';
 import { Quotas } from '../../core/quotas.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
 import type { WatchEditRequest, WatchRequest } from '../../protocol/messages.js';
-import type { NameService } from '../ports.js';
+import type { NameService, WatchOptions } from '../ports.js';
 import type { Metrics } from './metrics.js';
 import { HttpError } from './http-error.js';
+import type { NameQueries } from './visible-names.js';
 import { WatchResponse, type ResponseSink } from './watch-response.js';
 
 export interface OpenWatchesOptions {
@@ -14,6 +15,13 @@ export interface OpenWatchesOptions {
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
   readonly maxWatches: number;
+}
+
+export interface WatchClient {
+  readonly principal: string;
+  readonly queries: Pick<NameQueries, 'watch'>;
+  /** Whether the client may continue to watch, checked before each event. Default: always. */
+  readonly isAuthorized?: (() => boolean) | undefined;
 }
 
 /**
@@ -31,7 +39,7 @@ export class OpenWatches {
   /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent */
   open(
     { globs, since }: WatchRequest,
-    principal: string,
+    { principal, queries, isAuthorized }: WatchClient,
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     headers: Readonly<Record<string, string>>,
@@ -46,14 +54,19 @@ export class OpenWatches {
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
     const sink = responseSink(outgoing);
-    const stream = new WatchResponse({
+    const stream: WatchResponse = new WatchResponse({
       id,
       globs,
       since,
       incarnation: names.status().incarnation,
       clock: runtime,
       sink,
-      watch: (options) => names.watch(options),
+      watch: (options) =>
+        queries.watch(
+          isAuthorized === undefined
+            ? options
+            : { ...options, onEvent: authorizedListener(options, isAuthorized, () => stream.end()) },
+        ),
       onOverflow: () => (metrics.watchOverflows += 1),
       onDisconnect: () => (metrics.watchDisconnects += 1),
     });
@@ -89,6 +102,18 @@ export class OpenWatches {
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
+}
+
+/** The watch ends at the first event for which the client is not authorized any more. */
+function authorizedListener(
+  { onEvent }: WatchOptions,
+  isAuthorized: () => boolean,
+  end: () => void,
+): WatchOptions['onEvent'] {
+  return (...args) => {
+    if (isAuthorized()) onEvent(...args);
+    else end();
+  };
 }
 
 /** All texts of one event-loop tick form one chunk. */

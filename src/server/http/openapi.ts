@@ -5,19 +5,27 @@ import { paths } from '../../protocol/paths.js';
 import type { ClerkErrorCode } from '../../core/errors.js';
 import { fieldDescriptions } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
+import { identityRoutes } from './identity-routes.js';
 import { routes, type Route } from './routes.js';
+import { enrolRequest, enrolResponse } from '../../protocol/identity-schemas.js';
 import * as requests from '../../protocol/request-schemas.js';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Record<string, Json>;
+type AddOperation = (path: string, method: string, operation: JsonObject) => void;
 
-/** Generates the OpenAPI 3.1 document from the route table. A test compares the document with `openapi.json`. */
-export function openApiDocument(version: string): JsonObject {
+/**
+ * Generates the OpenAPI 3.1 document from the route table. A test compares the document with `openapi.json`.
+ *
+ * @param isSecured - whether to include the operations about keys and rights
+ */
+export function openApiDocument(version: string, isSecured = true): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
-  const add = (path: string, method: string, operation: JsonObject): void => {
+  const add: AddOperation = (path, method, operation) => {
     (pathItems[path] ??= {})[method] = operation;
   };
   for (const route of routes) add(route.path, route.method.toLowerCase(), operationOf(route));
+  if (isSecured) addSecuredOperations(add);
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
     requestBody: requestBody('application/json', requests.watchRequest),
@@ -86,11 +94,27 @@ export function openApiDocument(version: string): JsonObject {
       title: 'binding-clerk bundled server',
       version,
       description:
-        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it.',
+        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it. A secured server uses TLS 1.3 and identifies a client by the key of its certificate: it responds with status 401 and code IDENTITY_INVALID to a client without an enrolled key, except at /healthz and /v1/enroll.',
     },
     paths: pathItems,
     components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },
   };
+}
+
+function addSecuredOperations(add: AddOperation): void {
+  const onlySecured = { description: 'Exists only in a secured server.' };
+  for (const route of identityRoutes)
+    add(route.path, route.method.toLowerCase(), { ...operationOf(route), ...onlySecured });
+  add(paths.enroll, 'post', {
+    summary:
+      'Enrols the key of the connection with a one-time token or a launch ticket, or replaces the key of the connection',
+    ...onlySecured,
+    requestBody: requestBody('application/json', enrolRequest),
+    responses: {
+      '200': jsonResponse('The key is enrolled', enrolResponse),
+      ...errorResponses('POST', ['IDENTITY_INVALID', 'TICKET_REFUSED', 'LIMIT_EXCEEDED']),
+    },
+  });
 }
 
 function operationOf({

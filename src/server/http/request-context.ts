@@ -1,14 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
 import { positionHeader } from '../../protocol/position.js';
-import type { Launcher, NameService } from '../ports.js';
+import type { Caller, Launcher, NameService } from '../ports.js';
+import { AuthorizedChanges } from './authorized-changes.js';
+import { AuthorizedLauncher } from './authorized-launcher.js';
 import { checkContentType, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
 import type { LimitLog } from './limit-log.js';
 import { parseStrictJson } from './strict-json.js';
 import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
+import { RequestRights } from './request-rights.js';
 import type { RouteContext } from './routes.js';
+import { authenticate, findCaller, type Security } from './security.js';
+import { VisibleNames, type NameQueries } from './visible-names.js';
 
 export interface HttpContext {
   readonly names: NameService;
@@ -17,10 +22,13 @@ export interface HttpContext {
   readonly limitLog: LimitLog;
   /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
+  readonly security: Security | undefined;
+  /** Whether each response says that the server has no authentication. */
+  readonly isInsecure: boolean;
 }
 
 export function responseHeaders(
-  { names, closing }: HttpContext,
+  { names, closing, isInsecure }: HttpContext,
   contentType: string,
 ): Record<string, string> {
   const { revision, incarnation } = names.status();
@@ -31,14 +39,30 @@ export function responseHeaders(
     'clerk-revision': revision,
     'clerk-incarnation': incarnation,
     [positionHeader]: names.position,
+    ...(isInsecure && { 'clerk-insecure': '1' }),
     ...(closing.aborted && { connection: 'close' }),
   };
 }
 
 export const jsonContentType = 'application/json';
 
-/** All clients with one IP address are one principal. */
-export function principalOf({ socket }: IncomingMessage): string {
+/**
+ * Returns the sender of a request. Without authentication, all clients with one IP address are one principal.
+ *
+ * @throws {@link ClerkError} `IDENTITY_INVALID` in a secured server
+ */
+export function callerOf({ security }: HttpContext, incoming: IncomingMessage): Caller {
+  return security === undefined
+    ? { principal: addressPrincipal(incoming) }
+    : authenticate(security, incoming);
+}
+
+/** Returns the names as the sender of a request may see them. */
+export function queriesOf(http: HttpContext, incoming: IncomingMessage): NameQueries {
+  return http.security === undefined ? http.names : operationsOf(http, callerOf(http, incoming)).queries;
+}
+
+function addressPrincipal({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
 
@@ -56,7 +80,8 @@ export function sendError(
   outgoing: ServerResponse,
   error: unknown,
 ): void {
-  http.limitLog.record(principalOf(incoming), error);
+  const caller = http.security && findCaller(http.security, incoming);
+  http.limitLog.record(caller?.principal ?? addressPrincipal(incoming), error);
   const { status, body, headers } = toErrorResponse(error, http.logger);
   if (outgoing.headersSent) outgoing.destroy();
   else
@@ -74,10 +99,10 @@ export function createRouteContext(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): RouteContext {
+  const caller = callerOf(http, incoming);
   return {
-    names: http.names,
-    launcher: http.launcher,
-    caller: { principal: principalOf(incoming) },
+    ...operationsOf(http, caller),
+    caller,
     signal: () => {
       // The start of a service may take longer than the socket timeout.
       outgoing.setTimeout(0);
@@ -85,6 +110,20 @@ export function createRouteContext(
       outgoing.once('close', () => disconnected.abort());
       return AbortSignal.any([disconnected.signal, http.closing]);
     },
+  };
+}
+
+function operationsOf(
+  { names, launcher, security }: HttpContext,
+  caller: Caller,
+): Pick<RouteContext, 'names' | 'queries' | 'launcher' | 'secured'> {
+  if (security === undefined) return { names, queries: names, launcher, secured: undefined };
+  const rights = new RequestRights(caller, security.identities, names);
+  return {
+    names: new AuthorizedChanges(names, rights),
+    queries: new VisibleNames(names, rights, security.listCursors),
+    launcher: launcher && new AuthorizedLauncher(launcher, rights),
+    secured: { security, rights },
   };
 }
 

@@ -2,16 +2,24 @@ import * as z from 'zod/mini';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { ListResponse, OutdatedInstance } from '../../protocol/messages.js';
-import type { Caller, Launcher, NameService } from '../ports.js';
+import type { Caller } from '../ports.js';
+import type { NameChanges } from './authorized-changes.js';
+import type { RouteLauncher } from './authorized-launcher.js';
 import { validateInput } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
 import * as requests from '../../protocol/request-schemas.js';
+import type { RequestRights } from './request-rights.js';
+import type { Security } from './security.js';
+import type { NameQueries } from './visible-names.js';
 
 export interface RouteContext {
-  readonly names: NameService;
-  readonly launcher: Launcher | undefined;
+  readonly names: NameChanges;
+  /** Shows what the caller may see. */
+  readonly queries: NameQueries;
+  readonly launcher: RouteLauncher | undefined;
   readonly caller: Caller;
+  readonly secured: { readonly security: Security; readonly rights: RequestRights } | undefined;
   readonly signal: () => AbortSignal;
 }
 
@@ -38,7 +46,7 @@ interface RouteDefinition<Request extends z.core.$ZodType> extends Omit<
   readonly run: (request: z.core.output<Request>, context: RouteContext) => unknown;
 }
 
-function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Request>): Route {
+export function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Request>): Route {
   const subject = definition.method === 'GET' ? 'The query' : 'The body';
   return {
     ...definition,
@@ -54,7 +62,7 @@ const change = {
   responseSchema: responses.changeResponse,
 } as const;
 
-function requireLauncher({ launcher }: RouteContext): Launcher {
+function requireLauncher({ launcher }: RouteContext): RouteLauncher {
   if (launcher === undefined)
     throw new HttpError(
       'FORBIDDEN',
@@ -84,7 +92,7 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.strictObject({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
     responseSchema: responses.resolveResponse,
-    run: ({ name }, { names }) => names.resolve(name),
+    run: ({ name }, { queries }) => queries.resolve(name),
   }),
   route({
     method: 'GET',
@@ -93,8 +101,8 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.strictObject({ glob: string, after: z.exactOptional(string) }),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.listResponse,
-    run: ({ glob, after }, { names, launcher }) =>
-      withOutdated(names.list(glob, after, limits.maxBatch), launcher?.outdated() ?? []),
+    run: ({ glob, after }, { queries, launcher }) =>
+      withOutdated(queries.list(glob, after, limits.maxBatch), launcher?.outdated() ?? []),
   }),
   route({
     method: 'GET',
@@ -104,7 +112,7 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.searchResponse,
-    run: ({ glob, ...filter }, { names }) => names.search(glob, filter),
+    run: ({ glob, ...filter }, { queries }) => queries.search(glob, filter),
   }),
   route({
     method: 'GET',
@@ -112,7 +120,7 @@ export const routes: readonly Route[] = Object.freeze([
     summary: 'Finds the endpoints that have an address',
     requestSchema: z.strictObject({ address: string }),
     responseSchema: responses.whoisResponse,
-    run: ({ address }, { names }) => names.whois(address),
+    run: ({ address }, { queries }) => queries.whois(address),
   }),
   route({
     method: 'GET',
@@ -130,14 +138,14 @@ export const routes: readonly Route[] = Object.freeze([
     path: paths.define,
     summary: 'Defines a service, or changes its settings',
     requestSchema: requests.defineRequest,
-    run: (request, { names }) => names.define(request),
+    run: (request, { names, caller }) => names.define(request, caller),
   }),
   route({
     ...change,
     path: paths.link,
     summary: 'Creates or changes a link to another name',
     requestSchema: requests.linkRequest,
-    run: (request, { names }) => names.link(request),
+    run: (request, { names, caller }) => names.link(request, caller),
   }),
   route({
     ...change,
@@ -145,21 +153,21 @@ export const routes: readonly Route[] = Object.freeze([
     summary: 'Creates a directory with a permanent identifier',
     requestSchema: requests.directoryRequest,
     responseSchema: responses.directoryResponse,
-    run: (request, { names }) => names.directory(request),
+    run: (request, { names, caller }) => names.directory(request, caller),
   }),
   route({
     ...change,
     path: paths.move,
     summary: 'Moves an entry and all entries below it; the old name becomes a link to the new name',
     requestSchema: requests.moveRequest,
-    run: (request, { names }) => names.move(request),
+    run: (request, { names, caller }) => names.move(request, caller),
   }),
   route({
     ...change,
     path: paths.remove,
     summary: 'Removes an entry',
     requestSchema: requests.removeRequest,
-    run: (request, { names }) => names.remove(request),
+    run: (request, { names, caller }) => names.remove(request, caller),
   }),
   route({
     method: 'POST',
@@ -177,7 +185,7 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: requests.renewRequest,
     errorCodes: ['FORBIDDEN'],
     responseSchema: responses.renewResponse,
-    run: (request, { names }) => names.renew(request),
+    run: (request, { names, caller }) => names.renew(request, caller),
   }),
   route({
     method: 'POST',
@@ -185,8 +193,8 @@ export const routes: readonly Route[] = Object.freeze([
     summary: 'Accepts a report of reachable and unreachable endpoints; unknown endpoints are ignored',
     requestSchema: requests.reportRequest,
     responseSchema: responses.reportResponse,
-    run: (request, { names, caller }) => {
-      names.report(request, caller);
+    run: (request, { queries, caller }) => {
+      queries.report(request, caller);
       return {};
     },
   }),

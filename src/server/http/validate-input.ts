@@ -1,5 +1,7 @@
 import type * as z from 'zod/mini';
+import { accessRights } from '../../core/access-right.js';
 import { quote } from '../../core/describe-value.js';
+import { enrolTokenTtl } from '../../protocol/enrol-token.js';
 import { limits } from '../../protocol/limits.js';
 import { expectedType, formatPath } from '../../protocol/schema-issues.js';
 import { HttpError } from './http-error.js';
@@ -50,6 +52,17 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   revision: "the digits after the ':' in the id of the last event",
   watch: "the watch id from the 'open' event",
   kind: "'service', 'link', 'directory', 'group' or 'access'",
+  service: "the name of a service such as '/shop/orders'",
+  principal: "the name of a principal such as '/shop/web', or a glob of principals",
+  path: "a name or glob such as '/shop/**'",
+  right: `one of ${accessRights.join(', ')}`,
+  rights: `an array of ${accessRights.join(', ')}`,
+  change: "'allow' or 'remove'",
+  directory: "the directory that holds the rights, such as '/shop'",
+  members: `an array of at most ${limits.maxBatch} names of principals and groups`,
+  key: 'the pin of a key: sha256/ and 43 characters of base64url',
+  token: 'a token of an operator',
+  ttlMs: `an integer from ${enrolTokenTtl.minMs} to ${enrolTokenTtl.maxMs}, in ms`,
   recursive: 'true or false',
   force: 'true or false',
   rolling: 'true or false',

@@ -1,0 +1,42 @@
+import type {
+  LaunchRequest,
+  LaunchResponse,
+  OutdatedInstance,
+  ResetRequest,
+  StopRequest,
+  StopResponse,
+} from '../../protocol/messages.js';
+import type { Launcher } from '../ports.js';
+import type { RequestRights } from './request-rights.js';
+
+export type RouteLauncher = Pick<Launcher, 'launch' | 'stop' | 'reset' | 'outdated'>;
+
+/** The launcher for one caller, which needs the right `launch` on the service. */
+export class AuthorizedLauncher implements RouteLauncher {
+  readonly #launcher: RouteLauncher;
+  readonly #rights: RequestRights;
+
+  constructor(launcher: RouteLauncher, rights: RequestRights) {
+    this.#launcher = launcher;
+    this.#rights = rights;
+  }
+
+  async launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse> {
+    this.#rights.require(request.name, 'launch');
+    return this.#launcher.launch(request, signal);
+  }
+
+  async stop(request: StopRequest): Promise<StopResponse> {
+    this.#rights.require(request.name, 'launch');
+    return this.#launcher.stop(request);
+  }
+
+  async reset(request: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse> {
+    this.#rights.require(request.name, 'launch');
+    return this.#launcher.reset(request, signal);
+  }
+
+  outdated(): readonly OutdatedInstance[] {
+    return this.#launcher.outdated().filter(({ name }) => this.#rights.has(name, 'read'));
+  }
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+import type { CheckedCredentials, KeyTools } from '../../core/credentials.js';
+import type { KeyPin } from '../../core/key-pin.js';
+import type { TicketIssuer } from '../../tickets/ticket-issuer.js';
+import type { Caller, IdentityService, ServerRuntime } from '../ports.js';
+import { ConnectionKeys, type ProvedKey } from './connection-keys.js';
+import { HttpError } from './http-error.js';
+import { ListCursors } from './list-cursors.js';
+
+/** Keys and rights of a secured server. */
+export interface Security {
+  readonly identities: IdentityService;
+  readonly credentials: CheckedCredentials;
+  readonly issuer: TicketIssuer;
+  readonly connectionKeys: ConnectionKeys;
+  readonly listCursors: ListCursors;
+}
+
+export interface SecurityOptions {
+  readonly identities: IdentityService;
+  readonly credentials: CheckedCredentials;
+  readonly runtime: ServerRuntime;
+  readonly keyTools: Pick<KeyTools, 'pinOf'>;
+}
+
+export async function createSecurity(options: SecurityOptions): Promise<Security> {
+  const { identities, credentials, runtime, keyTools } = options;
+  // An open server does not load jose.
+  const { TicketIssuer: Issuer } = await import('../../tickets/ticket-issuer.js');
+  return {
+    identities,
+    credentials,
+    issuer: new Issuer(credentials, runtime),
+    connectionKeys: new ConnectionKeys(keyTools),
+    listCursors: new ListCursors(),
+  };
+}
+
+export function registryKeysOf({ credentials }: Security): readonly KeyPin[] {
+  return [credentials.pin];
+}
+
+/**
+ * Returns the owner of the connection's key; undefined without an enrolled key. The owner is looked up for each request,
+ * so the requests of a revoked key fail on open connections too.
+ */
+export function findCaller(security: Security, { socket }: IncomingMessage): Caller | undefined {
+  const key = security.connectionKeys.keyOf(socket);
+  const owner = key && security.identities.ownerOf(key.pin);
+  return owner && { ...owner, pin: key.pin, cert: key.cert };
+}
+
+/** @throws {@link ClerkError} `IDENTITY_INVALID` with one message for every reason */
+export function authenticate(security: Security, incoming: IncomingMessage): Caller {
+  const caller = findCaller(security, incoming);
+  if (caller?.pin === undefined) throw identityError();
+  security.identities.touch(caller.pin);
+  return caller;
+}
+
+/** @throws {@link ClerkError} `IDENTITY_INVALID` when the client has proved no key */
+export function provedKeyOf({ connectionKeys }: Security, { socket }: IncomingMessage): ProvedKey {
+  const key = connectionKeys.keyOf(socket);
+  if (key === undefined) throw identityError();
+  return key;
+}
+
+function identityError(): HttpError {
+  return new HttpError(
+    'IDENTITY_INVALID',
+    'The client must prove a key that is enrolled at this registry; enroll a key with a token of an operator, and connect with the key',
+  );
+}

@@ -1,0 +1,39 @@
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Credentials } from '../../core/credentials.js';
+import { limits } from '../../protocol/limits.js';
+
+/** Time after which an idle connection is closed, in ms. */
+const keepAliveMs = 65_000;
+
+const httpOptions = {
+  maxHeaderSize: limits.maxHeaderBytes,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: keepAliveMs,
+  noDelay: true,
+};
+
+/**
+ * Clients prove their keys in the handshake. No certificate authority is involved: a request is authenticated by the
+ * key of its connection. @see [C7.8](../../../docs/guarantees.md#c7-8)
+ */
+const tlsOptions = {
+  minVersion: 'TLSv1.3',
+  requestCert: true,
+  rejectUnauthorized: false,
+  sessionTimeout: 300,
+  handshakeTimeout: 10_000,
+} as const;
+
+/**
+ * Creates an HTTP server that does not listen yet.
+ *
+ * @param credentials - key and certificate of the server; undefined for a server without TLS
+ */
+export function createHttpServer(credentials: Credentials | undefined): Server {
+  if (credentials === undefined) return createServer(httpOptions);
+  const { key, cert } = credentials;
+  return createHttpsServer({ ...httpOptions, ...tlsOptions, key, cert });
+}
