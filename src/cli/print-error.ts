@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { isClerkError, errorMessage, type ClerkError } from '../core/errors.js';
+import type { Stage } from '../core/outcome.js';
 import { encodeError } from '../protocol/error-codec.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
@@ -26,13 +27,19 @@ export async function printError(io: Io, command: Command | undefined, error: un
     await stderr.line(
       styled(
         'faint',
-        `  attempt ${attempt}: ${address} ${code} while ${stage}, ${formatDuration(durationMs)}`,
+        `  attempt ${attempt}: ${address} ${code} after ${formatDuration(durationMs)}, ${stageTexts[stage]}`,
       ),
     );
   const hint = hintFor(error, command);
   if (hint !== undefined) await stderr.line(`  ${hint}`);
   return exitCodeOf(error.code);
 }
+
+const stageTexts: Readonly<Record<Stage, string>> = {
+  waiting: 'request not sent',
+  sent: 'no response',
+  answered: 'response received',
+};
 
 /** Replaces advice for programmers, such as `pass recursive`, with options. Removes advice that has no option. */
 function adaptToShell(message: string): string {

@@ -13,7 +13,7 @@ export interface AttemptFacts {
   readonly isLate: boolean;
   readonly isQueued: boolean;
   readonly isEjected: boolean;
-  /** Whether failure responses may be the endpoint's own fault. Another endpoint may then give a better response. */
+  /** Whether a failure response may be the fault of the endpoint, and not of the call. */
   readonly isDoubted: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface CallFacts {
   readonly leftMs: number;
   /**
    * `final`: a deferred response that no retry would replace. `retryable`: a deferred response that a retry may
-   * replace. `error`: the error of an invalid response, which any response replaces.
+   * replace. `error`: the error of an invalid response; any valid response replaces the error.
    */
   readonly deferred: 'none' | 'retryable' | 'final' | 'error';
   readonly isStreaming: boolean;
@@ -202,7 +202,7 @@ const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // Another attempt may get a response within a limit, such as `bodyTimeout`, that this response exceeded.
+  // A limit of the caller, such as `bodyTimeout`, ends one attempt. Another attempt may stay within the limit.
   const mayContinue = isCollecting(others) || (attempt.stage === 'answered' && others.length > 0);
   if (cause === 'caller' && !mayContinue) return [settle('error')];
   if (cause === 'invalid-response') {

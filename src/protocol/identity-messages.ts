@@ -156,7 +156,7 @@ export interface AccessExplainResponse {
   readonly allowed: boolean;
   /** Which rights decided, and through which groups. */
   readonly reason: string;
-  /** The rights that allow the access; absent for a refusal, and for the own name of a principal. */
+  /** The entry that allows the access. A principal may read and advertise its own name without an entry. */
   readonly entry?: AccessEntry;
   /** Groups from the entry to the principal. */
   readonly groups?: readonly string[];

@@ -26,9 +26,7 @@ export const clusterWorker = {
     return readVariable()[2];
   },
 
-  /**
-   * If the operating system shares listeners, a shared listener looks unshared, so every listener counts as shared.
-   */
+  /** With `SCHED_NONE`, the server object does not show who shares a listener. Every listener then counts as shared. */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };
     if (!cluster.isWorker || handle === null || handle === undefined) return false;

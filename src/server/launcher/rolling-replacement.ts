@@ -31,7 +31,7 @@ export async function replaceOneByOne(
     if (hasRoom) instanceLimit.release(rule.manifest);
     const { instance } = old.record;
     logger.info(
-      `Replacing ${service.name} (${instance}): ${hasRoom ? 'the new instance is started first' : 'the old instance is drained first, because maxInstances allows no other'}`,
+      `Replacing ${service.name} (${instance}): ${hasRoom ? 'the new instance is started first' : 'the old instance is drained first, because maxInstances allows no further instance'}`,
     );
     if (hasRoom) await service.startBeside(rule);
     await old.drain('the instance was replaced');

@@ -107,7 +107,7 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // The stall may have started right after the previous check, which was one tick before the due time.
+    // The stall may have started right after the previous check, at most one tick before the due time.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;
