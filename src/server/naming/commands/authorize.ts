@@ -5,9 +5,10 @@
 import { ClerkError } from '../../../core/errors.js';
 import { parseGlob } from '../../../core/glob.js';
 import { parseName } from '../../../core/name.js';
+import type { MoveRequest } from '../../../protocol/messages.js';
 import type { Caller } from '../../ports.js';
 import { accessViewOf } from '../access/access-view.js';
-import { forbidden, hasRightOnAll, requireAccess } from '../access/caller-access.js';
+import { callerAccess, forbidden, hasRightOnAll } from '../access/caller-access.js';
 import { isLive } from '../state/identity-view.js';
 import type { NamingView } from '../state/naming-view.js';
 import { tryResolveParentLinks } from '../state/resolve-links.js';
@@ -89,15 +90,23 @@ export function authorizePlan(view: NamingView, command: NamingCommand, { change
   const { caller } = command;
   const access = accessViewOf(view);
   for (const change of changes) {
-    if (change.kind === 'entry') requireAccess(access, caller, change.name, 'write');
+    if (change.kind === 'entry' && callerAccess(access, caller, change.name, 'write') === undefined)
+      throw forbidden(caller, `every name that the change of ${requestedName(command)} touches`, 'write');
     if (change.kind !== 'access') continue;
     const path = parseGlob(change.directory === '/' ? '/**' : `${change.directory}/**`);
     if (!hasRightOnAll(access, caller, path, 'admin')) throw forbidden(caller, path.text, 'admin');
   }
 }
 
+/** The error must not show a name that the caller has not named. */
+function requestedName({ request }: { readonly request: MoveRequest | { readonly name: string } }): string {
+  return 'from' in request ? request.from : request.name;
+}
+
 export function requireWrite(view: NamingView, caller: Caller | undefined, name: string): void {
   const requested = parseName(name);
   // The plan rejects a name whose links form a cycle, after the right on the name itself was checked.
-  requireAccess(accessViewOf(view), caller, tryResolveParentLinks(view, requested) ?? requested, 'write');
+  const target = tryResolveParentLinks(view, requested) ?? requested;
+  if (callerAccess(accessViewOf(view), caller, target, 'write') === undefined)
+    throw forbidden(caller, requested, 'write');
 }

@@ -39,8 +39,8 @@ export function register(
   const { id, addresses } = endpoint;
   const name = resolveLinks(view, requestedName).canonical;
   const before = view.endpoint(name, id);
-  requireOwner(view, caller, name, id, before);
-  checkLaunchedEpoch(caller, request, name);
+  requireOwner(view, caller, name, requestedName, id, before);
+  checkLaunchedEpoch(caller, request, requestedName);
   const entry = view.entry(name);
   if (entry !== undefined && entry.kind !== 'service')
     throw new ClerkError(

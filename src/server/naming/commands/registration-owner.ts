@@ -3,7 +3,7 @@ import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { Caller } from '../../ports.js';
 import { accessViewOf } from '../access/access-view.js';
-import { callerAccess, requireAccess } from '../access/caller-access.js';
+import { callerAccess, forbidden } from '../access/caller-access.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { isSecured } from './authorize.js';
 
@@ -31,6 +31,7 @@ export function mayAdvertise(
 
 /**
  * @param name - canonical name
+ * @param requestedName - name that the error shows, so that it does not show where a link leads
  * @throws {@link ClerkError} `FORBIDDEN` without the right `advertise`, or when another principal has registered the
  *   instance
  * @see [A13](../../../../docs/guarantees.md#a13)
@@ -39,17 +40,19 @@ export function requireOwner(
   view: NamingView,
   caller: Caller | undefined,
   name: string,
+  requestedName: string,
   id: string,
   current: EndpointView | undefined,
 ): void {
   if (!isSecured(view)) return;
-  requireAccess(accessViewOf(view), caller, name, 'advertise');
+  if (callerAccess(accessViewOf(view), caller, name, 'advertise') === undefined)
+    throw forbidden(caller, requestedName, 'advertise');
   if (caller !== undefined && isOwner(caller, id, current)) return;
   throw new ClerkError(
     'FORBIDDEN',
     caller?.instance === undefined
-      ? `Instance ${quote(id)} of ${name} was registered by another principal; choose another id`
-      : `The key of instance ${quote(caller.instance.id)} must not be used for instance ${quote(id)} of ${name}; enrol a key for it`,
+      ? `Instance ${quote(id)} of ${requestedName} was registered by another principal; choose another id`
+      : `The key of instance ${quote(caller.instance.id)} must not be used for instance ${quote(id)} of ${requestedName}; enrol a key for it`,
   );
 }
 

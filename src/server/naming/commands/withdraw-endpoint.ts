@@ -31,7 +31,7 @@ export function withdraw(
       throw secretError(name, request);
   };
   const current = view.endpoint(name, id);
-  if (caller !== undefined) requireOwner(view, caller, name, id, current);
+  if (caller !== undefined) requireOwner(view, caller, name, request.name, id, current);
   if (current === undefined) {
     const fence = view.fences(name).get(id);
     if (fence !== undefined && fence.epoch > epoch) throw supersededError(name, id, fence.epoch);

@@ -74,6 +74,19 @@ test('a change through a link needs the right on the name behind the link', asyn
   expect(await codeOf(names.link({ name: '/mine/way', target: '/bank' }, ann))).toBe('done');
   expect(await codeOf(names.define({ name: '/mine/way/ledger', policy: 'random' }, ann))).toBe('FORBIDDEN');
   expect(await codeOf(names.remove({ name: '/mine/way/ledger', force: true }, ann))).toBe('FORBIDDEN');
+  // The refusal does not show where a link of another principal leads.
+  await names.link({ name: '/mine/hidden', target: '/bank' }, operator);
+  await allow('/people/ann', '/mine/**', 'advertise');
+  const refusals = [
+    names.define({ name: '/mine/hidden/ledger', policy: 'random' }, ann),
+    names.register(registration('/mine/hidden/ledger', 'i'), ann),
+    names.withdraw({ name: '/mine/hidden/ledger', id: 'i', epoch: 1 }, ann),
+  ];
+  for (const refusal of refusals) {
+    const message = await refusal.then(String, String);
+    expect(message).toContain('/mine/hidden/ledger');
+    expect(message).not.toContain('/bank');
+  }
 });
 
 test('rights are those of the moment at which the change applies', async () => {
