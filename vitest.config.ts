@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       {
-        find: /^binding-clerk\/(extend|server|service|testing)$/,
+        find: /^binding-clerk\/(extend|identity|server|service|testing)$/,
         replacement: `${here('./src')}/$1/index.ts`,
       },
       { find: /^binding-clerk$/, replacement: here('./src/index.ts') },

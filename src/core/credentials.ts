@@ -23,6 +23,7 @@ export interface CheckedCredentials extends Credentials {
   readonly spki: Uint8Array;
 }
 
+/** The credentials of a program, which may change while the program runs. */
 export interface CredentialSource {
   /** @throws {@link ClerkError} `IDENTITY_INVALID` when the credentials cannot be read or are invalid */
   current(): Promise<CheckedCredentials>;

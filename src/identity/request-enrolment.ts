@@ -6,8 +6,6 @@ import { decodeError } from '../protocol/error-codec.js';
 import type { EnrolRequest } from '../protocol/identity-messages.js';
 import { paths } from '../protocol/paths.js';
 
-const enrolPath = '/v1/enroll';
-
 /** One registry, and the key with which this program connects to it. */
 export interface EnrolmentTarget {
   /** Addresses of equivalent servers, at least one. */
@@ -65,8 +63,8 @@ export async function requestEnrolment(
   enrolled: KeyPin,
   { send }: Pick<EnrolmentRuntime, 'send'>,
 ): Promise<readonly KeyPin[]> {
-  const { status, body, url } = await send(target, enrolPath, request);
-  if (status !== 200) throw decodeError(status, body, `The request to ${enrolPath} at ${url}`);
+  const { status, body, url } = await send(target, paths.enroll, request);
+  if (status !== 200) throw decodeError(status, body, `The request to ${paths.enroll} at ${url}`);
   if (isObject(body) && body.name === request.name && body.key === enrolled) {
     try {
       return parsePins(body.registryKeys);
@@ -76,7 +74,7 @@ export async function requestEnrolment(
   }
   throw new ClerkError(
     'REGISTRY_INVALID',
-    `${url} sent an invalid response to ${enrolPath}; check that ${url} is the address of a registry`,
+    `${url} sent an invalid response to ${paths.enroll}; check that ${url} is the address of a registry`,
   );
 }
 

@@ -408,6 +408,6 @@ export interface LaunchHandshake {
   readonly instance: string;
   readonly epoch: number;
   readonly ticket: string;
-  /** The registry computes the proof of its identity from this key. */
+  /** The registry computes the proof of its identity from this key. In a secured registry, the pin of its key. */
   readonly registryKey: string;
 }

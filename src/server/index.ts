@@ -144,6 +144,7 @@ async function openServer(
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],
+      registryPin: credentials?.pin,
     });
     launcher = opened;
     closers.push(() => opened.close());

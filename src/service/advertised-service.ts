@@ -34,6 +34,7 @@ export interface AdvertisedServiceOptions {
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   readonly onRegistered: (response: RegisterResponse) => void;
+  readonly onRenewed: () => void;
   readonly onEnded: () => void;
 }
 
@@ -161,6 +162,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       this.#warnedCode = undefined;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
       this.#sendChangedAddresses();
+      this.#options.onRenewed();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
       this.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
@@ -222,6 +224,17 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
         if (!signal.aborted) throw error;
       }
     });
+  }
+
+  /** Sends the registration again, after the key of its connection has changed. */
+  async registerAgain(): Promise<void> {
+    // In any other state, the next registration is sent with the new key anyway.
+    if (this.#state !== 'registered') return;
+    const { epoch, secret } = this;
+    await this.#options.renewer.register(
+      { ...this.#request(), epoch, ...definedFields({ secret }) },
+      this.#endController.signal,
+    );
   }
 
   #loseLease(reason: string): void {

@@ -20,9 +20,11 @@ import {
   type AdvertiseConfig,
   type AdvertiseOptions,
 } from './options.js';
+import { KeyUpdates, type SecureServer } from './key-updates.js';
 import { LoadReporter } from './load-reporter.js';
 import { propagateDeadlines } from './inbound-context.js';
 import { AdvertisedService } from './advertised-service.js';
+import { openRegistryProof, requireTls, type RegistryProof } from './registry-proof.js';
 import { processLogger, type ServiceRuntime } from './service-runtime.js';
 import { SignalDrain } from './signal-drain.js';
 
@@ -100,6 +102,9 @@ export class Advertiser {
     const name = config.name ?? handshake?.name;
     if (name === undefined)
       throw new ClerkError('CONFIG_INVALID', "advertise() needs a name such as '/shop/orders'");
+    const { env } = this.#runtime.process;
+    const { openIdentity } = this.#runtime;
+    const proof = await openRegistryProof(config, handshake, { env, openIdentity });
     await idempotencyGuard?.open();
     const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
     if (server !== undefined) await untilListening(server, signal);
@@ -109,12 +114,14 @@ export class Advertiser {
       this.#runtime.process.env,
       (shared) => this.#runtime.cluster?.port.sharesListener(shared) === true,
     );
+    if (proof !== undefined) requireTls(place.registration.addresses, 'address of the service');
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
     // Requests for this instance may arrive before the response of the registry.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
-    const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
-    const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
+    const registry = Object.freeze([...this.#registryUrls(config, handshake, proof)]);
+    if (proof !== undefined) requireTls(registry, 'registry address');
+    const [renewer, releaseRenewer] = this.#acquireRenewer(registry, proof);
     closers.push(releaseRenewer);
     const load = new LoadReporter({
       clock,
@@ -153,29 +160,52 @@ export class Advertiser {
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,
+      onRenewed: () => keyUpdates?.poll(),
       onRegistered: ({ epoch, incarnation }) => idempotencyGuard?.instanceEpochs.add(id, epoch, incarnation),
       onEnded: () => closeAll(closers),
     });
+    const keyUpdates =
+      proof &&
+      new KeyUpdates({
+        identity: proof.identity,
+        server: server as unknown as SecureServer | undefined,
+        register: () => service.registerAgain(),
+        label: `${name} (${id})`,
+        logger: config.logger ?? processLogger(this.#runtime.process),
+      });
+    if (keyUpdates !== undefined) closers.push(() => keyUpdates.close());
     if (config.drainOnSignal) closers.push(this.#signalDrain.add(service, config.exitAfterDrain));
     return service;
   }
 
-  #registryUrls(config: AdvertiseConfig, handshake: LaunchHandshake | undefined): readonly string[] {
+  #registryUrls(
+    config: AdvertiseConfig,
+    handshake: LaunchHandshake | undefined,
+    proof: RegistryProof | undefined,
+  ): readonly string[] {
     if (config.registry !== undefined) return config.registry;
     if (handshake !== undefined && handshake.registry.length > 0) return handshake.registry;
     const fromEnvironment = this.#runtime.process.env.CLERK_REGISTRY;
-    return fromEnvironment === undefined || fromEnvironment === ''
-      ? [defaultRegistryUrl]
-      : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
+    if (fromEnvironment !== undefined && fromEnvironment !== '')
+      return parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
+    if (proof === undefined) return [defaultRegistryUrl];
+    const { registry } = proof.identity;
+    return registry.length > 0 ? registry : [defaultRegistryUrl.replace('http:', 'https:')];
   }
 
   /** Returns a renewer, and a function that releases it. The last release closes the renewer. */
-  #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
-    const key = urls.join(' ');
+  #acquireRenewer(urls: readonly string[], proof: RegistryProof | undefined): [LeaseRenewer, () => void] {
+    const key = [...urls, ...(proof ? [proof.identity.name, ...proof.registryKeys()] : [])].join(' ');
     let shared = this.#renewers.get(key);
     if (shared === undefined) {
       const { connect, clock } = this.#runtime;
-      shared = { renewer: new LeaseRenewer(urls.map(connect), clock), users: 0 };
+      shared = {
+        renewer: new LeaseRenewer(
+          urls.map((url) => connect(url, proof)),
+          clock,
+        ),
+        users: 0,
+      };
       this.#renewers.set(key, shared);
     }
     const acquired = shared;

@@ -7,9 +7,12 @@ import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js
 import { clusterPrimary, clusterWorker } from '../runtime/cluster-process.js';
 import { fillFolder } from '../runtime/replace-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
+import { systemKeys } from '../runtime/system-keys.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
 import { httpConnection } from '../registry-client/http-connection.js';
+import { openIdentity } from '../identity/index.js';
 import { undici } from '../transport/load-undici.js';
+import { PinnedDialer } from '../transport/pinned-dialer.js';
 import type { Advertisement } from './advertisement.js';
 import type { WorkerSettings } from './cluster/cluster-ports.js';
 import { startCoordination, type CoordinateWorkersOptions } from './cluster/start-coordination.js';
@@ -46,6 +49,19 @@ export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memor
 export type { CallSalvageReport } from './at-most-once/store/salvage-calls.js';
 export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
+export { authenticate, callerOf } from './authenticate/index.js';
+export type { AuthenticatedCaller } from './authenticate/connection-tickets.js';
+export type { AuthenticateOptions } from './authenticate/ticket-policy.js';
+export type { AccessRight } from '../core/access-right.js';
+export type {
+  CheckedCredentials,
+  CredentialProvider,
+  Credentials,
+  CredentialSource,
+  KeyAlgorithm,
+} from '../core/credentials.js';
+export type { Identity, IdentityTlsOptions } from '../core/identity.js';
+export type { KeyPin } from '../core/key-pin.js';
 export { ClerkError, isClerkError } from '../core/errors.js';
 export type { ClerkErrorCode, ClerkErrorDetails, Execution } from '../core/errors.js';
 export type { Outcome, Stage, Verdict } from '../core/outcome.js';
@@ -66,7 +82,21 @@ const advertiser = new Advertiser({
   hashing: systemHashing,
   retry: retryLoop,
   process: currentProcess,
-  connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
+  connect: (url, proof) =>
+    httpConnection(url, {
+      clock: systemClock,
+      tls: {},
+      undici,
+      dialer:
+        proof &&
+        new PinnedDialer({
+          pins: proof.registryKeys,
+          credentials: proof.identity,
+          keys: systemKeys,
+          clock: systemClock,
+        }),
+    }),
+  openIdentity,
   eventLoopActiveMs,
 });
 

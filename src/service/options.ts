@@ -1,14 +1,18 @@
 import { parseAddress } from '../core/address.js';
+import type { CredentialProvider } from '../core/credentials.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue, quote } from '../core/describe-value.js';
 import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
+import { parsePins } from '../core/key-pin.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { limits } from '../protocol/limits.js';
 import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
 import { guardOf } from './at-most-once/wrap-handler.js';
+import { checkIdentitySource } from './registry-proof.js';
 import { isServer, isUnspecified, type ServerOrAddress } from './server-addresses.js';
 
 /** Options of {@link advertise}. An unknown key is an error. */
@@ -28,6 +32,17 @@ export interface AdvertiseOptions {
    * `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[];
+  /**
+   * The identity that the service proves to the registry: the path of an identity file, an `Identity`, or a function
+   * that returns credentials. If `address` is a server, its key is replaced by the key of the identity, now and after
+   * each change. Default: the identity of a launched instance, else `$CLERK_IDENTITY`, else none.
+   */
+  readonly identity?: string | Identity | CredentialProvider;
+  /**
+   * One or more pins of registry keys. A registry that does not prove one of them gets no request. Default:
+   * `$CLERK_REGISTRY_KEY`, else the registry keys in the identity file.
+   */
+  readonly registryKey?: string | readonly string[];
   /**
    * Lease duration, in ms: 1,000 to 604,800,000 (7 d). The lease is renewed after a third of this time. Default 10,000.
    */
@@ -94,6 +109,8 @@ const keys = Object.keys({
   address: true,
   version: true,
   registry: true,
+  identity: true,
+  registryKey: true,
   leaseMs: true,
   weight: true,
   zone: true,
@@ -152,6 +169,11 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
       options.registry === undefined
         ? undefined
         : parseRegistryUrls(options.registry, "the option 'registry'"),
+    identity: checkIdentity(options.identity),
+    registryKeys:
+      options.registryKey === undefined
+        ? undefined
+        : parsePins(options.registryKey, "The option 'registryKey' of advertise()"),
     leaseMs: checkMs(
       options.leaseMs ?? limits.defaultLeaseMs,
       limits.minLeaseMs,
@@ -205,6 +227,11 @@ export function hostInAddress(host: string | undefined, source: string): string 
     );
   }
   return bracketed;
+}
+
+function checkIdentity(source: AdvertiseOptions['identity']): AdvertiseOptions['identity'] {
+  if (source !== undefined) checkIdentitySource(source, 'advertise()');
+  return source;
 }
 
 function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): IdempotencyGuard | undefined {

@@ -5,6 +5,7 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { WorkerPort } from './cluster/cluster-ports.js';
 import type { PrimaryLink } from './cluster/primary-link.js';
+import type { RegistryProof, RegistryProofRuntime } from './registry-proof.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
 export interface ProcessPort {
@@ -30,7 +31,9 @@ export interface ServiceRuntime {
   readonly hashing: Hashing;
   readonly retry: RetryLoop;
   readonly process: ProcessPort;
-  readonly connect: (url: string) => RegistryConnection;
+  /** With a proof, both ends of the connection prove their keys. */
+  readonly connect: (url: string, proof: RegistryProof | undefined) => RegistryConnection;
+  readonly openIdentity: RegistryProofRuntime['openIdentity'];
   readonly cluster?: {
     readonly port: WorkerPort;
     readonly link: PrimaryLink | undefined;

@@ -13,6 +13,7 @@ const root = resolve(here, '../..');
 const entries = [
   { source: 'src/index.ts', listing: 'index.txt' },
   { source: 'src/extend/index.ts', listing: 'extend.txt' },
+  { source: 'src/identity/index.ts', listing: 'identity.txt' },
   { source: 'src/server/index.ts', listing: 'server.txt' },
   { source: 'src/service/index.ts', listing: 'service.txt' },
   { source: 'src/testing/index.ts', listing: 'testing.txt' },

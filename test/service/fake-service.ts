@@ -44,6 +44,7 @@ export function fakeService(
       connected.push(url);
       return registry.connection(url);
     },
+    openIdentity: () => Promise.reject(new Error('The process has no identity')),
     eventLoopActiveMs: () => self.busyMs,
     process: {
       env,

@@ -1,3 +1,4 @@
+import type { KeyPin } from '../../core/key-pin.js';
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
 import type { Quotas } from '../../core/quotas.js';
@@ -26,6 +27,8 @@ export interface LauncherContext {
   readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
+  /** Key of a secured registry, by which a launched service recognizes the registry. */
+  readonly registryPin?: KeyPin | undefined;
   readonly logs: string | undefined;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */

@@ -18,7 +18,7 @@ import type { LauncherContext } from './launcher-context.js';
 
 export interface LauncherOptions extends Pick<
   LauncherContext,
-  'names' | 'processes' | 'runtime' | 'manifests' | 'readManifest' | 'registryUrls' | 'logger'
+  'names' | 'processes' | 'runtime' | 'manifests' | 'readManifest' | 'registryUrls' | 'registryPin' | 'logger'
 > {
   readonly logs?: string | undefined;
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */

@@ -267,9 +267,9 @@ export class ServiceSupervisor implements ReplaceableService {
     args: readonly string[],
     attempt: StartAttempt,
   ): Promise<Launch> {
-    const { names, runtime } = this.#context;
+    const { names, runtime, registryPin } = this.#context;
     this.#throwIfCancelled(attempt);
-    const tickets = { ticket: runtime.randomHex(32), registryKey: runtime.randomHex(32) };
+    const tickets = { ticket: runtime.randomHex(32), registryKey: registryPin ?? runtime.randomHex(32) };
     const record = await names.launches.recordIntent({
       name: this.name,
       manifest: manifestName,

@@ -1,10 +1,12 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
+import type { IdentityTlsOptions } from '../../core/identity.js';
 import type { Logger } from '../../core/logger.js';
 import type { Advertisement } from '../advertisement.js';
 import type { EventLoopMeter } from '../event-loop-meter.js';
 import { InFlightRequests } from '../in-flight-requests.js';
+import type { SecureServer } from '../key-updates.js';
 import { LoadReporter } from '../load-reporter.js';
 import { nameInstance } from '../instance-naming.js';
 import type { AdvertiseConfig, AdvertiseOptions } from '../options.js';
@@ -85,16 +87,24 @@ async function join(
   const { drainMs, drainOnSignal, exitAfterDrain } = options;
   const registry = options.registry ?? (env.CLERK_REGISTRY || undefined);
   const host = options.host ?? (env.CLERK_ADVERTISE_HOST || undefined);
+  const identity = config.identity ?? (env.CLERK_IDENTITY || undefined);
+  if (identity !== undefined && typeof identity !== 'string')
+    throw clusterError(
+      "must have the path of an identity file as the option 'identity', because the primary registers the service; got an object or a function",
+    );
+  const registryKey = options.registryKey ?? (env.CLERK_REGISTRY_KEY || undefined);
   const request: JoinRequest = {
     options: definedFields({
       ...{ name, version, registry, leaseMs, weight, zone, attributes, host, drainMs },
-      ...{ drainOnSignal, exitAfterDrain },
+      ...{ drainOnSignal, exitAfterDrain, identity, registryKey },
     }),
     bound: server.address() as JoinRequest['bound'],
     isSecure: typeof (server as { readonly setSecureContext?: unknown }).setSecureContext === 'function',
     isAtMostOnce: config.idempotencyGuard !== undefined,
   };
   const joined = (await link.request('join', request)) as JoinResponse;
+  const setKey = (tls: IdentityTlsOptions): void => (server as unknown as SecureServer).setSecureContext(tls);
+  if (joined.tls !== undefined) setKey(joined.tls);
   const busyReport = new BusyReport(link, joined.group, clock);
   const inFlight = new InFlightRequests(server, (count) => busyReport.update(count));
   closers.push(() => inFlight.close());
@@ -116,6 +126,7 @@ async function join(
     inFlight,
     load,
     drainMs: config.drainMs,
+    onKey: setKey,
     onEnded: () => {
       for (const close of closers.splice(0)) close();
     },

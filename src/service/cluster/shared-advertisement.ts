@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { IdentityTlsOptions } from '../../core/identity.js';
 import type { Load } from '../../core/load-report.js';
 import type { Advertisement, AdvertisementEvents } from '../advertisement.js';
 import type { ServerLike } from '../server-addresses.js';
@@ -8,6 +9,9 @@ export interface SharedAddress {
   readonly bound: string | { readonly address: string; readonly port: number };
   readonly isSecure: boolean;
 }
+
+/** The service has a key, or another key. The payload is `IdentityTlsOptions`. */
+export const keyEvent = 'key';
 
 /** A worker that handles requests. In the primary, it counts as one request in flight. */
 class BusyWorker extends EventEmitter {
@@ -21,14 +25,24 @@ class BusyWorker extends EventEmitter {
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;
   readonly keepAliveTimeout = 0;
-  readonly setSecureContext?: () => void;
+  readonly setSecureContext?: (tls: IdentityTlsOptions) => void;
   readonly #bound: SharedAddress['bound'];
   readonly #busy = new Map<number, BusyWorker>();
+  #tls: IdentityTlsOptions | undefined;
 
   constructor({ bound, isSecure }: SharedAddress) {
     super();
     this.#bound = bound;
-    if (isSecure) this.setSecureContext = () => undefined;
+    if (isSecure)
+      this.setSecureContext = (tls) => {
+        this.#tls = tls;
+        this.emit(keyEvent, tls);
+      };
+  }
+
+  /** Undefined for a service without an identity. */
+  get tls(): IdentityTlsOptions | undefined {
+    return this.#tls;
   }
 
   address(): SharedAddress['bound'] {

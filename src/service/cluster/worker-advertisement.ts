@@ -1,4 +1,5 @@
 import { sleep, withTimeout, type Clock } from '../../core/clock.js';
+import type { IdentityTlsOptions } from '../../core/identity.js';
 import type { LoadInit } from '../../core/load-report.js';
 import type { Logger } from '../../core/logger.js';
 import { AdvertisementEmitter } from '../advertisement-emitter.js';
@@ -6,6 +7,7 @@ import type { Advertisement, AdvertisementEvents, AdvertisementState } from '../
 import type { InFlightRequests } from '../in-flight-requests.js';
 import type { LoadReporter } from '../load-reporter.js';
 import type { PrimaryLink } from './primary-link.js';
+import { keyEvent } from './shared-advertisement.js';
 import type { JoinResponse } from './worker-coordinator.js';
 
 export interface WorkerAdvertisementOptions {
@@ -16,6 +18,7 @@ export interface WorkerAdvertisementOptions {
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
   readonly drainMs: number;
+  readonly onKey: (tls: IdentityTlsOptions) => void;
   readonly onEnded: () => void;
 }
 
@@ -86,6 +89,10 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
 
   #onEvent(event: keyof AdvertisementEvents, payload: AdvertisementEvents['registered']): void {
     if (this.#ending !== undefined) return;
+    if ((event as string) === keyEvent) {
+      this.#options.onKey(payload as unknown as IdentityTlsOptions);
+      return;
+    }
     this.#state = states.get(event) ?? this.#state;
     if (event === 'registered') this.#epoch = payload.epoch;
     this.emit(event, payload);

@@ -1,5 +1,7 @@
 import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
+import { definedFields } from '../../core/defined-fields.js';
 import type { CallRecord, IdempotencyStore } from '../../core/idempotency-store.js';
+import type { IdentityTlsOptions } from '../../core/identity.js';
 import type { Load } from '../../core/load-report.js';
 import type { Logger } from '../../core/logger.js';
 import { encodeError } from '../../protocol/error-codec.js';
@@ -8,6 +10,7 @@ import type { AdvertiseOptions } from '../options.js';
 import { messageKey, type PrimaryPort, type WorkerRequest, type WorkerSettings } from './cluster-ports.js';
 import {
   forwardedEvents,
+  keyEvent,
   SharedListener,
   totalLoad,
   type SharedAddress,
@@ -35,6 +38,8 @@ export interface JoinResponse extends Pick<
   'name' | 'id' | 'epoch' | 'addresses' | 'registry'
 > {
   readonly group: string;
+  /** The key of the service; undefined without an identity. */
+  readonly tls?: IdentityTlsOptions;
 }
 
 /**
@@ -105,12 +110,13 @@ export class WorkerCoordinator {
 
   async #join(worker: number, request: JoinRequest): Promise<JoinResponse> {
     const { options, bound, isSecure } = request;
-    const group = JSON.stringify([options.name, options.registry, bound, isSecure]);
+    const { name: requested, registry: urls, identity } = options;
+    const group = JSON.stringify([requested, urls, identity, bound, isSecure]);
     const shared = this.#groups.get(group) ?? this.#advertise(group, request);
     shared.workers.add(worker);
     try {
       const { name, id, epoch, addresses, registry } = await shared.advertisement;
-      return { group, name, id, epoch, addresses, registry };
+      return { group, name, id, epoch, addresses, registry, ...definedFields({ tls: shared.listener.tls }) };
     } catch (error) {
       this.#groups.delete(group);
       throw error;
@@ -128,14 +134,15 @@ export class WorkerCoordinator {
       ...(isAtMostOnce && { atMostOnce: guard(store) }),
     });
     const shared: SharedAdvertisement = { listener, advertisement, workers: new Set(), loads: new Map() };
+    const forward = (event: string, payload: object): void => {
+      for (const worker of shared.workers)
+        port.send(worker, { [messageKey]: 'event', group, event, payload });
+    };
+    listener.on(keyEvent, (tls: object) => forward(keyEvent, tls));
     this.#groups.set(group, shared);
     advertisement.then(
       (ad) => {
-        for (const event of forwardedEvents)
-          ad.on(event, (payload) => {
-            for (const worker of shared.workers)
-              port.send(worker, { [messageKey]: 'event', group, event, payload });
-          });
+        for (const event of forwardedEvents) ad.on(event, (payload) => forward(event, payload));
       },
       () => undefined,
     );

@@ -198,6 +198,7 @@ export class ServiceProcesses {
       hashing: process,
       retry: retryLoop,
       connect: () => peer(process),
+      openIdentity: () => Promise.reject(new Error('The process has no identity')),
       eventLoopActiveMs: () => 0,
       process: {
         env: order?.env ?? {},

@@ -1,0 +1,32 @@
+import { maxTimerMs, type Clock } from '../core/clock.js';
+import type { RegistryConnection } from '../registry-client/connection.js';
+import { FailoverClient, type FailoverOptions } from '../registry-client/failover-client.js';
+import type { EnrolmentResponse, EnrolmentRuntime, EnrolmentTarget } from './request-enrolment.js';
+
+/** @param connect - the connection proves the key of the target, and accepts only its registry keys */
+export function registrySender(
+  connect: (url: string, target: EnrolmentTarget) => RegistryConnection,
+  clock: Clock,
+): EnrolmentRuntime['send'] {
+  return async (target, path, body) => {
+    const client = new FailoverClient(
+      target.urls.map((url) => connect(url, target)),
+      clock,
+    );
+    const options: FailoverOptions<EnrolmentResponse> = {
+      signal: new AbortController().signal,
+      hedged: false,
+      parse: (response, { url }) => ({ status: response.status, body: response.body, url }),
+    };
+    // The connections do not keep the process alive.
+    const keepAlive = clock.setTimer(() => undefined, maxTimerMs);
+    try {
+      return await (body === undefined
+        ? client.request({ path }, options)
+        : client.requestChange({ path, body }, options));
+    } finally {
+      keepAlive.cancel();
+      void client.close();
+    }
+  };
+}
