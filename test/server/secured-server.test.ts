@@ -209,6 +209,22 @@ test('each change needs its right, and no other right replaces it', async () => 
   expect(json.error.code).toBe('FORBIDDEN');
 });
 
+test('a change that would touch a hidden name is refused without showing the name', async () => {
+  const { operator, enrol, allow } = await securedRegistry();
+  const web = await enrol('/shop/web');
+  for (const name of ['/own/orders', '/own/hidden']) await operator.post('/v1/define', { name });
+  for (const name of ['/own', '/own/orders', '/moved', '/moved/*']) await allow('/shop/web', name, ['write']);
+  for (const [path, body] of [
+    [paths.remove, { name: '/own', recursive: true, force: true }],
+    [paths.move, { from: '/own', to: '/moved' }],
+  ] as const) {
+    const { status, text } = await web.post(path, body);
+    expect([path, status]).toEqual([path, 403]);
+    expect(text).not.toContain('hidden');
+  }
+  expect((await operator.get('/v1/resolve?name=/own/hidden')).status).toBe(200);
+});
+
 test('every principal may advertise and read its own name', async () => {
   const { enrol } = await securedRegistry();
   const orders = await enrol('/shop/orders');

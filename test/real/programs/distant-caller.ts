@@ -18,7 +18,7 @@ const other = createServer((request, response) => {
   });
 });
 await new Promise<void>((resolve) => other.listen(Number(port), '0.0.0.0', resolve));
-const registry = await startServer({ port: 0, host: ip });
+const registry = await startServer({ port: 0, host: ip, insecure: true });
 printLine('registry', registry.url);
 const clerk = createClerk({ registry: registry.url });
 const orders = clerk.bind('/shop/orders', { timeoutMs: 3_000 });
