@@ -1,3 +1,4 @@
+import { definedFields } from '../core/defined-fields.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { EndpointState } from '../health/endpoint-state.js';
 import { AttemptTimeout, maxTimeoutMs } from '../invoke/attempt-timeout.js';
@@ -41,6 +42,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
       policyNote: picker.describe(candidate),
     })),
     leftOut,
+    ...definedFields({ starting: resolution?.starting }),
     revision: resolution?.revision,
     path: resolution?.path ?? [],
     ageMs: resolution === undefined ? undefined : now - resolution.requestedAt,

@@ -29,6 +29,7 @@ function summaryLine(explanation: Explanation): string {
     guaranteedMs = 0,
     usableMs,
     stale,
+    starting,
     timeoutMs,
     settings,
     retriesLeft,
@@ -42,6 +43,7 @@ function summaryLine(explanation: Explanation): string {
       ? []
       : [usableMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(usableMs)}`]),
     ...(guaranteedMs > 0 && guaranteedMs < Infinity ? [`guaranteed for ${formatMs(guaranteedMs)}`] : []),
+    ...(starting === undefined ? [] : [`${String(starting)} starting`]),
     `call timeout ${formatMs(timeoutMs)}`,
     formatAttemptTimeouts(explanation),
     ...(retries

@@ -80,6 +80,8 @@ export interface Explanation {
   readonly candidates: readonly ExplainedCandidate[];
   /** The endpoints that are not candidates, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
+  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  readonly starting?: number;
   /** Revision of the resolution; undefined before the first lookup. */
   readonly revision: string | undefined;
   /** The names that the lookup followed to reach the service; empty before the first lookup. */

@@ -142,7 +142,8 @@ export class ServiceEndpointPicker implements EndpointPicker {
   }
 
   /**
-   * Looks the service up, and starts the service if it has no endpoint. In the result, `matching` is not empty.
+   * Looks the service up. Waits while all endpoints are starting. Starts the service if it has no endpoint. In the
+   * result, `matching` is not empty.
    * @param onResolved - called when the service config is known, before any start
    * @throws {@link ClerkError} when no endpoint matches the binding and the constraints
    */
@@ -153,9 +154,10 @@ export class ServiceEndpointPicker implements EndpointPicker {
     } else {
       const resolution = await service.resolve();
       onResolved();
+      if (service.isStarting) await service.untilStarted();
       if (service.table.members.length === 0) {
         const factory = this.#factory;
-        if (factory === undefined) throw noEndpointError(service, resolution);
+        if (factory === undefined) throw noEndpointError(service, service.resolution ?? resolution);
         await service.startService(factory);
       }
     }

@@ -26,6 +26,10 @@ import type { HealthSource } from '../health/health-reporter.js';
  * Interval between background lookups of a name whose resolution is stale. Lookups are made only while calls arrive.
  */
 const staleRefreshMs = 750;
+/** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
+const startingRefreshMs = 500;
+/** Maximum time that {@link ServiceState.untilStarted} waits, in ms. */
+const maxStartingMs = 60_000;
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -43,6 +47,7 @@ export class ServiceState implements HealthSource {
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #isClosed = false;
+  #startingWait: Promise<void> | undefined;
   readonly #started: StartedEndpoints;
   readonly #watch: ServiceWatch;
   readonly #registryFactory: Factory | undefined;
@@ -161,6 +166,17 @@ export class ServiceState implements HealthSource {
     this.#handleHealthQueries(previous, resolution);
   }
 
+  /** Whether the service has no endpoint that accepts connections, but one that is starting. */
+  get isStarting(): boolean {
+    return this.table.members.length === 0 && (this.#resolution?.starting ?? 0) > 0;
+  }
+
+  /** Waits while {@link ServiceState.isStarting} is true. Concurrent callers share one wait. Never rejects. */
+  untilStarted(): Promise<void> {
+    this.#startingWait ??= this.#untilStarted().finally(() => (this.#startingWait = undefined));
+    return this.#startingWait;
+  }
+
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[] {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
@@ -172,6 +188,28 @@ export class ServiceState implements HealthSource {
   get #isEnding(): boolean {
     const { endpoints = [], startable, stale } = this.#resolution ?? {};
     return startable === true && stale === false && endpoints.every(({ state }) => state === 'draining');
+  }
+
+  #mustWaitForStart(): boolean {
+    return !this.#isClosed && this.isStarting;
+  }
+
+  async #untilStarted(): Promise<void> {
+    const { clock, asyncContext } = this.clerk;
+    const until = clock.now() + maxStartingMs;
+    while (this.#mustWaitForStart() && clock.now() < until) {
+      await new Promise<void>((resolve) => {
+        const settle = (): void => {
+          timer.cancel();
+          this.changeListeners.delete(settle);
+          resolve();
+        };
+        const timer = clock.setTimer(settle, startingRefreshMs);
+        timer.setRef(false);
+        this.changeListeners.add(settle);
+      });
+      if (this.#mustWaitForStart()) await asyncContext.runInAsyncScope(() => this.refresh(new Set()));
+    }
   }
 
   #updateRetryOverrides({ attemptTimeoutMs, retries }: ResolvedService): void {

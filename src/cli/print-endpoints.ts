@@ -3,7 +3,7 @@ import { styled, type Output } from './output.js';
 import { formatDuration, formatPercent } from './format.js';
 import { printColumns, type Column } from './print-columns.js';
 
-const styles = { up: 'good', draining: 'warning', suspect: 'bad' } as const;
+const styles = { up: 'good', draining: 'warning', suspect: 'bad', starting: 'warning' } as const;
 
 const columns: readonly Column<EndpointMessage>[] = [
   ['ENDPOINT', ({ id }) => id],

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import { sleep, withTimeout } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
 import { parseSnapshot } from '../core/parse-snapshot.js';
@@ -16,6 +17,8 @@ export interface NamePut {
   readonly name: string;
   /** All endpoints of the service; empty if the entry is a link to another name. */
   readonly endpoints: readonly Endpoint[];
+  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  readonly starting?: number;
   /** Revision of the entry, exactly as the registry sent the revision. */
   readonly revision: string;
   /** Name to which the entry links; undefined if the entry is a service. */
@@ -176,6 +179,7 @@ function applySnapshot(
       parsed.kind,
       parsed.canonical,
       parsed.endpoints,
+      parsed.starting,
       parsed.policy,
       parsed.timeoutMs,
     ]);
@@ -186,6 +190,7 @@ function applySnapshot(
       type: 'put',
       name,
       endpoints: parsed.endpoints,
+      ...definedFields({ starting: parsed.starting }),
       revision: parsed.revision,
       target: parsed.kind === 'link' ? parsed.canonical : undefined,
     });

@@ -16,6 +16,8 @@ export interface Resolved {
   readonly path: readonly ResolutionStep[];
   /** All endpoints; empty when the service has no endpoint. */
   readonly endpoints: readonly Endpoint[];
+  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  readonly starting?: number;
   /** Load-balancing policy of the service config; undefined when the service config sets no policy. */
   readonly policy: string | undefined;
   /** Call timeout of the service config, in ms. Applies if neither the call nor its binding sets a timeout. */
@@ -40,10 +42,11 @@ export interface Resolved {
 }
 
 export function toResolved(resolution: ResolvedService, now: number): Resolved {
-  const { name, canonical, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = resolution;
+  const { name, canonical, path, endpoints, starting, policy, timeoutMs, attemptTimeoutMs, retries } =
+    resolution;
   return {
     ...{ name, canonical, kind: 'service', path, endpoints, policy },
-    ...definedFields({ timeoutMs, attemptTimeoutMs, retries }),
+    ...definedFields({ starting, timeoutMs, attemptTimeoutMs, retries }),
     revision: resolution.revision,
     guaranteedMs: resolution.guaranteedMs ?? 0,
     usableMs: resolution.ttlMs,

@@ -36,6 +36,11 @@ export interface BoundResolution {
   /** All endpoints of the service, never only the changed endpoints; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
   /**
+   * Number of endpoints that have registered before they accept connections. `endpoints` must not contain these
+   * endpoints. While `endpoints` is empty, calls wait for one of these endpoints within their deadline. Default 0.
+   */
+  readonly starting?: number;
+  /**
    * Time for which the result may be used, in ms since the request was sent; ≥ 0 or `Infinity`. Default:
    * `guaranteedMs`, or 5,000 without a guarantee.
    */
@@ -110,6 +115,8 @@ export interface ListEntry {
   readonly endpoints?: number;
   /** Number of suspect endpoints; absent when there is none. */
   readonly suspects?: number;
+  /** Number of endpoints that do not accept connections yet; absent when there is none. */
+  readonly starting?: number;
   /** Number of endpoints whose manifest has changed since their start; absent when there is none. */
   readonly outdated?: number;
   /** Target of a link. */

@@ -8,6 +8,8 @@ export interface ResolvedService {
   readonly name: string;
   readonly canonical: string;
   readonly endpoints: readonly Endpoint[];
+  /** Number of further endpoints that do not accept connections yet; undefined when there is none. */
+  readonly starting?: number;
   /** This and the next three fields come from the service config. */
   readonly policy: string | undefined;
   readonly timeoutMs?: number;

@@ -35,7 +35,8 @@ export interface EndpointMessage {
   /** Certificate of the key: DER in base64. */
   readonly cert?: string;
   readonly leaseMs: number;
-  readonly state: 'up' | 'draining' | 'suspect';
+  /** `starting`: the endpoint has not accepted a connection yet. Lookups list it only in `starting`. */
+  readonly state: 'up' | 'draining' | 'suspect' | 'starting';
   /** Reported with the last renewal. Present only in results of lookups. */
   readonly load?: Load;
 }
@@ -52,6 +53,8 @@ export interface ResolveResponse {
   readonly kind: 'service' | 'directory';
   readonly path: readonly ResolutionStep[];
   readonly endpoints: readonly EndpointMessage[];
+  /** Endpoints that have registered before they accept connections. Absent if there is none. */
+  readonly starting?: readonly EndpointMessage[];
   readonly policy: string | null;
   readonly timeoutMs?: number;
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
@@ -212,6 +215,8 @@ export interface RegisterRequest {
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Default false. */
   readonly namesInstance?: boolean;
+  /** `starting`: the endpoint does not accept connections yet, so clients do not call it. Default `up`. */
+  readonly state?: 'up' | 'starting';
   readonly host?: string | null;
   /** Identity of the host: boot id and network namespace. Default: unknown. */
   readonly hostId?: string;

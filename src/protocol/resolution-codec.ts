@@ -5,13 +5,23 @@ import type { BoundResolution } from '../core/registry.js';
 import type { EndpointMessage, ResolveResponse } from './messages.js';
 
 export function decodeResolution(response: ResolveResponse): BoundResolution {
-  const { name: _name, endpoints, policy, guaranteedMs, launchable, mark: _mark, ...rest } = response;
+  const {
+    name: _name,
+    endpoints,
+    starting,
+    policy,
+    guaranteedMs,
+    launchable,
+    mark: _mark,
+    ...rest
+  } = response;
   return Object.freeze(
     definedFields({
       ...rest,
       kind: 'bound',
       position: positionOf(response),
       endpoints: Object.freeze(endpoints.map((endpoint) => decodeEndpoint(endpoint, response.incarnation))),
+      starting: Array.isArray(starting) && starting.length > 0 ? starting.length : undefined,
       policy: policy ?? undefined,
       // 0 means no guarantee. Only `ttlMs` then limits the use of the result.
       guaranteedMs: guaranteedMs || undefined,
@@ -29,13 +39,15 @@ export function positionOf({
 }
 
 export function decodeEndpoint(
-  { host, zone, version, load, ...rest }: EndpointMessage,
+  { host, zone, version, load, state, ...rest }: EndpointMessage,
   incarnation = '',
 ): EndpointInit {
   const isLoad = load !== undefined && loadError(load) === undefined;
   return Object.freeze(
     definedFields({
       ...rest,
+      // Only `starting` lists endpoints with this state.
+      state: state as EndpointInit['state'],
       host: host ?? undefined,
       zone: zone ?? undefined,
       version: version ?? undefined,

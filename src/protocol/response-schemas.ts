@@ -47,7 +47,7 @@ const endpointMessage = z.object({
   formerKey: z.exactOptional(string),
   cert: z.exactOptional(string),
   leaseMs: ms,
-  state: z.enum(['up', 'draining', 'suspect']),
+  state: z.enum(['up', 'draining', 'suspect', 'starting']),
   load: z.exactOptional(
     z.object({
       utilization: z.number().check(z.gte(0)),
@@ -62,6 +62,7 @@ const listEntry = z.object({
   kind: kinds,
   endpoints: z.exactOptional(count),
   suspects: z.exactOptional(count),
+  starting: z.exactOptional(count),
   outdated: z.exactOptional(count),
   target: z.exactOptional(string),
 });
@@ -72,6 +73,7 @@ export const resolveResponse = z.object({
   kind: z.enum(['service', 'directory']),
   path: z.array(resolutionStep),
   endpoints: z.array(endpointMessage),
+  starting: z.exactOptional(z.array(endpointMessage)),
   policy: z.nullable(string),
   timeoutMs: z.exactOptional(ms),
   attemptTimeoutMs: z.exactOptional(attemptTimeout),

@@ -46,7 +46,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
           // Several registries may count the same instances, so a name in several registries has no counts.
-          const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
+          const { endpoints: _some, suspects: _few, starting: _new, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
         return sortByName(byName.values());
@@ -85,10 +85,12 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   );
   const valueOf = <Key extends keyof BoundResolution>(key: Key): BoundResolution[Key] | undefined =>
     bound.find((resolution) => resolution[key] !== undefined)?.[key];
+  const starting = bound.reduce((sum, resolution) => sum + (resolution.starting ?? 0), 0);
   const doubted = [...new Set(bound.flatMap((resolution) => resolution.healthQueried ?? []))];
   return definedFields({
     kind: 'bound',
     endpoints,
+    starting: starting > 0 ? starting : undefined,
     ttlMs,
     policy: valueOf('policy'),
     timeoutMs: valueOf('timeoutMs'),

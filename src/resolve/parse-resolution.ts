@@ -87,6 +87,7 @@ function parseBound(
     ttlMs: serviceTtlMs(times, endpoints.length > 0),
     guaranteedMs,
     ...definedFields({
+      starting: parseStarting(raw.starting, name),
       timeoutMs: parseTimeout(raw, name),
       attemptTimeoutMs: checkAttemptTimeout(raw.attemptTimeoutMs, createError),
       retries: checkRetries(raw.retries, createError),
@@ -113,6 +114,13 @@ function parseTimeout(raw: RawObject, name: string): number | undefined {
       `timeoutMs must be above 0 and at most ${String(maxTimerMs)}; got ${String(timeoutMs)}`,
     );
   return timeoutMs;
+}
+
+function parseStarting(value: unknown, name: string): number | undefined {
+  if (value === undefined || value === 0) return undefined;
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw invalidResolutionError(name, `starting must be an integer ≥ 0; got ${describeValue(value)}`);
+  return value as number;
 }
 
 function parseHealthQueried(value: unknown, name: string): readonly string[] | undefined {

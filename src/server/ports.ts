@@ -80,18 +80,9 @@ export interface NameService {
   /** Like `resolve`, but returns undefined in place of an error. */
   resolveJson(name: string): string | undefined;
   /** The result omits names that are not visible, except as `next`. */
-  list(
-    glob: string,
-    after: string | undefined,
-    maxEntries: number,
-    isVisible?: NameVisibility,
-  ): ListResponse;
+  list(glob: string, after: string | undefined, maxEntries: number, isVisible?: NameVisibility): ListResponse;
   /** The result omits names that are not visible. */
-  search(
-    glob: string,
-    filter: Readonly<Record<string, string>>,
-    isVisible?: NameVisibility,
-  ): SearchResponse;
+  search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse;
   whois(address: string): WhoisResponse;
   /**
    * Follows the links in a name. The result may be the name of no entry. Returns undefined when the links form a cycle
@@ -147,7 +138,7 @@ export interface NameService {
   onUnreachable(listener: (id: string) => void): () => void;
   /** Calls `listener` for each renewal that states the calls of the service. */
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
-  /** Called for each durable registration. Returns a function that removes the listener. */
+  /** Called for each durable registration of an endpoint that is not starting. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;

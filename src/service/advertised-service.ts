@@ -16,6 +16,7 @@ import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
 import { InstanceRegistration, type RegistrationRequest } from './instance-registration.js';
+import { StartingEndpoint, type StartingEndpointOptions } from './starting-endpoint.js';
 
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
@@ -30,6 +31,7 @@ export interface AdvertisedServiceOptions {
   readonly activity: () => CallActivity | undefined;
   readonly request: RegistrationRequest;
   readonly readAddresses: AddressUpdatesOptions['read'];
+  readonly acceptsConnection: StartingEndpointOptions['acceptsConnection'];
   readonly handshake: LaunchHandshake | undefined;
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
@@ -49,6 +51,11 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   readonly #options: AdvertisedServiceOptions;
   readonly #addressUpdates: AddressUpdates;
   readonly #registration: InstanceRegistration;
+  readonly #starting: StartingEndpoint;
+  /** Whether the last accepted registration was in the state `starting`. */
+  #isRegisteredAsStarting = false;
+  #requestedState: RegistrationRequest['state'];
+  #update: Promise<void> = Promise.resolve();
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
   #leaseMs: number;
@@ -65,8 +72,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       this.#loseLease('no renewal was acknowledged in time'),
     );
     const { request, readAddresses, logger } = options;
+    const label = `${request.name} (${request.id})`;
+    this.#starting = new StartingEndpoint({ ...options, label, addresses: () => this.addresses });
     this.#addressUpdates = new AddressUpdates({
-      label: `${request.name} (${request.id})`,
+      label,
       initial: definedFields({
         addresses: request.addresses,
         enumeratedAddresses: request.enumeratedAddresses,
@@ -107,7 +116,9 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   }
 
   get state(): AdvertisementState {
-    return this.#state === 'registered' && this.#leaseTimer.isExpired ? 'lost' : this.#state;
+    if (this.#state !== 'registered') return this.#state;
+    if (this.#leaseTimer.isExpired) return 'lost';
+    return this.#isRegisteredAsStarting ? 'starting' : 'registered';
   }
 
   get load(): Load | undefined {
@@ -131,7 +142,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort);
     try {
+      const { signal: end } = this.#endController;
+      await this.#starting.check(end);
       await this.#register(false);
+      void this.#starting.untilUp(end, () => this.#registerAsUp());
     } catch (error) {
       await waitAtMost(this.#options.clock, maxWithdrawalMs, this.#endUnregistered());
       throw error;
@@ -197,6 +211,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     );
     this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
+    this.#isRegisteredAsStarting = this.#requestedState === 'starting';
     this.#isSuspect = false;
     this.#warnedCode = undefined;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
@@ -207,7 +222,12 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
 
   #request(): RegistrationRequest {
     const { addresses: _, enumeratedAddresses: _enumerated, ...fixed } = this.#options.request;
-    return { ...fixed, ...this.#addressUpdates.refresh() };
+    this.#requestedState = this.#starting.isStarting ? 'starting' : undefined;
+    return {
+      ...fixed,
+      ...this.#addressUpdates.refresh(),
+      ...definedFields({ state: this.#requestedState }),
+    };
   }
 
   #sendChangedAddresses(): void {
@@ -215,26 +235,40 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     const { signal } = this.#endController;
     void this.#addressUpdates.sendChange(async () => {
       try {
-        const { epoch, secret } = this;
-        await this.#options.renewer.register(
-          { ...this.#request(), epoch, ...definedFields({ secret }) },
-          signal,
-        );
+        await this.#sendUpdate();
       } catch (error) {
         if (!signal.aborted) throw error;
       }
     });
   }
 
+  /** Sends one change of the registration after the other. */
+  #sendUpdate(): Promise<void> {
+    const send = async (): Promise<void> => {
+      const { epoch, secret } = this;
+      const request = this.#request();
+      await this.#options.renewer.register(
+        { ...request, epoch, ...definedFields({ secret }) },
+        this.#endController.signal,
+      );
+      this.#isRegisteredAsStarting = request.state === 'starting';
+    };
+    this.#update = this.#update.then(send, send);
+    return this.#update;
+  }
+
   /** Sends the registration again, after the key of its connection has changed. */
   async registerAgain(): Promise<void> {
     // In any other state, the next registration is sent with the new key anyway.
-    if (this.#state !== 'registered') return;
-    const { epoch, secret } = this;
-    await this.#options.renewer.register(
-      { ...this.#request(), epoch, ...definedFields({ secret }) },
-      this.#endController.signal,
-    );
+    if (this.#state === 'registered') await this.#sendUpdate();
+  }
+
+  /** Returns whether the registry has accepted a registration that is not in the state `starting`. */
+  async #registerAsUp(): Promise<boolean> {
+    // A lost lease ends with another registration.
+    if (this.#state !== 'registered') return false;
+    if (this.#isRegisteredAsStarting) await this.#sendUpdate();
+    return true;
   }
 
   #loseLease(reason: string): void {

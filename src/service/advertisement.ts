@@ -1,7 +1,7 @@
 import type { LoadInit } from '../core/load-report.js';
 /** Events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
-  /** The registry has accepted the registration. */
+  /** The registry has accepted the registration, also in the state `starting`. */
   readonly registered: Pick<Advertisement, 'name' | 'id' | 'epoch'> & {
     /** Whether the service has lost a lease before. */
     readonly recovered: boolean;
@@ -38,13 +38,15 @@ export interface AdvertisementEvents {
  * State of an advertisement:
  *
  * - `registering`: the registry has not yet accepted the registration
+ * - `starting`: the lease is valid, but no address has accepted a connection yet, so clients do not call the endpoint
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
  * - `fenced`: ended early; see the event `fenced`
  * - `draining`: withdrawn, but still serving clients with a cached resolution
  * - `closed`: ended by `drain()` or `close()`
  */
-export type AdvertisementState = 'registering' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
+export type AdvertisementState =
+  'registering' | 'starting' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
 
 /** An advertised service. Keeps the process alive only during `drain()` and `close()`. */
 export interface Advertisement extends AsyncDisposable {

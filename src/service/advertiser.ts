@@ -157,6 +157,7 @@ export class Advertiser {
         },
       },
       readAddresses: () => place.readAddresses(),
+      acceptsConnection: server === undefined ? this.#runtime.acceptsConnection : undefined,
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
 import { retryLoop } from '../invoke/p-retry-loop.js';
+import { acceptsConnection } from '../runtime/accepts-connection.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
 import { clusterPrimary, clusterWorker } from '../runtime/cluster-process.js';
@@ -97,6 +98,7 @@ const advertiser = new Advertiser({
         }),
     }),
   openIdentity,
+  acceptsConnection,
   eventLoopActiveMs,
 });
 
@@ -104,6 +106,10 @@ const advertiser = new Advertiser({
  * Registers this process as a service, and renews its lease until the advertisement or the process ends. While the
  * registry is unreachable, the registration is retried and one warning is logged. After a lost lease, the service
  * registers again. A launched service gets its name, registry and ticket from the launcher.
+ *
+ * If `address` is an address that does not accept a connection yet, the endpoint is registered as `starting`. Clients
+ * do not call the endpoint in this state. Calls to a service without other endpoints wait within their deadline. The
+ * endpoint is `up` when an address accepts a connection, at the latest after 30,000 ms. Both changes are logged.
  *
  * At SIGTERM and SIGINT the service drains. Then the process ends by the same signal, unless the program listens for
  * the signal too. A program that closes its server itself should set `drainOnSignal: false` and await `drain()`
@@ -114,13 +120,14 @@ const advertiser = new Advertiser({
  * const server = createServer(handler).listen(0);
  * await advertise({ name: '/shop/orders', version: '2.1.0', address: server });
  * ```
- * @returns the advertisement, once the registry has stored the registration durably
+ * @returns the advertisement, once the registry has stored the registration durably, also in the state `starting`
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service, or is not the
  * registry that launched the service
  * @throws {@link ClerkError} `FORBIDDEN` when a live process has the given `id`
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
+ * @see [C5.9](../../docs/guarantees.md#c5-9)
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
   return advertiser.advertise(options);

@@ -22,7 +22,8 @@ export interface AdvertiseOptions {
   /**
    * Where the service listens: a server, or 1 to 16 addresses, best first. A server is an `http.Server`, an
    * `https.Server` or an HTTP/2 server, and may begin to listen later. An address is `http(s)://host:port`,
-   * `tcp://host:port` or `unix:/path`.
+   * `tcp://host:port` or `unix:/path`. Clients do not call an address before it accepts a connection; see
+   * {@link advertise}.
    */
   readonly address: ServerOrAddress;
   /** Semver version of the service, such as `2.1.0`. Default: none. */

@@ -1,3 +1,4 @@
+import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { EndSignal } from '../core/end-signal.js';
@@ -34,6 +35,11 @@ export interface ServiceRuntime {
   /** With a proof, both ends of the connection prove their keys. */
   readonly connect: (url: string, proof: RegistryProof | undefined) => RegistryConnection;
   readonly openIdentity: RegistryProofRuntime['openIdentity'];
+  /**
+   * Whether a connection to a service succeeds before `signal` aborts. Default: the addresses of services are not
+   * checked.
+   */
+  readonly acceptsConnection?: (address: Address, signal: AbortSignal) => Promise<boolean>;
   readonly cluster?: {
     readonly port: WorkerPort;
     readonly link: PrimaryLink | undefined;

@@ -298,8 +298,8 @@ test('watch --json prints one value per line', async () => {
 
 test('advertise registers an endpoint while it runs, and withdraws it when it is interrupted', async () => {
   const interruption = new AbortController();
-  const line =
-    '/shop/orders http://127.0.0.1:3001 --version 2.1.0 --zone a --weight 0.5 --attribute rack=7 --id o1';
+  const address = await startService((_request, response) => response.end('ok'));
+  const line = `/shop/orders ${address} --version 2.1.0 --zone a --weight 0.5 --attribute rack=7 --id o1`;
   const running = runCli(['advertise', ...line.split(' ')], {
     registry,
     interruptSignal: interruption.signal,
@@ -318,11 +318,28 @@ test('advertise registers an endpoint while it runs, and withdraws it when it is
     { id: 'o1', version: '2.1.0', zone: 'a', weight: 0.5, attributes: { rack: '7' }, state: 'up' },
   ]);
   expect(out).toMatch(
-    /^Registered \/shop\/orders at http:\/\/127\.0\.0\.1:3001 {2}instance o1, epoch \d+\nWithdrawn \/shop\/orders at .*\n$/,
+    /^Registered \/shop\/orders at http:\/\/127\.0\.0\.1:\d+ {2}instance o1, epoch \d+\nWithdrawn \/shop\/orders at .*\n$/,
   );
   // It is no longer chosen, whether or not the registry has removed it yet.
   await lookUp();
   expect(endpoints.filter(({ state }) => state === 'up')).toEqual([]);
+});
+
+test('an address that accepts no connection is shown as starting, also by a watch', async () => {
+  await register({ name: '/a', id: 'a1', addresses: ['http://127.0.0.1:3001'], state: 'starting' });
+  expect(await runLine('ls')).toBe('0 /a  service  1 endpoint, 1 starting');
+  expect(await runLine('resolve /a')).toMatch(/\na1 +starting +http:\/\/127\.0\.0\.1:3001/);
+  const { endpoints } = JSON.parse((await runCli(['resolve', '/a', '--json'], { registry })).out);
+  expect(endpoints).toMatchObject([{ id: 'a1', state: 'starting' }]);
+  expect(await runLine('whois http://127.0.0.1:3001')).toContain('a1');
+  expect(await runLine('explain /a')).toContain('1 starting');
+  const interruption = new AbortController();
+  const { out } = await runCli(['watch', '/a'], {
+    registry,
+    interruptSignal: interruption.signal,
+    onOut: () => interruption.abort(),
+  });
+  expect(out).toBe('+ /a  0 endpoints, 1 starting\n');
 });
 
 /** Registers another endpoint with the id `same`, and renews its lease. */

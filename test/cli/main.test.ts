@@ -64,11 +64,12 @@ test('serve, advertise and watch as processes, each ended by a signal', async ()
   const serve = spawnCli(['serve', '--port', '0']);
   const url = (await serve.until(/^http.*\n/)).trim();
   const watch = spawnCli(['watch', '/shop/*'], { CLERK_REGISTRY: url });
-  const service = spawnCli(['advertise', '/shop/orders', 'http://127.0.0.1:3001'], { CLERK_REGISTRY: url });
-  await service.until(/^Registered \/shop\/orders at http:\/\/127\.0\.0\.1:3001/);
-  await watch.until(/^[+~] \/shop\/orders {2}1 endpoint {2}http:\/\/127\.0\.0\.1:3001$/m);
+  const { url: address } = await startFakeRegistry({});
+  const service = spawnCli(['advertise', '/shop/orders', address], { CLERK_REGISTRY: url });
+  await service.until(new RegExp(`^Registered /shop/orders at ${address}`));
+  await watch.until(new RegExp(`^[+~] /shop/orders  1 endpoint  ${address}$`, 'm'));
   service.child.kill('SIGTERM');
-  await watch.until(/^~ \/shop\/orders {2}1 endpoint {2}http:\/\/127\.0\.0\.1:3001 \(draining\)$/m);
+  await watch.until(new RegExp(`^~ /shop/orders  1 endpoint  ${address} \\(draining\\)$`, 'm'));
   const ended = await service.ended;
   expect(ended).toMatchObject({ code: 0, signal: null, err: '' });
   expect(ended.out).toMatch(/\nWithdrawn \/shop\/orders at /);

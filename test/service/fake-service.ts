@@ -19,6 +19,8 @@ export interface FakeService {
   handshakeLine: string;
   /** Total active time of the event loop, in ms. */
   busyMs: number;
+  /** Whether a connection to an address succeeds. Default: addresses are not checked. */
+  accepts: ((address: string, signal: AbortSignal) => boolean | Promise<boolean>) | undefined;
   readonly warnings: string[];
   /** How the process ended, in order. */
   readonly ended: string[];
@@ -35,7 +37,11 @@ export function fakeService(
   const warnings: string[] = [];
   const ended: string[] = [];
   const listeners = new Set<(signal: EndSignal) => void>();
-  const self = { handshakeLine: '', busyMs: 0 };
+  const self: Pick<FakeService, 'handshakeLine' | 'busyMs' | 'accepts'> = {
+    handshakeLine: '',
+    busyMs: 0,
+    accepts: undefined,
+  };
   const serviceRuntime: ServiceRuntime = {
     clock: runtime,
     hashing: systemHashing,
@@ -46,6 +52,7 @@ export function fakeService(
     },
     openIdentity: () => Promise.reject(new Error('The process has no identity')),
     eventLoopActiveMs: () => self.busyMs,
+    acceptsConnection: async ({ text }, signal) => self.accepts?.(text, signal) ?? true,
     process: {
       env,
       readFirstLine: async () => self.handshakeLine,

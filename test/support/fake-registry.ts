@@ -279,6 +279,7 @@ export class FakeRegistry {
       version: request.version ?? null,
       weight: request.weight ?? 1,
       attributes: request.attributes ?? {},
+      state: request.state ?? 'up',
       epoch,
       leaseMs,
     };
@@ -314,12 +315,15 @@ export class FakeRegistry {
     this.#expire(name);
     const found = this.services.get(name);
     if (!found) throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
+    const all = [...found.values()].map(({ endpoint }) => endpoint);
+    const starting = all.filter(({ state }) => state === 'starting');
     return {
       name,
       canonical: name,
       kind: 'service',
       path: [{ name, kind: 'service', guaranteedMs: 5_000 }],
-      endpoints: [...found.values()].map(({ endpoint }) => endpoint),
+      endpoints: all.filter(({ state }) => state !== 'starting'),
+      ...(starting.length > 0 && { starting }),
       policy: null,
       launchable: this.launchable.has(name),
       guaranteedMs: 5_000,

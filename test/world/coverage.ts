@@ -101,6 +101,7 @@ export const coverageEvents = [
   'changed-when-expired',
   'watch-resumed',
   'watch-resynced',
+  'listened-late',
   'launched',
   'launch-requested',
   'launch-shared',

@@ -29,6 +29,7 @@ const streams = {
   hedges: 10,
   callers: 11,
   routes: 12,
+  listeners: 13,
   clerk: 100,
 };
 

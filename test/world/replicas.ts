@@ -14,6 +14,8 @@ export interface Replica {
   readonly isProtected: boolean;
   /** Its process has ended for good. */
   ended: boolean;
+  /** False until its server has first accepted connections. */
+  hasListened: boolean;
   /** It is being replaced, and will soon be unregistered. */
   leaving: boolean;
   /** Response time, in ms. */
@@ -84,6 +86,7 @@ export class Replicas {
       server,
       isProtected: options.isProtected ?? false,
       ended: false,
+      hasListened: true,
       leaving: false,
       serviceMs: options.serviceMs,
       slowMs: 0,
@@ -158,6 +161,18 @@ export class Replicas {
     };
   }
 
+  /** Makes a new replica refuse connections until `restore(replica, 'refusing')`. */
+  startLate(replica: Replica): void {
+    replica.hasListened = false;
+    this.impair(replica, 'refusing');
+  }
+
+  /** Whether the process at an address accepts connections. */
+  accepts(address: string): boolean {
+    const impairments = this.at(address)?.impairments;
+    return impairments !== undefined && impairments.down + impairments.refusing + impairments.stalled === 0;
+  }
+
   /** Begins a fault of a replica. */
   impair(replica: Replica, how: keyof Replica['impairments']): void {
     replica.impairments[how]++;
@@ -201,7 +216,10 @@ export class Replicas {
     else server.resume();
     if (impairments.down > 0 || impairments.refusing > 0) server.refuse();
     else if (impairments.stalled > 0) server.stall();
-    else server.accept();
+    else {
+      replica.hasListened = true;
+      server.accept();
+    }
   }
 }
 

@@ -181,6 +181,8 @@ export class SimulatedClient implements AttemptObserver {
     if (this.closed)
       simulation.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
+    if (simulation.replicas.all.some(({ id, hasListened }) => id === endpoint && !hasListened))
+      simulation.oracle.violate('C5.9', `${record.id} is sent to ${endpoint}, which does not listen yet`);
     if (record.attempts.length === 0) {
       record.isFirstEndpointEjected = this.#ejected.has(endpoint);
       simulation.dominance.callStarted(record);

@@ -39,7 +39,9 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
-    await binding.ready({ timeoutMs }).catch((error: unknown) => {
+    // While all endpoints are starting, a call would wait until its deadline.
+    const waitMs = resolution.endpoints.length === 0 ? Math.min(timeoutMs, 100) : timeoutMs;
+    await binding.ready({ timeoutMs: waitMs }).catch((error: unknown) => {
       // A failed connection is part of the explanation.
       if (!isClerkError(error) || !explainableCodes.has(error.code)) throw error;
     });
@@ -64,8 +66,8 @@ function undefinedToNull(explanation: Explanation): unknown {
 }
 
 async function print(stdout: Output, explanation: Explanation): Promise<void> {
-  const { name, canonical, policy, candidates, leftOut, revision, ageMs, guaranteedMs, usableMs } =
-    explanation;
+  const { name, canonical, policy, candidates, leftOut, starting = 0 } = explanation;
+  const { revision, ageMs, guaranteedMs, usableMs } = explanation;
   const isLink = canonical !== undefined && canonical !== name;
   await stdout.line(
     styled('strong', isLink ? `${name} → ${canonical}` : name),
@@ -78,6 +80,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
       (guaranteedMs > 0 ? `guaranteed for ${formatDuration(guaranteedMs)}` : 'not guaranteed'),
     usableMs !== undefined && usableMs !== guaranteedMs && `usable for ${formatDuration(usableMs)}`,
     revision !== undefined && `revision ${revision}`,
+    starting > 0 && `${String(starting)} starting`,
     `call timeout ${formatDuration(explanation.timeoutMs)}`,
     attemptTimeoutFact(explanation),
     `retries ${formatRetries(explanation.settings.retries)}`,

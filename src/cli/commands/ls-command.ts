@@ -53,11 +53,12 @@ function row(entry: ListEntry): TextPart[] {
   return [entry.name, styled('faint', entry.kind), entryDetail(entry)];
 }
 
-function entryDetail({ endpoints, suspects = 0, outdated = 0, target }: ListEntry): TextPart {
+function entryDetail({ endpoints, suspects = 0, starting = 0, outdated = 0, target }: ListEntry): TextPart {
   if (target !== undefined) return `→ ${target}`;
   if (endpoints === undefined) return '';
   const faults = [
     ...(suspects > 0 ? [`${String(suspects)} suspect`] : []),
+    ...(starting > 0 ? [`${String(starting)} starting`] : []),
     ...(outdated > 0 ? [`${String(outdated)} outdated`] : []),
   ];
   if (faults.length > 0) return styled('warning', [formatCount(endpoints, 'endpoint'), ...faults].join(', '));

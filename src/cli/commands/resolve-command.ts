@@ -12,7 +12,7 @@ export const addResolveCommand = defineCommand({
   usage: 'resolve <name>',
   summary: 'resolve a name',
   description:
-    'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints. A service without endpoints is a valid result.',
+    'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints, also those in the state `starting`, which clients do not call. A service without endpoints is a valid result.',
   examples: [
     ['clerk resolve /shop/orders', 'the endpoints of the service'],
     ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
@@ -25,8 +25,9 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const response = await client.get(paths.resolve, resolveResponse, { name: parseNameArgument(name) });
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
-  const { canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
-  const { revision, guaranteedMs } = response;
+  const { canonical, kind, path, policy, timeoutMs, attemptTimeoutMs, retries } = response;
+  const { revision, guaranteedMs, starting = [] } = response;
+  const endpoints = [...response.endpoints, ...starting];
   const config = { policy, timeoutMs, attemptTimeoutMs, retries };
   const validity = { revision, guaranteedMs, usableMs: usableMsOf(response), ageMs, stale: false };
   return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });
@@ -38,8 +39,9 @@ function usableMsOf({ guaranteedMs, ttlMs }: ResolveResponse): number {
 }
 
 async function print(stdout: Output, response: ResolveResponse, ageMs: number): Promise<void> {
-  const { name, canonical, kind, path, endpoints, policy, timeoutMs, attemptTimeoutMs, retries } = response;
-  const { revision, guaranteedMs, launchable, healthQueried = [] } = response;
+  const { name, canonical, kind, path, policy, timeoutMs, attemptTimeoutMs, retries } = response;
+  const { revision, guaranteedMs, launchable, healthQueried = [], starting = [] } = response;
+  const endpoints = [...response.endpoints, ...starting];
   const usableMs = usableMsOf(response);
   const links = path.filter((step) => step.kind === 'link').map((step) => step.name);
   const hops = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];

@@ -1,4 +1,5 @@
 import { maxTimerMs } from '../../core/clock.js';
+import { definedFields } from '../../core/defined-fields.js';
 import { isClerkError } from '../../core/errors.js';
 import type { NameChange, Endpoint } from '../../index.js';
 import { paths } from '../../protocol/paths.js';
@@ -53,9 +54,10 @@ async function watch(context: CommandContext, text: string): Promise<void> {
 function changeJson(change: NameChange): object {
   const { type, name } = change;
   if (change.type === 'delete') return { type, name };
-  const { revision, target, endpoints } = change;
+  const { revision, target, endpoints, starting } = change;
   if (target !== undefined) return { type, name, kind: 'link', target };
-  return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
+  const listed = { endpoints: endpoints.map(endpointJson), ...definedFields({ starting }) };
+  return { type, name, kind: 'service', ...listed, revision };
 }
 
 /** Uses the form of `clerk resolve --json`, without the lease. */
@@ -67,17 +69,14 @@ function endpointJson(endpoint: Endpoint): object {
 
 async function print(stdout: Output, change: NameChange, isKnown: boolean): Promise<void> {
   if (change.type === 'delete') return stdout.line(styled('bad', '- '), change.name);
-  const { name, target, endpoints } = change;
+  const { name, target, endpoints, starting = 0 } = change;
   const symbol = isKnown ? styled('warning', '~ ') : styled('good', '+ ');
   if (target !== undefined) return stdout.line(symbol, name, styled('faint', `  → ${target}`));
   const shownEndpoints = endpoints.map(({ address, state }) =>
     state === 'up' ? address : `${address} (${state})`,
   );
   const firstEndpoints = shownEndpoints.length > 4 ? [...shownEndpoints.slice(0, 4), '…'] : shownEndpoints;
-  await stdout.line(
-    symbol,
-    name,
-    '  ',
-    styled('faint', [formatCount(endpoints.length, 'endpoint'), ...firstEndpoints].join('  ')),
-  );
+  const counted = formatCount(endpoints.length, 'endpoint');
+  const count = starting > 0 ? `${counted}, ${String(starting)} starting` : counted;
+  await stdout.line(symbol, name, '  ', styled('faint', [count, ...firstEndpoints].join('  ')));
 }

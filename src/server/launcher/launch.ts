@@ -98,7 +98,7 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** Counts only after the ticket of the launch was redeemed. */
+  /** Called when the service accepts connections. Counts only after the ticket of the launch was redeemed. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -164,9 +164,11 @@ export class Launch implements PendingRegistration {
   #awaitRegistration(readyMs: number): void {
     this.#context.pendingRegistrations.set(this.record.instance, this);
     const seconds = (readyMs / 1_000).toFixed(1);
-    this.#setTimer(readyMs, () =>
-      this.fail(`the service did not register within ${seconds} s and was stopped`),
-    );
+    this.#setTimer(readyMs, () => {
+      const fault =
+        currentRecord(this.#context, this.record)?.redeemed === true ? 'accept a connection' : 'register';
+      this.fail(`the service did not ${fault} within ${seconds} s and was stopped`);
+    });
   }
 
   #markUp(): void {
@@ -229,7 +231,9 @@ export class Launch implements PendingRegistration {
       await withdrawEndpoint(this.#context, this.record, true);
       return true;
     }
-    const { addresses = [] } = currentRecord(this.#context, this.record) ?? this.record;
+    const { addresses: stated = [] } = currentRecord(this.#context, this.record) ?? this.record;
+    // A process that does not listen yet would count as silent.
+    const addresses = this.#isStarting() ? [] : stated;
     const fault = await launchedProcessFault({ processes, clock: runtime }, this.#handle.pid, addresses);
     if (fault === undefined || this.isStopping || this.#handle.hasExited()) return false;
     const { name, instance } = this.record;
@@ -286,6 +290,15 @@ export class Launch implements PendingRegistration {
     if (this.#isDone()) return;
     if (this.#drainPhase !== undefined) this.#drainPhase = 'process';
     await this.#stopProcesses(graceMs);
+  }
+
+  #isStarting(): boolean {
+    const { name, instance } = this.record;
+    try {
+      return this.#context.names.resolve(name).starting?.some(({ id }) => id === instance) === true;
+    } catch {
+      return false;
+    }
   }
 
   #isDone(): boolean {

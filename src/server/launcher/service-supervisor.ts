@@ -1,3 +1,4 @@
+import { sleep } from '../../core/clock.js';
 import { matches } from '../../core/glob.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { EndpointMessage, LaunchRule } from '../../protocol/messages.js';
@@ -21,6 +22,9 @@ const defaultReadyMs = 10_000;
 
 /** Minimum time between two checks that reports of clients cause. */
 const minReportedLookMs = 1_000;
+
+/** Interval between two checks whether a starting endpoint is up, in ms. */
+const startingPollMs = 50;
 
 interface StartAttempt {
   cancellation: ClerkError | undefined;
@@ -70,6 +74,15 @@ export class ServiceSupervisor implements ReplaceableService {
   /** Whether the service has an endpoint that does not drain and was not found dead. */
   hasCallableEndpoint(): boolean {
     return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
+  }
+
+  /** Whether an endpoint has registered and does not accept connections yet. */
+  #hasStartingEndpoint(): boolean {
+    try {
+      return this.#context.names.resolve(this.name).starting !== undefined;
+    } catch {
+      return false;
+    }
   }
 
   #endpoints(): readonly EndpointMessage[] {
@@ -208,6 +221,7 @@ export class ServiceSupervisor implements ReplaceableService {
 
   async #start(rule: LaunchRule, attempt: StartAttempt, isBeside: boolean): Promise<boolean> {
     for (const launch of this.#launches) await launch.result;
+    if (!isBeside) await this.#untilStarted(attempt);
     if (!isBeside && this.hasCallableEndpoint()) return false;
     this.#throwIfBackingOff();
     const manifest = this.#manifestFor(rule);
@@ -227,6 +241,14 @@ export class ServiceSupervisor implements ReplaceableService {
     }
     await this.#dead.fence();
     return true;
+  }
+
+  /** Waits while the service has a starting endpoint and no callable endpoint. */
+  async #untilStarted(attempt: StartAttempt): Promise<void> {
+    while (!this.hasCallableEndpoint() && this.#hasStartingEndpoint()) {
+      await sleep(this.#context.runtime, startingPollMs, false);
+      this.#throwIfCancelled(attempt);
+    }
   }
 
   #inspect(): Promise<void> {

@@ -52,8 +52,8 @@ export async function withdrawEndpoint(
   immediately: boolean,
 ): Promise<number> {
   try {
-    const { canonical, endpoints } = names.resolve(name);
-    const endpoint = endpoints.find(({ id }) => id === instance);
+    const { canonical, endpoints, starting = [] } = names.resolve(name);
+    const endpoint = [...endpoints, ...starting].find(({ id }) => id === instance);
     if (endpoint === undefined || (!immediately && endpoint.state === 'draining')) return 0;
     const { epoch } = endpoint;
     const { appliesInMs } = await names.withdraw({ name: canonical, id: instance, epoch, now: immediately });

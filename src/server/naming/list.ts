@@ -42,5 +42,12 @@ function listEntryOf(state: NamingState, name: string): ListEntry {
   if (entry?.record.kind !== 'service') return { name, kind: 'directory' };
   const suspects = visibleHealth(entry.service).suspects.size;
   const endpoints = entry.service?.endpoints.size ?? 0;
-  return { name, kind: 'service', endpoints, ...(suspects > 0 && { suspects }) };
+  const starting = entry.service?.startingCount ?? 0;
+  return {
+    name,
+    kind: 'service',
+    endpoints,
+    ...(suspects > 0 && { suspects }),
+    ...(starting > 0 && { starting }),
+  };
 }

@@ -9,6 +9,7 @@ import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
 import type { EntryRecord } from './state/records.js';
+import { isStarting } from './state/record-codec.js';
 import { tryResolveLinks } from './state/resolve-links.js';
 
 const maxPerGeneration = 16_384;
@@ -168,9 +169,12 @@ export class LookupCache {
     const service = record?.kind === 'service' ? record : undefined;
     const serviceEntry = state.entries.get(canonical);
     const health = visibleHealth(serviceEntry?.service);
-    const endpoints = Array.from(state.endpoints(canonical), (registration) =>
-      withLoad(visibleEndpointJson(registration, health), loadReports.loadOf(registration)),
-    );
+    const endpoints: string[] = [];
+    const starting: string[] = [];
+    for (const registration of state.endpoints(canonical)) {
+      const list = isStarting(registration.json) ? starting : endpoints;
+      list.push(withLoad(visibleEndpointJson(registration, health), loadReports.loadOf(registration)));
+    }
     const start = JSON.stringify({
       name,
       canonical,
@@ -183,11 +187,12 @@ export class LookupCache {
       launchable: service?.launch ? isStartable(service.launch.manifest) : false,
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
+    const startingJson = starting.length > 0 ? `,"starting":[${starting.join(',')}]` : '';
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
     // A client must not use a frozen entry after the end of its guarantee, so the guarantee bounds the TTL.
     const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {
-      head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}],"revision":"`,
+      head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}]${startingJson},"revision":"`,
       tail: `","incarnation":"${position.incarnation}","guaranteedMs":${guaranteedMs},"ttlMs":${ttlMs}}`,
       entries,
       versions: entries.map(({ version }) => version),

@@ -59,6 +59,7 @@ import { findRegistration, renewLeases } from './renew.js';
 import { searchEndpoints } from './search.js';
 import { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
+import { isStarting } from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
 import { resolveLinks, tryResolveLinks } from './state/resolve-links.js';
 import { WatchHub } from './watch/watch-hub.js';
@@ -320,7 +321,8 @@ export class NameServer implements NameService {
     const newSecret = this.#runtime.randomHex(16);
     const result = await this.#submit({ kind: 'register', request, caller, newSecret });
     const { epoch = 0, secret = '', leaseMs = 0, name = request.name, proof } = result;
-    for (const listener of this.#listeners) listener(name, request.id, epoch);
+    if (request.state !== 'starting')
+      for (const listener of this.#listeners) listener(name, request.id, epoch);
     const { revision, incarnation } = this.#response(result);
     return { epoch, secret, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
   }
@@ -348,9 +350,12 @@ export class NameServer implements NameService {
   report(report: ReportRequest, { principal }: Caller): void {
     this.#consensus.addReport(principal, report);
     if (this.#unreachableListeners.size === 0) return;
-    for (const { name, id, epoch, verdict } of report.reports)
-      if (verdict === 'unreachable' && findRegistration(this.#state, name, id)?.epoch === epoch)
-        for (const listener of this.#unreachableListeners) listener(id);
+    for (const { name, id, epoch, verdict } of report.reports) {
+      const registration = findRegistration(this.#state, name, id);
+      if (verdict !== 'unreachable' || registration?.epoch !== epoch || isStarting(registration.json))
+        continue;
+      for (const listener of this.#unreachableListeners) listener(id);
+    }
   }
 
   async withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse> {

@@ -5,9 +5,11 @@ import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
 import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
+import { isStarting } from './state/record-codec.js';
 
 /**
- * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`.
+ * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`. Omits endpoints
+ * that are starting.
  *
  * @param text - glob
  * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
@@ -28,6 +30,7 @@ export function searchEndpoints(
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
+      if (isStarting(registration.json)) continue;
       // The text search rejects most endpoints without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;

@@ -35,12 +35,15 @@ export class FakeNameService implements LauncherNameService {
 
   resolve(name: string): ReturnType<NameService['resolve']> {
     const canonical = this.canonical(name);
+    const all = this.endpoints.get(canonical) ?? [];
+    const starting = all.filter(({ state }) => state === 'starting');
     return {
       name,
       canonical,
       kind: 'service',
       path: [],
-      endpoints: this.endpoints.get(canonical) ?? [],
+      endpoints: all.filter(({ state }) => state !== 'starting'),
+      ...(starting.length > 0 && { starting }),
       policy: null,
       launchable: true,
       revision: '1',
@@ -51,7 +54,7 @@ export class FakeNameService implements LauncherNameService {
   }
 
   /** Registers an endpoint as a started service does. */
-  register({ name, id, epoch = 0, addresses, ticket }: RegisterRequest): void {
+  register({ name, id, epoch = 0, addresses, ticket, state = 'up' }: RegisterRequest): void {
     const record = [...this.records.values()].find(
       ({ ticketHash }) => ticket !== undefined && ticketHash === systemHashing.sha256(ticket),
     );
@@ -62,11 +65,12 @@ export class FakeNameService implements LauncherNameService {
     }
     const endpoint: EndpointMessage = {
       ...{ id, epoch, addresses, host: null, zone: null, version: null },
-      ...{ weight: 1, attributes: {}, leaseMs: 10_000, state: 'up' },
+      ...{ weight: 1, attributes: {}, leaseMs: 10_000, state },
     };
-    this.endpoints.set(name, [...(this.endpoints.get(name) ?? []), endpoint]);
+    const others = (this.endpoints.get(name) ?? []).filter((other) => other.id !== id);
+    this.endpoints.set(name, [...others, endpoint]);
     this.journal.push(`registered ${name}`);
-    for (const listener of this.#listeners) listener(name, id, epoch);
+    if (state === 'up') for (const listener of this.#listeners) listener(name, id, epoch);
   }
 
   async withdraw({ name, id, now }: Parameters<NameService['withdraw']>[0]) {

@@ -119,7 +119,7 @@ export class LeaseModel {
     this.#checkExpires(lease);
     if (lease.isDraining) return;
     mark('lease-expired');
-    if (stateOf(name, id, epoch) === 'registered')
+    if (['registered', 'starting'].includes(stateOf(name, id, epoch) ?? ''))
       violate('C5.3', `${key}, epoch ${epoch}, was removed although its service still counts as registered`);
   }
 

@@ -121,7 +121,8 @@ export class ServerChecker {
     const shown = new Map(entries.map(({ name, endpoints }) => [name, endpoints]));
     let live = 0;
     for (const name of new Set([...shown.keys(), ...stored.endpoints.keys()])) {
-      const has = linesOf(stored.listed(name));
+      // A search shows no endpoint that is starting.
+      const has = linesOf(stored.listed(name).filter(({ starting }) => !starting));
       const shows = linesOf(
         (shown.get(name) ?? []).map((each) => ({ ...each, draining: each.state === 'draining' })),
       );
@@ -135,8 +136,11 @@ export class ServerChecker {
   /** A request has arrived at the server. */
   requested(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
     if (what.withdraw) this.#withdrawals.add(keyOf(what.withdraw.name, what.withdraw.id));
-    if (what.withdraw?.now === true) {
-      const { name, id, epoch } = what.withdraw;
+    const { withdraw } = what;
+    const isStarting =
+      withdraw !== undefined && this.stored.endpoints.get(withdraw.name)?.get(withdraw.id)?.starting === true;
+    if (withdraw !== undefined && (withdraw.now === true || isStarting)) {
+      const { name, id, epoch } = withdraw;
       this.#leaving.set(keyOf(name, id), Math.max(epoch, this.#leaving.get(keyOf(name, id)) ?? 0));
     }
     if (what.force !== undefined) this.#forced.set(what.force, (this.#forced.get(what.force) ?? 0) + 1);
@@ -324,6 +328,7 @@ export class ServerChecker {
       }
       const endpoints = this.stored
         .listed(name)
+        .filter(({ starting }) => !starting)
         .map(({ id, addresses }): [string, EndpointInit] => [id, { id, addresses }]);
       truth.set(name, entry === undefined ? undefined : new Map(endpoints));
     }
@@ -331,11 +336,15 @@ export class ServerChecker {
 }
 
 /** The state of a name in a lookup response. */
-export function describeResponse({ canonical, policy, endpoints }: ResolveResponse): string {
+export function describeResponse({ canonical, policy, endpoints, starting = [] }: ResolveResponse): string {
   return serviceState(
     canonical,
     policy,
-    endpoints.map((each) => ({ ...each, draining: each.state === 'draining' })),
+    [...endpoints, ...starting].map((each) => ({
+      ...each,
+      draining: each.state === 'draining',
+      starting: each.state === 'starting',
+    })),
   );
 }
 

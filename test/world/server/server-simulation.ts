@@ -121,6 +121,7 @@ export class ServerSimulation {
     this.services = new ServiceProcesses({
       replicas,
       random: this.#chance,
+      listenRandom: randomStream(seed, 'listeners'),
       createProcess,
       peer: (client) => this.network.connection(client),
       leaseMs: settings.leaseMs,

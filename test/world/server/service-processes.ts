@@ -23,6 +23,8 @@ interface ServiceProcess {
 export interface ServiceProcessesOptions {
   readonly replicas: Replicas;
   readonly random: RandomStream;
+  /** Decides which programs listen after they have advertised themselves. */
+  readonly listenRandom: RandomStream;
   readonly createProcess: (id: string) => SimulatedProcess;
   readonly peer: (process: SimulatedProcess) => RegistryConnection;
   readonly leaseMs: number;
@@ -63,6 +65,9 @@ export class ServiceProcesses {
     const id = options.id ?? uuidOf(hex);
     const replica = this.#options.replicas.start(service, { ...options, id });
     const holder = this.#run(replica, isIdGiven, () => undefined);
+    // Clients may still call an earlier process with this id or at this address.
+    const isNew = options.id === undefined && options.address === undefined;
+    if (isNew && options.isProtected !== true) this.#mayListenLate(replica, holder.process);
     if (!isIdGiven) holder.process.nextRandomHex = hex;
     this.#advertise(replica, holder, undefined, {
       name: service,
@@ -93,6 +98,7 @@ export class ServiceProcesses {
         }
         replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
         const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), process);
+        this.#mayListenLate(replica, process);
         this.#advertise(replica, holder, order, {});
       },
       random.between(5, 900),
@@ -173,6 +179,18 @@ export class ServiceProcesses {
     for (const { process } of this.#processes.values()) process.kill();
   }
 
+  /** Some programs advertise themselves before they listen. */
+  #mayListenLate(replica: Replica, process: SimulatedProcess): void {
+    const { listenRandom, replicas, mark } = this.#options;
+    const delayMs = listenRandom.between(5, 3_000);
+    if (!listenRandom.chance(0.3)) return;
+    replicas.startLate(replica);
+    process.setTimer(() => {
+      mark('listened-late');
+      replicas.restore(replica, 'refusing');
+    }, delayMs);
+  }
+
   #run(
     replica: Replica,
     isIdGiven: boolean,
@@ -199,6 +217,7 @@ export class ServiceProcesses {
       retry: retryLoop,
       connect: () => peer(process),
       openIdentity: () => Promise.reject(new Error('The process has no identity')),
+      acceptsConnection: async ({ text }) => this.#options.replicas.accepts(text),
       eventLoopActiveMs: () => 0,
       process: {
         env: order?.env ?? {},

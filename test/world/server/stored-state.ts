@@ -8,6 +8,7 @@ export interface StoredEndpoint {
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
+  readonly starting: boolean;
   readonly addresses: readonly string[];
 }
 
@@ -66,7 +67,10 @@ export class StoredState {
       } else if (kind === 'p') {
         const was = this.endpoints.get(name)?.get(id);
         const change = value === undefined ? undefined : decodeRecord(key, value);
-        const is = change?.kind === 'endpoint' ? change.record : undefined;
+        const is =
+          change?.kind === 'endpoint' && change.record !== undefined
+            ? { ...change.record, starting: stateOf(value) === 'starting' }
+            : undefined;
         this.#put(name, id, is);
         endpoints.push({ name, id, was, is });
       }
@@ -138,6 +142,10 @@ export class StoredState {
   }
 }
 
+function stateOf(recordJson: string | undefined): string | undefined {
+  return (JSON.parse(recordJson ?? '{}') as { endpoint?: { state: string } }).endpoint?.state;
+}
+
 export function linkState(target: string): string {
   return `→ ${target}`;
 }
@@ -145,11 +153,11 @@ export function linkState(target: string): string {
 export function serviceState(
   canonical: string,
   policy: string | null,
-  endpoints: readonly { id: string; epoch: number; draining: boolean; addresses: readonly string[] }[],
+  endpoints: readonly Omit<StoredEndpoint, 'leaseMs'>[],
 ): string {
   const each = endpoints.map(
-    ({ id, epoch, draining, addresses }) =>
-      `${id}:${epoch}${draining ? ' draining' : ''} ${addresses.join()}`,
+    ({ id, epoch, draining, starting, addresses }) =>
+      `${id}:${epoch}${draining ? ' draining' : ''}${starting ? ' starting' : ''} ${addresses.join()}`,
   );
   return `${canonical} ${String(policy)} [${each.sort().join(' | ')}]`;
 }

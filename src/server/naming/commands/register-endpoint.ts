@@ -136,7 +136,7 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     weight: endpoint.weight,
     attributes: endpoint.attributes,
     leaseMs,
-    state: 'up',
+    state: request.state ?? 'up',
   };
 }
 

@@ -4,7 +4,7 @@ import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { EndpointMessage, WithdrawRequest } from '../../../protocol/messages.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
-import { encodeEndpoint, endpointJson, secretHashOf } from '../state/record-codec.js';
+import { encodeEndpoint, endpointJson, isStarting, secretHashOf } from '../state/record-codec.js';
 import type { EndpointRecord } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
 import { fenceOf, fenceOff, supersededError } from './fencing.js';
@@ -13,8 +13,8 @@ import { requireOwner } from './registration-owner.js';
 import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. With `now`, the endpoint is removed at once. Otherwise the endpoint drains until no client
- * uses an older lookup. If the endpoint has ended without a withdrawal, its fence then rejects a later registration with
+ * Withdraws an endpoint. With `now`, or while the endpoint is starting, the endpoint is removed at once. Otherwise the
+ * endpoint drains until no client uses an older lookup. If the endpoint has ended without a withdrawal, its fence then rejects a later registration with
  * `request.epoch`.
  *
  * @throws {@link ClerkError} `FORBIDDEN` when the secret or the epoch is not that of the registration
@@ -46,7 +46,7 @@ export function withdraw(
       `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}, the epoch of its registration; got ${epoch}`,
     );
   checkSecret(secretHashOf(current.json));
-  if (request.now === true)
+  if (request.now === true || isStarting(current.json))
     return {
       changes: [
         { kind: 'endpoint', name, id, record: undefined },

@@ -5,6 +5,7 @@ import { limits } from '../../../protocol/limits.js';
 import type { PrepareCommand, StatusChange } from '../commands/naming-command.js';
 import { DelayQueue } from '../delay-queue.js';
 import type { Registration } from '../state/name-entry.js';
+import { isStarting } from '../state/record-codec.js';
 import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
@@ -75,7 +76,7 @@ export class HealthConsensus {
   }
 
   /**
-   * Ignores unknown endpoints, draining endpoints and other epochs. A principal with `maxReportsPerPrincipal` stored
+   * Ignores unknown, draining and starting endpoints and other epochs. A principal with `maxReportsPerPrincipal` stored
    * reports can change them, but cannot add another one.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
@@ -84,6 +85,7 @@ export class HealthConsensus {
     for (const { name, id, epoch, verdict } of reports) {
       const registration = this.#deps.findRegistration(name, id);
       if (registration?.epoch !== epoch || registration.draining || registration.isRemovalPending) continue;
+      if (isStarting(registration.json)) continue;
       this.#count(registration, principal, clerk, verdict);
     }
     this.#arm();

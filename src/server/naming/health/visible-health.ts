@@ -1,11 +1,11 @@
 /**
- * The health that lookups show for endpoints. If every endpoint of a service is suspect or drains, lookups show no
- * endpoint as suspect (panic mode). The clients have no better endpoint.
+ * The health that lookups show for endpoints. If every endpoint of a service is suspect, drains or is starting, lookups
+ * show no endpoint as suspect (panic mode). The clients have no better endpoint.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
 import type { Registration, ServiceRegistrations } from '../state/name-entry.js';
-import { endpointJson } from '../state/record-codec.js';
+import { endpointJson, isStarting } from '../state/record-codec.js';
 
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
@@ -23,7 +23,8 @@ export function visibleHealth(service: ServiceRegistrations | undefined): Visibl
   const healthQueried: string[] = [];
   let usable = 0;
   for (const registration of service.endpoints.values()) {
-    const { status, draining, id } = registration;
+    const { status, draining, id, json } = registration;
+    if (isStarting(json)) continue;
     if (status !== 'healthy') healthQueried.push(id);
     if (status === 'suspect') suspects.add(registration);
     else if (!draining) usable++;

@@ -16,6 +16,7 @@ export interface NameEntry {
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
   unhealthyCount: number;
+  startingCount: number;
   epochCounter: EpochCounter;
   fences: Map<string, Fence> | undefined;
 }

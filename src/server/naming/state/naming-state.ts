@@ -6,7 +6,7 @@ import { IdentityState } from './identity-state.js';
 import type { NameEntry, Registration, ServiceRegistrations, StateObserver } from './name-entry.js';
 import type { NamingView } from './naming-view.js';
 import { endOfSubtree, OrderedNames } from './ordered-names.js';
-import { damagedRecordError, internCounter, internEntry } from './record-codec.js';
+import { damagedRecordError, internCounter, internEntry, isStarting } from './record-codec.js';
 import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 import { RegistrationSet } from './registration-set.js';
@@ -227,6 +227,7 @@ export class NamingState implements NamingView {
     return (entry.service ??= {
       endpoints: new RegistrationSet(),
       unhealthyCount: 0,
+      startingCount: 0,
       epochCounter: initialCounter,
       fences: undefined,
     });
@@ -269,6 +270,7 @@ export class NamingState implements NamingView {
       this.#observer.onRemoved(before);
     }
     endpoints.add(registration);
+    service.startingCount += Number(isStarting(json));
     for (const address of record.addresses) this.#addresses.add(address, registration);
     this.#observer.onRegistered(registration);
   }
@@ -303,6 +305,8 @@ export class NamingState implements NamingView {
   #removeFromIndexes(registration: Registration): void {
     const quota = this.#quotas.get(registration.principal);
     if (quota !== undefined && --quota.used === 0) this.#quotas.delete(registration.principal);
+    if (registration.entry.service !== undefined && isStarting(registration.json))
+      registration.entry.service.startingCount--;
     for (const address of addressesOf(registration.json)) this.#addresses.delete(address, registration);
   }
 

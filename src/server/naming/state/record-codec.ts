@@ -102,6 +102,11 @@ export function keyOfEndpoint(recordJson: string): KeyPin | undefined {
   return (JSON.parse(endpointJson(recordJson)) as EndpointMessage).key;
 }
 
+/** Whether a stored registration is from before the endpoint accepted connections. The last field is `state`. */
+export function isStarting(recordJson: string): boolean {
+  return recordJson.endsWith('"state":"starting"}}');
+}
+
 export function decodeRecord(key: string, value: string): StateChange {
   try {
     return decode(key, value);

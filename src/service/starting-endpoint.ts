@@ -1,0 +1,116 @@
+import { parseAddress, type Address } from '../core/address.js';
+import { sleep, type Clock } from '../core/clock.js';
+import type { Logger } from '../core/logger.js';
+
+export interface StartingEndpointOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly label: string;
+  readonly addresses: () => readonly string[];
+  /** Undefined when the endpoint is up from the beginning. */
+  readonly acceptsConnection: ((address: Address, signal: AbortSignal) => Promise<boolean>) | undefined;
+}
+
+/** Time limit of the check before the registration, in ms. */
+const firstCheckMs = 250;
+/** Time limit of each later check, in ms. */
+const checkMs = 1_000;
+const minDelayMs = 25;
+const maxDelayMs = 250;
+/** Maximum time in the state `starting`, in ms. The address may be reachable only from other hosts. */
+const maxStartingMs = 30_000;
+/** Delay before another attempt to register as up, in ms. */
+const retryMs = 500;
+
+/**
+ * Connects to the stated addresses of a service until one accepts. Until then the endpoint is registered as
+ * `starting`, for at most 30,000 ms.
+ *
+ * @see [C5.9](../../docs/guarantees.md#c5-9)
+ */
+export class StartingEndpoint {
+  readonly #options: StartingEndpointOptions;
+  #isStarting = false;
+
+  constructor(options: StartingEndpointOptions) {
+    this.#options = options;
+  }
+
+  get isStarting(): boolean {
+    return this.#isStarting;
+  }
+
+  /** Checks the addresses before the registration. Never rejects. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (this.#options.acceptsConnection === undefined) return;
+    this.#isStarting = !(await this.#isAccepted(firstCheckMs, signal));
+  }
+
+  /**
+   * Waits for a connection, then registers the endpoint as up. Ends early when `signal` aborts. Never rejects.
+   *
+   * @param register - returns whether the registry has the endpoint as up; called again after false or a rejection
+   */
+  async untilUp(signal: AbortSignal, register: () => Promise<boolean>): Promise<void> {
+    if (!this.#isStarting) return;
+    const { clock, logger, label, addresses } = this.#options;
+    const list = addresses().join(', ');
+    logger.warn(
+      `${label} is registered as starting, because no address accepts a connection: ${list}; clients do not call this endpoint until an address accepts a connection, or 30 s have passed`,
+    );
+    const isAccepted = await this.#untilAccepted(signal);
+    if (isAborted(signal)) return;
+    this.#isStarting = false;
+    while (!(await register().catch(() => false))) {
+      await sleep(clock, retryMs, false);
+      if (isAborted(signal)) return;
+    }
+    logger.warn(
+      isAccepted
+        ? `${label} is registered as up, because an address accepts connections: ${addresses().join(', ')}`
+        : `${label} is registered as up, although no address accepted a connection from this host within 30 s: ${addresses().join(', ')}; check the addresses, unless only other hosts can reach them`,
+    );
+  }
+
+  /** Resolves to false after 30 s, and when `signal` aborts. */
+  async #untilAccepted(signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    const until = clock.now() + maxStartingMs;
+    let delayMs = minDelayMs;
+    while (!isAborted(signal) && clock.now() < until) {
+      await sleep(clock, Math.min(delayMs, until - clock.now()), false);
+      delayMs = Math.min(2 * delayMs, maxDelayMs);
+      if (isAborted(signal)) return false;
+      if (await this.#isAccepted(Math.min(checkMs, until - clock.now()), signal)) return true;
+    }
+    return false;
+  }
+
+  async #isAccepted(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock, addresses, acceptsConnection } = this.#options;
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    const timer = clock.setTimer(abort, timeoutMs);
+    timer.setRef(false);
+    signal.addEventListener('abort', abort);
+    try {
+      const connect = async (text: string): Promise<void> => {
+        if ((await acceptsConnection?.(parseAddress(text), controller.signal)) !== true)
+          throw new Error(text);
+      };
+      await Promise.any(addresses().map(connect));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', abort);
+      abort();
+    }
+  }
+}
+
+/** A signal can abort during an `await`, which the type checker ignores. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
