@@ -7,7 +7,7 @@ const entry = '^src/((extend/|identity/|testing/|server/|service/)?index|cli/mai
 
 /** Identities and tickets: complete modules whose entries are not public yet. */
 const unfinished =
-  '^src/(tickets|identity|server/naming/access)/|^src/runtime/(system-keys|self-signed-certificate|der)[.]ts$|^src/transport/(pinned-dial|pinned-dialer|session-cache)[.]ts$|^src/core/(key-pin|credentials|access-right|service-ticket)[.]ts$|^src/protocol/(enrol-token|rotation-statement|identity-messages)[.]ts$';
+  '^src/(tickets|identity)/|^src/transport/(pinned-dial|session-cache)[.]ts$|^src/core/service-ticket[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -245,11 +245,7 @@ module.exports = {
       comment: 'Every module of src can be reached from a public entry.',
       severity: 'error',
       from: { path: entry },
-      to: {
-        path: '^src/',
-        pathNot: `${entry}|${unfinished}`,
-        reachable: false,
-      },
+      to: { path: '^src/', pathNot: `${entry}|${unfinished}`, reachable: false },
     },
   ],
   options: {
