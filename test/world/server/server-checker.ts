@@ -30,6 +30,14 @@ export interface ServerCheckerOptions {
   readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
 }
 
+/** Facts of the holder of an instance, taken before another process registers the instance. */
+interface HolderFacts {
+  readonly name: string;
+  /** Stored revision at that time. */
+  readonly revision: number;
+  readonly liveUntil: number;
+}
+
 /**
  * Checks everything that the server does against the guarantees: against what is durable on the disk, and against earlier
  * responses. The server's memory is not used.
@@ -206,19 +214,22 @@ export class ServerChecker {
    * Returns when the holder of an instance last renewed its lease, if the request is for another process. Must be called
    * before the registration.
    */
-  holderOf(request: RegisterRequest): { readonly liveUntil: number } | undefined {
+  holderOf(request: RegisterRequest): HolderFacts | undefined {
     const name = this.stored.canonical(request.name) ?? request.name;
     const is = this.stored.endpoints.get(name)?.get(request.id);
     const isOwn = request.epoch !== undefined || String(is?.addresses) === String(request.addresses);
     if (is === undefined || is.draining || isOwn || this.#withdrawals.has(keyOf(name, request.id)))
       return undefined;
     const liveUntil = this.leases.renewedAt(name, is);
-    return liveUntil === undefined ? undefined : { liveUntil: liveUntil + 0.4 * is.leaseMs };
+    if (liveUntil === undefined) return undefined;
+    return { name, revision: this.stored.revision, liveUntil: liveUntil + 0.4 * is.leaseMs };
   }
 
   /** The registration of another process was accepted, although its instance had a holder. */
-  replaced({ id }: RegisterRequest, { liveUntil }: { readonly liveUntil: number }): void {
+  replaced({ id }: RegisterRequest, { name, revision, liveUntil }: HolderFacts): void {
     const { now, violate } = this.#options;
+    // The operator has removed the service by force before the registration.
+    if ((this.#forcedAt.get(name) ?? 0) > revision) return;
     if (now() < liveUntil) violate('C5.8', `another process replaces ${id}, whose holder lives`);
     else this.#options.mark('silent-holder-replaced');
   }
