@@ -2,11 +2,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
-import { toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
+import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
+import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import type { Registry } from './core/registry.js';
+import { TicketCache } from './client/ticket-cache.js';
 import { RegistryQueries } from './client/registry-queries.js';
 import { createFetch, HostRouter, isClerkOrigin } from './client/fetch.js';
 import { ClerkEvents } from './client/events.js';
@@ -32,6 +34,8 @@ import { undici } from './transport/load-undici.js';
 import { fetchOver } from './transport/undici-fetch.js';
 import { maxOpenFiles } from './runtime/max-open-files.js';
 import { defaultTransport } from './transport/default-transport.js';
+import { PinnedDialer } from './transport/pinned-dialer.js';
+import { systemKeys } from './runtime/system-keys.js';
 import { HealthReporter } from './health/health-reporter.js';
 
 export type { Clerk } from './client/clerk.js';
@@ -66,14 +70,38 @@ function composeClerk(config: ClerkConfig): Clerk {
   const logger = config.logger ?? defaultLogger();
   const events = new ClerkEvents(logger);
   const callTracker = new CallTracker();
-  const registry = isUrlList(config.registry)
+  const { identity } = config;
+  const credentials =
+    identity === undefined ? undefined : new ClerkCredentials(() => openCredentials(identity));
+  const asyncContext = new AsyncResource('CLERK');
+  const dialer =
+    credentials === undefined && config.registryKeys === undefined
+      ? undefined
+      : new PinnedDialer({
+          pins: () => config.registryKeys ?? credentials?.registryKeys ?? [],
+          credentials,
+          keys: systemKeys,
+          clock,
+        });
+  const remote = isUrlList(config.registry)
     ? remoteRegistry({
         urls: config.registry,
         clock,
         retry: retryLoop,
-        connect: (url) => httpConnection(url, { clock, tls: config.tls, undici }),
+        connect: (url) => httpConnection(url, { clock, tls: config.tls, undici, dialer }),
       })
-    : toRegistry(config.registry);
+    : undefined;
+  const registry = remote ?? toRegistry(config.registry as Registry | StaticAddresses);
+  const tickets =
+    remote === undefined || config.tickets === 'off'
+      ? undefined
+      : new TicketCache({
+          clock,
+          request: (service) => remote.requestTicket(service, { signal }),
+          maxNames: defaults.maxNames,
+          asyncContext,
+        });
+  credentials?.onChanged(() => tickets?.clear());
   const { maxStaleMs } = defaults;
   const snapshot =
     config.snapshotFile === undefined
@@ -122,10 +150,15 @@ function composeClerk(config: ClerkConfig): Clerk {
         maxSockets: config.maxSockets ?? defaultMaxSockets(config.runtime.maxOpenFiles?.() ?? maxOpenFiles()),
         tls: config.tls,
         undici: config.undici,
+        credentials,
+        pinOf: (certificate) => systemKeys.pinOf(certificate),
       },
       clock,
     ),
     registry,
+    credentials,
+    keyTools: systemKeys,
+    tickets,
     resolver,
     lastKnownGood,
     reporter: events,
@@ -137,7 +170,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     // Drawn on first use, because only services with many endpoints need the seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
-    asyncContext: new AsyncResource('CLERK'),
+    asyncContext,
     closeSignal: signal,
   };
   const bindings = new BindingCache(context);
@@ -162,12 +195,18 @@ function composeClerk(config: ClerkConfig): Clerk {
     dispatcher,
     fetch: createFetch(dispatcher, fetchOver),
     controller,
-    closeRegistry: async () => registry.close?.(),
+    closeRegistry: async () => {
+      credentials?.close();
+      await registry.close?.();
+    },
     saveSnapshot: async () => snapshot?.close(),
   });
   return clerk;
 }
 
-function isUrlList(registry: Registry | StaticAddresses | readonly string[]): registry is readonly string[] {
-  return Array.isArray(registry);
+/** The module is loaded by programs with an identity only. */
+async function openCredentials(identity: NonNullable<ClerkConfig['identity']>): Promise<OpenedCredentials> {
+  if (typeof identity === 'object') return identity;
+  const { openIdentity } = await import('./identity/index.js');
+  return openIdentity(identity);
 }

@@ -41,6 +41,15 @@ export type { ClerkListener } from './client/events.js';
 export type { CallKind } from './core/idempotency.js';
 export type { Outcome, Stage, Verdict } from './core/outcome.js';
 export type { Endpoint, EndpointInit } from './core/endpoint.js';
+export type { EndpointTls } from './core/endpoint-tls.js';
+export type {
+  CheckedCredentials,
+  CredentialProvider,
+  Credentials,
+  CredentialSource,
+  KeyAlgorithm,
+} from './core/credentials.js';
+export type { KeyPin } from './core/key-pin.js';
 export type { AddressString } from './core/address.js';
 export type { StaticAddresses, StaticEntry } from './registry/static-registry.js';
 export type { Factory, FactoryContext, StartedEndpoint } from './core/factory.js';

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { describeValue } from '../core/describe-value.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointTls } from '../core/endpoint-tls.js';
 import { ClerkError, copyError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
@@ -20,6 +21,10 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
    * call of `acquire`.
    */
   readonly signal: AbortSignal;
+  /** As in {@link CallFunctionContext}. */
+  readonly tls: EndpointTls | undefined;
+  /** As in {@link CallFunctionContext}. */
+  readonly ticket: string | undefined;
   /**
    * Releases the endpoint. Only the first call has an effect. Disposing the object is the same as
    * `release('ignored')`.
@@ -76,6 +81,8 @@ export function acquireEndpoint(
   return {
     endpoint: withActiveAddress(candidate),
     signal: controller.signal,
+    tls: context.tlsFor(candidate.endpoint),
+    ticket: context.ticketFor(candidate.endpoint),
     release,
     [Symbol.dispose]: () => {
       release('ignored');

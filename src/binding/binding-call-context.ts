@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointTls } from '../core/endpoint-tls.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
 import type { RetryLoop } from '../core/retry-loop.js';
@@ -13,6 +15,7 @@ import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { CallContext } from '../invoke/call-context.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 import { ServiceEndpointPicker } from './service-endpoint-picker.js';
+import { toEndpointTls } from './to-endpoint-tls.js';
 import type { ServiceState } from './service-state.js';
 
 export class BindingCallContext implements CallContext {
@@ -97,6 +100,19 @@ export class BindingCallContext implements CallContext {
     return new ClerkError('CONFIG_INVALID', `The routeOf function of ${this.name} failed: ${problem}`, {
       cause,
     });
+  }
+
+  ticketFor(endpoint: Endpoint): string | undefined {
+    return this.service.tickets.textFor(endpoint);
+  }
+
+  ticketRefused(endpoint: Endpoint): void {
+    this.service.tickets.refusedBy(endpoint);
+  }
+
+  tlsFor(endpoint: Endpoint): EndpointTls | undefined {
+    const { credentials, keyTools } = this.service.clerk;
+    return toEndpointTls(endpoint, credentials?.last, keyTools);
   }
 
   startCall(): void {

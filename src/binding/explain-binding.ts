@@ -13,7 +13,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   const { matching, eligible, outsideSubset } = picker.candidates();
   const [matchingSet, eligibleSet] = [new Set(matching), new Set(eligible)];
   const resolution: ResolvedService | undefined = service.resolution;
-  const leftOut: ExcludedEndpoint[] = [...service.excluded];
+  const leftOut: ExcludedEndpoint[] = service.excluded.map(({ endpoint, reason }) => ({ endpoint, reason }));
   for (const member of service.table.members) {
     if (eligibleSet.has(member)) continue;
     const reason = outsideSubset.has(member)
@@ -28,12 +28,17 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   const timeoutMs = config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs);
   const { attemptTimeout, retries, budget, limits } = context.retryConfig(undefined);
   const { minMs, maxMs } = attemptTimeout;
+  const expiresInMs = service.tickets.expiresInMs(now);
   const explanation: Explanation = {
     name: config.name,
     canonical: resolution?.canonical,
     policy: picker.policyName,
+    proved: eligible.length > 0 && eligible.every(({ endpoint }) => endpoint.keys.length > 0),
+    identity: service.clerk.credentials?.last?.name,
+    ticket: expiresInMs === undefined ? undefined : { expiresInMs },
     candidates: eligible.map((candidate) => ({
       endpoint: candidate.endpoint,
+      key: candidate.endpoint.keys[0],
       status: candidate.status,
       pending: candidate.pending,
       latencyMs: candidate.latencyMs,

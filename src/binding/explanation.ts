@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.js';
+import type { KeyPin } from '../core/key-pin.js';
 import type { ResolutionStep } from '../core/registry.js';
 import type { ProbeRequest } from '../core/transport.js';
 
@@ -6,6 +7,8 @@ import type { ProbeRequest } from '../core/transport.js';
 export interface ExplainedCandidate {
   /** The endpoint. */
   readonly endpoint: Endpoint;
+  /** Key that the endpoint must prove; undefined without a key. */
+  readonly key: KeyPin | undefined;
   /** `closed` if the endpoint is ejected, otherwise `open`. */
   readonly status: 'open' | 'closed';
   /** Number of attempts of this clerk that are in flight at the endpoint. */
@@ -76,6 +79,17 @@ export interface Explanation {
   readonly canonical: string | undefined;
   /** Name of the policy. */
   readonly policy: string;
+  /** Whether every candidate must prove its key before a byte of a request is sent. False without a candidate. */
+  readonly proved: boolean;
+  /** Name that this clerk proves to the registry and to endpoints; undefined before the first lookup and without an identity. */
+  readonly identity: string | undefined;
+  /** Ticket that requests carry; undefined without a valid ticket. */
+  readonly ticket:
+    | {
+        /** Time until the ticket expires, in ms. It is renewed earlier. */
+        readonly expiresInMs: number;
+      }
+    | undefined;
   /** The endpoints among which the policy picks. */
   readonly candidates: readonly ExplainedCandidate[];
   /** The endpoints that are not candidates, each with the reason. */

@@ -5,10 +5,13 @@ import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
-  if (excluded.length > 0)
+  const [first] = excluded;
+  if (first !== undefined)
     return new ClerkError(
-      'NO_ENDPOINT',
-      `No endpoint of ${name} is reachable from this host: ${String(excluded[0]?.reason)}`,
+      first.code,
+      first.code === 'NO_ENDPOINT'
+        ? `No endpoint of ${name} is reachable from this host: ${first.reason}`
+        : `No endpoint of ${name} can be called: ${first.reason}`,
     );
   if (resolution.kind === 'absent')
     return new ClerkError(

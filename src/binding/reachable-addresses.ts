@@ -12,7 +12,10 @@ export function reachableAddresses(
   endpoint: Endpoint,
   hostAddresses: () => readonly string[],
 ): readonly Address[] {
-  const all = endpoint.addresses.map(parseAddress);
+  // Without TLS, an endpoint cannot prove its key.
+  const all = endpoint.addresses
+    .map(parseAddress)
+    .filter(({ protocol }) => endpoint.keys.length === 0 || protocol !== 'http');
   const isPlaceKnown = endpoint.host !== undefined || endpoint.hostId !== undefined;
   if (!isPlaceKnown || isSameHost(locality, endpoint)) return all;
   const enumerated = new Set(endpoint.enumeratedAddresses);
@@ -23,4 +26,37 @@ export function reachableAddresses(
   );
   if (reachable.length > 0) return reachable;
   return all.filter(({ socketPath, text }) => socketPath === undefined && !enumerated.has(text));
+}
+
+export interface Exclusion {
+  readonly code: 'NO_ENDPOINT' | 'ENDPOINT_UNPROVEN';
+  readonly reason: string;
+}
+
+/**
+ * Returns why this clerk must not call an endpoint; undefined if it may.
+ * @param requiresKey - whether endpoints must have keys
+ */
+export function exclusionOf(
+  locality: Locality,
+  endpoint: Endpoint,
+  hostAddresses: () => readonly string[],
+  requiresKey: boolean,
+): Exclusion | undefined {
+  if (requiresKey && endpoint.keys.length === 0)
+    return {
+      code: 'ENDPOINT_UNPROVEN',
+      reason:
+        "the registry states no key of the endpoint, and this clerk requires proof; advertise the endpoint with an identity, or set tickets: 'offered'",
+    };
+  if (reachableAddresses(locality, endpoint, hostAddresses).length > 0) return undefined;
+  if (endpoint.keys.length > 0 && endpoint.addresses.every((text) => parseAddress(text).protocol === 'http'))
+    return {
+      code: 'ENDPOINT_UNPROVEN',
+      reason: 'the endpoint cannot prove its key without TLS; advertise an https: address',
+    };
+  return {
+    code: 'NO_ENDPOINT',
+    reason: `the endpoint runs on host ${String(endpoint.host)}, but each of its addresses would lead to this host instead; advertise an address that other hosts can reach`,
+  };
 }

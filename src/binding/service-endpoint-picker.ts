@@ -161,6 +161,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
         await service.startService(factory);
       }
     }
+    if (!service.tickets.isReady) await service.tickets.prepare();
     const candidates = this.#balancer.candidates(constraints.tlsOnly);
     if (candidates.matching.length > 0) return candidates;
     const mismatch = this.candidates().matching.length === 0;

@@ -17,7 +17,8 @@ import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
-import { reachableAddresses } from './reachable-addresses.js';
+import { exclusionOf, reachableAddresses, type Exclusion } from './reachable-addresses.js';
+import { ServiceTickets } from './service-tickets.js';
 import { ServiceWatch } from './service-watch.js';
 import { StartedEndpoints } from './started-endpoints.js';
 import type { HealthSource } from '../health/health-reporter.js';
@@ -43,7 +44,8 @@ export class ServiceState implements HealthSource {
   /** The factory of a binding takes precedence over the factory of the registry. */
   hasOwnFactory = false;
   bindingCount = 0;
-  excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
+  excluded: readonly (Exclusion & { readonly endpoint: Endpoint })[] = [];
+  readonly tickets: ServiceTickets;
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #isClosed = false;
@@ -59,6 +61,7 @@ export class ServiceState implements HealthSource {
     readonly clerk: ClerkContext,
   ) {
     const { clock, reporter, asyncContext } = clerk;
+    this.tickets = new ServiceTickets(clerk, () => this.#resolution?.canonical ?? name);
     this.#registryFactory = registryFactory(clerk.registry);
     this.#started = new StartedEndpoints({
       clock,
@@ -110,6 +113,7 @@ export class ServiceState implements HealthSource {
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
+    if (!this.tickets.isReady) return false;
     if (resolution.ttlMs === Infinity) return true;
     // A lookup would not find endpoints that a factory of the program started.
     const isSelfStarted = resolution.endpoints.length === 0 && this.#started.areSelfStarted;
@@ -136,6 +140,7 @@ export class ServiceState implements HealthSource {
   async refresh(suspects: ReadonlySet<string>): Promise<void> {
     try {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
+      if (!this.tickets.isReady) await this.tickets.prepare();
     } catch {
       // A call that needs a resolution does its own lookup and reports its failure.
     }
@@ -273,21 +278,20 @@ export class ServiceState implements HealthSource {
   #updateEndpoints(): void {
     const { locality, ownAddresses } = this.clerk;
     const endpoints: Endpoint[] = [];
-    const excluded: { endpoint: Endpoint; reason: string }[] = [];
+    const excluded: (Exclusion & { readonly endpoint: Endpoint })[] = [];
+    const requiresKey = this.clerk.config.tickets === 'required';
     const resolved = this.#isEnding ? [] : (this.#resolution?.endpoints ?? []);
     for (const raw of resolved.length > 0 ? resolved : this.#started.endpoints) {
       const endpoint =
         raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
           ? { ...raw, host: locality.host, hostId: raw.hostId ?? locality.hostId }
           : raw;
-      if (reachableAddresses(locality, endpoint, ownAddresses).length === 0)
-        excluded.push({
-          endpoint,
-          reason: `the endpoint runs on host ${String(endpoint.host)}, but each of its addresses would lead to this host instead; advertise an address that other hosts can reach`,
-        });
-      else endpoints.push(Object.freeze(endpoint));
+      const exclusion = exclusionOf(locality, endpoint, ownAddresses, requiresKey);
+      if (exclusion === undefined) endpoints.push(Object.freeze(endpoint));
+      else excluded.push({ ...exclusion, endpoint });
     }
     this.excluded = excluded;
+    this.tickets.update(endpoints);
     this.table.update(endpoints);
   }
 

@@ -1,10 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
+import type { CredentialSource, KeyTools } from '../core/credentials.js';
 import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
 import type { Locality } from '../core/locality.js';
 import type { Registry } from '../core/registry.js';
 import type { RetryLoop } from '../core/retry-loop.js';
+import type { TicketSource } from '../core/service-ticket.js';
 import type { Transport } from '../core/transport.js';
 import type { CallTracker } from './call-tracker.js';
 import type { ClerkConfig } from './config.js';
@@ -19,6 +21,11 @@ export interface ClerkContext {
   readonly timerWheel: TimerWheel;
   readonly transport: Transport;
   readonly registry: Registry;
+  /** Undefined: the program proves no identity. */
+  readonly credentials: CredentialSource | undefined;
+  readonly keyTools: Pick<KeyTools, 'pinOf'>;
+  /** Undefined: calls carry no tickets. */
+  readonly tickets: TicketSource | undefined;
   readonly resolver: CachedResolver;
   readonly lastKnownGood: LastKnownGood;
   readonly reporter: EventSink;

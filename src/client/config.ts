@@ -10,11 +10,12 @@ import type { Registry } from '../core/registry.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
+import { toIdentityConfig, type IdentityConfig } from './identity-config.js';
 import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys } from './option-checks.js';
 import { clerkKeys } from './option-keys.js';
 import type { ClerkOptions } from './options.js';
 
-export interface ClerkConfig {
+export interface ClerkConfig extends IdentityConfig {
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
   readonly root: string;
@@ -74,7 +75,7 @@ const undiciKeys = [
   'strictContentLength',
   'webSocket',
 ];
-const unsupportedClerkKeys = ['key', 'tickets'];
+const unsupportedClerkKeys = ['key'];
 
 /**
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
@@ -95,8 +96,10 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     throw configError('createClerk: dispatcher must have a dispatch method');
   const integer = (key: keyof ClerkOptions, min: number, max: number, byDefault: number): number =>
     given[key] === undefined ? byDefault : checkInteger(given[key], min, max, `createClerk: ${key}`);
+  const registry = toRegistryConfig(options.registry);
   return Object.freeze({
-    registry: toRegistryConfig(options.registry),
+    registry,
+    ...toIdentityConfig(given, isUrlList(registry) ? registry : undefined),
     snapshotFile: checkString(given.snapshotFile, 'createClerk: snapshotFile'),
     root:
       options.root === undefined || options.root === '/' || options.root === ''
@@ -115,6 +118,10 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     runtime: options.runtime ?? {},
     logger: options.logger,
   });
+}
+
+export function isUrlList(registry: ClerkConfig['registry']): registry is readonly string[] {
+  return Array.isArray(registry);
 }
 
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { CredentialProvider, CredentialSource } from '../core/credentials.js';
 import type { Factory } from '../core/factory.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { Logger } from '../core/logger.js';
@@ -30,6 +31,39 @@ export interface ClerkOptions {
   readonly snapshotFile?: string | undefined;
   /** Prefix added to names that do not begin with `/`. Default: no prefix. @see [G1](../../docs/background.md#g1) */
   readonly root?: string | undefined;
+  /**
+   * The identity that the program proves to the registry and to endpoints. One of:
+   *
+   * - the path of an identity file, as `clerk enroll` writes it
+   * - the result of `openIdentity` of `binding-clerk/identity`
+   * - a function that returns `{ name, key, cert }`: an absolute name, and a private key and its certificate in PEM
+   *
+   * The registry and each endpoint with a key must then prove their keys, over TLS 1.3, before a byte of a request is
+   * sent. The option `connect` of `undici` does not apply to such connections. Default: the file in
+   * `$CLERK_IDENTITY`, if the registry is a list of URLs; otherwise no identity.
+   *
+   * @see [C7.3](../../docs/guarantees.md#c7-3)
+   */
+  readonly identity?: string | CredentialSource | CredentialProvider | undefined;
+  /**
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it. Several keys are needed while the key
+   * changes. Default: `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
+   *
+   * @see [C7.1](../../docs/guarantees.md#c7-1)
+   */
+  readonly registryKey?: string | readonly string[] | undefined;
+  /**
+   * Whether requests carry a ticket of the registry.
+   *
+   * - `required` an endpoint without a key is not called
+   * - `offered` an endpoint without a key is called without proof and without a ticket
+   * - `off` no ticket is requested; endpoints with keys must prove them
+   *
+   * Default: `required` with an identity, otherwise `off`.
+   *
+   * @see [C7.2](../../docs/guarantees.md#c7-2)
+   */
+  readonly tickets?: 'required' | 'offered' | 'off' | undefined;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions | undefined;
   /**

@@ -16,8 +16,11 @@ export interface Credentials {
 /** Returns the present credentials. Called again before each use, so a program can replace them. */
 export type CredentialProvider = () => Credentials | Promise<Credentials>;
 
+/** Credentials whose key and certificate belong together. */
 export interface CheckedCredentials extends Credentials {
+  /** Pin of the key. */
   readonly pin: KeyPin;
+  /** Algorithm of the key. */
   readonly algorithm: KeyAlgorithm;
   /** The public key as SubjectPublicKeyInfo, in DER. */
   readonly spki: Uint8Array;

@@ -1,7 +1,9 @@
 import { parseAddress, type Address, type AddressString } from './address.js';
 import { describeValue, quote } from './describe-value.js';
+import { checkCert, checkKeys } from './endpoint-keys.js';
 import { ClerkError, errorMessage } from './errors.js';
 import { isObject } from './is-object.js';
+import type { KeyPin } from './key-pin.js';
 import { loadError, type LoadInit } from './load-report.js';
 
 /** One running server of a service. Immutable; a `Candidate` adds the health and load of the endpoint. */
@@ -54,6 +56,13 @@ export interface Endpoint {
   readonly state: 'up' | 'draining' | 'suspect';
   /** Labels that the program chooses. */
   readonly attributes: Readonly<Record<string, string>>;
+  /**
+   * Keys of which the endpoint must prove one on each connection, before a byte of a request is sent. During a
+   * rotation, the new and the former key. Empty: the endpoint need not prove a key.
+   */
+  readonly keys: readonly KeyPin[];
+  /** Certificate of the first key: DER in base64. Undefined when unknown. */
+  readonly cert: string | undefined;
 }
 
 /** An endpoint as a program or a registry passes it to the clerk. */
@@ -97,6 +106,12 @@ export interface EndpointInit {
   };
   /** State in the registry, see {@link Endpoint.state}. Default `up`. */
   readonly state?: 'up' | 'draining' | 'suspect';
+  /** Key that the endpoint must prove, see {@link Endpoint.keys}. Default: none. */
+  readonly key?: KeyPin;
+  /** A second key that the endpoint may prove during a rotation. Only beside `key`. Default: none. */
+  readonly formerKey?: KeyPin;
+  /** Certificate of `key`: DER in base64. Default: unknown. */
+  readonly cert?: string;
 }
 
 const knownKeys = new Set([
@@ -116,6 +131,9 @@ const knownKeys = new Set([
   'leaseMs',
   'load',
   'state',
+  'key',
+  'formerKey',
+  'cert',
 ]);
 
 /**
@@ -200,6 +218,8 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     version: checkLabel(init, 'version', where),
     state,
     attributes: checkAttributes(attributes, where),
+    keys: checkKeys(init.key, init.formerKey, where),
+    cert: checkCert(init.cert, where),
   });
 }
 

@@ -1,31 +1,34 @@
-import type { KeyPin } from './key-pin.js';
-
-export interface InstanceKeys {
-  readonly epoch: number;
-  /** The key of the instance, and its former key during a rotation; at least one. */
-  readonly pins: readonly KeyPin[];
-  /** The certificate of the key, in PEM; undefined when unknown. Lets `tls.connect` check the key by itself. */
-  readonly cert: string | undefined;
+/** A ticket as the registry sent it. */
+export interface ReceivedTicket {
+  /** Value of the header `clerk-ticket`. */
+  readonly text: string;
+  /** Canonical name of the service. */
+  readonly service: string;
+  /** Counts from the request. */
+  readonly expiresInMs: number;
 }
 
+/** A ticket for one service. Immutable. */
 export interface ServiceTicket {
   /** Value of the header `clerk-ticket`. */
   readonly text: string;
-  readonly service: string;
+  /** On the monotonic clock. */
   readonly expiresAt: number;
-  /** The instances of the service at the time of the ticket, by instance id. */
-  readonly instances: ReadonlyMap<string, InstanceKeys>;
 }
 
 export interface TicketSource {
-  /** Makes no I/O. Returns undefined when there is no valid ticket. */
+  /**
+   * Returns undefined when there is no valid ticket. A ticket near its end is renewed in the background.
+   * @param service - canonical name
+   */
   cached(service: string): ServiceTicket | undefined;
   /**
    * Concurrent callers share one request to the registry.
+   * @param service - canonical name
    * @throws {@link ClerkError} `NAME_NOT_FOUND` or `FORBIDDEN` when the registry refuses the ticket;
    * `REGISTRY_UNREACHABLE` when the registry does not respond and no valid ticket is left
    */
-  get(service: string, signal: AbortSignal): Promise<ServiceTicket>;
-  /** Discards the ticket for a service, so that the next call requests a new one. Called after a refusal. */
+  get(service: string): Promise<ServiceTicket>;
+  /** Called after the service refused the ticket. The next call requests a new one, at most one in a second. */
   discard(service: string): void;
 }

@@ -1,7 +1,9 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from './address.js';
 import type { Clock } from './clock.js';
+import type { CredentialSource } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
+import type { KeyPin } from './key-pin.js';
 import type { Locality } from './locality.js';
 
 /** Any request body that undici accepts. */
@@ -164,6 +166,13 @@ export interface TransportOptions {
   readonly tls: TlsOptions;
   /** Options passed on to undici's pools. */
   readonly undici: Readonly<Record<string, unknown>>;
+  /** Key that the client proves to endpoints with keys. Default: the client proves no key. */
+  readonly credentials?: CredentialSource | undefined;
+  /**
+   * Returns the pin of the public key in a certificate, in DER. Default: no endpoint can prove its key, so endpoints
+   * with keys are not called.
+   */
+  readonly pinOf?: (certificate: Uint8Array) => KeyPin;
 }
 
 /** Certificates and keys for TLS, in PEM. */

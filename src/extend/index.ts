@@ -38,4 +38,6 @@ export type {
   TransportRequest,
   RequestBody,
 } from '../core/transport.js';
+export type { CheckedCredentials, Credentials, CredentialSource, KeyAlgorithm } from '../core/credentials.js';
+export type { KeyPin } from '../core/key-pin.js';
 export type { Address } from '../core/address.js';

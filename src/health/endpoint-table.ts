@@ -66,7 +66,7 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Replaces the members. An endpoint with the same id, epoch and addresses keeps its connections, health and load.
+   * Replaces the members. An endpoint with the same id, epoch, addresses and keys keeps its connections, health and load.
    * The connections of a removed endpoint close after their requests in flight.
    */
   update(endpoints: readonly Endpoint[]): void {
@@ -78,7 +78,7 @@ export class EndpointTable implements Health {
     });
     for (const endpoint of endpoints) {
       const member = known.get(endpoint.id);
-      if (member && sameAddresses(member.endpoint, endpoint) && member.endpoint.epoch === endpoint.epoch) {
+      if (member && isSameEndpoint(member.endpoint, endpoint)) {
         known.delete(endpoint.id);
         member.endpoint = endpoint;
         members.push(member);
@@ -274,10 +274,12 @@ export class EndpointTable implements Health {
   }
 }
 
-function sameAddresses(a: Endpoint, b: Endpoint): boolean {
-  return (
-    a.addresses.length === b.addresses.length && a.addresses.every((address, i) => address === b.addresses[i])
-  );
+function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.epoch === b.epoch && isSameList(a.addresses, b.addresses) && isSameList(a.keys, b.keys);
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
 }
 
 function asMember(candidate: ConnectedCandidate): EndpointState {

@@ -1,4 +1,6 @@
 import type { Clock } from '../core/clock.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointTls } from '../core/endpoint-tls.js';
 import { ClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
@@ -25,6 +27,13 @@ export interface CallContext {
   readonly connections: number;
   readonly maxPending: number;
   pendingCalls: number;
+
+  /** Value of the header `clerk-ticket` for an endpoint with keys; undefined when none is sent. */
+  ticketFor(endpoint: Endpoint): string | undefined;
+  /** Called when an endpoint has refused the ticket. */
+  ticketRefused(endpoint: Endpoint): void;
+  /** Options of `tls.connect` for an endpoint with keys; undefined without keys, or when no certificate is known. */
+  tlsFor(endpoint: Endpoint): EndpointTls | undefined;
 
   /**
    * `finishCall` must follow.

@@ -1,7 +1,7 @@
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
 import type { CallAttempt } from './call-attempt.js';
-import { hasCode } from './classify-error.js';
+import { hasCode, isUnproven } from './classify-error.js';
 
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.call;
@@ -85,6 +85,13 @@ export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.call.startedAt);
   const limit = reachedLimit(log);
+  const { outcomes } = log;
+  if (outcomes.length > 0 && outcomes.every(({ error }) => isUnproven(error)))
+    return lastAttemptError(
+      log,
+      'ENDPOINT_UNPROVEN',
+      `No endpoint of ${name} proved its key, so the call was not sent: ${errorMessage(outcomes.at(-1)?.error)}`,
+    );
   return lastAttemptError(
     log,
     log.call.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',

@@ -34,6 +34,8 @@ export interface ErrorClass {
 
 /** Not called for an error of the request body. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
+  // Another program has the address of the endpoint, or the endpoint has a new key.
+  if (isUnproven(error)) return { evidence: 'refused' };
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
   if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
@@ -80,6 +82,11 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
+}
+
+/** Whether a peer did not prove its key. No byte of the request was sent. */
+export function isUnproven(error: unknown): boolean {
+  return isClerkError(error) && error.code === 'ENDPOINT_UNPROVEN';
 }
 
 /** undici's error after a graceful GOAWAY frame has no code. */

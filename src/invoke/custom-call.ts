@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointTls } from '../core/endpoint-tls.js';
 import type { Stage } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 import { reportPick } from './call-events.js';
@@ -17,6 +18,13 @@ export interface CallFunctionContext {
   readonly signal: AbortSignal;
   /** Number of the attempt within its call, from 1. */
   readonly attempt: number;
+  /**
+   * Options for `tls.connect` that let the connection succeed only if the endpoint proves its key. Undefined for an
+   * endpoint without keys. @see [C7.3](../../docs/guarantees.md#c7-3)
+   */
+  readonly tls: EndpointTls | undefined;
+  /** Ticket for the service, valid on connections that use `tls`. Undefined without tickets. */
+  readonly ticket: string | undefined;
 }
 
 /** A function of the application for `call()`. The function talks to one endpoint in any protocol. */
@@ -113,7 +121,12 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     // Runs the function in this tick. Otherwise a call that is aborted before the function runs would count as sent.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
-      resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number }));
+      const { endpoint } = candidate;
+      const proof =
+        endpoint.keys.length === 0
+          ? { tls: undefined, ticket: undefined }
+          : { tls: context.tlsFor(endpoint), ticket: context.ticketFor(endpoint) };
+      resolve(this.#run(withActiveAddress(candidate), { signal, attempt: number, ...proof }));
     }).then(
       (value) => this.#onResult(attempt, value),
       (error: unknown) => this.#onFailure(attempt, error),

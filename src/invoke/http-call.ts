@@ -283,9 +283,11 @@ export class HttpCall extends ResponseDelivery {
   #buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
     const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
     const isIdentified = this.kind === 'once' && idempotencyScopeOf(endpoint) !== undefined;
-    if (number === 1 && !sendsTimeout && !isIdentified) return this.request;
+    const ticket = endpoint.keys.length === 0 ? undefined : this.context.ticketFor(endpoint);
+    if (number === 1 && !sendsTimeout && !isIdentified && ticket === undefined) return this.request;
     const leftMs = sendsTimeout ? this.deadlineAt - now : undefined;
-    return attemptRequest(this.request, number, leftMs, isIdentified ? this.#identify(endpoint, number) : []);
+    const identity = isIdentified ? this.#identify(endpoint, number) : [];
+    return attemptRequest(this.request, number, leftMs, identity, ticket);
   }
 
   #identify(endpoint: Endpoint, number: number): HeaderPairs {

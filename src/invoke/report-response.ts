@@ -1,5 +1,6 @@
 import type { Outcome } from '../core/outcome.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
+import { parseExecutionHeaders } from './at-most-once.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext } from './call-context.js';
@@ -13,12 +14,13 @@ export function reportResponse(
   attempt: Attempt,
   statusCode: number,
   headers: Buffer[],
-  { health, wheel }: CallContext,
+  context: CallContext,
   attemptTimeout: AttemptTimeout,
   earlier: readonly Outcome[],
   now: number,
 ): void {
-  const { startedAt, sentAt, candidate } = attempt;
+  const { health, wheel } = context;
+  const { startedAt, sentAt, candidate, address } = attempt;
   const { stalls } = wheel;
   const stalledMs = stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0;
   const latencyMs = now - startedAt - stalledMs;
@@ -31,6 +33,8 @@ export function reportResponse(
     health.responseReceived(candidate, latencyMs, now, attemptTimeout.medianMs);
   else
     health.attemptFailed(candidate, earlier.some(isFailureResponse) ? 'repeated' : 'status', startedAt, now);
+  if (statusCode === 401 && parseExecutionHeaders(headers, address).isNotExecuted)
+    context.ticketRefused(candidate.endpoint);
   const load = orcaFromHeaders(headers);
   if (load !== undefined) health.loadReported(candidate, load, now);
 }

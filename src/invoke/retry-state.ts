@@ -2,6 +2,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import { isClerkError, type ClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { idempotencyScopeOf } from './at-most-once.js';
+import { isUnproven } from './classify-error.js';
 import { AttemptLog, type AttemptRecord, type CallInfo } from './attempt-log.js';
 import type { CallContext } from './call-context.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
@@ -180,6 +181,7 @@ export class RetryState extends AttemptLog {
       } else if (!this.#hasRefreshed) {
         this.#hasRefreshed = true;
         await picker.refreshResolution(new Set(this.#tried));
+        this.#allowNewKey(context.clock.now());
       } else if (
         !this.#hasReconsidered &&
         retryability(kind, 'sent', isReplayable, hasIdempotencyScope) === 'budget' &&
@@ -265,6 +267,17 @@ export class RetryState extends AttemptLog {
     }
     if (last && last.stage !== 'waiting') this.#tried.delete(last.endpoint);
     return this.#tried.size < before;
+  }
+
+  /** The last endpoint may be tried again if the lookup has found another key of this endpoint. */
+  #allowNewKey(now: number): void {
+    const last = this.#lastCandidate;
+    if (last === undefined || !isUnproven(this.outcomes.at(-1)?.error)) return;
+    const { id } = last.endpoint;
+    const others = new Set(this.#tried);
+    others.delete(id);
+    const next = this.picker.pickAlternative(now, this.constraints, others);
+    if (next?.endpoint.id === id && next !== last) this.#tried.delete(id);
   }
 
   /**

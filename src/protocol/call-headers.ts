@@ -37,7 +37,7 @@ export const callHeaders = Object.freeze({
    * [C2.7](../../docs/guarantees.md#c2-7)
    */
   instanceCheck: 'clerk-instance-check',
-  /** Ticket for the service, sent to endpoints that have proved their key. @see [C7.2](../../docs/guarantees.md#c7-2) */
+  /** Ticket of the client for the service. @see [C7.2](../../docs/guarantees.md#c7-2) */
   ticket: 'clerk-ticket',
 } as const);
 
@@ -79,6 +79,26 @@ export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 /** Headers that the request already has stay unchanged. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
+}
+
+/** Replaces a ticket that the request already has, such as a ticket that a proxy has received. */
+export function withTicket(request: TransportRequest, ticket: string): TransportRequest {
+  const { headers } = request;
+  if (typeof headers !== 'object' || headers === null)
+    return { ...request, headers: { [callHeaders.ticket]: ticket } };
+  if (Array.isArray(headers)) {
+    const kept = (headers as unknown[]).filter((_, i) => !isTicketName(headers[i - (i % 2)]));
+    return { ...request, headers: [...kept, callHeaders.ticket, ticket] };
+  }
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(headers)) if (!isTicketName(name)) kept[name] = value;
+  kept[callHeaders.ticket] = ticket;
+  return { ...request, headers: kept };
+}
+
+function isTicketName(name: unknown): boolean {
+  const { ticket } = callHeaders;
+  return typeof name === 'string' && name.length === ticket.length && name.toLowerCase() === ticket;
 }
 
 /** `headers` is a flat list of names and values, or a record. */

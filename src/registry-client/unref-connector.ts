@@ -8,13 +8,13 @@ export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
 /** A connector of undici. It returns the socket, which the types of undici omit. */
-export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
+export type RegistryDial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** Opens connections to registry servers that must prove a known key. */
 export interface RegistryDialer {
   /** Called before each dial, which waits for the promise. */
   prepare(): Promise<unknown>;
-  dial(address: Address, timeoutMs: number): Dial;
+  dial(address: Address, timeoutMs: number): RegistryDial;
   /**
    * The listener is called when new connections prove another key than present connections. Returns a function that
    * removes the listener.
@@ -77,14 +77,14 @@ export function unrefConnector(options: UnrefConnectorOptions): UnrefConnector {
   };
 }
 
-function undiciDial({ undici, address, tls, timeoutMs }: UnrefConnectorOptions): Dial {
+function undiciDial({ undici, address, tls, timeoutMs }: UnrefConnectorOptions): RegistryDial {
   return undici.buildConnector({
     ...localhostLookup(address.hostname),
     ...tls,
     allowH2: false,
     timeout: timeoutMs,
     ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
-  } as Parameters<UndiciModule['buildConnector']>[0]) as Dial;
+  } as Parameters<UndiciModule['buildConnector']>[0]) as RegistryDial;
 }
 
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {

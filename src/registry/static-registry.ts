@@ -1,9 +1,9 @@
 import type { AddressString } from '../core/address.js';
-import { definedFields } from '../core/defined-fields.js';
 import { toEndpoint, type EndpointInit } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
+import { toEndpointInit } from '../core/to-endpoint-init.js';
 import type { AbsentResolution, BoundResolution, Registry, Snapshot } from '../core/registry.js';
 import { describeValue, quote } from '../core/describe-value.js';
 
@@ -134,8 +134,7 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
         'CONFIG_INVALID',
         `Instance ids of ${name} must be unique; got ${quote(endpoint.id)} twice; remove one of the two endpoints, or change its id`,
       );
-    const { address: _first, ...init } = endpoint;
-    byId.set(endpoint.id, Object.freeze(definedFields(init)));
+    byId.set(endpoint.id, Object.freeze(toEndpointInit(endpoint)));
   }
   return Object.freeze([...byId.values()]);
 }

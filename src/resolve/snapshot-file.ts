@@ -1,10 +1,10 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock, Timer } from '../core/clock.js';
-import type { Endpoint } from '../core/endpoint.js';
 import { errorMessage } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
 import type { Logger } from '../core/logger.js';
 import { isName } from '../core/name.js';
+import { toEndpointInit } from '../core/to-endpoint-init.js';
 import { parseResolution } from './parse-resolution.js';
 
 export interface SnapshotFileOptions {
@@ -167,12 +167,7 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
     SnapshotEntry,
     'endpoints'
   >;
-  return { ...fields, endpoints: resolved.endpoints.map(toEndpointRecord) };
-}
-
-/** `toEndpoint` rejects an object with both `address` and `addresses`. */
-function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
-  return rest;
+  return { ...fields, endpoints: resolved.endpoints.map(toEndpointInit) };
 }
 
 function fingerprint(resolved: ResolvedService): string {

@@ -1,7 +1,9 @@
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { TransportFactory, TransportOptions } from '../core/transport.js';
+import { EndpointDialer } from './endpoint-dialer.js';
 import { HttpChannel } from './http-channel.js';
 import { HttpPools } from './http-pools.js';
+import { ProbeClient } from './probe.js';
 import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
@@ -12,12 +14,13 @@ import { undici } from './load-undici.js';
  */
 export const defaultTransport: TransportFactory = (options, clock) => {
   checkUndiciOptions(options);
-  const pools = new HttpPools(options, clock);
+  const dialer = new EndpointDialer(options, clock);
+  const pools = new HttpPools(options, clock, dialer);
   return {
     open(endpoint, addresses, authority) {
       const http = addresses.filter((address) => address.protocol !== 'tcp');
       return http.length > 0
-        ? new HttpChannel(endpoint, http, authority, pools, options, clock)
+        ? new HttpChannel(endpoint, http, authority, pools, new ProbeClient(clock, dialer))
         : tcpChannel(addresses, clock);
     },
   };

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
 import type { Address } from '../core/address.js';
-import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type {
@@ -8,15 +7,13 @@ import type {
   ConnectionLimit,
   ProbeRequest,
   RequestHandler,
-  TransportOptions,
   TransportRequest,
 } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
 import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
-import { expectedInstance } from './expected-instance.js';
 import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
-import { ProbeClient } from './probe.js';
+import type { ProbeClient } from './probe.js';
 
 /**
  * Calls that must run at most once use connections that are new or were idle for less than 1,000 ms. A server is
@@ -27,7 +24,6 @@ export class HttpChannel implements Channel, PoolUser {
   readonly #addresses: readonly Address[];
   readonly #authority: string;
   readonly #pools: HttpPools;
-  readonly #options: TransportOptions;
   readonly #probeClient: ProbeClient;
   /** Pools that get no new requests from this channel, but may hold earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
@@ -44,15 +40,13 @@ export class HttpChannel implements Channel, PoolUser {
     addresses: readonly Address[],
     authority: string,
     pools: HttpPools,
-    options: TransportOptions,
-    clock: Clock,
+    probeClient: ProbeClient,
   ) {
     this.#endpoint = endpoint;
     this.#addresses = addresses;
     this.#authority = authority;
     this.#pools = pools;
-    this.#options = options;
-    this.#probeClient = new ProbeClient(clock, options);
+    this.#probeClient = probeClient;
     this.#origin = originOf(this.address, authority);
   }
 
@@ -114,8 +108,7 @@ export class HttpChannel implements Channel, PoolUser {
 
   async probe(timeoutMs: number, request?: ProbeRequest): Promise<void> {
     const probes = this.#addresses.map(async (address, index) => {
-      const expected = expectedInstance(this.#endpoint, address, this.#authority, this.#options);
-      const target = { address, origin: originOf(address, this.#authority), expected };
+      const target = { endpoint: this.#endpoint, address, authority: this.#authority };
       await this.#probeClient.probe(target, timeoutMs, request);
       return index;
     });
@@ -183,7 +176,8 @@ export class HttpChannel implements Channel, PoolUser {
     const current = freshOnly ? this.#fresh : this.#shared;
     if (current?.isRetired === false) return current;
     if (current) this.#leave(current);
-    const next = this.#pools.acquire(this.#endpoint, this.address, this.#authority, freshOnly, this);
+    const target = { endpoint: this.#endpoint, address: this.address, authority: this.#authority };
+    const next = this.#pools.acquire(target, freshOnly, this);
     if (freshOnly) this.#fresh = next;
     else this.#shared = next;
     return next;

@@ -2,10 +2,8 @@ import type { Address } from '../core/address.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { TransportOptions } from '../core/transport.js';
 import { ConnectionPool } from './connection-pool.js';
-import type { Endpoint } from '../core/endpoint.js';
-import { createConnector, createDial } from './connector.js';
-import { expectedInstance } from './expected-instance.js';
-import { checkedDial, type ExpectedInstance } from './instance-check.js';
+import { createConnector } from './connector.js';
+import type { DialTarget, EndpointDialer } from './endpoint-dialer.js';
 import { watchLiveness } from './h2-liveness.js';
 import { undici } from './load-undici.js';
 import { SharedOrigin } from './shared-origin.js';
@@ -25,6 +23,8 @@ export interface SharedPool {
   readonly pool: ConnectionPool;
   /** Host of the name that first used the pool. undici sends this host with requests that have no `Host` header. */
   readonly authority: string;
+  /** Whether the endpoint has proved its key on each connection, and this program its own key, if any. */
+  readonly isProved: boolean;
   /** A retired pool gets no new requests, and closes after its last request. */
   isRetired: boolean;
   isClosed: boolean;
@@ -34,34 +34,34 @@ export interface SharedPool {
 export class HttpPools {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
+  readonly #dialer: EndpointDialer;
   readonly #sockets: SocketLimit;
   readonly #pools = new Map<string, SharedPool>();
   readonly #active = new Set<SharedPool>();
   #sweepTimer: Timer | undefined;
 
-  constructor(options: TransportOptions, clock: Clock) {
+  constructor(options: TransportOptions, clock: Clock, dialer: EndpointDialer) {
     this.#options = options;
     this.#clock = clock;
+    this.#dialer = dialer;
     this.#sockets = new SocketLimit(options.maxSockets);
+    // The peers of present connections know this program by its former key.
+    options.credentials?.onChanged(() => {
+      for (const shared of [...this.#active]) if (shared.isProved) this.retire(shared);
+    });
   }
 
   /**
    * The user must later call `release`.
    * @param freshOnly - whether connections close after 500 to 1,000 ms without a request
    */
-  acquire(
-    endpoint: Endpoint,
-    address: Address,
-    authority: string,
-    freshOnly: boolean,
-    user: PoolUser,
-  ): SharedPool {
-    const expected = expectedInstance(endpoint, address, authority, this.#options);
-    const kind = `${freshOnly ? 'fresh' : 'shared'}${expected ? ' checked' : ''}`;
+  acquire(target: DialTarget, freshOnly: boolean, user: PoolUser): SharedPool {
+    const { endpoint, address } = target;
+    const kind = `${freshOnly ? 'fresh' : 'shared'} ${this.#dialer.proofOf(target)}`;
     const key = `${kind} ${address.text} ${endpoint.id}`;
     let shared = this.#pools.get(key);
     if (shared === undefined) {
-      shared = this.#create(address, authority, freshOnly, expected);
+      shared = this.#create(target, freshOnly);
       this.#pools.set(key, shared);
       this.#active.add(shared);
       this.#scheduleSweep();
@@ -100,16 +100,11 @@ export class HttpPools {
     void shared.pool.close().then(() => (shared.isClosed = true));
   }
 
-  #create(
-    address: Address,
-    authority: string,
-    freshOnly: boolean,
-    expected: ExpectedInstance | undefined,
-  ): SharedPool {
+  #create(target: DialTarget, freshOnly: boolean): SharedPool {
+    const { endpoint, address, authority } = target;
     const { connections, undici: undiciOptions } = this.#options;
     const origin = new SharedOrigin(originOf(address, authority));
-    const uncheckedDial = createDial(address, this.#options);
-    const dial = expected === undefined ? uncheckedDial : checkedDial(uncheckedDial, expected);
+    const dial = this.#dialer.dial(target);
     const options = {
       // 0 turns off undici's headers timeout, since every attempt has its own timeout. The `undici` options of the
       // program may override both values.
@@ -140,7 +135,14 @@ export class HttpPools {
           }),
         }),
     });
-    const shared: SharedPool = { pool, authority, isRetired: false, isClosed: false, users: new Set() };
+    const shared: SharedPool = {
+      pool,
+      authority,
+      isProved: endpoint.keys.length > 0,
+      isRetired: false,
+      isClosed: false,
+      users: new Set(),
+    };
     return shared;
   }
 

@@ -1,50 +1,34 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'undici';
-import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import {
-  defaultProbe,
-  type ProbeRequest,
-  type RequestHandler,
-  type TransportOptions,
-} from '../core/transport.js';
+import { defaultProbe, type ProbeRequest, type RequestHandler } from '../core/transport.js';
 import { callHeaders, probeUserAgent } from '../protocol/call-headers.js';
-import { createConnector, createDial } from './connector.js';
-import { checkedDial, type ExpectedInstance } from './instance-check.js';
+import { createConnector } from './connector.js';
+import type { DialTarget, EndpointDialer } from './endpoint-dialer.js';
+import { originOf } from './http-pools.js';
 import { undici } from './load-undici.js';
-
-export interface ProbeTarget {
-  readonly address: Address;
-  readonly origin: string;
-  /** Undefined if any program may answer. */
-  readonly expected: ExpectedInstance | undefined;
-}
 
 /** Each probe uses a new connection, and does not keep the process alive. */
 export class ProbeClient {
   readonly #clock: Clock;
-  readonly #options: TransportOptions;
+  readonly #dialer: EndpointDialer;
   readonly #pending = new Set<(error: Error) => void>();
 
-  constructor(clock: Clock, options: TransportOptions) {
+  constructor(clock: Clock, dialer: EndpointDialer) {
     this.#clock = clock;
-    this.#options = options;
+    this.#dialer = dialer;
   }
 
   /**
    * Resolves with the first byte of any response, even an error or invalid response. Rejects when the connection
    * fails, no response arrives within `timeoutMs`, or {@link abortAll} is called.
    */
-  probe(
-    { address, origin, expected }: ProbeTarget,
-    timeoutMs: number,
-    { method, path }: ProbeRequest = defaultProbe,
-  ): Promise<void> {
+  probe(target: DialTarget, timeoutMs: number, { method, path }: ProbeRequest = defaultProbe): Promise<void> {
+    const { address, authority } = target;
     return new Promise((resolve, reject) => {
       let connecting: Socket | undefined;
-      const dial = createDial(address, this.#options, timeoutMs);
-      const client: Client = new (undici().Client)(origin, {
-        connect: createConnector(expected ? checkedDial(dial, expected) : dial, {
+      const client: Client = new (undici().Client)(originOf(address, authority), {
+        connect: createConnector(this.#dialer.dial(target, timeoutMs), {
           onDial: (socket) => (connecting = socket?.unref()),
           onConnected: () => (connecting = undefined),
         }),

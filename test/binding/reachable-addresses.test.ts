@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { reachableAddresses } from '../../src/binding/reachable-addresses.js';
+import { exclusionOf, reachableAddresses } from '../../src/binding/reachable-addresses.js';
 import { toEndpoint, type EndpointInit } from '../../src/core/endpoint.js';
 
 const here = { host: 'web', hostId: 'boot-1/7', zone: undefined };
@@ -48,4 +48,17 @@ test('an endpoint whose addresses all lead back to this host is reached nowhere'
   expect(reached({ addresses, enumeratedAddresses: addresses, host: 'other', hostId: 'boot-2/7' })).toEqual(
     [],
   );
+});
+
+test('an endpoint with a key is not called without TLS, since it could not prove the key', () => {
+  const key = `sha256/${'A'.repeat(43)}`;
+  const init = { addresses: [loopback, 'https://127.0.0.1:443', 'tcp://127.0.0.1:9'], key };
+  expect(reached(init)).toEqual(['https://127.0.0.1:443', 'tcp://127.0.0.1:9']);
+  const exclude = (given: EndpointInit, requiresKey = false) =>
+    exclusionOf(here, toEndpoint(given, '/s'), () => own, requiresKey)?.code;
+  expect(exclude(init, true)).toBeUndefined();
+  expect(exclude({ address: loopback, key })).toBe('ENDPOINT_UNPROVEN');
+  expect(exclude({ address: loopback })).toBeUndefined();
+  expect(exclude({ address: loopback }, true)).toBe('ENDPOINT_UNPROVEN');
+  expect(exclude({ address: 'https://127.0.0.1:443', key, host: 'other' })).toBeUndefined();
 });

@@ -69,8 +69,19 @@ test('resolve --json prints exactly the documented keys in their order', async (
       '"path":[{"name":"/old","kind":"link","guaranteedMs":5000},{"name":"/shop/orders","kind":"service","guaranteedMs":4800}],' +
       '"endpoints":[{"id":"orders-1","epoch":3,"addresses":["http://127.0.0.1:3001"],"host":"h1","zone":null,' +
       '"version":"2.1.0","weight":1,"attributes":{"rack":"7"},"leaseMs":10000,"state":"up"}],' +
-      '"policy":null,"revision":"12","guaranteedMs":4800,"usableMs":4800,"ageMs":0,"stale":false}\n',
+      '"proved":false,"policy":null,"revision":"12","guaranteedMs":4800,"usableMs":4800,"ageMs":0,"stale":false}\n',
   );
+});
+
+test('resolve --json states the keys of endpoints, and whether each endpoint must prove one', async () => {
+  const key = `sha256/${'A'.repeat(43)}`;
+  const proved = async (...endpoints: object[]): Promise<unknown> => {
+    const { url } = await startFakeRegistry({ resolve: { ...resolved, endpoints } });
+    return JSON.parse((await runCli(['resolve', '/old', '--json'], { registry: url })).out);
+  };
+  expect(await proved({ ...endpoint, key })).toMatchObject({ proved: true, endpoints: [{ key }] });
+  expect(await proved({ ...endpoint, key }, { ...endpoint, id: 'b' })).toMatchObject({ proved: false });
+  expect(await proved()).toMatchObject({ proved: false });
 });
 
 test('resolve of a service without endpoints exits with 0', async () => {
@@ -433,7 +444,8 @@ test('explain prints candidates and excluded endpoints without sending a request
   );
   const json = JSON.parse((await runCli(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([
-    ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'path'],
+    ...['name', 'canonical', 'policy', 'proved', 'identity', 'ticket'],
+    ...['candidates', 'leftOut', 'revision', 'path'],
     ...['ageMs', 'guaranteedMs', 'usableMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptTimeoutMs'],
     ...['initialAttemptTimeoutMs', 'learnedAttemptTimeouts', 'settings'],
   ]);

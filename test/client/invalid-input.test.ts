@@ -14,6 +14,7 @@ import { expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
 
 const registry = { '/s': 'http://127.0.0.1:9' };
+const pin = `sha256/${'A'.repeat(43)}`;
 const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
 
 test.each([
@@ -31,6 +32,21 @@ test.each([
   [{ registry, timeoutMs: 50 }, /option 'timeoutMs' belongs to bind\(\)/],
   [{ registry, signal: 1 }, /option 'signal' belongs to a request/],
   [{ registry, key: 'x' }, /option 'key' is not supported by this version/],
+  [{ registry, identity: '', tickets: 'off' }, /identity must be a string that is not empty/],
+  [{ registry, identity: {}, tickets: 'off' }, /identity must be the path of an identity file, a result/],
+  [{ registry, identity: 'a.identity' }, /tickets need registry URLs; set tickets: 'off'/],
+  [{ registry, registryKey: pin }, /registryKey needs registry URLs/],
+  [{ registry: 'http://127.0.0.1:4711', registryKey: pin }, /needs an https: address; got http:/],
+  [{ registry: 'http://127.0.0.1:4711', identity: 'a.identity' }, /needs an https: address; got http:/],
+  [{ registry: 'https://127.0.0.1:4711', registryKey: 'sha256/x' }, /registryKey must be 'sha256\/' and 43/],
+  [
+    { registry: 'https://127.0.0.1:4711', tickets: 'required' },
+    /tickets: 'required' needs the option identity/,
+  ],
+  [
+    { registry: 'https://127.0.0.1:4711', tickets: true },
+    /tickets must be one of required, offered, off; got true/,
+  ],
   [{ registry, snapshotFile: '' }, /snapshotFile must be a string that is not empty; got ''/],
   [{ registry, connections: 0 }, /connections must be an integer from 1 to 10000; got 0/],
   [{ registry, maxPending: 1.5 }, /maxPending must be an integer from 1 to 1000000; got 1.5/],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { isClerkError } from '../../src/core/errors.js';
+import { toEndpointInit } from '../../src/core/to-endpoint-init.js';
 
 function rejection(input: unknown): string {
   try {
@@ -12,6 +13,10 @@ function rejection(input: unknown): string {
 }
 
 const address = 'http://127.0.0.1:3001';
+
+function pinOf(letter: string): string {
+  return `sha256/${letter.repeat(42)}A`;
+}
 
 test('an address alone is an endpoint with default values', () => {
   const bare = {
@@ -28,6 +33,8 @@ test('an address alone is an endpoint with default values', () => {
     version: undefined,
     state: 'up',
     attributes: {},
+    keys: [],
+    cert: undefined,
   };
   for (const input of [
     address,
@@ -56,6 +63,9 @@ test('keeps all given values', () => {
       state: 'draining',
       attributes: { tier: 'gold' },
       leaseMs: 10_000,
+      key: pinOf('a'),
+      formerKey: pinOf('b'),
+      cert: 'MIIB',
     },
     '/shop/orders',
   );
@@ -73,7 +83,15 @@ test('keeps all given values', () => {
     version: '2.1.0',
     state: 'draining',
     attributes: { tier: 'gold' },
+    keys: [pinOf('a'), pinOf('b')],
+    cert: 'MIIB',
   });
+  expect(toEndpoint(toEndpointInit(endpoint), '/shop/orders')).toEqual(endpoint);
+});
+
+test('an endpoint may state one key, or the same key twice', () => {
+  expect(toEndpoint({ address, key: pinOf('a') }, '/s').keys).toEqual([pinOf('a')]);
+  expect(toEndpoint({ address, key: pinOf('a'), formerKey: pinOf('a') }, '/s').keys).toEqual([pinOf('a')]);
 });
 
 test('an endpoint is immutable, also through its input', () => {
@@ -138,6 +156,19 @@ test('rejects invalid input and names the service and the problem', () => {
     [{ address, id: 'ä' }, `${idRule} '\\u00e4'`],
     [{ address, id: 'i'.repeat(129) }, `${idRule} '${'i'.repeat(80)}…'`],
     [{ address, id: 7 }, `${idRule} 7`],
+    [
+      { address, key: 'sha256/a' },
+      "must have keys of the form 'sha256/' and 43 characters of base64url; got",
+    ],
+    [
+      { address, key: [pinOf('a')] },
+      "must have keys of the form 'sha256/' and 43 characters of base64url; got",
+    ],
+    [
+      { address, formerKey: pinOf('a') },
+      "must have keys of the form 'sha256/' and 43 characters of base64url; got",
+    ],
+    [{ address, cert: '-----BEGIN CERTIFICATE-----' }, 'must have a certificate as DER in base64; got'],
     ['unix:/run/my sock', `${idRule} 'unix:/run/my sock'`],
   ];
   for (const [input, message] of wrong)

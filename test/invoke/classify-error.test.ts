@@ -159,3 +159,11 @@ test('a GOAWAY without an error is not evidence against the endpoint', () => {
     isGoAway: true,
   });
 });
+
+test('a peer that does not prove its key refuses the connection, and does not end the call', () => {
+  const attempt = { stage: 'waiting', statusCode: 0, accepted: true } as const;
+  expect(classifyError(new ClerkError('ENDPOINT_UNPROVEN', 'x'), attempt)).toEqual({ evidence: 'refused' });
+  expect(classifyError(new ClerkError('IDENTITY_INVALID', 'x'), attempt)).toEqual({
+    endsCall: 'IDENTITY_INVALID',
+  });
+});

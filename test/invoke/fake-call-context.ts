@@ -61,6 +61,16 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     return mergeRetryConfig([overrides], () => this.budget);
   }
 
+  ticketFor(): undefined {
+    return undefined;
+  }
+
+  ticketRefused(): void {}
+
+  tlsFor(): undefined {
+    return undefined;
+  }
+
   routeOf(): string {
     return '';
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addHeaders } from '../../src/protocol/call-headers.js';
+import { addHeaders, withTicket } from '../../src/protocol/call-headers.js';
 
 describe('addHeaders', () => {
   const pairs = [
@@ -27,4 +27,19 @@ describe('addHeaders', () => {
     const request = Object.freeze({ path: '/', method: 'GET', headers, body: 'x' });
     expect(addHeaders(request, pairs)).toEqual({ ...request, headers: expected });
   });
+});
+
+test.each([
+  ['no headers', undefined, { 'clerk-ticket': 'own' }],
+  ['a record', { accept: 'a' }, { accept: 'a', 'clerk-ticket': 'own' }],
+  ['a list', ['accept', 'a'], ['accept', 'a', 'clerk-ticket', 'own']],
+  ['a record with another ticket', { 'Clerk-Ticket': 'x', a: 'b' }, { a: 'b', 'clerk-ticket': 'own' }],
+  [
+    'a list with other tickets',
+    ['CLERK-TICKET', 'x', 'a', 'clerk-ticket', 'clerk-ticket', 'y'],
+    ['a', 'clerk-ticket', 'clerk-ticket', 'own'],
+  ],
+])('a ticket is added to %s, and replaces every other ticket', (_what, headers, expected) => {
+  const request = Object.freeze({ path: '/', method: 'GET', headers: Object.freeze(headers), body: 'x' });
+  expect(withTicket(request, 'own')).toEqual({ ...request, headers: expected });
 });

@@ -55,6 +55,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
 
 const explainableCodes = new Set([
   'NO_ENDPOINT',
+  'ENDPOINT_UNPROVEN',
   'ENDPOINTS_EXHAUSTED',
   'DEADLINE_EXCEEDED',
   'BUDGET_EXHAUSTED',
@@ -66,7 +67,7 @@ function undefinedToNull(explanation: Explanation): unknown {
 }
 
 async function print(stdout: Output, explanation: Explanation): Promise<void> {
-  const { name, canonical, policy, candidates, leftOut, starting = 0 } = explanation;
+  const { name, canonical, policy, proved, candidates, leftOut, starting = 0 } = explanation;
   const { revision, ageMs, guaranteedMs, usableMs } = explanation;
   const isLink = canonical !== undefined && canonical !== name;
   await stdout.line(
@@ -75,6 +76,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     styled('faint', `policy ${policy}`),
   );
   const facts = joinFacts(
+    proved && 'endpoints prove their keys',
     ageMs !== undefined && `looked up ${formatDuration(ageMs)} ago`,
     guaranteedMs !== undefined &&
       (guaranteedMs > 0 ? `guaranteed for ${formatDuration(guaranteedMs)}` : 'not guaranteed'),

@@ -30,7 +30,17 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const endpoints = [...response.endpoints, ...starting];
   const config = { policy, timeoutMs, attemptTimeoutMs, retries };
   const validity = { revision, guaranteedMs, usableMs: usableMsOf(response), ageMs, stale: false };
-  return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...config, ...validity });
+  const proved = endpoints.length > 0 && endpoints.every(({ key }) => key !== undefined);
+  return stdout.json({
+    name: response.name,
+    canonical,
+    kind,
+    path,
+    endpoints,
+    proved,
+    ...config,
+    ...validity,
+  });
 }
 
 /** Returns how long a client uses the result without another lookup. */

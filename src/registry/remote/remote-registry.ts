@@ -4,6 +4,7 @@ import { parseGlob } from '../../core/glob.js';
 import { compareNames } from '../../core/name.js';
 import type { ListEntry, Registry } from '../../core/registry.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
+import type { ReceivedTicket } from '../../core/service-ticket.js';
 import type { ListResponse } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, RegistryRequest } from '../../registry-client/connection.js';
@@ -15,7 +16,13 @@ import {
   parseResolveResponse,
   parseSearchResponse,
 } from './parse-responses.js';
+import { parseTicket } from './parse-ticket.js';
 import { ReconnectingWatch } from './reconnecting-watch.js';
+
+export interface RemoteRegistry extends Required<Registry> {
+  /** @param service - canonical name */
+  requestTicket(service: string, context: { readonly signal: AbortSignal }): Promise<ReceivedTicket>;
+}
 
 export interface RemoteRegistryOptions {
   readonly urls: readonly string[];
@@ -41,7 +48,7 @@ const acceptedAfterMs = 100;
 /** Maximum delay before a launch request is repeated because its server ended. The delay has full jitter. */
 const maxStartBackoffMs = 1_000;
 
-export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): Required<Registry> {
+export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): RemoteRegistry {
   const client = new FailoverClient(urls.map(connect), clock);
   const watch = new ReconnectingWatch(client, clock, retry);
 
@@ -151,6 +158,9 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     async report(report, { signal }) {
       await send({ path: paths.report, body: report }, false, signal, () => undefined);
     },
+
+    requestTicket: (service, { signal }) =>
+      send({ path: paths.tickets, body: { service } }, false, signal, parseTicket),
 
     async close() {
       watch.close();

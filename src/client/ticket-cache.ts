@@ -1,0 +1,110 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Clock } from '../core/clock.js';
+import { copyError } from '../core/errors.js';
+import { runWithoutInbound } from '../core/inbound-request.js';
+import type { ReceivedTicket, ServiceTicket, TicketSource } from '../core/service-ticket.js';
+import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
+
+export interface TicketCacheOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Requests a ticket from the registry. */
+  readonly request: (service: string) => Promise<ReceivedTicket>;
+  readonly maxNames: number;
+  /** For requests for which no call waits. */
+  readonly asyncContext: AsyncResource;
+}
+
+interface Entry {
+  ticket: ServiceTicket | undefined;
+  obtainedAt: number;
+  /** When the ticket is renewed in the background. */
+  renewAt: number;
+  pending: Promise<ServiceTicket> | undefined;
+}
+
+/** A ticket is renewed after this part of its life. */
+const renewalFraction = 0.8;
+/** Interval between two background renewals after a failure, and between two discards. */
+const minIntervalMs = 1_000;
+
+/**
+ * Tickets by canonical name. A ticket is used until its end, even if the registry is unreachable.
+ * @see [C7.2](../../docs/guarantees.md#c7-2)
+ */
+export class TicketCache implements TicketSource {
+  readonly #options: TicketCacheOptions;
+  #entries: LruMap<Entry>;
+
+  constructor(options: TicketCacheOptions) {
+    this.#options = options;
+    this.#entries = this.#createEntries();
+  }
+
+  cached(service: string): ServiceTicket | undefined {
+    const entry = this.#entries.get(service);
+    if (entry?.ticket === undefined) return undefined;
+    const now = this.#options.clock.now();
+    if (now >= entry.renewAt) this.#renew(service, entry);
+    return now < entry.ticket.expiresAt ? entry.ticket : undefined;
+  }
+
+  async get(service: string): Promise<ServiceTicket> {
+    const cached = this.cached(service);
+    if (cached !== undefined) return cached;
+    let entry = this.#entries.get(service);
+    if (entry === undefined) {
+      entry = { ticket: undefined, obtainedAt: -Infinity, renewAt: 0, pending: undefined };
+      this.#entries.set(service, entry);
+    }
+    try {
+      return await this.#request(service, entry);
+    } catch (error) {
+      throw copyError(error);
+    }
+  }
+
+  discard(service: string): void {
+    const entry = this.#entries.get(service);
+    if (entry && this.#options.clock.now() - entry.obtainedAt >= minIntervalMs) entry.ticket = undefined;
+  }
+
+  /** Called when the key of this program has changed, because each ticket belongs to one key. */
+  clear(): void {
+    this.#entries = this.#createEntries();
+  }
+
+  #createEntries(): LruMap<Entry> {
+    return createLruMap<Entry>(this.#options.maxNames, () => undefined);
+  }
+
+  #renew(service: string, entry: Entry): void {
+    entry.renewAt = Infinity;
+    this.#options.asyncContext.runInAsyncScope(() => {
+      this.#request(service, entry).catch(() => {
+        entry.renewAt = this.#options.clock.now() + minIntervalMs;
+      });
+    });
+  }
+
+  #request(service: string, entry: Entry): Promise<ServiceTicket> {
+    entry.pending ??= runWithoutInbound(() => this.#send(service, entry)).finally(
+      () => (entry.pending = undefined),
+    );
+    return entry.pending;
+  }
+
+  async #send(service: string, entry: Entry): Promise<ServiceTicket> {
+    const { clock, request } = this.#options;
+    for (;;) {
+      const entries = this.#entries;
+      const sentAt = clock.now();
+      const { text, expiresInMs } = await request(service);
+      // The key of this program may have changed during the request.
+      if (entries !== this.#entries) continue;
+      entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs });
+      entry.obtainedAt = sentAt;
+      entry.renewAt = sentAt + expiresInMs * renewalFraction;
+      return entry.ticket;
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Options of `tls.connect` for a connection to one endpoint. Add the host and port, or the path. The connection fails
+ * unless the endpoint proves its key. Must not be changed, except that ALPN protocols may be added.
+ */
+export interface EndpointTls {
+  /** Certificate of the endpoint, in PEM. */
+  readonly ca: string;
+  /** Private key of this program, in PEM; absent without an identity. */
+  readonly key?: string;
+  /** Certificate of this program, in PEM; absent without an identity. */
+  readonly cert?: string;
+  /** Always TLS 1.3. */
+  readonly minVersion: 'TLSv1.3';
+  /** Empty: the certificate of an endpoint proves a key, and no host name. */
+  readonly servername: '';
+  /** The connection is refused unless the key is right. */
+  readonly rejectUnauthorized: true;
+  /** Returns an error if the certificate has another key. */
+  readonly checkServerIdentity: (
+    hostname: string,
+    certificate: { readonly raw: Uint8Array },
+  ) => Error | undefined;
+}

@@ -1,0 +1,136 @@
+import { AsyncResource } from 'node:async_hooks';
+import { expect, test } from 'vitest';
+import { TicketCache } from '../../src/client/ticket-cache.js';
+import { ClerkError } from '../../src/core/errors.js';
+import type { ReceivedTicket } from '../../src/core/service-ticket.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const service = '/shop/orders';
+const lifeMs = 300_000;
+
+class FakeIssuer {
+  readonly clock = new ManualClock();
+  readonly requests: { readonly service: string; settle(error?: Error): Promise<void> }[] = [];
+  readonly cache = new TicketCache({
+    clock: this.clock,
+    maxNames: 2,
+    asyncContext: new AsyncResource('TEST'),
+    request: (name) =>
+      new Promise<ReceivedTicket>((resolve, reject) => {
+        const text = `ticket-${String(this.requests.length + 1)}`;
+        this.requests.push({
+          service: name,
+          settle: async (error) => {
+            if (error) reject(error);
+            else resolve({ text, service: name, expiresInMs: lifeMs });
+            await flush();
+          },
+        });
+      }),
+  });
+
+  async settle(error?: Error): Promise<void> {
+    await this.requests.at(-1)?.settle(error);
+  }
+
+  /** Returns the text of the cached ticket. */
+  get text(): string | undefined {
+    return this.cache.cached(service)?.text;
+  }
+}
+
+async function flush(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+async function withTicket(): Promise<FakeIssuer> {
+  const issuer = new FakeIssuer();
+  const first = issuer.cache.get(service);
+  await issuer.settle();
+  await first;
+  return issuer;
+}
+
+test('concurrent callers share one request, and later callers make none', async () => {
+  const issuer = new FakeIssuer();
+  const gets = [issuer.cache.get(service), issuer.cache.get(service)];
+  expect(issuer.text).toBeUndefined();
+  await issuer.settle();
+  expect((await Promise.all(gets)).map(({ text }) => text)).toEqual(['ticket-1', 'ticket-1']);
+  expect((await issuer.cache.get(service)).text).toBe('ticket-1');
+  expect(issuer.requests.map((one) => one.service)).toEqual([service]);
+});
+
+test('a ticket expires a life after its request was sent, not after its response', async () => {
+  const issuer = new FakeIssuer();
+  const get = issuer.cache.get(service);
+  issuer.clock.advance(10_000);
+  await issuer.settle();
+  expect((await get).expiresAt - issuer.clock.now()).toBe(lifeMs - 10_000);
+});
+
+test('a ticket is renewed in the background after four fifths of its life, once', async () => {
+  const issuer = await withTicket();
+  issuer.clock.advance(0.8 * lifeMs - 1);
+  expect([issuer.text, issuer.requests.length]).toEqual(['ticket-1', 1]);
+  issuer.clock.advance(1);
+  expect([issuer.text, issuer.text, issuer.requests.length]).toEqual(['ticket-1', 'ticket-1', 2]);
+  await issuer.settle();
+  expect(issuer.text).toBe('ticket-2');
+});
+
+test('while the registry is unreachable, the ticket is used until its end, and renewed once a second', async () => {
+  const issuer = await withTicket();
+  issuer.clock.advance(0.8 * lifeMs);
+  expect(issuer.text).toBe('ticket-1');
+  await issuer.settle(new ClerkError('REGISTRY_UNREACHABLE', 'down'));
+  expect([issuer.text, issuer.requests.length]).toEqual(['ticket-1', 2]);
+  issuer.clock.advance(1_000);
+  expect([issuer.text, issuer.requests.length]).toEqual(['ticket-1', 3]);
+  issuer.clock.advance(0.2 * lifeMs - 1_000);
+  expect(issuer.text).toBeUndefined();
+  const get = issuer.cache.get(service);
+  await issuer.settle(new ClerkError('REGISTRY_UNREACHABLE', 'still down'));
+  await expect(get).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('each caller of a failed request gets an error of its own', async () => {
+  const issuer = new FakeIssuer();
+  const gets = [issuer.cache.get(service), issuer.cache.get(service)];
+  await issuer.settle(new ClerkError('FORBIDDEN', 'no right'));
+  const [first, second] = await Promise.all(gets.map((get) => get.catch((error: unknown) => error)));
+  expect(first).toMatchObject({ code: 'FORBIDDEN' });
+  expect(second).not.toBe(first);
+});
+
+test('a refused ticket is replaced, but at most once a second', async () => {
+  const issuer = await withTicket();
+  issuer.cache.discard(service);
+  expect(issuer.text).toBe('ticket-1');
+  issuer.clock.advance(1_000);
+  issuer.cache.discard(service);
+  expect(issuer.text).toBeUndefined();
+});
+
+test('after a change of the key, no ticket of the old key is used, not even one that was on its way', async () => {
+  const issuer = new FakeIssuer();
+  const get = issuer.cache.get(service);
+  issuer.cache.clear();
+  await issuer.settle();
+  expect(issuer.requests.length).toBe(2);
+  await issuer.settle();
+  expect((await get).text).toBe('ticket-2');
+  issuer.cache.clear();
+  expect(issuer.text).toBeUndefined();
+});
+
+test('the least recently used ticket is forgotten when there are too many names', async () => {
+  const issuer = await withTicket();
+  for (const name of ['/b', '/c']) {
+    const get = issuer.cache.get(name);
+    await issuer.settle();
+    await get;
+  }
+  expect(issuer.cache.cached(service)).toBeUndefined();
+  expect(issuer.cache.cached('/c')?.text).toBe('ticket-3');
+});
