@@ -34,7 +34,7 @@ export interface ClerkOptions {
   /**
    * The identity that the program proves to the registry and to endpoints. One of:
    *
-   * - the path of an identity file, as `clerk enroll` writes it
+   * - the path of an identity file, as `openIdentity()` writes it
    * - the result of `openIdentity` of `binding-clerk/identity`
    * - a function that returns `{ name, key, cert }`: an absolute name, and a private key and its certificate in PEM
    *
@@ -46,7 +46,7 @@ export interface ClerkOptions {
    */
   readonly identity?: string | CredentialSource | CredentialProvider | undefined;
   /**
-   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it. Several keys are needed while the key
+   * Key that the registry must prove: `sha256/…`, as `initializeRegistry()` returns it. Several keys are needed while the key
    * changes. Default: `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
    *
    * @see [C7.1](../../docs/guarantees.md#c7-1)

@@ -55,7 +55,7 @@ const defaultIdentity = new DefaultIdentity(runtime);
 /**
  * Opens the identity of this program: its name, its private key, and a certificate of the key.
  *
- * - a path: the identity file, which `clerk enroll` creates. A replaced file is noticed within a second of the next
+ * - a path: the identity file, which an enrolment creates. A replaced file is noticed within a second of the next
  *   use.
  * - options with a token: enrols a new key. With `file`, the key is kept for the next start, which needs no token.
  * - a function that returns `{ name, key, cert }`: called at most once a second, whenever the key is needed.

@@ -22,7 +22,7 @@ export interface IdentityOptions {
   readonly file?: string;
   /** The principal: an absolute name. Required for an enrolment. */
   readonly name?: string;
-  /** One-time token, as `clerk token` prints it. Required for an enrolment, and unused afterwards. */
+  /** One-time token of the registry (`POST /v1/tokens`). Required for an enrolment, and unused afterwards. */
   readonly token?: string;
   /** Registry addresses. Default: those in the file. Required for an enrolment. */
   readonly registry?: string | readonly string[];
@@ -92,7 +92,9 @@ function parseRegistry(given: string | readonly string[]): readonly string[] {
 function toConfig({ name, token, registry, registryKey }: IdentityOptions): IdentityConfig {
   // The message does not quote the token. @see [C8.4](../../docs/guarantees.md#c8-4)
   if (token !== undefined && !isEnrolToken(token))
-    throw optionError("needs a token that begins with clerk_token_, as 'clerk token' prints it");
+    throw optionError(
+      'needs a token that begins with clerk_token_, as POST /v1/tokens of the registry returns it',
+    );
   return {
     name: name === undefined ? undefined : parseName(name),
     token,

@@ -21,7 +21,7 @@ export interface OpenedIdentityRuntime extends EnrolmentRuntime {
   readonly warn: (message: string) => void;
 }
 
-/** Another process may replace the identity, for example with `clerk identity rotate`. */
+/** Another process may replace the identity, for example with `rotate()`. */
 const minReadIntervalMs = 1_000;
 const sessionTimeoutSeconds = 300;
 

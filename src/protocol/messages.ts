@@ -68,8 +68,8 @@ export interface ResolveResponse {
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   /**
-   * Mark of the revision. Clients return `<incarnation>:<revision>:<mark>` in the header `clerk-position`. Empty while
-   * the registry cannot save changes.
+   * Mark of the revision. Clients return `<incarnation>:<revision>:<mark>` in the header `clerk-position`. Empty
+   * while the registry cannot save changes.
    */
   readonly mark?: string;
   readonly incarnation: string;
@@ -254,8 +254,8 @@ export interface Renewal {
   readonly secret?: string;
   readonly load?: Load;
   /**
-   * Calls of the process of a launched service. Absent when the process does not count its calls. Such a service is never
-   * stopped because it is idle. @see [C6.6](../../docs/guarantees.md#c6-6)
+   * Calls of the process of a launched service. A process that does not state its calls is never stopped for being
+   * idle. @see [C6.6](../../docs/guarantees.md#c6-6)
    */
   readonly activity?: CallActivity;
   /** Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about it. */
@@ -302,10 +302,10 @@ export interface WatchEditRequest {
 }
 
 /**
- * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>:<mark>`. A snapshot begins with
- * `resync`, or with an `open` whose `resumed` is false. A snapshot ends with the next `current`. A snapshot has one
- * `put` for every existing name. If the name of a link is itself in the list of globs, the resolution of the target is
- * sent under the name of the link.
+ * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>:<mark>`. A snapshot begins
+ * with `resync`, or with an `open` whose `resumed` is false. A snapshot ends with the next `current`. A snapshot has
+ * one `put` for every existing name. If a link is itself in the list of globs, its name gets the resolution of the
+ * target.
  */
 export type WatchEvent =
   | {

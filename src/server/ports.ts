@@ -136,9 +136,12 @@ export interface NameService {
    * Called for each report that a registered endpoint is unreachable. Returns a function that removes the listener.
    */
   onUnreachable(listener: (id: string) => void): () => void;
-  /** Calls `listener` for each renewal that states the calls of the service. */
+  /** Called for each renewal that states the calls of the service. Returns a function that removes the listener. */
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
-  /** Called for each durable registration of an endpoint that is not starting. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` for each durable registration of an endpoint that accepts connections. Returns a function that
+   * removes the listener.
+   */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   readonly launches: LaunchRecords;

@@ -25,7 +25,9 @@ export function transpile(program: string): { readonly path: string; readonly re
   const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file))
+    .filter(
+      (file) => file.endsWith('.ts') && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file),
+    )
     .map((file) => join('src', file));
   for (const file of [...files, program]) {
     const to = join(folder, file.replace(/[.]ts$/, '.js'));

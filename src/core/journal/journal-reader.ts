@@ -219,7 +219,7 @@ class JournalReader {
     while (!reader.isAtEnd) {
       const end = this.#end as JournalEnd;
       const frame = await reader.next();
-      // A partly written last batch is no damage if it was never acknowledged, or if the end mark contains a copy.
+      // The last batch may be partly written if it was never acknowledged, or if the end mark contains a copy.
       if (frame === undefined && isLast && (this.#reachesMark || this.#nextIsCopy(number))) return;
       if (frame?.kind !== 'B' || frame.previous !== end.checksum || frame.sequence !== end.sequence + 1)
         throw new JournalDamage(

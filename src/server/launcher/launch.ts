@@ -98,7 +98,10 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** Called when the service accepts connections. Counts only after the ticket of the launch was redeemed. */
+  /**
+   * Called when an instance that accepts connections registers. The registration counts only after the ticket of the
+   * launch was redeemed.
+   */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';

@@ -370,7 +370,9 @@ test('says why a folder is not opened, and what to do', async () => {
     files.clear();
     files.set('logs', Buffer.alloc(0));
   });
-  await refused('with the content of checkpoint', (files) => files.set(journal, files.get(checkpoint) as Buffer));
+  await refused('with the content of checkpoint', (files) =>
+    files.set(journal, files.get(checkpoint) as Buffer),
+  );
 });
 
 test('a folder with only foreign files counts as new', async () => {

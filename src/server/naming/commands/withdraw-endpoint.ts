@@ -13,9 +13,9 @@ import { requireOwner } from './registration-owner.js';
 import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. With `now`, or while the endpoint is starting, the endpoint is removed at once. Otherwise the
- * endpoint drains until no client uses an older lookup. If the endpoint has ended without a withdrawal, its fence then rejects a later registration with
- * `request.epoch`.
+ * Withdraws an endpoint. With `now`, or while the endpoint is starting, removes it at once. Otherwise the endpoint
+ * drains until no client uses an older lookup. If the endpoint has already ended, its fence then rejects a
+ * registration with `request.epoch`.
  *
  * @throws {@link ClerkError} `FORBIDDEN` when the secret or the epoch is not that of the registration
  */

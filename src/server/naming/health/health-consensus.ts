@@ -76,8 +76,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Ignores unknown, draining and starting endpoints and other epochs. A principal with `maxReportsPerPrincipal` stored
-   * reports can change them, but cannot add another one.
+   * Ignores unknown, draining and starting endpoints, and other epochs. A principal with `maxReportsPerPrincipal`
+   * stored reports can change them, but cannot add another one.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
