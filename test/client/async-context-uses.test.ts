@@ -14,6 +14,7 @@ const uses: Readonly<Record<string, string>> = {
   'binding/service-watch.ts': 'test/client/background-context.test.ts',
   'client/events.ts': 'test/client/call-contexts.test.ts',
   'client/name-watch.ts': 'test/binding/shared-work-context.test.ts',
+  'client/ticket-cache.ts': 'test/client/ticket-cache.test.ts',
   'core/inbound-request.ts': 'test/real/deadline-propagation.test.ts',
   'create-clerk.ts': 'test/client/background-context.test.ts',
   'factory/service-starter.ts': 'test/binding/shared-work-context.test.ts',

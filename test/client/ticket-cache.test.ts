@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { TicketCache } from '../../src/client/ticket-cache.js';
 import { ClerkError } from '../../src/core/errors.js';
+import { currentInbound, runInbound } from '../../src/core/inbound-request.js';
 import type { ReceivedTicket } from '../../src/core/service-ticket.js';
 import { ManualClock } from '../support/manual-clock.js';
 
@@ -11,6 +12,8 @@ const lifeMs = 300_000;
 class FakeIssuer {
   readonly clock = new ManualClock();
   readonly requests: { readonly service: string; settle(error?: Error): Promise<void> }[] = [];
+  /** The inbound request in whose context each request for a ticket was made. */
+  readonly inbounds: unknown[] = [];
   readonly cache = new TicketCache({
     clock: this.clock,
     maxNames: 2,
@@ -18,6 +21,7 @@ class FakeIssuer {
     request: (name) =>
       new Promise<ReceivedTicket>((resolve, reject) => {
         const text = `ticket-${String(this.requests.length + 1)}`;
+        this.inbounds.push(currentInbound());
         this.requests.push({
           service: name,
           settle: async (error) => {
@@ -59,6 +63,14 @@ test('concurrent callers share one request, and later callers make none', async 
   expect((await Promise.all(gets)).map(({ text }) => text)).toEqual(['ticket-1', 'ticket-1']);
   expect((await issuer.cache.get(service)).text).toBe('ticket-1');
   expect(issuer.requests.map((one) => one.service)).toEqual([service]);
+});
+
+test('a request for a ticket inherits no deadline from the request that the program serves', async () => {
+  const issuer = new FakeIssuer();
+  const get = runInbound({ deadlineAt: 50, attempt: 2, isFinished: false }, () => issuer.cache.get(service));
+  await issuer.settle();
+  await get;
+  expect(issuer.inbounds).toEqual([undefined]);
 });
 
 test('a ticket expires a life after its request was sent, not after its response', async () => {
