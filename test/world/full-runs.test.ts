@@ -15,5 +15,5 @@ test('every fault and every important event happened', () => {
       habitKinds.map((kind) => `habit:${kind}` as const),
     ),
   ).toEqual([]);
-  expect(coverage.rarerThan(50, [...coverageEvents, ...dominanceEvents])).toEqual([]);
+  expect(coverage.rarerThan(30, [...coverageEvents, ...dominanceEvents])).toEqual([]);
 });

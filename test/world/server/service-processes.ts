@@ -182,7 +182,8 @@ export class ServiceProcesses {
   /** Some programs advertise themselves before they listen. */
   #mayListenLate(replica: Replica, process: SimulatedProcess): void {
     const { listenRandom, replicas, mark } = this.#options;
-    const delayMs = listenRandom.between(5, 3_000);
+    // A launched program has 3 s to accept a connection.
+    const delayMs = listenRandom.between(5, 1_500);
     if (!listenRandom.chance(0.3)) return;
     replicas.startLate(replica);
     process.setTimer(() => {
