@@ -98,7 +98,8 @@ export class ServiceProcesses {
         }
         replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
         const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), process);
-        this.#mayListenLate(replica, process);
+        // The manifest gives a launched program 3 s from its start.
+        this.#mayListenLate(replica, process, 1_500);
         this.#advertise(replica, holder, order, {});
       },
       random.between(5, 900),
@@ -180,10 +181,9 @@ export class ServiceProcesses {
   }
 
   /** Some programs advertise themselves before they listen. */
-  #mayListenLate(replica: Replica, process: SimulatedProcess): void {
+  #mayListenLate(replica: Replica, process: SimulatedProcess, maxDelayMs = 3_000): void {
     const { listenRandom, replicas, mark } = this.#options;
-    // A launched program has 3 s to accept a connection.
-    const delayMs = listenRandom.between(5, 1_500);
+    const delayMs = listenRandom.between(5, maxDelayMs);
     if (!listenRandom.chance(0.3)) return;
     replicas.startLate(replica);
     process.setTimer(() => {
