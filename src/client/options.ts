@@ -46,7 +46,7 @@ export interface ClerkOptions {
    */
   readonly identity?: string | CredentialSource | CredentialProvider | undefined;
   /**
-   * Key that the registry must prove: `sha256/…`, as `initializeRegistry()` returns it. Several keys are needed while the key
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it. Several keys are needed while the key
    * changes. Default: `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
    *
    * @see [C7.1](../../docs/guarantees.md#c7-1)

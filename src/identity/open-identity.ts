@@ -22,7 +22,7 @@ export interface IdentityOptions {
   readonly file?: string;
   /** The principal: an absolute name. Required for an enrolment. */
   readonly name?: string;
-  /** One-time token of the registry (`POST /v1/tokens`). Required for an enrolment, and unused afterwards. */
+  /** One-time token, as `clerk token` prints it. Required for an enrolment, and unused afterwards. */
   readonly token?: string;
   /** Registry addresses. Default: those in the file. Required for an enrolment. */
   readonly registry?: string | readonly string[];
@@ -93,7 +93,7 @@ function toConfig({ name, token, registry, registryKey }: IdentityOptions): Iden
   // The message does not quote the token. @see [C8.4](../../docs/guarantees.md#c8-4)
   if (token !== undefined && !isEnrolToken(token))
     throw optionError(
-      'needs a token that begins with clerk_token_, as POST /v1/tokens of the registry returns it',
+      'needs a token that begins with clerk_token_; copy the whole line that clerk token has printed',
     );
   return {
     name: name === undefined ? undefined : parseName(name),

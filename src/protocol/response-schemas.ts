@@ -129,7 +129,8 @@ export const launchResponse = z.object({
 export const stopResponse = z.object({ stopped: count });
 export const importResponse = z.object({ entries: count, revision: position.revision });
 /** Unknown keys of a line are kept, so that another registry can import the line. */
-export const exportResponse = z.array(z.looseObject({ kind: string, name: string }));
+/** Lines with rights have no name. */
+export const exportResponse = z.array(z.looseObject({ kind: string }));
 /** An empty object, so that the response does not reveal which endpoints exist. */
 export const reportResponse = z.object({});
 /** An empty object: the entries of added globs are sent on the event stream. */

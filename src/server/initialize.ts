@@ -87,6 +87,6 @@ export function checkInitialized(
     'IDENTITY_INVALID',
     credentials === undefined
       ? `Data folder ${quote(data)} has enrolled keys, but the file ${quote(registryPath(data))} is missing; restore the file from a backup`
-      : `Data folder ${quote(data)} has a registry key, but no enrolled keys; restore the folder from a backup, or remove ${quote(registryPath(data))} and run initializeRegistry() again`,
+      : `Data folder ${quote(data)} has a registry key, but no enrolled keys; restore the folder from a backup, or remove ${quote(registryPath(data))} and run clerk init again`,
   );
 }

@@ -158,7 +158,7 @@ export function checkInsecure({ host, insecure }: ServerConfig): boolean {
   if (isLoopback(host)) return false;
   if (insecure) return true;
   throw configError(
-    `A server without authentication must listen at a loopback address; got host ${quote(host)}; secure the data folder with initializeRegistry(), or set the option insecure (--insecure) if a firewall protects the port`,
+    `A server without authentication must listen at a loopback address; got host ${quote(host)}; secure the data folder with clerk init, or set the option insecure (--insecure) if a firewall protects the port`,
   );
 }
 
