@@ -37,6 +37,8 @@ export const limits = Object.freeze({
   /** An endpoint report is stored for this time after the last message with the report. */
   reportTtlMs: 10_000,
   maxLinks: 16,
+  maxAuditFileBytes: 8 * 1024 * 1024,
+  maxAuditFiles: 16,
 });
 
 export const defaultRegistryUrl = `http://127.0.0.1:${String(limits.defaultPort)}`;

@@ -101,8 +101,11 @@ export interface WhoisResponse {
 }
 
 export interface StatusProblem {
-  /** `store`: no change can be saved. `leases`: the removal of expired endpoints is delayed. */
-  readonly part: 'store' | 'leases';
+  /**
+   * `store`: no change can be saved. `leases`: the removal of expired endpoints is delayed. `audit`: changes cannot be
+   * recorded, and are refused.
+   */
+  readonly part: 'store' | 'leases' | 'audit';
   readonly message: string;
 }
 

@@ -59,6 +59,8 @@ export const paths = Object.freeze({
   groups: '/v1/groups',
   /** GET `?path=`; response {@link AccessListResponse}. POST {@link AccessChangeRequest}; response {@link ChangeResponse}. */
   access: '/v1/acl',
+  /** GET {@link AuditRequest}; response {@link AuditResponse}. */
+  audit: '/v1/audit',
   /** GET `?principal=&path=&right=`; response {@link AccessExplainResponse}. */
   accessExplain: '/v1/acl/explain',
 });

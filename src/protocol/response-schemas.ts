@@ -105,7 +105,7 @@ export const statusResponse = z.object({
   watches: count,
   degraded: z.boolean(),
   outdated: z.exactOptional(z.array(z.object({ name: string, id: string, reason: string }))),
-  problems: z.exactOptional(z.array(z.object({ part: z.enum(['store', 'leases']), message: string }))),
+  problems: z.exactOptional(z.array(z.object({ part: z.enum(['store', 'leases', 'audit']), message: string }))),
 });
 export const changeResponse = z.object({ ...position, appliesInMs: ms });
 export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });

@@ -9,11 +9,13 @@ import { fillFolder, isFolder } from '../runtime/replace-folder.js';
 import { systemHashing } from '../runtime/hashing.js';
 import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
+import { openAuditFolder } from '../runtime/system-audit-folder.js';
 import { openDataFolder } from '../runtime/system-data-folder.js';
 import { followLog } from '../runtime/follow-log.js';
 import { systemFiles } from '../runtime/system-files.js';
 import { systemKeys } from '../runtime/system-keys.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
+import { openAuditLog } from './audit/open-audit-log.js';
 import { instrumentStore } from './http/instrumented-store.js';
 import { LimitLog } from './http/limit-log.js';
 import { Metrics } from './http/metrics.js';
@@ -31,7 +33,7 @@ import { openLauncher } from './launcher/launcher.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { logFileOf } from './launcher/log-limiter.js';
 import { checkInsecure, toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
-import type { Launcher, ServerRuntime, Store } from './ports.js';
+import type { AuditLog, Launcher, OwnChange, ServerRuntime, Store } from './ports.js';
 import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
 import { salvageFolder, type SalvageReport } from './salvage.js';
@@ -106,6 +108,9 @@ async function openServer(
   );
   closers.push(() => store.close());
   let credentials: CheckedCredentials | undefined;
+  // Until the audit log is open, the changes of the registry wait.
+  const earlyChanges: OwnChange[] = [];
+  let recordOwnChange = (change: OwnChange): void => void earlyChanges.push(change);
   const names = await openNameServer(store, runtime, {
     version: packageVersion(),
     logger,
@@ -115,6 +120,7 @@ async function openServer(
     onLimit: (principal, error) => limitLog.record(principal, error),
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,
+    onOwnChange: (change) => recordOwnChange(change),
     registryKeys: { tools: systemKeys, pin: () => (credentials as CheckedCredentials).pin },
   });
   closers.push(() => names.close());
@@ -126,6 +132,11 @@ async function openServer(
     credentials &&
     (await createSecurity({ identities: names.identities, credentials, runtime, keyTools: systemKeys }));
   const isInsecure = security === undefined && checkInsecure(config);
+  const isAudited = config.audit ?? security !== undefined;
+  const audit = data !== undefined && isAudited ? await openAudit(data, config, runtime) : undefined;
+  closers.push(() => audit?.close());
+  recordOwnChange = (change) => audit?.recordOwnChange(change);
+  for (const change of earlyChanges.splice(0)) recordOwnChange(change);
   let url = '';
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
@@ -156,6 +167,7 @@ async function openServer(
     runtime,
     metrics,
     security,
+    audit,
     isInsecure,
   });
   closers.push(() => http.close());
@@ -204,6 +216,22 @@ const identityFiles: IdentityFiles = {
   write: (path, credentials, registryKeys) =>
     new IdentityFile(path, identityRuntime).write({ credentials, registry: [], registryKeys }),
 };
+
+function openAudit(
+  data: string,
+  { logger, maxAuditFileBytes, maxAuditFiles }: ServerConfig,
+  clock: ServerRuntime,
+): Promise<AuditLog> {
+  return openAuditLog({
+    // The store ignores the folder `audit` in the data folder.
+    path: join(data, 'audit'),
+    openFolder: openAuditFolder,
+    clock,
+    logger,
+    maxFileBytes: maxAuditFileBytes,
+    maxFiles: maxAuditFiles,
+  });
+}
 
 function storeOf(data: string, runtime: ServerRuntime): Store {
   return journalStore(data, { openFolder: openDataFolder, randomHex: (bytes) => runtime.randomHex(bytes) });

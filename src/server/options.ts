@@ -59,6 +59,17 @@ export interface ServerOptions {
    * memory. Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 2,000,000.
    */
   readonly maxNames?: number;
+  /**
+   * Whether the server records every change and every refused request in the folder `audit` of the data folder. While
+   * a record cannot be written, changes are refused. Needs `data`. Default: true for a secured registry.
+   *
+   * @see [C7.9](../../docs/guarantees.md#c7-9)
+   */
+  readonly audit?: boolean;
+  /** A file of the audit log with this size is followed by a new file, in bytes; 65,536 to 1 GiB. Default 8 MiB. */
+  readonly maxAuditFileBytes?: number;
+  /** Maximum number of files of the audit log, 2 to 10,000. The oldest file is removed. Default 16. */
+  readonly maxAuditFiles?: number;
   /** Interval between heartbeats while a watch has no other events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
   /** Receives the log messages of the server. Without this option, the messages are discarded. */
@@ -83,6 +94,9 @@ const optionNames = {
   maxRegistrations: true,
   maxWatches: true,
   maxNames: true,
+  audit: true,
+  maxAuditFileBytes: true,
+  maxAuditFiles: true,
   heartbeatMs: true,
   logger: true,
   runtime: true,
@@ -101,7 +115,10 @@ export function toServerConfig(options: ServerOptions) {
     maxRegistrations = limits.maxRegistrations,
     maxWatches = limits.maxWatches,
     maxNames = limits.maxNames,
+    maxAuditFileBytes = limits.maxAuditFileBytes,
+    maxAuditFiles = limits.maxAuditFiles,
     heartbeatMs = limits.heartbeatMs,
+    audit,
     adopt = false,
     insecure = false,
     logger = silentLogger,
@@ -118,6 +135,18 @@ export function toServerConfig(options: ServerOptions) {
       throw configError(
         `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
       );
+  if (!isIntegerBetween(maxAuditFileBytes, 65_536, 1_073_741_824))
+    throw configError(
+      `Option maxAuditFileBytes must be an integer from 65,536 to 1,073,741,824 bytes; got ${describeValue(maxAuditFileBytes)}`,
+    );
+  if (!isIntegerBetween(maxAuditFiles, 2, 10_000))
+    throw configError(
+      `Option maxAuditFiles must be an integer from 2 to 10,000; got ${describeValue(maxAuditFiles)}`,
+    );
+  if (audit !== undefined && typeof audit !== 'boolean')
+    throw configError(`Option audit must be true or false; got ${describeValue(audit)}`);
+  if (audit === true && options.data === undefined)
+    throw configError('Option audit needs the option data, because the audit log is in the data folder');
   if (typeof adopt !== 'boolean')
     throw configError(`Option adopt must be true or false; got ${describeValue(adopt)}`);
   if (typeof insecure !== 'boolean')
@@ -143,6 +172,9 @@ export function toServerConfig(options: ServerOptions) {
     maxRegistrations,
     maxWatches,
     maxNames,
+    audit,
+    maxAuditFileBytes,
+    maxAuditFiles,
     heartbeatMs,
     logger,
     runtime,

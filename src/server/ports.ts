@@ -70,6 +70,7 @@ export type {
   InstanceOfKey,
   KeyOwner,
 } from './identity-service.js';
+export type { AuditEntry, AuditLog, AuditQuery, OwnChange } from './audit-log.js';
 
 /**
  * The names of the server. Reads are synchronous and show only durable state. A change is durable and visible when

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Hono, type Context } from 'hono';
 import { quote } from '../../core/describe-value.js';
 import { paths } from '../../protocol/paths.js';
+import { auditRoute } from './audit-route.js';
 import { checkContentType, checkNoBody } from './body-parser.js';
 import {
   callerOf,
@@ -21,7 +22,9 @@ import { openApiDocument } from './openapi.js';
 import { parseQuery, queryPairs } from './query.js';
 import { HttpError } from './http-error.js';
 import { identityRoutes } from './identity-routes.js';
+import { withAuditProblem } from './request-audit.js';
 import { routes } from './routes.js';
+import { runRoute } from './run-route.js';
 import { provedKeyOf, registryKeysOf, type Security } from './security.js';
 import type { EnrolResponse } from '../../protocol/identity-messages.js';
 import { enrolRequest } from '../../protocol/identity-schemas.js';
@@ -58,12 +61,20 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   const jsonResponse = (value: unknown, status = 200): Response =>
     textResponse(JSON.stringify(value), jsonContentType, status);
 
-  for (const route of security === undefined ? routes : [...routes, ...identityRoutes])
+  const allRoutes = [
+    ...routes,
+    ...(security === undefined ? [] : identityRoutes),
+    ...(http.audit === undefined ? [] : [auditRoute]),
+  ];
+  for (const route of allRoutes)
     addRoute(route.method, route.path, async ({ env }) =>
       jsonResponse(
-        await route.run(
+        await runRoute(
+          http,
+          route,
           route.method === 'GET' ? parseQuery(env.incoming.url ?? '') : await readJson(env.incoming),
-          createRouteContext(http, env.incoming, env.outgoing),
+          env.incoming,
+          env.outgoing,
         ),
       ),
     );
@@ -123,19 +134,24 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     checkContentType(env.incoming, 'lines');
     const lines = await readImport(env.incoming);
     const { names: changes, caller } = createRouteContext(http, env.incoming, env.outgoing);
-    return jsonResponse(await changes.importLines(lines, caller));
+    const operate = (): unknown => changes.importLines(lines, caller);
+    return jsonResponse(
+      await (http.audit?.run(paths.import, lines, env.incoming, caller, operate) ?? operate()),
+    );
   });
 
   if (security !== undefined)
-    addRoute('POST', paths.enroll, async ({ env }) => jsonResponse(await enrol(security, env.incoming)));
+    addRoute('POST', paths.enroll, async ({ env }) =>
+      jsonResponse(await enrol(http, security, env.incoming)),
+    );
 
   addRoute('GET', paths.health, () => {
-    const status = names.status();
+    const status = withAuditProblem(names.status(), http.audit);
     return jsonResponse(status, status.degraded ? 503 : 200);
   });
   addRoute('GET', paths.metrics, () =>
     textResponse(
-      metrics.expose(names.status(), names, connectionCount()),
+      metrics.expose(withAuditProblem(names.status(), http.audit), names, connectionCount()),
       'text/plain; version=0.0.4; charset=utf-8',
     ),
   );
@@ -158,10 +174,15 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
 }
 
 /** Enrols the key of the connection, which need not be enrolled yet. */
-async function enrol(security: Security, incoming: IncomingMessage): Promise<EnrolResponse> {
+async function enrol(http: HttpContext, security: Security, incoming: IncomingMessage): Promise<unknown> {
   const { pin } = provedKeyOf(security, incoming);
   const request = validateInput(enrolRequest, await readJson(incoming));
-  return { ...(await security.identities.enrol(request, pin)), registryKeys: registryKeysOf(security) };
+  const operate = async (): Promise<EnrolResponse> => ({
+    ...(await security.identities.enrol(request, pin)),
+    registryKeys: registryKeysOf(security),
+  });
+  const client = { principal: request.name, pin };
+  return http.audit?.run(paths.enroll, request, incoming, client, operate) ?? operate();
 }
 
 function watchClientOf(http: HttpContext, incoming: IncomingMessage): WatchClient {

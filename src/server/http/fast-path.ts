@@ -11,6 +11,7 @@ import {
 } from './request-context.js';
 import { parseQuery } from './query.js';
 import { routes, type Route } from './routes.js';
+import { runRoute } from './run-route.js';
 
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
@@ -76,7 +77,7 @@ function nameFromTarget(target: string): string | undefined {
 function postHandler(http: HttpContext, route: Route): FastPathHandler {
   return (incoming, outgoing) => {
     readJson(incoming)
-      .then((input) => route.run(input, createRouteContext(http, incoming, outgoing)))
+      .then((input) => runRoute(http, route, input, incoming, outgoing))
       .then((result) => sendJson(http, outgoing, JSON.stringify(result)))
       .catch((error: unknown) => sendError(http, incoming, outgoing, error));
   };

@@ -9,7 +9,7 @@ import { encodeError } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import { positionHeader } from '../../protocol/position.js';
-import type { Launcher, NameService, ServerRuntime } from '../ports.js';
+import type { AuditLog, Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
 import { HostCheck, unmapIpv4 } from './host-check.js';
@@ -20,6 +20,7 @@ import { createHttpServer } from './tls-server.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
+import { RequestAudit } from './request-audit.js';
 import { authenticate, type Security } from './security.js';
 
 export interface HttpServerOptions {
@@ -35,6 +36,8 @@ export interface HttpServerOptions {
   readonly maxWatches: number;
   /** Makes the server an HTTPS server that checks keys and rights. */
   readonly security?: Security | undefined;
+  /** Records changes and refusals. */
+  readonly audit?: AuditLog | undefined;
   /** Whether each response says that the server has no authentication. Default false. */
   readonly isInsecure?: boolean;
 }
@@ -66,6 +69,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     limitLog: new LimitLog(runtime, logger),
     closing: closing.signal,
     security,
+    audit: options.audit && new RequestAudit({ log: options.audit, names, security }),
     isInsecure,
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);

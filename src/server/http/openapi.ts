@@ -3,6 +3,7 @@ import { httpStatusOf } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { ClerkErrorCode } from '../../core/errors.js';
+import { auditRoute } from './audit-route.js';
 import { fieldDescriptions } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
 import { identityRoutes } from './identity-routes.js';
@@ -26,6 +27,10 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
   };
   for (const route of routes) add(route.path, route.method.toLowerCase(), operationOf(route));
   if (isSecured) addSecuredOperations(add);
+  add(auditRoute.path, 'get', {
+    ...operationOf(auditRoute),
+    description: 'Exists only in a server with an audit log.',
+  });
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
     requestBody: requestBody('application/json', requests.watchRequest),

@@ -7,6 +7,7 @@ import { AuthorizedLauncher } from './authorized-launcher.js';
 import { checkContentType, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
 import type { LimitLog } from './limit-log.js';
+import type { RequestAudit } from './request-audit.js';
 import { parseStrictJson } from './strict-json.js';
 import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
@@ -23,6 +24,7 @@ export interface HttpContext {
   /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   readonly security: Security | undefined;
+  readonly audit: RequestAudit | undefined;
   /** Whether each response says that the server has no authentication. */
   readonly isInsecure: boolean;
 }
@@ -92,6 +94,8 @@ export function sendError(
       { ...responseHeaders(http, jsonContentType), ...headers },
       body,
     );
+  const client = http.security === undefined ? { principal: addressPrincipal(incoming) } : caller;
+  http.audit?.recordError(incoming, client, error);
 }
 
 export function createRouteContext(
@@ -103,6 +107,7 @@ export function createRouteContext(
   return {
     ...operationsOf(http, caller),
     caller,
+    audit: http.audit,
     signal: () => {
       // The start of a service may take longer than the socket timeout.
       outgoing.setTimeout(0);

@@ -45,9 +45,10 @@ export class RequestRights {
    */
   requireReadable(text: string, exists: (name: string) => boolean): string {
     const name = parseName(text);
-    if (!this.has(name, 'test')) throw notFoundError(name);
+    if (!this.has(name, 'test')) throw new HiddenNameError(name);
     const canonical = this.#names.canonicalOf(name);
-    if (canonical === undefined || !this.has(canonical, 'test')) throw notFoundError(name);
+    if (canonical === undefined) throw notFoundError(name);
+    if (!this.has(canonical, 'test')) throw new HiddenNameError(name);
     if (this.has(name, 'read') && this.has(canonical, 'read')) return canonical;
     if (!exists(name)) throw notFoundError(name);
     throw this.#forbiddenError(name, 'read');
@@ -89,6 +90,15 @@ export class RequestRights {
     if (canonical !== name && !this.has(canonical, 'write')) throw this.#forbiddenError(name, 'write');
   }
 
+  /**
+   * Requires a right on the registry as a whole.
+   *
+   * @throws {@link ClerkError} `FORBIDDEN`
+   */
+  requireOnRoot(right: AccessRight): void {
+    if (!this.has('/', right)) throw this.#forbiddenError('/', right);
+  }
+
   #forbiddenError(name: string, right: AccessRight): ClerkError {
     const { principal } = this.caller;
     return new ClerkError(
@@ -98,7 +108,22 @@ export class RequestRights {
   }
 }
 
-/** The error for a name that does not exist, or that the caller may not see. */
+/** The error for a name that does not exist. */
 export function notFoundError(name: string): ClerkError {
-  return new ClerkError('NAME_NOT_FOUND', `${name} does not exist`);
+  return new ClerkError('NAME_NOT_FOUND', absentMessage(name));
+}
+
+/** The error for a name that the caller may not see. Clients cannot distinguish it from {@link notFoundError}. */
+class HiddenNameError extends ClerkError {
+  constructor(name: string) {
+    super('NAME_NOT_FOUND', absentMessage(name));
+  }
+}
+
+export function isHiddenName(error: unknown): boolean {
+  return error instanceof HiddenNameError;
+}
+
+function absentMessage(name: string): string {
+  return `${name} does not exist`;
 }

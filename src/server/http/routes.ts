@@ -9,6 +9,7 @@ import { validateInput } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
 import * as requests from '../../protocol/request-schemas.js';
+import { withAuditProblem, type RequestAudit } from './request-audit.js';
 import type { RequestRights } from './request-rights.js';
 import type { Security } from './security.js';
 import type { NameQueries } from './visible-names.js';
@@ -21,6 +22,7 @@ export interface RouteContext {
   readonly caller: Caller;
   readonly secured: { readonly security: Security; readonly rights: RequestRights } | undefined;
   readonly signal: () => AbortSignal;
+  readonly audit: RequestAudit | undefined;
 }
 
 export interface Route {
@@ -128,9 +130,10 @@ export const routes: readonly Route[] = Object.freeze([
     summary: 'Returns the status of the server',
     requestSchema: z.strictObject({}),
     responseSchema: responses.statusResponse,
-    run: (_, { names, launcher }) => {
+    run: (_, { names, launcher, audit }) => {
       const outdated = launcher?.outdated() ?? [];
-      return { ...names.status(), ...(outdated.length > 0 && { outdated }) };
+      const status = withAuditProblem(names.status(), audit);
+      return { ...status, ...(outdated.length > 0 && { outdated }) };
     },
   }),
   route({

@@ -1,6 +1,12 @@
 import { ClerkError } from '../../core/errors.js';
 import type { RecordChange, Store } from '../ports.js';
-import { noChange, type Plan, type PlanContext, type PrepareCommand } from './commands/naming-command.js';
+import {
+  noChange,
+  type NamingCommand,
+  type Plan,
+  type PlanContext,
+  type PrepareCommand,
+} from './commands/naming-command.js';
 import { plan } from './commands/plan.js';
 import type { NamingView } from './state/naming-view.js';
 import { Overlay } from './state/overlay.js';
@@ -45,6 +51,8 @@ export interface CommitterOptions {
    */
   readonly applyUnsaved: (plan: Plan, revision: number) => void;
   readonly onFailure: (cause: unknown) => void;
+  /** Called for each command that has changed the state, before its promise resolves. */
+  readonly onChanged?: ((command: NamingCommand, result: CommitResult) => void) | undefined;
 }
 
 /**
@@ -110,21 +118,25 @@ export class Committer {
   }
 
   async #commit(jobs: readonly CommitJob[]): Promise<void> {
-    const { store, view, onWriting, applyBatch } = this.#options;
+    const { store, view, onWriting, applyBatch, onChanged } = this.#options;
     const overlay = new Overlay(view);
     const plans: Plan[] = [];
     const settle: (() => void)[] = [];
     let revision = this.#options.revision();
     for (const { prepare, resolve, reject } of jobs) {
       try {
-        const planned = this.#plan(overlay, prepare);
+        const command = prepare();
+        const planned = this.#plan(overlay, command);
         if (planned.changes.length > 0) {
           overlay.add(planned.changes);
           revision++;
         }
         plans.push(planned);
         const result = { ...planned, revision };
-        settle.push(() => resolve(result));
+        settle.push(() => {
+          if (command !== undefined && planned.changes.length > 0) onChanged?.(command, result);
+          resolve(result);
+        });
       } catch (error) {
         settle.push(() => reject(error));
       }
@@ -144,8 +156,7 @@ export class Committer {
     for (const run of settle) run();
   }
 
-  #plan(overlay: Overlay, prepare: PrepareCommand): Plan {
-    const command = prepare();
+  #plan(overlay: Overlay, command: NamingCommand | undefined): Plan {
     return command === undefined ? noChange : plan(overlay, command, this.#options.planContext);
   }
 
@@ -159,10 +170,12 @@ export class Committer {
   }
 
   #applyUnsaved(prepare: PrepareCommand): void {
-    const { store, view, revision, applyUnsaved } = this.#options;
+    const { store, view, revision, applyUnsaved, onChanged } = this.#options;
+    let command: NamingCommand | undefined;
     let unsaved: Plan;
     try {
-      unsaved = this.#plan(new Overlay(view), prepare);
+      command = prepare();
+      unsaved = this.#plan(new Overlay(view), command);
     } catch {
       // The command has no effect, like the same command with a working store.
       return;
@@ -171,6 +184,7 @@ export class Committer {
     const next = revision() + 1;
     store.onUnsaved?.([...recordsOf(unsaved.changes, next)]);
     applyUnsaved(unsaved, next);
+    if (command !== undefined) onChanged?.(command, { ...unsaved, revision: next });
   }
 }
 

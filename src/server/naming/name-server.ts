@@ -33,6 +33,7 @@ import type {
   LaunchRecords,
   NameService,
   NameVisibility,
+  OwnChange,
   ServerRuntime,
   Store,
   WatchOptions,
@@ -53,6 +54,7 @@ import { listPage } from './list.js';
 import { LoadReports } from './load-reports.js';
 import { LookupCache } from './lookup-cache.js';
 import { LostChanges } from './lost-changes.js';
+import { ownChangeOf } from './own-change.js';
 import type { RegistryIdentity } from './registry-identity.js';
 import { RegistryPosition } from './registry-position.js';
 import { findRegistration, renewLeases } from './renew.js';
@@ -83,6 +85,8 @@ export interface NameServerOptions {
   readonly isStartable?: (manifest: string) => boolean;
   readonly registryKeys?: RegistryKeys;
   readonly adopt?: boolean;
+  /** Called for each change that no client has requested, such as the end of a lease. */
+  readonly onOwnChange?: ((change: OwnChange) => void) | undefined;
 }
 
 /** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
@@ -191,6 +195,12 @@ export class NameServer implements NameService {
         options.logger?.error(
           `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart`,
         ),
+      onChanged:
+        options.onOwnChange &&
+        ((command, result) => {
+          const change = ownChangeOf(command, result);
+          if (change !== undefined) options.onOwnChange?.(change);
+        }),
     });
     const { maxReportsPerPrincipal = limits.maxStoredReports } = options;
     this.#consensus = new HealthConsensus({

@@ -1,0 +1,75 @@
+/** Lines of the audit log, and the messages with which a client reads them. */
+
+/**
+ * - `change`: a completed change; `result` is `ok`.
+ * - `failure`: a change that failed, and may have had an effect; `result` is the error code.
+ * - `refusal`: a refused request; `result` is the error code.
+ * - `refusals`: further refusals or failures of one minute; `count` is their number.
+ * - `gap`: lines may be missing.
+ * - `start`, `stop`: the server began or ended to write the log.
+ */
+export type AuditKind = 'change' | 'failure' | 'refusal' | 'refusals' | 'gap' | 'start' | 'stop';
+
+export type AuditDetail = string | number | boolean | readonly string[];
+
+/** One line of the audit log. No field contains a secret. */
+export interface AuditLine {
+  /** Increases with each line. After a gap, numbers are missing. */
+  readonly seq: number;
+  /** Wall-clock time, as ISO 8601. */
+  readonly at: string;
+  readonly kind: AuditKind;
+  /** What was requested, such as `define` or `register`. */
+  readonly operation?: string;
+  /** The names that the request contains, at most 16. */
+  readonly names?: readonly string[];
+  /** Number of names in the request, if `names` does not contain all of them. */
+  readonly nameCount?: number;
+  /**
+   * Who made the request: a principal, `registry` for a change that the registry makes itself, or without keys such as
+   * `address:127.0.0.1`. Absent if the client has no enrolled key.
+   */
+  readonly principal?: string;
+  /** Pin of the key that the connection has proved. */
+  readonly key?: string;
+  /** IP address of the client. */
+  readonly from?: string;
+  /** The right that the operation needs. */
+  readonly right?: string;
+  /** What gave the right to the principal, such as `/shop: ../web/* on orders`. */
+  readonly by?: string;
+  /** `ok`, or the code of the error. */
+  readonly result?: string;
+  readonly revision?: string;
+  readonly details?: Readonly<Record<string, AuditDetail>>;
+  readonly count?: number;
+  /** `refusals`: time of the first counted request. `gap`: time from which lines may be missing. */
+  readonly since?: string;
+  /** `gap`: sequence number from which lines may be missing, up to the number of this line. */
+  readonly missingFrom?: number;
+}
+
+/** Query of GET `/v1/audit`. */
+export interface AuditRequest {
+  /** Only lines from this time on, as ISO 8601. */
+  readonly since?: string;
+  /** Only lines of this principal. */
+  readonly principal?: string;
+  /** Only lines whose names are this name, or names below it. */
+  readonly name?: string;
+  /** Continues after the previous page: its `next`. */
+  readonly after?: string;
+  /** Maximum number of lines, 1 to 1,000. Default 100. */
+  readonly limit?: string;
+  /** Maximum time to wait for the first line, in ms, 0 to 20,000. Default 0. */
+  readonly waitMs?: string;
+}
+
+export interface AuditResponse {
+  /** Oldest first. May be empty before the end of the log. */
+  readonly lines: readonly AuditLine[];
+  /** The value of `after` for the next page. */
+  readonly next: string;
+  /** Whether the log has lines after this page. */
+  readonly more: boolean;
+}

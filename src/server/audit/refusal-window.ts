@@ -1,0 +1,82 @@
+import type { Clock, Timer } from '../../core/clock.js';
+import { definedFields } from '../../core/defined-fields.js';
+import { isoTime } from '../../core/iso-time.js';
+import type { AuditEntry } from '../ports.js';
+import type { AuditFields } from './audit-line.js';
+
+export const windowMs = 60_000;
+/** Requests of one client with one error code that are recorded whole in each minute. */
+export const maxWholePerClient = 10;
+/** Requests of all clients that are recorded whole in each minute. */
+export const maxWhole = 1_000;
+/** Clients and error codes that are counted apart in each minute. The others are counted by error code. */
+export const maxCounts = 500;
+
+interface Count {
+  readonly kind: 'refusal' | 'failure';
+  readonly client: Pick<AuditEntry, 'principal' | 'from'>;
+  readonly result: string;
+  whole: number;
+  further: number;
+  since: string;
+}
+
+/**
+ * Limits how many lines refused requests cause. The first requests of a client in a minute are recorded whole. The
+ * others are counted, and each count becomes one line at the end of the minute.
+ */
+export class RefusalWindow {
+  readonly #clock: Clock;
+  readonly #append: (fields: AuditFields) => void;
+  readonly #counts = new Map<string, Count>();
+  #whole = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, append: (fields: AuditFields) => void) {
+    this.#clock = clock;
+    this.#append = append;
+  }
+
+  record(kind: Count['kind'], entry: AuditEntry): void {
+    if (this.#timer === undefined) {
+      this.#timer = this.#clock.setTimer(() => this.flush(), windowMs);
+      this.#timer.setRef(false);
+    }
+    const count = this.#countOf(kind, entry);
+    if (count.whole < maxWholePerClient && this.#whole < maxWhole) {
+      count.whole += 1;
+      this.#whole += 1;
+      this.#append({ kind, ...entry });
+      return;
+    }
+    if (count.further === 0) count.since = isoTime(this.#clock.wallNow());
+    count.further += 1;
+  }
+
+  /** Appends the counts, and begins a new minute with the next request. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const { client, result, further, since } of this.#counts.values())
+      if (further > 0) this.#append({ kind: 'refusals', ...client, result, count: further, since });
+    this.#counts.clear();
+    this.#whole = 0;
+  }
+
+  #countOf(kind: Count['kind'], { principal, from, result = '' }: AuditEntry): Count {
+    const client = definedFields(principal === undefined ? { from } : { principal });
+    const key = `${kind} ${result} ${principal ?? from ?? ''}`;
+    const found = this.#counts.get(key);
+    if (found !== undefined) return found;
+    const isApart = this.#counts.size < maxCounts;
+    const commonKey = `${kind} ${result}`;
+    const common = isApart ? undefined : this.#counts.get(commonKey);
+    if (common !== undefined) return common;
+    const count: Count = {
+      ...{ kind, result, whole: 0, further: 0, since: '' },
+      client: isApart ? client : {},
+    };
+    this.#counts.set(isApart ? key : commonKey, count);
+    return count;
+  }
+}

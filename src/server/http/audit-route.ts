@@ -1,0 +1,99 @@
+import { describeValue } from '../../core/describe-value.js';
+import { isName, parseName } from '../../core/name.js';
+import { parseIsoTime } from '../../core/parse-iso-time.js';
+import type { AuditLine, AuditRequest, AuditResponse } from '../../protocol/audit-messages.js';
+import { auditRequest, auditResponse } from '../../protocol/audit-schemas.js';
+import { limits } from '../../protocol/limits.js';
+import { paths } from '../../protocol/paths.js';
+import { HttpError } from './http-error.js';
+import type { RequestAudit } from './request-audit.js';
+import { route, type RouteContext } from './routes.js';
+
+const defaultLines = 100;
+/** A waiting client gets a response before its connection is idle for too long. */
+const maxWaitMs = 20_000;
+/** Waiting requests of one principal. */
+const maxReaders = 16;
+
+/** Only a server with an audit log has this route. */
+export const auditRoute = route({
+  method: 'GET',
+  path: paths.audit,
+  summary:
+    'Returns a page of the audit log, oldest lines first; needs the right admin on /, or with name on this name; with waitMs, waits for new lines',
+  requestSchema: auditRequest,
+  errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
+  responseSchema: auditResponse,
+  run: readAudit,
+});
+
+async function readAudit(request: AuditRequest, context: RouteContext): Promise<AuditResponse> {
+  const { audit, caller } = context;
+  if (audit === undefined) throw new Error('The server has no audit log');
+  const query = {
+    since: sinceOf(request),
+    after: request.after,
+    maxLines: integerOf('limit', request.limit, 1, limits.maxBatch) ?? defaultLines,
+    waitMs: integerOf('waitMs', request.waitMs, 0, maxWaitMs) ?? 0,
+    isWanted: filterOf(request, context),
+  };
+  if (query.waitMs === 0) return audit.log.read({ ...query, signal: new AbortController().signal });
+  return whileReading(audit, caller.principal, () => audit.log.read({ ...query, signal: context.signal() }));
+}
+
+/** @throws {@link ClerkError} `FORBIDDEN` without the right `admin` */
+function filterOf(
+  { name: text, principal }: AuditRequest,
+  { secured }: RouteContext,
+): (line: AuditLine) => boolean {
+  const isOfPrincipal = (line: AuditLine): boolean => principal === undefined || line.principal === principal;
+  if (text === undefined) {
+    secured?.rights.requireOnRoot('admin');
+    return isOfPrincipal;
+  }
+  const name = parseName(text);
+  secured?.rights.require(name, 'admin');
+  const isVisible = (each: string): boolean =>
+    (each === name || each.startsWith(`${name}/`)) &&
+    (secured === undefined || (isName(each) && !each.startsWith('/#') && secured.rights.has(each, 'admin')));
+  // Names beyond those that a line lists may be hidden.
+  return (line) =>
+    isOfPrincipal(line) &&
+    line.nameCount === undefined &&
+    line.names !== undefined &&
+    line.names.length > 0 &&
+    line.names.every(isVisible);
+}
+
+async function whileReading<T>(audit: RequestAudit, principal: string, read: () => Promise<T>): Promise<T> {
+  if (!audit.readers.tryAcquire(principal, maxReaders))
+    throw new HttpError(
+      'LIMIT_EXCEEDED',
+      `At most ${maxReaders} requests of one principal can wait for lines of the audit log; end one of them`,
+    );
+  try {
+    return await read();
+  } finally {
+    audit.readers.release(principal);
+  }
+}
+
+function sinceOf({ since }: AuditRequest): number | undefined {
+  if (since === undefined) return undefined;
+  const ms = parseIsoTime(since);
+  if (ms !== undefined) return ms;
+  throw new HttpError(
+    'CONFIG_INVALID',
+    `Query key since must be a time such as 2030-01-31T12:00:00Z; got ${describeValue(since)}`,
+  );
+}
+
+function integerOf(key: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new HttpError(
+    'CONFIG_INVALID',
+    `Query key ${key} must be an integer from ${min} to ${max}; got ${describeValue(text)}`,
+  );
+}

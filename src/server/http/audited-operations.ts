@@ -1,0 +1,120 @@
+import type { AccessRight } from '../../core/access-right.js';
+import { isObject } from '../../core/is-object.js';
+import type { AuditDetail } from '../../protocol/audit-messages.js';
+import { paths } from '../../protocol/paths.js';
+
+/** What the audit log records of a change. Only the listed fields are recorded, so that no secret is. */
+export interface AuditedOperation {
+  readonly name: string;
+  /** The right that the change needs on the first of its names. */
+  readonly right?: AccessRight;
+  /** What allows the change in place of a right. */
+  readonly grantedBy?: (request: unknown) => string;
+  readonly requestFields?: readonly string[];
+  readonly responseFields?: readonly string[];
+  /** Whether the response reports a change. Default: always. */
+  readonly isChange?: (response: Readonly<Record<string, unknown>>) => boolean;
+}
+
+/** The changes that clients can request, by path. All are POST requests. */
+export const auditedOperations: ReadonlyMap<string, AuditedOperation> = new Map([
+  [
+    paths.define,
+    {
+      name: 'define',
+      right: 'write',
+      requestFields: ['policy', 'timeoutMs', 'guaranteedMs', 'whenExpired', 'launch'],
+    },
+  ],
+  [paths.link, { name: 'link', right: 'write', requestFields: ['target', 'guaranteedMs', 'whenExpired'] }],
+  [paths.directory, { name: 'directory', right: 'write', responseFields: ['id'] }],
+  [paths.move, { name: 'move', right: 'write', requestFields: ['whenExpired'] }],
+  [paths.remove, { name: 'remove', right: 'write', requestFields: ['recursive', 'force', 'whenExpired'] }],
+  [
+    paths.register,
+    {
+      name: 'register',
+      right: 'advertise',
+      requestFields: ['id', 'addresses', 'state'],
+      responseFields: ['epoch'],
+    },
+  ],
+  [paths.withdraw, { name: 'withdraw', right: 'advertise', requestFields: ['id', 'epoch', 'now'] }],
+  [paths.launch, { name: 'launch', right: 'launch', isChange: ({ started }) => started === true }],
+  [
+    paths.stop,
+    {
+      name: 'stop',
+      right: 'launch',
+      responseFields: ['stopped'],
+      isChange: ({ stopped }) => stopped !== 0,
+    },
+  ],
+  [paths.reset, { name: 'reset', right: 'launch', requestFields: ['rolling'] }],
+  [paths.import, { name: 'import', right: 'write', responseFields: ['entries'] }],
+  [paths.tokens, { name: 'token', right: 'admin', responseFields: ['expiresAt'] }],
+  [
+    paths.enroll,
+    { name: 'enroll', grantedBy: enrolmentOf, requestFields: ['instance', 'epoch'], responseFields: ['key'] },
+  ],
+  [paths.revoke, { name: 'revoke', right: 'admin', requestFields: ['key'], responseFields: ['revoked'] }],
+  [paths.groups, { name: 'group', right: 'write', requestFields: ['members'] }],
+  [
+    paths.access,
+    {
+      name: 'acl',
+      right: 'admin',
+      requestFields: ['change', 'principal', 'rights', 'directory'],
+    },
+  ],
+] satisfies [string, AuditedOperation][]);
+
+function enrolmentOf(request: unknown): string {
+  if (!isObject(request)) return 'token';
+  return 'rotate' in request ? 'former key' : 'ticket' in request ? 'launch ticket' : 'token';
+}
+
+/** The name of the operation of a request, for a log line. The text of an unknown path is not recorded. */
+export function operationName(method: string, path: string): string {
+  const operation = method === 'POST' ? auditedOperations.get(path) : undefined;
+  if (operation !== undefined) return operation.name;
+  return knownPaths.has(path) ? path.slice(path.lastIndexOf('/') + 1) : 'unknown';
+}
+
+const knownPaths: ReadonlySet<string> = new Set(Object.values(paths));
+
+/** Fields of a request that contain names. The right counts on the first of them. */
+const nameFields = ['name', 'from', 'to', 'service', 'path', 'glob', 'globs', 'principal'] as const;
+
+/** Returns the names in a request, which need not be valid. */
+export function namesIn(request: unknown): readonly string[] {
+  if (Array.isArray(request)) return request.flatMap(namesIn);
+  if (!isObject(request)) return [];
+  const names = nameFields.flatMap((field) => textsOf(request[field]));
+  if (Array.isArray(request.renewals)) names.push(...request.renewals.flatMap(namesIn));
+  // With another name, the principal is a detail of the request.
+  return names.length > 1 && typeof request.principal === 'string' ? names.slice(0, -1) : names;
+}
+
+function textsOf(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** Returns the listed fields of a request or response. Of a launch rule, only the manifest is returned. */
+export function pickDetails(
+  source: unknown,
+  fields: readonly string[] = [],
+): Readonly<Record<string, AuditDetail>> {
+  const details: Record<string, AuditDetail> = {};
+  if (!isObject(source)) return details;
+  for (const field of fields) {
+    const value = source[field];
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      details[field] = value;
+    else if (value === null) details[field] = 'none';
+    else if (Array.isArray(value)) details[field] = textsOf(value);
+    else if (isObject(value) && typeof value.manifest === 'string') details[field] = value.manifest;
+  }
+  return details;
+}

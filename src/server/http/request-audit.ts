@@ -1,0 +1,197 @@
+import type { IncomingMessage } from 'node:http';
+import { isClerkError, type ClerkErrorCode } from '../../core/errors.js';
+import { definedFields } from '../../core/defined-fields.js';
+import { isName } from '../../core/name.js';
+import { Quotas } from '../../core/quotas.js';
+import type { StatusResponse } from '../../protocol/messages.js';
+import type { AccessGrant, AuditEntry, AuditLog, Caller, NameService } from '../ports.js';
+import {
+  auditedOperations,
+  namesIn,
+  operationName,
+  pickDetails,
+  type AuditedOperation,
+} from './audited-operations.js';
+import { unmapIpv4 } from './host-check.js';
+import { parseQuery, targetPath } from './query.js';
+import { isHiddenName } from './request-rights.js';
+import type { Security } from './security.js';
+
+/** A request with one of these codes was refused. `NAME_NOT_FOUND` counts only for a name without a right. */
+const refusalCodes: ReadonlySet<ClerkErrorCode> = new Set([
+  'IDENTITY_INVALID',
+  'TICKET_REFUSED',
+  'FORBIDDEN',
+  'NAME_MISMATCH',
+  'LIMIT_EXCEEDED',
+  'CHANGE_TOO_EARLY',
+]);
+
+/** A change with one of these codes may have had an effect. */
+const failureCodes: ReadonlySet<ClerkErrorCode> = new Set([
+  'START_FAILED',
+  'REGISTRY_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+  'CLERK_CLOSED',
+  'ABORTED',
+]);
+
+export interface RequestAuditOptions {
+  readonly log: AuditLog;
+  readonly names: Pick<NameService, 'canonicalOf'>;
+  readonly security: Security | undefined;
+}
+
+/** The client of a request. The key need not be enrolled. */
+type Client = Pick<Partial<Caller>, 'principal' | 'pin'>;
+
+/**
+ * Records the requests of a server in its audit log: each completed change, and each refused request.
+ *
+ * @see [C7.9](../../../docs/guarantees.md#c7-9)
+ */
+export class RequestAudit {
+  readonly log: AuditLog;
+  /** Requests that wait for new lines, by principal. */
+  readonly readers = new Quotas();
+  readonly #names: Pick<NameService, 'canonicalOf'>;
+  readonly #security: Security | undefined;
+  /** What failed POST requests contain, for the record of the error. */
+  readonly #inputs = new WeakMap<IncomingMessage, unknown>();
+
+  constructor({ log, names, security }: RequestAuditOptions) {
+    this.log = log;
+    this.#names = names;
+    this.#security = security;
+  }
+
+  /**
+   * Runs the operation of a request, and records the change before the response is sent. While the log cannot be
+   * written, changes are refused.
+   *
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the change cannot be recorded, or `operate` throws
+   */
+  async run(
+    path: string,
+    input: unknown,
+    incoming: IncomingMessage,
+    client: Client,
+    operate: () => unknown,
+  ): Promise<unknown> {
+    try {
+      const operation = incoming.method === 'POST' ? auditedOperations.get(path) : undefined;
+      return await (operation === undefined
+        ? operate()
+        : this.#runChange(operation, input, incoming, client, operate));
+    } catch (error) {
+      this.#inputs.set(incoming, input);
+      throw error;
+    }
+  }
+
+  async #runChange(
+    operation: AuditedOperation,
+    input: unknown,
+    incoming: IncomingMessage,
+    client: Client,
+    operate: () => unknown,
+  ): Promise<unknown> {
+    if (this.log.failure !== undefined) throw this.log.failure;
+    const names = namesIn(input);
+    // The change may take away the right that has allowed it.
+    const entry: AuditEntry = {
+      operation: operation.name,
+      names,
+      ...this.#clientFields(client, incoming),
+      ...this.#grantOf(operation, names[0], client, input),
+    };
+    const response = await operate();
+    const fields = response as Readonly<Record<string, unknown>>;
+    if (operation.isChange?.(fields) === false) return response;
+    await this.log.recordChange({
+      ...entry,
+      ...(typeof fields.revision === 'string' && { revision: fields.revision }),
+      details: {
+        ...pickDetails(input, operation.requestFields),
+        ...pickDetails(fields, operation.responseFields),
+      },
+    });
+    return response;
+  }
+
+  /** Records a request that was refused, or a change that failed. Ignores invalid requests. */
+  recordError(incoming: IncomingMessage, client: Client | undefined, error: unknown): void {
+    const method = incoming.method ?? '';
+    const path = targetPath(incoming.url ?? '');
+    const operation = method === 'POST' ? auditedOperations.get(path) : undefined;
+    const code = isClerkError(error) ? error.code : 'REGISTRY_UNREACHABLE';
+    const isRefusal = refusalCodes.has(code) || isHiddenName(error);
+    if (!isRefusal && (operation === undefined || !failureCodes.has(code))) return;
+    const input = this.#inputs.get(incoming) ?? queryOf(incoming);
+    const details = pickDetails(input, operation?.requestFields);
+    this.log.recordError(isRefusal ? 'refusal' : 'failure', {
+      operation: operationName(method, path),
+      names: namesIn(input),
+      ...this.#clientFields(client ?? {}, incoming),
+      ...(operation?.right !== undefined && { right: operation.right }),
+      result: code,
+      ...(Object.keys(details).length > 0 && { details }),
+    });
+  }
+
+  #clientFields({ principal, pin }: Client, { socket }: IncomingMessage): Partial<AuditEntry> {
+    const key = pin ?? this.#security?.connectionKeys.keyOf(socket)?.pin;
+    const address = socket.remoteAddress;
+    return definedFields({ principal, key, from: address === undefined ? undefined : unmapIpv4(address) });
+  }
+
+  /** Without keys, no right is checked. */
+  #grantOf(
+    { right, grantedBy }: AuditedOperation,
+    name: string | undefined,
+    client: Client,
+    input: unknown,
+  ): Partial<AuditEntry> {
+    if (grantedBy !== undefined) return { by: grantedBy(input) };
+    const { principal } = client;
+    if (this.#security === undefined || right === undefined || principal === undefined) return {};
+    const { identities } = this.#security;
+    const caller: Caller = { ...client, principal };
+    const target = name === undefined ? undefined : this.#targetOf(name);
+    const grant = target === undefined ? undefined : identities.access(caller, target, right);
+    return { right, ...(grant !== undefined && { by: describeGrant(grant) }) };
+  }
+
+  /** The name on which a right was checked. The rights on a glob are those on the directory before its first wildcard. */
+  #targetOf(text: string): string | undefined {
+    const at = text.search(/\/[^/]*[*?]/);
+    const name = at < 0 ? text : text.slice(0, at) || '/';
+    if (name !== '/' && !isName(name)) return undefined;
+    return name.startsWith('/#') ? this.#names.canonicalOf(name) : name;
+  }
+}
+
+/** The status of a server whose audit log cannot be written is degraded. */
+export function withAuditProblem(status: StatusResponse, audit: RequestAudit | undefined): StatusResponse {
+  const failure = audit?.log.failure;
+  if (failure === undefined) return status;
+  const problem = { part: 'audit', message: failure.message } as const;
+  return { ...status, degraded: true, problems: [...(status.problems ?? []), problem] };
+}
+
+/** The names of a GET request, if its query is valid. */
+function queryOf({ method, url = '' }: IncomingMessage): unknown {
+  if (method === 'POST') return undefined;
+  try {
+    return parseQuery(url);
+  } catch {
+    return undefined;
+  }
+}
+
+function describeGrant(grant: AccessGrant): string {
+  if (grant.kind === 'own-name') return 'own name';
+  const { directory, triple, groups } = grant;
+  const through = groups.length === 0 ? '' : ` through ${groups.join(', ')}`;
+  return `${directory}: ${triple.principal} on ${triple.path}${through}`;
+}

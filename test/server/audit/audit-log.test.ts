@@ -1,0 +1,292 @@
+/** The files of the audit log, on a folder in memory and in virtual time. */
+import { expect, test } from 'vitest';
+import { isClerkError } from '../../../src/core/errors.js';
+import { maxLineBytes } from '../../../src/server/audit/audit-line.js';
+import { maxQueuedBytes, retryDelayMs, syncDelayMs } from '../../../src/server/audit/audit-writer.js';
+import { allLines, auditHarness, wallStartAt } from './audit-harness.js';
+import { MemoryAuditFolder } from './memory-audit-folder.js';
+
+const change = (name: string) => ({ operation: 'define', names: [name], principal: '/shop/web' });
+const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => (isClerkError(error) ? error.code : error),
+  );
+const at = (ms: number): string => new Date(wallStartAt + ms).toISOString();
+
+test('a recorded change is in the file before the promise resolves, and synced within a second', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await runtime.advance(1_000);
+  await log.recordChange({ ...change('/a'), key: 'sha256/k', from: '10.0.0.1', revision: '7' });
+  expect(folder.lines.at(-1)).toEqual({
+    seq: 2,
+    at: at(1_000),
+    kind: 'change',
+    result: 'ok',
+    operation: 'define',
+    names: ['/a'],
+    principal: '/shop/web',
+    key: 'sha256/k',
+    from: '10.0.0.1',
+    revision: '7',
+  });
+  expect(String([...folder.synced.values()])).not.toContain('/a');
+  await runtime.advance(syncDelayMs);
+  expect(syncDelayMs).toBeLessThan(1_000);
+  expect(String([...folder.synced.values()])).toContain('/a');
+});
+
+test('changes that arrive together share a write, and a second of changes shares a sync', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await runtime.advance(1_000);
+  folder.operations.length = 0;
+  await Promise.all(Array.from({ length: 100 }, (_, i) => log.recordChange(change(`/n${i}`))));
+  expect(folder.operations).toEqual(['write']);
+  for (let i = 0; i < 50; i++) await log.recordChange(change('/m'));
+  await runtime.advance(syncDelayMs);
+  expect(folder.operations.filter((operation) => operation === 'sync')).toHaveLength(1);
+});
+
+test('files are rotated at their size, and the oldest file is removed', async () => {
+  const harness = await auditHarness({ maxFileBytes: 1_000, maxFiles: 3 });
+  const { log, folder } = harness;
+  for (let i = 0; i < 100; i++) await log.recordChange(change(`/n${i}`));
+  // One batch that is longer than a file is spread over files.
+  await Promise.all(Array.from({ length: 30 }, (_, i) => log.recordChange(change(`/m${i}`))));
+  expect(folder.files.size).toBe(3);
+  for (const [name, bytes] of folder.files) {
+    const [first] = String(bytes).split('\n');
+    expect(name).toBe(`${String(JSON.parse(first as string).seq).padStart(16, '0')}.ndjson`);
+    expect(bytes.length).toBeLessThanOrEqual(1_000);
+    expect(bytes.at(-1)).toBe(10);
+  }
+  const seqs = (await allLines(harness)).map(({ seq }) => seq);
+  expect(seqs).toEqual(folder.lines.map(({ seq }) => seq));
+  expect(seqs).toEqual(seqs.map((_, i) => (seqs[0] ?? 0) + i));
+  expect(seqs.at(-1)).toBe(131);
+  // A file is synced before the next file is written.
+  for (const [name, bytes] of folder.files)
+    if (name !== [...folder.files.keys()].at(-1)) expect(folder.synced.get(name)).toEqual(bytes);
+});
+
+test('a restarted server continues the last file, without a gap', async () => {
+  const first = await auditHarness();
+  await first.log.recordChange(change('/a'));
+  await first.log.close();
+  const { log, folder } = await auditHarness({ folder: first.folder });
+  await log.recordChange(change('/b'));
+  expect(folder.files.size).toBe(1);
+  expect(folder.lines.map(({ seq, kind }) => [seq, kind])).toEqual([
+    [1, 'start'],
+    [2, 'change'],
+    [3, 'stop'],
+    [4, 'start'],
+    [5, 'change'],
+  ]);
+});
+
+test('after a kill, a torn line is cut, and a gap states from which line on lines may be missing', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await runtime.advance(5_000);
+  await log.recordChange(change('/a'));
+  await log.recordChange(change('/b'));
+  const whole = folder.text;
+  const tornAt = whole.length - 10;
+  for (const length of [whole.length, tornAt]) {
+    const killed = folder.copy();
+    const [name = ''] = killed.files.keys();
+    killed.files.set(name, Buffer.from(whole.slice(0, length)));
+    const restarted = await auditHarness({ folder: killed });
+    const lastSeq = length === tornAt ? 2 : 3;
+    const [gap, start] = killed.lines.slice(lastSeq);
+    expect(gap).toMatchObject({ kind: 'gap', missingFrom: lastSeq + 1, since: at(5_000) });
+    expect(start).toMatchObject({ kind: 'start', seq: gap.seq + 1 });
+    // No later line gets the number of a lost line.
+    expect(gap.seq).toBeGreaterThan(lastSeq + 100_000);
+    await restarted.log.close();
+  }
+});
+
+test('after a power failure, zeros at the end and a file without a line are cut', async () => {
+  const { log, folder } = await auditHarness();
+  await log.recordChange(change('/a'));
+  const [name = ''] = folder.files.keys();
+  const bytes = folder.files.get(name) as Buffer;
+  folder.files.set(name, Buffer.concat([bytes, Buffer.alloc(5_000)]));
+  folder.files.set('0000000000000100.ndjson', Buffer.alloc(300));
+  const { folder: after } = await auditHarness({ folder });
+  expect(String(after.files.get('0000000000000100.ndjson')).split('\n').slice(0, -1)).toEqual([
+    expect.stringContaining('"kind":"gap","missingFrom":100'),
+    expect.stringContaining('"kind":"start"'),
+  ]);
+  after.files.delete('0000000000000100.ndjson');
+  const again = await auditHarness({ folder: after });
+  expect(again.folder.lines.map(({ kind }) => kind)).toEqual(['start', 'change', 'gap', 'start']);
+});
+
+test('other files in the folder are ignored', async () => {
+  const folder = new MemoryAuditFolder();
+  for (const name of ['notes.txt', '1.ndjson', '0000000000000001.ndjson.gz', 'lock'])
+    folder.files.set(name, Buffer.from('{"seq":900}\n'));
+  const { log } = await auditHarness({ folder });
+  await log.recordChange(change('/a'));
+  expect(String(folder.files.get('0000000000000001.ndjson'))).toContain('"seq":2');
+  expect(folder.files.size).toBe(5);
+});
+
+test('a full disk refuses changes until the lines are written, and loses no line', async () => {
+  const { log, folder, runtime, messages } = await auditHarness();
+  folder.hook = (operation) => {
+    if (operation === 'write') throw new Error('ENOSPC: no space left on device');
+  };
+  const failed = await Promise.all(['/a', '/b'].map((name) => errorOf(log.recordChange(change(name)))));
+  expect(failed).toEqual(['REGISTRY_UNREACHABLE', 'REGISTRY_UNREACHABLE']);
+  expect(log.failure?.message).toContain('ENOSPC');
+  log.recordError('refusal', { principal: '/p', result: 'FORBIDDEN' });
+  await runtime.advance(10 * retryDelayMs);
+  expect(log.failure).toBeDefined();
+  expect(messages).toHaveLength(1);
+  folder.hook = () => undefined;
+  await runtime.advance(retryDelayMs);
+  expect(log.failure).toBeUndefined();
+  expect(messages).toHaveLength(2);
+  await log.recordChange(change('/c'));
+  expect(folder.lines.map(({ seq, names, kind }) => [seq, names?.[0] ?? kind])).toEqual([
+    [1, 'start'],
+    [2, '/a'],
+    [3, '/b'],
+    [4, 'refusal'],
+    [5, '/c'],
+  ]);
+});
+
+test('a write that fails halfway is repeated at the same place', async () => {
+  const harness = await auditHarness();
+  const { log, folder, runtime } = harness;
+  const [name = ''] = folder.files.keys();
+  folder.hook = (operation) => {
+    if (operation !== 'write') return;
+    folder.files.set(name, Buffer.concat([folder.files.get(name) as Buffer, Buffer.from('{"seq":2,"at')]));
+    throw new Error('EIO');
+  };
+  await errorOf(log.recordChange(change('/a')));
+  expect((await allLines(harness)).map(({ seq }) => seq)).toEqual([1]);
+  folder.hook = () => undefined;
+  await runtime.advance(retryDelayMs);
+  expect(folder.lines.map(({ seq }) => seq)).toEqual([1, 2]);
+});
+
+test('lines beyond the memory for waiting lines are lost, and a gap states it', async () => {
+  const harness = await auditHarness();
+  const { log, folder, runtime } = harness;
+  folder.hook = (operation) => {
+    if (operation === 'write') throw new Error('ENOSPC');
+  };
+  const long = { ...change('/a'), details: { id: Array.from({ length: 16 }, () => 'x'.repeat(256)) } };
+  const count = Math.ceil((1.5 * maxQueuedBytes) / 4_000);
+  for (let i = 0; i < count; i++) await errorOf(log.recordChange(long));
+  folder.hook = () => undefined;
+  await runtime.advance(2 * retryDelayMs);
+  await log.recordChange(change('/last'));
+  const lines = await allLines(harness);
+  const gap = lines.find(({ kind }) => kind === 'gap');
+  expect(lines.at(-1)?.names).toEqual(['/last']);
+  const seqs = lines.map(({ seq }) => seq);
+  expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
+  // Exactly the lines from the stated number up to the gap are missing.
+  const missing = lines.flatMap(({ seq }, i) => ((lines[i + 1]?.seq ?? seq + 1) > seq + 1 ? [seq + 1] : []));
+  expect(missing).toEqual([gap?.missingFrom]);
+  expect(folder.text.length).toBeLessThan(maxQueuedBytes + 10_000);
+});
+
+test('after a failed sync, a gap states which lines a power failure may have taken', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await runtime.advance(1_000);
+  await log.recordChange(change('/a'));
+  folder.hook = (operation) => {
+    if (operation === 'sync') throw new Error('EIO');
+  };
+  await runtime.advance(syncDelayMs);
+  expect(await errorOf(log.recordChange(change('/b')))).toBe('REGISTRY_UNREACHABLE');
+  folder.hook = () => undefined;
+  await runtime.advance(retryDelayMs);
+  expect(log.failure).toBeUndefined();
+  expect(folder.lines.find(({ kind }) => kind === 'gap')).toMatchObject({ missingFrom: 2, since: at(1_000) });
+});
+
+test('a folder that cannot be written at the start is an error', async () => {
+  const folder = new MemoryAuditFolder();
+  folder.hook = () => {
+    throw new Error('EROFS: read-only file system');
+  };
+  await expect(auditHarness({ folder })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('EROFS'),
+  });
+});
+
+test('ten refusals of a client in a minute are written whole, the others as a count at its end', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  const refuse = (principal: string, result: string): void =>
+    log.recordError('refusal', { operation: 'define', principal, from: '10.0.0.1', result });
+  for (let i = 0; i < 25; i++) refuse('/a', 'FORBIDDEN');
+  for (let i = 0; i < 10; i++) refuse('/b', 'FORBIDDEN');
+  await runtime.advance(30_000);
+  for (let i = 0; i < 11; i++) refuse('/a', 'TICKET_REFUSED');
+  refuse('/a', 'FORBIDDEN');
+  await runtime.advance(29_999);
+  expect(folder.lines.filter(({ kind }) => kind === 'refusal')).toHaveLength(30);
+  expect(folder.text).not.toContain('"refusals"');
+  await runtime.advance(1);
+  expect(folder.lines.filter(({ kind }) => kind === 'refusals')).toEqual([
+    expect.objectContaining({ principal: '/a', result: 'FORBIDDEN', count: 16, since: at(0) }),
+    expect.objectContaining({ principal: '/a', result: 'TICKET_REFUSED', count: 1, since: at(30_000) }),
+  ]);
+  refuse('/a', 'FORBIDDEN');
+  await runtime.advance(1);
+  expect(folder.lines.at(-1)).toMatchObject({ kind: 'refusal', principal: '/a' });
+});
+
+test('the counts of the last minute are written when the server stops', async () => {
+  const { log, folder } = await auditHarness();
+  for (let i = 0; i < 12; i++) log.recordError('refusal', { from: '10.0.0.1', result: 'IDENTITY_INVALID' });
+  await log.close();
+  expect(folder.lines.slice(-2)).toMatchObject([
+    { kind: 'refusals', from: '10.0.0.1', count: 2 },
+    { kind: 'stop' },
+  ]);
+});
+
+test('refusals of a hundred thousand addresses take bounded memory and bounded space', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  const total = 100_000;
+  for (let i = 0; i < total; i++)
+    log.recordError('refusal', { from: `2001:db8::${i.toString(16)}`, result: 'IDENTITY_INVALID' });
+  await runtime.advance(60_000);
+  const lines = folder.lines.slice(1);
+  expect(lines.length).toBeLessThanOrEqual(1_510);
+  const counted = lines.reduce((sum, { count = 1 }) => sum + (count as number), 0);
+  expect(counted).toBe(total);
+  expect(lines.at(-1)).toMatchObject({ kind: 'refusals', count: total - 510 });
+  expect(lines.at(-1).from).toBeUndefined();
+});
+
+test('long and hostile fields are cut, and every line has bounded bytes', async () => {
+  const { log, folder } = await auditHarness();
+  for (const text of ['a'.repeat(100_000), '\ud800'.repeat(100_000), '€'.repeat(100_000), '\n'.repeat(1_000)])
+    await log.recordChange({
+      operation: text,
+      names: Array.from({ length: 1_000 }, () => text),
+      principal: text,
+      key: text,
+      from: text,
+      by: text,
+      right: text,
+      revision: text,
+      details: { [text]: text, list: Array.from({ length: 1_000 }, () => text) },
+    });
+  const lines = folder.text.trimEnd().split('\n');
+  expect(lines).toHaveLength(5);
+  for (const line of lines) expect(Buffer.byteLength(line)).toBeLessThan(maxLineBytes);
+  expect(folder.lines[1]).toMatchObject({ nameCount: 1_000, names: expect.any(Array) });
+});
