@@ -106,8 +106,8 @@ export class BindingCallContext implements CallContext {
     return this.service.tickets.textFor(endpoint);
   }
 
-  ticketRefused(endpoint: Endpoint): void {
-    this.service.tickets.refusedBy(endpoint);
+  renewTicket(endpoint: Endpoint, refused: string | undefined): Promise<void> | undefined {
+    return this.service.tickets.renew(endpoint, refused);
   }
 
   tlsFor(endpoint: Endpoint): EndpointTls | undefined {

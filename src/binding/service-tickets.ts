@@ -32,8 +32,13 @@ export class ServiceTickets {
     return keys.length === 0 ? undefined : this.#source?.cached(this.#canonical())?.text;
   }
 
-  refusedBy({ keys }: Endpoint): void {
-    if (keys.length > 0) this.#source?.discard(this.#canonical());
+  /**
+   * Called when an endpoint has refused a ticket. Returns undefined when no other ticket can be tried now.
+   * @param refused - undefined when the request had no ticket
+   */
+  renew({ keys }: Endpoint, refused: string | undefined): Promise<void> | undefined {
+    if (keys.length === 0 || this.#source?.discard(this.#canonical(), refused) !== true) return undefined;
+    return this.prepare();
   }
 
   /** Time until the ticket expires, in ms; undefined without a ticket. */

@@ -16,7 +16,7 @@ export interface TicketCacheOptions {
 
 interface Entry {
   ticket: ServiceTicket | undefined;
-  obtainedAt: number;
+  discardedAt: number;
   /** When the ticket is renewed in the background. */
   renewAt: number;
   pending: Promise<ServiceTicket> | undefined;
@@ -53,7 +53,7 @@ export class TicketCache implements TicketSource {
     if (cached !== undefined) return cached;
     let entry = this.#entries.get(service);
     if (entry === undefined) {
-      entry = { ticket: undefined, obtainedAt: -Infinity, renewAt: 0, pending: undefined };
+      entry = { ticket: undefined, discardedAt: -Infinity, renewAt: 0, pending: undefined };
       this.#entries.set(service, entry);
     }
     try {
@@ -63,9 +63,14 @@ export class TicketCache implements TicketSource {
     }
   }
 
-  discard(service: string): void {
+  discard(service: string, refused: string | undefined): boolean {
     const entry = this.#entries.get(service);
-    if (entry && this.#options.clock.now() - entry.obtainedAt >= minIntervalMs) entry.ticket = undefined;
+    if (entry?.ticket === undefined || entry.ticket.text !== refused) return true;
+    const now = this.#options.clock.now();
+    if (now - entry.discardedAt < minIntervalMs) return false;
+    entry.discardedAt = now;
+    entry.ticket = undefined;
+    return true;
   }
 
   /** Called when the key of this program has changed, because each ticket belongs to one key. */
@@ -102,7 +107,6 @@ export class TicketCache implements TicketSource {
       // The key of this program may have changed during the request.
       if (entries !== this.#entries) continue;
       entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs });
-      entry.obtainedAt = sentAt;
       entry.renewAt = sentAt + expiresInMs * renewalFraction;
       return entry.ticket;
     }

@@ -29,6 +29,11 @@ export interface TicketSource {
    * `REGISTRY_UNREACHABLE` when the registry does not respond and no valid ticket is left
    */
   get(service: string): Promise<ServiceTicket>;
-  /** Called after the service refused the ticket. The next call requests a new one, at most one in a second. */
-  discard(service: string): void;
+  /**
+   * Called after the service refused a ticket. A ticket is replaced at most once in a second, because the service may
+   * refuse every ticket. Returns false when the refused ticket stays in use.
+   * @param service - canonical name
+   * @param refused - undefined when the request had no ticket
+   */
+  discard(service: string, refused: string | undefined): boolean;
 }

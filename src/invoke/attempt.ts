@@ -57,6 +57,10 @@ export class Attempt implements RequestHandler {
   sentAt: number;
   upload: UploadProgress | undefined = undefined;
   statusCode = 0;
+  /** The ticket in the request; undefined when the request has none. */
+  ticket: string | undefined = undefined;
+  /** Whether the endpoint refused the ticket, and the call was repeated with another one. */
+  isTicketRenewed = false;
   /** Time from the start of the attempt to the response headers; 0 before the headers arrive. */
   latencyMs = 0;
   readonly address: Address;

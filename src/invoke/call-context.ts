@@ -30,8 +30,12 @@ export interface CallContext {
 
   /** Value of the header `clerk-ticket` for an endpoint with keys; undefined when none is sent. */
   ticketFor(endpoint: Endpoint): string | undefined;
-  /** Called when an endpoint has refused the ticket. */
-  ticketRefused(endpoint: Endpoint): void;
+  /**
+   * Called when an endpoint has refused a ticket. Returns undefined when no other ticket can be tried now. Otherwise
+   * resolves when there is another ticket, and rejects when the registry issues none.
+   * @param refused - the refused ticket; undefined when the request had none
+   */
+  renewTicket(endpoint: Endpoint, refused: string | undefined): Promise<void> | undefined;
   /** Options of `tls.connect` for an endpoint with keys; undefined without keys, or when no certificate is known. */
   tlsFor(endpoint: Endpoint): EndpointTls | undefined;
 

@@ -44,7 +44,8 @@ export class DeferredOutcome {
   kindFor(retries: RetrySettings | undefined): CallFacts['deferred'] {
     const { response } = this;
     if (response === undefined) return this.error === undefined ? 'none' : 'error';
-    return retries?.statuses.has(response.statusCode) === true || response.attempt.candidate.isDoubted
+    const { candidate, isTicketRenewed } = response.attempt;
+    return retries?.statuses.has(response.statusCode) === true || candidate.isDoubted || isTicketRenewed
       ? 'retryable'
       : 'final';
   }

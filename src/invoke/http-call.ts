@@ -121,6 +121,8 @@ export class HttpCall extends ResponseDelivery {
     if (this.hasFailover) this.arm(now);
     else context.wheel.set(this, attempt.checkAt < this.deadlineAt ? attempt.checkAt : this.deadlineAt);
     reportPick(context, attempt);
+    // A listener of the event `picked` may have aborted the call.
+    if (attempt.ended) return;
     this.#dispatch(attempt, now);
     if (context.hedging !== undefined && number === 1 && kind !== 'once')
       this.startHedging(context.hedging, now);
@@ -280,10 +282,13 @@ export class HttpCall extends ResponseDelivery {
     attempt.accepted = true;
   }
 
-  #buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
+  #buildRequest(attempt: Attempt, now: number): TransportRequest {
+    const { number } = attempt;
+    const { endpoint } = attempt.candidate;
     const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
     const isIdentified = this.kind === 'once' && idempotencyScopeOf(endpoint) !== undefined;
     const ticket = endpoint.keys.length === 0 ? undefined : this.context.ticketFor(endpoint);
+    attempt.ticket = ticket;
     if (number === 1 && !sendsTimeout && !isIdentified && ticket === undefined) return this.request;
     const leftMs = sendsTimeout ? this.deadlineAt - now : undefined;
     const identity = isIdentified ? this.#identify(endpoint, number) : [];

@@ -1,6 +1,5 @@
 import type { Outcome } from '../core/outcome.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
-import { parseExecutionHeaders } from './at-most-once.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext } from './call-context.js';
@@ -20,7 +19,7 @@ export function reportResponse(
   now: number,
 ): void {
   const { health, wheel } = context;
-  const { startedAt, sentAt, candidate, address } = attempt;
+  const { startedAt, sentAt, candidate } = attempt;
   const { stalls } = wheel;
   const stalledMs = stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0;
   const latencyMs = now - startedAt - stalledMs;
@@ -33,8 +32,6 @@ export function reportResponse(
     health.responseReceived(candidate, latencyMs, now, attemptTimeout.medianMs);
   else
     health.attemptFailed(candidate, earlier.some(isFailureResponse) ? 'repeated' : 'status', startedAt, now);
-  if (statusCode === 401 && parseExecutionHeaders(headers, address).isNotExecuted)
-    context.ticketRefused(candidate.endpoint);
   const load = orcaFromHeaders(headers);
   if (load !== undefined) health.loadReported(candidate, load, now);
 }

@@ -77,7 +77,11 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     const now = this.context.clock.now();
     const earlier = attempt.number > 1 ? this.failover.retry.outcomes : noOutcomes;
     reportResponse(attempt, statusCode, headers, this.context, this.attemptTimeout, earlier, now);
-    if (this.isRacing || (statusCode >= 400 && this.#mayReplace(attempt, statusCode))) {
+    const renewal = statusCode === 401 ? this.#renewTicket(attempt, headers) : undefined;
+    if (
+      this.isRacing ||
+      (statusCode >= 400 && (renewal !== undefined || this.#mayReplace(attempt, statusCode)))
+    ) {
       const actions = this.decide(
         {
           type: 'response',
@@ -85,6 +89,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
           statusCode,
           retryAfterMs: retryAfterMs(headers, this.context.clock.wallNow()),
           execution: parseExecutionHeaders(headers, attempt.address),
+          canRenewTicket: renewal !== undefined,
         },
         now,
       );
@@ -108,6 +113,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
           attempt,
           actions,
           now,
+          renewal,
           () =>
             new DeferredResponse(attempt, statusCode, headers, resume, statusText, () =>
               this.endAttempt(attempt),
@@ -270,9 +276,10 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     attempt: Attempt,
     actions: readonly CallAction[],
     now: number,
+    renewal: Promise<void> | undefined,
     createDeferred: () => DeferredResponse,
   ): boolean {
-    const { statusCode, latencyMs } = attempt;
+    const { statusCode, latencyMs, candidate } = attempt;
     const { retry } = this.failover;
     this.untrack(attempt);
     if (this.attempt === attempt) this.attempt = undefined;
@@ -280,9 +287,11 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     const isFailure = isFailureStatus(statusCode);
     // A response to a 'once' call is deferred only if it states that the endpoint did not execute the call. The
     // attempt then counts as not sent.
-    if (isDeferred && this.kind === 'once') attempt.stage = 'waiting';
+    if (isDeferred && (this.kind === 'once' || renewal !== undefined)) attempt.stage = 'waiting';
     this.record(attempt, isDeferred && isFailure ? 'failure' : 'ignored', String(statusCode), latencyMs);
-    retry.requiresBudget = true;
+    attempt.isTicketRenewed = isDeferred && renewal !== undefined;
+    if (renewal === undefined) retry.requiresBudget = true;
+    else if (actions.some((action) => action.do === 'send')) retry.repeatWithTicket(candidate, renewal);
     if (isDeferred && this.#getDeferred().accepts(statusCode, this.retries)) {
       this.#getDeferred().keep(createDeferred());
     } else {
@@ -291,6 +300,14 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     }
     this.carryOut(actions, now);
     return true;
+  }
+
+  /** Returns undefined when the call must not be repeated with another ticket, or there is none to try. */
+  #renewTicket(attempt: Attempt, headers: Buffer[]): Promise<void> | undefined {
+    if (!parseExecutionHeaders(headers, attempt.address).isNotExecuted) return undefined;
+    const renewal = this.context.renewTicket(attempt.candidate.endpoint, attempt.ticket);
+    renewal?.catch(() => undefined);
+    return this.hasFailover && this.failover.retry.hasRenewedTicket ? undefined : renewal;
   }
 
   #getDeferred(): DeferredOutcome {

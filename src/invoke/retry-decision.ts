@@ -64,6 +64,11 @@ export type CallEvent =
       readonly statusCode: number;
       readonly retryAfterMs: number | undefined;
       readonly execution: ExecutionHeaders;
+      /**
+       * Whether the endpoint executed nothing because it refused the ticket, and the call has not been repeated with
+       * another ticket yet.
+       */
+      readonly canRenewTicket: boolean;
     }
   | { readonly type: 'failure'; readonly attempt: AttemptFacts; readonly cause: FailureCause }
   | { readonly type: 'deadline' };
@@ -108,8 +113,9 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
     case 'hedge-due':
       return [canJoin(call) ? join(call) : wait];
     case 'response':
+      if (event.canRenewTicket && canRepeatUnexecuted(call)) return afterRefusedTicket(call, event.attempt);
       return call.kind === 'once'
-        ? afterOnceResponse(call, event.execution, event.retryAfterMs)
+        ? afterOnceResponse(call, event.statusCode, event.execution, event.retryAfterMs)
         : afterResponse(call, event.attempt, event.statusCode, event.retryAfterMs);
     case 'failure':
       return afterFailure(call, event.attempt, event.cause);
@@ -175,6 +181,26 @@ function afterResponse(
   return [settle('response')];
 }
 
+/** A refused ticket costs no retry of the budget: a ticket is replaced at most once in a second. */
+function afterRefusedTicket(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
+  const others = call.inFlight.filter(({ number }) => number !== attempt.number);
+  return [{ do: 'defer' }, others.length > 0 ? continueWith(call, others) : { do: 'send' }];
+}
+
+function canRepeatUnexecuted(call: CallFacts): boolean {
+  return (
+    call.isReplayable &&
+    call.retries !== undefined &&
+    hasTime(call) &&
+    (call.kind !== 'once' || call.execution === 'none')
+  );
+}
+
+/** Another endpoint would refuse the caller too. */
+function isUnauthorized(statusCode: number): boolean {
+  return statusCode === 401 || statusCode === 403;
+}
+
 /**
  * A service that rejects a retry may still have executed an earlier attempt. The caller receives the rejection only
  * if no earlier attempt may have been executed.
@@ -184,12 +210,15 @@ function afterResponse(
  */
 function afterOnceResponse(
   call: CallFacts,
+  statusCode: number,
   { isNotExecuted, status }: ExecutionHeaders,
   retryAfterMs: number | undefined,
 ): readonly CallAction[] {
   const canSendAgain = call.isReplayable && canRetry(call);
   if (call.execution === 'none')
-    return isNotExecuted && canSendAgain ? [{ do: 'defer' }, { do: 'send' }] : [settle('response')];
+    return isNotExecuted && canSendAgain && !isUnauthorized(statusCode)
+      ? [{ do: 'defer' }, { do: 'send' }]
+      : [settle('response')];
   if (!isNotExecuted && (status === undefined || status === 'replayed')) return [settle('response')];
   const afterMs = retryAfterMs ?? runningPollMs;
   const canPoll =

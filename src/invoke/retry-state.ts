@@ -28,6 +28,11 @@ export interface RetriedCall extends CallInfo {
   readonly isNestedRetry: boolean;
 }
 
+interface TicketRenewal {
+  readonly candidate: ConnectedCandidate;
+  readonly ticket: Promise<void>;
+}
+
 export class RetryState extends AttemptLog {
   settled = false;
   #cancelWait: (() => void) | undefined;
@@ -51,6 +56,8 @@ export class RetryState extends AttemptLog {
   #hasStartedService = false;
   #hasReconsidered = false;
   #hasReservedRetry = false;
+  #hasRenewedTicket = false;
+  #renewal: TicketRenewal | undefined;
 
   constructor(
     context: CallContext,
@@ -93,6 +100,20 @@ export class RetryState extends AttemptLog {
   allowMove(endpoint: string): void {
     this.moves++;
     this.#repeatable = endpoint;
+  }
+
+  get hasRenewedTicket(): boolean {
+    return this.#hasRenewedTicket;
+  }
+
+  /**
+   * Called when an endpoint refused the ticket and executed nothing. The next attempt uses the same endpoint, as soon
+   * as there is another ticket. It is free, and does not count against the limit of the call.
+   */
+  repeatWithTicket(candidate: ConnectedCandidate, ticket: Promise<void>): void {
+    this.#hasRenewedTicket = true;
+    this.#renewal = { candidate, ticket };
+    this.moves++;
   }
 
   get hasIdempotencyScope(): boolean {
@@ -140,6 +161,8 @@ export class RetryState extends AttemptLog {
    * @throws {@link ClerkError} the error that ends the call, if no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
+    const renewal = this.#renewal;
+    if (renewal !== undefined) return this.#repeat(renewal);
     const { context, picker } = this;
     const { kind, isReplayable, deadlineAt } = this.call;
     const { constraints, hasIdempotencyScope } = this;
@@ -197,6 +220,15 @@ export class RetryState extends AttemptLog {
         throw exhaustedError(this);
       }
     }
+  }
+
+  async #repeat({ candidate, ticket }: TicketRenewal): Promise<ConnectedCandidate> {
+    this.#renewal = undefined;
+    await ticket;
+    this.assertActive();
+    if (this.call.deadlineAt - this.context.clock.now() < minAttemptMs) throw deadlineError(this);
+    this.#hasFreeSend ||= this.execution !== 'none';
+    return candidate;
   }
 
   /**

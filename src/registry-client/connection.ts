@@ -56,6 +56,8 @@ export interface StreamListener {
   onActivity(): void;
   /** Never called after `onEnd`. */
   onEvent(event: StreamEvent): void;
+  /** Called when new connections prove another key than the connection of this stream, which stays open. */
+  onKeyChanged?(): void;
   /**
    * Called once, when the stream has ended or could not be opened. Not called after the stream was stopped, or while
    * `stream` runs.

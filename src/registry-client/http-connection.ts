@@ -46,7 +46,7 @@ class HttpConnection implements RegistryConnection {
   readonly url: string;
   readonly #address: Address;
   readonly #options: HttpConnectionOptions;
-  readonly #streams = new Set<EventStream>();
+  readonly #streams = new Map<EventStream, StreamListener>();
   readonly #seen = new SeenPosition();
   #pool: Pool | undefined;
   #connector: UnrefConnector | undefined;
@@ -57,10 +57,11 @@ class HttpConnection implements RegistryConnection {
     this.url = address.text;
     this.#address = address;
     this.#options = options;
-    this.#stopListening = options.dialer?.onChanged(() => this.#replacePool());
+    this.#stopListening = options.dialer?.onChanged(() => this.#onKeyChanged());
   }
 
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
+    this.#options.dialer?.poll?.();
     return new Promise((resolve, reject) => {
       if (signal.aborted) reject(signal.reason);
       else if (this.#isClosed) reject(unreachableError(this.url, new Error('the connection is closed')));
@@ -78,7 +79,8 @@ class HttpConnection implements RegistryConnection {
   }
 
   stream(request: RegistryRequest, listener: StreamListener): () => void {
-    const { clock } = this.#options;
+    const { clock, dialer } = this.#options;
+    dialer?.poll?.();
     const undici = this.#options.undici();
     const connector = this.#createConnector(undici);
     const stream = new EventStream(
@@ -108,7 +110,7 @@ class HttpConnection implements RegistryConnection {
         },
       },
     );
-    this.#streams.add(stream);
+    this.#streams.set(stream, listener);
     stream.start(toDispatchOptions(request, this.#seen));
     return () => {
       this.#streams.delete(stream);
@@ -119,7 +121,7 @@ class HttpConnection implements RegistryConnection {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopListening?.();
-    for (const stream of this.#streams) stream.stop();
+    for (const stream of this.#streams.keys()) stream.stop();
     this.#streams.clear();
     const destroyed = this.#pool?.destroy(unreachableError(this.url, new Error('the connection is closed')));
     this.#connector?.destroyConnecting();
@@ -127,10 +129,11 @@ class HttpConnection implements RegistryConnection {
   }
 
   /** The server knows this program by the key of the connection. */
-  #replacePool(): void {
+  #onKeyChanged(): void {
     // Requests in flight end first. A closed pool cannot fail later requests, because they use another pool.
     this.#pool?.close().catch(() => undefined);
     this.#pool = undefined;
+    for (const listener of [...this.#streams.values()]) listener.onKeyChanged?.();
   }
 
   #createConnector(undici: UndiciModule): UnrefConnector {

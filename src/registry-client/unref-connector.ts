@@ -14,6 +14,8 @@ export type RegistryDial = (...args: Parameters<Connector>) => Socket | undefine
 export interface RegistryDialer {
   /** Called before each dial, which waits for the promise. */
   prepare(): Promise<unknown>;
+  /** Called before each request and stream. A change of the key may be noticed later. Never throws. */
+  poll?(): void;
   dial(address: Address, timeoutMs: number): RegistryDial;
   /**
    * The listener is called when new connections prove another key than present connections. Returns a function that

@@ -1,8 +1,10 @@
 import { maxTimerMs } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
+import { uncheckedEvents } from './authenticate/unchecked-events.js';
 import { ActivityMeter, ProcessActivity } from './activity-meter.js';
 import type { Advertisement } from './advertisement.js';
 import { joinCluster } from './cluster/join-cluster.js';
@@ -97,6 +99,7 @@ export class Advertiser {
     closers.push(
       this.#activity.add(counted ?? (server === undefined ? idempotencyGuard?.countCalls() : undefined)),
     );
+    const logger = config.logger ?? processLogger(this.#runtime.process);
     if (server !== undefined) propagateDeadlines(server, clock);
     const handshake = await this.#launchContext.handshake();
     const name = config.name ?? handshake?.name;
@@ -115,6 +118,7 @@ export class Advertiser {
       (shared) => this.#runtime.cluster?.port.sharesListener(shared) === true,
     );
     if (proof !== undefined) requireTls(place.registration.addresses, 'address of the service');
+    if (proof !== undefined && server !== undefined) warnOfUncheckedEvents(server, name, logger);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
     // Requests for this instance may arrive before the response of the registry.
@@ -137,7 +141,7 @@ export class Advertiser {
       clock,
       hashing,
       retry,
-      logger: config.logger ?? processLogger(this.#runtime.process),
+      logger,
       renewer,
       registry,
       inFlight,
@@ -172,7 +176,7 @@ export class Advertiser {
         server: server as unknown as SecureServer | undefined,
         register: () => service.registerAgain(),
         label: `${name} (${id})`,
-        logger: config.logger ?? processLogger(this.#runtime.process),
+        logger,
       });
     if (keyUpdates !== undefined) closers.push(() => keyUpdates.close());
     if (config.drainOnSignal) closers.push(this.#signalDrain.add(service, config.exitAfterDrain));
@@ -220,6 +224,14 @@ export class Advertiser {
       },
     ];
   }
+}
+
+function warnOfUncheckedEvents(server: ServerLike, name: string, logger: Pick<Logger, 'warn'>): void {
+  const events = uncheckedEvents(server);
+  if (events.length === 0) return;
+  logger.warn(
+    `The server of ${name} passes requests without a check of their tickets to its listeners of ${events.join(' and ')}; wrap these listeners with authenticate()`,
+  );
 }
 
 function closeAll(closers: (() => void)[]): void {

@@ -28,7 +28,6 @@ export class EndpointDialer {
   constructor(options: TransportOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-    options.credentials?.onChanged(() => this.#sessions.clear());
   }
 
   /** Connections with another text must not be used for the target. */

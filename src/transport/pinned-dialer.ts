@@ -23,7 +23,6 @@ export class PinnedDialer {
 
   constructor(options: PinnedDialerOptions) {
     this.#options = options;
-    options.credentials?.onChanged(() => this.#sessions.clear());
   }
 
   /**
@@ -38,6 +37,11 @@ export class PinnedDialer {
       'CONFIG_INVALID',
       'A registry must prove its key, and no key of the registry is known; set the option registryKey or $CLERK_REGISTRY_KEY',
     );
+  }
+
+  /** Notices replaced credentials, although requests use present connections. */
+  poll(): void {
+    this.#options.credentials?.current().catch(() => undefined);
   }
 
   dial(address: Address, timeoutMs: number): Dial {

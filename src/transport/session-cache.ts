@@ -9,38 +9,37 @@ const maxSessions = 1_000;
 
 /**
  * TLS sessions by the keys of both sides. A resumed session shows no present certificate, so a session is used only
- * between the two keys that its full handshake proved.
+ * between the two keys that its full handshake proved. Keeps sessions of one own key only: the first dial with another
+ * key removes them.
  * @see [Decision 087](../../docs/decisions/087-sessions-by-key.md)
  */
 export class SessionCache {
-  readonly #sessions = new Map<string, CachedSession>();
+  #own: KeyPin | undefined;
+  readonly #sessions = new Map<KeyPin, CachedSession>();
 
+  /** Called before each dial. */
   get(own: KeyPin | undefined, peer: KeyPin, now: number): CachedSession | undefined {
-    const key = keyOf(own, peer);
-    const cached = this.#sessions.get(key);
+    if (own !== this.#own) {
+      this.#sessions.clear();
+      this.#own = own;
+    }
+    const cached = this.#sessions.get(peer);
     if (cached === undefined || cached.expiresAt > now) return cached;
-    this.#sessions.delete(key);
+    this.#sessions.delete(peer);
     return undefined;
   }
 
+  /** Ignores a late session of a former key. */
   set(own: KeyPin | undefined, peer: KeyPin, cached: CachedSession): void {
-    const key = keyOf(own, peer);
-    this.#sessions.delete(key);
-    this.#sessions.set(key, cached);
+    if (own !== this.#own) return;
+    this.#sessions.delete(peer);
+    this.#sessions.set(peer, cached);
     if (this.#sessions.size <= maxSessions) return;
     const [oldest] = this.#sessions.keys();
     if (oldest !== undefined) this.#sessions.delete(oldest);
   }
 
   delete(own: KeyPin | undefined, peer: KeyPin): void {
-    this.#sessions.delete(keyOf(own, peer));
+    if (own === this.#own) this.#sessions.delete(peer);
   }
-
-  clear(): void {
-    this.#sessions.clear();
-  }
-}
-
-function keyOf(own: KeyPin | undefined, peer: KeyPin): string {
-  return `${own ?? ''} ${peer}`;
 }

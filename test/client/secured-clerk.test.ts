@@ -2,8 +2,10 @@
 import { createSecureServer } from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Binding } from '../../src/binding/binding.js';
 import type { CheckedCredentials, CredentialSource } from '../../src/core/credentials.js';
 import { ClerkError } from '../../src/core/errors.js';
 import { createClerk, type Clerk } from '../../src/create-clerk.js';
@@ -50,8 +52,9 @@ interface CheckingService {
   /** One line per request: the principal, or the reason of the refusal. */
   readonly calls: string[];
   connections: number;
-  /** Refuses every ticket. */
-  refuses: boolean;
+  /** The number of requests that are refused with this status, although their tickets are valid. */
+  refusals: number;
+  refusalStatus: number;
 }
 
 /** A service that checks the ticket of each request against the key of its connection. */
@@ -64,7 +67,7 @@ async function checkingService(
     ...{ key, cert, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, allowHTTP1: true },
   });
   const sockets = new Set<TLSSocket>();
-  const state = { calls: [] as string[], connections: 0, refuses: false };
+  const state = { calls: [] as string[], connections: 0, refusals: 0, refusalStatus: 401 };
   server.on('secureConnection', (socket: TLSSocket) => {
     state.connections++;
     sockets.add(socket);
@@ -75,7 +78,7 @@ async function checkingService(
     const certificate = socket.getPeerX509Certificate();
     const ticket = String(request.headers['clerk-ticket']);
     try {
-      if (state.refuses) throw new Error('refused');
+      if (state.refusals-- > 0) throw new Error('refused');
       const { principal } = await verifier.verify(ticket, {
         clientPin: systemKeys.pinOf(certificate?.raw ?? ''),
         isOwnService: (name) => name === service,
@@ -84,7 +87,7 @@ async function checkingService(
       response.end('ok');
     } catch {
       state.calls.push(request.method === 'OPTIONS' ? 'probe' : 'refused');
-      response.writeHead(401, { 'clerk-not-executed': '1' }).end();
+      response.writeHead(state.refusalStatus, { 'clerk-not-executed': '1' }).end();
     }
   };
   server.on(
@@ -270,25 +273,72 @@ test('a refusal of the ticket by the registry fails the call', async () => {
   expect(server.calls).toEqual([web.name]);
 });
 
-test('after the service has refused a ticket, the next call requests a new one', async () => {
+/** A binding, and the number of tickets that its clerk has requested. */
+async function refusingService(): Promise<{
+  readonly server: CheckingService;
+  readonly binding: Binding;
+  readonly tickets: () => number;
+  readonly shift: (ms: number) => void;
+  readonly status: (options?: object) => Promise<number>;
+}> {
   const registry = await startRegistry();
   const server = await checkingService(registry);
   registry.put(service, 'a', server.address, orders);
   let shiftMs = 0;
   const runtime = { now: () => systemClock.now() + shiftMs };
   const binding = openClerk(registry, { runtime }).bind(service);
-  const requested = (): number => registry.requests.filter(({ path }) => path === '/v1/tickets').length;
-  const status = async (): Promise<number> => {
-    const { statusCode, body } = await binding.request({ path: '/' });
-    await body.dump();
-    return statusCode;
+  return {
+    server,
+    binding,
+    tickets: () => registry.requests.filter(({ path }) => path === '/v1/tickets').length,
+    shift: (ms) => (shiftMs += ms),
+    async status(options) {
+      const { statusCode, body } = await binding.request({ path: '/', ...options });
+      await body.dump();
+      return statusCode;
+    },
   };
-  expect([await status(), requested()]).toEqual([200, 1]);
-  server.refuses = true;
-  shiftMs = 2_000;
-  expect([await status(), requested()]).toEqual([401, 1]);
-  server.refuses = false;
-  expect([await status(), requested()]).toEqual([200, 2]);
+}
+
+test.each([
+  ['GET', {}],
+  ['POST', { method: 'POST', body: '{}' }],
+  ['PUT', { method: 'PUT', body: 'x' }],
+])('a %s whose ticket was refused is repeated once, with a new ticket', async (_, options) => {
+  const { server, status, tickets } = await refusingService();
+  expect([await status(), tickets()]).toEqual([200, 1]);
+  server.refusals = 1;
+  expect([await status(options), tickets()]).toEqual([200, 2]);
+  expect(server.calls).toEqual([web.name, 'refused', web.name]);
+});
+
+test('a service that refuses every ticket gets each call twice at most, and one new ticket a second', async () => {
+  const { server, status, tickets, shift } = await refusingService();
+  server.refusals = Infinity;
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 2, 2]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 3, 2]);
+  shift(1_100);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 5, 3]);
+  server.refusals = 0;
+  expect([await status(), server.calls.length, tickets()]).toEqual([200, 6, 3]);
+});
+
+test.each([
+  ['a forbidden call', { method: 'POST', body: '{}' }, 403],
+  ['a call whose body cannot be sent again', { method: 'POST', body: Readable.from(['x']) }, 401],
+])('%s is not repeated', async (_, options, refusalStatus) => {
+  const { server, status } = await refusingService();
+  Object.assign(server, { refusals: 1, refusalStatus });
+  expect([await status(options), server.calls.length]).toEqual([refusalStatus, 1]);
+});
+
+test('a call to every instance repeats at the instance that has refused the ticket', async () => {
+  const { server, binding } = await refusingService();
+  await binding.text('/');
+  server.refusals = 1;
+  const [gathered] = await binding.gather({ path: '/' });
+  expect(gathered?.ok === true && gathered.response.statusCode).toBe(200);
+  if (gathered?.ok === true) await gathered.response.body.dump();
 });
 
 test('a replaced key drops no call, and the service sees the new key', async () => {

@@ -117,11 +117,27 @@ test('each caller of a failed request gets an error of its own', async () => {
 
 test('a refused ticket is replaced, but at most once a second', async () => {
   const issuer = await withTicket();
-  issuer.cache.discard(service);
-  expect(issuer.text).toBe('ticket-1');
+  const renew = async (refused: string): Promise<unknown> => {
+    if (!issuer.cache.discard(service, refused)) return 'kept';
+    const get = issuer.cache.get(service);
+    await issuer.settle();
+    return (await get).text;
+  };
+  expect(await renew('ticket-1')).toBe('ticket-2');
+  expect(await renew('ticket-2')).toBe('kept');
   issuer.clock.advance(1_000);
-  issuer.cache.discard(service);
-  expect(issuer.text).toBeUndefined();
+  expect(await renew('ticket-2')).toBe('ticket-3');
+});
+
+test('the late refusal of an earlier ticket does not replace the present one', async () => {
+  const issuer = await withTicket();
+  issuer.cache.discard(service, 'ticket-1');
+  const get = issuer.cache.get(service);
+  await issuer.settle();
+  await get;
+  issuer.clock.advance(2_000);
+  expect(issuer.cache.discard(service, 'ticket-1')).toBe(true);
+  expect(issuer.text).toBe('ticket-2');
 });
 
 test('after a change of the key, no ticket of the old key is used, not even one that was on its way', async () => {

@@ -65,7 +65,9 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     return undefined;
   }
 
-  ticketRefused(): void {}
+  renewTicket(): undefined {
+    return undefined;
+  }
 
   tlsFor(): undefined {
     return undefined;

@@ -82,6 +82,7 @@ const answers = (
   statusCode,
   retryAfterMs: undefined,
   execution: { isNotExecuted: false, status: undefined },
+  canRenewTicket: false,
   ...more,
 });
 const fails = (attempt: AttemptFacts, cause: FailureCause = 'network'): CallEvent => ({
@@ -951,6 +952,55 @@ describe('an attempt fails', () => {
       post,
       fails(sent(1), 'invalid-response'),
       'settle error',
+    ],
+  ]);
+});
+
+describe('the endpoint has executed nothing, because it refused the ticket', () => {
+  const execution = { isNotExecuted: true, status: undefined };
+  const refused = answers(sent(1), 401, { execution, canRenewTicket: true });
+  const alone = { hasAlternative: false, hasBudget: false };
+  checkRows([
+    [
+      'a safe call is repeated, without other endpoints and without budget',
+      { ...get, ...alone },
+      refused,
+      'defer, send',
+    ],
+    ['an idempotent call is repeated', { ...idempotent, ...alone }, refused, 'defer, send'],
+    ["a 'once' call is repeated", { ...post, ...alone }, refused, 'defer, send'],
+    ['a call with a body that cannot be sent again gets the refusal', upload, refused, 'settle response'],
+    ['a call without retries gets the refusal', noRetries, refused, 'settle response'],
+    ['a call without time gets the refusal', { ...get, leftMs: 0 }, refused, 'settle response'],
+    [
+      "a 'once' call with an attempt that may have been executed is not repeated",
+      { ...post, execution: 'unknown', attemptCount: 2, inFlight: [sent(2)] },
+      answers(sent(2), 401, { execution, canRenewTicket: true }),
+      'drop, settle unknown',
+    ],
+    [
+      'another attempt in flight may still succeed',
+      racing(sent(1), sent(2)),
+      answers(sent(2), 401, { execution, canRenewTicket: true }),
+      'defer, wait',
+    ],
+    [
+      'a second refusal is the response',
+      { ...get, attemptCount: 2, inFlight: [sent(2)], deferred: 'retryable' },
+      answers(sent(2), 401, { execution }),
+      'settle response',
+    ],
+    [
+      "no other endpoint gets a 'once' call that lacks a valid ticket",
+      post,
+      answers(sent(1), 401, { execution }),
+      'settle response',
+    ],
+    [
+      "no other endpoint gets a 'once' call that lacks a right",
+      post,
+      answers(sent(1), 403, { execution }),
+      'settle response',
     ],
   ]);
 });

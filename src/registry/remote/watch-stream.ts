@@ -76,6 +76,8 @@ export class WatchStream {
         onRequest: () => {
           this.#requestedAt = this.#options.clock.now();
         },
+        // The registry ends the stream when the former key ends. The next stream begins with new snapshots at once.
+        onKeyChanged: () => this.stop(),
         onActivity: () => {
           this.#lastActivityAt = this.#options.clock.now();
         },

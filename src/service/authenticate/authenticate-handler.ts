@@ -4,14 +4,11 @@ import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import type { Logger } from '../../core/logger.js';
 import { callHeaders } from '../../protocol/call-headers.js';
-import { toFetchResponse } from '../at-most-once/fetch-handler.js';
-import { sendResponse } from '../at-most-once/node-handler.js';
-import { isClientGone, type NodeRequest, type NodeResponse } from '../at-most-once/node-types.js';
 import { notExecuted } from '../at-most-once/rejections.js';
 import { shareGuard } from '../at-most-once/wrap-handler.js';
-import { readHandlerArguments } from '../handler-arguments.js';
 import { ConnectionTickets, type AuthenticatedCaller } from './connection-tickets.js';
-import { connectionOf, nodeRequestOf } from './inbound-connection.js';
+import { connectionOf } from './inbound-connection.js';
+import { readExchange } from './inbound-exchange.js';
 import type { TicketPolicy } from './ticket-policy.js';
 
 export interface AuthenticateHandlerOptions {
@@ -24,6 +21,12 @@ export interface AuthenticateHandlerOptions {
 type Handler = (this: unknown, ...args: unknown[]) => unknown;
 
 const callers = new WeakMap<object, AuthenticatedCaller>();
+const authenticatedHandlers = new WeakSet<object>();
+
+/** Whether `authenticate` has returned the function. */
+export function isAuthenticated(handler: unknown): boolean {
+  return typeof handler === 'function' && authenticatedHandlers.has(handler);
+}
 
 export function callerOfRequest(request: object): AuthenticatedCaller | undefined {
   return callers.get(request);
@@ -39,7 +42,7 @@ export function authenticateHandler(handler: Handler, options: AuthenticateHandl
   if (typeof (handler as unknown) !== 'function')
     throw new ClerkError(
       'CONFIG_INVALID',
-      'authenticate() needs a handler: (request, response) => … or (request) => …',
+      'authenticate() needs a handler: (request, response) => …, (request) => …, or that of an upgrade',
     );
   const byConnection = new WeakMap<object, ConnectionTickets>();
   const { keys, clock, policy, logger } = options;
@@ -71,27 +74,31 @@ export function authenticateHandler(handler: Handler, options: AuthenticateHandl
   }
 
   const authenticated: Handler = function (...args) {
-    const { isFetch, header } = readHandlerArguments(args, 'authenticate()');
-    const request = args[0] as object;
-    const nodeRequest = isFetch ? nodeRequestOf(args) : request;
+    const exchange = readExchange(args);
+    const { isFetch } = exchange;
     const handle = (caller: AuthenticatedCaller): unknown => {
-      callers.set(request, caller);
-      if (isFetch) callers.set(nodeRequest, caller);
+      for (const subject of exchange.subjects) callers.set(subject, caller);
       return handler.apply(this, args);
     };
-    const text = header(callHeaders.ticket);
-    const tickets = ticketsOf(nodeRequest);
+    const text = exchange.header(callHeaders.ticket);
+    const tickets = ticketsOf(exchange.nodeRequest);
     const known = text === undefined ? undefined : tickets.accepted(text);
     if (known !== undefined) return isFetch ? runAsync(() => handle(known)) : handle(known);
     const verified = text === undefined ? Promise.reject(missingTicket()) : tickets.verify(text);
-    if (isFetch) return verified.then(handle, (error: unknown) => toFetchResponse(refuse(error)));
-    const response = args[1] as NodeResponse;
+    const release = exchange.hold();
     return verified.then(
-      (caller) => (isClientGone(nodeRequest as NodeRequest, response) ? undefined : handle(caller)),
-      (error: unknown) => sendResponse(response, refuse(error)),
+      (caller) => {
+        release();
+        return exchange.isGone() ? undefined : handle(caller);
+      },
+      (error: unknown) => {
+        release();
+        return exchange.refuse(refuse(error));
+      },
     );
   };
   shareGuard(handler, authenticated);
+  authenticatedHandlers.add(authenticated);
   return authenticated;
 }
 

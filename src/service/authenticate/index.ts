@@ -22,8 +22,12 @@ const authenticateRuntime = {
  * requests get 401 `TICKET_REFUSED` or 403 `FORBIDDEN`, with the response header `clerk-not-executed: 1`.
  *
  * A ticket is verified once per connection, without asking the registry. The server must use TLS with
- * {@link Identity.tls}. Requests that a server does not pass to its request handler, such as upgrades, are not checked.
- * With `atMostOnce`, write `authenticate(atMostOnce(handler))`.
+ * {@link Identity.tls}. With `atMostOnce`, write `authenticate(atMostOnce(handler))`.
+ *
+ * Node passes some requests to other listeners than that of the event `request`. Wrap these listeners too: `upgrade`
+ * and `connect`, such as `server.on('upgrade', authenticate(onUpgrade, { identity }))`, and `stream` of an HTTP/2 server.
+ * `advertise` with an identity warns of a listener of `upgrade` or `connect` that is not wrapped, if the listener of
+ * `request` is.
  *
  * @example
  * ```ts
@@ -37,7 +41,8 @@ const authenticateRuntime = {
  * ```
  * @typeParam H - type of the handler
  * @param handler - `(request, response) => …` of `node:https` or `node:http2`, or `(request, { incoming }) =>
- *   Response`, as `@hono/node-server` calls it; further arguments are passed to the handler
+ *   Response`, as `@hono/node-server` calls it; `(request, socket, head) => …` of the events `upgrade` and `connect`;
+ *   `(stream, headers) => …` of the event `stream`. Further arguments are passed to the handler
  * @returns a handler with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or the registry key or the service is unknown
  * @see [C7.2](../../../docs/guarantees.md#c7-2), [C7.4](../../../docs/guarantees.md#c7-4)
@@ -66,7 +71,8 @@ export function authenticate(handler: unknown, options: AuthenticateOptions = {}
 /**
  * Returns who has sent a request, and with which rights.
  *
- * @param request - the request that the handler got from `authenticate`, not a request object of a framework
+ * @param request - the request or HTTP/2 stream that the handler got from `authenticate`, not a request object of a
+ *   framework
  * @returns undefined for a request that `authenticate` has not accepted
  */
 export function callerOf(request: object): AuthenticatedCaller | undefined {
