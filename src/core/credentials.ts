@@ -53,9 +53,11 @@ export interface KeyTools {
    * @throws {@link ClerkError} `IDENTITY_INVALID` when the text is not a certificate
    */
   pinOf(certificate: string | Uint8Array): KeyPin;
+  /** Like `pinOf`, but returns undefined for a key that must not be enrolled. Never throws. */
+  enrollablePinOf(certificate: string | Uint8Array): KeyPin | undefined;
   pinOfKey(spki: Uint8Array): KeyPin;
   /** Returns the signature in base64url. */
   sign(credentials: Credentials, text: string): string;
-  /** Never throws. */
+  /** Returns false for a key that must not be enrolled. Never throws. */
   verify(spki: Uint8Array, text: string, signature: string): boolean;
 }

@@ -14,6 +14,7 @@ import { ClerkError } from '../core/errors.js';
 import { isObject } from '../core/is-object.js';
 import { pinOfDigest, type KeyPin } from '../core/key-pin.js';
 import { isName, parseName } from '../core/name.js';
+import { isAllowedKey } from '../core/spki.js';
 import { selfSignedCertificate } from './self-signed-certificate.js';
 
 export const systemKeys: KeyTools = {
@@ -39,6 +40,14 @@ export const systemKeys: KeyTools = {
   },
 
   pinOf: (certificate) => pinOfKeyObject(parseCertificate(certificate, 'A certificate').publicKey),
+  enrollablePinOf(certificate) {
+    try {
+      const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+      return isAllowedKey(spki) ? systemKeys.pinOfKey(spki) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
   pinOfKey: (spki) => pinOfDigest(createHash('sha256').update(spki).digest('base64url')),
 
   sign({ name, key }, text) {
@@ -50,9 +59,9 @@ export const systemKeys: KeyTools = {
   },
 
   verify(spki, text, signature) {
+    if (!isAllowedKey(spki)) return false;
     try {
       const publicKey = createPublicKey({ key: Buffer.from(spki), type: 'spki', format: 'der' });
-      if (algorithmOf(publicKey) === undefined) return false;
       return verify(
         hashOf(publicKey),
         Buffer.from(text, 'utf8'),

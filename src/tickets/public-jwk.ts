@@ -1,17 +1,12 @@
 import type { KeyAlgorithm } from '../core/credentials.js';
 import { isObject } from '../core/is-object.js';
+import { spkiPrefixes } from '../core/spki.js';
 import { decodeBase64url } from './base64url.js';
 
 /** A public key as JSON. @see https://www.rfc-editor.org/rfc/rfc8037, https://www.rfc-editor.org/rfc/rfc7518 */
 export type PublicJwk =
   | { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }
   | { readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string };
-
-/** The bytes of a SubjectPublicKeyInfo before the numbers of the key. */
-const spkiPrefixes: Readonly<Record<KeyAlgorithm, Buffer>> = {
-  Ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
-  ES256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
-};
 
 export function algorithmOfJwk({ kty }: PublicJwk): KeyAlgorithm {
   return kty === 'OKP' ? 'Ed25519' : 'ES256';

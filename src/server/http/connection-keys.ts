@@ -16,10 +16,10 @@ export interface ProvedKey {
  * @see [C7.6](../../../docs/guarantees.md#c7-6)
  */
 export class ConnectionKeys {
-  readonly #keyTools: Pick<KeyTools, 'pinOf'>;
+  readonly #keyTools: Pick<KeyTools, 'enrollablePinOf'>;
   readonly #bySocket = new WeakMap<Socket, ProvedKey | 'none'>();
 
-  constructor(keyTools: Pick<KeyTools, 'pinOf'>) {
+  constructor(keyTools: Pick<KeyTools, 'enrollablePinOf'>) {
     this.#keyTools = keyTools;
   }
 
@@ -29,10 +29,12 @@ export class ConnectionKeys {
     return key === 'none' ? undefined : key;
   }
 
+  /** A key that cannot be enrolled counts as no key. */
   #read(socket: Socket): ProvedKey | 'none' {
     const raw = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
-    return raw === undefined
+    const pin = raw && this.#keyTools.enrollablePinOf(raw);
+    return raw === undefined || pin === undefined
       ? 'none'
-      : Object.freeze({ pin: this.#keyTools.pinOf(raw), cert: raw.toString('base64') });
+      : Object.freeze({ pin, cert: raw.toString('base64') });
   }
 }

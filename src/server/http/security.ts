@@ -20,7 +20,7 @@ export interface SecurityOptions {
   readonly identities: IdentityService;
   readonly credentials: CheckedCredentials;
   readonly runtime: ServerRuntime;
-  readonly keyTools: Pick<KeyTools, 'pinOf'>;
+  readonly keyTools: Pick<KeyTools, 'enrollablePinOf'>;
 }
 
 export async function createSecurity(options: SecurityOptions): Promise<Security> {

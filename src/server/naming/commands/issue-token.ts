@@ -7,6 +7,7 @@ import { accessViewOf } from '../access/access-view.js';
 import { requireAccess } from '../access/caller-access.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
+import { requireNoGroup } from './group-names.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 const maxTokens = 10_000;
@@ -15,8 +16,8 @@ const maxTokens = 10_000;
  * Removes expired tokens.
  *
  * @param digest - SHA-256 of the token
- * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal; `LIMIT_EXCEEDED`;
- * `CONFIG_INVALID`
+ * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when a group has its name;
+ * `LIMIT_EXCEEDED`; `CONFIG_INVALID`
  */
 export function issueToken(
   view: NamingView,
@@ -27,6 +28,7 @@ export function issueToken(
 ): Plan {
   const name = parseName(principal, 'Principal');
   requireAccess(accessViewOf(view), caller, name, 'admin');
+  requireNoGroup(view, name);
   const { minMs, maxMs } = enrolTokenTtl;
   if (!Number.isSafeInteger(ttlMs) || ttlMs < minMs || ttlMs > maxMs)
     throw new ClerkError(

@@ -4,6 +4,7 @@ import { enrolLaunched, enrolOperator, enrolWithToken } from './enrol-key.js';
 import { createDirectory, define, setLink } from './entries.js';
 import { expireEndpoints } from './expire-endpoints.js';
 import { retireFormerKeys } from './former-key.js';
+import { checkGroupNames } from './group-names.js';
 import { importEntries } from './import-entries.js';
 import { issueToken } from './issue-token.js';
 import { checkNameCount } from './name-limit.js';
@@ -30,6 +31,7 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
   authorizeRequest(view, command);
   const planned = planCommand(view, command, context);
   authorizePlan(view, command, planned);
+  if (['group', 'move', 'import'].includes(command.kind)) checkGroupNames(view, planned);
   checkNameCount(view, planned, context);
   return planned;
 }

@@ -130,3 +130,25 @@ test('the server itself withdraws endpoints and expires leases without a right',
   await runtime.advance(400_000);
   expect(names.status().services).toBe(0);
 });
+
+test('a group never gets the name of a principal, nor a principal the name of a group', async () => {
+  const { names, identities, enrol, allow } = await securedHarness();
+  const writer = await enrol('/own/writer', pin(1));
+  const former = await enrol('/own/former', pin(2));
+  await enrol('/own/payer', pin(3));
+  await allow('/own/writer', '/own/**', 'write', 'admin');
+  await allow('/own/payer', '/pay/**', 'admin');
+  await identities.issueToken({ principal: '/own/invited' }, operator);
+  await identities.revoke({ principal: former.principal }, operator);
+  const members = [writer.principal];
+  const create = (name: string) => codeOf(identities.setGroup({ name, members }, writer));
+  for (const name of ['/own/payer', '/own/former', '/own/invited', '/own/writer'])
+    expect([name, await create(name)]).toEqual([name, 'FORBIDDEN']);
+  expect(await create('/own/team')).toBe('done');
+  expect(await codeOf(names.move({ from: '/own/team', to: '/own/payer' }, writer))).toBe('FORBIDDEN');
+  const line = { kind: 'group', name: '/own/payer', members, guaranteedMs: 0 } as const;
+  expect(await codeOf(names.importLines([line], writer))).toBe('FORBIDDEN');
+  expect(identities.access(writer, '/pay/ledger', 'admin')).toBeUndefined();
+  expect(await codeOf(identities.issueToken({ principal: '/own/team' }, writer))).toBe('FORBIDDEN');
+  expect(await create('/own/team')).toBe('done');
+});
