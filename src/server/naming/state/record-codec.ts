@@ -102,9 +102,12 @@ export function keyOfEndpoint(recordJson: string): KeyPin | undefined {
   return (JSON.parse(endpointJson(recordJson)) as EndpointMessage).key;
 }
 
-/** Whether a stored registration is from before the endpoint accepted connections. The last field is `state`. */
+/**
+ * Whether a stored registration is from before the endpoint accepted connections. The fields after `state` are keys and
+ * a certificate, which contain no quotes. An attribute with the name `state` stands before.
+ */
 export function isStarting(recordJson: string): boolean {
-  return recordJson.endsWith('"state":"starting"}}');
+  return recordJson.startsWith('"state":"starting"', recordJson.lastIndexOf('"state":"'));
 }
 
 export function decodeRecord(key: string, value: string): StateChange {
