@@ -347,9 +347,21 @@ function unreachableError(url: string, error: unknown): ClerkError {
     'REGISTRY_UNREACHABLE',
     refused
       ? `No registry listens at ${url}; start one with 'npx clerk serve', or set another registry address`
-      : `The registry at ${url} is unreachable: ${errorMessage(error)}`,
+      : `The registry at ${url} is unreachable: ${tlsProblem(code) ?? errorMessage(error)}`,
     { cause: error },
   );
+}
+
+/** Undefined for an error that is not about TLS. */
+function tlsProblem(code: unknown): string | undefined {
+  switch (code) {
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      return 'the server does not use TLS; use http:, or secure the registry';
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return 'no certificate authority vouches for its certificate; set the option registryKey or $CLERK_REGISTRY_KEY to the key of the registry';
+    default:
+      return undefined;
+  }
 }
 
 /** False for a response that ends early, although undici reports a parser error for it. */
