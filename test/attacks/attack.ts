@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 
 /** The hostile program. A launched program is one that the launcher has started. */
@@ -32,25 +29,6 @@ export interface Attack<World, Prepared = any> {
 export interface ObservedWorld {
   /** Everything that no attack may change, such as the names of the registry and the calls of the service. */
   snapshot(): Promise<string>;
-}
-
-export function testAttacks<World extends ObservedWorld>(
-  attacks: readonly Attack<World>[],
-  world: () => World,
-): void {
-  test.each(attacks.map((attack) => [attack.name, attack] as const))('%s', async (_, attack) => {
-    const file = attack.check.slice(0, attack.check.indexOf(':'));
-    const path = fileURLToPath(new URL(`../../src/${file}`, import.meta.url));
-    expect(existsSync(path), `${file} does not exist`).toBe(true);
-    const prepared = await attack.prepare?.(world());
-    const before = await world().snapshot();
-    const refusals = await attack.run(world(), prepared);
-    expect(refusals.length).toBeGreaterThan(0);
-    for (const { as, because } of refusals) {
-      expect([as, because]).toEqual([attack.refusedAs, expect.stringContaining(attack.because)]);
-    }
-    expect(await world().snapshot()).toBe(before);
-  });
 }
 
 /** @returns the refusal of an operation that must fail with a {@link ClerkError} */

@@ -67,6 +67,7 @@ export interface AttackedFleet extends ObservedWorld {
   ticketOf(party: Party): Promise<string>;
   /** The call of `web` that the service must serve. It does not count as an effect of an attack. */
   callHonestly(ticket: string): Promise<void>;
+  countHonestCall(): void;
   restartRegistry(): Promise<void>;
   close(): Promise<void>;
 }
@@ -139,6 +140,9 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
       ...{ url, port, registryPin, servicePort, ...parties, party, token, enrol, allow },
       registryKey: read(join(data, 'registry.identity')),
       ticketOf: async (client: Party) => done(await client.post('/v1/tickets', { service })).ticket as string,
+      countHonestCall() {
+        state.honestCalls++;
+      },
       async callHonestly(ticket: string) {
         const answer = await parties.web.call(ticket);
         if (answer.status !== 200) throw new Error(answer.text);

@@ -426,7 +426,7 @@ export const enrolmentAttacks: readonly Attack<AttackedFleet>[] = [
   ),
   rotationAttack(
     'the proof of a rotation for another registry, principal or key',
-    'protocol/rotation-statement.ts: registry, principal and keys',
+    'server/naming/identities.ts: proof of the new key',
     async (fleet) => [
       await sendRotation(fleet.web, fleet, { registry: systemKeys.create('/registry').pin }),
       await sendRotation(fleet.web, fleet, { principal: '/operator' }),

@@ -209,7 +209,7 @@ function lookupAttack(name: string, check: string, endpoint: Record<string, unkn
   });
 }
 
-const pinOfNobody = systemKeys.create('/registry').pin;
+const otherPin = systemKeys.create('/registry').pin;
 
 const registryAttacks: readonly PeerAttack[] = [
   registryAttack(
@@ -243,9 +243,9 @@ const registryAttacks: readonly PeerAttack[] = [
       await refusalOf(() =>
         createClerk({ registry: 'http://127.0.0.1:9', identity: () => web, tickets: 'off' }),
       ),
-      await refusalOf(() => createClerk({ registry: 'http://127.0.0.1:9', registryKey: pinOfNobody })),
+      await refusalOf(() => createClerk({ registry: 'http://127.0.0.1:9', registryKey: otherPin })),
       await refusalOf(() =>
-        createClerk({ registry: ['https://127.0.0.1:9', 'http://127.0.0.1:9'], registryKey: pinOfNobody }),
+        createClerk({ registry: ['https://127.0.0.1:9', 'http://127.0.0.1:9'], registryKey: otherPin }),
       ),
     ],
   ),
@@ -275,7 +275,7 @@ const registryAttacks: readonly PeerAttack[] = [
     'no identity',
     async () => [
       await refusalOf(() =>
-        openRegistryProof({ identity: undefined, registryKeys: [pinOfNobody] }, undefined, {
+        openRegistryProof({ identity: undefined, registryKeys: [otherPin] }, undefined, {
           env: {},
           openIdentity: () => Promise.reject(new ClerkError('CONFIG_INVALID', 'not expected')),
         }),
@@ -301,7 +301,7 @@ const registryAttacks: readonly PeerAttack[] = [
     { expiresInMs: NaN },
     { expiresInMs: '1000' },
   ]),
-  ticketResponse('a ticket for something that is no name', 'service', [
+  ticketResponse('a ticket for something that is not a name', 'service', [
     { service: '/shop/*' },
     { service: '../x' },
     { service: undefined },
@@ -309,8 +309,8 @@ const registryAttacks: readonly PeerAttack[] = [
   enrolResponse('an enrolment of another key', 'enrolled key', { key: orders.pin }),
   enrolResponse('an enrolment under another name', 'enrolled name', { name: '/operator' }),
   enrolResponse('an enrolment that names no valid registry keys', 'registry keys', { registryKeys: ['x'] }),
-  lookupAttack('a key of an endpoint that is no pin', 'core/endpoint-keys.ts: pin', { key: 'sha256/x' }),
-  lookupAttack('a former key of an endpoint that is no pin', 'core/endpoint-keys.ts: former pin', {
+  lookupAttack('a key of an endpoint that is not a pin', 'core/endpoint-keys.ts: pin', { key: 'sha256/x' }),
+  lookupAttack('a former key of an endpoint that is not a pin', 'core/endpoint-keys.ts: former pin', {
     key: orders.pin,
     formerKey: '*',
   }),

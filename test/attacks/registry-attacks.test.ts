@@ -1,9 +1,9 @@
 /** Attacks of clients on a secured registry. */
 import { afterAll, beforeAll, describe } from 'vitest';
-import { testAttacks } from './attack.js';
 import { startAttackedFleet, type AttackedFleet } from './attacked-fleet.js';
 import { enrolmentAttacks } from './enrolment-attacks.js';
 import { rightsAttacks, startRightsWorld } from './rights-attacks.js';
+import { testAttacks } from './test-attacks.js';
 
 let fleet: AttackedFleet;
 let world: Awaited<ReturnType<typeof startRightsWorld>>;

@@ -219,7 +219,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
   },
   {
     ...change(
-      'principal and path patterns that are no globs',
+      'principal and path patterns that are not globs',
       'core/glob.ts: form of a pattern',
       paths.access,
       [
@@ -411,21 +411,21 @@ export const rightsAttacks: readonly RightsAttack[] = [
   ),
   oracle(
     'the existence of a service, by a request for a ticket',
-    'server/http/identity-routes.ts: ticket for a hidden name',
+    'server/http/request-rights.ts: right test before a lookup',
     (party, service) => party.post(paths.tickets, { service }),
     notFound,
     'does not exist',
   ),
   oracle(
     'the existence of a name, by a change without the right',
-    `${changes}: change before any lookup`,
+    `${changes}: remove`,
     (party, name) => party.post(paths.remove, { name }),
     forbidden,
     'must have the right write',
   ),
   oracle(
     'the existence of a principal, by a revocation',
-    'server/naming/commands/revoke-key.ts: right before any key',
+    'server/naming/commands/revoke-key.ts: right admin',
     (party, principal) => party.post(paths.revoke, { principal }),
     forbidden,
     'must have the right admin',

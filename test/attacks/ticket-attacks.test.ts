@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testAttacks } from './attack.js';
+/** Attacks of clients on a service, and on the connections to services and registries. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startAttackedFleet, type AttackedFleet } from './attacked-fleet.js';
 import { ticketAttacks } from './ticket-attacks.js';
+import { transportAttacks } from './transport-attacks.js';
+import { testAttacks } from './test-attacks.js';
 
 let fleet: AttackedFleet;
 beforeAll(async () => {
@@ -15,4 +17,5 @@ test('the honest client is served before and between the attacks', async () => {
   expect(fleet.executions).toBe(before + 1);
 });
 
-testAttacks(ticketAttacks, () => fleet);
+describe('tickets', () => testAttacks(ticketAttacks, () => fleet));
+describe('connections', () => testAttacks(transportAttacks, () => fleet));

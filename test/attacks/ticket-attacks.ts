@@ -146,7 +146,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
     return [`${head}..${signature}`, `${head}.${body}%.${signature}`, `${head}.{"iss":1}.${signature}`];
   }),
   attack(
-    'a header that is no JSON object, or not UTF-8',
+    'a header that is not a JSON object, or not UTF-8',
     `${base64url}: JSON object`,
     malformed,
     (fleet, real) => {
@@ -214,7 +214,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   ),
   attack(
     'an unsigned ticket, and HMACs with the public key of the registry as their secret',
-    `${header}: algorithm of the key, before any signature`,
+    `${header}: algorithm of the key`,
     malformed,
     (fleet) => {
       const signer = signerOf(fleet);
@@ -287,7 +287,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
       ];
     },
   ),
-  claimsAttack('claims that are no JSON object', 'JSON object', [
+  claimsAttack('claims that are not JSON object', 'JSON object', [
     '[]',
     'null',
     '{',
@@ -301,7 +301,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
     { nbf: 1 },
     { admin: true },
   ]),
-  claimsAttack('an issuer that is no pin', 'issuer', [
+  claimsAttack('an issuer that is not a pin', 'issuer', [
     { iss: 'https://registry' },
     { iss: 7 },
     { iss: null },
@@ -313,13 +313,13 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
     (fleet) => [signedTicket(signerOf(fleet), { claims: { iss: attackerKey.pin } })],
     'registry',
   ),
-  claimsAttack('a principal that is no name', 'principal', [
+  claimsAttack('a principal that is not a name', 'principal', [
     { sub: 'shop/web' },
     { sub: '/shop/../operator' },
     { sub: ['/operator'] },
     { sub: '/shop/*' },
   ]),
-  claimsAttack('an audience that is no name: a list, a glob, a number', 'audience', [
+  claimsAttack('an audience that is not a name: a list, a glob, a number', 'audience', [
     { aud: [service] },
     { aud: '/**' },
     { aud: 1 },
@@ -332,13 +332,13 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
     { cnf: null },
     { cnf: { 'spki#S256': 'A'.repeat(43), 'x5t#S256': 'A'.repeat(43) } },
   ]),
-  claimsAttack('a confirmation that is no SHA-256', 'confirmed key', [
+  claimsAttack('a confirmation that is not a SHA-256', 'confirmed key', [
     { cnf: { 'spki#S256': '' } },
     { cnf: { 'spki#S256': `${'A'.repeat(42)}B` } },
     { cnf: { 'spki#S256': ['A'.repeat(43)].concat('x') } },
     { cnf: { 'spki#S256': null } },
   ]),
-  claimsAttack('rights that are no list, or a long list', 'list of rights', [
+  claimsAttack('rights that are not list, or a long list', 'list of rights', [
     { rights: 'call' },
     { rights: { call: true } },
     { rights: Array.from({ length: 17 }, () => 'call') },
@@ -350,7 +350,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   ]),
   claimsAttack('an invalid ticket id', 'ticket id', [{ jti: '' }, { jti: 'G'.repeat(32) }, { jti: 1 }]),
   claimsAttack('an invalid incarnation', 'incarnation', [{ inc: 1 }, { inc: 'x'.repeat(129) }]),
-  claimsAttack('times that are no whole positive numbers', 'times', [
+  claimsAttack('times that are not whole positive numbers', 'times', [
     { iat: '1' },
     { iat: 0 },
     { iat: -1 },
@@ -420,7 +420,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   },
   {
     ...{ name: 'a stolen ticket, sent without a client certificate', by: 'client', refusedAs: refused },
-    check: 'service/authenticate/inbound-connection.ts: key of the connection',
+    check: `${verifier}: confirmed key`,
     because: 'requires that the client proves its key on the connection',
     run: async (fleet) => [refusal(await fleet.anonymous.call(await fleet.ticketOf(fleet.web)))],
   },
