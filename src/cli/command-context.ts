@@ -1,9 +1,12 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { Clock } from '../core/clock.js';
-import { defaultRegistryUrl } from '../protocol/limits.js';
+import { definedFields } from '../core/defined-fields.js';
+import type { Identity } from '../core/identity.js';
+import type { KeyPin } from '../core/key-pin.js';
+import { addCommonOptions, commonOptionsOf, type CommonOptions } from './common-options.js';
 import { RegistryClient } from './registry-client.js';
+import { openCredentials } from './registry-credentials.js';
 import type { Io } from './io.js';
-import { millisecondsOption } from './option-parsers.js';
 import { Output } from './output.js';
 import { registryUrls } from './registry-option.js';
 
@@ -21,10 +24,19 @@ export interface CommandDefinition<Args extends unknown[]> {
    * timeout.
    */
   readonly graceMs?: number;
+  /** False: the command reads identity files itself. `context.client` must not be used. Default true. */
+  readonly opensIdentity?: boolean;
   readonly options?: (command: Command) => Command;
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** `args` are the arguments in the order of `usage`, then an object with the options. */
   readonly run: (context: CommandContext, ...args: Args) => Promise<void>;
+}
+
+/** The registry, and what is proved there, as options of `createClerk` and `advertise`. */
+export interface RegistryOptions {
+  readonly registry: readonly string[];
+  readonly registryKey?: readonly KeyPin[];
+  readonly identity?: Identity;
 }
 
 export interface CommandContext {
@@ -33,34 +45,24 @@ export interface CommandContext {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly json: boolean;
-  readonly registries: readonly string[];
+  readonly options: CommonOptions;
+  readonly registryOptions: RegistryOptions;
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }
 
-/** Options that every command accepts, before or after its name. */
-interface CommonOptions {
-  readonly json?: true;
-  readonly registry?: string;
-  readonly timeout?: number;
-}
-
 const defaultTimeoutMs = 10_000;
-export const commonOptionsHeading = 'Common options:';
 
 export function defineCommand<Args extends unknown[]>(definition: CommandDefinition<Args>): AddCommand {
   const { usage, summary, description, timeoutMs = defaultTimeoutMs, graceMs = 0, run } = definition;
+  const { opensIdentity = true } = definition;
   return (program, io) => {
     const command = program.command(usage).summary(summary).description(description);
     definition.options?.(command);
     addCommonOptions(command, timeoutMs);
-    const width = Math.max(...definition.examples.map(([line]) => line.length));
-    const lines = definition.examples.map(([line, what]) =>
-      width > 48 ? `  ${what}:\n    ${line}` : `  ${line.padEnd(width)}  ${what}`,
-    );
-    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
+    addExamples(command, definition.examples);
     command.action(async (...args: unknown[]) => {
-      const context = createContext(io, command, graceMs);
+      const context = await createContext(io, command, graceMs, opensIdentity);
       try {
         await run(context, ...(args as Args));
       } finally {
@@ -70,35 +72,49 @@ export function defineCommand<Args extends unknown[]>(definition: CommandDefinit
   };
 }
 
-export function addCommonOptions(command: Command, timeoutMs?: number): void {
-  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY or ${defaultRegistryUrl})`;
-  for (const option of [
-    new Option('--json', 'print JSON, one value per line'),
-    new Option('--registry <urls>', where),
-    new Option('--timeout <ms>', 'timeout of the command, in ms')
-      .argParser(millisecondsOption)
-      .default(timeoutMs),
-  ])
-    command.addOption(option.helpGroup(commonOptionsHeading));
+export function addExamples(
+  command: Command,
+  examples: readonly (readonly [line: string, what: string])[],
+): void {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, what]) =>
+    width > 48 ? `  ${what}:\n    ${line}` : `  ${line.padEnd(width)}  ${what}`,
+  );
+  command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
 }
 
-function createContext(io: Io, command: Command, graceMs: number): CommandContext {
-  // An option after the command name takes precedence over the same option before the name.
-  const programOptions: CommonOptions = command.parent?.opts() ?? {};
-  const commandOptions: CommonOptions = command.opts();
-  const givenTimeout =
-    command.getOptionValueSource('timeout') === 'default' ? programOptions.timeout : commandOptions.timeout;
-  const timeoutMs = givenTimeout ?? commandOptions.timeout ?? defaultTimeoutMs;
-  const registries = registryUrls(commandOptions.registry ?? programOptions.registry, io.env.CLERK_REGISTRY);
+async function createContext(
+  io: Io,
+  command: Command,
+  graceMs: number,
+  opensIdentity: boolean,
+): Promise<CommandContext> {
+  const options = commonOptionsOf(command);
+  const timeoutMs =
+    options.timeout ?? (command.getOptionValue('timeout') as number | undefined) ?? defaultTimeoutMs;
   const { clock, env, stdout, stderr, connect } = io;
+  const credentials = opensIdentity ? await openCredentials(options, env) : undefined;
+  const urls = registryUrls({
+    option: options.registry,
+    environment: env.CLERK_REGISTRY,
+    identity: credentials?.identity?.registry,
+    needsTls: credentials !== undefined,
+  });
+  const connections = urls.map((url) => connect(url, credentials));
+  const registryKey = credentials?.registryKeys;
   return {
     io,
     clock,
     stdout: new Output(stdout, env),
     stderr: new Output(stderr, env),
-    json: commandOptions.json ?? programOptions.json ?? false,
-    registries,
+    json: options.json ?? false,
+    options,
+    registryOptions: definedFields({
+      registry: urls,
+      registryKey: registryKey?.length === 0 ? undefined : registryKey,
+      identity: credentials?.identity,
+    }),
     timeoutMs,
-    client: new RegistryClient(registries.map(connect), clock, timeoutMs + graceMs),
+    client: new RegistryClient(connections, clock, timeoutMs + graceMs),
   };
 }

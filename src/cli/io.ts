@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
+import type { RegistryCredentials } from './registry-credentials.js';
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
@@ -10,7 +11,7 @@ export interface Io {
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  readonly connect: (url: string) => RegistryConnection;
+  readonly connect: (url: string, credentials: RegistryCredentials | undefined) => RegistryConnection;
   readonly version: string;
   /** The first SIGINT or SIGTERM aborts the signal. The second one ends the process. */
   interruptSignal(): AbortSignal;

@@ -16,6 +16,25 @@ export function integerOption(text: string): number {
   return value;
 }
 
+const unitsMs = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
+
+/** Parses a time with its unit, such as `90s`, `10m` and `24h`. Returns ms. */
+export function durationOption(text: string): number {
+  const [, digits, unit = ''] = /^([0-9]{1,9})([a-z]{1,2})$/.exec(text) ?? [];
+  const unitMs = unitsMs.get(unit);
+  if (unitMs === undefined)
+    throw new InvalidArgumentError(
+      'The value must be a time with a unit (ms, s, m, h or d), such as 90s or 10m.',
+    );
+  return Number(digits) * unitMs;
+}
+
 /** Parses one use of a repeatable option `key=value`. Returns `previous` with the new pair. */
 export function keyValueOption(
   text: string,

@@ -16,6 +16,7 @@ const columns: readonly Column<EndpointMessage>[] = [
   ['LOAD', ({ load }) => (load === undefined ? '' : formatPercent(load.utilization))],
   ['EPOCH', ({ epoch }) => String(epoch)],
   ['LEASE', ({ leaseMs }) => formatDuration(leaseMs)],
+  ['KEY', ({ key }) => key ?? ''],
   ['ATTRIBUTES', ({ attributes }) => joinPairs(attributes)],
 ];
 

@@ -2,10 +2,12 @@ import type { Command } from 'commander';
 import { isClerkError, errorMessage, type ClerkError } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import { encodeError } from '../protocol/error-codec.js';
+import { commonOptionsOf } from './common-options.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import type { Io } from './io.js';
 import { Output, styled } from './output.js';
 import { formatDuration } from './format.js';
+import { identityPath } from './registry-credentials.js';
 
 /**
  * Prints why a command failed and what the user can do. Returns the exit code.
@@ -30,7 +32,7 @@ export async function printError(io: Io, command: Command | undefined, error: un
         `  attempt ${attempt}: ${address} ${code} after ${formatDuration(durationMs)}, ${stageTexts[stage]}`,
       ),
     );
-  const hint = hintFor(error, command);
+  const hint = identityHint(error, identityOf(command, io)) ?? hintFor(error, command);
   if (hint !== undefined) await stderr.line(`  ${hint}`);
   return exitCodeOf(error.code);
 }
@@ -46,6 +48,12 @@ function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
     .replaceAll(/; start one with 'npx clerk serve', or set another registry address/g, '')
+    .replace('set the option registryKey', 'set --registry-key')
+    .replace('pass the options registry and registryKey', 'give --registry and --registry-key')
+    .replace("pass the option 'identity', or set CLERK_IDENTITY", 'give --identity, or set $CLERK_IDENTITY')
+    .replace('or secure the registry', 'or secure the registry with clerk init')
+    .replace(/; request a new token and create a new key$/, '')
+    .replace(/^(\/\S+) must have the right (\S+) on (\S+); .*/, '$1 must have the right $2 on $3')
     .replace('pass recursive', 'pass --recursive')
     .replace(', or pass whenExpired', '');
 }
@@ -69,11 +77,43 @@ function hintFor(
   if (code === 'NO_ENDPOINT') return 'Start an endpoint with `clerk launch`, if the service has a manifest';
   if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined)
     return `Retry in ${formatDuration(remainingMs)}`;
-  if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))
+  const isAnotherProblem = /--registry|registryKey|use http:/.test(message);
+  if (code === 'REGISTRY_UNREACHABLE' && !isAnotherProblem && hasOption('--registry'))
     return 'Start a registry with `clerk serve`, or set --registry or $CLERK_REGISTRY';
   return undefined;
 }
 
+function identityOf(command: Command | undefined, { env }: Io): string | undefined {
+  return command && identityPath(commonOptionsOf(command), env);
+}
+
+/** Advice about keys, tokens and rights. */
+function identityHint(
+  { code, message, outcomes }: ClerkError,
+  identity: string | undefined,
+): string | undefined {
+  if (code === 'IDENTITY_INVALID' && message.startsWith('The client must prove'))
+    return identity === undefined
+      ? 'Give --identity FILE, or set $CLERK_IDENTITY; clerk enroll creates the file'
+      : `The registry does not accept the key in ${identity}; the key was revoked, or belongs to another registry; enroll a new file with clerk enroll`;
+  if (code === 'TICKET_REFUSED' && message.startsWith('The enrolment was refused'))
+    return 'Ask an operator for a new token: clerk token NAME';
+  const [, principal, right, name] = /^(\/\S+) must have the right (\S+) on (\S+);/.exec(message) ?? [];
+  if (code === 'FORBIDDEN' && right !== undefined)
+    return `An operator can allow it: clerk acl allow ${String(principal)} ${String(name)} ${right}`;
+  if (
+    code === 'NAME_NOT_FOUND' &&
+    identity !== undefined &&
+    / does not exist$|^No service is registered as /.test(message)
+  )
+    return 'A name that you may not read looks like an absent name; clerk acl explain shows your rights';
+  if (code === 'ENDPOINT_UNPROVEN' && outcomes.length === 0)
+    return 'Another server may listen there; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk init has printed';
+  if (code === 'REGISTRY_UNREACHABLE' && /http:\/\/.*(closed|reset)/i.test(message))
+    return 'A registry with keys needs an https: address and an identity: --registry https://…, --identity FILE';
+  return undefined;
+}
+
 function wantsJson(command: Command): boolean {
-  return command.opts<{ json?: true }>().json ?? command.parent?.opts<{ json?: true }>().json ?? false;
+  return commonOptionsOf(command).json ?? false;
 }

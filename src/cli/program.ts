@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { styleText } from 'node:util';
-import { addCommonOptions, commonOptionsHeading, type AddCommand } from './command-context.js';
+import type { AddCommand } from './command-context.js';
+import { addCommonOptions, commonOptionsHeading } from './common-options.js';
 import { ExitCode, exitCodes } from './exit-codes.js';
 import { printError } from './print-error.js';
 import { sanitizeLine } from './sanitize.js';
@@ -58,6 +59,14 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     stop: async () => (await import('./commands/stop-command.js')).addStopCommand,
     reset: async () => (await import('./commands/reset-command.js')).addResetCommand,
     logs: async () => (await import('./commands/logs-command.js')).addLogsCommand,
+  },
+  'Identity:': {
+    init: async () => (await import('./commands/init-command.js')).addInitCommand,
+    token: async () => (await import('./commands/token-command.js')).addTokenCommand,
+    enroll: async () => (await import('./commands/enroll-command.js')).addEnrollCommand,
+    identity: async () => (await import('./commands/identity-command.js')).addIdentityCommand,
+    group: async () => (await import('./commands/group-command.js')).addGroupCommand,
+    acl: async () => (await import('./commands/acl-command.js')).addAclCommand,
   },
 };
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Io } from './io.js';
 
@@ -8,6 +8,14 @@ export async function readInput({ stdin }: Io, file: string): Promise<Uint8Array
   for await (const chunk of stdin as AsyncIterable<Uint8Array | string>)
     chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** True also for a symbolic link without a target. */
+export function pathExists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function readInputFile(path: string): Promise<Uint8Array<ArrayBuffer>> {

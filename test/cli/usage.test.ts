@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { runCli } from './support/run-cli.js';
 
 const commands =
-  'serve status ls resolve whois explain watch call define link mv rm export import advertise launch stop reset logs';
+  'serve status ls resolve whois explain watch call define link mv rm export import advertise launch stop reset logs init token enroll identity group acl';
 
 test('without arguments it prints its help and exits with 0', async () => {
   const { code, out, err } = await runCli([]);
@@ -20,6 +20,23 @@ test.each(commands.split(' '))('%s --help shows an example command line', async 
   expect(out).toContain('Examples:');
   expect(out).toMatch(new RegExp(`^ +clerk (.*\\| clerk )?${command}\\b`, 'm'));
   expect((await runCli(['help', command])).out).toBe(out);
+});
+
+test.each([
+  'identity ls',
+  'identity rotate',
+  'identity revoke',
+  'group set',
+  'group ls',
+  'group remove',
+  'acl allow',
+  'acl remove',
+  'acl ls',
+  'acl explain',
+])('%s --help shows an example command line', async (command) => {
+  const { code, out, err } = await runCli([...command.split(' '), '--help']);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toMatch(new RegExp(`^ +clerk ${command}\\b`, 'm'));
 });
 
 test('--version prints the version', async () => {

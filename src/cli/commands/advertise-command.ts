@@ -62,7 +62,7 @@ async function advertise(
   address: readonly string[],
   options: Options,
 ): Promise<void> {
-  const { io, client, registries, stderr } = context;
+  const { io, client, registryOptions, stderr } = context;
   const name = parseNameArgument(text);
   // Without this request, the command would wait for an unreachable registry instead of failing.
   await client.get(paths.status, statusResponse);
@@ -72,7 +72,7 @@ async function advertise(
   const advertiseOptions: AdvertiseOptions = definedFields({
     name,
     address,
-    registry: registries,
+    ...registryOptions,
     drainOnSignal: false,
     logger: stderrLogger(stderr),
     signal,

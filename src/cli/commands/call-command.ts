@@ -36,13 +36,13 @@ export const addCallCommand = defineCommand({
 });
 
 async function call(context: CommandContext, text: string, path = '/', options: Options = {}): Promise<void> {
-  const { io, clock, timeoutMs, registries, stderr } = context;
+  const { io, clock, timeoutMs, registryOptions, stderr } = context;
   const name = parseNameArgument(text);
   if (!path.startsWith('/'))
     throw new ClerkError('CONFIG_INVALID', `Path must begin with '/'; got '${path}', use '/${path}'`);
   const request = await buildRequest(io, path, options);
   const { createClerk } = await import('../../index.js');
-  const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
+  const clerk = createClerk({ ...registryOptions, logger: stderrLogger(stderr) });
   try {
     const startedAt = clock.now();
     const response = await clerk.bind(name, { timeoutMs }).request(request);

@@ -25,7 +25,7 @@ export const addExplainCommand = defineCommand({
 });
 
 async function explain(context: CommandContext, text: string): Promise<void> {
-  const { client, stdout, stderr, json, timeoutMs } = context;
+  const { client, stdout, stderr, json, timeoutMs, registryOptions } = context;
   const name = parseNameArgument(text);
   const response = await client.get(paths.resolve, resolveResponse, { name });
   if (response.kind === 'directory')
@@ -36,7 +36,14 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const { createClerk } = await import('../../index.js');
   const resolution = decodeResolution(response);
   // A registry without `start` cannot start the service.
-  const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
+  const { identity } = registryOptions;
+  const clerk = createClerk({
+    registry: { resolve: () => resolution },
+    identity,
+    // A request for a ticket needs a registry server. The explanation needs no ticket.
+    tickets: 'off',
+    logger: stderrLogger(stderr),
+  });
   try {
     const binding = clerk.bind(name);
     // While all endpoints are starting, a call would wait until its deadline.
@@ -111,6 +118,7 @@ function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation):
 const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [
   ['CANDIDATE', ({ endpoint }) => endpoint.id],
   ['ADDRESS', ({ endpoint }) => endpoint.address],
+  ['KEY', ({ key }) => key ?? ''],
   ['STATUS', ({ status }) => styled(status === 'open' ? 'good' : 'bad', status)],
   ['PENDING', ({ pending }) => String(pending)],
   ['LATENCY', ({ latencyMs }) => (latencyMs === 0 ? 'unknown' : formatDuration(latencyMs))],

@@ -26,12 +26,12 @@ export const addWatchCommand = defineCommand({
 });
 
 async function watch(context: CommandContext, text: string): Promise<void> {
-  const { io, clock, client, registries, stdout, stderr, json } = context;
+  const { io, clock, client, registryOptions, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
   // Without this request, the command would wait for an unreachable registry instead of failing.
   await client.get(paths.status, statusResponse);
   const { createClerk } = await import('../../index.js');
-  const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
+  const clerk = createClerk({ ...registryOptions, logger: stderrLogger(stderr) });
   // A watch alone does not keep the process alive.
   const keepAlive = clock.setTimer(() => undefined, maxTimerMs);
   const signal = io.interruptSignal();

@@ -1,9 +1,8 @@
 import { PassThrough, Readable } from 'node:stream';
+import { connectRegistry } from '../../../src/cli/connect-registry.js';
 import { run } from '../../../src/cli/program.js';
-import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { packageVersion } from '../../../src/runtime/package-version.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
-import { undici } from '../../../src/transport/load-undici.js';
 
 /** Exit code and output of a command line. */
 export interface CliResult {
@@ -45,7 +44,7 @@ export async function runCli(argv: readonly string[], environment: CliEnvironmen
     stderr: outputStream('err'),
     env: { ...(registry !== undefined && { CLERK_REGISTRY: registry }), ...env },
     clock: systemClock,
-    connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
+    connect: connectRegistry,
     version: packageVersion(),
     interruptSignal: () => interruptSignal ?? new AbortController().signal,
   });

@@ -5,7 +5,12 @@ const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
 
 /** Starts `clerk` as a process, without colors and without a registry from the environment. */
 export function spawnCli(argv: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
+  return spawnScript(main, argv, env);
+}
+
+/** @param path - of a TypeScript file */
+export function spawnScript(path: string, argv: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--import', 'tsx', path, ...argv], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, CLERK_REGISTRY: '', NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
   });
