@@ -207,9 +207,12 @@ export class ConnectionPool implements LimitedPool {
     connection.isOpen = false;
     connection.waiting.clear();
     const { lastHandler } = connection;
-    // undici opens another socket if the client still has an unwritten request.
-    if (lastHandler && !connection.isEmpty) connection.startDial(lastHandler, this.#options.clock);
-    else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
+    const { clock, pipelining } = this.#options;
+    // undici opens another socket if the client still has an unwritten request. An aborted request, which undici drops
+    // only later, does not wait for that socket.
+    if (lastHandler && !connection.isEmpty) {
+      if (lastHandler.hasFailed !== true || pipelining > 1) connection.startDial(lastHandler, clock);
+    } else if (connection.usage !== 'busy' && remove(this.#free, connection)) {
       connection.usage = 'free';
       this.#closed.push(connection);
     }

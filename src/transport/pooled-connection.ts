@@ -49,6 +49,7 @@ export class PooledConnection implements ConnectionListener {
 
   onDial(socket: Socket | undefined): void {
     this.#socket = socket;
+    if (this.isUnneededDial) this.stopDial(unneededError());
   }
 
   onConnected(socket: Socket): void {
@@ -91,11 +92,15 @@ export class PooledConnection implements ConnectionListener {
     if (!this.isUnneededDial) return;
     const leftMs = this.#dialedAt + graceMs - clock.now();
     if (leftMs > 0) clock.setTimer(() => this.endUnneededDial(clock, graceMs), leftMs).setRef(false);
-    else this.stopDial(new Error('No request waits for the connection any more'));
+    else this.stopDial(unneededError());
   }
 
   /** undici then fails the requests that wait for the socket. */
   stopDial(reason: Error): void {
     if (!this.isOpen) this.#socket?.destroy(reason);
   }
+}
+
+function unneededError(): Error {
+  return new Error('No request waits for the connection any more');
 }

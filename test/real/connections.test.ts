@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, Socket, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { createClerk, isClerkError } from 'binding-clerk';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createClerk, isClerkError, type Binding } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { webServer } from './web-server.js';
@@ -160,4 +160,70 @@ test('an endpoint that connects more slowly than its attempts time out gets call
     await sleep(20);
   }
   expect(slow.requests.length).toBeGreaterThanOrEqual(5);
+});
+
+const waysToAbort: readonly [how: string, abort: (orders: Binding) => Promise<void>][] = [
+  [
+    'destroys a response body',
+    async (orders) => {
+      const { body } = await orders.request({ path: '/' });
+      body.on('error', () => undefined).destroy();
+    },
+  ],
+  [
+    'aborts a response body',
+    async (orders) => {
+      const controller = new AbortController();
+      const { body } = await orders.request({ path: '/', signal: controller.signal });
+      body.on('error', () => undefined);
+      controller.abort();
+    },
+  ],
+  [
+    'aborts a call without response',
+    async (orders) => {
+      const signal = AbortSignal.timeout(50);
+      await orders.request({ path: '/silent', signal }).catch(() => undefined);
+    },
+  ],
+];
+
+test.each(waysToAbort)(
+  'a program that %s leaves no connection, and causes no further one',
+  async (_how, abort) => {
+    const server = await webServer((request, response) => {
+      if (request.url === '/') response.write('a part');
+    });
+    let opened = 0;
+    const open = new Set<Socket>();
+    server.server.on('connection', (socket: Socket) => {
+      opened++;
+      open.add(socket.on('close', () => open.delete(socket)));
+    });
+    const { orders } = testClerk([server.address]);
+
+    for (let i = 0; i < 5; i++) await abort(orders);
+
+    await vi.waitFor(() => expect(open.size).toBe(0));
+    await sleep(200);
+    expect([opened, open.size]).toEqual([5, 0]);
+  },
+);
+
+test('an attempt that another endpoint has overtaken leaves no connection, and causes no further one', async () => {
+  const slow = await webServer(() => undefined);
+  const fast = await hello();
+  let opened = 0;
+  const open = new Set<Socket>();
+  slow.server.on('connection', (socket: Socket) => {
+    opened++;
+    open.add(socket.on('close', () => open.delete(socket)));
+  });
+  const { orders } = testClerk([slow.address, fast.address], {}, { attemptTimeoutMs: 20, probe: false });
+
+  await orders.json('/');
+
+  await vi.waitFor(() => expect([opened, open.size]).toEqual([1, 0]));
+  await sleep(200);
+  expect([opened, open.size]).toEqual([1, 0]);
 });
