@@ -118,14 +118,14 @@ export function watchNames(
             `The watch of ${glob} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
           );
       };
-      unwatch = runWithoutInbound(() => registry.watch?.(glob, onSnapshot, onError));
+      try {
+        unwatch = runWithoutInbound(() => registry.watch?.(glob, onSnapshot, onError));
+      } catch (error) {
+        stop(startError(glob, error));
+      }
     } else {
       runWithoutInbound(() => pollRegistry(clerk, glob, () => done, onSnapshot)).catch((error: unknown) =>
-        stop(
-          isClerkError(error)
-            ? error
-            : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error }),
-        ),
+        stop(startError(glob, error)),
       );
     }
   }
@@ -144,6 +144,12 @@ export function watchNames(
       return this;
     },
   };
+}
+
+function startError(glob: string, error: unknown): ClerkError {
+  if (isClerkError(error)) return error;
+  const problem = `The registry could not start a watch of ${glob}: ${errorMessage(error)}`;
+  return new ClerkError('REGISTRY_UNREACHABLE', problem, { cause: error });
 }
 
 interface KnownName {

@@ -1,6 +1,7 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import { withTimeout } from '../core/clock.js';
-import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
+import { currentInbound } from '../core/inbound-request.js';
 import { parseGlob } from '../core/glob.js';
 import { absoluteName } from '../core/name.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
@@ -32,7 +33,8 @@ export class RegistryQueries {
   }
 
   /**
-   * Looks several names up within the timeout of a call. The results have the order of `names`.
+   * Looks several names up within the timeout of a call, and within the deadline of the inbound request. The results
+   * have the order of `names`.
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the registry has not responded within the timeout
    */
   async lookupWithin(
@@ -41,14 +43,15 @@ export class RegistryQueries {
     { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
   ): Promise<{ readonly resolutions: readonly ResolvedService[]; readonly durationMs: number }> {
     const { clock } = this.#clerk;
-    const limitMs = checkTimeout(timeoutMs, `Request to ${path}`);
     const startedAt = clock.now();
+    const inboundLeftMs = (currentInbound()?.deadlineAt ?? Infinity) - startedAt;
+    const limitMs = Math.min(checkTimeout(timeoutMs, `Request to ${path}`), Math.max(0, inboundLeftMs));
     const resolutions = await this.#query(
       () => Promise.all(names.map((name) => this.#clerk.resolver.resolve(name))),
       signal,
       limitMs,
       () => {
-        const text = `Call to '${path}' exceeded its deadline of ${String(limitMs)} ms before the registry responded`;
+        const text = `Call to '${path}' exceeded its deadline of ${String(Math.round(limitMs))} ms before the registry responded`;
         return new ClerkError('DEADLINE_EXCEEDED', text);
       },
     );
@@ -101,7 +104,8 @@ export class RegistryQueries {
   }
 
   /**
-   * A query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
+   * A query fails after the lookup timeout, after `callTimeoutMs`, when `callerSignal` aborts, or when the clerk
+   * closes. The signal for `run` then aborts.
    * @param callTimeoutMs - timeout of the call that needs the result
    */
   async #query<T>(
@@ -111,8 +115,8 @@ export class RegistryQueries {
     callTimeoutError = registryTimeoutError,
   ): Promise<T> {
     const signal = checkSignal(callerSignal, 'Registry query');
-    const { timerWheel, clock } = this.#clerk;
-    this.#clerk.callTracker.assertOpen();
+    const { timerWheel, clock, callTracker, closeSignal } = this.#clerk;
+    callTracker.assertOpen();
     if (signal?.aborted === true) throw abortedError(signal);
     const controller = new AbortController();
     const keepAlive = {
@@ -124,30 +128,32 @@ export class RegistryQueries {
     };
     const limitMs = Math.min(callTimeoutMs, defaults.lookupTimeoutMs);
     timerWheel.set(keepAlive, clock.now() + limitMs);
-    let onAbort: (() => void) | undefined;
+    let fail!: (error: ClerkError) => void;
+    const failure = new Promise<never>((_resolve, reject) => (fail = reject));
+    const onAbort = (): void => {
+      controller.abort(signal?.reason);
+      fail(abortedError(signal as AbortSignal));
+    };
+    const onClosed = (): void => fail(copyError(closeSignal.reason) as ClerkError);
+    signal?.addEventListener('abort', onAbort);
+    closeSignal.addEventListener('abort', onClosed);
     try {
-      const abortion = new Promise<never>((_resolve, reject) => {
-        onAbort = () => {
-          controller.abort(signal?.reason);
-          reject(abortedError(signal as AbortSignal));
-        };
-        signal?.addEventListener('abort', onAbort);
-      });
-      const result = Promise.race([run(controller.signal), abortion]);
       return await withTimeout(
         clock,
         limitMs,
-        result,
+        Promise.race([run(controller.signal), failure]),
         limitMs === callTimeoutMs ? callTimeoutError : registryTimeoutError,
       );
     } catch (error) {
+      controller.abort(error);
       if (isClerkError(error)) throw error;
       throw new ClerkError('REGISTRY_UNREACHABLE', `The registry query failed: ${errorMessage(error)}`, {
         cause: error,
       });
     } finally {
       timerWheel.clear(keepAlive);
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
+      closeSignal.removeEventListener('abort', onClosed);
     }
   }
 }
