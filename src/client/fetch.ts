@@ -70,9 +70,11 @@ export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetc
     const options = { kind, timeoutMs, affinity, attemptTimeoutMs, retries };
     const { signal, body } = requestInit;
     try {
-      const perCall = Object.values(options).every((value) => value === undefined)
-        ? dispatcher
-        : new CallDispatcher(dispatcher, checkFetchOptions(input, options), body);
+      const hasOptions = Object.values(options).some((value) => value !== undefined);
+      const perCall =
+        hasOptions || isInMemoryBody(body)
+          ? new CallDispatcher(dispatcher, hasOptions ? checkFetchOptions(input, options) : {}, body)
+          : dispatcher;
       const response =
         signal instanceof AbortSignal
           ? fetchUntilAborted(signal, (own) => undiciFetch(perCall, input, { ...requestInit, signal: own }))
@@ -87,7 +89,7 @@ export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetc
 }
 
 export function isClerkOrigin(origin: string): boolean {
-  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
+  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/i.test(origin);
 }
 
 function checkFetchOptions(input: string | URL | Request, options: FetchCallOptions): FetchCallOptions {
@@ -110,7 +112,7 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
   return checked;
 }
 
-/** Adds the options of a call to each request of the call, because `fetch` would drop them. */
+/** Adds the options and the original body of a call to each request of the call, because `fetch` would drop them. */
 class CallDispatcher implements FetchDispatcher {
   readonly #dispatcher: FetchDispatcher;
   readonly #options: FetchCallOptions;

@@ -1,5 +1,6 @@
 /** 'once' calls to services with an idempotency store: when the clerk retries, and which execution it reports. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { createClerk, type EndpointInit } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
 import { startServer } from 'binding-clerk/server';
@@ -174,6 +175,24 @@ describe('clerk-not-executed', () => {
     expect(await orders.text('/', post)).toBe('ran');
     expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
   });
+
+  test.each(['one pizza', new TextEncoder().encode('one pizza'), new URLSearchParams({ pizza: 'one' })])(
+    'lets a POST of clerk.fetch() without options fail over with its body: %s',
+    async (body) => {
+      const busy = await scriptedServer([refused]);
+      const received: string[] = [];
+      const free = await webServer((request, response) => {
+        void text(request).then((sent) => {
+          received.push(sent);
+          response.end('ran');
+        });
+      });
+      const { clerk } = testClerk([{ address: busy }, { address: free.address, weight: 0 }]);
+      const response = await clerk.fetch('http://orders.shop.clerk/', { method: 'POST', body });
+      expect(await response.text()).toBe('ran');
+      expect(received).toEqual([body instanceof Uint8Array ? 'one pizza' : String(body)]);
+    },
+  );
 
   test('is delivered if no other endpoint does better', async () => {
     const { orders } = testClerk([await scriptedServer([refused])]);

@@ -115,6 +115,18 @@ describe('undici’s own methods over the dispatcher', () => {
     expect(await body.json()).toEqual({ ok: true });
   });
 
+  test('accepts a host under .clerk in capital letters', async () => {
+    const server = await echo();
+    const { clerk } = testClerk([server.address]);
+
+    const { body } = await clerk.dispatcher.request({
+      origin: 'HTTP://Orders.Shop.CLERK',
+      path: '/orders',
+      method: 'GET',
+    });
+    expect(await body.json()).toEqual({ ok: true });
+  });
+
   test('an error is the ClerkError itself', async () => {
     const { clerk } = testClerk([await unusedAddress()]);
     const error: unknown = await undici
