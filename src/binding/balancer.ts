@@ -78,8 +78,14 @@ export class Balancer {
     const { table } = this.#service;
     if (this.#builtForVersion !== table.version) {
       this.#builtForVersion = table.version;
-      this.#candidates = this.#buildCandidates(table.members, false);
       this.#tlsCandidates = undefined;
+      try {
+        this.#candidates = this.#buildCandidates(table.members, false);
+      } catch (error) {
+        // The next call must not get the candidates of an earlier version.
+        this.#builtForVersion = -1;
+        throw error;
+      }
     }
     if (!tlsOnly) return this.#candidates;
     if (this.#tlsCandidates === undefined) {

@@ -85,11 +85,16 @@ export class BindingCache {
 
   #onEvicted(service: ServiceState): void {
     if (service.bindingCount > 0) this.#evictedButBound.set(service.name, service);
-    else void service.close();
+    else closeUnused(service);
   }
 
   #onBindingCollected(service: ServiceState): void {
     service.bindingCount--;
-    if (service.bindingCount === 0 && this.#evictedButBound.delete(service.name)) void service.close();
+    if (service.bindingCount === 0 && this.#evictedButBound.delete(service.name)) closeUnused(service);
   }
+}
+
+/** No call waits for the connections. */
+function closeUnused(service: ServiceState): void {
+  service.close().catch(() => undefined);
 }

@@ -87,7 +87,8 @@ export interface Binding {
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the options contain `retries`, `attemptTimeoutMs` or `affinity`,
-   * which have no effect here; other codes when no endpoint is known
+   * which have no effect here, or when the body is a stream or iterable, which can be read only once; other codes when
+   * no endpoint is known
    * @see [DEC C5](../../docs/background.md#arch-c5)
    */
   gather(options: GatherOptions): Promise<EndpointResult[]>;

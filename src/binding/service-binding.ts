@@ -1,17 +1,18 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import { describeValue } from '../core/describe-value.js';
-import { ClerkError, isClerkError } from '../core/errors.js';
+import { ClerkError } from '../core/errors.js';
 import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
-import { checkSignal, configError, rejectUnknownKeys } from '../client/option-checks.js';
+import { checkOptions, checkSignal, configError } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
 import type { EndpointPicker } from '../invoke/endpoint-picker.js';
-import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
+import { asClerkError } from '../invoke/classify-error.js';
 import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
 import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
+import { isReplayable } from '../invoke/request-body.js';
 import { ResponseHandler } from '../transport/response-handler.js';
 import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
 import { checkKind, type BindConfig } from './bind-config.js';
@@ -80,7 +81,7 @@ export class ServiceBinding implements Binding {
           `The first argument of call() of ${this.name} must be a function; got ${describeValue(run)}`,
         );
       const subject = `call() of ${this.name}`;
-      rejectUnknownKeys(options, callKeys, subject);
+      checkOptions(options, callKeys, subject);
       return runCustomCall(this.#context, this.#context.picker, run, {
         ...this.#settings.forCall(subject, options),
         kind: checkKind(options.kind, subject) ?? this.#config.kind ?? 'once',
@@ -94,7 +95,7 @@ export class ServiceBinding implements Binding {
   async acquire(options: AcquireOptions = {}): Promise<AcquiredEndpoint> {
     const context = this.#context;
     const subject = `acquire() of ${this.name}`;
-    rejectUnknownKeys(options, acquireKeys, subject);
+    checkOptions(options, acquireKeys, subject);
     const constraints = this.#settings.constraints(options.affinity, '');
     return acquireEndpoint(
       context,
@@ -122,6 +123,10 @@ export class ServiceBinding implements Binding {
           throw configError(
             `${this.#subject}: gather() sends one request to each endpoint and retries none, so ${key} has no effect; remove ${key}`,
           );
+      if (!isReplayable(options.body))
+        throw configError(
+          `${this.#subject}: gather() sends the body to each endpoint, but a stream or iterable can be read only once; pass a string, bytes, a Blob or FormData`,
+        );
       const copy = copyOptions(options);
       return await gatherResponses(this.#context, settings, (picker, deadline) =>
         this.#request(picker, copy, deadline),
@@ -133,7 +138,7 @@ export class ServiceBinding implements Binding {
 
   async ready(options: ReadyOptions = {}): Promise<void> {
     const subject = `ready() of ${this.name}`;
-    rejectUnknownKeys(options, readyKeys, subject);
+    checkOptions(options, readyKeys, subject);
     const context = this.#context;
     await runCustomCall(
       context,
@@ -181,6 +186,8 @@ export class ServiceBinding implements Binding {
     tlsOnly: boolean,
   ): void {
     try {
+      if (typeof (options.path as unknown) !== 'string')
+        throw configError(`${this.#subject}: path must be a string; got ${describeValue(options.path)}`);
       const affinity = this.#settings.affinityKey(options.affinity, options.path);
       const constraints =
         tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#settings.noConstraints;
@@ -205,7 +212,9 @@ export class ServiceBinding implements Binding {
     return new Promise((resolve, reject) => {
       try {
         const request = this.#prepare(picker, options, deadline);
-        const handler = new ResponseHandler(request, resolve, (error) => reject(this.#asClerkError(error)));
+        const handler = new ResponseHandler(request, resolve, (error) =>
+          reject(asClerkError(error, this.name)),
+        );
         request.start(handler, handler);
       } catch (error) {
         reject(this.#refuse(options, error));
@@ -255,13 +264,8 @@ export class ServiceBinding implements Binding {
   }
 
   #refuse(options: { readonly body?: unknown } | undefined, error: unknown): ClerkError {
-    const clerkError = this.#asClerkError(error);
+    const clerkError = asClerkError(error, this.name);
     releaseBody((options as { readonly body?: unknown } | null | undefined)?.body, clerkError);
     return clerkError;
-  }
-
-  #asClerkError(error: unknown): ClerkError {
-    if (isClerkError(error)) return error;
-    return wrapCallerError(callerErrorCode(error) ?? 'CONFIG_INVALID', this.name, error);
   }
 }

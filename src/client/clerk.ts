@@ -52,7 +52,7 @@ export interface Clerk extends AsyncDisposable {
    * Looks a name up, or returns a cached result that has not expired.
    *
    * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`,
-   * `ABORTED`, `CLERK_CLOSED`
+   * `CONFIG_INVALID`, `ABORTED`, `CLERK_CLOSED`
    */
   resolve(name: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Resolved>;
 
@@ -84,7 +84,8 @@ export interface Clerk extends AsyncDisposable {
    * the program leaves the loop or the clerk closes. A slow reader may miss intermediate changes, but never the latest
    * state of a name. A watch does not keep the process alive.
    *
-   * @throws {@link ClerkError} `NAME_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the signal aborts
+   * @throws {@link ClerkError} `NAME_INVALID`, `CONFIG_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the
+   * signal aborts, and `REGISTRY_UNREACHABLE` when the registry cannot start the watch
    */
   watch(
     glob: string,

@@ -3,6 +3,7 @@ import type { BindingCache } from '../binding/binding-cache.js';
 import type { Binding } from '../binding/binding.js';
 import type { ClerkResponse, RequestOptions } from '../binding/request-options.js';
 import { copyOptions } from '../binding/request-copy.js';
+import { asClerkError } from '../invoke/classify-error.js';
 import { describeValue } from '../core/describe-value.js';
 import { releaseBody } from '../core/release-body.js';
 import type { Clock, Timer } from '../core/clock.js';
@@ -18,7 +19,7 @@ import type { ClerkConfig } from './config.js';
 import { ClerkEvents, type ClerkListener } from './events.js';
 import type { ClerkFetch } from './fetch.js';
 import type { NameChange } from './name-watch.js';
-import { checkObject, configError } from './option-checks.js';
+import { checkObject, checkOptions, configError } from './option-checks.js';
 import type { BindOptions } from './options.js';
 import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
@@ -41,6 +42,11 @@ export interface ClerkDependencies {
   readonly saveSnapshot: () => Promise<void>;
 }
 
+interface QueryOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+const queryKeys: readonly (keyof QueryOptions)[] = ['signal'];
 const maxRegistryCloseMs = 1_000;
 
 export class DefaultClerk implements Clerk {
@@ -64,7 +70,10 @@ export class DefaultClerk implements Clerk {
     const { queries, bindings, config } = this.#dependencies;
     try {
       const { names, remainder } = splitPath(path, config.root);
-      checkObject(options, 'Options of clerk.request()');
+      if ('path' in checkObject(options, 'Options of clerk.request()'))
+        throw configError(
+          `clerk.request(): the path is given twice, as '${path}' and within the options; remove the path from the options`,
+        );
       const copy = copyOptions(options);
       const { resolutions, durationMs } = await queries.lookupWithin(path, names, copy);
       const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
@@ -77,34 +86,33 @@ export class DefaultClerk implements Clerk {
         .forName(names[boundIndex] as string)
         .requestAfterLookup(durationMs, { ...copy, path: remainder(boundIndex) });
     } catch (error) {
-      releaseBody((options as typeof options | null)?.body, error);
-      throw error;
+      const clerkError = asClerkError(error, path);
+      releaseBody((options as typeof options | null)?.body, clerkError);
+      throw clerkError;
     }
   }
 
-  resolve(name: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Resolved> {
+  async resolve(name: string, options: QueryOptions = {}): Promise<Resolved> {
+    checkOptions(options, queryKeys, 'clerk.resolve()');
     return this.#dependencies.queries.resolve(name, options.signal);
   }
 
-  list(
-    glob: string,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<readonly ListEntry[]> {
+  async list(glob: string, options: QueryOptions = {}): Promise<readonly ListEntry[]> {
+    checkOptions(options, queryKeys, 'clerk.list()');
     return this.#dependencies.queries.list(glob, options.signal);
   }
 
-  search(
+  async search(
     glob: string,
     filter: Readonly<Record<string, string>>,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: QueryOptions = {},
   ): Promise<readonly SearchEntry[]> {
+    checkOptions(options, queryKeys, 'clerk.search()');
     return this.#dependencies.queries.search(glob, filter, options.signal);
   }
 
-  watch(
-    glob: string,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncIterableIterator<NameChange> {
+  watch(glob: string, options: QueryOptions = {}): AsyncIterableIterator<NameChange> {
+    checkOptions(options, queryKeys, 'clerk.watch()');
     this.#dependencies.callTracker.assertOpen();
     return this.#dependencies.queries.watch(glob, options.signal);
   }
@@ -134,7 +142,13 @@ export class DefaultClerk implements Clerk {
     return this.#closing;
   }
 
-  async destroy(error?: Error | null): Promise<void> {
+  destroy(error?: Error | null): Promise<void> {
+    const destroyed = this.#destroy(error);
+    this.#closing ??= destroyed;
+    return destroyed;
+  }
+
+  async #destroy(error: Error | null | undefined): Promise<void> {
     const { saveSnapshot } = this.#dependencies;
     try {
       await this.#destroyCalls(
@@ -149,7 +163,6 @@ export class DefaultClerk implements Clerk {
   async #destroyCalls(reason: Error): Promise<void> {
     const { bindings, callTracker, timerWheel } = this.#dependencies;
     callTracker.close();
-    this.#closing ??= Promise.resolve();
     const error = isClerkError(reason)
       ? reason
       : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason });

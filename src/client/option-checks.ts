@@ -33,6 +33,17 @@ export function rejectUnknownKeys(
   }
 }
 
+/** Returns the options, which must be an object with known keys only. */
+export function checkOptions(
+  options: unknown,
+  known: readonly string[],
+  subject: string,
+): Record<string, unknown> {
+  const given = checkObject(options, `Options of ${subject}`);
+  rejectUnknownKeys(given, known, subject);
+  return given;
+}
+
 export function checkInteger(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
     throw configError(

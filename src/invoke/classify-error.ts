@@ -162,6 +162,11 @@ export function wrapCallerError(
   }
 }
 
+/** @param name - the service that the program called */
+export function asClerkError(error: unknown, name: string): ClerkError {
+  return wrapCallerError(callerErrorCode(error) ?? 'CONFIG_INVALID', name, error);
+}
+
 export function isFailureStatus(statusCode: number): boolean {
   return statusCode >= 500 && statusCode !== 501;
 }

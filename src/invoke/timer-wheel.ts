@@ -109,7 +109,14 @@ export class TimerWheel {
     for (const head of this.#slots) {
       for (let entry = head.next as TimerEntry; entry !== head; entry = head.next as TimerEntry) {
         this.clear(entry);
-        entry.abort(error);
+        try {
+          entry.abort(error);
+        } catch (thrown) {
+          // A handler of the program threw. All other entries are aborted all the same.
+          queueMicrotask(() => {
+            throw thrown;
+          });
+        }
       }
     }
     this.#timer?.cancel();

@@ -48,8 +48,12 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
+/** As in undici, a callback receives the error. */
+function settle(
+  promise: Promise<void>,
+  callback: ((error: unknown) => void) | undefined,
+): Promise<void> | undefined {
   if (callback === undefined) return promise;
-  void promise.then(callback);
+  promise.then(() => callback(null), callback);
   return undefined;
 }

@@ -1,7 +1,9 @@
 /** Each request of gather() has one endpoint: whatever happens there, no other endpoint gets that request. In virtual time. */
+import { Readable } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CallKind } from 'binding-clerk';
 import { memoryCluster, type ServerReply } from 'binding-clerk/testing';
+import { clerkErrorOf } from '../real/clerk-error-of.js';
 
 const situations: readonly [what: string, reply: ServerReply, result: number | string, requests: number][] = [
   ['answers late', { delayMs: 3_000 }, 200, 1],
@@ -50,3 +52,21 @@ test('a request to an endpoint that refuses the connection goes nowhere else', a
   ]);
   expect(cluster.requests('b')).toBe(1);
 });
+
+test.each([
+  ['a stream', () => Readable.from(['one pizza'])],
+  ['a web stream', () => new Blob(['one pizza']).stream()],
+  ['an iterable', () => ['one pizza'].values()],
+] as const)(
+  'a body that is %s is refused, since only one endpoint would get it',
+  async (_what, createBody) => {
+    const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 1 });
+    onTestFinished(() => clerk.destroy());
+    const error = await clerkErrorOf(
+      clerk.bind('/shop/orders').gather({ path: '/', method: 'POST', body: createBody() }),
+    );
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain('a stream or iterable can be read only once');
+    expect([cluster.requests('a'), cluster.requests('b')]).toEqual([0, 0]);
+  },
+);

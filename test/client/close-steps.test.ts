@@ -1,9 +1,11 @@
 /** Closing a clerk whose registry port fails or hangs: every connection is closed all the same. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createClerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime } from 'binding-clerk/testing';
 import { expect, test, vi } from 'vitest';
+import { rawPeer } from '../real/raw-peer.js';
 import { webServer } from '../real/web-server.js';
 
 const ignore = (): void => undefined;
@@ -96,4 +98,80 @@ test('destroy() waits at most 1 s for a registry that does not close', async () 
   await destroyed;
 
   expect(warnings).toEqual(['The registry did not close within 1000 ms; clerk.destroy() waits no longer']);
+});
+
+test.each(['close', 'destroy'] as const)(
+  'the callback of dispatcher.%s() gets the error when the registry fails to close',
+  async (how) => {
+    const { clerk } = await connectedClerk({
+      close: () => {
+        throw new Error('The file is locked');
+      },
+    });
+    const dispatcher = clerk.dispatcher as unknown as Record<
+      typeof how,
+      (callback: (error: unknown) => void) => void
+    >;
+    const error = await new Promise<unknown>((resolve) => dispatcher[how](resolve));
+    expect(error).toMatchObject({ message: 'The file is locked' });
+  },
+);
+
+test('close() after destroy() resolves when the connections are closed and the registry is closed', async () => {
+  let closed = false;
+  const { clerk } = await connectedClerk({
+    close: async () => {
+      await sleep(20);
+      closed = true;
+    },
+  });
+  void clerk.destroy();
+  await clerk.close();
+  expect(closed).toBe(true);
+});
+
+test('destroy() ends every call, and closes the registry, although a handler of the program throws', async () => {
+  let closed = 0;
+  const { clerk } = await connectedClerk({
+    close: () => {
+      closed++;
+    },
+  });
+  const silent = await rawPeer('no-response');
+  const uncaught: unknown[] = [];
+  const onUncaught = (error: unknown): void => void uncaught.push(error);
+  const vitestListeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', onUncaught);
+  const other = createClerk({
+    registry: {
+      resolve: () => ({ kind: 'bound', endpoints: [silent.address] }),
+      close: () => {
+        closed++;
+      },
+    },
+  });
+  const ended: number[] = [];
+  for (const number of [1, 2, 3]) {
+    const handler = {
+      onConnect: ignore,
+      onHeaders: () => true,
+      onData: () => true,
+      onComplete: ignore,
+      onError: () => {
+        ended.push(number);
+        throw new Error(`handler ${String(number)}`);
+      },
+    };
+    other.dispatcher.dispatch({ origin: 'http://orders.shop.clerk', path: '/', method: 'GET' }, handler);
+  }
+  await vi.waitFor(() => expect(silent.executed).toHaveLength(3));
+
+  await other.destroy();
+
+  process.off('uncaughtException', onUncaught);
+  for (const listener of vitestListeners) process.on('uncaughtException', listener);
+  expect([...ended].sort()).toEqual([1, 2, 3]);
+  expect(uncaught).toHaveLength(3);
+  expect(closed).toBe(1);
+  await clerk.destroy();
 });

@@ -4,6 +4,7 @@ import {
   firstToRespond,
   leastPending,
   localFirst,
+  type Clerk,
   type ClerkError,
   type ClerkOptions,
   type RequestOptions,
@@ -247,6 +248,58 @@ test.each([{ retries: {} }, { retries: false }, { attemptTimeoutMs: 50 }, { affi
   },
 );
 
+const otherCalls: readonly [what: string, call: (clerk: Clerk, options: never) => Promise<unknown>][] = [
+  ['clerk.resolve()', (clerk, options) => clerk.resolve('/s', options)],
+  ['clerk.list()', (clerk, options) => clerk.list('/**', options)],
+  ['clerk.search()', (clerk, options) => clerk.search('/**', {}, options)],
+  ['clerk.watch()', async (clerk, options) => clerk.watch('/**', options).next()],
+  ['call() of /s', (clerk, options) => clerk.bind('/s').call(() => 1, options)],
+  ['acquire() of /s', (clerk, options) => clerk.bind('/s').acquire(options)],
+  ['ready() of /s', (clerk, options) => clerk.bind('/s').ready(options)],
+];
+
+test.each(otherCalls)('%s refuses options that are no object or unknown', async (what, call) => {
+  const { clerk } = cluster();
+  for (const options of [null, 7, []]) {
+    const error = await clerkErrorOf(call(clerk, options as never));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain(`Options of ${what} must be an object of options; got`);
+  }
+  const error = await clerkErrorOf(call(clerk, { host: 'a' } as never));
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain(`${what}: option 'host' belongs to createClerk()`);
+});
+
+test('clerk.request() refuses headers that are not pairs, and a second path', async () => {
+  const { clerk } = cluster();
+  const headers = await clerkErrorOf(clerk.request('/s/', { headers: new Set(['a']) as never }));
+  expect(headers).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'Request to /s/ is invalid: headers must be pairs of a name and a value',
+  });
+  const path = await clerkErrorOf(clerk.request('/s/', { path: '/other' } as never));
+  expect(path.code).toBe('CONFIG_INVALID');
+  expect(path.message).toContain("the path is given twice, as '/s/' and within the options");
+});
+
+test('a request of the dispatcher without a path is refused with a code', async () => {
+  const error = await clerkErrorOf(
+    new Promise((resolve, reject) => {
+      const handler = {
+        onConnect: () => undefined,
+        onHeaders: () => true,
+        onError: reject,
+        onComplete: resolve,
+      };
+      cluster().clerk.dispatcher.dispatch({ origin: 'http://s.clerk', method: 'GET' } as never, handler);
+    }),
+  );
+  expect(error).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'Request to /s: path must be a string; got undefined',
+  });
+});
+
 test('the error of an option of another function names that function', async () => {
   const s = cluster().clerk.bind('/s');
   for (const call of [
@@ -321,6 +374,21 @@ test('a policy object that fails in prepare or pick, or picks a foreign endpoint
     expect(error.message).toMatch(message);
   }
   expect(await broken({ name: 'p', prepare: () => none })).toMatchObject({ code: 'NO_ENDPOINT' });
+});
+
+test('a policy object that fails in one prepare() chooses among all endpoints in the next call', async () => {
+  const { clerk } = cluster();
+  let prepared = 0;
+  const policy: Policy = {
+    name: 'p',
+    prepare({ candidates }) {
+      if (prepared++ === 0) throw new Error('not yet');
+      return () => candidates[0];
+    },
+  };
+  const s = clerk.bind('/s', { policy });
+  expect(await clerkErrorOf(s.json('/'))).toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(await s.json('/')).toEqual({ endpoint: 'a' });
 });
 
 test('a policy object that picks a removed endpoint fails the call', async () => {

@@ -142,6 +142,22 @@ describe('aborted between the decision to fail over and the next attempt', () =>
     expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
   });
 
+  test('a call that a listener aborts when its endpoint is picked opens no connection', async () => {
+    const server = await webServer((_request, response) => void response.end('y'));
+    let connections = 0;
+    server.server.on('connection', () => connections++);
+    const { orders, clerk } = testClerk([server.address]);
+    await clerk.resolve(orders.name);
+    const controller = new AbortController();
+    clerk.once('picked', () => controller.abort());
+
+    const error = await clerkErrorOf(orders.request({ path: '/', signal: controller.signal }));
+    await sleep(50);
+
+    expect([error.code, error.execution, connections]).toEqual(['ABORTED', 'none', 0]);
+    expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
+  });
+
   test('call() does not run its function again', async () => {
     const controller = new AbortController();
     const { orders, clerk } = testClerk(['http://127.0.0.1:1', 'http://127.0.0.1:2']);
