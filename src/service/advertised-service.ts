@@ -3,7 +3,6 @@ import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
-import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { LaunchHandshake, RegisterResponse } from '../protocol/messages.js';
 import type { Hashing } from '../protocol/launch-proof.js';
@@ -14,24 +13,21 @@ import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
 import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
-import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
-import { InstanceRegistration, type RegistrationRequest } from './instance-registration.js';
-import { StartingEndpoint, type StartingEndpointOptions } from './starting-endpoint.js';
+import { InstanceRegistration } from './instance-registration.js';
+import { RegistrationUpdates, type RegistrationUpdatesOptions } from './registration-updates.js';
 
-export interface AdvertisedServiceOptions {
-  readonly clock: Clock;
+export interface AdvertisedServiceOptions extends Omit<
+  RegistrationUpdatesOptions,
+  'send' | 'isRegistered' | 'endSignal'
+> {
   readonly hashing: Hashing;
   readonly retry: RetryLoop;
-  readonly logger: Logger;
   readonly renewer: LeaseRenewer;
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
   /** Returns undefined when the calls of this process are not counted. */
   readonly activity: () => CallActivity | undefined;
-  readonly request: RegistrationRequest;
-  readonly readAddresses: AddressUpdatesOptions['read'];
-  readonly acceptsConnection: StartingEndpointOptions['acceptsConnection'];
   readonly handshake: LaunchHandshake | undefined;
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
@@ -49,13 +45,8 @@ const maxWithdrawalMs = 1_000;
  */
 export class AdvertisedService extends AdvertisementEmitter implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
-  readonly #addressUpdates: AddressUpdates;
+  readonly #updates: RegistrationUpdates;
   readonly #registration: InstanceRegistration;
-  readonly #starting: StartingEndpoint;
-  /** Whether the last accepted registration was in the state `starting`. */
-  #isRegisteredAsStarting = false;
-  #requestedState: RegistrationRequest['state'];
-  #update: Promise<void> = Promise.resolve();
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
   #leaseMs: number;
@@ -71,20 +62,21 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.#leaseTimer = new LeaseTimer(options.clock, () =>
       this.#loseLease('no renewal was acknowledged in time'),
     );
-    const { request, readAddresses, logger } = options;
-    const label = `${request.name} (${request.id})`;
-    this.#starting = new StartingEndpoint({ ...options, label, addresses: () => this.addresses });
-    this.#addressUpdates = new AddressUpdates({
-      label,
-      initial: definedFields({
-        addresses: request.addresses,
-        enumeratedAddresses: request.enumeratedAddresses,
-      }),
-      read: readAddresses,
-      logger,
+    const { signal: endSignal } = this.#endController;
+    this.#updates = new RegistrationUpdates({
+      ...options,
+      endSignal,
+      isRegistered: () => this.#state === 'registered',
+      send: async (request) => {
+        const { epoch, secret } = this;
+        await options.renewer.register({ ...request, epoch, ...definedFields({ secret }) }, endSignal);
+      },
     });
-    this.#leaseMs = request.leaseMs;
-    this.#registration = new InstanceRegistration({ ...options, request: () => this.#request() });
+    this.#leaseMs = options.request.leaseMs;
+    this.#registration = new InstanceRegistration({
+      ...options,
+      request: () => this.#updates.currentRequest(),
+    });
   }
 
   get name(): string {
@@ -108,7 +100,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   }
 
   get addresses(): readonly string[] {
-    return this.#addressUpdates.current.addresses;
+    return this.#updates.addresses;
   }
 
   get registry(): readonly string[] {
@@ -118,7 +110,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   get state(): AdvertisementState {
     if (this.#state !== 'registered') return this.#state;
     if (this.#leaseTimer.isExpired) return 'lost';
-    return this.#isRegisteredAsStarting ? 'starting' : 'registered';
+    return this.#updates.isRegisteredAsStarting ? 'starting' : 'registered';
   }
 
   get load(): Load | undefined {
@@ -142,10 +134,9 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort);
     try {
-      const { signal: end } = this.#endController;
-      await this.#starting.check(end);
+      await this.#updates.checkStarting();
       await this.#register(false);
-      void this.#starting.untilUp(end, () => this.#registerAsUp());
+      void this.#updates.untilUp();
     } catch (error) {
       await waitAtMost(this.#options.clock, maxWithdrawalMs, this.#endUnregistered());
       throw error;
@@ -175,7 +166,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     else {
       this.#warnedCode = undefined;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
-      this.#sendChangedAddresses();
+      if (this.#state === 'registered') this.#updates.sendChangedAddresses();
       this.#options.onRenewed();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
@@ -211,7 +202,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     );
     this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
-    this.#isRegisteredAsStarting = this.#requestedState === 'starting';
+    this.#updates.onRegistered();
     this.#isSuspect = false;
     this.#warnedCode = undefined;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
@@ -220,55 +211,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 
-  #request(): RegistrationRequest {
-    const { addresses: _, enumeratedAddresses: _enumerated, ...fixed } = this.#options.request;
-    this.#requestedState = this.#starting.isStarting ? 'starting' : undefined;
-    return {
-      ...fixed,
-      ...this.#addressUpdates.refresh(),
-      ...definedFields({ state: this.#requestedState }),
-    };
-  }
-
-  #sendChangedAddresses(): void {
-    if (this.#state !== 'registered') return;
-    const { signal } = this.#endController;
-    void this.#addressUpdates.sendChange(async () => {
-      try {
-        await this.#sendUpdate();
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      }
-    });
-  }
-
-  /** Sends one change of the registration after the other. */
-  #sendUpdate(): Promise<void> {
-    const send = async (): Promise<void> => {
-      const { epoch, secret } = this;
-      const request = this.#request();
-      await this.#options.renewer.register(
-        { ...request, epoch, ...definedFields({ secret }) },
-        this.#endController.signal,
-      );
-      this.#isRegisteredAsStarting = request.state === 'starting';
-    };
-    this.#update = this.#update.then(send, send);
-    return this.#update;
-  }
-
   /** Sends the registration again, after the key of its connection has changed. */
   async registerAgain(): Promise<void> {
     // In any other state, the next registration is sent with the new key anyway.
-    if (this.#state === 'registered') await this.#sendUpdate();
-  }
-
-  /** Returns whether the registry has accepted a registration that is not in the state `starting`. */
-  async #registerAsUp(): Promise<boolean> {
-    // A lost lease ends with another registration.
-    if (this.#state !== 'registered') return false;
-    if (this.#isRegisteredAsStarting) await this.#sendUpdate();
-    return true;
+    if (this.#state === 'registered') await this.#updates.sendAgain();
   }
 
   #loseLease(reason: string): void {

@@ -1,0 +1,108 @@
+import type { Clock } from '../core/clock.js';
+import { definedFields } from '../core/defined-fields.js';
+import type { Logger } from '../core/logger.js';
+import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
+import type { RegistrationRequest } from './instance-registration.js';
+import { StartingEndpoint, type StartingEndpointOptions } from './starting-endpoint.js';
+
+export interface RegistrationUpdatesOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly request: RegistrationRequest;
+  readonly readAddresses: AddressUpdatesOptions['read'];
+  readonly acceptsConnection: StartingEndpointOptions['acceptsConnection'];
+  /** Sends a changed registration to the registry. */
+  readonly send: (request: RegistrationRequest) => Promise<void>;
+  readonly isRegistered: () => boolean;
+  /** Aborts when the advertisement ends. */
+  readonly endSignal: AbortSignal;
+}
+
+/** What a service registers: its addresses, and whether it is starting. Changes are sent one after the other. */
+export class RegistrationUpdates {
+  readonly #options: RegistrationUpdatesOptions;
+  readonly #addresses: AddressUpdates;
+  readonly #starting: StartingEndpoint;
+  #requestedState: RegistrationRequest['state'];
+  #isRegisteredAsStarting = false;
+  #lastUpdate: Promise<void> = Promise.resolve();
+
+  constructor(options: RegistrationUpdatesOptions) {
+    this.#options = options;
+    const { request, readAddresses, logger } = options;
+    const label = `${request.name} (${request.id})`;
+    this.#starting = new StartingEndpoint({ ...options, label, addresses: () => this.addresses });
+    this.#addresses = new AddressUpdates({
+      label,
+      initial: definedFields({
+        addresses: request.addresses,
+        enumeratedAddresses: request.enumeratedAddresses,
+      }),
+      read: readAddresses,
+      logger,
+    });
+  }
+
+  get addresses(): readonly string[] {
+    return this.#addresses.current.addresses;
+  }
+
+  /** Whether the last accepted registration was in the state `starting`. */
+  get isRegisteredAsStarting(): boolean {
+    return this.#isRegisteredAsStarting;
+  }
+
+  /** Checks whether the service is starting. Never rejects. */
+  checkStarting(): Promise<void> {
+    return this.#starting.check(this.#options.endSignal);
+  }
+
+  /** Waits until a starting service accepts connections, then registers it as up. Never rejects. */
+  untilUp(): Promise<void> {
+    return this.#starting.untilUp(this.#options.endSignal, () => this.#registerAsUp());
+  }
+
+  /** The registration to be sent now. */
+  currentRequest(): RegistrationRequest {
+    const { addresses: _, enumeratedAddresses: _enumerated, ...fixed } = this.#options.request;
+    this.#requestedState = this.#starting.isStarting ? 'starting' : undefined;
+    return {
+      ...fixed,
+      ...this.#addresses.refresh(),
+      ...definedFields({ state: this.#requestedState }),
+    };
+  }
+
+  /** Called when the registry has accepted the last {@link RegistrationUpdates.currentRequest}. */
+  onRegistered(): void {
+    this.#isRegisteredAsStarting = this.#requestedState === 'starting';
+  }
+
+  sendChangedAddresses(): void {
+    void this.#addresses.sendChange(async () => {
+      try {
+        await this.sendAgain();
+      } catch (error) {
+        if (!this.#options.endSignal.aborted) throw error;
+      }
+    });
+  }
+
+  sendAgain(): Promise<void> {
+    const send = async (): Promise<void> => {
+      const request = this.currentRequest();
+      await this.#options.send(request);
+      this.#isRegisteredAsStarting = request.state === 'starting';
+    };
+    this.#lastUpdate = this.#lastUpdate.then(send, send);
+    return this.#lastUpdate;
+  }
+
+  /** Returns whether the registry has accepted a registration that is not in the state `starting`. */
+  async #registerAsUp(): Promise<boolean> {
+    // A lost lease ends with another registration.
+    if (!this.#options.isRegistered()) return false;
+    if (this.#isRegisteredAsStarting) await this.sendAgain();
+    return true;
+  }
+}
