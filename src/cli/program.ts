@@ -33,6 +33,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
     status: async () => (await import('./commands/status-command.js')).addStatusCommand,
+    audit: async () => (await import('./commands/audit-command.js')).addAuditCommand,
     salvage: async () => (await import('./commands/salvage-command.js')).addSalvageCommand,
   },
   'Lookup:': {

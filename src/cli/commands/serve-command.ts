@@ -3,6 +3,7 @@ import { isLocal, parseAddress } from '../../core/address.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
 import { defaultRegistryUrl, limits } from '../../protocol/limits.js';
+import { integerOption } from '../option-parsers.js';
 import { sanitizeLine } from '../sanitize.js';
 
 interface ServeOptions {
@@ -16,6 +17,9 @@ interface ServeOptions {
   readonly maxRegistrations?: number;
   readonly maxWatches?: number;
   readonly maxNames?: number;
+  readonly audit?: boolean;
+  readonly maxAuditFileBytes?: number;
+  readonly maxAuditFiles?: number;
   readonly json?: boolean;
 }
 
@@ -58,6 +62,18 @@ export function addServeCommand(program: Command): void {
       `maximum number of services, links and directories (default: ${String(limits.maxNames)})`,
       countOption,
     )
+    .option('--audit', 'record changes and refusals in the data folder (default for a secured registry)')
+    .option('--no-audit', 'record no changes and refusals')
+    .option(
+      '--max-audit-file-bytes <number>',
+      `size at which a file of the audit log is followed by a new file (default: ${String(limits.maxAuditFileBytes)})`,
+      integerOption,
+    )
+    .option(
+      '--max-audit-files <number>',
+      `maximum number of files of the audit log; the oldest is removed (default: ${String(limits.maxAuditFiles)})`,
+      integerOption,
+    )
     .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
@@ -84,6 +100,9 @@ async function serve({
   maxRegistrations,
   maxWatches,
   maxNames,
+  audit,
+  maxAuditFileBytes,
+  maxAuditFiles,
   json = false,
 }: ServeOptions): Promise<void> {
   const log = (message: string): void => void process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
@@ -94,6 +113,7 @@ async function serve({
   const server = await startServer(
     definedFields({
       ...{ port, host, data, manifests, adopt, insecure, maxRegistrations, maxWatches, maxNames },
+      ...{ audit, maxAuditFileBytes, maxAuditFiles },
       allowedHosts: allowHost,
       logger,
     }),

@@ -23,7 +23,7 @@ function encode(seq: number, at: string, fields: AuditFields, maxListed: number)
   const { names, details, ...rest } = fields;
   const line: Record<string, unknown> = { seq, at };
   for (const [key, value] of Object.entries(rest))
-    if (value !== undefined) line[key] = typeof value === 'string' ? shorten(value) : value;
+    line[key] = typeof value === 'string' ? shorten(value) : value;
   if (names !== undefined) {
     line.names = names.slice(0, maxListed).map(shorten);
     if (names.length > maxListed) line.nameCount = names.length;

@@ -2,6 +2,7 @@ import type { AuditFile, AuditFolder } from '../../core/audit-folder.js';
 import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
+import { parseIsoTime } from '../../core/parse-iso-time.js';
 import type { AuditLine, AuditResponse } from '../../protocol/audit-messages.js';
 import type { AuditQuery } from '../ports.js';
 import { decodeLine, maxLineBytes } from './audit-line.js';
@@ -93,8 +94,7 @@ export class AuditReader {
       if (file === undefined) continue;
       try {
         const [first] = linesOf(await file.read(0, maxLineBytes));
-        if (first !== undefined && Date.parse(first.line?.at ?? '') <= since)
-          return { file: name, offset: 0 };
+        if (timeOf(first?.line) <= since) return { file: name, offset: 0 };
       } finally {
         await file.close();
       }
@@ -146,8 +146,8 @@ export class AuditReader {
       for (const { line, endOffset } of linesOf(chunk)) {
         if (lines.length === maxLines) return offset + consumed;
         consumed = endOffset;
-        if (line === undefined || !(since === undefined || Date.parse(line.at) >= since)) continue;
-        if (isWanted(line)) lines.push(line);
+        const isLate = since === undefined || timeOf(line) >= since;
+        if (line !== undefined && isLate && isWanted(line)) lines.push(line);
       }
       if (consumed === 0) break;
       offset += consumed;
@@ -165,6 +165,10 @@ function* linesOf(
     yield { line: decodeLine(chunk.toString('utf8', from, end)), endOffset: end + 1 };
     from = end + 1;
   }
+}
+
+function timeOf(line: AuditLine | undefined): number {
+  return parseIsoTime(line?.at ?? '') ?? NaN;
 }
 
 function untilAborted(signal: AbortSignal): Promise<'ended'> {

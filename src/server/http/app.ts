@@ -61,12 +61,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   const jsonResponse = (value: unknown, status = 200): Response =>
     textResponse(JSON.stringify(value), jsonContentType, status);
 
-  const allRoutes = [
-    ...routes,
-    ...(security === undefined ? [] : identityRoutes),
-    ...(http.audit === undefined ? [] : [auditRoute]),
-  ];
-  for (const route of allRoutes)
+  for (const route of [...routes, auditRoute, ...(security === undefined ? [] : identityRoutes)])
     addRoute(route.method, route.path, async ({ env }) =>
       jsonResponse(
         await runRoute(

@@ -15,7 +15,6 @@ const maxWaitMs = 20_000;
 /** Waiting requests of one principal. */
 const maxReaders = 16;
 
-/** Only a server with an audit log has this route. */
 export const auditRoute = route({
   method: 'GET',
   path: paths.audit,
@@ -23,13 +22,24 @@ export const auditRoute = route({
     'Returns a page of the audit log, oldest lines first; needs the right admin on /, or with name on this name; with waitMs, waits for new lines',
   requestSchema: auditRequest,
   errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
+  queryDescriptions: {
+    since: 'only lines from this time on, such as 2030-01-31T12:00:00Z',
+    principal: 'only requests of this principal',
+    name: 'only lines whose names are this name or below it',
+    limit: `maximum number of lines, 1 to ${limits.maxBatch}; default ${defaultLines}`,
+    waitMs: `maximum time to wait for the first line, 0 to ${maxWaitMs}, in ms; default 0`,
+  },
   responseSchema: auditResponse,
   run: readAudit,
 });
 
 async function readAudit(request: AuditRequest, context: RouteContext): Promise<AuditResponse> {
   const { audit, caller } = context;
-  if (audit === undefined) throw new Error('The server has no audit log');
+  if (audit === undefined)
+    throw new HttpError(
+      'FORBIDDEN',
+      'This server has no audit log; restart the server with a data folder and with --audit',
+    );
   const query = {
     since: sinceOf(request),
     after: request.after,

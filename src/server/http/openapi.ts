@@ -25,12 +25,9 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
   const add: AddOperation = (path, method, operation) => {
     (pathItems[path] ??= {})[method] = operation;
   };
-  for (const route of routes) add(route.path, route.method.toLowerCase(), operationOf(route));
+  for (const route of [...routes, auditRoute])
+    add(route.path, route.method.toLowerCase(), operationOf(route));
   if (isSecured) addSecuredOperations(add);
-  add(auditRoute.path, 'get', {
-    ...operationOf(auditRoute),
-    description: 'Exists only in a server with an audit log.',
-  });
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
     requestBody: requestBody('application/json', requests.watchRequest),
@@ -127,6 +124,7 @@ function operationOf({
   summary,
   requestSchema,
   errorCodes: errorCodes,
+  queryDescriptions = {},
   responseSchema,
 }: Route): JsonObject {
   const schema = jsonSchema(requestSchema);
@@ -135,7 +133,7 @@ function operationOf({
     ...(method === 'GET'
       ? {
           parameters: Object.keys((schema.properties ?? {}) as JsonObject).map((name) =>
-            parameter(name, ((schema.required ?? []) as string[]).includes(name)),
+            parameter(name, ((schema.required ?? []) as string[]).includes(name), queryDescriptions[name]),
           ),
         }
       : { requestBody: requestBody('application/json', requestSchema) }),
@@ -150,13 +148,14 @@ const eventStreamResponse = (): JsonObject => ({
 });
 const eventStream = eventStreamResponse();
 
-function parameter(name: string, required: boolean): JsonObject {
+function parameter(name: string, required: boolean, ownDescription?: string): JsonObject {
+  const description = ownDescription ?? fieldDescriptions[name];
   return {
     name,
     in: 'query',
     required,
     schema: { type: 'string' },
-    ...(Object.hasOwn(fieldDescriptions, name) && { description: fieldDescriptions[name] ?? '' }),
+    ...(description !== undefined && { description }),
   };
 }
 

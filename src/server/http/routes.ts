@@ -32,6 +32,8 @@ export interface Route {
   /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
   readonly errorCodes: readonly string[];
+  /** Replace the general descriptions of query keys. */
+  readonly queryDescriptions?: Readonly<Record<string, string>>;
   readonly responseSchema: z.core.$ZodType;
   /** Validates the input. Returns the response body, or a promise of it. */
   readonly run: (input: unknown, context: RouteContext) => unknown;

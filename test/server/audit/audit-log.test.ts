@@ -100,7 +100,7 @@ test('after a kill, a torn line is cut, and a gap states from which line on line
     const lastSeq = length === tornAt ? 2 : 3;
     const [gap, start] = killed.lines.slice(lastSeq);
     expect(gap).toMatchObject({ kind: 'gap', missingFrom: lastSeq + 1, since: at(5_000) });
-    expect(start).toMatchObject({ kind: 'start', seq: gap.seq + 1 });
+    expect(start).toMatchObject({ kind: 'start', seq: Number(gap.seq) + 1 });
     // No later line gets the number of a lost line.
     expect(gap.seq).toBeGreaterThan(lastSeq + 100_000);
     await restarted.log.close();
@@ -265,7 +265,7 @@ test('refusals of a hundred thousand addresses take bounded memory and bounded s
   await runtime.advance(60_000);
   const lines = folder.lines.slice(1);
   expect(lines.length).toBeLessThanOrEqual(1_510);
-  const counted = lines.reduce((sum, { count = 1 }) => sum + (count as number), 0);
+  const counted = lines.reduce<number>((sum, { count = 1 }) => sum + Number(count), 0);
   expect(counted).toBe(total);
   expect(lines.at(-1)).toMatchObject({ kind: 'refusals', count: total - 510 });
   expect(lines.at(-1).from).toBeUndefined();

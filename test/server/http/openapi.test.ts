@@ -5,6 +5,7 @@ import { identityRoutes } from '../../../src/server/http/identity-routes.js';
 import { routes } from '../../../src/server/http/routes.js';
 import { startServer } from '../../../src/server/index.js';
 import { paths } from '../../../src/protocol/paths.js';
+import { temporaryPath } from '../temporary-path.js';
 
 /** Stands for the secret of the registration. */
 const secret = '$secret';
@@ -36,6 +37,7 @@ const requests: readonly (readonly [method: 'get' | 'post', path: string, query:
     ['post', paths.withdraw, '', { name: '/shop/orders', id: 'a', epoch: 1, secret, now: true }],
     ['post', paths.move, '', { from: '/second', to: '/third' }],
     ['post', paths.remove, '', { name: '/third', force: true }],
+    ['get', paths.audit, '?limit=10'],
     ['get', paths.watch, '?glob=/**'],
     ['post', paths.watch, '', { globs: ['/**'] }],
   ];
@@ -51,7 +53,7 @@ const securedPaths: readonly string[] = [paths.enroll, ...identityRoutes.map(({ 
 const openPaths = Object.values(paths).filter((path) => !securedPaths.includes(path));
 
 test('the server has exactly the documented operations, and they respond as documented', async () => {
-  await using server = await startServer({ port: 0 });
+  await using server = await startServer({ port: 0, data: temporaryPath('registry'), audit: true });
   const document = (await (await request(server.url + paths.openapi)).body.json()) as any;
   expect(document.openapi).toBe('3.1.0');
   const documented = Object.entries(document.paths).flatMap(([path, methods]) =>

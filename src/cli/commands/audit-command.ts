@@ -1,0 +1,121 @@
+import { InvalidArgumentError } from 'commander';
+import { definedFields } from '../../core/defined-fields.js';
+import { isoTime } from '../../core/iso-time.js';
+import { parseIsoTime } from '../../core/parse-iso-time.js';
+import type { AuditLine, AuditResponse } from '../../protocol/audit-messages.js';
+import { auditResponse } from '../../protocol/audit-schemas.js';
+import { paths } from '../../protocol/paths.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
+import { durationOption } from '../option-parsers.js';
+import { styled, type TextPart } from '../output.js';
+
+interface AuditOptions {
+  readonly follow?: true;
+  /** A duration before now, in ms, or a time, as ISO 8601. */
+  readonly since?: number | string;
+  readonly principal?: string;
+  readonly name?: string;
+}
+
+const linesPerPage = 500;
+const maxResponseBytes = 64 * 1024 * 1024;
+/** The registry responds at the latest after this time when it has no new line. */
+const followWaitMs = 15_000;
+
+export const addAuditCommand = defineCommand({
+  usage: 'audit',
+  summary: 'print who changed what, and which requests were refused',
+  description:
+    'Print the audit log of the registry, oldest lines first. Needs the right admin on /, or with --name on this name.',
+  timeoutMs: 30_000,
+  options: (command) =>
+    command
+      .option('-f, --follow', 'continue with new lines until an interrupt')
+      .option(
+        '--since <time>',
+        'only lines from this time on, such as 10m, or 2030-01-31T12:00:00Z',
+        sinceOption,
+      )
+      .option('--principal <name>', 'only requests of this principal')
+      .option('--name <name>', 'only requests about this name and the names below it'),
+  examples: [
+    ['clerk audit --since 1h', 'the last hour'],
+    ['clerk audit --follow --principal /shop/web', 'what a principal does now'],
+    ['clerk audit --json | jq \'select(.kind=="refusal")\'', 'only refused requests'],
+  ],
+  run: printAudit,
+});
+
+async function printAudit(context: CommandContext, options: AuditOptions): Promise<void> {
+  const { io, clock, stdout, json } = context;
+  const { principal, name, since } = options;
+  const from = typeof since === 'number' ? isoTime(clock.wallNow() - since) : since;
+  const filter = definedFields({ principal, name, since: from });
+  const signal = options.follow === true ? io.interruptSignal() : undefined;
+  const interrupted = signal && untilAborted(signal);
+  const printRows = stdout.table();
+  let after: string | undefined;
+  for (;;) {
+    const request = readPage(context, {
+      ...filter,
+      limit: String(linesPerPage),
+      ...(after !== undefined && { after }),
+      ...(signal !== undefined && { waitMs: String(followWaitMs) }),
+    });
+    // After an interrupt, the request may still fail.
+    if (interrupted) request.catch(() => undefined);
+    const page = await (interrupted ? Promise.race([request, interrupted]) : request);
+    if (page === undefined) return;
+    if (json) for (const line of page.lines) await stdout.json(line);
+    else await printRows(page.lines.map(rowOf));
+    after = page.next;
+    if (!page.more && signal === undefined) return;
+  }
+}
+
+function readPage({ client }: CommandContext, query: Record<string, string>): Promise<AuditResponse> {
+  return client.get(paths.audit, auditResponse, query, maxResponseBytes);
+}
+
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function rowOf(line: AuditLine): readonly TextPart[] {
+  const { at, kind, operation = '', names = [], nameCount = names.length, result = '' } = line;
+  const further = nameCount > names.length ? ` and ${nameCount - names.length} more` : '';
+  const isBad = kind !== 'change' && kind !== 'start' && kind !== 'stop';
+  return [
+    styled('faint', at),
+    isBad ? styled(kind === 'gap' ? 'warning' : 'bad', kind) : kind,
+    result,
+    operation,
+    `${names.join(' ')}${further}`,
+    line.principal ?? line.key ?? '',
+    line.from ?? '',
+    noteOf(line),
+  ];
+}
+
+function noteOf({ kind, right, by, details = {}, count, since, missingFrom }: AuditLine): string {
+  if (kind === 'refusals') return `${count ?? 0} requests since ${since ?? ''}`;
+  if (kind === 'gap')
+    return `lines from ${missingFrom ?? 0} on may be missing${since === undefined ? '' : `, since ${since}`}`;
+  const grant = [right, by === undefined ? undefined : `(${by})`].filter((text) => text !== undefined);
+  const facts = Object.entries(details).map(([key, value]) => `${key}=${String(value)}`);
+  return [...grant, ...facts].join(' ');
+}
+
+function sinceOption(text: string): number | string {
+  if (parseIsoTime(text) !== undefined) return text;
+  try {
+    return durationOption(text);
+  } catch {
+    throw new InvalidArgumentError(
+      'The value must be a time with a unit (ms, s, m, h or d) such as 10m, or a date such as 2030-01-31T12:00:00Z.',
+    );
+  }
+}
