@@ -76,7 +76,8 @@ test('enroll overwrites no file, and does not use the token up for it', async ()
   const token = await tokenFor(cli, '/shop/orders');
   const notes = cli.pathOf('notes.txt');
   writeFileSync(notes, 'notes', { mode: 0o600 });
-  for (const file of [notes, cli.operator]) {
+  const enrolled = await cli.enroll('/shop/orders');
+  for (const file of [notes, cli.operator, enrolled]) {
     const before = readFileSync(file, 'utf8');
     const { code, err } = await cli.run(enrollLine(cli, file, '/shop/orders', token), '');
     expect(code).toBe(5);
@@ -94,6 +95,15 @@ test('an enrollment into a folder that does not exist leaves the token valid', a
   expect(code).toBe(5);
   expect(err).toContain('cannot be written: ENOENT');
   expect((await cli.run(enrollLine(cli, cli.pathOf('a'), '/shop/orders', token), '')).code).toBe(0);
+});
+
+test('a malformed token is not quoted', async () => {
+  const cli = await securedCli();
+  const token = `${await tokenFor(cli, '/a')}.`;
+  const { code, err } = await cli.run(enrollLine(cli, cli.pathOf('a'), '/a', token), '');
+  expect(code).toBe(2);
+  expect(err).toContain('copy the whole line');
+  expect(err).not.toContain(token.slice(12, 40));
 });
 
 test('a used, an unknown and a foreign token are refused alike, with the next step', async () => {
@@ -157,7 +167,7 @@ test('a registry with another key gets no token', async () => {
   expect(err).toContain('with the key that clerk init has printed');
 });
 
-test('an identity file that other users can read is refused, with the command that mends it', async () => {
+test('an identity file that other users can read is refused, with the command that repairs it', async () => {
   const cli = await securedCli();
   const file = await cli.enroll('/shop/web');
   chmodSync(file, 0o644);

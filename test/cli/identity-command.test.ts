@@ -66,8 +66,8 @@ test('identity revoke ends a key, says how long tickets last, and refuses what i
   expect(after.code).toBe(5);
   expect(after.err).toContain(`The registry does not accept the key in ${file}; the key was revoked`);
   expect((await cli.run('identity ls /shop/web')).out).toMatch(/revoked \d{4}-/);
-  const unknown = await cli.run('identity revoke /nobody');
-  expect(unknown).toMatchObject({ code: 3, err: 'clerk: /nobody has no key\n' });
+  const unknown = await cli.run('identity revoke /absent');
+  expect(unknown).toMatchObject({ code: 3, err: 'clerk: /absent has no key\n' });
   const own = await cli.run('identity revoke /operator');
   expect(own.code).toBe(5);
   expect(own.err).toContain('rotate it first, or revoke it with another key');
@@ -193,7 +193,7 @@ test.each([
   );
 });
 
-test('a command without an identity is told how to get one', async () => {
+test('a command without an identity is informed how to get one', async () => {
   const cli = await securedCli();
   const env = { CLERK_REGISTRY_KEY: cli.registryKey };
   const noIdentity = await cli.run('ls', '', { env });
@@ -206,7 +206,7 @@ test('a command without an identity is told how to get one', async () => {
   expect(noKey.err).toContain('set --registry-key or $CLERK_REGISTRY_KEY to the key of the registry');
 });
 
-test('a key of another registry, and an http: address, are told apart from an absent registry', async () => {
+test('a key of another registry, and an http: address, are distinguished from an absent registry', async () => {
   const cli = await securedCli();
   const plain = cli.url.replace('https:', 'http:');
   const noTls = await cli.run('ls', '', { registry: plain });

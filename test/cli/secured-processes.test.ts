@@ -79,10 +79,10 @@ test('two services and a stranger on one machine', { timeout }, async () => {
     out: '',
     err: 'clerk: No service is registered as /shop/orders\n  A name that you may not read looks like an absent name; clerk acl explain shows your rights\n',
   });
-  const nobody = spawnCli(['call', '/shop/orders', '/', '--registry', url], {
+  const anonymous = spawnCli(['call', '/shop/orders', '/', '--registry', url], {
     CLERK_REGISTRY_KEY: String(registryKey),
   });
-  expect((await nobody.ended).code).toBe(5);
+  expect((await anonymous.ended).code).toBe(5);
 
   service.child.kill('SIGTERM');
   expect((await service.ended).err).toBe('');
