@@ -44,6 +44,11 @@ export class ResponseBody extends Readable {
     this.#options = options;
   }
 
+  /** Whether no byte has been received. */
+  get isEmpty(): boolean {
+    return this.#receivedBytes === 0;
+  }
+
   /** Returns false when the buffer is full. The body then calls `resume` when it can take another chunk. */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;

@@ -101,7 +101,10 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
   onComplete(trailers: string[] | null): void {
     if (trailers !== null && trailers.length > 0)
       Object.assign(this.#trailers, undici().util.parseHeaders(trailers as never));
-    (this.#body as ResponseBody).complete();
+    const body = this.#body as ResponseBody;
+    body.complete();
+    // A program need not read an empty body, so the body may never close.
+    if (body.isEmpty) this.#removeAbortListener?.();
   }
 
   onUpgrade(): void {

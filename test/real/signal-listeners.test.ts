@@ -26,6 +26,14 @@ const uses: readonly [what: string, use: Use][] = [
     },
   ],
   [
+    'request() of a HEAD whose body is not read',
+    ({ orders }, signal) => orders.request({ path: '/', method: 'HEAD', signal }),
+  ],
+  [
+    'request() of a 204 whose body is not read',
+    ({ orders }, signal) => orders.request({ path: '/empty', signal }),
+  ],
+  [
     'clerk.request()',
     async ({ clerk }, signal) => (await clerk.request('/shop/orders/', { signal })).body.text(),
   ],
@@ -48,7 +56,10 @@ const uses: readonly [what: string, use: Use][] = [
 ];
 
 test.each(uses)('many calls with one signal leave no listener: %s', async (_what, use) => {
-  const server = await webServer((_request, response) => response.end('{}'));
+  const server = await webServer((request, response) => {
+    if (request.url === '/empty') response.writeHead(204).end();
+    else response.end('{}');
+  });
   const given = testClerk([server.address]);
   const { signal } = new AbortController();
 
