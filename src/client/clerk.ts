@@ -93,7 +93,7 @@ export interface Clerk extends AsyncDisposable {
   ): AsyncIterableIterator<NameChange>;
 
   /**
-   * Adds a listener. An error that the listener throws is logged.
+   * Adds a listener. An error that the listener throws is logged, and so is the rejection of an async listener.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when no event with this name exists or the listener is not a function
    */

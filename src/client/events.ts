@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'eventemitter3';
+import { callListener } from '../core/call-listener.js';
 import { errorMessage } from '../core/errors.js';
 import type { ClerkEvent, ClerkEventMap, EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
@@ -82,15 +83,12 @@ export class ClerkEvents implements EventSink {
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {
-      guarded = (payload) => {
-        try {
-          listener(payload);
-        } catch (error) {
+      guarded = (payload) =>
+        callListener(listener, payload, (error) =>
           this.#logger.error(
             `A listener for an event of the clerk threw an error: ${errorMessage(error)}; the error is ignored`,
-          );
-        }
-      };
+          ),
+        );
       this.#guardedListeners.set(listener, guarded);
     }
     return guarded;

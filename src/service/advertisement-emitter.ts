@@ -1,3 +1,4 @@
+import { callListener } from '../core/call-listener.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { AdvertisementEvents } from './advertisement.js';
@@ -32,15 +33,12 @@ export abstract class AdvertisementEmitter {
   }
 
   protected emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
-    for (const listener of [...this.#of(event)]) {
-      try {
-        (listener as Listener<E>)(payload);
-      } catch (error) {
+    for (const listener of [...this.#of(event)])
+      callListener(listener as Listener<E>, payload, (error) =>
         this.#logger.error(
-          `A listener for the event '${event}' of an advertisement threw: ${errorMessage(error)}`,
-        );
-      }
-    }
+          `A listener for the event '${event}' of an advertisement threw an error: ${errorMessage(error)}; the error is ignored`,
+        ),
+      );
   }
 
   #of(event: string): Set<Listener<never>> {

@@ -170,6 +170,20 @@ test('explain works before a lookup and causes none', async () => {
   await clerk.close();
 });
 
+test('the rejection of an async listener is logged, and does not end the program', async () => {
+  const errors: string[] = [];
+  const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: (text: string) => errors.push(text) };
+  const { clerk } = memoryCluster(shop, { seed: 1, clerk: { logger } });
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- programs do this
+  clerk.on('attempt', () => Promise.reject(new Error('no disk space')));
+  expect(await clerk.bind('/shop/stock').json('/')).toEqual({ endpoint: 'c' });
+  await vi.waitFor(() =>
+    expect(errors).toEqual([
+      'A listener for an event of the clerk threw an error: no disk space; the error is ignored',
+    ]),
+  );
+});
+
 test('events are emitted, an error in a listener is isolated, and node:events works with a clerk', async () => {
   const warn = vi.fn<(message: string) => void>();
   const { clerk, cluster } = memoryCluster(

@@ -555,16 +555,21 @@ test.each([
   expect(registry.requests).toEqual([]);
 });
 
-test('a listener that throws has no effect, and an unknown event is an error', async () => {
+test('a listener that throws or rejects has no effect, and an unknown event is an error', async () => {
   const { runtime, registry, advertiser, warnings } = fakeService();
   const ad = await advertiser.advertise(orders);
   ad.on('lost', () => {
     throw new Error('Oops');
   });
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- programs do this
+  ad.on('lost', () => Promise.reject(new Error('Too late')));
   registry.restartEmpty();
   await runtime.advance(6_000);
   expect(ad.state).toBe('registered');
-  expect(warnings).toContain("A listener for the event 'lost' of an advertisement threw: Oops");
+  for (const error of ['Oops', 'Too late'])
+    expect(warnings).toContain(
+      `A listener for the event 'lost' of an advertisement threw an error: ${error}; the error is ignored`,
+    );
   expect(() => ad.on('gone' as 'lost', () => {})).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID' }),
   );
