@@ -22,7 +22,7 @@ const optionKeys = Object.keys({
 } satisfies Record<keyof CommonOptions, true>);
 
 export function addCommonOptions(command: Command, timeoutMs?: number): void {
-  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY, the URLs in the identity file, or ${defaultRegistryUrl})`;
+  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY, the URLs in the identity file, or ${defaultRegistryUrl}; https: with an identity or a registry key)`;
   for (const option of [
     new Option('--json', 'print JSON, one value per line'),
     new Option('--registry <urls>', where),

@@ -1,7 +1,7 @@
 import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
-import { defaultRegistryUrl } from '../protocol/limits.js';
+import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
 
 export interface RegistryOptionSources {
   /** A comma-separated list. Takes precedence over all other sources. */
@@ -13,8 +13,6 @@ export interface RegistryOptionSources {
   readonly needsTls: boolean;
 }
 
-const defaultSecuredUrl = defaultRegistryUrl.replace('http:', 'https:');
-
 export function registryUrls({
   option,
   environment,
@@ -24,7 +22,7 @@ export function registryUrls({
   const source = option !== undefined ? '--registry' : '$CLERK_REGISTRY';
   const text = option ?? (environment === '' ? undefined : environment);
   if (text === undefined)
-    return identity.length > 0 ? identity : [needsTls ? defaultSecuredUrl : defaultRegistryUrl];
+    return identity.length > 0 ? identity : [needsTls ? defaultSecuredRegistryUrl : defaultRegistryUrl];
   const urls = text.split(',').map((part) => part.trim());
   return urls.map((url) => {
     if (!/^https?:\/\//.test(url))

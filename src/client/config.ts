@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue } from '../core/describe-value.js';
-import { defaultRegistryUrl } from '../protocol/limits.js';
+import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
@@ -10,7 +10,7 @@ import type { Registry } from '../core/registry.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
-import { toIdentityConfig, type IdentityConfig } from './identity-config.js';
+import { provesKeys, toIdentityConfig, type IdentityConfig } from './identity-config.js';
 import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys } from './option-checks.js';
 import { clerkKeys } from './option-keys.js';
 import type { ClerkOptions } from './options.js';
@@ -34,7 +34,6 @@ export interface ClerkConfig extends IdentityConfig {
 }
 
 export const defaults = Object.freeze({
-  registry: defaultRegistryUrl,
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
@@ -96,7 +95,7 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     throw configError('createClerk: dispatcher must have a dispatch method');
   const integer = (key: keyof ClerkOptions, min: number, max: number, byDefault: number): number =>
     given[key] === undefined ? byDefault : checkInteger(given[key], min, max, `createClerk: ${key}`);
-  const registry = toRegistryConfig(options.registry);
+  const registry = toRegistryConfig(options.registry, provesKeys(given));
   return Object.freeze({
     registry,
     ...toIdentityConfig(given, isUrlList(registry) ? registry : undefined),
@@ -124,7 +123,7 @@ export function isUrlList(registry: ClerkConfig['registry']): registry is readon
   return Array.isArray(registry);
 }
 
-function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
+function toRegistryConfig(given: unknown, isSecured: boolean): ClerkConfig['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))
     return given as Registry | StaticAddresses;
   const environmentValue = process.env.CLERK_REGISTRY;
@@ -133,7 +132,9 @@ function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
   const list: unknown = isFromEnvironment
     ? environmentValue.split(',')
     : given === undefined
-      ? defaults.registry
+      ? isSecured
+        ? defaultSecuredRegistryUrl
+        : defaultRegistryUrl
       : given;
   const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
   if (urls.length === 0)

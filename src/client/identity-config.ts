@@ -52,6 +52,14 @@ export function toIdentityConfig(
   return { identity, registryKeys, tickets };
 }
 
+/** Whether the program has an identity, or knows the key of the registry. */
+export function provesKeys({ identity, registryKey }: Readonly<Record<string, unknown>>): boolean {
+  const { CLERK_IDENTITY, CLERK_REGISTRY_KEY } = process.env;
+  return [identity, registryKey, CLERK_IDENTITY || undefined, CLERK_REGISTRY_KEY || undefined].some(
+    (value) => value !== undefined,
+  );
+}
+
 function checkMode(value: unknown): TicketMode | undefined {
   if (value === undefined || ticketModes.includes(value)) return value as TicketMode | undefined;
   throw configError(

@@ -19,7 +19,8 @@ export interface ClerkOptions {
    * - static addresses: an object whose keys are absolute names
    * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
    *
-   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas. Without that variable, `http://127.0.0.1:4711`.
+   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas. Without that variable,
+   * `http://127.0.0.1:4711`; with an identity or a registry key, `https://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses | undefined;
   /**

@@ -42,3 +42,5 @@ export const limits = Object.freeze({
 });
 
 export const defaultRegistryUrl = `http://127.0.0.1:${String(limits.defaultPort)}`;
+/** Used by a program with an identity, or with the key of a registry. */
+export const defaultSecuredRegistryUrl = `https://127.0.0.1:${String(limits.defaultPort)}`;

@@ -57,7 +57,7 @@ const addLsCommand = defineCommand({
     'List the rights on paths that you administrate; with PATH, only the rights that its directories hold.',
   examples: [
     ['clerk acl ls', 'all rights'],
-    ['clerk acl ls /shop/orders', 'the rights that can count for one name'],
+    ['clerk acl ls /shop', 'the rights that the directories / and /shop hold'],
   ],
   run: list,
 });

@@ -29,7 +29,7 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .summary('run a registry')
     .description(
-      `Run the bundled registry server, by default at ${defaultRegistryUrl}. Without --data, names are kept in memory only.`,
+      `Run the bundled registry server, by default at ${defaultRegistryUrl}. Without --data, names are kept in memory only. A folder that \`clerk init\` has secured is served over https:, to clients with an enrolled key.`,
     )
     .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, limits.defaultPort)
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
@@ -81,6 +81,7 @@ export function addServeCommand(program: Command): void {
 Examples:
   clerk serve                                  a registry for this machine, in memory
   clerk serve --data ./registry                a registry that stores its names
+  clerk init --data ./registry                 before it: secure the registry
   clerk serve --data ./registry --manifests ./manifests   a registry that starts services
   clerk serve --data ./restored --adopt        continue with a folder that was restored or copied
 
