@@ -8,6 +8,7 @@ import type { ClerkOptions } from './client/options.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import type { Registry } from './core/registry.js';
+import { RegistryPins } from './core/registry-pins.js';
 import { TicketCache } from './client/ticket-cache.js';
 import { RegistryQueries } from './client/registry-queries.js';
 import { createFetch, HostRouter, isClerkOrigin } from './client/fetch.js';
@@ -73,15 +74,20 @@ function composeClerk(config: ClerkConfig): Clerk {
   const { identity } = config;
   const credentials =
     identity === undefined ? undefined : new ClerkCredentials(() => openCredentials(identity));
+  const registryPins = new RegistryPins(() => config.registryKeys ?? credentials?.registryKeys ?? []);
   const asyncContext = new AsyncResource('CLERK');
   const dialer =
     credentials === undefined && config.registryKeys === undefined
       ? undefined
       : new PinnedDialer({
-          pins: () => config.registryKeys ?? credentials?.registryKeys ?? [],
+          pins: () => registryPins.present,
           credentials,
           keys: systemKeys,
           clock,
+          onStatement: ({ keys }) => {
+            registryPins.learn(keys);
+            credentials?.learnRegistryKeys(keys);
+          },
         });
   const remote = isUrlList(config.registry)
     ? remoteRegistry({

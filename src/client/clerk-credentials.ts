@@ -5,6 +5,7 @@ import type { KeyPin } from '../core/key-pin.js';
 export interface OpenedCredentials extends CredentialSource {
   /** Pins of the registry keys; empty when unknown. */
   readonly registryKeys?: readonly KeyPin[];
+  learnRegistryKeys?(keys: readonly KeyPin[]): void;
 }
 
 type ChangeListener = (next: CheckedCredentials, former: CheckedCredentials) => void;
@@ -29,6 +30,10 @@ export class ClerkCredentials implements CredentialSource {
 
   get registryKeys(): readonly KeyPin[] {
     return this.#source?.registryKeys ?? [];
+  }
+
+  learnRegistryKeys(keys: readonly KeyPin[]): void {
+    this.#source?.learnRegistryKeys?.(keys);
   }
 
   async current(): Promise<CheckedCredentials> {

@@ -6,6 +6,10 @@ export interface PrivateFiles {
    * @param isSecret - whether to throw also when other users can read the file. Default false.
    */
   read(path: string, maxBytes: number, isSecret?: boolean): string | undefined;
-  /** Replaces a file atomically. Only the user of this process can read the new file. */
-  replace(path: string, text: string): Promise<void>;
+  /**
+   * Replaces a file atomically. Only the user of this process can read the new file.
+   *
+   * @param expected - the present text; a file with another text is not replaced, and the promise is rejected
+   */
+  replace(path: string, text: string, expected?: string): Promise<void>;
 }

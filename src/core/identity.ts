@@ -26,6 +26,11 @@ export interface Identity extends CredentialSource {
   /** Pins of the registry keys; empty when unknown. */
   readonly registryKeys: readonly KeyPin[];
   /**
+   * Called with the keys that the registry has announced on a connection on which it has proved one of its keys. The
+   * keys replace those in the identity file. Ignored if none of them is known. Never throws.
+   */
+  learnRegistryKeys(keys: readonly KeyPin[]): void;
+  /**
    * Options for a server of `node:https` or `node:http2`, with the present key. `advertise` replaces the key of its
    * server when the identity changes.
    */

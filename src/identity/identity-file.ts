@@ -1,5 +1,6 @@
 import { parseAddress } from '../core/address.js';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
+import { definedFields } from '../core/defined-fields.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
@@ -14,6 +15,8 @@ export interface IdentityContent {
   readonly registryKeys: readonly KeyPin[];
   /** The new key of a rotation that has not ended. */
   readonly next?: CheckedCredentials | undefined;
+  /** Only for the key of a registry: when the last step of its rotation was made, in ms since 1970. */
+  readonly changedAt?: number | undefined;
 }
 
 export interface IdentityFileRuntime {
@@ -22,6 +25,7 @@ export interface IdentityFileRuntime {
 }
 
 const maxBytes = 65_536;
+const maxUpdates = 3;
 
 /**
  * A file with the name and the private key of a program. Only the user of the program can read the file. A change
@@ -53,21 +57,54 @@ export class IdentityFile {
 
   /** Like {@link IdentityFile.read}, but returns undefined when the file is missing. */
   readIfExists(): IdentityContent | undefined {
-    const subject = `Identity file ${quote(this.path)}`;
-    let text: string | undefined;
-    try {
-      text = this.#runtime.files.read(this.path, maxBytes, true);
-    } catch (cause) {
-      throw new ClerkError('IDENTITY_INVALID', `${subject} cannot be read: ${errorMessage(cause)}`, {
-        cause,
-      });
-    }
-    return text === undefined ? undefined : decodeIdentity(text, subject, this.#runtime.keys);
+    const text = this.#readText();
+    return text === undefined ? undefined : this.#decode(text);
   }
 
-  async write(content: IdentityContent): Promise<void> {
+  write(content: IdentityContent): Promise<void> {
+    return this.#replace(encodeIdentity(content));
+  }
+
+  /**
+   * Replaces the registry keys in the file, if the registry is that of the file. Keeps a change that another process makes
+   * meanwhile.
+   */
+  async updateRegistryKeys(registryKeys: readonly KeyPin[]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const text = this.#readText() ?? '';
+      const content = this.#decode(text);
+      const present = content.registryKeys;
+      const isSameRegistry = registryKeys.some((key) => present.includes(key));
+      if (!isSameRegistry || present.join() === registryKeys.join()) return;
+      try {
+        await this.#replace(encodeIdentity({ ...content, registryKeys }), text);
+        return;
+      } catch (error) {
+        // Another process may have changed the file, perhaps in the same way.
+        if (attempt === maxUpdates) throw error;
+      }
+    }
+  }
+
+  #readText(): string | undefined {
     try {
-      await this.#runtime.files.replace(this.path, encodeIdentity(content));
+      return this.#runtime.files.read(this.path, maxBytes, true);
+    } catch (cause) {
+      throw new ClerkError(
+        'IDENTITY_INVALID',
+        `Identity file ${quote(this.path)} cannot be read: ${errorMessage(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  #decode(text: string): IdentityContent {
+    return decodeIdentity(text, `Identity file ${quote(this.path)}`, this.#runtime.keys);
+  }
+
+  async #replace(text: string, expected?: string): Promise<void> {
+    try {
+      await this.#runtime.files.replace(this.path, text, expected);
     } catch (cause) {
       throw new ClerkError(
         'IDENTITY_INVALID',
@@ -78,7 +115,8 @@ export class IdentityFile {
   }
 }
 
-export function encodeIdentity({ credentials, registry, registryKeys, next }: IdentityContent): string {
+export function encodeIdentity(content: IdentityContent): string {
+  const { credentials, registry, registryKeys, next, changedAt } = content;
   const { name, key, cert } = credentials;
   const fields = {
     v: 1,
@@ -88,11 +126,12 @@ export function encodeIdentity({ credentials, registry, registryKeys, next }: Id
     ...(registry.length > 0 && { registry }),
     ...(registryKeys.length > 0 && { registryKey: registryKeys }),
     ...(next && { next: { key: next.key, cert: next.cert } }),
+    ...definedFields({ changedAt }),
   };
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-const knownKeys = ['v', 'name', 'key', 'cert', 'registry', 'registryKey', 'next'];
+const knownKeys = ['v', 'name', 'key', 'cert', 'registry', 'registryKey', 'next', 'changedAt'];
 
 /**
  * @param subject - subject of error messages
@@ -111,7 +150,7 @@ export function decodeIdentity(
       `has the unknown field ${quote(unknown)}; remove the field, or install a newer version of binding-clerk`,
     );
   if (json.v !== 1) throw identityError(subject, `must have version 1; got ${quote(json.v)}`);
-  const { name, next, registry, registryKey } = json;
+  const { name, next, registry, registryKey, changedAt } = json;
   const optional = <T>(value: unknown, parse: (given: unknown) => T, missing: T): T =>
     value === undefined ? missing : parse(value);
   try {
@@ -120,6 +159,7 @@ export function decodeIdentity(
       registry: optional(registry, parseUrls, []),
       registryKeys: optional(registryKey, (pins) => parsePins(pins), []),
       next: optional(next, (fields) => checkNext(name, fields, keys), undefined),
+      changedAt: optional(changedAt, Number, undefined),
     });
   } catch (error) {
     if (isClerkError(error)) throw identityError(subject, `is invalid: ${error.message}`);

@@ -166,6 +166,7 @@ function fileStore(file: IdentityFile, { registry, registryKeys }: IdentityConfi
       };
     },
     write: (content) => file.write(content),
+    saveRegistryKeys: (keys) => file.updateRegistryKeys(keys),
   };
 }
 

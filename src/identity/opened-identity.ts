@@ -3,6 +3,7 @@ import type { CheckedCredentials } from '../core/credentials.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Identity, IdentityTlsOptions } from '../core/identity.js';
 import type { KeyPin } from '../core/key-pin.js';
+import { RegistryPins } from '../core/registry-pins.js';
 import type { EnrolmentRuntime } from './request-enrolment.js';
 import type { IdentityContent } from './identity-file.js';
 import { enrolRotatedKey } from './enrol-rotated-key.js';
@@ -14,6 +15,8 @@ export interface IdentityStore {
   read(): IdentityContent | Promise<IdentityContent>;
   /** A text states why the key cannot be replaced, and what to do. */
   readonly write: ((content: IdentityContent) => Promise<void>) | string;
+  /** Keeps announced registry keys for the next start. Default: they are kept in memory only. */
+  readonly saveRegistryKeys?: (keys: readonly KeyPin[]) => Promise<void>;
 }
 
 export interface OpenedIdentityRuntime extends EnrolmentRuntime {
@@ -31,6 +34,7 @@ export class OpenedIdentity implements Identity {
   readonly #store: IdentityStore;
   readonly #runtime: OpenedIdentityRuntime;
   readonly #listeners = new Set<ChangeListener>();
+  readonly #registryPins = new RegistryPins(() => this.#content.registryKeys);
   #content: IdentityContent;
   #readAt: number;
   #reading: Promise<void> | undefined;
@@ -64,7 +68,15 @@ export class OpenedIdentity implements Identity {
   }
 
   get registryKeys(): readonly KeyPin[] {
-    return this.#content.registryKeys;
+    return this.#registryPins.present;
+  }
+
+  learnRegistryKeys(keys: readonly KeyPin[]): void {
+    if (!this.#registryPins.learn(keys)) return;
+    const { label, saveRegistryKeys } = this.#store;
+    saveRegistryKeys?.(keys).catch((error: unknown) =>
+      this.#runtime.warn(`${label} does not contain the new key of the registry: ${errorMessage(error)}`),
+    );
   }
 
   /** Never rejects: when the identity can no longer be read, the last credentials stay in use. */
@@ -112,7 +124,8 @@ export class OpenedIdentity implements Identity {
     const { name, algorithm } = content.credentials;
     const next = content.next ?? this.#runtime.keys.create(name, algorithm);
     await write({ ...content, next });
-    const registryKeys = await enrolRotatedKey(content, next, label, this.#runtime);
+    const known = { ...content, registryKeys: this.registryKeys };
+    const registryKeys = await enrolRotatedKey(known, next, label, this.#runtime);
     const rotated = Object.freeze({ credentials: next, registry: content.registry, registryKeys });
     await write(rotated);
     this.#replace(rotated);

@@ -19,6 +19,7 @@ export interface EventStreamOptions {
   readonly startTimeoutMs: number;
   readonly connectionError: (error: unknown) => ClerkError;
   readonly destroyConnecting: () => void;
+  readonly onHead: ((head: ResponseHead) => void) | undefined;
 }
 
 /**
@@ -81,6 +82,7 @@ export class EventStream implements RequestHandler {
     if (this.#hasEnded || status < 200) return true;
     try {
       this.#head = readResponseHead(status, headers, this.#subject);
+      this.#options.onHead?.(this.#head);
       if (status === 200) {
         if (!this.#head.contentType.startsWith('text/event-stream'))
           throw new ClerkError(

@@ -70,7 +70,7 @@ class HttpConnection implements RegistryConnection {
           request,
           this.#seen,
           this.url,
-          this.#options.clock,
+          this.#options,
           signal,
           resolve,
           reject,
@@ -96,6 +96,7 @@ class HttpConnection implements RegistryConnection {
         startTimeoutMs: connectTimeoutMs + headersTimeoutMs,
         connectionError: (error) => unreachableError(this.url, error),
         destroyConnecting: connector.destroyConnecting,
+        onHead: dialer?.onResponse?.bind(dialer),
       },
       {
         onRequest: () => listener.onRequest?.(),
@@ -167,7 +168,7 @@ class RegistryRequestHandler implements RequestHandler {
     readonly request: RegistryRequest,
     readonly seen: SeenPosition,
     readonly url: string,
-    readonly clock: Clock,
+    readonly options: HttpConnectionOptions,
     readonly signal: AbortSignal,
     readonly resolve: (response: RegistryResponse) => void,
     readonly reject: (error: unknown) => void,
@@ -198,6 +199,7 @@ class RegistryRequestHandler implements RequestHandler {
     this.#resume = resume;
     try {
       this.#head = readResponseHead(status, headers, this.#subject);
+      this.options.dialer?.onResponse?.(this.#head);
       if (this.request.onLines && status === 200 && isLines(this.#head)) {
         this.#lines = new LineReader(this.#subject);
         this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
@@ -275,7 +277,7 @@ class RegistryRequestHandler implements RequestHandler {
 
   #startTimeout(timeoutMs: number, problem: string): void {
     this.#timer?.cancel();
-    this.#timer = this.clock.setTimer(
+    this.#timer = this.options.clock.setTimer(
       () => this.#fail(new Error(`${problem} arrived within ${String(timeoutMs)} ms`)),
       timeoutMs,
     );

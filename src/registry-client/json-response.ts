@@ -1,6 +1,7 @@
 import { ClerkError } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
 import { positionHeader } from '../protocol/position.js';
+import { registryKeysHeader } from '../protocol/registry-keys.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
 /** Twice the size of a lookup result with 10,000 endpoints of 200 bytes each. */
@@ -12,6 +13,8 @@ export interface ResponseHead {
   readonly incarnation: string;
   readonly position: string;
   readonly contentType: string;
+  /** Response header `clerk-registry-keys`, or empty. */
+  readonly registryKeys: string;
 }
 
 /**
@@ -38,6 +41,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
     incarnation: headers.get('clerk-incarnation') ?? '',
     position: headers.get(positionHeader) ?? '',
     contentType: headers.get('content-type') ?? '',
+    registryKeys: headers.get(registryKeysHeader) ?? '',
   };
 }
 

@@ -3,6 +3,7 @@ import type { Address } from '../core/address.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
+import type { ResponseHead } from './json-response.js';
 
 export type UndiciModule = typeof undiciModule;
 
@@ -17,6 +18,8 @@ export interface RegistryDialer {
   /** Called before each request and stream. A change of the key may be noticed later. Never throws. */
   poll?(): void;
   dial(address: Address, timeoutMs: number): RegistryDial;
+  /** Called with the head of each response of the server. Never throws. */
+  onResponse?(head: Pick<ResponseHead, 'registryKeys' | 'incarnation'>): void;
   /**
    * The listener is called when new connections prove another key than present connections. Returns a function that
    * removes the listener.

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { PrivateFiles } from '../core/files.js';
 
@@ -31,7 +31,7 @@ export const systemFiles: PrivateFiles = {
     }
   },
 
-  async replace(path, text) {
+  async replace(path, text, expected) {
     const temporaryPath = `${path}.${String(process.pid)}-${String(++writeCount)}.tmp`;
     try {
       const file = await open(temporaryPath, 'wx', 0o600);
@@ -41,7 +41,12 @@ export const systemFiles: PrivateFiles = {
       } finally {
         await file.close();
       }
-      await rename(temporaryPath, path);
+      if (expected === undefined) await rename(temporaryPath, path);
+      else {
+        // No other code of this process runs between both calls.
+        if (readFileSync(path, 'utf8') !== expected) throw new Error('the file has changed meanwhile');
+        renameSync(temporaryPath, path);
+      }
     } catch (error) {
       await rm(temporaryPath, { force: true });
       throw error;

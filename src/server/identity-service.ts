@@ -64,6 +64,13 @@ export interface IdentityService {
    * @throws {@link ClerkError} `FORBIDDEN` when a key was enrolled before
    */
   enrolOperator(principal: string, pin: KeyPin): Promise<void>;
+  /**
+   * Enrols another key of the operator, and gives the operator all rights on all names.
+   *
+   * @param revokeOthers - whether all other keys and the unused tokens of the operator end
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the operator has 8 live keys
+   */
+  replaceOperator(principal: string, pin: KeyPin, revokeOthers: boolean): Promise<void>;
   /** @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal */
   issueToken(request: TokenRequest, caller: Caller): Promise<TokenResponse>;
   /**

@@ -1,6 +1,5 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
-import type { CheckedCredentials } from '../core/credentials.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import { IdentityFile } from '../identity/identity-file.js';
@@ -22,12 +21,22 @@ import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
 import { createSecurity } from './http/security.js';
 import {
+  addOperator,
   checkInitialized,
   initialize,
-  readRegistryKey,
-  type IdentityFiles,
+  type InitializeRuntime,
   type InitializedRegistry,
+  type NewOperatorOptions,
 } from './initialize.js';
+import { LiveRegistryKey } from './live-registry-key.js';
+import {
+  registryKeyPath,
+  rotateKey,
+  type RegistryKeyFile,
+  type RegistryKeyRotation,
+  type RegistryKeyState,
+  type RegistryKeyStep,
+} from './registry-key.js';
 import { readManifest, readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
 import { openNameServer } from './naming/open-name-server.js';
@@ -45,7 +54,8 @@ export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';
 export type { SalvageReport } from './salvage.js';
-export type { InitializedRegistry } from './initialize.js';
+export type { InitializedRegistry, NewOperatorOptions } from './initialize.js';
+export type { RegistryKeyRotation, RegistryKeyStep } from './registry-key.js';
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
@@ -107,7 +117,7 @@ async function openServer(
     metrics,
   );
   closers.push(() => store.close());
-  let credentials: CheckedCredentials | undefined;
+  let registryKey: LiveRegistryKey | undefined;
   // Until the audit log is open, the changes of the registry wait.
   const earlyChanges: OwnChange[] = [];
   let recordOwnChange = (change: OwnChange): void => void earlyChanges.push(change);
@@ -121,22 +131,32 @@ async function openServer(
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,
     onOwnChange: (change) => recordOwnChange(change),
-    registryKeys: { tools: systemKeys, pin: () => (credentials as CheckedCredentials).pin },
+    registryKeys: { tools: systemKeys, pins: () => registryKey?.pins ?? [] },
   });
   closers.push(() => names.close());
   if (data !== undefined) {
-    credentials = readRegistryKey(data, identityFiles);
-    checkInitialized(data, credentials, names.identities);
+    const read = (): RegistryKeyState | undefined => registryKeyFile.read(registryKeyPath(data));
+    const initial = read();
+    checkInitialized(data, initial !== undefined, names.identities);
+    registryKey = initial && new LiveRegistryKey({ initial, read, clock: runtime, logger });
   }
   const security =
-    credentials &&
-    (await createSecurity({ identities: names.identities, credentials, runtime, keyTools: systemKeys }));
+    registryKey &&
+    (await createSecurity({ identities: names.identities, registryKey, runtime, keyTools: systemKeys }));
   const isInsecure = security === undefined && checkInsecure(config);
   const isAudited = config.audit ?? security !== undefined;
   const audit = data !== undefined && isAudited ? await openAudit(data, config, runtime) : undefined;
   closers.push(() => audit?.close());
   recordOwnChange = (change) => audit?.recordOwnChange(change);
   for (const change of earlyChanges.splice(0)) recordOwnChange(change);
+  registryKey?.onChanged(() =>
+    recordOwnChange({
+      operation: 'registry-key',
+      names: [],
+      revision: Number(names.status().revision),
+      details: { keys: registryKey.pins },
+    }),
+  );
   let url = '';
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
@@ -155,7 +175,7 @@ async function openServer(
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],
-      registryPin: credentials?.pin,
+      registryPin: registryKey && (() => registryKey.credentials.pin),
     });
     launcher = opened;
     closers.push(() => opened.close());
@@ -188,17 +208,94 @@ async function openServer(
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
  */
 export async function initializeRegistry(data: string): Promise<InitializedRegistry> {
-  const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
   toServerConfig({ data });
-  return initialize(data, {
-    files: identityFiles,
+  return initialize(data, initializeRuntime(data));
+}
+
+/**
+ * Creates another operator with all rights on all names, for example after the key of the first operator was lost. The
+ * data folder must be secured, and no server may use it at the moment.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured
+ * @throws {@link ClerkError} `FORBIDDEN` when the file contains a valid key of the operator and `revokeOthers` is not
+ *   set, a server uses the folder, or another user owns the folder
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the operator has 8 valid keys and `revokeOthers` is not set
+ */
+export async function createOperator(options: NewOperatorOptions): Promise<InitializedRegistry> {
+  const { data } = options;
+  const config = toServerConfig({ data });
+  return addOperator(options, initializeRuntime(data, config));
+}
+
+/** Options of {@link rotateRegistryKey}. */
+export interface RotateRegistryKeyOptions {
+  /** Data folder of the registry. */
+  readonly data: string;
+  readonly step: RegistryKeyStep;
+  /** Whether the step does not wait for the end of the time after the step before it. Default false. */
+  readonly force?: boolean;
+}
+
+/**
+ * Makes one step of the rotation of the registry's own key. A running server with this folder notices the step within
+ * a second of its next connection or request.
+ *
+ * - `prepare` creates the next key. The registry announces both keys, and still proves the present one.
+ * - `switch`: the registry proves the next key, and signs tickets with it. Both keys are still accepted.
+ * - `retire`: the former key is not accepted any more.
+ *
+ * Between two steps, wait for 330 s, and for a third of the longest lease. Clerks, services and identity files then know
+ * both keys. Where a program gets `registryKey` or `$CLERK_REGISTRY_KEY`, add the new key after the step `prepare`.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured, or the step does not follow the last one
+ * @throws {@link ClerkError} `CHANGE_TOO_EARLY` less than 330 s after the last step, unless `force` is set
+ * @see [T10](../../docs/background.md#t10)
+ */
+export function rotateRegistryKey({
+  data,
+  step,
+  force = false,
+}: RotateRegistryKeyOptions): Promise<RegistryKeyRotation> {
+  return rotateKey(
+    { data, step, force },
+    { files: registryKeyFile, keys: systemKeys, wallNow: () => systemClock.wallNow() },
+  );
+}
+
+const identityRuntime = { files: systemFiles, keys: systemKeys };
+const registryKeyFile: RegistryKeyFile = {
+  read(path) {
+    const content = new IdentityFile(path, identityRuntime).readIfExists();
+    return content && { ...content, pins: content.registryKeys };
+  },
+  write: (path, { pins, ...state }) =>
+    new IdentityFile(path, identityRuntime).write({ ...state, registry: [], registryKeys: pins }),
+};
+
+/** @param audited - records the changes in the audit log */
+function initializeRuntime(data: string, audited?: ServerConfig): InitializeRuntime {
+  const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
+  return {
+    keyFile: registryKeyFile,
+    identityFiles: {
+      read: (path) => new IdentityFile(path, identityRuntime).readIfExists()?.credentials,
+      write: (path, credentials, registryKeys) =>
+        new IdentityFile(path, identityRuntime).write({ credentials, registry: [], registryKeys }),
+    },
     keys: systemKeys,
     openIdentities: async () => {
       const store = storeOf(data, runtime);
+      const changes: OwnChange[] = [];
       try {
-        const names = await openNameServer(store, runtime, { version: packageVersion() });
+        const names = await openNameServer(store, runtime, {
+          version: packageVersion(),
+          onOwnChange: (change) => changes.push(change),
+        });
         const close = async (): Promise<void> => {
           await names.close();
+          const audit = audited && changes.length > 0 ? await openAudit(data, audited, runtime) : undefined;
+          for (const change of changes) audit?.recordOwnChange(change);
+          await audit?.close();
           await store.close();
         };
         return { identities: names.identities, close };
@@ -207,15 +304,8 @@ export async function initializeRegistry(data: string): Promise<InitializedRegis
         throw error;
       }
     },
-  });
+  };
 }
-
-const identityRuntime = { files: systemFiles, keys: systemKeys };
-const identityFiles: IdentityFiles = {
-  read: (path) => new IdentityFile(path, identityRuntime).readIfExists()?.credentials,
-  write: (path, credentials, registryKeys) =>
-    new IdentityFile(path, identityRuntime).write({ credentials, registry: [], registryKeys }),
-};
 
 function openAudit(
   data: string,

@@ -5,9 +5,8 @@ import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { IdentityService } from './ports.js';
+import { registryKeyPath, registryName, type RegistryKeyFile } from './registry-key.js';
 
-/** Principal of the registry itself. */
-const registryName = '/registry';
 /** The first operator, which has all rights. */
 const operatorName = '/operator';
 
@@ -15,8 +14,18 @@ const operatorName = '/operator';
 export interface InitializedRegistry {
   /** Key with which clients recognize the registry: the option `registryKey` of a clerk. */
   readonly registryKey: string;
-  /** Path of the identity file of the first operator, which has all rights on all names. */
+  /** Path of the identity file of the operator, which has all rights on all names. */
   readonly operator: string;
+}
+
+/** Options of `createOperator`. */
+export interface NewOperatorOptions {
+  /** Data folder of the registry. */
+  readonly data: string;
+  /** Path of the new identity file. Default: `operator.identity` in the data folder. */
+  readonly file?: string;
+  /** Whether all other keys and unused tokens of the operator are revoked. Default false. */
+  readonly revokeOthers?: boolean;
 }
 
 /** Port to identity files. */
@@ -27,7 +36,8 @@ export interface IdentityFiles {
 }
 
 export interface InitializeRuntime {
-  readonly files: IdentityFiles;
+  readonly keyFile: RegistryKeyFile;
+  readonly identityFiles: IdentityFiles;
   readonly keys: Pick<KeyTools, 'create'>;
   /** Opens the identities in the data folder. */
   readonly openIdentities: () => Promise<{
@@ -36,39 +46,64 @@ export interface InitializeRuntime {
   }>;
 }
 
-function registryPath(data: string): string {
-  return join(data, 'registry.identity');
-}
-
 /** Creates the keys of the registry and of the first operator. After a crash, the next call completes the work. */
 export async function initialize(
   data: string,
-  { files, keys, openIdentities }: InitializeRuntime,
+  { keyFile, identityFiles, keys, openIdentities }: InitializeRuntime,
 ): Promise<InitializedRegistry> {
   const store = await openIdentities();
   try {
-    if (files.read(registryPath(data)) !== undefined)
+    if (keyFile.read(registryKeyPath(data)) !== undefined)
       throw new ClerkError(
         'FORBIDDEN',
         `Data folder ${quote(data)} is initialized already; use the identity of its operator, or another folder`,
       );
     const registry = keys.create(registryName);
-    const path = join(data, 'operator.identity');
-    const operator = files.read(path) ?? keys.create(operatorName);
-    await files.write(path, operator, [registry.pin]);
+    const path = operatorPath(data);
+    const operator = identityFiles.read(path) ?? keys.create(operatorName);
+    await identityFiles.write(path, operator, [registry.pin]);
     if (store.identities.ownerOf(operator.pin)?.principal !== operatorName)
       await store.identities.enrolOperator(operatorName, operator.pin);
     // A server is secured as soon as this file exists, so it is the last step.
-    await files.write(registryPath(data), registry, [registry.pin]);
+    await keyFile.write(registryKeyPath(data), { credentials: registry, pins: [registry.pin] });
     return Object.freeze({ registryKey: registry.pin, operator: path });
   } finally {
     await store.close();
   }
 }
 
-/** Returns the key of a secured registry; undefined for a data folder that is not initialized. */
-export function readRegistryKey(data: string, files: IdentityFiles): CheckedCredentials | undefined {
-  return files.read(registryPath(data));
+/** Creates another key of the operator. After a crash, the next call completes the work. */
+export async function addOperator(
+  { data, file = operatorPath(data), revokeOthers = false }: NewOperatorOptions,
+  { keyFile, identityFiles, keys, openIdentities }: InitializeRuntime,
+): Promise<InitializedRegistry> {
+  const registry = keyFile.read(registryKeyPath(data));
+  if (registry === undefined)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `Data folder ${quote(data)} is not secured, so it has no operator; run clerk init without --new-operator`,
+    );
+  const store = await openIdentities();
+  try {
+    const { identities } = store;
+    const present = identityFiles.read(file);
+    if (present !== undefined && identities.ownerOf(present.pin) !== undefined && !revokeOthers)
+      throw new ClerkError(
+        'FORBIDDEN',
+        `Identity file ${quote(file)} has a valid key; use the file, choose another file, or revoke the other keys of the operator`,
+      );
+    const operator = keys.create(operatorName);
+    // After a crash, a key in the file that is not enrolled is replaced by the next call.
+    await identityFiles.write(file, operator, registry.pins);
+    await identities.replaceOperator(operatorName, operator.pin, revokeOthers);
+    return Object.freeze({ registryKey: registry.credentials.pin, operator: file });
+  } finally {
+    await store.close();
+  }
+}
+
+function operatorPath(data: string): string {
+  return join(data, 'operator.identity');
 }
 
 /**
@@ -77,16 +112,12 @@ export function readRegistryKey(data: string, files: IdentityFiles): CheckedCred
  * @throws {@link ClerkError} `IDENTITY_INVALID` when only the key or only the identities exist
  * @see [C7.8](../../docs/guarantees.md#c7-8)
  */
-export function checkInitialized(
-  data: string,
-  credentials: CheckedCredentials | undefined,
-  { isInitialized }: IdentityService,
-): void {
-  if ((credentials !== undefined) === isInitialized) return;
+export function checkInitialized(data: string, hasKey: boolean, { isInitialized }: IdentityService): void {
+  if (hasKey === isInitialized) return;
   throw new ClerkError(
     'IDENTITY_INVALID',
-    credentials === undefined
-      ? `Data folder ${quote(data)} has enrolled keys, but the file ${quote(registryPath(data))} is missing; restore the file from a backup`
-      : `Data folder ${quote(data)} has a registry key, but no enrolled keys; restore the folder from a backup, or remove ${quote(registryPath(data))} and run clerk init again`,
+    !hasKey
+      ? `Data folder ${quote(data)} has enrolled keys, but the file ${quote(registryKeyPath(data))} is missing; restore the file from a backup`
+      : `Data folder ${quote(data)} has a registry key, but no enrolled keys; restore the folder from a backup, or remove ${quote(registryKeyPath(data))} and run clerk init again`,
   );
 }

@@ -1,6 +1,7 @@
 /** The interfaces between the folders of the server. Folders of the server import this file, and never each other. */
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
+import type { CheckedCredentials } from '../core/credentials.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
@@ -71,6 +72,18 @@ export type {
   KeyOwner,
 } from './identity-service.js';
 export type { AuditEntry, AuditLog, AuditQuery, OwnChange } from './audit-log.js';
+
+/** The key of a secured registry, which another process may replace. */
+export interface RegistryKey {
+  /** The key that the registry proves, and with which it signs tickets. */
+  readonly credentials: CheckedCredentials;
+  /** The keys that clients and services must accept, the present key first. */
+  readonly pins: readonly KeyPin[];
+  /** Called before connections and requests are handled. Never throws. */
+  poll(): void;
+  /** Calls the listener after each change. */
+  onChanged(listener: () => void): void;
+}
 
 /**
  * The names of the server. Reads are synchronous and show only durable state. A change is durable and visible when

@@ -106,8 +106,8 @@ export class Advertiser {
     if (name === undefined)
       throw new ClerkError('CONFIG_INVALID', "advertise() needs a name such as '/shop/orders'");
     const { env } = this.#runtime.process;
-    const { openIdentity } = this.#runtime;
-    const proof = await openRegistryProof(config, handshake, { env, openIdentity });
+    const { openIdentity, knownRegistries } = this.#runtime;
+    const proof = await openRegistryProof(config, handshake, { env, openIdentity, knownRegistries });
     await idempotencyGuard?.open();
     const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
     if (server !== undefined) await untilListening(server, signal);

@@ -31,6 +31,7 @@ import {
   type NodeHandler,
 } from './at-most-once/wrap-handler.js';
 import type { AtMostOnceOptions } from './at-most-once/options.js';
+import { knownRegistries } from './authenticate/index.js';
 import type { AdvertiseOptions } from './options.js';
 import { processLogger } from './service-runtime.js';
 
@@ -95,9 +96,11 @@ const advertiser = new Advertiser({
           credentials: proof.identity,
           keys: systemKeys,
           clock: systemClock,
+          onStatement: proof.onStatement,
         }),
     }),
   openIdentity,
+  knownRegistries,
   acceptsConnection,
   eventLoopActiveMs,
 });

@@ -4,12 +4,16 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isIdentity, type Identity } from '../core/identity.js';
 import { isPin, parsePins, type KeyPin } from '../core/key-pin.js';
+import { RegistryPins, type RegistryStatement } from '../core/registry-pins.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
+import type { KnownRegistries } from './known-registries.js';
 
 /** What a service proves to a secured registry, and what the registry must prove. */
 export interface RegistryProof {
   readonly identity: Identity;
   readonly registryKeys: () => readonly KeyPin[];
+  /** Called with the statements of the registry, on connections on which it has proved one of its keys. */
+  readonly onStatement: (statement: RegistryStatement) => void;
 }
 
 export type IdentitySource = string | Identity | CredentialProvider;
@@ -18,6 +22,8 @@ export interface RegistryProofRuntime {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Undefined: the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
+  /** Gets the statements of the registry. Default: `authenticate` does not use them. */
+  readonly knownRegistries?: Pick<KnownRegistries, 'update'> | undefined;
 }
 
 /**
@@ -31,7 +37,7 @@ export async function openRegistryProof(
     readonly registryKeys: readonly KeyPin[] | undefined;
   },
   handshake: LaunchHandshake | undefined,
-  { env, openIdentity }: RegistryProofRuntime,
+  { env, openIdentity, knownRegistries }: RegistryProofRuntime,
 ): Promise<RegistryProof | undefined> {
   const { identity: source } = options;
   const pins = options.registryKeys ?? registryKeysOfEnvironment(env);
@@ -44,8 +50,16 @@ export async function openRegistryProof(
     );
   }
   const identity = isIdentity(source) ? source : await openIdentity(source);
-  const registryKeys = (): readonly KeyPin[] => pins ?? identity.registryKeys;
-  if (registryKeys().length > 0) return { identity, registryKeys };
+  const registryPins = new RegistryPins(() => pins ?? identity.registryKeys);
+  const registryKeys = (): readonly KeyPin[] => registryPins.present;
+  const onStatement = (statement: RegistryStatement): void => {
+    const { keys } = statement;
+    if (!keys.some((key) => registryKeys().includes(key))) return;
+    registryPins.learn(keys);
+    identity.learnRegistryKeys(keys);
+    knownRegistries?.update(statement);
+  };
+  if (registryKeys().length > 0) return { identity, registryKeys, onStatement };
   throw new ClerkError(
     'CONFIG_INVALID',
     "advertise() got an identity, and no key of the registry; pass the option 'registryKey', or set CLERK_REGISTRY_KEY",

@@ -35,6 +35,7 @@ export interface ServiceRuntime {
   /** With a proof, both ends of the connection prove their keys. */
   readonly connect: (url: string, proof: RegistryProof | undefined) => RegistryConnection;
   readonly openIdentity: RegistryProofRuntime['openIdentity'];
+  readonly knownRegistries?: RegistryProofRuntime['knownRegistries'];
   /**
    * Whether a connection to a service succeeds before `signal` aborts. Default: the addresses of services are not
    * checked.

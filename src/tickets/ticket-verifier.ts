@@ -13,8 +13,8 @@ export const maxClockSkewMs = 30_000;
 export interface TicketExpectation {
   readonly clientPin: KeyPin | undefined;
   readonly isOwnService: (name: string) => boolean;
-  /** Whether the incarnation belongs to a known registry. Default: every incarnation is accepted. */
-  readonly isKnownIncarnation?: (incarnation: string) => boolean;
+  /** Whether the registry with this key has lost its data since this incarnation. Default: never. */
+  readonly isOutdated?: (incarnation: string, issuer: KeyPin) => boolean;
 }
 
 export interface VerifiedTicket {
@@ -92,7 +92,7 @@ export class TicketVerifier {
     }
   }
 
-  #check(claims: TicketClaims, { clientPin, isOwnService, isKnownIncarnation }: TicketExpectation): void {
+  #check(claims: TicketClaims, { clientPin, isOwnService, isOutdated }: TicketExpectation): void {
     if (claims.clientPin !== clientPin)
       throw refusal(
         clientPin === undefined
@@ -100,7 +100,7 @@ export class TicketVerifier {
           : 'was issued to another client',
       );
     if (!isOwnService(claims.service)) throw refusal(`was issued for ${claims.service}`);
-    if (isKnownIncarnation?.(claims.incarnation) === false)
+    if (isOutdated?.(claims.incarnation, claims.issuer) === true)
       throw refusal('was issued before the registry lost its data');
     const now = this.#clock.wallNow();
     if (now < claims.issuedAt * 1_000 - maxClockSkewMs)

@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.js';
 import type { CredentialSource, KeyTools } from '../core/credentials.js';
 import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
+import type { RegistryStatement } from '../core/registry-pins.js';
+import { parseRegistryKeys } from '../protocol/registry-keys.js';
 import type { Dial } from './connector.js';
 import { pinnedDial } from './pinned-dial.js';
 import { SessionCache } from './session-cache.js';
@@ -14,12 +16,15 @@ export interface PinnedDialerOptions {
   readonly credentials: CredentialSource | undefined;
   readonly keys: Pick<KeyTools, 'pinOf'>;
   readonly clock: Clock;
+  /** Called when a server that has proved a pinned key states other facts about its registry than before. */
+  readonly onStatement?: (statement: RegistryStatement) => void;
 }
 
 /** Opens HTTP/1.1 connections to the servers of a registry, which must prove one of its keys. */
 export class PinnedDialer {
   readonly #options: PinnedDialerOptions;
   readonly #sessions = new SessionCache();
+  #lastStatement = '';
 
   constructor(options: PinnedDialerOptions) {
     this.#options = options;
@@ -52,6 +57,14 @@ export class PinnedDialer {
       sessions: this.#sessions,
       allowH2: false,
     });
+  }
+
+  onResponse({ registryKeys, incarnation }: { registryKeys: string; incarnation: string }): void {
+    const text = `${registryKeys} ${incarnation}`;
+    if (this.#options.onStatement === undefined || text === this.#lastStatement) return;
+    this.#lastStatement = text;
+    const keys = parseRegistryKeys(registryKeys);
+    if (keys !== undefined) this.#options.onStatement({ keys, incarnation });
   }
 
   /** The listener is called when new connections prove another key than present connections. */

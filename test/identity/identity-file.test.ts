@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
+import type { PrivateFiles } from '../../src/core/files.js';
 import {
   decodeIdentity,
   encodeIdentity,
@@ -52,6 +53,36 @@ test('an identity is read back as it was written', async () => {
   await file.write({ credentials, registry: [], registryKeys: [] });
   expect(file.read()).toEqual({ credentials, registry: [], registryKeys: [], next: undefined });
   expect(readdirSync(folder)).toEqual(['orders.identity']);
+});
+
+test('announced registry keys replace those of the same registry, and nothing else', async () => {
+  const file = identityFile('announced');
+  const [first] = content.registryKeys as [string];
+  const second = systemKeys.create('/registry').pin;
+  await file.updateRegistryKeys([systemKeys.create('/registry').pin, second]);
+  expect(file.read()).toEqual(content);
+  await file.updateRegistryKeys([first, second]);
+  expect(file.read()).toEqual({ ...content, registryKeys: [first, second] });
+  await file.updateRegistryKeys([second]);
+  expect(file.read()).toEqual({ ...content, registryKeys: [second] });
+});
+
+test('an update of the registry keys keeps a private key that another process writes meanwhile', async () => {
+  const [first] = content.registryKeys as [string];
+  const registryKeys = [first, systemKeys.create('/registry').pin];
+  const rotated = { ...content, credentials: content.next ?? credentials, next: undefined };
+  const other = identityFile('concurrent');
+  let replacements = 0;
+  const files: PrivateFiles = {
+    read: (...args) => systemFiles.read(...args),
+    async replace(...args) {
+      if (++replacements === 1) await other.write(rotated);
+      await systemFiles.replace(...args);
+    },
+  };
+  await new IdentityFile(other.path, { files, keys: systemKeys }).updateRegistryKeys(registryKeys);
+  expect(other.read()).toEqual({ ...rotated, registryKeys });
+  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
 test.each([0o640, 0o604, 0o660, 0o602, 0o620, 0o644, 0o666])(

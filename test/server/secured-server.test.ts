@@ -302,11 +302,10 @@ test('an exact watch of a link to a hidden name shows nothing of its changes', a
   const web = await enrol('/shop/web');
   await allow('/shop/web', '/shop/**', ['read', 'write']);
   await web.post('/v1/link', { name: '/shop/link', target: '/pay/ledger' });
-  let isChanged = false;
+  let changed: Promise<void> | undefined;
   const events = await web.watch(['/shop/link', '/shop/last'], (seen) => {
-    if (!isChanged && seen.some(({ type }) => type === 'current')) {
-      isChanged = true;
-      void (async () => {
+    if (changed === undefined && seen.some(({ type }) => type === 'current')) {
+      changed = (async () => {
         await operator.post('/v1/define', { name: '/pay/ledger', policy: 'random' });
         await operator.post('/v1/remove', { name: '/pay/ledger', force: true });
         await operator.post('/v1/define', { name: '/shop/last' });
@@ -314,6 +313,7 @@ test('an exact watch of a link to a hidden name shows nothing of its changes', a
     }
     return seen.some(({ name }) => name === '/shop/last');
   });
+  await changed;
   expect(events.filter(({ name }) => name === '/shop/link')).toEqual([]);
 });
 

@@ -46,7 +46,7 @@ function world(signer = registry, pins = [signer.pin]): World {
 const expected: TicketExpectation = {
   clientPin: client.pin,
   isOwnService: (name) => name === '/shop/orders',
-  isKnownIncarnation: (incarnation) => incarnation === 'i1',
+  isOutdated: (incarnation) => incarnation !== 'i1',
 };
 
 async function refusalOf(verifier: TicketVerifier, ticket: string, change = {}): Promise<string> {
@@ -112,7 +112,7 @@ test('a ticket is refused for another client, service or incarnation', async () 
   expect(await refusalOf(verifier, ticket, { isOwnService: () => false })).toBe(
     'The ticket was issued for /shop/orders',
   );
-  expect(await refusalOf(verifier, ticket, { isKnownIncarnation: () => false })).toMatch(/lost its data/);
+  expect(await refusalOf(verifier, ticket, { isOutdated: () => true })).toMatch(/lost its data/);
   expect(await refusalOf(verifier, ticket)).toBe('accepted');
 });
 

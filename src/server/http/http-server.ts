@@ -16,7 +16,7 @@ import { HostCheck, unmapIpv4 } from './host-check.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
-import { createHttpServer } from './tls-server.js';
+import { createHttpServer, replaceKey } from './tls-server.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
@@ -74,7 +74,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
   const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });
-  const server = createHttpServer(security?.credentials);
+  const server = createHttpServer(security?.registryKey.credentials);
   server.maxConnections = limits.maxConnections;
   server.timeout = socketTimeoutMs;
   let connectionCount = 0;
@@ -83,11 +83,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     socket.once('close', () => (connectionCount -= 1));
   });
   const sockets = new Set<Socket>();
-  if (security !== undefined)
-    server.on('connection', (socket: Socket) => {
+  if (security !== undefined) {
+    const { registryKey } = security;
+    registryKey.onChanged(() => replaceKey(server, registryKey.credentials));
+    // Called before the listener of node:tls, which begins the handshake.
+    server.prependListener('connection', (socket: Socket) => {
+      registryKey.poll();
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
     });
+  }
   server.on('drop', (dropped?: { readonly remoteAddress?: string }) =>
     http.limitLog.record(
       `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
@@ -130,6 +135,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     };
     try {
       hostCheck.check(incoming);
+      security?.registryKey.poll();
       const mayBeStranger = security !== undefined && openPaths.has(path);
       if (security !== undefined && !mayBeStranger) authenticate(security, incoming);
       // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
 import { positionHeader } from '../../protocol/position.js';
+import { registryKeysHeader } from '../../protocol/registry-keys.js';
 import type { Caller, Launcher, NameService } from '../ports.js';
 import { AuthorizedChanges } from './authorized-changes.js';
 import { AuthorizedLauncher } from './authorized-launcher.js';
@@ -13,7 +14,7 @@ import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
 import { RequestRights } from './request-rights.js';
 import type { RouteContext } from './routes.js';
-import { authenticate, findCaller, type Security } from './security.js';
+import { authenticate, findCaller, registryKeysOf, type Security } from './security.js';
 import { VisibleNames, type NameQueries } from './visible-names.js';
 
 export interface HttpContext {
@@ -30,7 +31,7 @@ export interface HttpContext {
 }
 
 export function responseHeaders(
-  { names, closing, isInsecure }: HttpContext,
+  { names, closing, security, isInsecure }: HttpContext,
   contentType: string,
 ): Record<string, string> {
   const { revision, incarnation } = names.status();
@@ -41,6 +42,7 @@ export function responseHeaders(
     'clerk-revision': revision,
     'clerk-incarnation': incarnation,
     [positionHeader]: names.position,
+    ...(security && { [registryKeysHeader]: registryKeysOf(security).join(' ') }),
     ...(isInsecure && { 'clerk-insecure': '1' }),
     ...(closing.aborted && { connection: 'close' }),
   };

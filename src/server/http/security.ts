@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { CheckedCredentials, KeyTools } from '../../core/credentials.js';
+import type { KeyTools } from '../../core/credentials.js';
 import type { KeyPin } from '../../core/key-pin.js';
 import type { TicketIssuer } from '../../tickets/ticket-issuer.js';
-import type { Caller, IdentityService, ServerRuntime } from '../ports.js';
+import type { Caller, IdentityService, RegistryKey, ServerRuntime } from '../ports.js';
 import { ConnectionKeys, type ProvedKey } from './connection-keys.js';
 import { HttpError } from './http-error.js';
 import { ListCursors } from './list-cursors.js';
@@ -10,34 +10,37 @@ import { ListCursors } from './list-cursors.js';
 /** Keys and rights of a secured server. */
 export interface Security {
   readonly identities: IdentityService;
-  readonly credentials: CheckedCredentials;
-  readonly issuer: TicketIssuer;
+  readonly registryKey: RegistryKey;
+  /** Signs with the present key of the registry. */
+  readonly issuer: Pick<TicketIssuer, 'issue'>;
   readonly connectionKeys: ConnectionKeys;
   readonly listCursors: ListCursors;
 }
 
 export interface SecurityOptions {
   readonly identities: IdentityService;
-  readonly credentials: CheckedCredentials;
+  readonly registryKey: RegistryKey;
   readonly runtime: ServerRuntime;
   readonly keyTools: Pick<KeyTools, 'enrollablePinOf'>;
 }
 
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
-  const { identities, credentials, runtime, keyTools } = options;
+  const { identities, registryKey, runtime, keyTools } = options;
   // An open server does not load jose.
   const { TicketIssuer: Issuer } = await import('../../tickets/ticket-issuer.js');
+  let issuer = new Issuer(registryKey.credentials, runtime);
+  registryKey.onChanged(() => (issuer = new Issuer(registryKey.credentials, runtime)));
   return {
     identities,
-    credentials,
-    issuer: new Issuer(credentials, runtime),
+    registryKey,
+    issuer: { issue: (...args) => issuer.issue(...args) },
     connectionKeys: new ConnectionKeys(keyTools),
     listCursors: new ListCursors(),
   };
 }
 
-export function registryKeysOf({ credentials }: Security): readonly KeyPin[] {
-  return [credentials.pin];
+export function registryKeysOf({ registryKey }: Security): readonly KeyPin[] {
+  return registryKey.pins;
 }
 
 /**

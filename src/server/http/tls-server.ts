@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Server as TlsServer, TlsOptions } from 'node:tls';
 import type { Credentials } from '../../core/credentials.js';
 import { limits } from '../../protocol/limits.js';
 
@@ -34,6 +35,17 @@ const tlsOptions = {
  */
 export function createHttpServer(credentials: Credentials | undefined): Server {
   if (credentials === undefined) return createServer(httpOptions);
-  const { key, cert } = credentials;
-  return createHttpsServer({ ...httpOptions, ...tlsOptions, key, cert });
+  return createHttpsServer({ ...httpOptions, ...secureOptions(credentials) });
+}
+
+/**
+ * Gives a running server with TLS another key. Open connections stay open. Sessions of the former key are not resumed.
+ */
+export function replaceKey(server: Server, credentials: Credentials): void {
+  const { setSecureContext } = server as unknown as Pick<TlsServer, 'setSecureContext'>;
+  setSecureContext.call(server, secureOptions(credentials));
+}
+
+function secureOptions({ key, cert }: Credentials): TlsOptions {
+  return { ...tlsOptions, key, cert };
 }

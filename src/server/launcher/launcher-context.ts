@@ -28,7 +28,7 @@ export interface LauncherContext {
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
   /** Key of a secured registry, by which a launched service recognizes the registry. */
-  readonly registryPin?: KeyPin | undefined;
+  readonly registryPin?: (() => KeyPin) | undefined;
   readonly logs: string | undefined;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */

@@ -291,7 +291,7 @@ export class ServiceSupervisor implements ReplaceableService {
   ): Promise<Launch> {
     const { names, runtime, registryPin } = this.#context;
     this.#throwIfCancelled(attempt);
-    const tickets = { ticket: runtime.randomHex(32), registryKey: registryPin ?? runtime.randomHex(32) };
+    const tickets = { ticket: runtime.randomHex(32), registryKey: registryPin?.() ?? runtime.randomHex(32) };
     const record = await names.launches.recordIntent({
       name: this.name,
       manifest: manifestName,

@@ -38,8 +38,8 @@ import type { NamingState } from './state/naming-state.js';
 /** What the identities need to check a rotation. */
 export interface RegistryKeys {
   readonly tools: Pick<KeyTools, 'pinOfKey' | 'verify'>;
-  /** Returns the present key of the registry. */
-  readonly pin: () => KeyPin;
+  /** Returns the keys of the registry, the present key first. */
+  readonly pins: () => readonly KeyPin[];
 }
 
 export interface IdentityDependencies {
@@ -108,6 +108,10 @@ export class Identities implements IdentityService {
     await this.#deps.submit({ kind: 'enrol-operator', principal, pin });
   }
 
+  async replaceOperator(principal: string, pin: KeyPin, revokeOthers: boolean): Promise<void> {
+    await this.#deps.submit({ kind: 'replace-operator', principal, pin, revokeOthers });
+  }
+
   async issueToken(request: TokenRequest, caller: Caller): Promise<TokenResponse> {
     const { runtime, submit } = this.#deps;
     const token = createEnrolToken(runtime);
@@ -134,11 +138,12 @@ export class Identities implements IdentityService {
   ): Promise<Omit<EnrolResponse, 'registryKeys'>> {
     const { runtime, registryKeys, submit } = this.#deps;
     if (registryKeys === undefined) throw enrolmentRefused();
-    const { tools, pin } = registryKeys;
+    const { tools, pins } = registryKeys;
     const key = Buffer.from(spki, 'base64url');
     const to = tools.pinOfKey(key);
-    const statement = rotationStatement({ principal: name, from, to, registry: pin() });
-    if (!tools.verify(key, statement, proof)) throw enrolmentRefused();
+    const isProof = (registry: KeyPin): boolean =>
+      tools.verify(key, rotationStatement({ principal: name, from, to, registry }), proof);
+    if (!pins().some(isProof)) throw enrolmentRefused();
     const { retiresAt = 0 } = await submit({ kind: 'rotate-key', principal: name, from, to });
     this.#deps.retirement.schedule(name, retiresAt);
     return { name, key: to, retiresInMs: Math.max(0, retiresAt - runtime.wallNow()) };

@@ -43,6 +43,13 @@ export function ownChangeOf(
       const keys = changes.flatMap((change) => (change.kind === 'key' ? [change.pin] : []));
       return { operation: 'retire-key', names: [command.principal], revision, details: { key: keys } };
     }
+    case 'replace-operator': {
+      const { principal, pin } = command;
+      const revoked = changes.flatMap((change) =>
+        change.kind === 'key' && change.pin !== pin ? [change.pin] : [],
+      );
+      return { operation: 'replace-operator', names: [principal], revision, details: { key: pin, revoked } };
+    }
     case 'new-incarnation':
       return {
         operation: 'new-incarnation',

@@ -6,7 +6,11 @@ import type { Logger } from '../../core/logger.js';
 import { callHeaders } from '../../protocol/call-headers.js';
 import { notExecuted } from '../at-most-once/rejections.js';
 import { shareGuard } from '../at-most-once/wrap-handler.js';
-import { ConnectionTickets, type AuthenticatedCaller } from './connection-tickets.js';
+import {
+  ConnectionTickets,
+  type AuthenticatedCaller,
+  type ConnectionTicketsOptions,
+} from './connection-tickets.js';
 import { connectionOf } from './inbound-connection.js';
 import { readExchange } from './inbound-exchange.js';
 import type { TicketPolicy } from './ticket-policy.js';
@@ -59,15 +63,19 @@ export function authenticateHandler(handler: Handler, options: AuthenticateHandl
       'The service cannot verify tickets; see the log of the service',
     );
   };
-  const verify: TicketPolicy['verify'] = (text, pin) => policy.verify(text, pin);
+  const ticketOptions: ConnectionTicketsOptions = {
+    clock,
+    verify: (text, pin) => policy.verify(text, pin),
+    version: () => policy.version,
+  };
 
   function ticketsOf(nodeRequest: object): ConnectionTickets {
     const connection = connectionOf(nodeRequest);
-    if (connection === undefined) return new ConnectionTickets(undefined, { clock, verify });
+    if (connection === undefined) return new ConnectionTickets(undefined, ticketOptions);
     let tickets = byConnection.get(connection.key);
     if (tickets === undefined) {
       const raw = connection.socket.getPeerX509Certificate?.()?.raw;
-      tickets = new ConnectionTickets(raw && keys.pinOf(raw), { clock, verify });
+      tickets = new ConnectionTickets(raw && keys.pinOf(raw), ticketOptions);
       byConnection.set(connection.key, tickets);
     }
     return tickets;

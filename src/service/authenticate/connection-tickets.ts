@@ -17,6 +17,8 @@ export interface ConnectionTicketsOptions {
   readonly clock: Pick<Clock, 'now' | 'wallNow'>;
   /** Rejects when the ticket must not be accepted on a connection of this client. */
   readonly verify: (text: string, clientPin: KeyPin | undefined) => Promise<VerifiedTicket>;
+  /** After a change, accepted tickets are verified again. */
+  readonly version: () => number;
 }
 
 interface AcceptedTicket {
@@ -40,15 +42,19 @@ export class ConnectionTickets {
   readonly #verifying = new Map<string, Promise<AuthenticatedCaller>>();
   #lastText: string | undefined;
   #last: AcceptedTicket | undefined;
+  #version: number;
 
   /** @param clientPin - key of the client; undefined when the client has shown no key */
   constructor(clientPin: KeyPin | undefined, options: ConnectionTicketsOptions) {
     this.#clientPin = clientPin;
     this.#options = options;
+    this.#version = options.version();
   }
 
   /** Returns the caller if the ticket was accepted before on this connection, and is still valid. */
   accepted(text: string): AuthenticatedCaller | undefined {
+    const version = this.#options.version();
+    if (version !== this.#version) this.#forgetAll(version);
     const ticket = text === this.#lastText ? this.#last : this.#accepted.get(text);
     if (ticket === undefined) return undefined;
     if (this.#options.clock.now() < ticket.validUntil) {
@@ -59,6 +65,12 @@ export class ConnectionTickets {
     this.#accepted.delete(text);
     if (ticket === this.#last) this.#lastText = this.#last = undefined;
     return undefined;
+  }
+
+  #forgetAll(version: number): void {
+    this.#version = version;
+    this.#accepted.clear();
+    this.#lastText = this.#last = undefined;
   }
 
   /** Concurrent requests with one ticket share its verification. */
@@ -72,12 +84,14 @@ export class ConnectionTickets {
   }
 
   async #verify(text: string): Promise<AuthenticatedCaller> {
-    const { clock, verify } = this.#options;
+    const { clock, verify, version } = this.#options;
+    const verifiedAt = version();
     const { principal, rights, expiresAt, validUntil } = await verify(text, this.#clientPin);
     const ticket: AcceptedTicket = {
       caller: Object.freeze({ principal, rights, expiresAt }),
       validUntil: clock.now() + validUntil - clock.wallNow(),
     };
+    if (verifiedAt !== version()) return ticket.caller;
     const [oldest] = this.#accepted.keys();
     if (this.#accepted.size >= maxTickets && oldest !== undefined) this.#accepted.delete(oldest);
     this.#accepted.set(text, ticket);

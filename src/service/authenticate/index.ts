@@ -4,16 +4,21 @@ import { currentProcess } from '../../runtime/current-process.js';
 import { systemClock } from '../../runtime/system-clock.js';
 import { systemKeys } from '../../runtime/system-keys.js';
 import type { FetchHandler, NodeHandler, WrappedHandler } from '../at-most-once/wrap-handler.js';
+import { KnownRegistries } from '../known-registries.js';
 import { processLogger } from '../service-runtime.js';
 import { authenticateHandler, callerOfRequest } from './authenticate-handler.js';
 import type { AuthenticatedCaller } from './connection-tickets.js';
 import { createTicketPolicy, type AuthenticateOptions } from './ticket-policy.js';
+
+/** Filled by the registrations of this process. */
+export const knownRegistries = new KnownRegistries();
 
 const authenticateRuntime = {
   clock: systemClock,
   keys: systemKeys,
   env: currentProcess.env,
   openIdentity,
+  knownRegistries,
 };
 
 /**

@@ -4,6 +4,7 @@ import { ClerkError } from '../../core/errors.js';
 import { isIdentity, type Identity } from '../../core/identity.js';
 import { parsePins, type KeyPin } from '../../core/key-pin.js';
 import { parseName } from '../../core/name.js';
+import { KnownRegistries } from '../known-registries.js';
 import { checkIdentitySource, registryKeysOfEnvironment } from '../registry-proof.js';
 import { TicketVerifier, type VerifiedTicket } from '../../tickets/ticket-verifier.js';
 
@@ -29,6 +30,8 @@ export interface TicketPolicyRuntime {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Undefined: the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
+  /** Default: no registry has stated anything. */
+  readonly knownRegistries?: KnownRegistries;
 }
 
 const optionKeys = Object.keys({ identity: true, registryKey: true, service: true } satisfies Record<
@@ -38,6 +41,8 @@ const optionKeys = Object.keys({ identity: true, registryKey: true, service: tru
 
 /** Decides which tickets are accepted. */
 export interface TicketPolicy {
+  /** After a change, a ticket that was accepted before must be verified again. */
+  readonly version: number;
   verify(text: string, clientPin: KeyPin | undefined): Promise<VerifiedTicket>;
 }
 
@@ -68,6 +73,9 @@ export function createTicketPolicy(options: AuthenticateOptions, runtime: Ticket
   const open = async (): Promise<TicketPolicy> =>
     policyOf(pins, services, await runtime.openIdentity(identity), runtime);
   return {
+    get version() {
+      return runtime.knownRegistries?.version ?? 0;
+    },
     async verify(text, clientPin) {
       policy ??= open();
       try {
@@ -85,7 +93,7 @@ function policyOf(
   pins: readonly KeyPin[] | undefined,
   services: readonly string[] | undefined,
   identity: Identity | undefined,
-  { keys, clock }: TicketPolicyRuntime,
+  { keys, clock, knownRegistries = new KnownRegistries() }: TicketPolicyRuntime,
 ): TicketPolicy {
   if (pins === undefined && (identity === undefined || identity.registryKeys.length === 0))
     throw authenticateError(
@@ -96,13 +104,20 @@ function policyOf(
     throw authenticateError(
       "needs the name of the service; pass the option 'identity' or 'service', or set CLERK_IDENTITY",
     );
-  const verifier = new TicketVerifier(() => pins ?? identity?.registryKeys ?? [], keys, clock);
+  const presentKeys = (): readonly KeyPin[] =>
+    knownRegistries.presentKeys(pins ?? identity?.registryKeys ?? []);
+  const verifier = new TicketVerifier(presentKeys, keys, clock);
+  const isOutdated = (incarnation: string, issuer: KeyPin): boolean =>
+    knownRegistries.isOutdated(incarnation, issuer);
   const isOwnService = (name: string): boolean => own.includes(name);
   return {
+    get version() {
+      return knownRegistries.version;
+    },
     async verify(text, clientPin) {
       // The registry keys in an identity file change with the keys of the registry.
       if (pins === undefined) await identity?.current();
-      const ticket = await verifier.verify(text, { clientPin, isOwnService });
+      const ticket = await verifier.verify(text, { clientPin, isOwnService, isOutdated });
       if (ticket.rights.includes('call')) return ticket;
       throw new ClerkError(
         'FORBIDDEN',

@@ -13,6 +13,7 @@ import {
   createTicketPolicy,
   type AuthenticateOptions,
 } from '../../../src/service/authenticate/ticket-policy.js';
+import { KnownRegistries } from '../../../src/service/known-registries.js';
 import { TicketIssuer, type TicketGrant } from '../../../src/tickets/ticket-issuer.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
@@ -21,6 +22,7 @@ export const orders = systemKeys.create('/shop/orders');
 export const web = systemKeys.create('/shop/web');
 
 export const clock = new ManualClock();
+export const knownRegistries = new KnownRegistries();
 
 const issuer = new TicketIssuer(registry, { wallNow: () => clock.wallNow(), ...systemHashing });
 
@@ -45,11 +47,15 @@ export function authenticated(
   options: AuthenticateOptions = { registryKey: registry.pin, service: '/shop/orders' },
   openIdentity: (source: any) => Promise<any> = () => Promise.reject(new Error('not expected')),
 ): { readonly handler: (...args: any[]) => unknown; verifications: number } {
-  const policy = createTicketPolicy(options, { clock, keys: systemKeys, env: {}, openIdentity });
+  const runtime = { clock, keys: systemKeys, env: {}, openIdentity, knownRegistries };
+  const policy = createTicketPolicy(options, runtime);
   const wrapped = {
     verifications: 0,
     handler: authenticateHandler(handler, {
       policy: {
+        get version() {
+          return policy.version;
+        },
         verify: (text, pin) => {
           wrapped.verifications++;
           return policy.verify(text, pin);

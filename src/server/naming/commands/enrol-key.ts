@@ -3,6 +3,7 @@ import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import { parseName } from '../../../core/name.js';
 import type { LaunchEnrolRequest } from '../../../protocol/identity-messages.js';
+import type { AccessTriple } from '../../ports.js';
 import { isLive } from '../state/identity-view.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { KeyRecord, StateChange } from '../state/records.js';
@@ -33,14 +34,18 @@ export function enrolOperator(
   const hasTriples = [...identities.directoriesWithTriples()].length > 0;
   if (identities.keyCount > 0 || hasTriples)
     throw new ClerkError('FORBIDDEN', 'The registry has an operator already; use the key of the operator');
-  const rights = ['read', 'call', 'advertise', 'write', 'launch', 'admin'] as const;
   return {
     changes: [
       keyChange(name, pin, { enrolledAt: wallNow(), by: 'init' }),
-      { kind: 'access', directory: '/', triples: [{ principal: name, path: '**', rights }] },
+      { kind: 'access', directory: '/', triples: [operatorTriple(name)] },
     ],
     appliesInMs: 0,
   };
+}
+
+/** All rights on all names. */
+export function operatorTriple(principal: string): AccessTriple {
+  return { principal, path: '**', rights: ['read', 'call', 'advertise', 'write', 'launch', 'admin'] };
 }
 
 /**

@@ -45,6 +45,12 @@ export type NamingCommand =
   | { readonly kind: 'withdraw'; readonly request: WithdrawRequest; readonly caller?: Caller | undefined }
   | { readonly kind: 'enrol-operator'; readonly principal: string; readonly pin: KeyPin }
   | {
+      readonly kind: 'replace-operator';
+      readonly principal: string;
+      readonly pin: KeyPin;
+      readonly revokeOthers: boolean;
+    }
+  | {
       readonly kind: 'issue-token';
       readonly request: TokenRequest;
       readonly digest: string;

@@ -14,6 +14,7 @@ import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { register } from './register-endpoint.js';
 import { applyPending, expireService, remove } from './remove-entry.js';
 import { revokeKeys } from './revoke-key.js';
+import { replaceOperator } from './replace-operator.js';
 import { rotateKey } from './rotate-key.js';
 import { changeAccess } from './set-access.js';
 import { setGroup } from './set-group.js';
@@ -54,6 +55,8 @@ function planCommand(view: NamingView, command: NamingCommand, context: PlanCont
       return withdraw(view, command, context);
     case 'enrol-operator':
       return enrolOperator(view, command.principal, command.pin, context);
+    case 'replace-operator':
+      return replaceOperator(view, command.principal, command.pin, command.revokeOthers, context);
     case 'issue-token':
       return issueToken(view, command.request, command.digest, command.caller, context);
     case 'enrol-with-token':

@@ -30,13 +30,7 @@ export function revokeKeys(
   const name = parseName(principal, 'Principal');
   const pin = key === undefined ? undefined : parsePin(key, 'Key');
   requireAccess(accessViewOf(view), caller, name, 'admin');
-  const isMeant = (candidate: string | undefined): boolean =>
-    candidate !== undefined && (pin === undefined || candidate === pin);
-  const keys = view.identities
-    .keysOf(name)
-    .filter((each) => each.revokedAt === undefined && isMeant(each.pin));
-  const launches = [...view.launches()].filter((launch) => launch.name === name && isMeant(launch.key));
-  const pins = [...keys.map((each) => each.pin), ...launches.map((launch) => launch.key as string)];
+  const { changes, pins } = revocationOf(view, name, pin, wallNow());
   if (pins.length === 0)
     throw new ClerkError('NAME_NOT_FOUND', `${name} has no ${pin === undefined ? 'key' : `key ${pin}`}`);
   if (caller.pin !== undefined && pins.includes(caller.pin))
@@ -44,15 +38,31 @@ export function revokeKeys(
       'FORBIDDEN',
       `Key ${caller.pin} is the key of this request; rotate it first, or revoke it with another key`,
     );
+  return { changes, appliesInMs: 0, pins };
+}
+
+/** @param pin - undefined: all keys, together with the unused tokens */
+export function revocationOf(
+  view: NamingView,
+  name: string,
+  pin: KeyPin | undefined,
+  now: number,
+): { readonly changes: readonly StateChange[]; readonly pins: readonly KeyPin[] } {
+  const isMeant = (candidate: string | undefined): boolean =>
+    candidate !== undefined && (pin === undefined || candidate === pin);
+  const keys = view.identities
+    .keysOf(name)
+    .filter((each) => each.revokedAt === undefined && isMeant(each.pin));
+  const launches = [...view.launches()].filter((launch) => launch.name === name && isMeant(launch.key));
+  const pins = [...keys.map((each) => each.pin), ...launches.map((launch) => launch.key as string)];
   return {
     changes: [
-      ...revocations(keys, wallNow()),
+      ...revocations(keys, now),
       ...launches.map(withoutKey),
       ...(pin === undefined ? tokenRemovals(view, name) : []),
       ...endpointRemovals(view, name, pins),
       ...formerKeyRemovals(view, name, (former, own = '') => pins.includes(former) && !pins.includes(own)),
     ],
-    appliesInMs: 0,
     pins,
   };
 }

@@ -23,7 +23,7 @@ export interface SecuredHarness extends NameServerHarness {
 export async function securedHarness(
   options: Parameters<typeof nameServerHarness>[0] = {},
 ): Promise<SecuredHarness> {
-  const registryKeys = { tools: systemKeys, pin: () => registryPin };
+  const registryKeys = { tools: systemKeys, pins: () => [registryPin] };
   const harness = await nameServerHarness({ registryKeys, ...options });
   await harness.names.identities.enrolOperator(operator.principal, pin(0));
   const secured = Object.defineProperty(harness, 'identities', {

@@ -1,0 +1,67 @@
+import type { CheckedCredentials } from '../core/credentials.js';
+import type { Clock } from '../core/clock.js';
+import { errorMessage } from '../core/errors.js';
+import type { KeyPin } from '../core/key-pin.js';
+import type { Logger } from '../core/logger.js';
+import type { RegistryKey } from './ports.js';
+import type { RegistryKeyState } from './registry-key.js';
+
+export interface LiveRegistryKeyOptions {
+  readonly initial: RegistryKeyState;
+  /** Returns undefined when the file is missing. */
+  readonly read: () => RegistryKeyState | undefined;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
+const minReadIntervalMs = 1_000;
+
+/**
+ * The key of a running registry. The file is read at most once a second, while connections and requests arrive. While
+ * the file cannot be read, the last key stays in use.
+ */
+export class LiveRegistryKey implements RegistryKey {
+  readonly #options: LiveRegistryKeyOptions;
+  readonly #listeners: (() => void)[] = [];
+  #state: RegistryKeyState;
+  #readAt: number;
+  #logged: string | undefined;
+
+  constructor(options: LiveRegistryKeyOptions) {
+    this.#options = options;
+    this.#state = options.initial;
+    this.#readAt = options.clock.now();
+  }
+
+  get credentials(): CheckedCredentials {
+    return this.#state.credentials;
+  }
+
+  get pins(): readonly KeyPin[] {
+    return this.#state.pins;
+  }
+
+  onChanged(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  poll(): void {
+    const { clock, read, logger } = this.#options;
+    const now = clock.now();
+    if (now - this.#readAt < minReadIntervalMs) return;
+    this.#readAt = now;
+    try {
+      const state = read();
+      if (state === undefined) throw new Error('the file is missing; restore the file from a backup');
+      this.#logged = undefined;
+      const { credentials, pins } = this.#state;
+      if (state.credentials.pin === credentials.pin && state.pins.join() === pins.join()) return;
+      this.#state = state;
+      for (const listener of this.#listeners) listener();
+    } catch (error) {
+      const message = `The last key of the registry stays in use: ${errorMessage(error)}`;
+      if (message !== this.#logged) logger.error(message);
+      this.#logged = message;
+    }
+  }
+}
