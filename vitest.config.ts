@@ -1,7 +1,21 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/support/slowest-first.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+const simulations = ['test/world/*-runs.test.ts'];
+/** Files that leave nothing in their process, so that several of them run in one. */
+const units = [
+  'test/{binding,core,factory,health,identity,invoke,mutilations,protocol,registry-client,resolve,select,testing,tickets,transport}/**/*.test.ts',
+  'test/client/!(bundled-registry).test.ts',
+  'test/registry/*.test.ts',
+  'test/server/{http,naming}/**/*.test.ts',
+  'test/service/**/!(crash-recovery).test.ts',
+  'test/world/dominance/*.test.ts',
+];
+const processors = availableParallelism();
 
 /** Tests and examples import the package by its public names and run against the source. */
 export default defineConfig({
@@ -15,13 +29,34 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: [here('./test/support/test-environment.ts')],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
     restoreMocks: true,
+    sequence: { sequencer: SlowestFirst },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'world', include: simulations, maxWorkers: processors },
+      },
+      {
+        extends: true,
+        test: { name: 'unit', include: units, isolate: false, maxWorkers: processors },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...simulations, ...units],
+          // These files mostly wait: for processes, sockets and timers.
+          maxWorkers: 2 * processors,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
