@@ -85,7 +85,7 @@ test('each kind of change of a secured registry is recorded once, before its res
     [
       paths.move,
       { from: '/shop/folder', to: '/shop/files' },
-      { ...write, operation: 'move', names: ['/shop/folder', '/shop/files'], details: {} },
+      { ...write, operation: 'move', names: ['/shop/folder', '/shop/files'] },
     ],
     [
       paths.remove,

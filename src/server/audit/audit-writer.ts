@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { isoTime } from '../../core/iso-time.js';
 import type { Logger } from '../../core/logger.js';
+import type { AuditKind } from '../../protocol/audit-messages.js';
 import { fileNameOf, type LogEnd } from './audit-files.js';
 import { encodeLine, type AuditFields } from './audit-line.js';
 
@@ -62,6 +63,7 @@ export class AuditWriter {
   #syncTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #isClosed = false;
+  #lastTime = { ms: NaN, text: '' };
   #written = createBatch();
 
   constructor(options: AuditWriterOptions) {
@@ -94,10 +96,10 @@ export class AuditWriter {
    * Resolves when the line survives the end of this process. Rejects when the line cannot be written yet; it may be
    * written later.
    */
-  append(fields: AuditFields): Promise<void> {
+  append(kind: AuditKind, fields: AuditFields): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError());
     this.#recordLost();
-    const isQueued = this.#enqueue(fields);
+    const isQueued = this.#enqueue(kind, fields);
     if (this.#failure !== undefined || !isQueued)
       return Promise.reject(this.#failure ?? writeError('the disk is too slow'));
     this.#batch ??= createBatch();
@@ -122,10 +124,10 @@ export class AuditWriter {
     this.#written.resolve();
   }
 
-  #enqueue(fields: AuditFields): boolean {
+  #enqueue(kind: AuditKind, fields: AuditFields): boolean {
     const seq = this.#nextSequence++;
-    const at = isoTime(this.#options.clock.wallNow());
-    const text = encodeLine(seq, at, fields);
+    const at = this.#time();
+    const text = encodeLine(seq, at, kind, fields);
     if (this.#queuedBytes + text.length > maxQueuedBytes) {
       this.#lost ??= { seq, at };
       return false;
@@ -140,7 +142,14 @@ export class AuditWriter {
     if (this.#lost === undefined || this.#queuedBytes > maxQueuedBytes / 2) return;
     const { seq, at } = this.#lost;
     this.#lost = undefined;
-    this.#enqueue({ kind: 'gap', missingFrom: seq, since: at });
+    this.#enqueue('gap', { missingFrom: seq, since: at });
+  }
+
+  /** Formatting a time takes a tenth of the time that a line takes. */
+  #time(): string {
+    const ms = this.#options.clock.wallNow();
+    if (ms !== this.#lastTime.ms) this.#lastTime = { ms, text: isoTime(ms) };
+    return this.#lastTime.text;
   }
 
   async #run(): Promise<void> {
@@ -181,7 +190,7 @@ export class AuditWriter {
       this.#sizeBytes += data.length;
       const [first] = this.#queue;
       for (const { text } of this.#queue.splice(0, count)) this.#queuedBytes -= text.length;
-      this.#unsynced ??= { seq: first?.seq ?? 0, at: isoTime(this.#options.clock.wallNow()) };
+      this.#unsynced ??= { seq: first?.seq ?? 0, at: this.#time() };
       this.#startSyncTimer();
     }
     this.#written.resolve();

@@ -42,12 +42,11 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     const log = new FileAuditLog(clock, writer, new AuditReader(folder, clock, writer));
     try {
       if (!isComplete)
-        await writer.append({
-          kind: 'gap',
+        await writer.append('gap', {
           missingFrom: lastSequence + 1,
           ...(lastLine !== undefined && { since: lastLine.at }),
         });
-      await writer.append({ kind: 'start' });
+      await writer.append('start', {});
     } catch (error) {
       await writer.close();
       throw error;
@@ -71,7 +70,7 @@ class FileAuditLog implements AuditLog {
   constructor(clock: Clock, writer: AuditWriter, reader: AuditReader) {
     this.#writer = writer;
     this.#reader = reader;
-    this.#window = new RefusalWindow(clock, (fields) => void writer.append(fields).catch(noop));
+    this.#window = new RefusalWindow(clock, (kind, fields) => void writer.append(kind, fields).catch(noop));
   }
 
   get failure(): ClerkError | undefined {
@@ -79,11 +78,13 @@ class FileAuditLog implements AuditLog {
   }
 
   recordChange(entry: AuditEntry): Promise<void> {
-    return this.#writer.append({ kind: 'change', result: 'ok', ...entry });
+    return this.#writer.append('change', entry);
   }
 
   recordOwnChange({ revision, ...change }: OwnChange): void {
-    this.recordChange({ ...change, principal: 'registry', revision: String(revision) }).catch(noop);
+    this.recordChange({ ...change, principal: 'registry', result: 'ok', revision: String(revision) }).catch(
+      noop,
+    );
   }
 
   recordError(kind: 'refusal' | 'failure', entry: AuditEntry): void {
@@ -96,7 +97,7 @@ class FileAuditLog implements AuditLog {
 
   async close(): Promise<void> {
     this.#window.flush();
-    await this.#writer.append({ kind: 'stop' }).catch(noop);
+    await this.#writer.append('stop', {}).catch(noop);
     await this.#writer.close();
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { isoTime } from '../../core/iso-time.js';
+import type { AuditKind } from '../../protocol/audit-messages.js';
 import type { AuditEntry } from '../ports.js';
 import type { AuditFields } from './audit-line.js';
 
@@ -11,6 +12,8 @@ export const maxWholePerClient = 10;
 export const maxWhole = 1_000;
 /** Clients and error codes that are counted apart in each minute. The others are counted by error code. */
 export const maxCounts = 500;
+
+type Append = (kind: AuditKind, fields: AuditFields) => void;
 
 interface Count {
   readonly kind: 'refusal' | 'failure';
@@ -27,12 +30,12 @@ interface Count {
  */
 export class RefusalWindow {
   readonly #clock: Clock;
-  readonly #append: (fields: AuditFields) => void;
+  readonly #append: Append;
   readonly #counts = new Map<string, Count>();
   #whole = 0;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, append: (fields: AuditFields) => void) {
+  constructor(clock: Clock, append: Append) {
     this.#clock = clock;
     this.#append = append;
   }
@@ -46,7 +49,7 @@ export class RefusalWindow {
     if (count.whole < maxWholePerClient && this.#whole < maxWhole) {
       count.whole += 1;
       this.#whole += 1;
-      this.#append({ kind, ...entry });
+      this.#append(kind, entry);
       return;
     }
     if (count.further === 0) count.since = isoTime(this.#clock.wallNow());
@@ -58,7 +61,7 @@ export class RefusalWindow {
     this.#timer?.cancel();
     this.#timer = undefined;
     for (const { client, result, further, since } of this.#counts.values())
-      if (further > 0) this.#append({ kind: 'refusals', ...client, result, count: further, since });
+      if (further > 0) this.#append('refusals', { ...client, result, count: further, since });
     this.#counts.clear();
     this.#whole = 0;
   }

@@ -84,16 +84,17 @@ export function operationName(method: string, path: string): string {
 const knownPaths: ReadonlySet<string> = new Set(Object.values(paths));
 
 /** Fields of a request that contain names. The right counts on the first of them. */
-const nameFields = ['name', 'from', 'to', 'service', 'path', 'glob', 'globs', 'principal'] as const;
+const nameFields = ['name', 'from', 'to', 'service', 'path', 'glob', 'globs'] as const;
 
 /** Returns the names in a request, which need not be valid. */
 export function namesIn(request: unknown): readonly string[] {
   if (Array.isArray(request)) return request.flatMap(namesIn);
   if (!isObject(request)) return [];
-  const names = nameFields.flatMap((field) => textsOf(request[field]));
-  if (Array.isArray(request.renewals)) names.push(...request.renewals.flatMap(namesIn));
-  // With another name, the principal is a detail of the request.
-  return names.length > 1 && typeof request.principal === 'string' ? names.slice(0, -1) : names;
+  const names: string[] = [];
+  for (const field of nameFields) if (request[field] !== undefined) names.push(...textsOf(request[field]));
+  if (request.renewals !== undefined) names.push(...namesIn(request.renewals));
+  // Beside another name, the principal is a detail of the request.
+  return names.length > 0 ? names : textsOf(request.principal);
 }
 
 function textsOf(value: unknown): readonly string[] {
@@ -101,20 +102,22 @@ function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** Returns the listed fields of a request or response. Of a launch rule, only the manifest is returned. */
-export function pickDetails(
+/** Adds fields of a request or response. Of a launch rule, only the manifest is added. */
+export function addDetails(
+  entry: { details?: Readonly<Record<string, AuditDetail>> },
   source: unknown,
   fields: readonly string[] = [],
-): Readonly<Record<string, AuditDetail>> {
-  const details: Record<string, AuditDetail> = {};
-  if (!isObject(source)) return details;
+): void {
+  if (!isObject(source)) return;
   for (const field of fields) {
-    const value = source[field];
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-      details[field] = value;
-    else if (value === null) details[field] = 'none';
-    else if (Array.isArray(value)) details[field] = textsOf(value);
-    else if (isObject(value) && typeof value.manifest === 'string') details[field] = value.manifest;
+    const detail = detailOf(source[field]);
+    if (detail !== undefined) ((entry.details ??= {}) as Record<string, AuditDetail>)[field] = detail;
   }
-  return details;
+}
+
+function detailOf(value: unknown): AuditDetail | undefined {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value === null) return 'none';
+  if (Array.isArray(value)) return textsOf(value);
+  return isObject(value) && typeof value.manifest === 'string' ? value.manifest : undefined;
 }

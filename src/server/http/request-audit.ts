@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { isClerkError, type ClerkErrorCode } from '../../core/errors.js';
-import { definedFields } from '../../core/defined-fields.js';
 import { isName } from '../../core/name.js';
 import { Quotas } from '../../core/quotas.js';
 import type { StatusResponse } from '../../protocol/messages.js';
@@ -9,7 +8,7 @@ import {
   auditedOperations,
   namesIn,
   operationName,
-  pickDetails,
+  addDetails,
   type AuditedOperation,
 } from './audited-operations.js';
 import { unmapIpv4 } from './host-check.js';
@@ -41,6 +40,8 @@ export interface RequestAuditOptions {
   readonly names: Pick<NameService, 'canonicalOf'>;
   readonly security: Security | undefined;
 }
+
+type MutableEntry = { -readonly [Field in keyof AuditEntry]: AuditEntry[Field] };
 
 /** The client of a request. The key need not be enrolled. */
 type Client = Pick<Partial<Caller>, 'principal' | 'pin'>;
@@ -80,43 +81,23 @@ export class RequestAudit {
   ): Promise<unknown> {
     try {
       const operation = incoming.method === 'POST' ? auditedOperations.get(path) : undefined;
-      return await (operation === undefined
-        ? operate()
-        : this.#runChange(operation, input, incoming, client, operate));
+      if (operation === undefined) return await operate();
+      if (this.log.failure !== undefined) throw this.log.failure;
+      const entry: MutableEntry = { operation: operation.name, names: namesIn(input), result: 'ok' };
+      this.#addClient(entry, client, incoming);
+      // The change may take away the right that has allowed it.
+      this.#addGrant(entry, operation, client, input);
+      const response = (await operate()) as Readonly<Record<string, unknown>>;
+      if (operation.isChange?.(response) === false) return response;
+      if (typeof response.revision === 'string') entry.revision = response.revision;
+      addDetails(entry, input, operation.requestFields);
+      addDetails(entry, response, operation.responseFields);
+      await this.log.recordChange(entry);
+      return response;
     } catch (error) {
       this.#inputs.set(incoming, input);
       throw error;
     }
-  }
-
-  async #runChange(
-    operation: AuditedOperation,
-    input: unknown,
-    incoming: IncomingMessage,
-    client: Client,
-    operate: () => unknown,
-  ): Promise<unknown> {
-    if (this.log.failure !== undefined) throw this.log.failure;
-    const names = namesIn(input);
-    // The change may take away the right that has allowed it.
-    const entry: AuditEntry = {
-      operation: operation.name,
-      names,
-      ...this.#clientFields(client, incoming),
-      ...this.#grantOf(operation, names[0], client, input),
-    };
-    const response = await operate();
-    const fields = response as Readonly<Record<string, unknown>>;
-    if (operation.isChange?.(fields) === false) return response;
-    await this.log.recordChange({
-      ...entry,
-      ...(typeof fields.revision === 'string' && { revision: fields.revision }),
-      details: {
-        ...pickDetails(input, operation.requestFields),
-        ...pickDetails(fields, operation.responseFields),
-      },
-    });
-    return response;
   }
 
   /** Records a request that was refused, or a change that failed. Ignores invalid requests. */
@@ -128,38 +109,39 @@ export class RequestAudit {
     const isRefusal = refusalCodes.has(code) || isHiddenName(error);
     if (!isRefusal && (operation === undefined || !failureCodes.has(code))) return;
     const input = this.#inputs.get(incoming) ?? queryOf(incoming);
-    const details = pickDetails(input, operation?.requestFields);
-    this.log.recordError(isRefusal ? 'refusal' : 'failure', {
+    const entry: MutableEntry = {
       operation: operationName(method, path),
       names: namesIn(input),
-      ...this.#clientFields(client ?? {}, incoming),
-      ...(operation?.right !== undefined && { right: operation.right }),
       result: code,
-      ...(Object.keys(details).length > 0 && { details }),
-    });
+    };
+    this.#addClient(entry, client ?? {}, incoming);
+    if (operation?.right !== undefined) entry.right = operation.right;
+    addDetails(entry, input, operation?.requestFields);
+    this.log.recordError(isRefusal ? 'refusal' : 'failure', entry);
   }
 
-  #clientFields({ principal, pin }: Client, { socket }: IncomingMessage): Partial<AuditEntry> {
+  #addClient(entry: MutableEntry, { principal, pin }: Client, { socket }: IncomingMessage): void {
     const key = pin ?? this.#security?.connectionKeys.keyOf(socket)?.pin;
     const address = socket.remoteAddress;
-    return definedFields({ principal, key, from: address === undefined ? undefined : unmapIpv4(address) });
+    if (principal !== undefined) entry.principal = principal;
+    if (key !== undefined) entry.key = key;
+    if (address !== undefined) entry.from = unmapIpv4(address);
   }
 
   /** Without keys, no right is checked. */
-  #grantOf(
+  #addGrant(
+    entry: MutableEntry,
     { right, grantedBy }: AuditedOperation,
-    name: string | undefined,
     client: Client,
     input: unknown,
-  ): Partial<AuditEntry> {
-    if (grantedBy !== undefined) return { by: grantedBy(input) };
+  ): void {
+    if (grantedBy !== undefined) entry.by = grantedBy(input);
     const { principal } = client;
-    if (this.#security === undefined || right === undefined || principal === undefined) return {};
-    const { identities } = this.#security;
-    const caller: Caller = { ...client, principal };
-    const target = name === undefined ? undefined : this.#targetOf(name);
-    const grant = target === undefined ? undefined : identities.access(caller, target, right);
-    return { right, ...(grant !== undefined && { by: describeGrant(grant) }) };
+    if (this.#security === undefined || right === undefined || principal === undefined) return;
+    entry.right = right;
+    const name = this.#targetOf(entry.names?.[0] ?? '');
+    const grant = name && this.#security.identities.access({ ...client, principal }, name, right);
+    if (grant) entry.by = describeGrant(grant);
   }
 
   /** The name on which a right was checked. The rights on a glob are those on the directory before its first wildcard. */

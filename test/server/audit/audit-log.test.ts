@@ -6,7 +6,7 @@ import { maxQueuedBytes, retryDelayMs, syncDelayMs } from '../../../src/server/a
 import { allLines, auditHarness, wallStartAt } from './audit-harness.js';
 import { MemoryAuditFolder } from './memory-audit-folder.js';
 
-const change = (name: string) => ({ operation: 'define', names: [name], principal: '/shop/web' });
+const change = (name: string) => ({ operation: 'define', names: [name], principal: '/shop/web', result: 'ok' });
 const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => undefined,
