@@ -25,6 +25,7 @@ function lazyDialer(credentials: RegistryCredentials): RegistryDialer {
       (address, timeoutMs) =>
       (...dialled) =>
         opened?.dial(address, timeoutMs)(...dialled),
+    onResponse: (head) => opened?.onResponse?.(head),
     // A command ends before its key is replaced.
     onChanged: () => () => undefined,
   };
@@ -40,5 +41,6 @@ async function openDialer({ identity, registryKeys }: RegistryCredentials): Prom
     credentials: identity,
     keys: systemKeys,
     clock: systemClock,
+    onStatement: ({ keys }) => identity?.learnRegistryKeys(keys),
   });
 }

@@ -1,6 +1,7 @@
 /** The commands that an open registry has too, against a secured registry. */
-import { writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { rotateRegistryKey } from '../../src/server/index.js';
 import { securedCli } from './support/secured-cli.js';
 
 test('names are defined, listed, moved, exported and imported by an operator', async () => {
@@ -65,6 +66,21 @@ test('an option takes precedence over the environment, which takes precedence ov
   expect(await list('ls', otherKey)).toEqual(here);
   expect(await list('ls', otherKey, other.url)).toBe('');
   expect(await list(`ls --registry ${cli.url}`, otherKey, other.url)).toEqual(here);
+});
+
+test('a command keeps the next key of the registry in the identity file', async () => {
+  const cli = await securedCli();
+  const web = await cli.enroll('/shop/web');
+  const { registryKeys: keys } = await rotateRegistryKey({ data: cli.pathOf('data'), step: 'prepare' });
+  // The server reads its key again after a second.
+  await vi.waitFor(
+    async () => {
+      expect((await cli.run('ls', web)).code).toBe(0);
+      expect(JSON.parse(readFileSync(web, 'utf8'))).toMatchObject({ registryKey: keys });
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  expect(keys).toHaveLength(2);
 });
 
 test('the errors of a command with --json are JSON, also in a command of commands', async () => {
