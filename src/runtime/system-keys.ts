@@ -12,7 +12,7 @@ import type { CheckedCredentials, KeyAlgorithm, KeyTools } from '../core/credent
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isObject } from '../core/is-object.js';
-import { pinOfDigest, type KeyPin } from '../core/key-pin.js';
+import { pinOfDigest } from '../core/key-pin.js';
 import { isName, parseName } from '../core/name.js';
 import { isAllowedKey } from '../core/spki.js';
 import { selfSignedCertificate } from './self-signed-certificate.js';
@@ -39,10 +39,10 @@ export const systemKeys: KeyTools = {
     return checked(String(name), key, cert, parsePrivateKey(key, String(name)));
   },
 
-  pinOf: (certificate) => pinOfKeyObject(parseCertificate(certificate, 'A certificate').publicKey),
+  pinOf: (certificate) => systemKeys.pinOfKey(spkiOf(certificate, 'A certificate')),
   enrollablePinOf(certificate) {
     try {
-      const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+      const spki = spkiOf(certificate, 'A certificate');
       return isAllowedKey(spki) ? systemKeys.pinOfKey(spki) : undefined;
     } catch {
       return undefined;
@@ -81,8 +81,7 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
       `The key of ${name} must be an Ed25519 key or an EC key over P-256; got ${privateKey.asymmetricKeyType ?? 'another'} key; create one with: openssl genpkey -algorithm ed25519`,
     );
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const { publicKey } = parseCertificate(cert, `The certificate of ${name}`);
-  if (!spki.equals(publicKey.export({ type: 'spki', format: 'der' })))
+  if (!spki.equals(spkiOf(cert, `The certificate of ${name}`)))
     throw identityError(
       `The certificate of ${name} must belong to its key; got another public key; take key and certificate from one identity`,
     );
@@ -110,9 +109,10 @@ function parsePrivateKey(key: unknown, name: string): KeyObject {
   throw identityError(`The key of ${name} must be a private key in PEM, without a passphrase`);
 }
 
-function parseCertificate(cert: unknown, subject: string): X509Certificate {
+/** A certificate can be well-formed although its public key is not. */
+function spkiOf(cert: unknown, subject: string): Buffer {
   try {
-    return new X509Certificate(cert as string);
+    return new X509Certificate(cert as string).publicKey.export({ type: 'spki', format: 'der' });
   } catch (cause) {
     throw new ClerkError('IDENTITY_INVALID', `${subject} must be an X.509 certificate in PEM or DER`, {
       cause,
@@ -128,10 +128,6 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Ke
 
 function hashOf({ asymmetricKeyType }: KeyObject): 'sha256' | null {
   return asymmetricKeyType === 'ed25519' ? null : 'sha256';
-}
-
-function pinOfKeyObject(publicKey: KeyObject): KeyPin {
-  return systemKeys.pinOfKey(publicKey.export({ type: 'spki', format: 'der' }));
 }
 
 function identityError(message: string): ClerkError {

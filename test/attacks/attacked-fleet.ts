@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createSecureServer } from 'node:http2';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +17,8 @@ import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
 import { initializeRegistry, startServer, type Server } from '../../src/server/index.js';
 import { authenticateHandler } from '../../src/service/authenticate/authenticate-handler.js';
-import { createTicketPolicy } from '../../src/service/authenticate/ticket-policy.js';
 import type { ObservedWorld, Refusal } from './attack.js';
+import { ticketPolicyOf } from './ticket-policies.js';
 
 export const service = '/shop/orders';
 
@@ -48,6 +48,8 @@ export interface AttackedFleet extends ObservedWorld {
   readonly servicePort: number;
   /** How often the handler of the service has run. */
   readonly executions: number;
+  /** How often the handler of the service has run for each path. */
+  readonly executedPaths: ReadonlyMap<string, number>;
   /** Added to all clocks of the registry and of the service, in ms. */
   shiftMs: number;
   readonly operator: Party;
@@ -68,7 +70,10 @@ export interface AttackedFleet extends ObservedWorld {
   /** The call of `web` that the service must serve. It does not count as an effect of an attack. */
   callHonestly(ticket: string): Promise<void>;
   countHonestCall(): void;
+  /** The registry loses its connections, and nothing of its data. */
   restartRegistry(): Promise<void>;
+  /** The service loses its connections and its memory. */
+  restartService(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -79,6 +84,7 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
   const read = (file: string): CheckedCredentials =>
     systemKeys.check(pick(JSON.parse(readFileSync(file, 'utf8')) as Credentials));
   const state = { shiftMs: 0, executions: 0, honestCalls: 0 };
+  const executedPaths = new Map<string, number>();
   const clock = {
     now: () => systemClock.now() + state.shiftMs,
     wallNow: () => systemClock.wallNow() + state.shiftMs,
@@ -89,14 +95,26 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
   const { port, url } = registry;
   const orders = systemKeys.create(service);
   const identity = await openIdentity(async () => pick(orders));
-  const server = serviceOf(identity, registryPin, clock, () => state.executions++);
   const sockets = new Set<TLSSocket>();
-  server.on('secureConnection', (socket: TLSSocket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const openService = async (at: number): Promise<Http2SecureServer> => {
+    const opened = serviceOf(identity, registryPin, clock, (path) => {
+      state.executions++;
+      executedPaths.set(path, (executedPaths.get(path) ?? 0) + 1);
+    });
+    opened.on('secureConnection', (socket: TLSSocket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+    });
+    opened.listen(at, '127.0.0.1');
+    await once(opened, 'listening');
+    return opened;
+  };
+  let server = await openService(0);
+  const closeService = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
   const servicePort = (server.address() as AddressInfo).port;
 
   const agents: Agent[] = [];
@@ -137,7 +155,7 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
 
   return Object.defineProperties(
     {
-      ...{ url, port, registryPin, servicePort, ...parties, party, token, enrol, allow },
+      ...{ url, port, registryPin, servicePort, executedPaths, ...parties, party, token, enrol, allow },
       registryKey: read(join(data, 'registry.identity')),
       ticketOf: async (client: Party) => done(await client.post('/v1/tickets', { service })).ticket as string,
       countHonestCall() {
@@ -164,14 +182,17 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
         });
         return [...texts, `executions ${String(state.executions - state.honestCalls)}`].join('\n');
       },
+      async restartService() {
+        await closeService();
+        server = await openService(servicePort);
+      },
       async restartRegistry() {
         await registry.close();
         registry = await open(port);
       },
       async close() {
         for (const agent of agents) await agent.destroy();
-        for (const socket of sockets) socket.destroy();
-        server.close();
+        await closeService();
         await registry.close();
         rmSync(folder, { recursive: true, force: true });
       },
@@ -191,20 +212,16 @@ function serviceOf(
   identity: Identity,
   registryKey: string,
   clock: { now(): number; wallNow(): number },
-  onExecution: () => void,
-) {
-  const runtime = {
-    ...{ clock, keys: systemKeys, env: {} },
-    openIdentity: () => Promise.reject(new Error('not expected')),
-  };
+  onExecution: (path: string) => void,
+): Http2SecureServer {
   const handler = authenticateHandler(
-    (_request: unknown, response: any) => {
-      onExecution();
+    (request: any, response: any) => {
+      onExecution(request.url as string);
       response.end('executed');
     },
     {
       ...{ clock, keys: systemKeys, logger: { error: () => undefined } },
-      policy: createTicketPolicy({ registryKey, service }, runtime),
+      policy: ticketPolicyOf(service, registryKey, clock),
     },
   );
   return createSecureServer({ ...identity.tls(), allowHTTP1: true }, handler as never);
