@@ -24,7 +24,7 @@ export interface ResolutionStep {
   /** The name at this step. */
   readonly name: string;
   /** Kind of the entry with this name. */
-  readonly kind: 'service' | 'link' | 'mount' | 'directory';
+  readonly kind: 'service' | 'link' | 'mount' | 'directory' | 'group';
   /** Time for which the entry will not change, in ms since the request was sent. */
   readonly guaranteedMs: number;
 }
@@ -110,7 +110,7 @@ export interface ListEntry {
   /** The full name. */
   readonly name: string;
   /** Kind of the entry. */
-  readonly kind: 'service' | 'link' | 'mount' | 'directory';
+  readonly kind: 'service' | 'link' | 'mount' | 'directory' | 'group';
   /** Number of endpoints; absent when unknown. */
   readonly endpoints?: number;
   /** Number of suspect endpoints; absent when there is none. */
@@ -121,6 +121,8 @@ export interface ListEntry {
   readonly outdated?: number;
   /** Target of a link. */
   readonly target?: string;
+  /** Number of members of a group. */
+  readonly members?: number;
 }
 
 /** One result of a search. @see [N7](../../docs/background.md#n7) */

@@ -49,8 +49,8 @@ export interface LaunchRule {
 export interface ResolveResponse {
   readonly name: string;
   readonly canonical: string;
-  /** A `directory` contains names, has no endpoints, and cannot be called. */
-  readonly kind: 'service' | 'directory';
+  /** A `directory` contains names, and a `group` contains principals. Both have no endpoints, and cannot be called. */
+  readonly kind: 'service' | 'directory' | 'group';
   readonly path: readonly ResolutionStep[];
   readonly endpoints: readonly EndpointMessage[];
   /** Endpoints that have registered before they accept connections. Absent if there is none. */

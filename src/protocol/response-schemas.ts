@@ -27,7 +27,7 @@ import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 const string = z.string();
 const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
-const kinds = z.enum(['service', 'link', 'mount', 'directory']);
+const kinds = z.enum(['service', 'link', 'mount', 'directory', 'group']);
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
 const markedPosition = { ...position, mark: z.exactOptional(string) };
 
@@ -65,12 +65,13 @@ const listEntry = z.object({
   starting: z.exactOptional(count),
   outdated: z.exactOptional(count),
   target: z.exactOptional(string),
+  members: z.exactOptional(count),
 });
 
 export const resolveResponse = z.object({
   name: string,
   canonical: string,
-  kind: z.enum(['service', 'directory']),
+  kind: z.enum(['service', 'directory', 'group']),
   path: z.array(resolutionStep),
   endpoints: z.array(endpointMessage),
   starting: z.exactOptional(z.array(endpointMessage)),
@@ -105,7 +106,9 @@ export const statusResponse = z.object({
   watches: count,
   degraded: z.boolean(),
   outdated: z.exactOptional(z.array(z.object({ name: string, id: string, reason: string }))),
-  problems: z.exactOptional(z.array(z.object({ part: z.enum(['store', 'leases', 'audit']), message: string }))),
+  problems: z.exactOptional(
+    z.array(z.object({ part: z.enum(['store', 'leases', 'audit']), message: string })),
+  ),
 });
 export const changeResponse = z.object({ ...position, appliesInMs: ms });
 export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });

@@ -183,6 +183,14 @@ function parseEndpoints(list: unknown, name: string): readonly Endpoint[] {
   }
 }
 
+const stepKinds: readonly unknown[] = [
+  'service',
+  'link',
+  'mount',
+  'directory',
+  'group',
+] satisfies ResolutionStep['kind'][];
+
 function parsePath(value: unknown, name: string, guaranteedMs: number): readonly ResolutionStep[] {
   if (value === undefined) return [{ name, kind: 'service', guaranteedMs }];
   if (!Array.isArray(value))
@@ -194,15 +202,15 @@ function parsePath(value: unknown, name: string, guaranteedMs: number): readonly
     );
   return Array.from(value, (item: unknown) => {
     const step = (typeof item === 'object' && item !== null ? item : {}) as RawObject;
-    const kind = step.kind;
-    if (kind !== 'service' && kind !== 'link' && kind !== 'mount' && kind !== 'directory')
+    const { kind } = step;
+    if (!stepKinds.includes(kind))
       throw invalidResolutionError(
         name,
-        `the kind of a path step must be 'service', 'link', 'mount' or 'directory'; got ${quote(kind)}`,
+        `the kind of a path step must be ${stepKinds.join(', ')}; got ${quote(kind)}`,
       );
     return {
       name: parseNameField(step.name, name, 'name of a path step'),
-      kind,
+      kind: kind as ResolutionStep['kind'],
       guaranteedMs: parseMsField(step, 'guaranteedMs', name) ?? guaranteedMs,
     };
   });

@@ -28,6 +28,8 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const { client, stdout, stderr, json, timeoutMs, registryOptions } = context;
   const name = parseNameArgument(text);
   const response = await client.get(paths.resolve, resolveResponse, { name });
+  if (response.kind === 'group')
+    throw new ClerkError('NAME_NOT_FOUND', `${name} is a group of principals, not a service`);
   if (response.kind === 'directory')
     throw new ClerkError(
       'NAME_NOT_FOUND',

@@ -53,8 +53,10 @@ function row(entry: ListEntry): TextPart[] {
   return [entry.name, styled('faint', entry.kind), entryDetail(entry)];
 }
 
-function entryDetail({ endpoints, suspects = 0, starting = 0, outdated = 0, target }: ListEntry): TextPart {
+function entryDetail(entry: ListEntry): TextPart {
+  const { endpoints, suspects = 0, starting = 0, outdated = 0, target, members } = entry;
   if (target !== undefined) return `→ ${target}`;
+  if (members !== undefined) return formatCount(members, 'member');
   if (endpoints === undefined) return '';
   const faults = [
     ...(suspects > 0 ? [`${String(suspects)} suspect`] : []),

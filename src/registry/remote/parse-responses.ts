@@ -68,17 +68,17 @@ export function parseWatchEntry(
   );
 }
 
-/** A directory becomes an absent resolution, because clients cannot call it. */
+/** A directory or group becomes an absent resolution, because clients cannot call it. */
 function toResolution(body: unknown, connection: RegistryConnection): Resolution {
   const raw = expectObject(body, connection);
   checkEndpoints(raw, connection);
   const response = raw as unknown as ResolveResponse;
-  if (raw.kind === 'directory')
+  if (raw.kind === 'directory' || raw.kind === 'group')
     return absentResolution({ ...response, position: positionOf(response) ?? '' });
   if (raw.kind === 'service') return decodeResolution(response);
   throw invalidResponseError(
     connection,
-    `kind must be 'service' or 'directory'; got ${describeValue(raw.kind)}`,
+    `kind must be 'service', 'directory' or 'group'; got ${describeValue(raw.kind)}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { accessRights, type AccessRight } from '../../core/access-right.js';
 import { ClerkError } from '../../core/errors.js';
 import { isName, parseName } from '../../core/name.js';
+import type { AccessEntry } from '../../protocol/identity-messages.js';
 import type { Caller, IdentityService, NameService } from '../ports.js';
 
 /** The rights of the caller of a request, and the errors of a caller without rights. */
@@ -28,6 +29,11 @@ export class RequestRights {
   /** Rises with each change of rights. */
   get version(): number {
     return this.#identities.accessVersion;
+  }
+
+  /** The grants of rights whose paths the caller administrates. */
+  accessEntries(): readonly AccessEntry[] {
+    return this.#identities.listAccess(undefined, this.caller);
   }
 
   rightsOn(name: string): readonly AccessRight[] {

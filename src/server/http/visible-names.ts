@@ -64,8 +64,8 @@ export class VisibleNames implements NameQueries {
 
   *exportLines(): IterableIterator<ExportLine> {
     for (const line of this.#names.exportLines())
-      if (line.kind === 'access' ? this.#rights.has(line.directory, 'admin') : this.#isVisible(line.name))
-        yield line;
+      if (line.kind !== 'access' && this.#isVisible(line.name)) yield line;
+    for (const entry of this.#rights.accessEntries()) yield { kind: 'access', ...entry };
   }
 
   report({ clerk, reports }: ReportRequest, caller: Caller): void {

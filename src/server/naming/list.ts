@@ -39,6 +39,7 @@ export function listPage(
 function listEntryOf(state: NamingState, name: string): ListEntry {
   const entry = state.entries.get(name);
   if (entry?.record.kind === 'link') return { name, kind: 'link', target: entry.record.target };
+  if (entry?.record.kind === 'group') return { name, kind: 'group', members: entry.record.members.length };
   if (entry?.record.kind !== 'service') return { name, kind: 'directory' };
   const suspects = visibleHealth(entry.service).suspects.size;
   const endpoints = entry.service?.endpoints.size ?? 0;

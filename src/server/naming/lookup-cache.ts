@@ -141,7 +141,7 @@ export class LookupCache {
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
-        kind: entry.record.kind === 'group' ? 'directory' : entry.record.kind,
+        kind: entry.record.kind,
         guaranteedMs: guarantees.guaranteedMs(entry),
       });
     };
@@ -178,7 +178,7 @@ export class LookupCache {
     const start = JSON.stringify({
       name,
       canonical,
-      kind: service === undefined ? 'directory' : 'service',
+      kind: record?.kind === 'service' || record?.kind === 'group' ? record.kind : 'directory',
       path,
       policy: service?.policy ?? null,
       timeoutMs: service?.timeoutMs,

@@ -144,8 +144,10 @@ const queryCases: readonly RegistryCase[] = [
       const list = harness.method('list');
       for (const glob of globs) {
         const entries = await harness.settlesSoon(list(glob, openContext()), `list('${glob}')`);
-        // A registry may also list directories and mounts. Only services are compared.
-        const services = entries.filter(({ kind }) => kind !== 'directory' && kind !== 'mount');
+        // A registry may also list directories, mounts and groups. Only services are compared.
+        const services = entries.filter(
+          ({ kind }) => kind !== 'directory' && kind !== 'mount' && kind !== 'group',
+        );
         assert.deepEqual(services.map(({ name }) => name).sort(), namesMatching(glob), `list('${glob}')`);
         for (const { name, endpoints } of services) {
           const count = sampleContents[name]?.length;

@@ -8,8 +8,8 @@ test('a group is guaranteed, frozen and moved like a name', async () => {
   const set = (members: readonly string[], more: object = {}) =>
     identities.setGroup({ name: '/g', members, ...more }, operator);
   await set(['/a', '/b', '/a'], { guaranteedMs: 10_000 });
-  expect(names.resolve('/g')).toMatchObject({ kind: 'directory', endpoints: [] });
-  expect(names.list('/g', undefined, 10).entries).toEqual([{ name: '/g', kind: 'directory' }]);
+  expect(names.resolve('/g')).toMatchObject({ kind: 'group', endpoints: [] });
+  expect(names.list('/g', undefined, 10).entries).toEqual([{ name: '/g', kind: 'group', members: 2 }]);
   expect(await codeOf(set(['not a name']))).toBe('NAME_INVALID');
   expect(await codeOf(set(['/a']))).toBe('CHANGE_TOO_EARLY');
   const { appliesInMs } = await set(['/a'], { whenExpired: true });
