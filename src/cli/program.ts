@@ -63,6 +63,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
   'Identity:': {
     init: async () => (await import('./commands/init-command.js')).addInitCommand,
+    'registry-key': async () => (await import('./commands/registry-key-command.js')).addRegistryKeyCommand,
     token: async () => (await import('./commands/token-command.js')).addTokenCommand,
     enroll: async () => (await import('./commands/enroll-command.js')).addEnrollCommand,
     identity: async () => (await import('./commands/identity-command.js')).addIdentityCommand,

@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { runCli } from './support/run-cli.js';
 
 const commands =
-  'serve status ls resolve whois explain watch call define link mv rm export import advertise launch stop reset logs init token enroll identity group acl';
+  'serve status ls resolve whois explain watch call define link mv rm export import advertise launch stop reset logs init registry-key token enroll identity group acl';
 
 test('without arguments it prints its help and exits with 0', async () => {
   const { code, out, err } = await runCli([]);

@@ -1,4 +1,6 @@
 import { Option, type Command } from 'commander';
+import { definedFields } from '../../core/defined-fields.js';
+import { ClerkError } from '../../core/errors.js';
 import type { Io } from '../io.js';
 import { Output, styled } from '../output.js';
 
@@ -16,12 +18,19 @@ export function addInitCommand(program: Command, io: Io): void {
         'data folder of the registry; created if missing',
       ).makeOptionMandatory(),
     )
+    .option(
+      '--new-operator [file]',
+      'create another key of the operator in a secured folder, for example after the first one was lost (default file: operator.identity in the data folder)',
+    )
+    .option('--revoke-others', 'with --new-operator: revoke all other keys and unused tokens of the operator')
     .option('--json', 'print the key of the registry and the path of the identity file as JSON')
     .addHelpText(
       'after',
       `
 Examples:
-  clerk init --data ./registry     then: clerk serve --data ./registry
+  clerk init --data ./registry                   then: clerk serve --data ./registry
+  clerk init --data ./registry --new-operator    after the key of the operator was lost
+  clerk init --data ./registry --new-operator --revoke-others    after it was stolen
 
 Clients recognize the registry by the printed key. Back up the folder: a lost key cannot be created again.
 Exit codes: 0 done, 1 failed, 2 usage, 5 the folder is initialized already, in use, or writable by others.`,
@@ -31,13 +40,23 @@ Exit codes: 0 done, 1 failed, 2 usage, 5 the folder is initialized already, in u
 
 interface InitOptions {
   readonly data: string;
+  readonly newOperator?: string | true;
+  readonly revokeOthers?: true;
   readonly json?: true;
 }
 
-async function init({ data, json }: InitOptions, { stdout: stream, env }: Io): Promise<void> {
+async function init(
+  { data, newOperator, revokeOthers, json }: InitOptions,
+  { stdout: stream, env }: Io,
+): Promise<void> {
+  if (revokeOthers && newOperator === undefined)
+    throw new ClerkError('CONFIG_INVALID', 'Option --revoke-others requires --new-operator');
   const stdout = new Output(stream, env);
-  const { initializeRegistry } = await import('../../server/index.js');
-  const { registryKey, operator } = await initializeRegistry(data);
+  const { createOperator, initializeRegistry } = await import('../../server/index.js');
+  const file = newOperator === true ? undefined : newOperator;
+  const { registryKey, operator } = await (newOperator === undefined
+    ? initializeRegistry(data)
+    : createOperator(definedFields({ data, file, revokeOthers })));
   if (json) return stdout.json({ registryKey, operator });
   await stdout.table()([
     ['Registry key', styled('strong', registryKey)],

@@ -1,0 +1,57 @@
+import { Argument, Option, type Command } from 'commander';
+import { formatDuration } from '../format.js';
+import type { Io } from '../io.js';
+import { Output, styled } from '../output.js';
+
+const steps = ['prepare', 'switch', 'retire'] as const;
+
+/** `clerk registry-key`: works on the data folder itself, also while a registry uses it. */
+export function addRegistryKeyCommand(program: Command, io: Io): void {
+  program
+    .command('registry-key')
+    .addArgument(new Argument('<step>', 'step of the rotation').choices(steps))
+    .summary('replace the key of a registry, in three steps')
+    .description(
+      'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. With `switch`, the registry proves the next key; both keys are accepted. With `retire`, the former key is not accepted any more. Wait at least 330 s between two steps, and a third of the longest lease. Clerks, services and identity files learn the next key themselves; add it to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`.',
+    )
+    .addOption(new Option('-d, --data <folder>', 'data folder of the registry').makeOptionMandatory())
+    .option('--force', 'do not wait after the step before, for example because the key was stolen')
+    .option('--json', 'print the keys and the next step as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  clerk registry-key prepare --data ./registry    the first step
+  clerk registry-key switch --data ./registry     at least 330 s later
+  clerk registry-key retire --data ./registry     at least 330 s later
+
+Exit codes: 0 done, 1 failed, 2 usage or wrong order of the steps, 5 too early.`,
+    )
+    .action((step: (typeof steps)[number], options: StepOptions) => makeStep(step, options, io));
+}
+
+interface StepOptions {
+  readonly data: string;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+async function makeStep(
+  step: (typeof steps)[number],
+  { data, force = false, json }: StepOptions,
+  { stdout: stream, env }: Io,
+): Promise<void> {
+  const stdout = new Output(stream, env);
+  const { rotateRegistryKey } = await import('../../server/index.js');
+  const { registryKey, registryKeys, next, nextInMs } = await rotateRegistryKey({ data, step, force });
+  if (json) return stdout.json({ registryKey, registryKeys, next: next ?? null, nextInMs });
+  await stdout.table()([
+    ['Registry key', styled('strong', registryKey)],
+    ...registryKeys.filter((key) => key !== registryKey).map((key) => ['Also accepted', key]),
+  ]);
+  await stdout.line(
+    next === undefined
+      ? 'The rotation is complete'
+      : `Next: clerk registry-key ${next} --data ${data}, in ${formatDuration(nextInMs)} at the earliest`,
+  );
+}
