@@ -86,7 +86,7 @@ async function setGroup(
   );
 }
 
-/** The names of a registry have no list of groups, so this command reads the export. */
+/** A list of names states only the number of members, so this command reads the export. */
 async function list({ client, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
   const glob = parseGlobArgument(text);
   const print = stdout.table();
