@@ -68,7 +68,8 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
     `looked up ${formatDuration(ageMs)} ago`,
   );
   await stdout.line(styled('faint', facts));
-  if (kind === 'group') return stdout.line(`List the members of ${canonical} with clerk group ls ${canonical}`);
+  if (kind === 'group')
+    return stdout.line(`List the members of ${canonical} with clerk group ls ${canonical}`);
   if (kind === 'directory')
     return stdout.line(`List the names below ${canonical} with clerk ls '${canonical}/**'`);
   if (endpoints.length === 0)
