@@ -1,5 +1,6 @@
-import { constants, type ClientHttp2Session } from 'node:http2';
+import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
+import { sessionOf } from './h2-session.js';
 
 /**
  * Calls `listener` when the peer closes the HTTP/2 session of a socket gracefully (GOAWAY with NO_ERROR). Requests in
@@ -19,17 +20,4 @@ export function onGracefulGoAway(socket: Socket, listener: () => void): void {
       listener();
     }
   });
-}
-
-/** undici stores the session under a private symbol. */
-function sessionOf(socket: Socket): ClientHttp2Session | undefined {
-  for (const key of Object.getOwnPropertySymbols(socket)) {
-    const value: unknown = Reflect.get(socket, key);
-    if (isSession(value)) return value;
-  }
-  return undefined;
-}
-
-function isSession(value: unknown): value is ClientHttp2Session {
-  return typeof value === 'object' && value !== null && 'goaway' in value && 'settings' in value;
 }

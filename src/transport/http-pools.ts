@@ -1,3 +1,5 @@
+import { constants } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { TransportOptions } from '../core/transport.js';
@@ -5,6 +7,7 @@ import { ConnectionPool } from './connection-pool.js';
 import { createConnector } from './connector.js';
 import type { DialTarget, EndpointDialer } from './endpoint-dialer.js';
 import { watchLiveness } from './h2-liveness.js';
+import { sessionOf } from './h2-session.js';
 import { undici } from './load-undici.js';
 import { SharedOrigin } from './shared-origin.js';
 import { SocketLimit } from './socket-limit.js';
@@ -14,6 +17,9 @@ import { SocketLimit } from './socket-limit.js';
  * without a request.
  */
 const h2IdleMs = 30_000;
+
+/** Default ping interval of silent HTTP/2 connections. */
+const defaultPingMs = 1_000;
 
 export interface PoolUser {
   onConnected(): void;
@@ -28,6 +34,8 @@ export interface SharedPool {
   /** A retired pool gets no new requests, and closes after its last request. */
   isRetired: boolean;
   isClosed: boolean;
+  /** Ping interval of silent HTTP/2 connections; 0 for no pings. */
+  pingMs: number;
   readonly users: Set<PoolUser>;
 }
 
@@ -109,8 +117,9 @@ export class HttpPools {
       // 0 turns off undici's headers timeout, since every attempt has its own timeout. The `undici` options of the
       // program may override both values.
       headersTimeout: 0,
-      pingInterval: 1_000,
       ...undiciOptions,
+      // undici would also send pings while bytes arrive.
+      pingInterval: 0,
       // undici looks for idle connections every 500 ms, so an idle connection closes within 1,000 ms.
       ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
     };
@@ -129,9 +138,11 @@ export class HttpPools {
             onConnected: (socket) => {
               listener.onConnected(socket);
               for (const user of shared.users) user.onConnected();
-              watchLiveness(socket, this.#clock, options.pingInterval, () => this.retire(shared));
             },
-            onAccepted: (socket) => listener.onAccepted?.(socket),
+            onAccepted: (socket) => {
+              listener.onAccepted?.(socket);
+              this.#watchLiveness(shared, socket);
+            },
           }),
         }),
     });
@@ -141,9 +152,30 @@ export class HttpPools {
       isProved: endpoint.keys.length > 0,
       isRetired: false,
       isClosed: false,
+      pingMs:
+        undiciOptions.pingInterval === undefined ? defaultPingMs : (undiciOptions.pingInterval as number),
       users: new Set(),
     };
     return shared;
+  }
+
+  #watchLiveness(shared: SharedPool, socket: Socket): void {
+    const session = sessionOf(socket);
+    if (session === undefined) return;
+    const sendPing = (): void => {
+      if (!session.destroyed) session.ping(() => undefined);
+    };
+    watchLiveness(
+      socket,
+      this.#clock,
+      () => shared.pingMs,
+      sendPing,
+      () => this.retire(shared),
+    );
+    // A gRPC server, for example, allows a client few pings.
+    session.on('goaway', (code: number) => {
+      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) shared.pingMs = 0;
+    });
   }
 
   #scheduleSweep(): void {

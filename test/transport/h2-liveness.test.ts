@@ -12,10 +12,15 @@ function watchedConnection(pingMs: unknown) {
   const onSilent = (): void => {
     silentAt ??= clock.now() - startedAt;
   };
-  watchLiveness(socket as unknown as Socket, clock, pingMs as number, onSilent);
+  let intervalMs = pingMs as number;
+  const pings: number[] = [];
+  const sendPing = (): void => void pings.push(clock.now() - startedAt);
+  watchLiveness(socket as unknown as Socket, clock, () => intervalMs, sendPing, onSilent);
   return {
     socket,
     clock,
+    pings,
+    stopPings: () => void (intervalMs = 0),
     silentAt: () => silentAt,
     /** Advances the clock by `ms`, calling `step` every 100 ms. */
     pass: (ms: number, step: () => void = () => undefined): void => {
@@ -36,8 +41,44 @@ test('a connection is silent after 2.5 intervals without a read', () => {
 });
 
 test.each([undefined, null, Number.NaN, 0])('a ping interval of %s is not watched', (pingMs) => {
-  const { pass, silentAt, clock } = watchedConnection(pingMs);
+  const { pass, silentAt, clock, pings } = watchedConnection(pingMs);
   pass(10_000);
+  expect(silentAt()).toBeUndefined();
+  expect(clock.pending).toBe(0);
+  expect(pings).toEqual([]);
+});
+
+test('a silent peer gets a ping every interval', () => {
+  const { pass, pings } = watchedConnection(1_000);
+  pass(10_000);
+  expect(pings).toEqual([500, 1_500]);
+});
+
+test('a peer that answers each ping gets one every interval', () => {
+  const { socket, pass, pings, silentAt } = watchedConnection(1_000);
+  let answered = 0;
+  pass(5_000, () => {
+    if (pings.length > answered) {
+      answered = pings.length;
+      socket.bytesRead += 17;
+    }
+  });
+  expect(pings).toEqual([500, 1_500, 2_500, 3_500, 4_500]);
+  expect(silentAt()).toBeUndefined();
+});
+
+test('a peer whose bytes arrive gets no ping', () => {
+  const { socket, pass, pings } = watchedConnection(1_000);
+  pass(10_000, () => (socket.bytesRead += 1));
+  expect(pings).toEqual([]);
+});
+
+test('when the interval becomes 0, pings and checks end', () => {
+  const { pass, pings, silentAt, stopPings, clock } = watchedConnection(1_000);
+  pass(1_000);
+  stopPings();
+  pass(10_000);
+  expect(pings).toEqual([500]);
   expect(silentAt()).toBeUndefined();
   expect(clock.pending).toBe(0);
 });
