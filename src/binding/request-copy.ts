@@ -26,14 +26,18 @@ export class RequestCopy implements TransportRequest {
   readonly maxRedirections: unknown;
   readonly typeOfService: unknown;
 
-  constructor(options: RequestOptions | Dispatcher.DispatchOptions) {
+  constructor(
+    options: RequestOptions | Dispatcher.DispatchOptions,
+    headers: unknown = copyHeaders(
+      options.headers,
+      options.body instanceof URLSearchParams ? formContentType : undefined,
+    ),
+    servername: unknown = (options as Partial<RequestCopy>).servername,
+  ) {
     const given = options as Readonly<Record<string, unknown>> & RequestOptions;
     this.path = given.path;
     this.method = given.method ?? 'GET';
-    this.headers = copyHeaders(
-      given.headers,
-      given.body instanceof URLSearchParams ? formContentType : undefined,
-    );
+    this.headers = headers;
     this.body = toUndiciBody(given.body);
     this.query = copyQuery(given.query);
     this.idempotent = given.idempotent;
@@ -43,10 +47,14 @@ export class RequestCopy implements TransportRequest {
     this.bodyTimeout = given.bodyTimeout;
     this.reset = given.reset;
     this.expectContinue = given.expectContinue;
-    this.servername = given.servername;
+    this.servername = servername;
     this.throwOnError = given.throwOnError;
     this.maxRedirections = given.maxRedirections;
     this.typeOfService = given.typeOfService;
+  }
+
+  withHeaders(headers: unknown, servername?: string): TransportRequest {
+    return new RequestCopy(this as Dispatcher.DispatchOptions, headers, servername);
   }
 }
 

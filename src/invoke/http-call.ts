@@ -5,7 +5,7 @@ import { releaseBody } from '../core/release-body.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import { type HeaderPairs } from '../protocol/call-headers.js';
+import { replaceHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
 import { attemptFailure, callErrorOf } from './attempt-failure.js';
 import { attemptRequest } from './attempt-request.js';
@@ -129,8 +129,10 @@ export class HttpCall extends ResponseDelivery {
   }
 
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest {
-    const { headers } = this.#buildRequest(attempt, this.context.clock.now());
-    return { ...request, headers };
+    const isCurrent =
+      !this.#sendsTimeout && !this.#isIdentified(attempt) && attempt.ticket === this.#ticketFor(attempt);
+    if (isCurrent) return request;
+    return replaceHeaders(request, this.#buildRequest(attempt, this.context.clock.now()).headers);
   }
 
   onConnect(attempt: Attempt): void {
@@ -283,16 +285,27 @@ export class HttpCall extends ResponseDelivery {
   }
 
   #buildRequest(attempt: Attempt, now: number): TransportRequest {
-    const { number } = attempt;
-    const { endpoint } = attempt.candidate;
-    const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
-    const isIdentified = this.kind === 'once' && idempotencyScopeOf(endpoint) !== undefined;
-    const ticket = endpoint.keys.length === 0 ? undefined : this.context.ticketFor(endpoint);
+    const { number, candidate } = attempt;
+    const sendsTimeout = this.#sendsTimeout;
+    const isIdentified = this.#isIdentified(attempt);
+    const ticket = this.#ticketFor(attempt);
     attempt.ticket = ticket;
     if (number === 1 && !sendsTimeout && !isIdentified && ticket === undefined) return this.request;
     const leftMs = sendsTimeout ? this.deadlineAt - now : undefined;
-    const identity = isIdentified ? this.#identify(endpoint, number) : [];
+    const identity = isIdentified ? this.#identify(candidate.endpoint, number) : [];
     return attemptRequest(this.request, number, leftMs, identity, ticket);
+  }
+
+  get #sendsTimeout(): boolean {
+    return propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
+  }
+
+  #isIdentified({ candidate }: Attempt): boolean {
+    return this.kind === 'once' && idempotencyScopeOf(candidate.endpoint) !== undefined;
+  }
+
+  #ticketFor({ candidate: { endpoint } }: Attempt): string | undefined {
+    return endpoint.keys.length === 0 ? undefined : this.context.ticketFor(endpoint);
   }
 
   #identify(endpoint: Endpoint, number: number): HeaderPairs {

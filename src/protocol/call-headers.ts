@@ -78,22 +78,28 @@ export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
 /** Headers that the request already has stay unchanged. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
-  return { ...request, headers: mergeHeaders(request.headers, pairs) };
+  return replaceHeaders(request, mergeHeaders(request.headers, pairs));
 }
 
 /** Replaces a ticket that the request already has, such as a ticket that a proxy has received. */
 export function withTicket(request: TransportRequest, ticket: string): TransportRequest {
-  const { headers } = request;
-  if (typeof headers !== 'object' || headers === null)
-    return { ...request, headers: { [callHeaders.ticket]: ticket } };
+  return replaceHeaders(request, mergeTicket(request.headers, ticket));
+}
+
+export function replaceHeaders(request: TransportRequest, headers: unknown): TransportRequest {
+  return request.withHeaders?.(headers) ?? { ...request, headers };
+}
+
+function mergeTicket(headers: unknown, ticket: string): unknown {
   if (Array.isArray(headers)) {
     const kept = (headers as unknown[]).filter((_, i) => !isTicketName(headers[i - (i % 2)]));
-    return { ...request, headers: [...kept, callHeaders.ticket, ticket] };
+    return [...kept, callHeaders.ticket, ticket];
   }
-  const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(headers)) if (!isTicketName(name)) kept[name] = value;
-  kept[callHeaders.ticket] = ticket;
-  return { ...request, headers: kept };
+  const merged: Record<string, unknown> = { [callHeaders.ticket]: ticket };
+  if (typeof headers !== 'object' || headers === null) return merged;
+  const given = headers as Readonly<Record<string, unknown>>;
+  for (const name in given) if (!isTicketName(name)) merged[name] = given[name];
+  return merged;
 }
 
 function isTicketName(name: unknown): boolean {

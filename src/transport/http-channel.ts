@@ -211,8 +211,10 @@ export class HttpChannel implements Channel, PoolUser {
     if (poolAuthority !== this.#authority) sent = addHeaders(sent, [['host', this.#authority]]);
     // undici takes a missing server name from the `Host` header, and reconnects when the name changes. The fixed name
     // avoids such reconnects.
-    if (address.protocol === 'https')
-      sent = { ...sent, servername: address.hostname || 'localhost' } as TransportRequest;
+    if (address.protocol === 'https') {
+      const servername = address.hostname || 'localhost';
+      sent = sent.withHeaders?.(sent.headers, servername) ?? ({ ...sent, servername } as TransportRequest);
+    }
     const body = fromBuiltinBody(sent.body);
     if (body !== sent.body) sent = { ...sent, body };
     return inPieces(sent) as unknown as Dispatcher.DispatchOptions;

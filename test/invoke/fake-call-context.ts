@@ -61,7 +61,7 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     return mergeRetryConfig([overrides], () => this.budget);
   }
 
-  ticketFor(): undefined {
+  ticketFor(): string | undefined {
     return undefined;
   }
 

@@ -1,0 +1,70 @@
+/** What a call sends when its request leaves the queue of a connection pool. */
+import { AsyncResource } from 'node:async_hooks';
+import { expect, test } from 'vitest';
+import { RequestCopy } from '../../src/binding/request-copy.js';
+import type { ConnectedCandidate } from '../../src/core/candidate.js';
+import type { RequestHandler, TransportRequest } from '../../src/core/transport.js';
+import type { CallDeadline } from '../../src/invoke/call-deadline.js';
+import { HttpCall } from '../../src/invoke/http-call.js';
+import { endpoint, FakeChannel } from '../support/endpoints.js';
+import { candidate, FakeCallContext } from './fake-call-context.js';
+import { recordingHandler } from './recording-handler.js';
+
+class QueueingChannel extends FakeChannel {
+  queued: { readonly request: TransportRequest; readonly handler: RequestHandler } | undefined;
+
+  override dispatch(request?: TransportRequest, handler?: RequestHandler): void {
+    if (request && handler) this.queued = { request, handler };
+  }
+
+  dequeue(): TransportRequest | undefined {
+    return this.queued?.handler.onDequeue?.(this.queued.request);
+  }
+}
+
+class SecuredContext extends FakeCallContext {
+  ticket = 'first';
+
+  override ticketFor(): string {
+    return this.ticket;
+  }
+}
+
+const unlimited: CallDeadline = {
+  ...{ timeoutMs: 10_000, isExplicit: false, elapsedMs: 0, inboundLeftMs: Infinity },
+  ...{ allowsRetries: true, overrides: undefined },
+};
+
+const constraints = { affinity: undefined, tlsOnly: false };
+
+function startCall(deadline: CallDeadline) {
+  const context = new SecuredContext('a');
+  const proved = endpoint('a', { key: `sha256/${'A'.repeat(43)}` });
+  const channel = new QueueingChannel(proved);
+  const one: ConnectedCandidate = { ...candidate('a'), endpoint: proved, channel };
+  context.candidates = [one];
+  const request = new RequestCopy({ path: '/orders/7', method: 'GET', headers: { accept: 'text/plain' } });
+  const scope = new AsyncResource('TEST');
+  new HttpCall(context, context, request, recordingHandler(), 'safe', constraints, deadline, scope).start();
+  return { context, channel };
+}
+
+test('a queued request is sent unchanged while its ticket is valid', () => {
+  const { channel } = startCall(unlimited);
+  expect(channel.queued?.request.headers).toEqual({ accept: 'text/plain', 'clerk-ticket': 'first' });
+  expect(channel.queued?.request).toBeInstanceOf(RequestCopy);
+  expect(channel.dequeue()).toBe(channel.queued?.request);
+});
+
+test('a queued request is sent with the ticket that replaced its ticket', () => {
+  const { context, channel } = startCall(unlimited);
+  context.ticket = 'second';
+  expect(channel.dequeue()?.headers).toEqual({ accept: 'text/plain', 'clerk-ticket': 'second' });
+});
+
+test('a queued request is sent with the time that is left then', async () => {
+  const { context, channel } = startCall({ ...unlimited, isExplicit: true });
+  expect(channel.queued?.request.headers).toMatchObject({ 'clerk-timeout-ms': '10000' });
+  await context.clock.advance(400);
+  expect(channel.dequeue()?.headers).toMatchObject({ 'clerk-timeout-ms': '9600', 'clerk-ticket': 'first' });
+});
