@@ -106,11 +106,13 @@ test('a malformed token is not quoted', async () => {
   expect(err).not.toContain(token.slice(12, 40));
 });
 
-test('a used, an unknown and a foreign token are refused alike, with the next step', async () => {
+test('a used, an expired, an unknown and a foreign token are refused alike, with the next step', async () => {
   const cli = await securedCli();
   const used = await tokenFor(cli, '/shop/orders');
   await cli.run(enrollLine(cli, cli.pathOf('first'), '/shop/orders', used), '');
-  const tokens = [used, createEnrolToken(systemHashing), await tokenFor(cli, '/shop/web')];
+  const expired = await tokenFor(cli, '/shop/orders', ' --ttl 10m');
+  cli.advanceWallClock(600_001);
+  const tokens = [used, expired, createEnrolToken(systemHashing), await tokenFor(cli, '/shop/web')];
   for (const [i, token] of tokens.entries()) {
     const { code, out, err } = await cli.run(
       enrollLine(cli, cli.pathOf(`refused-${i}`), '/shop/orders', token),

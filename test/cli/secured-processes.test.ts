@@ -1,11 +1,12 @@
 /** A secured registry as a user sets it up: each command and each program is a process. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
+import { systemKeys } from '../../src/runtime/system-keys.js';
 import { spawnCli, spawnScript } from './support/spawn-cli.js';
 
 type Spawned = ReturnType<typeof spawnCli>;
@@ -118,6 +119,25 @@ test('an endpoint is advertised, resolved and explained with its key', { timeout
   advertise.child.kill('SIGTERM');
   expect(await advertise.ended).toMatchObject({ code: 0, err: '' });
   await close();
+});
+
+test('a warning is a message of the command, and not one of Node', { timeout }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-warning-'));
+  folders.push(folder);
+  const [present, next, registryKey] = [1, 2, 3].map(() => systemKeys.create('/shop/web'));
+  const file = join(folder, 'web.identity');
+  const unfinished = {
+    ...{ v: 1, name: '/shop/web', key: present?.key, cert: present?.cert },
+    ...{ registry: ['https://127.0.0.1:9'], registryKey: registryKey?.pin },
+    next: { key: next?.key, cert: next?.cert },
+  };
+  writeFileSync(file, JSON.stringify(unfinished), { mode: 0o600 });
+  const { code, err } = await spawnCli(['ls', '--identity', file]).ended;
+  expect(code).toBe(4);
+  expect(err).toMatch(
+    /^clerk: Identity file '.*' has an unfinished rotation, and its old key stays in use: /,
+  );
+  expect(err).not.toContain('(node:');
 });
 
 async function listen(server: Server): Promise<{ readonly port: number; close(): Promise<void> }> {

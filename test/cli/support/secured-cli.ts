@@ -14,6 +14,8 @@ export interface SecuredCli {
   pathOf(file: string): string;
   /** Runs a command line with `$CLERK_REGISTRY`, and as the operator unless `identity` is given; '' for none. */
   run(line: string, identity?: string, environment?: CliEnvironment): Promise<CliResult>;
+  /** Moves the wall clock of the registry forward. */
+  advanceWallClock(ms: number): void;
   /** Enrolls a key with the commands. Resolves with the path of the identity file. */
   enroll(name: string): Promise<string>;
 }
@@ -24,7 +26,9 @@ export async function securedCli(): Promise<SecuredCli> {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const data = join(folder, 'data');
   const { registryKey, operator } = await initializeRegistry(data);
-  const server = await startServer({ port: 0, data });
+  let aheadMs = 0;
+  const runtime = { wallNow: () => Date.now() + aheadMs };
+  const server = await startServer({ port: 0, data, runtime });
   onTestFinished(() => server.close());
   const { url } = server;
   const pathOf = (file: string): string => join(folder, file);
@@ -32,6 +36,7 @@ export async function securedCli(): Promise<SecuredCli> {
     runCli(line.split(' '), { registry: url, ...more, env: { CLERK_IDENTITY: identity, ...env } });
   return {
     ...{ url, registryKey, operator, pathOf, run },
+    advanceWallClock: (ms) => void (aheadMs += ms),
     async enroll(name) {
       const file = pathOf(`${name.slice(1).replaceAll('/', '-')}.identity`);
       const token = (await run(`token ${name}`)).out.trim();
