@@ -11,6 +11,8 @@ import { enrolKey } from './request-enrolment.js';
 export interface DefaultIdentityRuntime extends IdentityRuntime {
   readonly process: {
     readonly env: Readonly<Record<string, string | undefined>>;
+    /** Whether this process is a worker of `node:cluster`. Default false. */
+    readonly isWorker?: boolean;
     /** Later calls resolve to the same line. */
     readFirstLine(): Promise<string>;
   };
@@ -43,7 +45,8 @@ export class DefaultIdentity {
 
   async #open(): Promise<Identity> {
     const { process } = this.#runtime;
-    if (process.env.CLERK_LAUNCHED === '1') {
+    // Only the primary of a launched cluster gets the handshake on its standard input.
+    if (process.env.CLERK_LAUNCHED === '1' && process.isWorker !== true) {
       const handshake = parseHandshake(await process.readFirstLine());
       if (isPin(handshake.registryKey)) return enrolLaunchedKey(handshake, this.#runtime);
     }
@@ -51,7 +54,9 @@ export class DefaultIdentity {
     if (path !== undefined && path !== '') return openIdentityFrom(path, this.#runtime);
     throw new ClerkError(
       'CONFIG_INVALID',
-      'openIdentity() needs the path of an identity file; pass the path, or set CLERK_IDENTITY',
+      process.isWorker === true
+        ? 'openIdentity() in a cluster worker needs the path of an identity file, also in a launched service; pass the path, or set CLERK_IDENTITY'
+        : 'openIdentity() needs the path of an identity file; pass the path, or set CLERK_IDENTITY',
     );
   }
 }

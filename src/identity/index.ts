@@ -2,6 +2,7 @@
 import type { CredentialProvider } from '../core/credentials.js';
 import type { Identity } from '../core/identity.js';
 import { httpConnection } from '../registry-client/http-connection.js';
+import { clusterWorker } from '../runtime/cluster-process.js';
 import { currentProcess } from '../runtime/current-process.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { systemFiles } from '../runtime/system-files.js';
@@ -31,7 +32,11 @@ const runtime = {
   clock: systemClock,
   files: systemFiles,
   keys: systemKeys,
-  process: currentProcess,
+  process: {
+    env: currentProcess.env,
+    isWorker: clusterWorker.isWorker,
+    readFirstLine: () => currentProcess.readFirstLine(),
+  },
   warn: (message: string) => currentProcess.warn(message),
   send: registrySender(
     (url, { registryKeys, credentials }) =>

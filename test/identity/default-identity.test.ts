@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const ticket = 'f'.repeat(64);
 
-function world(env: Record<string, string>, changes: object = {}) {
+function world(env: Record<string, string>, changes: object = {}, isWorker = false) {
   const registry = new FakeEnrolments();
   registry.tokens.set(ticket, '/shop/orders');
   const line = JSON.stringify({
@@ -33,7 +33,12 @@ function world(env: Record<string, string>, changes: object = {}) {
     keys: systemKeys,
     warn: () => undefined,
     send: registry.send,
-    process: { env, readFirstLine: async () => line },
+    process: {
+      env,
+      isWorker,
+      // The standard input of a worker never ends.
+      readFirstLine: () => (isWorker ? new Promise<string>(() => undefined) : Promise.resolve(line)),
+    },
   });
   return { registry, identity };
 }
@@ -75,6 +80,13 @@ test('a launched instance of a registry without keys uses the file of its enviro
   );
   expect(await identity.open()).toMatchObject({ name: '/shop/orders', registry: [] });
   expect(registry.requests).toEqual([]);
+});
+
+test('a cluster worker of a launched service uses the file of its environment, and waits for no handshake', async () => {
+  const CLERK_IDENTITY = await identityFile();
+  const { identity } = world({ CLERK_LAUNCHED: '1', CLERK_IDENTITY }, {}, true);
+  expect(await identity.open()).toMatchObject({ name: '/shop/orders' });
+  await expect(world({ CLERK_LAUNCHED: '1' }, {}, true).identity.open()).rejects.toThrow(/cluster worker/);
 });
 
 test('without an identity in the environment, the error names the variable', async () => {

@@ -27,18 +27,23 @@ interface Fleet {
   pathOf(file: string): string;
   /** Sends a change as the operator. */
   operate(path: string, body: object): Promise<any>;
+  /** Sends a query as the operator. */
+  read(path: string): Promise<unknown>;
   enrol(name: string, file?: string): Promise<Identity>;
   openClerk(identity: Identity, options?: ClerkOptions): Clerk;
   advertise(name: string, server: NetServer, identity: Identity, leaseMs?: number): Promise<Advertisement>;
 }
 
 /** @param program - launched as `/shop/orders` */
-async function startFleet(program?: string): Promise<Fleet> {
+async function startFleet(
+  program?: string,
+  args: (registryKey: string) => string[] = () => [],
+): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-fleet-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const data = join(folder, 'data');
   const { registryKey, operator } = await initializeRegistry(data);
-  if (program !== undefined) writeManifest(folder, program);
+  if (program !== undefined) writeManifest(folder, program, args(registryKey));
   const registry = await startServer({
     ...{ port: 0, data },
     ...(program !== undefined && { manifests: join(folder, 'manifests') }),
@@ -70,6 +75,10 @@ async function startFleet(program?: string): Promise<Fleet> {
       expect(status, JSON.stringify(result)).toBe(200);
       return result;
     },
+    async read(path) {
+      const { body } = await connection.request({ path }, new AbortController().signal);
+      return body;
+    },
     async enrol(name, file) {
       const { token } = await fleet.operate('/v1/tokens', { principal: name });
       return openIdentity({
@@ -96,14 +105,14 @@ async function startFleet(program?: string): Promise<Fleet> {
   return fleet;
 }
 
-function writeManifest(folder: string, program: string): void {
+function writeManifest(folder: string, program: string, args: readonly string[]): void {
   const path = fileURLToPath(new URL(`programs/${program}`, import.meta.url));
   mkdirSync(join(folder, 'manifests'), { mode: 0o700 });
   const lines = [
     'version: 1',
     'service: /shop/orders',
     'exec: /usr/bin/env',
-    `args: ${JSON.stringify([process.execPath, '--import', 'tsx', path])}`,
+    `args: ${JSON.stringify([process.execPath, '--import', 'tsx', path, ...args])}`,
     `cwd: ${fileURLToPath(new URL('../..', import.meta.url))}`,
     'readyMs: 30000',
   ];
@@ -229,4 +238,44 @@ test('a launched service enrols a key of its own, in memory, and is called', asy
   await fleet.operate('/v1/launch', { name: '/shop/orders' });
   onTestFinished(() => fleet.operate('/v1/stop', { name: '/shop/orders' }));
   expect(await fleet.openClerk(web).bind('/shop/orders').text('/')).toBe('/shop/web');
+});
+
+test('the workers of a launched cluster get the key of the launched instance from their primary', async () => {
+  const port = await freePort();
+  const fleet = await startFleet('secured-launched-cluster.ts', (key) => [key, String(port)]);
+  const web = await fleet.enrol('/shop/web');
+  await fleet.operate('/v1/define', { name: '/shop/orders', launch: { manifest: 'orders' } });
+  await allow(fleet, '/shop/web', '/shop/orders', ['call']);
+  await fleet.operate('/v1/launch', { name: '/shop/orders' });
+  onTestFinished(() => fleet.operate('/v1/stop', { name: '/shop/orders' }));
+  const binding = fleet.openClerk(web).bind('/shop/orders');
+  for (let i = 0; i < 4; i++) expect(await binding.text('/')).toBe('/shop/web');
+  const { identities } = (await fleet.read('/v1/identities?principal=/shop/orders')) as {
+    identities: { key: string; by: string }[];
+  };
+  expect(identities).toMatchObject([{ by: 'launch' }]);
+  const pins = await Promise.all(Array.from({ length: 8 }, () => pinAt(port)));
+  expect(new Set(pins)).toEqual(new Set(identities.map(({ key }) => key)));
+});
+
+test('an identity and a registry key of the environment suffice for a service and its client', async () => {
+  const fleet = await startFleet();
+  await fleet.enrol('/shop/orders', 'orders.identity');
+  await fleet.enrol('/shop/web', 'web.identity');
+  await allow(fleet, '/shop/web', '/shop/orders', ['call']);
+  const environment = (file: string, key = fleet.registryKey): string[] => [
+    'env',
+    `CLERK_IDENTITY=${fleet.pathOf(file)}`,
+    `CLERK_REGISTRY=${fleet.url}`,
+    ...(key === '' ? [] : [`CLERK_REGISTRY_KEY=${key}`]),
+  ];
+  const run = (program: string, env: string[]): Promise<string> =>
+    spawnProgram(program, [], onTestFinished, env).waitForLine('');
+  expect(await run('environment-service.ts', environment('orders.identity'))).toBe('advertised');
+  const call = (key?: string): Promise<string> =>
+    run('environment-caller.ts', environment('web.identity', key));
+  expect(await call()).toBe('/shop/web');
+  // The identity file states the key of the registry too.
+  expect(await call('')).toBe('/shop/web');
+  expect(await call(systemKeys.create('/registry').pin)).toBe('ENDPOINT_UNPROVEN');
 });

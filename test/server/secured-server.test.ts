@@ -434,3 +434,44 @@ test('a server without authentication listens at another address only with the o
   for (const path of ['/v1/status', '/v1/resolve?name=/absent', '/healthz', '/unknown'])
     expect((await fetch(server.url + path)).headers.get('clerk-insecure')).toBe('1');
 });
+
+test('a watch of a former key ends with the key, and a watch of the new key misses nothing', async () => {
+  let shiftMs = 0;
+  const { operator, enrol, allow, client, initialized } = await securedRegistry({
+    ...{ heartbeatMs: 50, runtime: { wallNow: () => Date.now() + shiftMs } },
+  });
+  const web = await enrol('/shop/web');
+  await allow('/shop/web', '/shop/**', ['read']);
+  await operator.post('/v1/define', { name: '/shop/orders' });
+  const { pin: from } = web.credentials as { pin: string };
+  const next = systemKeys.create('/shop/web');
+  const statement = rotationStatement({
+    ...{ principal: '/shop/web', from, to: next.pin, registry: initialized.registryKey },
+  });
+  const rotate = {
+    spki: Buffer.from(next.spki).toString('base64url'),
+    proof: systemKeys.sign(next, statement),
+  };
+  const isCurrent = (seen: readonly any[]): boolean => seen.some(({ globs }) => globs !== undefined);
+  let isOpen: (() => void) | undefined;
+  const opened = new Promise<void>((resolve) => (isOpen = resolve));
+  const former = web.watch(['/shop/*'], (seen) => {
+    if (isCurrent(seen)) isOpen?.();
+    return false;
+  });
+  await opened;
+  expect((await web.post('/v1/enroll', { name: '/shop/web', rotate })).status).toBe(200);
+  // Until the end of the former key, both connections see each change.
+  await operator.post('/v1/define', { name: '/shop/during' });
+  shiftMs = 331_000;
+  const seen = await former;
+  expect(seen.some(({ name }) => name === '/shop/during')).toBe(true);
+  expect((await web.get('/v1/status')).status).toBe(401);
+  await operator.post('/v1/define', { name: '/shop/after' });
+  const events = await client(next).watch(['/shop/*'], isCurrent);
+  expect(events.flatMap(({ name }) => (name === undefined ? [] : [name])).sort()).toEqual([
+    '/shop/after',
+    '/shop/during',
+    '/shop/orders',
+  ]);
+});
