@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { paths } from '../../protocol/paths.js';
 import { checkNoBody } from './body-parser.js';
+import { identityRoutes } from './identity-routes.js';
 import {
   createRouteContext,
   queriesOf,
@@ -16,21 +17,19 @@ import { runRoute } from './run-route.js';
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers for the three most frequent requests: lookup, registration and renewal. The handlers skip hono,
- * and give the same responses as the routes. Their keys are `METHOD PATH`.
+ * Returns handlers for the most frequent requests: lookup, registration and renewal, and tickets in a secured server.
+ * The handlers skip hono, and give the same responses as the routes. Their keys are `METHOD PATH`.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
+  const posts = [paths.register, paths.renew, ...(http.security === undefined ? [] : [paths.tickets])];
   return new Map<string, FastPathHandler>([
     [`GET ${paths.resolve}`, resolveHandler(http)],
-    ...[paths.register, paths.renew].map((path): [string, FastPathHandler] => [
-      `POST ${path}`,
-      postHandler(http, findRoute(path)),
-    ]),
+    ...posts.map((path): [string, FastPathHandler] => [`POST ${path}`, postHandler(http, findRoute(path))]),
   ]);
 }
 
 function findRoute(path: string): Route {
-  const found = routes.find((route) => route.path === path);
+  const found = [...routes, ...identityRoutes].find((route) => route.path === path);
   if (found === undefined) throw new Error(`Route ${path} is not in the route table`);
   return found;
 }
