@@ -36,8 +36,15 @@ import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
 import * as coldBind from './rows/cold-bind.js';
 import * as firstPost from './rows/first-post.js';
+import * as handshakes from './rows/handshakes.js';
+import * as principals from './rows/principals.js';
 import * as replaced from './rows/replaced.js';
+import * as securedCall from './rows/secured-call.js';
+import * as securedFirstCall from './rows/secured-first-call.js';
+import * as securedRegister from './rows/secured-register.js';
+import * as securedService from './rows/secured-service.js';
 import * as storm from './rows/storm.js';
+import * as tickets from './rows/tickets.js';
 
 const rows = [
   p1,
@@ -65,6 +72,13 @@ const rows = [
   replaced,
   firstPost,
   coldBind,
+  securedCall,
+  securedService,
+  securedFirstCall,
+  handshakes,
+  tickets,
+  securedRegister,
+  principals,
 ];
 
 const { values } = parseArgs({

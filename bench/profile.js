@@ -1,12 +1,13 @@
 /**
  * Prints the CPU profile of one client by function, separately for binding-clerk and undici.
  *
- *     node profile.js [client] [concurrency] [servers] [--subject MODULE]       e.g. clerk 64 3, pool 1 1
+ *     node profile.js [client] [concurrency] [servers] [--subject MODULE]       e.g. clerk 64 3, pool 1 1, tls-clerk
  */
 import { parseArgs } from 'node:util';
 import { Child, endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
 import { clients } from './lib/clients.js';
+import { startSecuredFleet } from './lib/secured-registry.js';
 
 const { values, positionals } = parseArgs({
   options: { subject: { type: 'string' } },
@@ -23,12 +24,15 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const context = new Context({ quick: true, seed: 7, subject: values.subject });
-const { origins } = await context.startReplicas(['a', 'b', 'c'].map((replica) => ({ replica })));
+const { origins, secured } = client.startsWith('tls-')
+  ? { origins: [], secured: (await startSecuredFleet(context)).client }
+  : await context.startReplicas(['a', 'b', 'c'].map((replica) => ({ replica })));
 const driver = new Child('processes/client-driver.js');
 await driver.call('prepare', {
   client,
   origins: origins.slice(0, Number(servers)),
   subject: context.subject,
+  secured,
 });
 await driver.call('closed', { calls: 20_000, concurrency: Number(concurrency) });
 const calls = Number(concurrency) === 1 ? 20_000 : 60_000;

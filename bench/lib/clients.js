@@ -4,6 +4,8 @@
  * order, and returns the replica that responded. All clients keep up to 64 connections per server, the clerk's default.
  */
 import { p2c } from '../peers/p2c.js';
+import { readReplica, readText } from './read-response.js';
+import { securedClients } from './secured-clients.js';
 import { subjectUrl, undici } from './subject.js';
 
 /**
@@ -49,19 +51,6 @@ async function createClerk(subject, origins, policy = undefined) {
   return { clerk, binding: clerk.bind(name, { policy }), close: () => clerk.close() };
 }
 
-/** Consumes the response of undici's `request` as text. */
-async function readText({ statusCode, body }) {
-  if (statusCode !== 200) throw new Error(`Status ${statusCode}`);
-  return body.text();
-}
-
-/** Consumes the response of undici's `request` as JSON; returns the replica that sent it. */
-async function readReplica({ statusCode, body }) {
-  const value = await body.json();
-  if (statusCode !== 200) throw new Error(`Status ${statusCode}`);
-  return value.replica;
-}
-
 /** The `call` of a client that sends each request through the dispatcher that `next` returns. */
 const readFrom = (next) => (isReport) =>
   next()
@@ -85,8 +74,10 @@ const faultClerk = (policy) => async (origins, subject) => {
 const replicaOf = (value) => value.replica;
 const firstPool = (origins) => new Pool(origins[0], { connections });
 
-/** @type {Record<string, (origins: string[], subject: string | undefined) => Client | Promise<Client>>} */
+/** `secured` is for the clients of a secured service. @type {Record<string, (origins: string[], subject: string | undefined, secured?: import('./secured-registry.js').FleetClient) => Client | Promise<Client>>} */
 export const clients = {
+  ...securedClients,
+
   // request and text
   pool: (origins) => {
     const pool = firstPool(origins);
@@ -229,6 +220,11 @@ export const clientTitles = {
   'pool-json': 'Pool.request + body.json',
   'dispatch-json': 'Pool.dispatch, hand-written handler',
   'clerk-json': 'binding.json',
+  'tls-pool': 'Pool.request, mutual TLS',
+  'tls-pool-header': 'the same with a ticket header',
+  'tls-clerk': 'binding.request with tickets',
+  'tls-pool-json': 'Pool.request + body.json, mutual TLS',
+  'tls-clerk-json': 'binding.json with tickets',
   'fetch-agent': 'undici fetch, plain Agent',
   'fetch-clerk-dispatcher': 'undici fetch, clerk.dispatcher',
   'fetch-clerk': 'clerk.fetch',

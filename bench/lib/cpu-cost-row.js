@@ -17,17 +17,19 @@ import { isOurs, clientTitles } from './clients.js';
 
 /**
  * @param {import('./context.js').Context} context
- * @param {{ plot: string, title: string, calls: number, seconds: number, variants: import('./paired-rounds.js').PairPlan['variants'], comparisons: Comparison[] }} row
+ * @param {{ plot: string, title: string, calls: number, seconds: number, comparisons: Comparison[] } & Pick<import('./paired-rounds.js').PairPlan, 'variants' | 'startServers'>} row
  * @returns {Promise<import('./context.js').RowResult>}
  */
-export async function cpuCostRow(context, { plot, title, calls, seconds, variants, comparisons }) {
+export async function cpuCostRow(context, row) {
   const { quick } = context;
+  const { plot, title, calls, seconds, variants, comparisons, startServers } = row;
   const pairs = comparisons.flatMap(({ base, keys }) =>
     [base, ...keys].map((candidate) => ({ base, candidate })),
   );
   const results = await runPairs(context, {
     variants,
     pairs,
+    startServers,
     generations: quick ? 1 : 10,
     seconds,
     loads: [

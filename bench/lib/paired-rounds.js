@@ -6,7 +6,7 @@
 import { Child } from './child-process.js';
 import { seededRandom, shuffled, spread } from './statistics.js';
 
-/** @typedef {{ client: string, servers: number }} Variant */
+/** @typedef {{ client: string, servers: number }} Variant - `servers`: how many of the origins the client gets */
 /** @typedef {{ concurrency: number, rounds: number, calls: number, warmCalls: number }} Load - each round makes `2 * calls` calls with each client, in each process */
 /** @typedef {Record<'cpuUs' | 'wallUs', number[]>} Rounds - per call, one value per round */
 /** @typedef {Record<'base' | 'candidate', Rounds>} PairSamples - the same rounds of both */
@@ -18,14 +18,24 @@ import { seededRandom, shuffled, spread } from './statistics.js';
  * @property {Load[]} loads
  * @property {number} generations - processes for each pair
  * @property {number} seconds - no generation starts that would end later than this
+ * @property {(context: import('./context.js').Context) => Promise<Servers>} [startServers] - default: three replicas
  */
+
+/** @typedef {{ origins: string[], secured?: import('./secured-registry.js').FleetClient, end: () => Promise<unknown> }} Servers */
+
+/** @param {import('./context.js').Context} context @returns {Promise<Servers>} */
+async function startThreeReplicas(context) {
+  const { child, origins } = await context.startReplicas(['a', 'b', 'c'].map((replica) => ({ replica })));
+  return { origins, end: () => child.end() };
+}
 
 /**
  * @param {import('./context.js').Context} context
  * @param {PairPlan} plan
  * @returns {Promise<Map<number, PairSamples[]>>} by concurrency, then by pair
  */
-export async function runPairs(context, { variants, pairs, loads, generations, seconds }) {
+export async function runPairs(context, plan) {
+  const { variants, pairs, loads, generations, seconds, startServers = startThreeReplicas } = plan;
   const random = seededRandom(context.seed);
   /** @type {Map<number, PairSamples[]>} */
   const results = new Map(
@@ -34,9 +44,7 @@ export async function runPairs(context, { variants, pairs, loads, generations, s
       pairs.map(() => ({ base: emptyRounds(), candidate: emptyRounds() })),
     ]),
   );
-  const { child: server, origins } = await context.startReplicas(
-    ['a', 'b', 'c'].map((replica) => ({ replica })),
-  );
+  const { origins, secured, end } = await startServers(context);
   try {
     const variantOf = (key) => ({
       client: variants[key].client,
@@ -58,6 +66,7 @@ export async function runPairs(context, { variants, pairs, loads, generations, s
             candidate: variantOf(pair.candidate),
             candidateFirst: generation % 2 === 0,
             subject: context.subject,
+            secured,
             seed: context.seed + generation,
             loads,
           });
@@ -73,7 +82,7 @@ export async function runPairs(context, { variants, pairs, loads, generations, s
       context.log(`generation ${generation} of ${generations}`);
     }
   } finally {
-    await server.end();
+    await end();
   }
   return results;
 }

@@ -7,9 +7,11 @@ export const connections = 64;
 /**
  * @param {string} path
  * @param {unknown} [body] - sent as JSON with POST; without it the method is GET
+ * @param {Record<string, string>} [headers]
  */
-export function requestBytes(path, body) {
-  const host = 'host: 127.0.0.1\r\n';
+export function requestBytes(path, body, headers = {}) {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const host = `host: 127.0.0.1\r\n${more.join('')}`;
   if (body === undefined) return Buffer.from(`GET ${path} HTTP/1.1\r\n${host}\r\n`);
   const text = JSON.stringify(body);
   const head = `${host}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`;

@@ -10,7 +10,7 @@ import { undici } from './subject.js';
  * @property {number} port
  * @property {string} origin
  * @property {number} pid
- * @property {import('undici').Pool} pool - for requests that are not measured
+ * @property {import('undici').Pool} pool - for requests that are not measured; of the operator, if the server is secured
  * @property {() => Promise<void>} end
  */
 
@@ -27,7 +27,7 @@ export async function startBundledServer({ subject }, { durable = false, options
   try {
     const data = folder === undefined ? {} : { data: join(folder.path, 'data') };
     const { url, port } = await child.call('start', { subject, options: { ...data, ...options } });
-    return { ...registryServer(child, port, folder), origin: url, child };
+    return { ...registryServer(child, url, port, folder), child };
   } catch (error) {
     await child.end();
     folder?.remove();
@@ -44,7 +44,8 @@ export async function startBundledServer({ subject }, { durable = false, options
 export async function startMapServer(responses) {
   const child = new Child('processes/map-server.js');
   try {
-    return registryServer(child, await child.call('start', { responses }));
+    const port = await child.call('start', { responses });
+    return registryServer(child, `http://127.0.0.1:${port}`, port);
   } catch (error) {
     await child.end();
     throw error;
@@ -61,7 +62,7 @@ export async function startEtcdServer(context) {
   const folder = temporaryFolder();
   try {
     const { port, pid, runner } = await startEtcd(context, folder.path);
-    const server = registryServer(runner, port, folder);
+    const server = registryServer(runner, `http://127.0.0.1:${port}`, port, folder);
     const end = async () => {
       await runner.call('stop').catch(() => undefined);
       await server.end();
@@ -75,13 +76,14 @@ export async function startEtcdServer(context) {
 
 /**
  * @param {Child} child
+ * @param {string} origin
  * @param {number} port
  * @param {ReturnType<typeof temporaryFolder>} [folder]
+ * @param {object} [connect] - how the pool connects
  * @returns {RegistryServer}
  */
-function registryServer(child, port, folder) {
-  const origin = `http://127.0.0.1:${port}`;
-  const pool = new undici.Pool(origin, { connections: 64 });
+export function registryServer(child, origin, port, folder, connect) {
+  const pool = new undici.Pool(origin, { connections: 64, ...(connect && { connect }) });
   return {
     port,
     origin,

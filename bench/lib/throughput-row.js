@@ -14,6 +14,8 @@ import { ratioText } from './table.js';
  * @property {number} port
  * @property {number} pid
  * @property {Uint8Array[][]} requests - of each connection
+ * @property {import('node:tls').ConnectionOptions} [tls] - how the connections use TLS
+ * @property {string} [generator] - file of another load generator
  */
 
 /** @typedef {{ rate: number[], p50: number[], p99: number[], cpuUs: number[], loadUs: number[] }} ThroughputSamples */
@@ -37,9 +39,9 @@ export async function throughputRounds(context, servers, { rounds, seconds }) {
   );
   try {
     for (const key of keys) {
-      const { port, requests } = servers[key];
-      generators[key] = new Child('processes/load-generator.js');
-      await generators[key].call('prepare', { port, requests });
+      const { port, requests, tls, generator = 'processes/load-generator.js' } = servers[key];
+      generators[key] = new Child(generator);
+      await generators[key].call('prepare', { port, requests, tls });
     }
     for (let round = -1; round < rounds; round++) {
       for (const key of shuffled(keys, random)) {
@@ -71,7 +73,7 @@ const formatCpu = ({ cpuUs }) =>
   cpuUs.length === 0 ? '' : `, ${medianOf(cpuUs).toFixed(medianOf(cpuUs) < 100 ? 1 : 0)} µs CPU`;
 
 /** Rate, CPU and p99 as text. @param {ThroughputSamples} rates */
-const formatRate = (rates) =>
+export const formatRate = (rates) =>
   `${formatInteger(medianOf(rates.rate))}/s${formatCpu(rates)} (p99 ${medianOf(rates.p99).toFixed(1)} ms)`;
 
 /**
@@ -117,16 +119,20 @@ export function throughputResult(servers, samples, { what, base, goal, p99Goal, 
   const subtitle = `Responses per second as a share of the goal of ${formatInteger(goal)}; bar: median, box: middle half, line: all ${ours.rate.length} rounds`;
   return {
     verdicts,
-    details: Object.fromEntries(
-      Object.entries(samples).map(([key, rates]) => [
-        key,
-        Object.fromEntries(
-          Object.entries(rates)
-            .filter(([, values]) => values.length > 0)
-            .map(([measure, values]) => [measure, spread(values)]),
-        ),
-      ]),
-    ),
+    details: spreadsOf(samples),
     plots: [{ name: plot, svg: barPlot(plotTitle, subtitle, [{ title: '', goal: 1, bars }]) }],
   };
 }
+
+/** For the JSON file. @param {Record<string, ThroughputSamples>} samples */
+export const spreadsOf = (samples) =>
+  Object.fromEntries(
+    Object.entries(samples).map(([key, rates]) => [
+      key,
+      Object.fromEntries(
+        Object.entries(rates)
+          .filter(([, values]) => values.length > 0)
+          .map(([measure, values]) => [measure, spread(values)]),
+      ),
+    ]),
+  );

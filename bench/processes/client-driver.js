@@ -8,13 +8,15 @@ import { now, sleep } from '../lib/clock.js';
 import { seededRandom, shuffled } from '../lib/statistics.js';
 import { clients } from '../lib/clients.js';
 
+/** @typedef {import('../lib/secured-registry.js').FleetClient} Secured */
+
 /** @type {import('../lib/clients.js').Client} */
 let client;
 
 handleTasks({
-  /** @param {{ client: string, origins: string[], subject?: string }} input */
-  async prepare({ client: key, origins, subject }) {
-    client = await clients[key](origins, subject);
+  /** @param {{ client: string, origins: string[], subject?: string, secured?: Secured }} input */
+  async prepare({ client: key, origins, subject, secured }) {
+    client = await clients[key](origins, subject, secured);
   },
   closed: (input) => closedLoop(client, input),
   comparePair,
@@ -52,11 +54,11 @@ async function closedLoop({ call }, { calls, concurrency }) {
  * in each round: an instance that runs after itself finds its connections in the CPU caches, and garbage collection has a
  * period of its own.
  *
- * @param {{ base: Variant, candidate: Variant, candidateFirst: boolean, subject?: string, seed: number, loads: import('../lib/paired-rounds.js').Load[] }} input
+ * @param {{ base: Variant, candidate: Variant, candidateFirst: boolean, subject?: string, secured?: Secured, seed: number, loads: import('../lib/paired-rounds.js').Load[] }} input
  * @returns {Promise<import('../lib/paired-rounds.js').PairSamples[]>} by load
  * @typedef {{ client: string, origins: string[] }} Variant
  */
-async function comparePair({ base, candidate, candidateFirst, subject, seed, loads }) {
+async function comparePair({ base, candidate, candidateFirst, subject, secured, seed, loads }) {
   const random = seededRandom(seed);
   /** @type {{ side: 'base' | 'candidate', client: import('../lib/clients.js').Client }[]} */
   const instances = [];
@@ -64,7 +66,7 @@ async function comparePair({ base, candidate, candidateFirst, subject, seed, loa
   const order = candidateFirst ? ['candidate', 'base'] : ['base', 'candidate'];
   for (const side of [...order, ...order.toReversed()]) {
     const { client: name, origins } = side === 'base' ? base : candidate;
-    instances.push({ side, client: await clients[name](origins, subject) });
+    instances.push({ side, client: await clients[name](origins, subject, secured) });
   }
   const results = [];
   for (const { concurrency, rounds, calls, warmCalls } of loads) {

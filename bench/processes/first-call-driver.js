@@ -13,7 +13,7 @@ const orderOf = (/** @type {any} */ value) => value.order;
 /** Creates a client: `call` makes its first call, `close` releases its connections. @type {Record<string, (origin: string, input: { name: string, method: string }) => { call: () => Promise<unknown>, close: () => Promise<unknown> }>} */
 const clients = {
   clerk(origin, { name, method }) {
-    const clerk = createClerk({ registry: origin });
+    const clerk = createClerk({ registry: origin, ...proof });
     const call = () => clerk.bind(name).json(path, { method }).then(orderOf);
     return { call, close: () => clerk.close() };
   },
@@ -41,13 +41,15 @@ const clients = {
 let createClerk;
 /** @type {any} */
 let warmClerk;
+/** Options of each clerk of a secured registry. @type {{ registryKey?: string, identity?: string }} */
+let proof = {};
 let client = '';
 let registry = '';
 
 handleTasks({
-  /** @param {{ client: string, origin: string, subject?: string }} input */
+  /** @param {{ client: string, origin: string, subject?: string, proof?: { registryKey: string, identity: string } }} input */
   async prepare(input) {
-    ({ client, origin: registry } = input);
+    ({ client, origin: registry, proof = {} } = input);
     if (client === 'clerk') ({ createClerk } = await import(subjectUrl(input.subject)));
   },
   /**

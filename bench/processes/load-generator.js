@@ -3,12 +3,15 @@
  * Requests are prepared bytes, and responses are only counted and timed, so that the generator uses little CPU.
  */
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { handleTasks } from '../lib/child-process.js';
 import { spread, quantile } from '../lib/statistics.js';
 
 /** @typedef {{ status: number, bodyAt: number, length: number }} Head - `length`: bytes of head and body; -1 for a chunked body */
 
 let port = 0;
+/** @type {import('node:tls').ConnectionOptions | undefined} */
+let tls;
 /** @type {Buffer[][]} */
 let requests = [];
 /** Latencies of one run, in ms. @type {number[]} */
@@ -19,9 +22,10 @@ let onEnd = () => undefined;
 let activeConnections = 0;
 
 handleTasks({
-  /** @param {{ port: number, requests: Uint8Array[][] }} input - `requests` of each connection, sent round robin */
-  prepare({ port: serverPort, requests: lists }) {
+  /** @param {{ port: number, requests: Uint8Array[][], tls?: import('node:tls').ConnectionOptions }} input - `requests` of each connection, sent round robin */
+  prepare({ port: serverPort, requests: lists, tls: tlsOptions }) {
     port = serverPort;
+    tls = tlsOptions;
     requests = lists.map((list) => list.map(Buffer.from));
   },
 
@@ -84,15 +88,9 @@ class Connection {
    */
   constructor(port, requests) {
     this.#requests = requests;
-    const buffer = Buffer.allocUnsafe(64 * 1024);
-    this.socket = connect({
-      port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: { buffer, callback: (count) => (this.#onData(buffer.subarray(0, count)), true) },
-    });
+    this.socket = tls === undefined ? this.#connect() : this.#connectTls(tls);
     this.ready = new Promise((resolve, reject) => {
-      this.socket.once('connect', resolve);
+      this.socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve);
       this.socket.once('error', reject);
     });
     this.socket.on('error', (error) => onEnd(error));
@@ -100,6 +98,23 @@ class Connection {
       'close',
       () => activeConnections > 0 && onEnd(new Error('The server closed a connection during the run')),
     );
+  }
+
+  #connect() {
+    const buffer = Buffer.allocUnsafe(64 * 1024);
+    return connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      onread: { buffer, callback: (count) => (this.#onData(buffer.subarray(0, count)), true) },
+    });
+  }
+
+  /** @param {import('node:tls').ConnectionOptions} options */
+  #connectTls(options) {
+    return connectTls({ ...options, port, host: '127.0.0.1' })
+      .setNoDelay(true)
+      .on('data', (chunk) => this.#onData(chunk));
   }
 
   send() {

@@ -1,15 +1,11 @@
 /** P17: 100 concurrent callers of a service without a running instance. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/child-process.js';
 import { now, sleep } from '../lib/clock.js';
-import { temporaryFolder } from '../lib/temporary-folder.js';
 import { startBundledServer } from '../lib/registry-servers.js';
 import { sendJson } from '../lib/registry-requests.js';
+import { createStartableProgram } from '../lib/startable-program.js';
 import { median, spread } from '../lib/statistics.js';
-import { internalUrl } from '../lib/subject.js';
 
 export const id = 'P17';
 export const title = 'start on demand, 100 callers';
@@ -17,52 +13,30 @@ export const title = 'start on demand, 100 callers';
 const name = '/bench/startable';
 const calls = 100;
 const clerks = 4;
-const program = fileURLToPath(new URL('../processes/startable-service.js', import.meta.url));
 
 /**
  * @param {import('../lib/context.js').Context} context
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const { path: folder, remove } = temporaryFolder();
-  const file = join(folder, 'starts');
-  const manifests = join(folder, 'manifests');
-  const exec = realpathSync(process.execPath);
-  const args = [program, internalUrl('service/index.js', context.subject), file];
-  mkdirSync(manifests, { mode: 0o700 });
-  // JSON is valid YAML.
-  writeFileSync(
-    join(manifests, 'startable.yaml'),
-    JSON.stringify({ version: 1, service: name, exec, args }),
-    {
-      mode: 0o600,
-    },
-  );
+  const program = createStartableProgram(context, name);
+  const { manifests, events } = program;
   const registry = await startBundledServer(context, { durable: true, options: { manifests } });
   // Warm from the second trial on: the start of the callers' own process is not measured.
   const callers = new Child('processes/concurrent-callers.js');
   const trials = [];
   const standaloneStarts = [];
-  /** The events that the started programs recorded since the file was removed. */
-  const readEvents = () => {
-    const lines = readFileSync(file, 'utf8').trim().split('\n');
-    return lines.map((line) => /** @type {StartEvent} */ (JSON.parse(line)));
-  };
   try {
-    await sendJson(registry.pool, '/v1/define', { name, launch: { manifest: 'startable' } });
+    await sendJson(registry.pool, '/v1/define', program.definition);
     const rounds = context.quick ? 5 : 15;
     for (let round = -1; round < rounds; round++) {
-      const standalone = await startStandalone(
-        exec,
-        [...args, '/bench/standalone', registry.origin],
-        readEvents,
-      );
-      rmSync(file);
+      const standalone = await startStandalone(program, registry.origin);
+      program.forget();
       try {
         await callers.call('prepare', { origin: registry.origin, clerks, subject: context.subject });
         const { startAt, ms, pids } = await callers.call('call', { name, calls });
         const [starts, advertisements] = ['listens', 'advertised'].map((expected) =>
-          readEvents().filter(({ event }) => event === expected),
+          events().filter(({ event }) => event === expected),
         );
         await callers.call('close');
         if (round < 0) continue;
@@ -80,13 +54,13 @@ export async function run(context) {
         });
       } finally {
         await sendJson(registry.pool, '/v1/stop', { name });
-        rmSync(file, { force: true });
+        program.forget();
       }
     }
   } finally {
     await sendJson(registry.pool, '/v1/stop', { name }).catch(() => undefined);
     await Promise.all([callers.end(), registry.end()]);
-    remove();
+    program.remove();
   }
   const maxStarts = Math.max(...trials.map(({ starts, responders }) => Math.max(starts, responders)));
   const ms = (/** @type {number} */ value) => `${value.toFixed(0)} ms`;
@@ -145,12 +119,15 @@ export async function run(context) {
   };
 }
 
-/** @typedef {{ event: 'listens' | 'advertised', pid: number, at: number }} StartEvent */
-
-/** Time from spawning the program directly until it listens, and until it is advertised, in ms. */
-async function startStandalone(exec, args, readEvents) {
+/**
+ * Time from spawning the program directly until it listens, and until it is advertised, in ms.
+ *
+ * @param {ReturnType<typeof createStartableProgram>} program
+ * @param {string} registry - URL
+ */
+async function startStandalone({ exec, args, events }, registry) {
   const spawnedAt = now();
-  const child = spawn(exec, args, {
+  const child = spawn(exec, [...args, '/bench/standalone', registry], {
     cwd: '/',
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -161,13 +138,9 @@ async function startStandalone(exec, args, readEvents) {
   try {
     for (;;) {
       await sleep(5);
-      try {
-        const [listens, advertised] = readEvents();
-        if (advertised !== undefined)
-          return { listens: listens.at - spawnedAt, advertised: advertised.at - spawnedAt };
-      } catch {
-        // The file does not exist yet.
-      }
+      const [listens, advertised] = events();
+      if (advertised !== undefined)
+        return { listens: listens.at - spawnedAt, advertised: advertised.at - spawnedAt };
       if (child.exitCode !== null || now() - spawnedAt > 10_000)
         throw new Error('The program must be advertised within 10 s; it is not');
     }

@@ -1,21 +1,16 @@
 /** Replaced: a startable service whose only process is killed or frozen. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Child } from '../lib/child-process.js';
 import { now, sleep } from '../lib/clock.js';
 import { startBundledServer } from '../lib/registry-servers.js';
 import { sendJson } from '../lib/registry-requests.js';
+import { createStartableProgram } from '../lib/startable-program.js';
 import { median, spread } from '../lib/statistics.js';
-import { internalUrl } from '../lib/subject.js';
-import { temporaryFolder } from '../lib/temporary-folder.js';
 
 export const id = 'replaced';
 export const title = 'a service whose only process is killed or frozen';
 
 const name = '/bench/replaced';
-const program = fileURLToPath(new URL('../processes/startable-service.js', import.meta.url));
 const faults = /** @type {const} */ ([
   { signal: 'SIGKILL', what: 'killed', goalMs: 1_000 },
   { signal: 'SIGSTOP', what: 'frozen', goalMs: 3_000 },
@@ -31,21 +26,9 @@ const loads = /** @type {const} */ ([
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const { path: folder, remove } = temporaryFolder();
-  const file = join(folder, 'starts');
-  const manifests = join(folder, 'manifests');
-  const exec = realpathSync(process.execPath);
-  const args = [program, internalUrl('service/index.js', context.subject), file];
-  mkdirSync(manifests, { mode: 0o700 });
-  // JSON is valid YAML.
-  writeFileSync(join(manifests, 'replaced.yaml'), JSON.stringify({ version: 1, service: name, exec, args }), {
-    mode: 0o600,
-  });
+  const program = createStartableProgram(context, name);
+  const { exec, args, manifests, events } = program;
   const registry = await startBundledServer(context, { options: { manifests } });
-  const events = () => {
-    const lines = readFileSync(file, 'utf8').trim().split('\n').filter(Boolean);
-    return lines.map((line) => /** @type {StartEvent} */ (JSON.parse(line)));
-  };
   const pids = () => events().map(({ pid }) => pid);
   const startOf = async (/** @type {number} */ count) => {
     for (const since = now(); now() - since < 10_000; await sleep(10)) {
@@ -58,14 +41,14 @@ export async function run(context) {
   /** @type {Record<string, unknown>} */
   const details = {};
   try {
-    await sendJson(registry.pool, '/v1/define', { name, launch: { manifest: 'replaced' } });
+    await sendJson(registry.pool, '/v1/define', program.definition);
     for (const how of /** @type {const} */ (['launched', 'by hand']))
       for (const { signal, what, goalMs } of faults)
         for (const { method, callsPerSecond } of loads) {
           const trials = [];
           const rounds = context.quick ? 1 : 5;
           for (let round = 0; round < rounds; round++) {
-            writeFileSync(file, '');
+            program.forget();
             // A reset also ends the backoff after the fault of the trial before.
             if (how === 'launched') await sendJson(registry.pool, '/v1/reset', { name });
             else spawn(exec, [...args, name, registry.origin], { stdio: 'ignore' });
@@ -104,9 +87,8 @@ export async function run(context) {
     await sendJson(registry.pool, '/v1/stop', { name }).catch(() => undefined);
     for (const one of new Set(pids())) killNow(one);
     await registry.end();
-    remove();
+    program.remove();
   }
-  rmSync(file, { force: true });
   return {
     verdicts,
     details,
@@ -115,8 +97,6 @@ export async function run(context) {
     ],
   };
 }
-
-/** @typedef {{ event: 'listens' | 'advertised', pid: number, at: number, upMs: number }} StartEvent */
 
 /** @param {import('undici').Pool} pool */
 async function removeEndpoints(pool) {
