@@ -110,6 +110,8 @@ export const statusResponse = z.object({
     z.array(z.object({ part: z.enum(['store', 'leases', 'audit']), message: string })),
   ),
 });
+/** A client without an enrolled key gets only the field `degraded`. */
+export const healthResponse = z.union([statusResponse, z.object({ degraded: z.boolean() })]);
 export const changeResponse = z.object({ ...position, appliesInMs: ms });
 export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });
 export const registerResponse = z.object({

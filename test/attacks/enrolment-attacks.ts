@@ -126,6 +126,19 @@ export const enrolmentAttacks: readonly Attack<AttackedFleet>[] = [
       ),
   ),
   attack(
+    'what the registry contains, by its health check without a key',
+    'server/http/app.ts: health for strangers',
+    'only healthy',
+    '',
+    async (fleet) =>
+      Promise.all(
+        [fleet.anonymous, newKey(fleet, '/operator')].map(async (party) => {
+          const { text } = await party.get('/healthz');
+          return { as: text === '{"degraded":false}' ? 'only healthy' : text, because: '' };
+        }),
+      ),
+  ),
+  attack(
     'an enrolment without a client certificate',
     'server/http/app.ts: key to enrol',
     noKey,

@@ -25,7 +25,7 @@ import { identityRoutes } from './identity-routes.js';
 import { withAuditProblem } from './request-audit.js';
 import { routes } from './routes.js';
 import { runRoute } from './run-route.js';
-import { provedKeyOf, registryKeysOf, type Security } from './security.js';
+import { findCaller, provedKeyOf, registryKeysOf, type Security } from './security.js';
 import type { EnrolResponse } from '../../protocol/identity-messages.js';
 import { enrolRequest } from '../../protocol/identity-schemas.js';
 import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
@@ -140,9 +140,10 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
       jsonResponse(await enrol(http, security, env.incoming)),
     );
 
-  addRoute('GET', paths.health, () => {
+  addRoute('GET', paths.health, ({ env }) => {
     const status = withAuditProblem(names.status(), http.audit);
-    return jsonResponse(status, status.degraded ? 503 : 200);
+    const isStranger = security !== undefined && findCaller(security, env.incoming) === undefined;
+    return jsonResponse(isStranger ? { degraded: status.degraded } : status, status.degraded ? 503 : 200);
   });
   addRoute('GET', paths.metrics, () =>
     textResponse(

@@ -69,11 +69,11 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
   });
   add(paths.health, 'get', {
     summary:
-      'Health check: status 200 while the server is healthy; status 503 with a list of problems while a part of the server does not work',
+      'Health check: status 200 while the server is healthy; status 503 with a list of problems while a part of the server does not work. A client without an enrolled key of a secured server gets only the field degraded',
     responses: {
-      '200': jsonResponse('Healthy', responses.statusResponse),
+      '200': jsonResponse('Healthy', responses.healthResponse),
       ...errorResponses('GET', []),
-      '503': jsonResponse('Degraded', responses.statusResponse),
+      '503': jsonResponse('Degraded', responses.healthResponse),
     },
   });
   add(paths.metrics, 'get', {
