@@ -9,7 +9,7 @@ export const windowMs = 60_000;
 /** Requests of one client with one error code that are recorded whole in each minute. */
 export const maxWholePerClient = 10;
 /** Requests of all clients that are recorded whole in each minute. */
-export const maxWhole = 1_000;
+export const maxWhole = 500;
 /** Clients and error codes that are counted apart in each minute. The others are counted by error code. */
 export const maxCounts = 500;
 
