@@ -32,7 +32,7 @@ Exit codes: 0 done, 1 failed, 2 usage or wrong order of the steps, 5 too early.`
 
 interface StepOptions {
   readonly data: string;
-  readonly force?: true;
+  readonly force?: boolean;
   readonly json?: true;
 }
 
