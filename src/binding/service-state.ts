@@ -164,8 +164,12 @@ export class ServiceState implements HealthSource {
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
     const hasDroppedStarted = this.#started.applyResolution(resolution);
+    const { members } = this.table;
     if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints || wasEnding !== this.#isEnding)
       this.#updateEndpoints();
+    // The registry has removed the last endpoint while calls wait for it in vain, so nothing else would end them.
+    const hasLostCalls = members.some(({ pending, unhealthySince }) => pending > 0 && unhealthySince !== 0);
+    if (this.table.members.length === 0 && hasLostCalls) this.#restartIfDead();
     if (resolution.loads && !resolution.stale)
       this.table.applyLoads(resolution.loads, resolution.requestedAt);
     this.#handleHealthQueries(previous, resolution);

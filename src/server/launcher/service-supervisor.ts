@@ -46,13 +46,15 @@ export class ServiceSupervisor implements ReplaceableService {
   #replacement: Promise<void> | undefined;
   #sharedStart: SharedStart<boolean> | undefined;
   readonly #onIdle: () => void;
+  /** Number of requests that may start the service. */
+  #requests = 0;
   #lastLaunchAt = -Infinity;
   #nextReportedLookAt = -Infinity;
   #inspection: Promise<void> | undefined;
   readonly #dead: DeadEndpoints;
   readonly #logLimiter: LogLimiter;
 
-  /** @param onIdle - called when the supervisor has no launch, no start in progress and no recorded failure */
+  /** @param onIdle - called when the supervisor has no launch, no request, no start in progress and no recorded failure */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
     this.name = name;
@@ -64,6 +66,7 @@ export class ServiceSupervisor implements ReplaceableService {
   removeIfIdle(): void {
     if (
       this.#launches.size === 0 &&
+      this.#requests === 0 &&
       this.#sharedStart === undefined &&
       this.#replacement === undefined &&
       this.#backoff.isEmpty
@@ -100,7 +103,11 @@ export class ServiceSupervisor implements ReplaceableService {
    * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`,
    *   `CLERK_CLOSED`
    */
-  async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
+  launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
+    return this.#track(() => this.#launch(rule, wait));
+  }
+
+  async #launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
     // A caller can notice a dead process before the server does, so the server checks the endpoints first.
     const requestedAt = this.#context.runtime.now();
@@ -118,7 +125,11 @@ export class ServiceSupervisor implements ReplaceableService {
    * Called when a client reports an instance unreachable. Ends a process that cannot serve. Starts the service again
    * if it has no other endpoint.
    */
-  async onUnreachable(instance: string): Promise<void> {
+  onUnreachable(instance: string): Promise<void> {
+    return this.#track(() => this.#onUnreachable(instance));
+  }
+
+  async #onUnreachable(instance: string): Promise<void> {
     const { runtime, names, logger } = this.#context;
     const launch = [...this.#launches].find(({ record }) => record.instance === instance);
     if (launch === undefined || runtime.now() < this.#nextReportedLookAt) return;
@@ -130,6 +141,17 @@ export class ServiceSupervisor implements ReplaceableService {
         await this.launch(rule, { clock: runtime, waitMs: undefined, signal: undefined });
     } catch (error) {
       logger.warn(`${this.name} was not started again: ${errorMessage(error)}`);
+    }
+  }
+
+  /** Another supervisor of the service would start it a second time, so this one stays until the request has ended. */
+  async #track<T>(request: () => Promise<T>): Promise<T> {
+    this.#requests++;
+    try {
+      return await request();
+    } finally {
+      this.#requests--;
+      this.removeIfIdle();
     }
   }
 
@@ -340,7 +362,8 @@ export class ServiceSupervisor implements ReplaceableService {
       readyMs: manifest?.readyMs ?? defaultReadyMs,
       idleStopMs: manifest?.idleStopMs,
       drainMs: manifest?.drainMs ?? defaultDrainMs,
-      lastLaunchAt: () => this.#lastLaunchAt,
+      // Clients call a new instance only when they have looked the service up again.
+      lastLaunchAt: () => (this.#replacement === undefined ? this.#lastLaunchAt : runtime.now()),
       onStartFailed: (reason) => {
         if (!isUnconfirmed) this.#backoff.onStartFailed(runtime.now(), reason);
       },

@@ -123,6 +123,26 @@ test('with maxInstances 1, the old instance is drained first, and callers get th
   ).toBe(true);
 });
 
+test('a new instance that clients do not know yet is not stopped as idle', async () => {
+  const host = new EditedHost();
+  host.names.appliesInMs = 5_000;
+  host.edit('maxInstances: 2\nidleStopMs: 1500');
+  host.manifests.set('orders', host.onDisk as Manifest);
+  const launcher = await host.open();
+  await host.launch(launcher);
+  const renew = (): void => {
+    const replacement = host.processes.all[1];
+    if (replacement !== undefined)
+      host.names.renewed(replacement.handshake.instance, { inFlight: 0, idleMs: 60_000 });
+    host.clock.setTimer(renew, 500).setRef(false);
+  };
+  renew();
+  expect(await host.rolled(launcher)).toBe('started');
+  expect(host.processes.all).toMatchObject([{ isAlive: false }, { isAlive: true, signals: [] }]);
+  await host.clock.advance(8_000);
+  expect(host.processes.alive).toBe(0);
+});
+
 test('when the new instance cannot start, the old one keeps running', async () => {
   for (const maxInstances of [1, 2]) {
     const host = new EditedHost(maxInstances);

@@ -33,6 +33,22 @@ test('a launch request finds an exited process before its parent is notified, an
   expect(host.processes.all.map(({ isAlive }) => isAlive)).toEqual([false, true]);
 });
 
+test('callers whose look ends the last process of a service share one start', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  await host.clock.advance(20_000);
+  host.processes.all[0]!.isStopped = true;
+  const callers = [host.startLaunch(launcher)];
+  // The second caller asks after the end of the process, while the first one still looks at the service.
+  for (let ms = 0; ms < 3_000; ms += 10) {
+    await host.clock.advance(10);
+    if (callers.length < 50) callers.push(host.startLaunch(launcher));
+  }
+  expect((await Promise.all(callers)).filter((outcome) => outcome === 'started')).toHaveLength(1);
+  expect(host.processes.all).toHaveLength(2);
+});
+
 test('records the intent before the program is started, and the process afterwards', async () => {
   const host = new FakeHost();
   let open = (): void => {};

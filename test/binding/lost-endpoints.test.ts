@@ -1,0 +1,67 @@
+/**
+ * Calls to an endpoint that stops answering, and that the registry removes before the clerk has ejected it.
+ *
+ * @see [C6.4](../../docs/guarantees.md#c6-4)
+ */
+import { createClerk } from 'binding-clerk';
+import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
+import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+
+const bound = (...ids: string[]): Resolution => ({
+  kind: 'bound',
+  endpoints: ids.map((id) => ({ id, address: `http://${id}` })),
+  ttlMs: 60_000,
+  startable: true,
+});
+
+/** A service whose only process stops answering at a call. Its launcher ends a silent process before it starts another. */
+function setup() {
+  const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b']) network.server(`http://${id}`).handler = () => ({ body: JSON.stringify(id) });
+  let answer = bound('a');
+  const starts: number[] = [];
+  const watchers = new Set<(snapshot: Snapshot) => void>();
+  const registry: Registry = {
+    resolve: () => answer,
+    watch: (_name, onSnapshot) => {
+      watchers.add(onSnapshot);
+      return () => watchers.delete(onSnapshot);
+    },
+    start: async () => {
+      starts.push(runtime.now());
+      network.server('http://a').kill();
+      answer = bound('b');
+      return ['http://b'];
+    },
+  };
+  const remove = (): void => {
+    answer = bound();
+    for (const watcher of watchers) watcher({ '/shop/orders': answer });
+  };
+  const clerk = createClerk({ registry, runtime });
+  return { runtime, network, starts, remove, orders: clerk.bind('/shop/orders') };
+}
+
+test('a call at a silent endpoint that is removed asks for a start, and gets its answer', async () => {
+  const { runtime, network, starts, remove, orders } = setup();
+  for (let i = 0; i < 20; i++) await orders.json('/');
+  network.server('http://a').pause();
+  // Earlier than the ejection, which follows 1 s of silence.
+  runtime.setTimer(remove, 600);
+  const calledAt = runtime.now();
+  expect(await orders.json('/', { timeoutMs: 30_000 })).toBe('b');
+  expect(starts).toHaveLength(1);
+  expect(runtime.now() - calledAt).toBeLessThan(1_500);
+});
+
+test('a call at an endpoint that answers, and is removed, asks for no start', async () => {
+  const { runtime, network, starts, remove, orders } = setup();
+  for (let i = 0; i < 20; i++) await orders.json('/');
+  network.server('http://a').handler = () => ({ body: '"late"', delayMs: 300 });
+  runtime.setTimer(remove, 5);
+  expect(await orders.json('/', { kind: 'once', timeoutMs: 30_000 })).toBe('late');
+  expect(starts).toEqual([]);
+});
