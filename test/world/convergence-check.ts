@@ -7,6 +7,8 @@ import type { SimulatedClient } from './simulated-client.js';
 const convergenceMs = 60_000;
 /** Additional time when both a launcher and a clerk back off for a minute after failed starts, in ms. */
 const launchBackoffMs = 20_000;
+/** Longest drain and start of a service that was stopped because it was idle, in ms. */
+const idleRestartMs = 12_000;
 
 /** Checks that calls succeed again. Some calls on the way trigger probes; then every call must succeed. */
 export async function checkConvergence(simulation: SimulationState): Promise<void> {
@@ -21,10 +23,20 @@ export async function checkConvergence(simulation: SimulationState): Promise<voi
     return;
   }
   const begin = runtime.now();
+  // A call of an idle service waits for the end of its drain and for the next start.
+  const idleStops = scenario.server?.manifest.idleStopMs !== undefined;
+  const timeoutOf = (service: string): number =>
+    service === scenario.startable && idleStops ? 3_000 + idleRestartMs : 3_000;
   const round = (): CallRecord[] =>
     simulation.clients.flatMap((client) =>
       simulation.names.map((service) =>
-        client.call({ service, kind: 'safe', method: 'json', timeoutMs: 3_000, route: calmRoute }),
+        client.call({
+          service,
+          kind: 'safe',
+          method: 'json',
+          timeoutMs: timeoutOf(service),
+          route: calmRoute,
+        }),
       ),
     );
   for (const at of [100, 600, 1_500, 3_000, 5_000, 8_000, 12_000, 18_000, 25_000, 35_000, 45_000]) {
@@ -37,6 +49,7 @@ export async function checkConvergence(simulation: SimulationState): Promise<voi
     last.push(...round());
     await runtime.advance(3_100);
   }
+  while (last.some(({ settledAt }) => settledAt === undefined)) await runtime.advance(100);
   for (const { id, service, outcome } of last) {
     if (outcome?.ok === true) continue;
     simulation.oracle.violate(

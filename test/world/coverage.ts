@@ -109,6 +109,12 @@ export const coverageEvents = [
   'replay-rejected',
   'stranger-rejected',
   'silent-holder-replaced',
+  'registry-restored',
+  'restore-noticed',
+  'registry-copied',
+  'idle-stopped',
+  'rolling-reset',
+  'frozen-replaced',
   'hedged',
   'raced',
 ] as const;

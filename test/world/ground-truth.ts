@@ -4,11 +4,14 @@ import type { Resolution } from 'binding-clerk/extend';
 /** The state of a name from one instant to the next change. */
 interface NamePeriod {
   readonly from: number;
+  until: number;
   /** Target of a link. */
   readonly target?: string;
   /** Undefined for an absent name and for a link. */
   readonly endpoints: ReadonlyMap<string, EndpointInit> | undefined;
   readonly revision: number;
+  /** Until then, clients keep the endpoints that the registry has lost. */
+  readonly keptUntil: number;
 }
 
 /** The actual contents of the registry at every instant, which results are compared with. */
@@ -28,18 +31,23 @@ export class GroundTruth {
     return this.#periods.get(name)?.at(-1)?.endpoints;
   }
 
-  set(name: string, endpoints: ReadonlyMap<string, EndpointInit> | undefined): void {
-    this.#startPeriod(name, { from: this.now(), endpoints, revision: ++this.#revision });
+  /** @param keptUntil - set when the registry has lost endpoints: until then, clients keep them */
+  set(name: string, endpoints: ReadonlyMap<string, EndpointInit> | undefined, keptUntil = 0): void {
+    this.#startPeriod(name, { from: this.now(), endpoints, keptUntil });
   }
 
   /** Makes the name a link to another one. */
   link(name: string, target: string): void {
-    this.#startPeriod(name, { from: this.now(), target, endpoints: undefined, revision: ++this.#revision });
+    this.#startPeriod(name, { from: this.now(), target, endpoints: undefined, keptUntil: 0 });
   }
 
-  #startPeriod(name: string, period: NamePeriod): void {
+  #startPeriod(name: string, period: Omit<NamePeriod, 'revision' | 'until'>): void {
     const periods = this.#periods.get(name) ?? [];
-    periods.push(period);
+    const last = periods.at(-1);
+    if (last !== undefined) last.until = this.now();
+    const isStillEmpty = (last?.endpoints?.size ?? 0) === 0 && last?.target === undefined;
+    const keptUntil = Math.max(period.keptUntil, isStillEmpty ? (last?.keptUntil ?? 0) : 0);
+    periods.push({ ...period, until: Infinity, revision: ++this.#revision, keptUntil });
     this.#periods.set(name, periods);
     for (const watcher of this.#watchers) watcher(name);
   }
@@ -102,17 +110,23 @@ export class GroundTruth {
     return this.#during(name, from, to).some(({ endpoints }) => endpoints?.has(id) === true);
   }
 
-  /** Whether a name had no endpoint at any time in an interval. */
+  /** Whether a name had no endpoint in the registry at any time in an interval. */
   wasEmpty(name: string, from: number, to: number): boolean {
     return this.#during(name, from, to).some(({ endpoints }) => (endpoints?.size ?? 0) === 0);
+  }
+
+  /** Like `wasEmpty`, for a client that had endpoints: it keeps those that the registry has lost for a while. */
+  wasEmptyForClients(name: string, from: number, to: number): boolean {
+    return this.#during(name, from, to).some(
+      ({ endpoints, until, keptUntil }) => (endpoints?.size ?? 0) === 0 && Math.min(to, until) >= keptUntil,
+    );
   }
 
   /** The periods of an interval; for a link, those of its targets. */
   #during(name: string, from: number, to: number): NamePeriod[] {
     const periods = this.#periods.get(name) ?? [];
-    return periods.flatMap((period, i) => {
-      const until = periods[i + 1]?.from ?? Infinity;
-      if (period.from > to || until < from) return [];
+    return periods.flatMap((period) => {
+      if (period.from > to || period.until < from) return [];
       return period.target === undefined ? [period] : this.#during(period.target, from, to);
     });
   }

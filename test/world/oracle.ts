@@ -91,7 +91,7 @@ export class Oracle {
   hasResolution(clerk: string, service: string): boolean {
     const last = this.#lastResolutions.get(`${clerk} ${service}`);
     if (last === undefined || last.endpoints === 0) return false;
-    return !this.truth.wasEmpty(service, last.at, this.truth.now());
+    return !this.truth.wasEmptyForClients(service, last.at, this.truth.now());
   }
 
   /** An attempt begins. */
@@ -188,13 +188,16 @@ export class Oracle {
       this.violate('C4.1', `${id} is refused the free retry after a reused connection was lost`);
     if (code === 'BUDGET_EXHAUSTED' && this.isCalm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
-    if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {
+    if (registryError && call.cached && !this.truth.wasEmptyForClients(service, call.startedAt, now)) {
       this.violate(
         'C1.4',
         `${id} failed with ${code} although ${clerk} had endpoints of ${service}: ${error.message}`,
       );
     }
-    if ((code === 'NO_ENDPOINT' || code === 'NAME_NOT_FOUND') && !this.truth.wasEmpty(service, 0, now)) {
+    if (
+      (code === 'NO_ENDPOINT' || code === 'NAME_NOT_FOUND') &&
+      !this.truth.wasEmptyForClients(service, 0, now)
+    ) {
       this.violate('C1.4', `${id} failed with ${code} although ${service} was never empty`);
     }
     const unasked = code === 'DEADLINE_EXCEEDED' && call.attempts.length === 0 && call.timeoutMs >= 150;

@@ -30,6 +30,8 @@ const streams = {
   callers: 11,
   routes: 12,
   listeners: 13,
+  launcher: 14,
+  restore: 15,
   clerk: 100,
 };
 

@@ -53,6 +53,8 @@ export class Replicas {
   /** What the route of a request adds to its reply. */
   routeRule: ReplyRule = () => ({});
   onRequest: RequestObserver = () => undefined;
+  /** Like `onRequest`, for the process of the replica. */
+  onCall: RequestObserver = () => undefined;
   /** Called when a fault of a replica begins or ends. */
   onImpaired: (replica: Replica) => void = () => undefined;
   #made = 0;
@@ -141,7 +143,9 @@ export class Replicas {
     const reply = this.reply(replica, request);
     if ((reply.behavior ?? 'respond') !== 'respond')
       replica.troubledAt = Math.max(replica.troubledAt, this.now() + (reply.delayMs ?? 0));
-    if (!request.isProbe) this.onRequest(replica, request, reply);
+    if (request.isProbe) return reply;
+    this.onRequest(replica, request, reply);
+    this.onCall(replica, request, reply);
     return reply;
   }
 

@@ -1,4 +1,5 @@
 import type { RandomStream } from './random-stream.js';
+import { restoreKinds, type RestoreKind } from './server/restore-kind.js';
 
 /** What a seed draws before the simulation starts. */
 export interface Scenario {
@@ -38,6 +39,10 @@ export interface ServerScenario {
   readonly leaseMs: number;
   /** Guarantee of every service and of the link, in ms. */
   readonly guaranteedMs: number;
+  /** Fields of the manifest of startable services. */
+  readonly manifest: { readonly idleStopMs: number | undefined; readonly maxInstances: number };
+  /** Set when an older copy replaces the data of the registry. */
+  readonly restore: RestoreKind | undefined;
 }
 
 /** Length of a simulation: with all faults and convergence, a few seconds, or with calls at a steady rate. */
@@ -96,6 +101,8 @@ function drawFullScenario(random: RandomStream, ofServer: RandomStream): Omit<Sc
     // A service that could not reach the server retries within 5 s; a shorter lease may expire before.
     leaseMs: gentle ? 10_000 : ofServer.one([1_000, 1_000, 2_000, 3_000, 5_000, 10_000]),
     guaranteedMs: ofServer.one([0, 200, 1_000, 5_000, 5_000]),
+    manifest: { idleStopMs: ofServer.one([undefined, 1_500, 3_000]), maxInstances: ofServer.one([1, 3]) },
+    restore: ofServer.chance(0.2) ? ofServer.one(restoreKinds) : undefined,
   };
   return {
     server: isServed ? served : undefined,

@@ -198,12 +198,13 @@ export class SimulatedClient implements AttemptObserver {
     // The next address of the same endpoint. Another attempt may have started concurrently.
     const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
     if (before?.sent === false) return;
-    if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
+    if (this.started.has(endpoint)) return;
     // A call that waited for a lookup may use its result, however long that took, until the second tick of its timer.
     const fresh = this.#resolved.get(service);
     const lookUpMs = fresh !== undefined && now - fresh.at <= 2 * timerTickMs ? fresh.ms + now - fresh.at : 0;
     const usableMs = Math.max(simulation.usableMs, lookUpMs) + 0.001;
     if (simulation.truth.wasListed(service, endpoint, now - usableMs, now)) return;
+    if (this.binding(service).explain().stale) return;
     const since = `which was last registered more than ${usableMs.toFixed(0)} ms ago`;
     simulation.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, without being stale`);
   }

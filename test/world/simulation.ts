@@ -18,6 +18,7 @@ import type { ClerkRuntime } from './clerk-runtime.js';
 import { SimulatedRegistry, type ClientRegistry, type RegistryState } from './simulated-registry.js';
 import { checkBudgetRefills, checkConvergence } from './convergence-check.js';
 import { endpointOf, Replicas } from './replicas.js';
+import { checkLauncher } from './server/launcher-check.js';
 import { ServerSimulation } from './server/server-simulation.js';
 import { drawScenario, type Scenario, type SimulationForm } from './scenario.js';
 import { drawIncident, type Incident } from './steady/incident.js';
@@ -240,6 +241,7 @@ export class Simulation implements SimulationState {
     this.healed = true;
     for (const { registry } of this.clients) registry.healed();
     if (this.incident === undefined) await checkConvergence(this);
+    await checkLauncher(this);
     await checkBudgetRefills(this);
     await closeAllClients(this);
     this.oracle.checkExecutions();

@@ -19,6 +19,8 @@ interface Lease {
   readonly isDraining: boolean;
 }
 
+export type LeaseCopy = readonly (readonly [string, Lease])[];
+
 export interface LeaseModelOptions {
   readonly now: () => number;
   readonly mark: (mark: CoverageMark) => void;
@@ -47,6 +49,16 @@ export class LeaseModel {
 
   constructor(options: LeaseModelOptions) {
     this.#options = options;
+  }
+
+  copy(): LeaseCopy {
+    return [...this.#leases].map(([key, lease]) => [key, { ...lease }]);
+  }
+
+  /** An older copy replaces the data. Its leases begin again at the next start. */
+  restore(copy: LeaseCopy): void {
+    this.#leases.clear();
+    for (const [key, lease] of copy) this.#leases.set(key, { ...lease });
   }
 
   /** A server has started. Returns whether it is not the first one. */

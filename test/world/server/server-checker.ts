@@ -13,8 +13,8 @@ import type {
 } from '../../../src/protocol/messages.js';
 import type { CoverageMark } from '../coverage.js';
 import type { GroundTruth } from '../ground-truth.js';
-import { LeaseModel } from './lease-model.js';
-import { StoredState, serviceState, type StoredEndpoint } from './stored-state.js';
+import { LeaseModel, type LeaseCopy } from './lease-model.js';
+import { StoredState, serviceState, type StateCopy, type StoredEndpoint } from './stored-state.js';
 
 /** Secret in the requests of a stranger. */
 export const guessedSecret = 'guess';
@@ -28,6 +28,19 @@ export interface ServerCheckerOptions {
   readonly log: (line: string) => void;
   /** State of a registration at its service; undefined when the service is not running. */
   readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
+}
+
+/** What the checker knows at one instant. */
+export interface CheckerCopy {
+  readonly stored: StateCopy;
+  readonly leases: LeaseCopy;
+  readonly highest: ReadonlyMap<string, number>;
+  readonly withdrawn: ReadonlyMap<string, number>;
+  readonly leaving: ReadonlyMap<string, number>;
+  readonly forced: ReadonlyMap<string, number>;
+  readonly forcedAt: ReadonlyMap<string, number>;
+  readonly withdrawals: ReadonlySet<string>;
+  readonly unsavedEnds: ReadonlyMap<string, StoredEndpoint>;
 }
 
 /** Facts of the holder of an instance, taken before another process registers the instance. */
@@ -49,21 +62,25 @@ export class ServerChecker {
   readonly leases: LeaseModel;
   readonly #options: ServerCheckerOptions;
   /** Highest durable epoch, and highest withdrawn epoch, by name and id. */
-  readonly #highest = new Map<string, number>();
-  readonly #withdrawn = new Map<string, number>();
+  #highest = new Map<string, number>();
+  #withdrawn = new Map<string, number>();
+  /** Highest epochs at the time of the copy that has replaced the data, and highest epochs of the lost history. */
+  #copiedEpochs: ReadonlyMap<string, number> = new Map();
+  #lostEpochs: ReadonlyMap<string, number> = new Map();
+  #lostIncarnation = '';
   /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
   /** Names that were removed before the end of their guarantee. */
   readonly #broken = new Set<string>();
   /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
-  readonly #leaving = new Map<string, number>();
-  readonly #forced = new Map<string, number>();
+  #leaving = new Map<string, number>();
+  #forced = new Map<string, number>();
   /** Revision of the last forced removal, by name. */
-  readonly #forcedAt = new Map<string, number>();
+  #forcedAt = new Map<string, number>();
   /** Instances whose withdrawal was requested, by name and id. */
-  readonly #withdrawals = new Set<string>();
+  #withdrawals = new Set<string>();
   /** Endpoints that ended in memory only, as they were before, by name and id. */
-  readonly #unsavedEnds = new Map<string, StoredEndpoint>();
+  #unsavedEnds = new Map<string, StoredEndpoint>();
   /** A write of this server instance has failed. */
   #isBroken = false;
 
@@ -77,6 +94,48 @@ export class ServerChecker {
     return this.#isBroken;
   }
 
+  copy(): CheckerCopy {
+    return {
+      stored: this.stored.copy(),
+      leases: this.leases.copy(),
+      highest: new Map(this.#highest),
+      withdrawn: new Map(this.#withdrawn),
+      leaving: new Map(this.#leaving),
+      forced: new Map(this.#forced),
+      forcedAt: new Map(this.#forcedAt),
+      withdrawals: new Set(this.#withdrawals),
+      unsavedEnds: new Map(this.#unsavedEnds),
+    };
+  }
+
+  /**
+   * An older copy replaces the data while the server is down. What the server must not do afterwards depends on the copy, but
+   * epochs of the lost history must not be assigned again, and guarantees given for entries that the loss leaves as they are
+   * still hold.
+   *
+   * @param keptUntil - until then, clients keep the endpoints that the registry has lost
+   */
+  restore(copy: CheckerCopy, keptUntil: number): void {
+    const before = this.stored.copy();
+    this.#copiedEpochs = copy.highest;
+    this.#lostEpochs = this.#highest;
+    this.#lostIncarnation = before.incarnation;
+    this.stored.restore(copy.stored);
+    this.leases.restore(copy.leases);
+    this.#highest = new Map(copy.highest);
+    this.#withdrawn = new Map(copy.withdrawn);
+    this.#leaving = new Map(copy.leaving);
+    this.#forced = new Map(copy.forced);
+    this.#forcedAt = new Map(copy.forcedAt);
+    this.#withdrawals = new Set(copy.withdrawals);
+    this.#unsavedEnds = new Map(copy.unsavedEnds);
+    const names = new Set([...before.entries.keys(), ...this.stored.entries.keys()]);
+    for (const name of names)
+      if (structureOf(before.entries.get(name)) !== structureOf(this.stored.entries.get(name)))
+        this.#guaranteedUntil.delete(name);
+    this.#updateGroundTruth(names, keptUntil);
+  }
+
   /** A write is durable and about to be acknowledged. */
   durable(changes: readonly RecordChange[]): void {
     const { stored } = this;
@@ -86,7 +145,7 @@ export class ServerChecker {
     for (const { name, id, was, is } of endpoints) {
       const unsavedEnd = this.#unsavedEnds.get(keyOf(name, id));
       this.#unsavedEnds.delete(keyOf(name, id));
-      if (is !== undefined) this.#put(name, is);
+      if (is !== undefined) this.#put(name, is, was);
       else if (unsavedEnd !== undefined) this.leases.removed(name, unsavedEnd, true);
       else if (was !== undefined) this.#removed(name, was, entries.has(name) && !stored.entries.has(name));
       if (is === undefined) this.#leaving.delete(keyOf(name, id));
@@ -284,12 +343,16 @@ export class ServerChecker {
     if (this.#isBroken) this.#options.violate('C5.7', `${what} is acknowledged after a write has failed`);
   }
 
-  #put(name: string, is: StoredEndpoint): void {
+  #put(name: string, is: StoredEndpoint, was: StoredEndpoint | undefined): void {
     const { violate, mark } = this.#options;
     const { id, epoch, draining } = is;
     const key = keyOf(name, id);
     const highest = this.#highest.get(key) ?? 0;
     if (epoch < highest) violate('C5.6', `epoch ${epoch} of ${key} replaces epoch ${highest}`);
+    const lost = this.#lostEpochs.get(key) ?? 0;
+    const isOwn = epoch === was?.epoch || epoch <= (this.#copiedEpochs.get(key) ?? 0);
+    if (!isOwn && epoch <= lost && this.stored.incarnation !== this.#lostIncarnation)
+      violate('C5.6', `epoch ${epoch} of ${key} is assigned again; the lost history had epoch ${lost}`);
     if (!draining && (this.#withdrawn.get(key) ?? 0) >= epoch)
       violate('C5.1', `${key} with epoch ${epoch} is registered again although it was withdrawn`);
     this.#highest.set(key, Math.max(highest, epoch));
@@ -329,7 +392,7 @@ export class ServerChecker {
   }
 
   /** Updates the ground truth. */
-  #updateGroundTruth(touched: ReadonlySet<string>): void {
+  #updateGroundTruth(touched: ReadonlySet<string>, keptUntil = 0): void {
     const { truth } = this.#options;
     for (const name of touched) {
       const entry = this.stored.entries.get(name);
@@ -341,7 +404,7 @@ export class ServerChecker {
         .listed(name)
         .filter(({ starting }) => !starting)
         .map(({ id, addresses }): [string, EndpointInit] => [id, { id, addresses }]);
-      truth.set(name, entry === undefined ? undefined : new Map(endpoints));
+      truth.set(name, entry === undefined ? undefined : new Map(endpoints), keptUntil);
     }
   }
 }

@@ -126,6 +126,8 @@ export class ServerOperations implements Operations {
     const { service, serviceMs, id } = old;
     old.leaving = true;
     this.#options.services.start(service, { serviceMs, id });
+    // A holder counts as silent only when it has missed a renewal, so most of them stay paused until all faults end.
+    if (this.#random.chance(0.8)) return undefined;
     return () => replicas.restore(old, 'paused');
   }
 

@@ -13,6 +13,8 @@ import type { GroundTruth } from '../ground-truth.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import { ServerChecker } from './server-checker.js';
 import { SimulatedProcess } from './simulated-process.js';
+import { DataRestore } from './data-restore.js';
+import { LaunchChecker } from './launch-checker.js';
 import { LaunchedProcesses } from './launched-processes.js';
 import { policies, ServerOperations } from './server-operations.js';
 import { ServiceProcesses } from './service-processes.js';
@@ -46,8 +48,11 @@ export class ServerSimulation {
   readonly checker: ServerChecker;
   readonly server: SimulatedServer;
   readonly services: ServiceProcesses;
+  readonly launches: LaunchChecker;
   readonly network: SimulatedNetwork;
   readonly operations: ServerOperations;
+  /** Set when an older copy replaces the data of the registry. */
+  readonly #restore: DataRestore | undefined;
   readonly #options: ServerSimulationOptions;
   readonly #random: RandomStream;
   readonly #chance: RandomStream;
@@ -79,10 +84,15 @@ export class ServerSimulation {
       random: randomStream(seed, 'disk'),
       mark,
       log,
-      onDurable: (changes) => this.checker.durable(changes),
+      onDurable: (changes) => {
+        this.checker.durable(changes);
+        this.launches.changed();
+        this.#restore?.written(changes);
+      },
       onUnsaved: (changes) => this.checker.unsaved(changes),
       onSlow: (from) => this.checker.leases.outage(from, false),
       violate,
+      onRestored: (records) => this.#restore?.loaded(records),
       onFailed: () => {
         this.checker.failed();
         this.operations.failed();
@@ -116,7 +126,15 @@ export class ServerSimulation {
         return isMute || this.#isPartitioned(clientId);
       },
       check: (clientId) => ({ clientId: clientId, stored: this.checker.stored, mark, violate }),
+      onAnswer: (positions, incarnation) => this.#restore?.answered(positions, incarnation),
       onWatchPut: (entry) => this.checker.pathShown(entry, now()),
+    });
+    this.launches = new LaunchChecker({
+      now,
+      idleStopMs: settings.manifest.idleStopMs,
+      serving: (name) => this.#serving(name),
+      mark,
+      violate,
     });
     this.services = new ServiceProcesses({
       replicas,
@@ -128,12 +146,17 @@ export class ServerSimulation {
       onLeft: (request) => this.operations.replay(request),
       launchFailures: scenario.launchFailures,
       isHealed: options.isHealed,
+      launches: this.launches,
       mark,
+      violate,
       log,
     });
     const processes = new LaunchedProcesses({
       checker: this.checker,
       begin: this.services.startLaunched,
+      replicas,
+      launches: this.launches,
+      maxInstances: settings.manifest.maxInstances,
       mark,
       violate,
       log,
@@ -142,12 +165,32 @@ export class ServerSimulation {
       disk: this.disk,
       checker: this.checker,
       processes,
+      launches: this.launches,
+      manifest: settings.manifest,
       createProcess: () => createProcess('server'),
       now,
       log,
       onDeath: (life) => this.network.serverDied(life),
       violate,
     });
+    const restoreRandom = randomStream(seed, 'restore');
+    this.#restore =
+      settings.restore &&
+      new DataRestore({
+        runtime,
+        random: restoreRandom,
+        kind: settings.restore,
+        disk: this.disk,
+        checker: this.checker,
+        server: this.server,
+        leaseMs: settings.leaseMs,
+        isOver: () => runtime.now() >= scenario.faultPeriodMs,
+        onRestored: (isOtherFolder) =>
+          processes.restored(isOtherFolder, (name, instance) => this.disk.has(`l ${name} ${instance}`)),
+        mark,
+        violate,
+        log,
+      });
     this.operations = new ServerOperations({
       ...options,
       random: this.#random,
@@ -155,7 +198,7 @@ export class ServerSimulation {
       checker: this.checker,
       services: this.services,
       server: this.server,
-      sendOperatorRequest: (path, body) => this.#request(path, body),
+      sendOperatorRequest: (path, body) => this.request(path, body),
     });
     this.#operatorProcess = createProcess('operator');
     this.#operator = this.network.connection(this.#operatorProcess);
@@ -175,11 +218,11 @@ export class ServerSimulation {
     this.server.start();
     await runtime.advance(100);
     const orders: Promise<unknown>[] = scenario.services.map((name) =>
-      this.#request(paths.define, { name, guaranteedMs, policy: this.#random.one(policies) }),
+      this.request(paths.define, { name, guaranteedMs, policy: this.#random.one(policies) }),
     );
     if (scenario.startable !== undefined)
       orders.push(
-        this.#request(paths.define, {
+        this.request(paths.define, {
           name: scenario.startable,
           guaranteedMs,
           launch: { manifest: manifestName },
@@ -187,7 +230,7 @@ export class ServerSimulation {
       );
     if (scenario.link !== undefined)
       orders.push(
-        this.#request(paths.link, {
+        this.request(paths.link, {
           name: scenario.link,
           target: this.#random.one(scenario.services),
           guaranteedMs,
@@ -198,6 +241,12 @@ export class ServerSimulation {
     populate();
     this.#monitor.watch('/w/**', () => undefined);
     await runtime.advance(200);
+    this.#restore?.schedule(scenario.faultPeriodMs);
+  }
+
+  /** Whether the registry supervises a launched instance. */
+  isSupervised(name: string, instance: string): boolean {
+    return this.disk.has(`l ${name} ${instance}`);
   }
 
   registryOf(clerk: string, runtime: ClerkRuntime): ObservedRegistry {
@@ -272,7 +321,7 @@ export class ServerSimulation {
     const { runtime, scenario } = this.#options;
     let isOver = false;
     const closing = async (): Promise<void> => {
-      if (scenario.startable !== undefined) await this.#request(paths.stop, { name: scenario.startable });
+      if (scenario.startable !== undefined) await this.request(paths.stop, { name: scenario.startable });
       await Promise.all([this.services.close(), this.#monitor.close()]);
       await this.#operator.close();
       await this.server.close();
@@ -284,13 +333,25 @@ export class ServerSimulation {
     if (!isOver) this.#options.violate('close', 'the server did not close within 30 s');
   }
 
+  /** Ids of the registered endpoints of a service that are up, and whose processes accept connections. */
+  #serving(name: string): readonly string[] {
+    const { replicas } = this.#options;
+    const listed = this.checker.stored
+      .listed(name)
+      .filter(({ draining, starting }) => !draining && !starting);
+    return listed
+      .map(({ id }) => id)
+      .filter((id) => replicas.all.some((replica) => replica.id === id && replicas.accepts(replica.address)));
+  }
+
   #isPartitioned(clientId: string): boolean {
     return this.operations.isPartitioned(clientId) || this.#options.isCutOff(clientId);
   }
 
-  async #request(path: string, body: object): Promise<void> {
+  /** Sends a request of an operator. Rejects on an error response. */
+  async request(path: string, body: object, headersTimeoutMs = 20_000): Promise<void> {
     const reply = await this.#operator.request(
-      { path, body, headersTimeoutMs: 20_000 },
+      { path, body, headersTimeoutMs },
       new AbortController().signal,
     );
     if (reply.status !== 200) throw decodeError(reply.status, reply.body, path);

@@ -7,17 +7,31 @@ import type { RegistryConnection } from '../../../src/registry-client/connection
 import type { RandomStream } from '../random-stream.js';
 import type { CoverageMark } from '../coverage.js';
 import { endpointOf, type Replica, type Replicas } from '../replicas.js';
+import type { LaunchChecker } from './launch-checker.js';
+import { LaunchedCalls } from './launched-calls.js';
 import type { StartProgram } from './launched-processes.js';
 import type { SimulatedProcess } from './simulated-process.js';
+
+/** Time from the last response of a closed server to the end of its process, in ms. */
+const closeMs = 100;
 
 /** The process of a replica. */
 interface ServiceProcess {
   readonly process: SimulatedProcess;
   ad: Advertisement | undefined;
   readonly isIdGiven: boolean;
+  /** Set for a program of the launcher. */
+  readonly launched: LaunchedProgram | undefined;
   /** Listeners of SIGTERM. */
   readonly sigtermListeners: Set<() => void>;
   readonly onEnd: () => void;
+}
+
+interface LaunchedProgram {
+  readonly calls: LaunchedCalls;
+  readonly spawnedAt: number;
+  /** When it first served. */
+  upAt: number | undefined;
 }
 
 export interface ServiceProcessesOptions {
@@ -33,7 +47,9 @@ export interface ServiceProcessesOptions {
   readonly isHealed: () => boolean;
   /** Share of launched programs that end before they register. */
   readonly launchFailures: number;
+  readonly launches: LaunchChecker;
   readonly mark: (mark: CoverageMark) => void;
+  readonly violate: (clause: string, what: string) => void;
   readonly log: (line: string) => void;
 }
 
@@ -54,6 +70,10 @@ export class ServiceProcesses {
   constructor(options: ServiceProcessesOptions) {
     this.#options = options;
     options.replicas.onImpaired = (replica) => this.#applyImpairments(replica);
+    options.replicas.onCall = (replica, _, reply) => {
+      this.#processes.get(replica)?.launched?.calls.begin(reply);
+      options.launches.handled(replica);
+    };
   }
 
   /** Starts a replica, which advertises itself. */
@@ -79,7 +99,7 @@ export class ServiceProcesses {
 
   /** Starts a program of the launcher. */
   readonly startLaunched: StartProgram = (order, line, onEnd) => {
-    const { random, replicas, launchFailures, isHealed } = this.#options;
+    const { random, replicas, launchFailures, isHealed, launches, violate } = this.#options;
     let isOver = false;
     const end = (code: number | null, signal: string | null): void => {
       if (isOver) return;
@@ -89,6 +109,8 @@ export class ServiceProcesses {
     let replica: Replica | undefined;
     const process = this.#options.createProcess(line.instance);
     const fails = !isHealed() && random.chance(launchFailures);
+    const calls = new LaunchedCalls(process, violate);
+    const launched: LaunchedProgram = { calls, spawnedAt: process.now(), upAt: undefined };
     process.setTimer(
       () => {
         if (fails) {
@@ -97,14 +119,15 @@ export class ServiceProcesses {
           return;
         }
         replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
-        const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), process);
+        const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), process, launched);
         // The manifest gives a launched program 3 s from its start.
-        this.#mayListenLate(replica, process, 1_500);
+        this.#mayListenLate(replica, process, 1_500, () => (launched.upAt = process.now()));
         this.#advertise(replica, holder, order, {});
       },
       random.between(5, 900),
     );
     return {
+      isStopped: () => process.isStopped,
       signal: (signal) => {
         const holder = replica && this.#processes.get(replica);
         if (signal === 'SIGTERM' && holder !== undefined && holder.sigtermListeners.size > 0) {
@@ -114,11 +137,20 @@ export class ServiceProcesses {
           return;
         }
         if (replica === undefined) process.kill();
-        else this.kill(replica);
+        else {
+          if (isHealthy(replica)) launches.killed(replica.id, calls.inFlight);
+          this.kill(replica);
+        }
         end(null, signal);
       },
     };
   };
+
+  /** The running programs of the launcher. */
+  *launched(): IterableIterator<{ readonly replica: Replica } & LaunchedProgram> {
+    for (const [replica, { process, launched }] of this.#processes)
+      if (launched !== undefined && process.isAlive) yield { replica, ...launched };
+  }
 
   /** Kills its process. */
   kill(replica: Replica): void {
@@ -181,14 +213,23 @@ export class ServiceProcesses {
   }
 
   /** Some programs advertise themselves before they listen. */
-  #mayListenLate(replica: Replica, process: SimulatedProcess, maxDelayMs = 3_000): void {
+  #mayListenLate(
+    replica: Replica,
+    process: SimulatedProcess,
+    maxDelayMs = 3_000,
+    onListening: () => void = () => undefined,
+  ): void {
     const { listenRandom, replicas, mark } = this.#options;
     const delayMs = listenRandom.between(5, maxDelayMs);
-    if (!listenRandom.chance(0.3)) return;
+    if (!listenRandom.chance(0.3)) {
+      onListening();
+      return;
+    }
     replicas.startLate(replica);
     process.setTimer(() => {
       mark('listened-late');
       replicas.restore(replica, 'refusing');
+      onListening();
     }, delayMs);
   }
 
@@ -197,8 +238,10 @@ export class ServiceProcesses {
     isIdGiven: boolean,
     onEnd: () => void,
     process = this.#options.createProcess(replica.id),
+    launched?: LaunchedProgram,
   ): ServiceProcess {
-    const holder: ServiceProcess = { process, ad: undefined, isIdGiven, sigtermListeners: new Set(), onEnd };
+    const sigtermListeners = new Set<() => void>();
+    const holder: ServiceProcess = { process, ad: undefined, isIdGiven, launched, sigtermListeners, onEnd };
     this.#processes.set(replica, holder);
     return holder;
   }
@@ -209,14 +252,22 @@ export class ServiceProcesses {
     order: SpawnOptions | undefined,
     options: object,
   ): void {
-    const { leaseMs, peer, mark, log } = this.#options;
-    const { process, sigtermListeners } = holder;
+    const { leaseMs, peer, launches, mark, log } = this.#options;
+    const { process, sigtermListeners, launched } = holder;
     const end = (): void => this.kill(replica);
+    // A server that is closed answers the calls that it handles. The responses arrive before the end of the connections.
+    const endAfterCalls = (): void => {
+      if (launched === undefined) end();
+      else
+        launched.calls.whenIdle(
+          () => void process.setTimer(() => (launched.calls.inFlight > 0 ? endAfterCalls() : end()), closeMs),
+        );
+    };
     const advertising = new Advertiser({
       clock: process,
       hashing: process,
       retry: retryLoop,
-      connect: () => peer(process),
+      connect: () => launched?.calls.reportedBy(peer(process)) ?? peer(process),
       openIdentity: () => Promise.reject(new Error('The process has no identity')),
       acceptsConnection: async ({ text }) => this.#options.replicas.accepts(text),
       eventLoopActiveMs: () => 0,
@@ -228,8 +279,8 @@ export class ServiceProcesses {
           sigtermListeners.add(listener);
           return () => void sigtermListeners.delete(listener);
         },
-        endBySignal: end,
-        exit: end,
+        endBySignal: endAfterCalls,
+        exit: endAfterCalls,
         warn: () => undefined,
       },
     });
@@ -242,6 +293,7 @@ export class ServiceProcesses {
         (ad) => {
           holder.ad = ad;
           log(`${replica.id} is registered, epoch ${ad.epoch}`);
+          if (launched !== undefined) launches.started(replica, launched.spawnedAt);
           ad.on('lost', ({ reason }) => {
             mark('registration-lost');
             log(`${replica.id} has lost its lease: ${reason}`);
@@ -276,6 +328,10 @@ export class ServiceProcesses {
       else process.stop();
     }
   }
+}
+
+function isHealthy({ impairments: { down, refusing, stalled, paused } }: Replica): boolean {
+  return down + refusing + stalled + paused === 0;
 }
 
 /** The id that `advertise` makes from these random bytes. */

@@ -20,7 +20,16 @@ export interface SimulatedDiskOptions {
   /** A slow write lasted from then until now. */
   readonly onSlow: (from: number) => void;
   readonly onFailed: () => void;
+  /** A server has read these records for the first time since an older copy has replaced the data. */
+  readonly onRestored: (records: ReadonlyMap<string, string>) => void;
   readonly violate: (clause: string, what: string) => void;
+}
+
+/** The files of one instant, with the acknowledged records. */
+export interface DiskCopy {
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly records: ReadonlyMap<string, string>;
+  readonly unsavedKeys: ReadonlySet<string>;
 }
 
 /** Length of the journal from which the simulated server writes a checkpoint, in bytes. */
@@ -47,6 +56,10 @@ export class SimulatedDisk {
   /** Keys that the last server instance changed in memory only. */
   readonly #unsavedKeys = new Set<string>();
   readonly #inFlight = new Set<() => void>();
+  /** Number of the folder: a copy has another lock file. */
+  #folderNumber = 1;
+  #folders = 1;
+  #isRestored = false;
 
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
@@ -55,13 +68,18 @@ export class SimulatedDisk {
   /** The store of one server instance. */
   open(process: SimulatedProcess): Store {
     const { random, onDurable, onUnsaved, onFailed, log } = this.#options;
-    const store = this.#storeOn(this.#files, process);
+    const store = this.#storeOn(this.#files, process, this.#folderNumber);
     return {
+      get folderIdentity() {
+        return store.folderIdentity;
+      },
       load: async () => {
         await new Promise<void>((resolve) => void process.setTimer(resolve, random.between(1, 30)));
         if (random.chance(0.2)) await this.#tryDamagedCopy();
         if (random.chance(0.2)) this.#earlier.push(new Map(this.#files));
         const found = await store.load();
+        if (this.#isRestored) this.#options.onRestored(found);
+        this.#isRestored = false;
         const changes = this.#differences(found);
         if (changes.length > 0) {
           this.#apply(changes);
@@ -94,12 +112,49 @@ export class SimulatedDisk {
     this.#inFlight.clear();
   }
 
-  /** @param process - undefined for a store that is read at once */
-  #storeOn(files: SimulatedFiles, process: SimulatedProcess | undefined): Store {
+  copy(): DiskCopy {
+    return {
+      files: new Map(this.#files),
+      records: new Map(this.#records),
+      unsavedKeys: new Set(this.#unsavedKeys),
+    };
+  }
+
+  /**
+   * An older copy replaces the data while no server runs.
+   *
+   * @param isOtherFolder - whether the files were copied, so that the folder has another lock file
+   */
+  restore({ files, records, unsavedKeys }: DiskCopy, isOtherFolder: boolean): void {
+    this.#files.clear();
+    for (const [name, bytes] of files) this.#files.set(name, bytes);
+    this.#records.clear();
+    for (const [key, value] of records) this.#records.set(key, value);
+    this.#unsavedKeys.clear();
+    for (const key of unsavedKeys) this.#unsavedKeys.add(key);
+    if (isOtherFolder) this.#folderNumber = ++this.#folders;
+    this.#isRestored = true;
+  }
+
+  /** The store of a second registry, on a copy of the folder. */
+  openCopy(): Store {
+    return this.#storeOn(new Map(this.#files), undefined, ++this.#folders);
+  }
+
+  /** Whether a record is acknowledged. */
+  has(key: string): boolean {
+    return this.#records.has(key);
+  }
+
+  /** @param process - undefined for a store that is read and written at once */
+  #storeOn(files: SimulatedFiles, process: SimulatedProcess | undefined, folderNumber?: number): Store {
     const { random } = this.#options;
     const randomHex = (bytes: number): string =>
       Array.from({ length: bytes }, () => random.int(0, 255).toString(16).padStart(2, '0')).join('');
-    const openFolder = async (): Promise<DataFolder> => this.#folder(files, process);
+    const openFolder = async (): Promise<DataFolder> => ({
+      ...this.#folder(files, process),
+      identity: folderNumber?.toString(),
+    });
     return journalStore('/data', { openFolder, randomHex, minCheckpointBytes });
   }
 

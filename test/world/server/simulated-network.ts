@@ -39,6 +39,8 @@ export interface SimulatedNetworkOptions {
   /** Whether the streams to a client deliver nothing. */
   readonly isMute: (clientId: string) => boolean;
   readonly check: (clientId: string) => WatchCheckerOptions;
+  /** The server answers a client that has returned these positions. */
+  readonly onAnswer: (positions: string, incarnation: string) => void;
   /** A watch sends an entry. */
   readonly onWatchPut: (entry: ResolveResponse) => void;
 }
@@ -185,6 +187,7 @@ export class SimulatedNetwork {
       body = encodeError(error);
     }
     const { revision, incarnation } = server.names.status();
+    this.options.onAnswer(request.position ?? '', incarnation);
     return { status, body, revision, incarnation, position: server.names.position };
   }
 
@@ -227,6 +230,7 @@ export class SimulatedNetwork {
         const cut = (): void => send(() => end(unreachable('read ECONNRESET')));
         let waiting = 0;
         const id = server.process.randomHex(8);
+        this.options.onAnswer(request.position ?? '', server.names.status().incarnation);
         const stream = new WatchResponse({
           id,
           globs,
@@ -243,13 +247,14 @@ export class SimulatedNetwork {
             write: (text) => {
               waiting += text.length;
               const { event, incarnation, revision, id: position } = parseEvent(text);
+              const { history } = check;
               if (event.type === 'put' && event.entry.kind !== 'link') this.options.onWatchPut(event.entry);
               send(() => {
                 waiting -= text.length;
                 if (waiting === 0) server.process.deliver(() => stream.onDrain());
                 if (isOver) return;
                 timer.cancel();
-                check.event(event, incarnation, revision);
+                check.event(event, incarnation, revision, history);
                 listener.onActivity();
                 listener.onEvent({ type: event.type, id: position, data: event });
               });

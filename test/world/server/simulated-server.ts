@@ -1,6 +1,6 @@
 import { ClerkError } from '../../../src/core/errors.js';
-import { openLauncher } from '../../../src/server/launcher/launcher.js';
-import { parseManifest } from '../../../src/server/launcher/manifest.js';
+import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
+import { parseManifest, type Manifest } from '../../../src/server/launcher/manifest.js';
 import { openNameServer } from '../../../src/server/naming/open-name-server.js';
 import type { WatchResponse } from '../../../src/server/http/watch-response.js';
 import type { Caller, Launcher, NameService } from '../../../src/server/ports.js';
@@ -14,6 +14,7 @@ import type {
   RemoveRequest,
   RenewRequest,
   ReportRequest,
+  ResetRequest,
   ResolveResponse,
   StopRequest,
   WatchEditRequest,
@@ -24,6 +25,8 @@ import type { RegistryRequest } from '../../../src/registry-client/connection.js
 import type { SimulatedDisk } from './simulated-disk.js';
 import type { ServerChecker } from './server-checker.js';
 import type { SimulatedProcess } from './simulated-process.js';
+import type { ServerScenario } from '../scenario.js';
+import type { LaunchChecker } from './launch-checker.js';
 import type { LaunchedProcesses } from './launched-processes.js';
 
 /** The server from one start to its end. */
@@ -38,6 +41,8 @@ export interface SimulatedServerOptions {
   readonly disk: SimulatedDisk;
   readonly checker: ServerChecker;
   readonly processes: LaunchedProcesses;
+  readonly launches: LaunchChecker;
+  readonly manifest: ServerScenario['manifest'];
   readonly createProcess: () => SimulatedProcess;
   readonly now: () => number;
   readonly log: (line: string) => void;
@@ -48,29 +53,23 @@ export interface SimulatedServerOptions {
 
 /** The only manifest of the host. */
 export const manifestName = 'worker';
-const manifest = {
-  ...parseManifest(
-    'worker.yaml',
-    'version: 1\nservice: /w/*\nexec: /bin/worker\nreadyMs: 3000\nmaxInstances: 1\n',
-  ),
-  programPath: '/bin/worker',
-  runAs: undefined,
-  realPaths: [],
-};
-
 /**
  * The bundled server on a simulated disk, with simulated processes and a simulated network. It is killed, paused and restarted;
  * each instance starts from the disk alone.
  */
 export class SimulatedServer {
   readonly #options: SimulatedServerOptions;
+  readonly #manifest: Manifest;
   #process: SimulatedProcess | undefined;
   #instance: ServerInstance | undefined;
   #launcher: Launcher | undefined;
   #stoppedFrom = 0;
+  /** Whether a copied folder counts as the original. */
+  adopts = false;
 
   constructor(options: SimulatedServerOptions) {
     this.#options = options;
+    this.#manifest = createManifest(options.manifest);
   }
 
   /** Undefined while the server does not respond. */
@@ -134,35 +133,73 @@ export class SimulatedServer {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { disk, checker, processes } = this.#options;
+    const { disk, checker } = this.#options;
     const names = await openNameServer(disk.open(process), process, {
       version: '1.0.0',
       isStartable: (name) => name === manifestName,
+      adopt: this.adopts,
     });
     checker.opened(names.search('/**', {}));
-    const launcher = await openLauncher({
-      names: {
-        launchRule: (name) => names.launchRule(name),
-        resolve: (name) => names.resolve(name),
-        onRegistered: (listener) => names.onRegistered(listener),
-        onUnreachable: (listener) => names.onUnreachable(listener),
-        onActivity: (listener) => names.onActivity(listener),
-        isSuspect: (name, id) => names.isSuspect(name, id),
-        launches: names.launches,
-        withdraw: (request) => this.#withdraw(names, request),
-      },
-      processes: processes.of(process),
-      runtime: process,
-      manifests: new Map([[manifestName, manifest]]),
-      registryUrls: () => ['http://registry'],
-      logger: { debug: ignoreLog, info: ignoreLog, warn: ignoreLog, error: ignoreLog },
-      programChangeReason: async () => undefined,
+    const launcher = await this.#openLauncher(process, {
+      launchRule: (name) => names.launchRule(name),
+      resolve: (name) => names.resolve(name),
+      onRegistered: (listener) => names.onRegistered(listener),
+      onUnreachable: (listener) => names.onUnreachable(listener),
+      onActivity: (listener) => names.onActivity(listener),
+      isSuspect: (name, id) => names.isSuspect(name, id),
+      launches: names.launches,
+      withdraw: (request) => this.#withdraw(names, request),
     });
     this.#launcher = launcher;
     const streams = new Map<string, WatchResponse>();
     const answer: ServerInstance['respond'] = (question, who, gone) =>
       this.#respond({ names, launcher, streams }, question, who, gone);
     this.#instance = { process, names, streams, respond: answer };
+  }
+
+  /**
+   * Opens a second registry on a copy of the data, whose operator stops a service, and closes it.
+   *
+   * @see [C6.7](../../../docs/guarantees.md#c6-7)
+   */
+  async openCopy(serviceName: string): Promise<void> {
+    const { disk, processes, createProcess, violate } = this.#options;
+    const process = createProcess();
+    const store = disk.openCopy();
+    const names = await openNameServer(store, process, { version: '1.0.0' });
+    if (names.status().incarnation === this.#instance?.names.status().incarnation)
+      violate('C6.7', 'a registry on a copied folder has the incarnation of the original');
+    const launcher = await this.#openLauncher(process, names, processes.of(process, {}));
+    const { stopped } = await launcher.stop({ name: serviceName });
+    if (stopped > 0)
+      violate('C6.7', `a registry on a copied folder stops ${stopped} processes of the original`);
+    await launcher.close();
+    await names.close();
+    await store.close();
+    process.kill();
+  }
+
+  #openLauncher(
+    process: SimulatedProcess,
+    names: LauncherOptions['names'],
+    processes = this.#options.processes.of(process),
+  ): Promise<Launcher> {
+    const { launches } = this.#options;
+    const logger = {
+      debug: ignoreLog,
+      info: (line: string) => launches.logged(line),
+      warn: ignoreLog,
+      error: ignoreLog,
+    };
+    return openLauncher({
+      names,
+      processes,
+      runtime: process,
+      manifests: new Map([[manifestName, this.#manifest]]),
+      registryUrls: () => ['http://registry'],
+      logger,
+      programChangeReason: async () => undefined,
+    });
   }
 
   /** A withdrawal by a service, or by the launcher for an ended process. */
@@ -180,7 +217,7 @@ export class SimulatedServer {
     who: string,
     gone: AbortSignal,
   ): Promise<unknown> {
-    const { checker } = this.#options;
+    const { checker, launches } = this.#options;
     switch (path) {
       case paths.resolve: {
         const name = query?.['name'] ?? '';
@@ -198,6 +235,8 @@ export class SimulatedServer {
         return response;
       }
       case paths.renew: {
+        for (const { id, activity } of (body as RenewRequest).renewals)
+          if (activity !== undefined) launches.reported(id, activity);
         const response = names.renew(body as RenewRequest);
         checker.renewed(body as RenewRequest, response);
         return response;
@@ -229,7 +268,10 @@ export class SimulatedServer {
         }
       }
       case paths.launch:
+        launches.startRequested();
         return launcher.launch(body as LaunchRequest, gone);
+      case paths.reset:
+        return launcher.reset(body as ResetRequest, gone);
       case paths.stop:
         return launcher.stop(body as StopRequest);
       case paths.watchEdit: {
@@ -245,6 +287,20 @@ export class SimulatedServer {
         throw new ClerkError('CONFIG_INVALID', `There is no ${path}`);
     }
   }
+}
+
+function createManifest({ idleStopMs, maxInstances }: ServerScenario['manifest']): Manifest {
+  const fields = [
+    'version: 1',
+    'service: /w/*',
+    'exec: /bin/worker',
+    'readyMs: 3000',
+    'drainMs: 15000',
+    `maxInstances: ${maxInstances}`,
+    ...(idleStopMs === undefined ? [] : [`idleStopMs: ${idleStopMs}`]),
+  ];
+  const parsed = parseManifest('worker.yaml', `${fields.join('\n')}\n`);
+  return { ...parsed, programPath: '/bin/worker', runAs: undefined, realPaths: [] };
 }
 
 function ignoreLog(): void {

@@ -18,6 +18,20 @@ interface NameState {
   readonly state: string;
 }
 
+/** States by name, from one revision to the next. With links resolved, and with links as they are. */
+interface StateHistory {
+  readonly resolved: Map<string, NameState[]>;
+  readonly own: Map<string, NameState[]>;
+}
+
+/** The state of one instant. */
+export interface StateCopy {
+  readonly entries: ReadonlyMap<string, EntryRecord>;
+  readonly endpoints: ReadonlyMap<string, ReadonlyMap<string, StoredEndpoint>>;
+  readonly revision: number;
+  readonly incarnation: string;
+}
+
 /** What one write changed. */
 export interface StoredChange {
   /** Previous entries, by name. */
@@ -44,17 +58,40 @@ export class StoredState {
   incarnation = '';
   /** The highest revision so far, of unsaved changes too. */
   #highest = 0;
-  /** States by name, with links resolved and unresolved. */
-  readonly #resolved = new Map<string, NameState[]>();
-  readonly #own = new Map<string, NameState[]>();
+  /** One for each incarnation, and one more when an older copy has replaced the data. */
+  readonly #histories: StateHistory[] = [{ resolved: new Map(), own: new Map() }];
 
   /** @param names - names whose states are recorded */
   constructor(readonly names: readonly string[]) {}
+
+  /** Number of the history to which the current state belongs. */
+  get history(): number {
+    return this.#histories.length - 1;
+  }
+
+  copy(): StateCopy {
+    const endpoints = new Map([...this.endpoints].map(([name, each]) => [name, new Map(each)]));
+    const { revision, incarnation } = this;
+    return { entries: new Map(this.entries), endpoints, revision, incarnation };
+  }
+
+  /** An older copy replaces the data. */
+  restore({ entries, endpoints, revision, incarnation }: StateCopy): void {
+    this.entries.clear();
+    for (const [name, entry] of entries) this.entries.set(name, entry);
+    this.endpoints.clear();
+    for (const [name, each] of endpoints) this.endpoints.set(name, new Map(each));
+    this.revision = revision;
+    this.incarnation = incarnation;
+    this.#beginHistory();
+    this.#recordStates();
+  }
 
   /** Applies one write. */
   apply(changes: readonly RecordChange[]): StoredChange {
     const entries = new Map<string, EntryRecord | undefined>();
     const endpoints: StoredChange['endpoints'][number][] = [];
+    const { incarnation } = this;
     for (const { key, value } of changes) {
       const [kind = '', name = '', id = ''] = key.split(' ');
       if (key === storeKeys.revision) this.revision = Number(value);
@@ -75,6 +112,7 @@ export class StoredState {
         endpoints.push({ name, id, was, is });
       }
     }
+    if (incarnation !== '' && incarnation !== this.incarnation) this.#beginHistory();
     this.#highest = Math.max(this.#highest, this.revision);
     this.#recordStates();
     return { entries, endpoints };
@@ -101,9 +139,9 @@ export class StoredState {
     return canonical === undefined ? absentState : this.#unresolved(canonical);
   }
 
-  /** The states of a name from a revision on, including the one at that revision. */
-  statesSince(name: string, isExact: boolean, revision: number): readonly string[] {
-    const states = (isExact ? this.#resolved : this.#own).get(name) ?? [];
+  /** The states of a name in a history from a revision on, including the one at that revision. */
+  statesSince(history: number, name: string, isExact: boolean, revision: number): readonly string[] {
+    const states = this.#histories[history]?.[isExact ? 'resolved' : 'own'].get(name) ?? [];
     const first = states.findLastIndex((each) => each.revision <= revision);
     return [
       ...(first < 0 ? [absentState] : []),
@@ -118,10 +156,16 @@ export class StoredState {
     else all.set(id, endpoint);
   }
 
+  #beginHistory(): void {
+    this.#histories.push({ resolved: new Map(), own: new Map() });
+    this.#highest = this.revision;
+  }
+
   #recordStates(): void {
+    const { resolved, own } = this.#histories.at(-1) as StateHistory;
     for (const name of this.names) {
-      this.#append(this.#resolved, name, this.resolved(name));
-      this.#append(this.#own, name, this.#unresolved(name));
+      this.#append(resolved, name, this.resolved(name));
+      this.#append(own, name, this.#unresolved(name));
     }
   }
 

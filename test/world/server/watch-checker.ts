@@ -24,6 +24,7 @@ export class WatchChecker {
   readonly #globs = new Map<string, { readonly glob: Glob; isCurrent: boolean }>();
   #received = new Map<string, string>();
   #incarnation = '';
+  #history = 0;
   #revision = -1;
   /** Last event of the stream; a resumed stream may repeat events. */
   #last = '';
@@ -45,23 +46,34 @@ export class WatchChecker {
       if (!this.#globs.has(text)) this.#globs.set(text, { glob: parseGlob(text), isCurrent: false });
   }
 
+  /** The history to which an event belongs that is sent now. */
+  get history(): number {
+    return this.#stored.history;
+  }
+
   /** An event has arrived. */
-  event(event: WatchEvent, incarnation: string, revision: string): void {
+  event(event: WatchEvent, incarnation: string, revision: string, history: number): void {
     const { clientId, violate, mark } = this.#options;
     if (event.type === 'open') {
       if (event.resumed) mark('watch-resumed');
       else this.#restart();
       this.#incarnation = incarnation;
+      this.#history = history;
       this.#revision = -1;
       this.#last = '';
     }
     if (event.type === 'resync') {
       mark('watch-resynced');
       this.#restart();
+      this.#incarnation = incarnation;
+      this.#history = history;
       this.#revision = -1;
     }
-    if (incarnation !== this.#incarnation)
-      violate('C1.7', `${clientId} receives ${incarnation} in a stream of ${this.#incarnation}`);
+    if (incarnation !== this.#incarnation || history !== this.#history)
+      violate(
+        'C1.7',
+        `${clientId} receives ${incarnation} (history ${history}) in a stream of ${this.#incarnation} (${this.#history})`,
+      );
     if (Number(revision) < this.#revision)
       violate('C1.7', `${clientId} receives revision ${revision} after ${this.#revision}`);
     this.#revision = Number(revision);
@@ -97,7 +109,7 @@ export class WatchChecker {
       for (const name of this.#stored.names) {
         if (!isCurrent || !matches(glob, name)) continue;
         const isExact = glob.isExact;
-        const now = this.#stored.statesSince(name, isExact, this.#stored.revision).at(-1);
+        const now = this.#stored.statesSince(this.history, name, isExact, this.#stored.revision).at(-1);
         const received = this.#received.get(name) ?? absentState;
         if (received !== now)
           violate('C1.7', `${clientId} watches ${text} and has ${name} as ${received}, not ${String(now)}`);
@@ -128,7 +140,7 @@ export class WatchChecker {
       if (!isCurrent) continue;
       for (const name of this.#stored.names) {
         if (!matches(glob, name)) continue;
-        const states = this.#stored.statesSince(name, glob.isExact, this.#revision);
+        const states = this.#stored.statesSince(this.#history, name, glob.isExact, this.#revision);
         const received = this.#received.get(name) ?? absentState;
         if (!states.includes(received))
           violate(
