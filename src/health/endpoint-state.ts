@@ -19,6 +19,9 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   /** Start of the silence of a suspect endpoint; 0 while the endpoint is not suspect. */
   suspectSince = 0;
   suspectReason = '';
+  /** The last time in which the endpoint was suspect or ejected as unreachable, until it answered. */
+  #silenceBeganAt = 0;
+  #silenceEndedAt = 0;
   /** The endpoint in the newest resolution. An endpoint with a new id, epoch or address gets a new state. */
   endpoint: Endpoint;
   readonly channel: Channel;
@@ -102,6 +105,20 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
     return this.tlsChannel === undefined || this.tlsChannel === this.channel
       ? [this.channel]
       : [this.channel, this.tlsChannel];
+  }
+
+  /** Called when an answer ends a suspicion, or an ejection as unreachable. */
+  endSilence(now: number): void {
+    this.#silenceBeganAt = this.unhealthySince;
+    this.#silenceEndedAt = now;
+  }
+
+  /** The part of the time from `startedAt` to `now` in which the endpoint was silent. */
+  silentMsSince(startedAt: number, now: number): number {
+    if (this.unhealthySince !== 0 && !this.isEjectedForFailures)
+      return Math.max(0, now - Math.max(this.unhealthySince, startedAt));
+    if (startedAt >= this.#silenceEndedAt) return 0;
+    return Math.max(0, this.#silenceEndedAt - Math.max(this.#silenceBeganAt, startedAt));
   }
 
   clearSuspicion(): void {

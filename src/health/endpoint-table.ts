@@ -135,8 +135,12 @@ export class EndpointTable implements Health {
     if (!member.isListed) return;
     let scaledMs = 0;
     if (latencyMs !== undefined) {
-      member.lastGoodStartedAt = now - latencyMs;
-      scaledMs = this.#latencies.observe(member, latencyMs, usualMs, now);
+      const startedAt = now - latencyMs;
+      member.lastGoodStartedAt = startedAt;
+      const silentMs = member.silentMsSince(startedAt, now);
+      // A silence of the endpoint, such as a pause of its process, is not part of its usual latency.
+      if (silentMs > 0) this.#latencies.observeAtLeast(member, latencyMs - silentMs, usualMs, now);
+      else scaledMs = this.#latencies.observe(member, latencyMs, usualMs, now);
     }
     member.successRate.count(true, now);
     member.consecutiveFailures = 0;

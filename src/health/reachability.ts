@@ -55,6 +55,7 @@ export class Reachability {
   onHeard(member: EndpointState, latencyMs: number, now: number): void {
     member.lastHeardAt = now;
     if (member.unhealthySince === 0 || member.isEjectedForFailures) return;
+    member.endSilence(now);
     this.#prober.cancel(member);
     if (member.status === 'closed') {
       this.#options.ejections.revive(member, latencyMs, now);

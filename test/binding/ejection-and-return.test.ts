@@ -216,3 +216,29 @@ test('a server that answers no probe comes back by a call also when every call l
   await run(6);
   expect(cluster.requests('a') - before).toBeGreaterThanOrEqual(8);
 });
+
+test.each([300, 800, 1_500, 3_000])(
+  'a server that was frozen for %i ms with calls that must run at most once in flight has its share back after 5 s',
+  async (frozenMs) => {
+    const { cluster, run } = setup({ kind: 'once' }, 3);
+    await run(2, 150);
+    cluster.pause('a');
+    await run(frozenMs / 1_000, 150);
+    cluster.resume('a');
+    await run(5, 150);
+    const before = cluster.requests('a');
+    await run(3, 150);
+    const share = (3 * 150) / 3;
+    expect(cluster.requests('a') - before).toBeGreaterThan(0.7 * share);
+  },
+);
+
+test('an endpoint that is slow, not frozen, keeps its latency: it gets few calls', async () => {
+  const { cluster, run } = setup({ kind: 'once' }, 3);
+  await run(2, 150);
+  cluster.respond('a', ({ method }) => ({ delayMs: method === 'OPTIONS' ? 0 : 200 }));
+  await run(3, 150);
+  const before = cluster.requests('a');
+  await run(5, 150);
+  expect(cluster.requests('a') - before).toBeLessThan(0.1 * ((5 * 150) / 3));
+});
