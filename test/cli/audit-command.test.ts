@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
 import { temporaryPath } from '../server/temporary-path.js';
 import { runCli } from './support/run-cli.js';
+import { securedCli } from './support/secured-cli.js';
 
 async function auditedRegistry() {
   const server = await startServer({ port: 0, data: temporaryPath('registry'), audit: true });
@@ -60,12 +61,13 @@ test('--since, --principal and --name filter', async () => {
 
 test('a long log is printed completely, page by page', async () => {
   const { server, clerk } = await auditedRegistry();
-  for (let i = 0; i < 600; i++)
-    await fetch(`${server.url}/v1/define`, {
+  const define = (name: string): Promise<Response> =>
+    fetch(`${server.url}/v1/define`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: `/n${i}` }),
+      body: JSON.stringify({ name }),
     });
+  await Promise.all([...Array(600).keys()].map((i) => define(`/n${i}`)));
   const { out } = await clerk('audit --json');
   expect(out.trimEnd().split('\n')).toHaveLength(601);
 });
@@ -83,6 +85,27 @@ test('--follow prints new lines until an interrupt', async () => {
   await expect.poll(() => out, { timeout: 10_000 }).toContain('"/shop/new"');
   interrupt.abort();
   expect(await following).toMatchObject({ code: 0, err: '' });
+});
+
+test('an operator of a secured registry reads who did what; another principal is refused', async () => {
+  const registry = await securedCli();
+  const web = await registry.enroll('/shop/web');
+  await registry.run('acl allow /shop/web /shop/** write');
+  await registry.run('define /shop/orders', web);
+  expect((await registry.run('define /pay/orders', web)).code).toBe(5);
+  const { code, out } = await registry.run('audit --principal /shop/web');
+  expect(code).toBe(0);
+  for (const row of [
+    /change +ok +enroll +\/shop\/web .*\(token\)/,
+    /change +ok +define +\/shop\/orders .*write \(\/shop: \/shop\/web on \*\*\)/,
+    /refusal +FORBIDDEN +define +\/pay\/orders /,
+  ])
+    expect(out).toMatch(row);
+  expect(out.trimEnd().split('\n')).toHaveLength(3);
+  expect(await registry.run('audit', web)).toMatchObject({
+    code: 5,
+    err: expect.stringContaining('the right admin on /'),
+  });
 });
 
 test('a registry without an audit log is an error', async () => {

@@ -112,6 +112,22 @@ test('after a kill, a torn line is cut, and a gap states from which line on line
   }
 });
 
+test('after a power failure, the gap begins at the last synced line', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await log.recordChange(change('/synced'));
+  await runtime.advance(syncDelayMs);
+  for (const name of ['/lost1', '/lost2']) await log.recordChange(change(name));
+  const { folder: after } = await auditHarness({ folder: folder.copy(folder.synced) });
+  expect(after.lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual([
+    'start',
+    '/synced',
+    'gap',
+    'start',
+  ]);
+  expect(after.lines[2]).toMatchObject({ missingFrom: 3, since: at(0) });
+  expect(after.lines[2].seq).toBeGreaterThan(folder.lines.at(-1).seq as number);
+});
+
 test('after a power failure, zeros at the end and a file without a line are cut', async () => {
   const { log, folder } = await auditHarness();
   await log.recordChange(change('/a'));
