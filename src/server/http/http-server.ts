@@ -34,6 +34,8 @@ export interface HttpServerOptions {
   /** Host names that the `Host` header may contain. IP addresses, loopback names and `host` are always accepted. */
   readonly allowedHosts: readonly string[];
   readonly maxWatches: number;
+  /** Default 4,096. */
+  readonly maxConnections?: number;
   /** Makes the server an HTTPS server that checks keys and rights. */
   readonly security?: Security | undefined;
   /** Records changes and refusals. */
@@ -61,6 +63,7 @@ const openPaths: ReadonlySet<string> = new Set([paths.health, paths.enroll]);
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { names, launcher, runtime, metrics, logger, security, isInsecure = false } = options;
+  const { maxConnections = limits.maxConnections } = options;
   const closing = new AbortController();
   const http: HttpContext = {
     names,
@@ -75,7 +78,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
   const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });
   const server = createHttpServer(security?.registryKey.credentials);
-  server.maxConnections = limits.maxConnections;
+  server.maxConnections = maxConnections;
   server.timeout = socketTimeoutMs;
   let connectionCount = 0;
   server.on('connection', (socket) => {
@@ -98,7 +101,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
       new ClerkError(
         'LIMIT_EXCEEDED',
-        `The server has ${limits.maxConnections} connections, which is the maximum; a further connection was closed`,
+        `The server has ${maxConnections} connections, which is the maximum; a further connection was closed`,
       ),
     ),
   );

@@ -5,6 +5,7 @@ import { createServer, type Server as TcpServer } from 'node:net';
 export async function listenAtIpv6Loopback(http: Server, port: number): Promise<TcpServer | undefined> {
   const listener = createServer({ noDelay: true }, (socket) => void http.emit('connection', socket));
   listener.maxConnections = http.maxConnections;
+  listener.on('drop', (dropped) => void http.emit('drop', dropped));
   try {
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);

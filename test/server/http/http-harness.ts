@@ -18,6 +18,8 @@ export interface HttpHarness {
   readonly url: string;
   /** Messages that were logged as errors. */
   readonly errors: string[];
+  /** Messages that were logged as warnings. */
+  readonly warnings: string[];
   get(path: string, headers?: Record<string, string>): Promise<HarnessResponse>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<HarnessResponse>;
   /** Sends raw bytes and collects the response until the connection ends or `until` matches. */
@@ -37,6 +39,7 @@ export const runtime = { ...systemClock, ...systemHashing };
 export async function startHarness(options: Partial<HttpServerOptions> = {}): Promise<HttpHarness> {
   const names = new FakeNameService();
   const errors: string[] = [];
+  const warnings: string[] = [];
   const log = (): void => undefined;
   const metrics = new Metrics(runtime);
   const http = await startHttpServer({
@@ -44,7 +47,12 @@ export async function startHarness(options: Partial<HttpServerOptions> = {}): Pr
     launcher: undefined,
     runtime,
     metrics,
-    logger: { debug: log, info: log, warn: log, error: (text) => void errors.push(text) },
+    logger: {
+      debug: log,
+      info: log,
+      warn: (text) => void warnings.push(text),
+      error: (text) => void errors.push(text),
+    },
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],
@@ -77,6 +85,7 @@ export async function startHarness(options: Partial<HttpServerOptions> = {}): Pr
     http,
     url,
     errors,
+    warnings,
     get: (path, headers = {}) => send(path, { method: 'GET', headers }),
     post: (path, body, headers = {}) =>
       send(path, {
