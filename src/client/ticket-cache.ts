@@ -17,6 +17,8 @@ export interface TicketCacheOptions {
 interface Entry {
   ticket: ServiceTicket | undefined;
   discardedAt: number;
+  /** Time until the next discard may follow. */
+  discardIntervalMs: number;
   /** When the ticket is renewed in the background. */
   renewAt: number;
   pending: Promise<ServiceTicket> | undefined;
@@ -24,8 +26,10 @@ interface Entry {
 
 /** A ticket is renewed after this part of its life. */
 const renewalFraction = 0.8;
-/** Interval between two background renewals after a failure, and between two discards. */
+/** Interval between two background renewals after a failure, and between the first two discards. */
 const minIntervalMs = 1_000;
+/** Each further discard doubles the interval, up to this maximum. */
+const maxDiscardIntervalMs = 60_000;
 
 /**
  * Tickets by canonical name. A ticket is used until its end, even if the registry is unreachable.
@@ -53,7 +57,10 @@ export class TicketCache implements TicketSource {
     if (cached !== undefined) return cached;
     let entry = this.#entries.get(service);
     if (entry === undefined) {
-      entry = { ticket: undefined, discardedAt: -Infinity, renewAt: 0, pending: undefined };
+      entry = {
+        ...{ ticket: undefined, discardedAt: -Infinity, discardIntervalMs: minIntervalMs },
+        ...{ renewAt: 0, pending: undefined },
+      };
       this.#entries.set(service, entry);
     }
     try {
@@ -67,7 +74,13 @@ export class TicketCache implements TicketSource {
     const entry = this.#entries.get(service);
     if (entry?.ticket === undefined || entry.ticket.text !== refused) return true;
     const now = this.#options.clock.now();
-    if (now - entry.discardedAt < minIntervalMs) return false;
+    const elapsedMs = now - entry.discardedAt;
+    if (elapsedMs < entry.discardIntervalMs) return false;
+    // A service that refuses every ticket must not make all its clients ask the registry each second.
+    const isRepeated = elapsedMs < 2 * entry.discardIntervalMs;
+    entry.discardIntervalMs = isRepeated
+      ? Math.min(2 * entry.discardIntervalMs, maxDiscardIntervalMs)
+      : minIntervalMs;
     entry.discardedAt = now;
     entry.ticket = undefined;
     return true;

@@ -129,6 +129,24 @@ test('a refused ticket is replaced, but at most once a second', async () => {
   expect(await renew('ticket-2')).toBe('ticket-3');
 });
 
+test('while a service refuses every ticket, the time between two new tickets grows to a minute', async () => {
+  const issuer = await withTicket();
+  const discardedAt: number[] = [];
+  for (let second = 0; second < 400; second++) {
+    const { text } = issuer;
+    if (text !== undefined && issuer.cache.discard(service, text)) {
+      discardedAt.push(second);
+      const get = issuer.cache.get(service);
+      await issuer.settle();
+      await get;
+    }
+    issuer.clock.advance(1_000);
+  }
+  expect(discardedAt).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+  issuer.clock.advance(130_000);
+  expect(issuer.cache.discard(service, issuer.text)).toBe(true);
+});
+
 test('the late refusal of an earlier ticket does not replace the present one', async () => {
   const issuer = await withTicket();
   issuer.cache.discard(service, 'ticket-1');

@@ -1,6 +1,7 @@
 /** The watch of a clerk after a change of the clerk's own key. */
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { CheckedCredentials, CredentialSource } from '../../../src/core/credentials.js';
+import type { EndpointInit } from '../../../src/core/endpoint.js';
 import type { Resolution } from '../../../src/core/registry.js';
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { paths } from '../../../src/protocol/paths.js';
@@ -47,7 +48,9 @@ test('the watch moves to a connection of the new key at once, and misses no chan
   );
   const endpoints = (): unknown => {
     const resolution = snapshots.at(-1)?.get('/s');
-    return resolution?.kind === 'bound' ? resolution.endpoints.map(({ id }) => id) : undefined;
+    return resolution?.kind === 'bound'
+      ? resolution.endpoints.map((endpoint) => (endpoint as EndpointInit).id)
+      : undefined;
   };
   await vi.waitFor(() => expect(endpoints()).toEqual(['a']), 10_000);
   present = second;

@@ -3,23 +3,38 @@
  * principal to all members of a group that a client with the right `write` creates.
  */
 import { ClerkError } from '../../../core/errors.js';
+import type { Caller } from '../../ports.js';
+import { accessViewOf } from '../access/access-view.js';
+import { forbidden, hasRightOnAll } from '../access/caller-access.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { Plan } from './naming-command.js';
 
 /**
  * Checks every group that a planned change creates or moves.
  *
- * @throws {@link ClerkError} `FORBIDDEN` when a key or a token of a principal has the name of the group
+ * @throws {@link ClerkError} `FORBIDDEN` when a key or a token of a principal has the name of the group, or the name has
+ *   rights already and the caller does not administrate them
  */
-export function checkGroupNames(view: NamingView, { changes }: Plan): void {
+export function checkGroupNames(view: NamingView, { changes }: Plan, caller: Caller | undefined): void {
   for (const change of changes) {
     if (change.kind !== 'entry' || change.record?.kind !== 'group') continue;
-    if (view.entry(change.name)?.kind === 'group' || !isPrincipal(view, change.name)) continue;
-    throw new ClerkError(
-      'FORBIDDEN',
-      `${change.name} is the name of a principal, and cannot become a group; choose another name`,
-    );
+    if (view.entry(change.name)?.kind === 'group') continue;
+    if (isPrincipal(view, change.name))
+      throw new ClerkError(
+        'FORBIDDEN',
+        `${change.name} is the name of a principal, and cannot become a group; choose another name`,
+      );
+    checkRightsOf(view, change.name, caller);
   }
+}
+
+/** The rights may be meant for a principal that will be enrolled later. The error does not name their paths. */
+function checkRightsOf(view: NamingView, name: string, caller: Caller | undefined): void {
+  const access = accessViewOf(view);
+  for (const directory of view.identities.directoriesWithTriples())
+    for (const { principal, path } of view.identities.triplesIn(directory))
+      if (principal.isExact && principal.text === name && !hasRightOnAll(access, caller, path, 'admin'))
+        throw forbidden(caller, `all names on which ${name} has rights, to make it a group`, 'admin');
 }
 
 /** @throws {@link ClerkError} `FORBIDDEN` when a group has the name */

@@ -32,7 +32,8 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
   authorizeRequest(view, command);
   const planned = planCommand(view, command, context);
   authorizePlan(view, command, planned);
-  if (['group', 'move', 'import'].includes(command.kind)) checkGroupNames(view, planned);
+  if (command.kind === 'group' || command.kind === 'move' || command.kind === 'import')
+    checkGroupNames(view, planned, command.caller);
   checkNameCount(view, planned, context);
   return planned;
 }

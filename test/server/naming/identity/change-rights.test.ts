@@ -152,3 +152,20 @@ test('a group never gets the name of a principal, nor a principal the name of a 
   expect(await codeOf(identities.issueToken({ principal: '/own/team' }, writer))).toBe('FORBIDDEN');
   expect(await create('/own/team')).toBe('done');
 });
+
+test('a writer makes no group of a name that has rights already, for a principal that is enrolled later', async () => {
+  const { identities, enrol, allow, names } = await securedHarness();
+  const writer = await enrol('/own/writer', pin(1));
+  await allow('/own/writer', '/own/**', 'write', 'admin');
+  await allow('/own/payer', '/pay/**', 'admin');
+  await allow('/own/clerk', '/own/desk/**', 'call');
+  const members = [writer.principal];
+  const create = (name: string, caller = writer) => codeOf(identities.setGroup({ name, members }, caller));
+  expect(await create('/own/payer')).toBe('FORBIDDEN');
+  expect(await create('/own/team')).toBe('done');
+  expect(await codeOf(names.move({ from: '/own/team', to: '/own/payer' }, writer))).toBe('FORBIDDEN');
+  expect(identities.access(writer, '/pay/ledger', 'admin')).toBeUndefined();
+  // Who administrates all paths of the rights may give them to a group.
+  expect(await create('/own/clerk')).toBe('done');
+  expect(await create('/own/payer', operator)).toBe('done');
+});
