@@ -16,6 +16,6 @@ test.each([
   `${String(pins[0])},${String(pins[1])}`,
   `${String(pins[0])} `,
   pins.join(' '),
-])('the text %j is no list of keys', (text) => {
+])('the text %j is not a list of keys', (text) => {
   expect(parseRegistryKeys(text)).toBeUndefined();
 });

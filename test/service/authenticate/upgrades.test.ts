@@ -12,7 +12,7 @@ import { authenticated, listen, ticket, tlsOptions, web } from './secured-servic
 
 const clientTls = { minVersion: 'TLSv1.3', rejectUnauthorized: false } as const;
 
-/** Accepts each upgrade or tunnel, and tells the client who it is. */
+/** Accepts each upgrade or tunnel, and sends the principal to the client. */
 const accept = (request: IncomingMessage, socket: Duplex): void => {
   socket.on('error', () => undefined);
   socket.end(
