@@ -11,7 +11,7 @@ const units = [
   'test/{binding,core,factory,health,identity,invoke,mutilations,protocol,registry-client,resolve,select,testing,tickets,transport}/**/*.test.ts',
   'test/client/!(bundled-registry).test.ts',
   'test/registry/*.test.ts',
-  'test/server/{http,naming}/**/*.test.ts',
+  'test/server/{audit,http,naming}/**/*.test.ts',
   'test/service/**/!(crash-recovery).test.ts',
   'test/world/dominance/*.test.ts',
 ];

@@ -116,7 +116,7 @@ export class AuditWriter {
     await this.#running;
     try {
       if (this.#queue.length > 0) await this.#write();
-      await this.#file?.sync();
+      await this.#sync();
     } catch (error) {
       this.#options.logger.error(`The end of the audit log was not saved: ${errorMessage(error)}`);
     }
@@ -218,7 +218,7 @@ export class AuditWriter {
       this.#file = await folder.open(last);
       if (this.#file !== undefined) return;
     }
-    await this.#file?.sync();
+    await this.#sync();
     await this.#file?.close();
     this.#file = undefined;
     const name = fileNameOf(this.#queue[0]?.seq ?? this.#nextSequence);
@@ -230,23 +230,30 @@ export class AuditWriter {
 
   #startSyncTimer(): void {
     if (this.#syncTimer !== undefined || this.#isClosed) return;
-    this.#syncTimer = this.#options.clock.setTimer(() => void this.#sync(), syncDelayMs);
+    this.#syncTimer = this.#options.clock.setTimer(() => void this.#onSyncTimer(), syncDelayMs);
     this.#syncTimer.setRef(false);
   }
 
-  async #sync(): Promise<void> {
+  async #onSyncTimer(): Promise<void> {
     this.#syncTimer = undefined;
     const file = this.#file;
+    try {
+      await this.#sync();
+    } catch (error) {
+      // A file that was closed in the meantime was synced before.
+      if (!this.#isClosed && file === this.#file) this.#onFailure(error);
+    }
+  }
+
+  /** After a failed sync, a later sync may succeed without the lost bytes, so the log gets a gap. */
+  async #sync(): Promise<void> {
     const unsynced = this.#unsynced;
     this.#unsynced = undefined;
     try {
-      await file?.sync();
+      await this.#file?.sync();
     } catch (error) {
-      // A file that was closed in the meantime was synced before.
-      if (this.#isClosed || file !== this.#file) return;
-      // After a failed sync, a later sync may succeed without the lost bytes.
       if (unsynced !== undefined) this.#lost = unsynced;
-      this.#onFailure(error);
+      throw error;
     }
   }
 
@@ -270,7 +277,7 @@ export class AuditWriter {
     const retrying = async (): Promise<void> => {
       try {
         await this.#write();
-        await this.#file?.sync();
+        await this.#sync();
         this.#failure = undefined;
         this.#options.logger.warn('The audit log can be written again. Changes are accepted again');
       } catch (error) {

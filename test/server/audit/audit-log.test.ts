@@ -235,6 +235,20 @@ test('after a failed sync, a gap states which lines a power failure may have tak
   expect(folder.lines.find(({ kind }) => kind === 'gap')).toMatchObject({ missingFrom: 2, since: at(1_000) });
 });
 
+test('a file that cannot be synced before the next file causes a gap too', async () => {
+  const { log, folder, runtime } = await auditHarness({ maxFileBytes: 300 });
+  await runtime.advance(syncDelayMs);
+  await log.recordChange(change('/a'));
+  folder.hook = (operation) => {
+    if (operation === 'sync') throw new Error('EIO');
+  };
+  expect(await errorOf(log.recordChange(change('/b')))).toBe('REGISTRY_UNREACHABLE');
+  folder.hook = () => undefined;
+  await runtime.advance(retryDelayMs);
+  expect(folder.lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual(['start', '/a', '/b', 'gap']);
+  expect(folder.lines[3]).toMatchObject({ missingFrom: 2, since: at(syncDelayMs) });
+});
+
 test('a folder that cannot be written at the start is an error', async () => {
   const folder = new MemoryAuditFolder();
   folder.hook = () => {
