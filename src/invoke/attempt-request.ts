@@ -1,9 +1,11 @@
 import type { TransportRequest } from '../core/transport.js';
-import { addHeaders, callHeaders, withTicket, type HeaderPairs } from '../protocol/call-headers.js';
+import { addHeaders, callHeaders, setHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 
 /**
+ * What the clerk states of an attempt replaces what a proxy has copied from the request that it serves. A call id of the
+ * program stays.
  * @param leftMs - time left until the deadline; undefined to send no time
- * @param identity - headers that identify a 'once' call
+ * @param identity - headers that identify a 'once' call; the first one is its id
  */
 export function attemptRequest(
   request: TransportRequest,
@@ -15,6 +17,9 @@ export function attemptRequest(
   const pairs: HeaderPairs[number][] = [];
   if (leftMs !== undefined) pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(leftMs)))]);
   if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
-  const ticketed = ticket === undefined ? request : withTicket(request, ticket);
-  return pairs.length + identity.length === 0 ? ticketed : addHeaders(ticketed, [...pairs, ...identity]);
+  if (ticket !== undefined) pairs.push([callHeaders.ticket, ticket]);
+  const [callId, ...others] = identity;
+  pairs.push(...others);
+  const identified = callId === undefined ? request : addHeaders(request, [callId]);
+  return pairs.length === 0 ? identified : setHeaders(identified, pairs);
 }

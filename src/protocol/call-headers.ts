@@ -81,30 +81,28 @@ export function addHeaders(request: TransportRequest, pairs: HeaderPairs): Trans
   return replaceHeaders(request, mergeHeaders(request.headers, pairs));
 }
 
-/** Replaces a ticket that the request already has, such as a ticket that a proxy has received. */
-export function withTicket(request: TransportRequest, ticket: string): TransportRequest {
-  return replaceHeaders(request, mergeTicket(request.headers, ticket));
+/** Replaces headers that the request already has, such as those that a proxy copies from the request it serves. */
+export function setHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
+  return replaceHeaders(request, overrideHeaders(request.headers, pairs));
 }
 
 export function replaceHeaders(request: TransportRequest, headers: unknown): TransportRequest {
   return request.withHeaders?.(headers) ?? { ...request, headers };
 }
 
-function mergeTicket(headers: unknown, ticket: string): unknown {
+function overrideHeaders(headers: unknown, pairs: HeaderPairs): unknown {
+  const isSet = (name: unknown): boolean =>
+    typeof name === 'string' &&
+    pairs.some(([own]) => own.length === name.length && own === name.toLowerCase());
   if (Array.isArray(headers)) {
-    const kept = (headers as unknown[]).filter((_, i) => !isTicketName(headers[i - (i % 2)]));
-    return [...kept, callHeaders.ticket, ticket];
+    const kept = (headers as unknown[]).filter((_, i) => !isSet(headers[i - (i % 2)]));
+    return [...kept, ...pairs.flat()];
   }
-  const merged: Record<string, unknown> = { [callHeaders.ticket]: ticket };
+  const merged: Record<string, unknown> = Object.fromEntries(pairs);
   if (typeof headers !== 'object' || headers === null) return merged;
   const given = headers as Readonly<Record<string, unknown>>;
-  for (const name in given) if (!isTicketName(name)) merged[name] = given[name];
+  for (const name in given) if (!isSet(name)) merged[name] = given[name];
   return merged;
-}
-
-function isTicketName(name: unknown): boolean {
-  const { ticket } = callHeaders;
-  return typeof name === 'string' && name.length === ticket.length && name.toLowerCase() === ticket;
 }
 
 /** `headers` is a flat list of names and values, or a record. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addHeaders, withTicket } from '../../src/protocol/call-headers.js';
+import { addHeaders, setHeaders } from '../../src/protocol/call-headers.js';
 
 describe('addHeaders', () => {
   const pairs = [
@@ -39,7 +39,7 @@ test.each([
     ['CLERK-TICKET', 'x', 'a', 'clerk-ticket', 'clerk-ticket', 'y'],
     ['a', 'clerk-ticket', 'clerk-ticket', 'own'],
   ],
-])('a ticket is added to %s, and replaces every other ticket', (_what, headers, expected) => {
+])('a header is added to %s, and replaces every other value', (_what, headers, expected) => {
   const request = Object.freeze({ path: '/', method: 'GET', headers: Object.freeze(headers), body: 'x' });
-  expect(withTicket(request, 'own')).toEqual({ ...request, headers: expected });
+  expect(setHeaders(request, [['clerk-ticket', 'own']])).toEqual({ ...request, headers: expected });
 });

@@ -107,6 +107,24 @@ describe('the headers of a call', () => {
     expect(seen.map((headers) => headers['x-mine'])).toEqual(['1', '1']);
   });
 
+  test.each([
+    ['a record', { 'clerk-timeout-ms': '60000', 'Clerk-Attempt-Count': '9', 'x-mine': '1' }],
+    ['a list', ['Clerk-Timeout-Ms', '60000', 'clerk-attempt-count', '9', 'x-mine', '1']],
+  ])('replace those that a gateway copies from the request it serves, as %s', async (_what, headers) => {
+    seen.length = 0;
+    const broken = await webServer((request, response) => {
+      seen.push(request.headers);
+      response.writeHead(503).end();
+    });
+    const { address } = await webServer(note);
+    await testClerk([broken.address, address]).orders.json('/', { timeoutMs: 5_000, headers });
+    const lefts = seen.map((received) => Number(received['clerk-timeout-ms']));
+    expect(lefts[0]).toBeLessThanOrEqual(5_000);
+    expect(lefts[1]).toBeLessThanOrEqual(lefts[0] as number);
+    expect(seen[1]?.['clerk-attempt-count']).toBe('2');
+    expect(seen.map((received) => received['x-mine'])).toEqual(['1', '1']);
+  });
+
   test('contain the attempt number from the second attempt on', async () => {
     seen.length = 0;
     const broken = await webServer((_request, response) => void response.writeHead(503).end());
