@@ -1,6 +1,6 @@
 /**
  * A right is taken away while calls continue. The registry refuses the next ticket at once. The ticket that the program
- * holds stays valid until it expires, so that the service need not ask the registry for each request.
+ * has stays valid until it expires, since the service does not ask the registry for each request.
  */
 import { createClerk, isClerkError } from 'binding-clerk';
 import { startGreeter } from './lib/greeter.js';
@@ -10,7 +10,7 @@ export async function main(): Promise<void> {
   const registry = await securedRegistry();
   const service = await startGreeter(await registry.enroll('/shop/orders'));
   const identity = await registry.enroll('/shop/web');
-  await registry.clerk('acl allow /shop/web /shop/orders call');
+  await registry.clerk('acl allow /shop/web /shop/orders read,call');
   const clerk = createClerk({ registry: registry.url, identity });
   const orders = clerk.bind('/shop/orders');
   console.log(await orders.text('/'));
@@ -35,4 +35,4 @@ if (process.argv[1] === import.meta.filename) await main();
 //=> call  not allowed  no triple grants the right
 //=> with the ticket of before: hello /shop/web
 //=> the ticket ends within 5 minutes: true
-//=> NAME_NOT_FOUND
+//=> FORBIDDEN
