@@ -1,6 +1,6 @@
 /** Attacks of a program that the launcher has started, with the key of its instance. */
 import type { AccessRight } from '../../src/core/access-right.js';
-import type { RegisterRequest } from '../../src/protocol/messages.js';
+import type { RegisterRequest } from '../../src/protocol/registration-messages.js';
 import type { Caller } from '../../src/server/ports.js';
 import { registration } from '../server/naming/name-server-harness.js';
 import {

@@ -1,5 +1,7 @@
 /** Attacks of servers and registries on an honest client. No rogue server receives a byte of a request. */
 import { generateKeyPairSync } from 'node:crypto';
+import { createServer as createHttp } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { ClerkOptions } from '../../src/client/options.js';
 import { ClerkError } from '../../src/core/errors.js';
 import { createClerk } from '../../src/create-clerk.js';
@@ -158,6 +160,32 @@ const serverAttacks: readonly PeerAttack[] = [
       const { address } = await world.rogue(pem(systemKeys.create(service)));
       world.registry.fake.put(service, ['a'], { addresses: [address] });
       return [await call(world)];
+    },
+  ),
+  serverAttack(
+    'a service that redirects its callers, with their tickets, to another server',
+    'client/fetch.ts: ticket of a redirect',
+    'no ticket',
+    '',
+    async (world) => {
+      const tickets: string[] = [];
+      const thief = createHttp((request, response) => {
+        tickets.push(String(request.headers['clerk-ticket'] ?? 'no ticket'));
+        response.end('stolen');
+      });
+      await new Promise<void>((resolve) => thief.listen(0, '127.0.0.1', resolve));
+      const { port } = thief.address() as AddressInfo;
+      const honest = await world.redirecting(`http://127.0.0.1:${String(port)}/`);
+      world.registry.put('/shop/moved', 'a', honest.address, orders);
+      const clerk = world.clerk();
+      const before = world.requests;
+      const text = await (await clerk.fetch('https://moved.shop.clerk/')).text();
+      world.requests = before;
+      thief.close();
+      thief.closeAllConnections();
+      return text === 'stolen'
+        ? tickets.map((ticket) => ({ as: ticket, because: '' }))
+        : [{ as: text, because: '' }];
     },
   ),
 ];

@@ -341,6 +341,21 @@ export const rightsAttacks: readonly RightsAttack[] = [
       ),
   },
   {
+    name: 'the name of a hidden directory, by an import with its identifier',
+    by: 'client',
+    check: 'server/naming/commands/entries.ts: owner of an identifier',
+    refusedAs: forbidden,
+    because: 'belongs to another directory',
+    async prepare({ fleet }) {
+      return (await fleet.operator.post(paths.directory, { name: '/pay/vault' })).json.id as string;
+    },
+    async run({ writer }, id: string) {
+      const line = JSON.stringify({ kind: 'directory', name: '/own/vault', id });
+      const answer = await writer.post(paths.import, line, { 'content-type': 'application/x-ndjson' });
+      return [/pay/.test(answer.text) ? { as: 'name shown', because: answer.text } : refusal(answer)];
+    },
+  },
+  {
     name: 'an import of rights',
     by: 'client',
     check: 'server/naming/commands/import-entries.ts: rights in an import',

@@ -33,6 +33,8 @@ export interface PeerWorld extends ObservedWorld {
   /** Speaks no TLS. Every byte after the first 1,000 counts, since a ClientHello is shorter. */
   plainRogue(onConnection: (socket: Socket) => void): Promise<RogueServer>;
   honest(credentials?: CheckedCredentials, options?: TlsOptions, port?: number): Promise<RogueServer>;
+  /** An honest server that redirects every request. */
+  redirecting(location: string): Promise<RogueServer>;
   close(): Promise<void>;
 }
 
@@ -106,6 +108,22 @@ export async function startPeerWorld(): Promise<PeerWorld> {
           },
         ),
         port,
+      ),
+    redirecting: (location) =>
+      listen(
+        createHttps(
+          {
+            key: orders.key,
+            cert: orders.cert,
+            minVersion: 'TLSv1.3',
+            requestCert: true,
+            rejectUnauthorized: false,
+          },
+          (_request, response) => {
+            state.requests++;
+            response.writeHead(302, { location }).end();
+          },
+        ),
       ),
     snapshot: async () => `${String(state.receivedBytes)} bytes, ${String(state.requests)} requests`,
     async close() {

@@ -1,7 +1,7 @@
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
-import type { DefineRequest, LinkRequest } from '../../../protocol/messages.js';
+import type { DefineRequest, LinkRequest } from '../../../protocol/naming-messages.js';
 import { hasDescendants, type NamingView } from '../state/naming-view.js';
 import type { DirectoryRecord, EntryRecord, LinkRecord, ServiceRecord } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
@@ -75,11 +75,11 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
   const before = view.entry(name);
   if (before?.kind === 'directory') return { ...noChange, directoryId: before.id };
   if (before !== undefined) throw nameTakenError(name, before, 'a directory');
-  const owner = view.directoryName(id);
-  if (owner !== undefined)
+  // The error does not name the other directory, which the caller may not see.
+  if (view.directoryName(id) !== undefined)
     throw new ClerkError(
       'FORBIDDEN',
-      `Directory identifier ${id} belongs to ${owner}, and must not be used for ${name}; give ${name} another identifier`,
+      `Directory identifier ${id} belongs to another directory, and must not be used for ${name}; give ${name} another identifier`,
     );
   const record: EntryRecord = { kind: 'directory', id, guaranteedMs: limits.defaultGuaranteedMs };
   return { changes: [{ kind: 'entry', name, record }], appliesInMs: 0, directoryId: id };
