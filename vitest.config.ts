@@ -15,7 +15,6 @@ const units = [
   'test/service/**/!(crash-recovery).test.ts',
   'test/world/dominance/*.test.ts',
 ];
-const processors = availableParallelism();
 
 /** Tests and examples import the package by its public names and run against the source. */
 export default defineConfig({
@@ -35,15 +34,17 @@ export default defineConfig({
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
     restoreMocks: true,
+    // vitest leaves one processor unused.
+    maxWorkers: availableParallelism(),
     sequence: { sequencer: SlowestFirst },
     projects: [
       {
         extends: true,
-        test: { name: 'world', include: simulations, maxWorkers: processors },
+        test: { name: 'world', include: simulations },
       },
       {
         extends: true,
-        test: { name: 'unit', include: units, isolate: false, maxWorkers: processors },
+        test: { name: 'unit', include: units, isolate: false },
       },
       {
         extends: true,
@@ -51,8 +52,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...simulations, ...units],
-          // These files mostly wait: for processes, sockets and timers.
-          maxWorkers: 2 * processors,
+          // The programs that these files start must not compete with simulations for the processors.
           sequence: { groupOrder: 1 },
         },
       },
