@@ -118,6 +118,7 @@ class FailoverRequest<T> {
   readonly #errors: unknown[] = [];
   #next = 0;
   #pending = 0;
+  #isSettled = false;
   #timer: Timer | undefined;
 
   constructor(
@@ -142,8 +143,9 @@ class FailoverRequest<T> {
   }
 
   readonly #onAbort = (): void => {
-    this.#finish(this.options.signal.reason);
-    this.reject(this.options.signal.reason);
+    const { reason } = this.options.signal as { readonly reason: unknown };
+    this.#finish(() => reason);
+    this.reject(reason);
   };
 
   #tryNext(): void {
@@ -160,7 +162,8 @@ class FailoverRequest<T> {
       .then((response) => this.options.parse(response, connection))
       .then(
         (value) => {
-          if (this.#controller.signal.aborted) return;
+          this.#pending--;
+          if (this.#isSettled) return;
           this.#settleWith(connection);
           this.resolve(value);
         },
@@ -170,12 +173,12 @@ class FailoverRequest<T> {
 
   #settleWith(connection: RegistryConnection): void {
     this.client.prefer(connection);
-    this.#finish(new Error('Another server has responded'));
+    this.#finish(() => new Error('Another server has responded'));
   }
 
   #failed(connection: RegistryConnection, error: unknown): void {
     this.#pending--;
-    if (this.#controller.signal.aborted) return;
+    if (this.#isSettled) return;
     if (!isUnavailable(error)) {
       this.#settleWith(connection);
       this.reject(error);
@@ -184,15 +187,17 @@ class FailoverRequest<T> {
     this.#errors.push(error);
     if (this.#next < this.#connections.length) this.#tryNext();
     else if (this.#pending === 0) {
-      this.#finish(error);
+      this.#finish(() => error);
       this.reject(combineErrors(this.#errors));
     }
   }
 
-  #finish(reason: unknown): void {
+  /** Aborts the requests that are still pending; mostly there is none. */
+  #finish(createReason: () => unknown): void {
+    this.#isSettled = true;
     this.#timer?.cancel();
     this.options.signal.removeEventListener('abort', this.#onAbort);
-    this.#controller.abort(reason);
+    if (this.#pending > 0) this.#controller.abort(createReason());
   }
 }
 
