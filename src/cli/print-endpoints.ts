@@ -1,4 +1,4 @@
-import type { EndpointMessage } from '../protocol/messages.js';
+import type { EndpointMessage } from '../protocol/lookup-messages.js';
 import { styled, type Output } from './output.js';
 import { formatDuration, formatPercent } from './format.js';
 import { printColumns, type Column } from './print-columns.js';

@@ -3,7 +3,7 @@ import { ClerkError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import { isPin } from '../core/key-pin.js';
 import { parseHandshake } from '../protocol/launch-handshake.js';
-import type { LaunchHandshake } from '../protocol/messages.js';
+import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import { openIdentityFrom, type IdentityRuntime } from './open-identity.js';
 import { OpenedIdentity } from './opened-identity.js';
 import { enrolKey } from './request-enrolment.js';

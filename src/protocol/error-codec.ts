@@ -1,5 +1,5 @@
 import { ClerkError, type ClerkErrorCode } from '../core/errors.js';
-import type { ErrorEnvelope } from './messages.js';
+import type { ErrorEnvelope } from './error-envelope.js';
 
 const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freeze({
   CONFIG_INVALID: 400,

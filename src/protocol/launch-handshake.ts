@@ -1,7 +1,7 @@
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
-import type { LaunchHandshake } from './messages.js';
+import type { LaunchHandshake } from './launch-messages.js';
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not a handshake */
 export function parseHandshake(text: string): LaunchHandshake {

@@ -5,24 +5,23 @@
 import * as z from 'zod/mini';
 import { accessRights, type AccessRight } from '../core/access-right.js';
 import { limits } from './limits.js';
+import type { LaunchRequest, ResetRequest, StopRequest } from './launch-messages.js';
 import type {
   DefineRequest,
   DirectoryRequest,
   ExportLine,
-  LaunchRequest,
   LaunchRule,
   LinkRequest,
   MoveRequest,
-  RegisterRequest,
   RemoveRequest,
+} from './naming-messages.js';
+import type {
+  RegisterRequest,
   RenewRequest,
   ReportRequest,
-  ResetRequest,
-  StopRequest,
-  WatchEditRequest,
-  WatchRequest,
   WithdrawRequest,
-} from './messages.js';
+} from './registration-messages.js';
+import type { WatchEditRequest, WatchRequest } from './watch-messages.js';
 import { attemptTimeout, retries } from './retry-schemas.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 

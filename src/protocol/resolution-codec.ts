@@ -2,7 +2,7 @@ import { definedFields } from '../core/defined-fields.js';
 import type { EndpointInit } from '../core/endpoint.js';
 import { loadError } from '../core/load-report.js';
 import type { BoundResolution } from '../core/registry.js';
-import type { EndpointMessage, ResolveResponse } from './messages.js';
+import type { EndpointMessage, ResolveResponse } from './lookup-messages.js';
 
 export function decodeResolution(response: ResolveResponse): BoundResolution {
   const {

@@ -4,23 +4,19 @@
  */
 import * as z from 'zod/mini';
 import type { ResolutionStep, ListEntry } from '../core/registry.js';
+import type { ErrorEnvelope } from './error-envelope.js';
+import type { LaunchResponse, StopResponse } from './launch-messages.js';
 import type {
-  ChangeResponse,
-  DirectoryResponse,
-  ErrorEnvelope,
-  ImportResponse,
-  LaunchResponse,
   ListResponse,
-  RegisterResponse,
-  RenewResponse,
   ResolveResponse,
   SearchResponse,
-  StatusResponse,
-  StopResponse,
-  WatchEvent,
   WhoisResponse,
   EndpointMessage,
-} from './messages.js';
+} from './lookup-messages.js';
+import type { ChangeResponse, DirectoryResponse, ImportResponse } from './naming-messages.js';
+import type { RegisterResponse, RenewResponse } from './registration-messages.js';
+import type { StatusResponse } from './status-messages.js';
+import type { WatchEvent } from './watch-messages.js';
 import { attemptTimeout, retries } from './retry-schemas.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 

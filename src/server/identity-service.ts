@@ -15,7 +15,7 @@ import type {
   TokenRequest,
   TokenResponse,
 } from '../protocol/identity-messages.js';
-import type { ChangeResponse } from '../protocol/messages.js';
+import type { ChangeResponse } from '../protocol/naming-messages.js';
 
 /** The sender of a request. Without authentication, all clients with one IP address share one principal. */
 export interface Caller {

@@ -5,35 +5,40 @@ import type { CheckedCredentials } from '../core/credentials.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
+  LaunchRequest,
+  LaunchResponse,
+  ResetRequest,
+  StopRequest,
+  StopResponse,
+} from '../protocol/launch-messages.js';
+import type {
+  ListResponse,
+  ResolveResponse,
+  SearchResponse,
+  WhoisResponse,
+} from '../protocol/lookup-messages.js';
+import type {
   ChangeResponse,
   DefineRequest,
   DirectoryRequest,
   DirectoryResponse,
   ExportLine,
   ImportResponse,
-  LaunchRequest,
-  LaunchResponse,
   LaunchRule,
   LinkRequest,
-  ListResponse,
   MoveRequest,
+  RemoveRequest,
+} from '../protocol/naming-messages.js';
+import type {
   RegisterRequest,
   RegisterResponse,
-  RemoveRequest,
   RenewRequest,
   RenewResponse,
   ReportRequest,
-  ResolveResponse,
-  SearchResponse,
-  OutdatedInstance,
-  ResetRequest,
-  StatusResponse,
-  StopRequest,
-  StopResponse,
-  WatchEvent,
-  WhoisResponse,
   WithdrawRequest,
-} from '../protocol/messages.js';
+} from '../protocol/registration-messages.js';
+import type { OutdatedInstance, StatusResponse } from '../protocol/status-messages.js';
+import type { WatchEvent } from '../protocol/watch-messages.js';
 import type { Caller, IdentityService } from './identity-service.js';
 
 export interface ServerRuntime extends Clock, Hashing {}

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import type { RegisterRequest } from '../protocol/messages.js';
+import type { RegisterRequest } from '../protocol/registration-messages.js';
 
 type Addresses = Pick<RegisterRequest, 'addresses' | 'enumeratedAddresses'>;
 

@@ -3,7 +3,7 @@ import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { defaultRegistryUrl } from '../protocol/limits.js';
-import type { LaunchHandshake } from '../protocol/messages.js';
+import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import { uncheckedEvents } from './authenticate/unchecked-events.js';
 import { ActivityMeter, ProcessActivity } from './activity-meter.js';
 import type { Advertisement } from './advertisement.js';
@@ -165,8 +165,14 @@ export class Advertiser {
       handshake: claimedHandshake,
       isIdGenerated: claimedHandshake === undefined && config.id === undefined,
       drainMs: config.drainMs,
-      onRenewed: () => keyUpdates?.poll(),
-      onRegistered: ({ epoch, incarnation }) => idempotencyGuard?.instanceEpochs.add(id, epoch, incarnation),
+      onRenewed: () => {
+        proof?.onAccepted();
+        keyUpdates?.poll();
+      },
+      onRegistered: ({ epoch, incarnation }) => {
+        proof?.onAccepted();
+        idempotencyGuard?.instanceEpochs.add(id, epoch, incarnation);
+      },
       onEnded: () => closeAll(closers),
     });
     const keyUpdates =

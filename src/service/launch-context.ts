@@ -1,6 +1,6 @@
 import { ClerkError } from '../core/errors.js';
 import { parseHandshake } from '../protocol/launch-handshake.js';
-import type { LaunchHandshake } from '../protocol/messages.js';
+import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**

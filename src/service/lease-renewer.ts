@@ -3,14 +3,14 @@ import type { Clock, Timer } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import type { Load } from '../core/load-report.js';
 import { limits } from '../protocol/limits.js';
+import type { ChangeResponse } from '../protocol/naming-messages.js';
 import type {
-  ChangeResponse,
   RegisterResponse,
   RegisterRequest,
   Renewal,
   RenewResponse,
   WithdrawRequest,
-} from '../protocol/messages.js';
+} from '../protocol/registration-messages.js';
 import { decodeError } from '../protocol/error-codec.js';
 import { paths } from '../protocol/paths.js';
 import type { RegistryConnection, RegistryResponse } from '../registry-client/connection.js';

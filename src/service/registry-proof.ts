@@ -5,7 +5,7 @@ import { ClerkError } from '../core/errors.js';
 import { isIdentity, type Identity } from '../core/identity.js';
 import { isPin, parsePins, type KeyPin } from '../core/key-pin.js';
 import { RegistryPins, type RegistryStatement } from '../core/registry-pins.js';
-import type { LaunchHandshake } from '../protocol/messages.js';
+import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import type { KnownRegistries } from './known-registries.js';
 
 /** What a service proves to a secured registry, and what the registry must prove. */
@@ -14,6 +14,8 @@ export interface RegistryProof {
   readonly registryKeys: () => readonly KeyPin[];
   /** Called with the statements of the registry, on connections on which it has proved one of its keys. */
   readonly onStatement: (statement: RegistryStatement) => void;
+  /** Called when the registry has accepted or renewed a registration. */
+  readonly onAccepted: () => void;
 }
 
 export type IdentitySource = string | Identity | CredentialProvider;
@@ -23,7 +25,7 @@ export interface RegistryProofRuntime {
   /** Undefined: the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
   /** Gets the statements of the registry. Default: `authenticate` does not use them. */
-  readonly knownRegistries?: Pick<KnownRegistries, 'update'> | undefined;
+  readonly knownRegistries?: Pick<KnownRegistries, 'update' | 'confirm'> | undefined;
 }
 
 /**
@@ -59,7 +61,8 @@ export async function openRegistryProof(
     identity.learnRegistryKeys(keys);
     knownRegistries?.update(statement);
   };
-  if (registryKeys().length > 0) return { identity, registryKeys, onStatement };
+  const onAccepted = (): void => knownRegistries?.confirm(registryKeys());
+  if (registryKeys().length > 0) return { identity, registryKeys, onStatement, onAccepted };
   throw new ClerkError(
     'CONFIG_INVALID',
     "advertise() got an identity, and no key of the registry; pass the option 'registryKey', or set CLERK_REGISTRY_KEY",

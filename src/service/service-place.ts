@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
-import type { RegisterRequest } from '../protocol/messages.js';
+import type { RegisterRequest } from '../protocol/registration-messages.js';
 import { canNameInstance } from './instance-naming.js';
 import { hostInAddress, type AdvertiseConfig } from './options.js';
 import {

@@ -3,7 +3,7 @@ import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { limits } from '../protocol/limits.js';
-import type { WithdrawRequest } from '../protocol/messages.js';
+import type { WithdrawRequest } from '../protocol/registration-messages.js';
 import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
-import type { RegisterRequest, RegisterResponse } from '../../src/protocol/messages.js';
+import type { RegisterRequest, RegisterResponse } from '../../src/protocol/registration-messages.js';
 import { paths } from '../../src/protocol/paths.js';
 import { runCli } from './support/run-cli.js';
 

@@ -1,7 +1,7 @@
 /** A thousand clerks that reach different endpoints, with the naming of the registry, in virtual time: they reach consensus. */
 import { expect, test } from 'vitest';
 import type { EndpointReport, Registry } from '../../src/core/registry.js';
-import type { ResolveResponse } from '../../src/protocol/messages.js';
+import type { ResolveResponse } from '../../src/protocol/lookup-messages.js';
 import { HealthReporter, type HealthSource } from '../../src/health/health-reporter.js';
 import {
   registration,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ResolveResponse } from '../../src/protocol/messages.js';
+import type { ResolveResponse } from '../../src/protocol/lookup-messages.js';
 import { decodeResolution } from '../../src/protocol/resolution-codec.js';
 
 const response: ResolveResponse = {

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import type { ServerLike } from '../../src/service/server-addresses.js';
-import type { RegisterRequest } from '../../src/protocol/messages.js';
+import type { RegisterRequest } from '../../src/protocol/registration-messages.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { fakeService } from './fake-service.js';
 

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
 import { addressesOf, untilListening } from '../../src/service/server-addresses.js';
-import type { RenewRequest } from '../../src/protocol/messages.js';
+import type { RenewRequest } from '../../src/protocol/registration-messages.js';
 import { launchProof } from '../../src/protocol/launch-proof.js';
 import { systemHashing } from '../../src/runtime/hashing.js';
 import { paths } from '../../src/protocol/paths.js';

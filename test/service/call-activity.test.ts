@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import type { CallActivity } from '../../src/core/call-activity.js';
-import type { RenewRequest } from '../../src/protocol/messages.js';
+import type { RenewRequest } from '../../src/protocol/registration-messages.js';
 import { launchProof } from '../../src/protocol/launch-proof.js';
 import { hashParts, systemHashing } from '../../src/runtime/hashing.js';
 import { wrapHandler } from '../../src/service/at-most-once/wrap-handler.js';

@@ -6,7 +6,7 @@ import type { Load, LoadInit } from '../../src/core/load-report.js';
 import { EventLoopMeter } from '../../src/service/event-loop-meter.js';
 import type { ServerLike } from '../../src/service/server-addresses.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
-import type { RenewRequest } from '../../src/protocol/messages.js';
+import type { RenewRequest } from '../../src/protocol/registration-messages.js';
 import { fakeService, type FakeService } from './fake-service.js';
 
 /** A response with headers only. */

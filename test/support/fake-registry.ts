@@ -3,16 +3,13 @@ import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
 import { compareNames } from '../../src/core/name.js';
 import { encodeError, httpStatusOf } from '../../src/protocol/error-codec.js';
+import type { ResolveResponse, EndpointMessage } from '../../src/protocol/lookup-messages.js';
 import type {
   RegisterRequest,
   RenewRequest,
-  ResolveResponse,
-  WatchEditRequest,
-  WatchEvent,
-  WatchRequest,
-  EndpointMessage,
   WithdrawRequest,
-} from '../../src/protocol/messages.js';
+} from '../../src/protocol/registration-messages.js';
+import type { WatchEditRequest, WatchEvent, WatchRequest } from '../../src/protocol/watch-messages.js';
 import { paths } from '../../src/protocol/paths.js';
 import type {
   RegistryConnection,

@@ -3,7 +3,7 @@ import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import { policyNames } from '../../core/policy.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../core/retry-options.js';
-import type { DefineRequest } from '../../protocol/messages.js';
+import type { DefineRequest } from '../../protocol/naming-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { resolveResponse } from '../../protocol/response-schemas.js';
 import { submitChange } from '../submit-change.js';

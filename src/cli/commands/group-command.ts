@@ -1,7 +1,7 @@
 import { definedFields } from '../../core/defined-fields.js';
 import { matches } from '../../core/glob.js';
 import type { GroupRequest } from '../../protocol/identity-messages.js';
-import type { ExportLine, RemoveRequest } from '../../protocol/messages.js';
+import type { ExportLine, RemoveRequest } from '../../protocol/naming-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { defineGroup } from '../define-group.js';

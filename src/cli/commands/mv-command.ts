@@ -1,4 +1,4 @@
-import type { MoveRequest } from '../../protocol/messages.js';
+import type { MoveRequest } from '../../protocol/naming-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { submitChange } from '../submit-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';

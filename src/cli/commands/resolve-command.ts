@@ -1,4 +1,4 @@
-import type { ResolveResponse } from '../../protocol/messages.js';
+import type { ResolveResponse } from '../../protocol/lookup-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { resolveResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';

@@ -1,5 +1,5 @@
 import { definedFields } from '../../core/defined-fields.js';
-import type { RemoveRequest } from '../../protocol/messages.js';
+import type { RemoveRequest } from '../../protocol/naming-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { submitChange } from '../submit-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';

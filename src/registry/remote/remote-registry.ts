@@ -5,7 +5,7 @@ import { compareNames } from '../../core/name.js';
 import type { ListEntry, Registry } from '../../core/registry.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
 import type { ReceivedTicket } from '../../core/service-ticket.js';
-import type { ListResponse } from '../../protocol/messages.js';
+import type { ListResponse } from '../../protocol/lookup-messages.js';
 import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, RegistryRequest } from '../../registry-client/connection.js';
 import { isUnavailable, FailoverClient } from '../../registry-client/failover-client.js';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
-import type { WatchEvent, WatchRequest } from '../../protocol/messages.js';
+import type { WatchEvent, WatchRequest } from '../../protocol/watch-messages.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import { parsePosition } from '../../protocol/position.js';

@@ -7,14 +7,16 @@ import type {
   ImportResponse,
   LinkRequest,
   MoveRequest,
+  RemoveRequest,
+} from '../../protocol/naming-messages.js';
+import type {
   RegisterRequest,
   RegisterResponse,
-  RemoveRequest,
   RenewRequest,
   RenewResponse,
-  StatusResponse,
   WithdrawRequest,
-} from '../../protocol/messages.js';
+} from '../../protocol/registration-messages.js';
+import type { StatusResponse } from '../../protocol/status-messages.js';
 import type { Caller, NameService } from '../ports.js';
 import type { RequestRights } from './request-rights.js';
 

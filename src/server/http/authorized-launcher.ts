@@ -1,11 +1,11 @@
 import type {
   LaunchRequest,
   LaunchResponse,
-  OutdatedInstance,
   ResetRequest,
   StopRequest,
   StopResponse,
-} from '../../protocol/messages.js';
+} from '../../protocol/launch-messages.js';
+import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Launcher } from '../ports.js';
 import type { RequestRights } from './request-rights.js';
 

@@ -1,6 +1,6 @@
 import type { InstanceKeyMessage, TicketResponse } from '../../protocol/identity-messages.js';
 import * as schemas from '../../protocol/identity-schemas.js';
-import type { EndpointMessage } from '../../protocol/messages.js';
+import type { EndpointMessage } from '../../protocol/lookup-messages.js';
 import { paths } from '../../protocol/paths.js';
 import { changeResponse } from '../../protocol/response-schemas.js';
 import { definedFields } from '../../core/defined-fields.js';

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { isClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
-import type { ExportLine } from '../../protocol/messages.js';
+import type { ExportLine } from '../../protocol/naming-messages.js';
 import type { NameQueries } from './visible-names.js';
 import { readChunks } from './body-parser.js';
 import { validateInput } from './validate-input.js';

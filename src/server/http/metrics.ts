@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js';
-import type { StatusResponse } from '../../protocol/messages.js';
+import type { StatusResponse } from '../../protocol/status-messages.js';
 import type { NameService } from '../ports.js';
 
 /** In seconds. */

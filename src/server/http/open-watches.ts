@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { Quotas } from '../../core/quotas.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
-import type { WatchEditRequest, WatchRequest } from '../../protocol/messages.js';
+import type { WatchEditRequest, WatchRequest } from '../../protocol/watch-messages.js';
 import type { NameService, WatchOptions } from '../ports.js';
 import type { Metrics } from './metrics.js';
 import { HttpError } from './http-error.js';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isClerkError, type ClerkErrorCode } from '../../core/errors.js';
 import { isName } from '../../core/name.js';
 import { Quotas } from '../../core/quotas.js';
-import type { StatusResponse } from '../../protocol/messages.js';
+import type { StatusResponse } from '../../protocol/status-messages.js';
 import type { AccessGrant, AuditEntry, AuditLog, Caller, NameService } from '../ports.js';
 import {
   auditedOperations,

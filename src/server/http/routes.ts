@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
-import type { ListResponse, OutdatedInstance } from '../../protocol/messages.js';
+import type { ListResponse } from '../../protocol/lookup-messages.js';
+import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Caller } from '../ports.js';
 import type { NameChanges } from './authorized-changes.js';
 import type { RouteLauncher } from './authorized-launcher.js';

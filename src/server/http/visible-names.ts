@@ -1,12 +1,12 @@
 import { isClerkError } from '../../core/errors.js';
 import type {
-  ExportLine,
   ListResponse,
-  ReportRequest,
   ResolveResponse,
   SearchResponse,
   WhoisResponse,
-} from '../../protocol/messages.js';
+} from '../../protocol/lookup-messages.js';
+import type { ExportLine } from '../../protocol/naming-messages.js';
+import type { ReportRequest } from '../../protocol/registration-messages.js';
 import type { Caller, NameService, OpenWatch, WatchOptions } from '../ports.js';
 import type { ListCursors } from './list-cursors.js';
 import { notFoundError, type RequestRights } from './request-rights.js';

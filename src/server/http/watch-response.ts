@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
-import type { WatchEvent } from '../../protocol/messages.js';
+import type { WatchEvent } from '../../protocol/watch-messages.js';
 import type { OpenWatch, WatchOptions } from '../ports.js';
 
 export interface ResponseSink {

@@ -1,5 +1,5 @@
 import { errorMessage } from '../../core/errors.js';
-import type { EndpointMessage } from '../../protocol/messages.js';
+import type { EndpointMessage } from '../../protocol/lookup-messages.js';
 import type { LauncherContext } from './launcher-context.js';
 import { foreignEndpointState } from './service-fault.js';
 

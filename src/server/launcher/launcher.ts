@@ -3,11 +3,11 @@ import { Quotas } from '../../core/quotas.js';
 import type {
   LaunchResponse,
   LaunchRequest,
-  OutdatedInstance,
   ResetRequest,
   StopResponse,
   StopRequest,
-} from '../../protocol/messages.js';
+} from '../../protocol/launch-messages.js';
+import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Launcher, LaunchRecord } from '../ports.js';
 import { OutdatedLaunches } from './outdated-launches.js';
 import { ServiceSupervisor } from './service-supervisor.js';

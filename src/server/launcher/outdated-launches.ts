@@ -1,6 +1,6 @@
 import { errorMessage } from '../../core/errors.js';
 import type { Timer } from '../../core/clock.js';
-import type { OutdatedInstance } from '../../protocol/messages.js';
+import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 import { manifestVersion, type Manifest } from './manifest.js';

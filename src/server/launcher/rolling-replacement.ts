@@ -1,4 +1,4 @@
-import type { LaunchRule } from '../../protocol/messages.js';
+import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { Launch } from './launch.js';
 import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';

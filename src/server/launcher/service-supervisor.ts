@@ -1,7 +1,8 @@
 import { sleep } from '../../core/clock.js';
 import { matches } from '../../core/glob.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
-import type { EndpointMessage, LaunchRule } from '../../protocol/messages.js';
+import type { EndpointMessage } from '../../protocol/lookup-messages.js';
+import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { LaunchRecord } from '../ports.js';
 import { spawnedProcess, type ProcessHandle } from './process-handle.js';
 import { DeadEndpoints } from './dead-endpoints.js';

@@ -1,5 +1,5 @@
 import type { SpawnedProcess } from '../../core/processes.js';
-import type { LaunchHandshake } from '../../protocol/messages.js';
+import type { LaunchHandshake } from '../../protocol/launch-messages.js';
 import type { LaunchRecord } from '../ports.js';
 import type { Manifest } from './manifest.js';
 import type { LauncherContext } from './launcher-context.js';

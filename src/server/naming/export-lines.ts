@@ -1,4 +1,4 @@
-import type { ExportLine } from '../../protocol/messages.js';
+import type { ExportLine } from '../../protocol/naming-messages.js';
 import { accessEntryOf } from './access/access-triple.js';
 import type { NamingState } from './state/naming-state.js';
 

@@ -19,7 +19,7 @@ import type {
   TokenRequest,
   TokenResponse,
 } from '../../protocol/identity-messages.js';
-import type { ChangeResponse } from '../../protocol/messages.js';
+import type { ChangeResponse } from '../../protocol/naming-messages.js';
 import { rotationStatement } from '../../protocol/rotation-statement.js';
 import type { AccessGrant, Caller, IdentityService, KeyOwner, ServerRuntime } from '../ports.js';
 import { AccessCache } from './access/access-cache.js';

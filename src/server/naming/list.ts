@@ -1,5 +1,5 @@
 import type { ListEntry } from '../../core/registry.js';
-import type { ListResponse } from '../../protocol/messages.js';
+import type { ListResponse } from '../../protocol/lookup-messages.js';
 import type { NameVisibility } from '../ports.js';
 import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';

@@ -1,9 +1,14 @@
 import { parseAddress } from '../../core/address.js';
 import type { CallActivity } from '../../core/call-activity.js';
-import { ClerkError, errorMessage } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
+import { ClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
 import { limits } from '../../protocol/limits.js';
+import type {
+  ListResponse,
+  ResolveResponse,
+  SearchResponse,
+  WhoisResponse,
+} from '../../protocol/lookup-messages.js';
 import type {
   ChangeResponse,
   DefineRequest,
@@ -12,89 +17,51 @@ import type {
   ExportLine,
   ImportResponse,
   LinkRequest,
-  ListResponse,
   MoveRequest,
+  RemoveRequest,
+} from '../../protocol/naming-messages.js';
+import type {
   RegisterResponse,
   RegisterRequest,
-  RemoveRequest,
   RenewResponse,
   RenewRequest,
   ReportRequest,
-  ResolveResponse,
-  SearchResponse,
-  StatusProblem,
-  StatusResponse,
-  WhoisResponse,
   WithdrawRequest,
-} from '../../protocol/messages.js';
+} from '../../protocol/registration-messages.js';
+import type { StatusProblem, StatusResponse } from '../../protocol/status-messages.js';
 import type {
   Caller,
   IdentityService,
   LaunchRecords,
   NameService,
   NameVisibility,
-  OwnChange,
   ServerRuntime,
   Store,
   WatchOptions,
   OpenWatch,
 } from '../ports.js';
-import { applyBatch } from './apply-batch.js';
-import type { NamingCommand, PlanContext } from './commands/naming-command.js';
-import { Committer, type CommitResult } from './committer.js';
-import { ExpiryScheduler } from './expiry-scheduler.js';
+import type { NamingCommand } from './commands/naming-command.js';
+import type { Committer, CommitResult } from './committer.js';
+import type { ExpiryScheduler } from './expiry-scheduler.js';
 import { exportLines } from './export-lines.js';
-import { Guarantees } from './guarantees.js';
-import { HealthConsensus } from './health/health-consensus.js';
-import { Identities, type RegistryKeys } from './identities.js';
+import type { HealthConsensus } from './health/health-consensus.js';
+import { Identities } from './identities.js';
 import { launchRecords } from './launch-records.js';
 import { KeyRetirement } from './key-retirement.js';
-import { Leases } from './leases.js';
+import type { Leases } from './leases.js';
 import { listPage } from './list.js';
-import { LoadReports } from './load-reports.js';
-import { LookupCache } from './lookup-cache.js';
-import { LostChanges } from './lost-changes.js';
-import { ownChangeOf } from './own-change.js';
-import type { RegistryIdentity } from './registry-identity.js';
-import { RegistryPosition } from './registry-position.js';
+import type { LoadReports } from './load-reports.js';
+import type { LookupCache } from './lookup-cache.js';
+import type { LostChanges } from './lost-changes.js';
+import { connectParts, type NameServerOptions, type StoredState } from './naming-parts.js';
+import type { RegistryPosition } from './registry-position.js';
 import { findRegistration, renewLeases } from './renew.js';
 import { searchEndpoints } from './search.js';
-import { NamingState } from './state/naming-state.js';
+import type { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
 import { isStarting } from './state/record-codec.js';
-import type { StateChange } from './state/records.js';
 import { resolveLinks, tryResolveLinks } from './state/resolve-links.js';
-import { WatchHub } from './watch/watch-hub.js';
-
-export interface NameServerOptions {
-  readonly version: string;
-  readonly logger?: Logger;
-  /** Maximum number of endpoints per principal. Default 1,000. */
-  readonly maxRegistrations?: number;
-  /** Default 2,000,000. */
-  readonly maxNames?: number;
-  /** Maximum number of endpoints per service. Default 10,000. */
-  readonly maxEndpoints?: number;
-  /** Called when a principal has reached a limit, and gets no error. */
-  readonly onLimit?: (principal: string, error: ClerkError) => void;
-  /** Default 10,000. */
-  readonly maxReportsPerPrincipal?: number;
-  /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
-  readonly heartbeatMs?: number;
-  /** Default: always true. */
-  readonly isStartable?: (manifest: string) => boolean;
-  readonly registryKeys?: RegistryKeys;
-  readonly adopt?: boolean;
-  /** Called for each change that no client has requested, such as the end of a lease. */
-  readonly onOwnChange?: ((change: OwnChange) => void) | undefined;
-}
-
-/** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
-export interface StoredState {
-  readonly identity: RegistryIdentity;
-  readonly revision: number;
-  readonly changes: readonly StateChange[];
-}
+import type { WatchHub } from './watch/watch-hub.js';
 
 /**
  * Holds the names of a registry server. The committer saves the changes of each command in the store. A saved change
@@ -107,8 +74,8 @@ export class NameServer implements NameService {
   readonly #options: NameServerOptions;
   readonly #position: RegistryPosition;
   readonly #state: NamingState;
-  readonly #leases = new Leases();
-  readonly #loadReports = new LoadReports();
+  readonly #leases: Leases;
+  readonly #loadReports: LoadReports;
   readonly #lookups: LookupCache;
   readonly #watchHub: WatchHub;
   readonly #consensus: HealthConsensus;
@@ -123,109 +90,18 @@ export class NameServer implements NameService {
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
     this.#options = options;
-    const { identity, revision, changes } = stored;
-    const position = new RegistryPosition(identity, revision, runtime);
+    const parts = connectParts(store, runtime, options, stored);
+    const { position, state } = parts;
     this.#position = position;
-    const state = new NamingState({
-      onRegistered: (registration) => this.#expiry.onRegistered(registration),
-      onStatusApplied: (registration) => this.#consensus.onStatusApplied(registration),
-      onRemoved: (registration) => {
-        this.#leases.release(registration);
-        this.#consensus.onRemoved(registration);
-      },
-    });
     this.#state = state;
-    const guarantees = new Guarantees(state, runtime);
-    const lookups = new LookupCache({
-      state,
-      guarantees,
-      position,
-      loadReports: this.#loadReports,
-      clock: runtime,
-      isStartable: options.isStartable ?? (() => true),
-    });
-    this.#lookups = lookups;
-    this.#watchHub = new WatchHub({
-      state,
-      lookups,
-      guarantees,
-      position,
-      clock: runtime,
-      heartbeatMs: options.heartbeatMs ?? limits.heartbeatMs,
-    });
-    const planContext: PlanContext = {
-      remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
-      now: () => runtime.now(),
-      wallNow: () => runtime.wallNow(),
-      hashing: runtime,
-      maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
-      maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
-      maxNames: options.maxNames ?? limits.maxNames,
-    };
-    this.#committer = new Committer({
-      store,
-      view: state,
-      planContext,
-      revision: () => position.revision,
-      onWriting: (written) => {
-        for (const change of written) if (change.kind === 'entry') guarantees.beginWrite(change.name);
-      },
-      applyBatch: (batch, written, nextRevision) => {
-        guarantees.endWrite();
-        const targets = {
-          state,
-          position,
-          expiry: this.#expiry,
-          watchHub: this.#watchHub,
-          onApplied: () => position.onSaved(),
-        };
-        applyBatch(targets, batch, written, nextRevision);
-        const next = batch.find((plan) => plan.identity !== undefined)?.identity;
-        if (next === undefined) return;
-        position.changeIdentity(next);
-        lookups.clear();
-        guarantees.restart();
-        this.#watchHub.resync('the registry has a new incarnation, because its data lacks earlier changes');
-      },
-      applyUnsaved: (unsaved, nextRevision) => {
-        const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
-        applyBatch(targets, [unsaved], unsaved.changes, nextRevision);
-      },
-      onFailure: (cause) =>
-        options.logger?.error(
-          `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart`,
-        ),
-      onChanged:
-        options.onOwnChange &&
-        ((command, result) => {
-          const change = ownChangeOf(command, result);
-          if (change !== undefined) options.onOwnChange?.(change);
-        }),
-    });
-    const { maxReportsPerPrincipal = limits.maxStoredReports } = options;
-    this.#consensus = new HealthConsensus({
-      clock: runtime,
-      findRegistration: (name, id) => findRegistration(state, name, id),
-      submit: (prepare) => this.#committer.submit(prepare, { endsEndpoints: true }).then(noop, noop),
-      maxReportsPerPrincipal,
-      onReportLimit: (principal) => options.onLimit?.(principal, reportLimitError(maxReportsPerPrincipal)),
-    });
-    this.#expiry = new ExpiryScheduler({
-      clock: runtime,
-      state,
-      leases: this.#leases,
-      consensus: this.#consensus,
-      guarantees,
-      submit: (prepare, endsEndpoints = false) =>
-        this.#committer.submit(prepare, { atFront: true, endsEndpoints }).then(noop, noop),
-    });
-    this.#lostChanges = new LostChanges({
-      runtime,
-      position,
-      logger: options.logger,
-      highestEpoch: () => state.highestEpoch(),
-      submit: (prepare) => this.#committer.submit(prepare, { atFront: true }),
-    });
+    this.#leases = parts.leases;
+    this.#loadReports = parts.loadReports;
+    this.#lookups = parts.lookups;
+    this.#watchHub = parts.watchHub;
+    this.#consensus = parts.consensus;
+    this.#expiry = parts.expiry;
+    this.#committer = parts.committer;
+    this.#lostChanges = parts.lostChanges;
     this.launches = launchRecords(state, position, (command) => this.#submit(command));
     const retirement = new KeyRetirement(runtime, (command) => this.#submit(command));
     this.#retirement = retirement;
@@ -234,7 +110,7 @@ export class NameServer implements NameService {
       submit: (command) => this.#submit(command),
       respond: (result) => this.#response(result),
     });
-    state.load(changes, runtime.now());
+    state.load(stored.changes, runtime.now());
     this.#expiry.start();
     this.#retirement.start(state);
   }
@@ -466,16 +342,4 @@ export class NameServer implements NameService {
   #markedPosition(): { readonly revision: string; readonly incarnation: string; readonly mark: string } {
     return { ...this.#currentPosition(), mark: this.#position.markOf(this.#position.revision) };
   }
-}
-
-function noop(): void {
-  // A command of a timer or review fails only when the store cannot be written or the server closes.
-}
-
-/** Only the operator gets this error. Every report of a client gets the same response. */
-function reportLimitError(maxReports: number): ClerkError {
-  return new ClerkError(
-    'LIMIT_EXCEEDED',
-    `At most ${maxReports} health reports of one client address are counted; further reports are ignored`,
-  );
 }

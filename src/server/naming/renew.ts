@@ -2,7 +2,7 @@ import type { CallActivity } from '../../core/call-activity.js';
 import { quote } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
-import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
+import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/registration-messages.js';
 import type { Caller } from '../ports.js';
 import { isSecured } from './commands/authorize.js';
 import { mayAdvertise } from './commands/registration-owner.js';

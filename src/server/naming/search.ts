@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
-import type { EndpointMessage, SearchResponse } from '../../protocol/messages.js';
+import type { EndpointMessage, SearchResponse } from '../../protocol/lookup-messages.js';
 import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
 import { matchingNames, parseRootedGlob } from './matching-names.js';

@@ -14,7 +14,7 @@ import { registrySuite } from '../../../src/testing/suites/registry-suite.js';
 import type { RegistryContents, RegistryUnderTest } from '../../../src/testing/suites/registry-harness.js';
 import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
-import type { RegisterRequest, RegisterResponse } from '../../../src/protocol/messages.js';
+import type { RegisterRequest, RegisterResponse } from '../../../src/protocol/registration-messages.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
 import { freePort } from '../../support/free-port.js';

@@ -2,13 +2,10 @@ import { ClerkError } from '../../../src/core/errors.js';
 import { parseName } from '../../../src/core/name.js';
 import { parseGlob } from '../../../src/core/glob.js';
 import type { IdentityService, NameService, WatchOptions } from '../../../src/server/ports.js';
-import type {
-  ChangeResponse,
-  ExportLine,
-  RegisterRequest,
-  ResolveResponse,
-  WatchEvent,
-} from '../../../src/protocol/messages.js';
+import type { ResolveResponse } from '../../../src/protocol/lookup-messages.js';
+import type { ChangeResponse, ExportLine } from '../../../src/protocol/naming-messages.js';
+import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
+import type { WatchEvent } from '../../../src/protocol/watch-messages.js';
 
 /** A watch that is open at the fake. */
 export interface FakeWatch extends WatchOptions {

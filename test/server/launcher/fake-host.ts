@@ -4,7 +4,7 @@ import { systemHashing } from '../../../src/runtime/hashing.js';
 import { parseManifest, type Manifest } from '../../../src/server/launcher/manifest.js';
 import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
 import type { Launcher } from '../../../src/server/ports.js';
-import type { LaunchResponse } from '../../../src/protocol/messages.js';
+import type { LaunchResponse } from '../../../src/protocol/launch-messages.js';
 import { createFakeRuntime } from '../../../src/testing/fake-runtime.js';
 import { FakeNameService } from './fake-name-service.js';
 import { FakeProcesses, type FakeProcess } from './fake-processes.js';

@@ -2,7 +2,9 @@ import type { CallActivity } from '../../../src/core/call-activity.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import type { LaunchRecord, NameService } from '../../../src/server/ports.js';
 import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
-import type { LaunchRule, RegisterRequest, EndpointMessage } from '../../../src/protocol/messages.js';
+import type { EndpointMessage } from '../../../src/protocol/lookup-messages.js';
+import type { LaunchRule } from '../../../src/protocol/naming-messages.js';
+import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
 import { systemHashing } from '../../../src/runtime/hashing.js';
 
 /** The part of the name service that a launcher needs, in memory. Its records outlive a launcher. */

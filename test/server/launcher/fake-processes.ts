@@ -7,7 +7,7 @@ import type {
   Processes,
   SpawnedProcess,
 } from '../../../src/core/processes.js';
-import type { LaunchHandshake } from '../../../src/protocol/messages.js';
+import type { LaunchHandshake } from '../../../src/protocol/launch-messages.js';
 
 /** A fake process with its group. */
 export class FakeProcess {

@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/runtime/system-clock.js';
 import { openNameServer } from '../../../src/server/naming/open-name-server.js';
 import type { NameService } from '../../../src/server/ports.js';
 import { memoryStore } from '../../../src/server/store/memory-store.js';
-import type { RegisterResponse } from '../../../src/protocol/messages.js';
+import type { RegisterResponse } from '../../../src/protocol/registration-messages.js';
 import { launchProof } from '../../../src/protocol/launch-proof.js';
 import { outcomeOf } from './fake-host.js';
 import { isRunning, RealHost, until } from './real-host.js';

@@ -12,7 +12,8 @@ import { readManifests } from '../../../src/server/launcher/manifest-files.js';
 import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
 import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
 import type { Launcher } from '../../../src/server/ports.js';
-import type { LaunchHandshake, RegisterRequest } from '../../../src/protocol/messages.js';
+import type { LaunchHandshake } from '../../../src/protocol/launch-messages.js';
+import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
 
 /** What the service program reports about its own process. */
 export interface ProgramReport {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import type { LaunchHandshake } from '../../../src/protocol/messages.js';
+import type { LaunchHandshake } from '../../../src/protocol/launch-messages.js';
 import { systemProcesses } from '../../../src/runtime/system-processes.js';
 import type { Launcher } from '../../../src/server/ports.js';
 import { outcomeOf } from './fake-host.js';

@@ -13,9 +13,9 @@ import type {
 import type {
   RegisterRequest,
   RenewRequest,
-  WatchEvent,
   WithdrawRequest,
-} from '../../../src/protocol/messages.js';
+} from '../../../src/protocol/registration-messages.js';
+import type { WatchEvent } from '../../../src/protocol/watch-messages.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
 
 /** A store in memory whose writes can be delayed and can fail. */

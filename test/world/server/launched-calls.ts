@@ -1,5 +1,5 @@
 import type { ServerReply } from 'binding-clerk/testing';
-import type { RenewRequest } from '../../../src/protocol/messages.js';
+import type { RenewRequest } from '../../../src/protocol/registration-messages.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type { RegistryConnection } from '../../../src/registry-client/connection.js';
 import { ActivityMeter } from '../../../src/service/activity-meter.js';

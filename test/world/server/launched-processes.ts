@@ -5,7 +5,7 @@ import type {
   Processes,
   SpawnedProcess,
 } from '../../../src/core/processes.js';
-import type { LaunchHandshake } from '../../../src/protocol/messages.js';
+import type { LaunchHandshake } from '../../../src/protocol/launch-messages.js';
 import type { Address } from '../../../src/core/address.js';
 import type { CoverageMark } from '../coverage.js';
 import type { Replicas } from '../replicas.js';

@@ -2,15 +2,14 @@ import type { EndpointInit } from 'binding-clerk';
 import type { RecordChange } from '../../../src/server/ports.js';
 import type { EntryRecord } from '../../../src/server/naming/state/records.js';
 import { limits } from '../../../src/protocol/limits.js';
+import type { ResolveResponse, SearchResponse } from '../../../src/protocol/lookup-messages.js';
 import type {
   RegisterResponse,
   RegisterRequest,
   RenewResponse,
   RenewRequest,
-  ResolveResponse,
-  SearchResponse,
   WithdrawRequest,
-} from '../../../src/protocol/messages.js';
+} from '../../../src/protocol/registration-messages.js';
 import type { CoverageMark } from '../coverage.js';
 import type { GroundTruth } from '../ground-truth.js';
 import { LeaseModel, type LeaseCopy } from './lease-model.js';

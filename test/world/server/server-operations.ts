@@ -1,5 +1,5 @@
 import { isClerkError } from '../../../src/core/errors.js';
-import type { RegisterRequest } from '../../../src/protocol/messages.js';
+import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type { Operations, RegistryFaultKind, Undo } from '../operations.js';
 import type { RandomStream } from '../random-stream.js';

@@ -2,7 +2,7 @@ import type { SpawnOptions } from '../../../src/core/processes.js';
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { Advertiser } from '../../../src/service/advertiser.js';
 import type { Advertisement } from '../../../src/service/advertisement.js';
-import type { RegisterRequest } from '../../../src/protocol/messages.js';
+import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
 import type { RegistryConnection } from '../../../src/registry-client/connection.js';
 import type { RandomStream } from '../random-stream.js';
 import type { CoverageMark } from '../coverage.js';

@@ -3,12 +3,8 @@ import type { Clock, Timer } from '../../../src/core/clock.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import { WatchResponse } from '../../../src/server/http/watch-response.js';
 import { encodeError, httpStatusOf } from '../../../src/protocol/error-codec.js';
-import type {
-  ResolveResponse,
-  WatchEditRequest,
-  WatchEvent,
-  WatchRequest,
-} from '../../../src/protocol/messages.js';
+import type { ResolveResponse } from '../../../src/protocol/lookup-messages.js';
+import type { WatchEditRequest, WatchEvent, WatchRequest } from '../../../src/protocol/watch-messages.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type {
   RegistryConnection,

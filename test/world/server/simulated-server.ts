@@ -5,21 +5,21 @@ import { openNameServer } from '../../../src/server/naming/open-name-server.js';
 import type { WatchResponse } from '../../../src/server/http/watch-response.js';
 import type { Caller, Launcher, NameService } from '../../../src/server/ports.js';
 import { limits } from '../../../src/protocol/limits.js';
+import type { LaunchRequest, ResetRequest, StopRequest } from '../../../src/protocol/launch-messages.js';
+import type { ResolveResponse } from '../../../src/protocol/lookup-messages.js';
 import type {
   ChangeResponse,
   DefineRequest,
-  LaunchRequest,
   LinkRequest,
-  RegisterRequest,
   RemoveRequest,
+} from '../../../src/protocol/naming-messages.js';
+import type {
+  RegisterRequest,
   RenewRequest,
   ReportRequest,
-  ResetRequest,
-  ResolveResponse,
-  StopRequest,
-  WatchEditRequest,
   WithdrawRequest,
-} from '../../../src/protocol/messages.js';
+} from '../../../src/protocol/registration-messages.js';
+import type { WatchEditRequest } from '../../../src/protocol/watch-messages.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type { RegistryRequest } from '../../../src/registry-client/connection.js';
 import type { SimulatedDisk } from './simulated-disk.js';

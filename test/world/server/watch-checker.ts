@@ -1,5 +1,5 @@
 import { matches, parseGlob, type Glob } from '../../../src/core/glob.js';
-import type { WatchEvent } from '../../../src/protocol/messages.js';
+import type { WatchEvent } from '../../../src/protocol/watch-messages.js';
 import type { CoverageMark } from '../coverage.js';
 import { linkState, absentState, type StoredState } from './stored-state.js';
 import { describeResponse } from './server-checker.js';

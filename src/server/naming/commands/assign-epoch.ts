@@ -6,7 +6,8 @@
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
-import type { EndpointMessage, RegisterRequest } from '../../../protocol/messages.js';
+import type { EndpointMessage } from '../../../protocol/lookup-messages.js';
+import type { RegisterRequest } from '../../../protocol/registration-messages.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { secretHashOf } from '../state/record-codec.js';
 import type { DisplacedHolder, Fence, StateChange } from '../state/records.js';

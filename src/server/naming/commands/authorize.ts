@@ -5,7 +5,7 @@
 import { ClerkError } from '../../../core/errors.js';
 import { parseGlob } from '../../../core/glob.js';
 import { parseName } from '../../../core/name.js';
-import type { MoveRequest } from '../../../protocol/messages.js';
+import type { MoveRequest } from '../../../protocol/naming-messages.js';
 import type { Caller } from '../../ports.js';
 import { accessViewOf } from '../access/access-view.js';
 import { callerAccess, forbidden, hasRightOnAll } from '../access/caller-access.js';

@@ -1,7 +1,7 @@
 /** A registration shows the key before a rotation until that key ends. */
 import { definedFields } from '../../../core/defined-fields.js';
 import type { KeyPin } from '../../../core/key-pin.js';
-import type { EndpointMessage } from '../../../protocol/messages.js';
+import type { EndpointMessage } from '../../../protocol/lookup-messages.js';
 import { isLive } from '../state/identity-view.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { encodeEndpoint, endpointJson, secretHashOf } from '../state/record-codec.js';

@@ -1,7 +1,7 @@
 import { ClerkError, isClerkError } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
 import { parseName } from '../../../core/name.js';
-import type { ExportLine } from '../../../protocol/messages.js';
+import type { ExportLine } from '../../../protocol/naming-messages.js';
 import type { Caller } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { Overlay } from '../state/overlay.js';

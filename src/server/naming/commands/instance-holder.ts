@@ -6,7 +6,7 @@
  */
 import { isLocal, parseAddress } from '../../../core/address.js';
 import type { Hashing } from '../../../protocol/launch-proof.js';
-import type { EndpointMessage } from '../../../protocol/messages.js';
+import type { EndpointMessage } from '../../../protocol/lookup-messages.js';
 import type { EndpointView } from '../state/naming-view.js';
 import { endpointJson } from '../state/record-codec.js';
 import type { DisplacedHolder } from '../state/records.js';

@@ -2,7 +2,7 @@ import { definedFields } from '../../../core/defined-fields.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isName, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
-import type { MoveRequest } from '../../../protocol/messages.js';
+import type { MoveRequest } from '../../../protocol/naming-messages.js';
 import { compileTriple } from '../access/access-triple.js';
 import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
 import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';

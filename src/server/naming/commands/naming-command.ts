@@ -13,10 +13,9 @@ import type {
   ExportLine,
   LinkRequest,
   MoveRequest,
-  RegisterRequest,
   RemoveRequest,
-  WithdrawRequest,
-} from '../../../protocol/messages.js';
+} from '../../../protocol/naming-messages.js';
+import type { RegisterRequest, WithdrawRequest } from '../../../protocol/registration-messages.js';
 import type { Caller, LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { RegistryIdentity } from '../registry-identity.js';

@@ -1,7 +1,7 @@
 import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import { launchProof, type Hashing } from '../../../protocol/launch-proof.js';
-import type { RegisterRequest } from '../../../protocol/messages.js';
+import type { RegisterRequest } from '../../../protocol/registration-messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { tryResolveLinks } from '../state/resolve-links.js';

@@ -1,6 +1,6 @@
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
-import type { RemoveRequest } from '../../../protocol/messages.js';
+import type { RemoveRequest } from '../../../protocol/naming-messages.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';

@@ -6,7 +6,7 @@ import { isObject } from '../../../core/is-object.js';
 import { policyNames } from '../../../core/policy.js';
 import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
 import { limits } from '../../../protocol/limits.js';
-import type { LaunchRule } from '../../../protocol/messages.js';
+import type { LaunchRule } from '../../../protocol/naming-messages.js';
 import type { ServiceRecord } from '../state/records.js';
 
 export function checkPolicy(policy: unknown): string | null {

@@ -7,7 +7,7 @@ import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import { isName } from '../../../core/name.js';
 import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
-import type { EndpointMessage } from '../../../protocol/messages.js';
+import type { EndpointMessage } from '../../../protocol/lookup-messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import { decodeIdentityRecord, encodeIdentityChange } from './identity-codec.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';

@@ -1,6 +1,6 @@
 import type { KeyPin } from '../../../core/key-pin.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../../core/retry-options.js';
-import type { LaunchRule } from '../../../protocol/messages.js';
+import type { LaunchRule } from '../../../protocol/naming-messages.js';
 import type { AccessTriple, LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 

@@ -1,4 +1,4 @@
-import type { WatchEvent } from '../../../protocol/messages.js';
+import type { WatchEvent } from '../../../protocol/watch-messages.js';
 import type { NameVisibility } from '../../ports.js';
 
 type NameEvent = Extract<WatchEvent, { readonly type: 'put' | 'delete' }>;

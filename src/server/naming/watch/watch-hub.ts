@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../core/clock.js';
-import type { ResolveResponse, WatchEntry, WatchEvent } from '../../../protocol/messages.js';
+import type { ResolveResponse } from '../../../protocol/lookup-messages.js';
+import type { WatchEntry, WatchEvent } from '../../../protocol/watch-messages.js';
 import type { OpenWatch, WatchOptions } from '../../ports.js';
 import type { Guarantees } from '../guarantees.js';
 import type { LookupCache, StatePosition } from '../lookup-cache.js';

@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/clock.js';
 import { ClerkError } from '../../../core/errors.js';
 import { matches, parseGlob, type Glob } from '../../../core/glob.js';
 import { limits } from '../../../protocol/limits.js';
-import type { WatchEvent } from '../../../protocol/messages.js';
+import type { WatchEvent } from '../../../protocol/watch-messages.js';
 import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
 import type { ExactNameIndex } from './exact-name-index.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RegisterRequest, WithdrawRequest } from '../../../../src/protocol/messages.js';
+import type { RegisterRequest, WithdrawRequest } from '../../../../src/protocol/registration-messages.js';
 import { openNameServer } from '../../../../src/server/naming/open-name-server.js';
 import type { NameService } from '../../../../src/server/ports.js';
 import {

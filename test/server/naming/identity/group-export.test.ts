@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ExportLine } from '../../../../src/protocol/messages.js';
+import type { ExportLine } from '../../../../src/protocol/naming-messages.js';
 import { codeOf, nameServerHarness } from '../name-server-harness.js';
 import { operator, pin, securedHarness } from './identity-harness.js';
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ResolveResponse, WatchEvent } from '../../../../src/protocol/messages.js';
+import type { ResolveResponse } from '../../../../src/protocol/lookup-messages.js';
+import type { WatchEvent } from '../../../../src/protocol/watch-messages.js';
 import { VisibleEvents } from '../../../../src/server/naming/watch/visible-events.js';
 
 type NameEvent = Parameters<VisibleEvents['filter']>[0];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { NameService, WatchOptions } from '../../../../src/server/ports.js';
 import { limits } from '../../../../src/protocol/limits.js';
-import type { WatchEvent } from '../../../../src/protocol/messages.js';
+import type { WatchEvent } from '../../../../src/protocol/watch-messages.js';
 import { codeOf, registration, localCaller, recordWatch, nameServerHarness } from '../name-server-harness.js';
 
 test('a watch sends a snapshot, and then every change', async () => {

@@ -1,0 +1,7 @@
+export interface ErrorEnvelope {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly remainingMs?: number;
+  };
+}

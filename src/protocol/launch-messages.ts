@@ -1,0 +1,46 @@
+import type { EndpointMessage } from './lookup-messages.js';
+
+/** Starts a service that has no endpoints. The registry responds when the service can be called. */
+export interface LaunchRequest {
+  readonly name: string;
+  /** Maximum time until the registry responds, in ms. A start that is unfinished by then continues. */
+  readonly waitMs?: number;
+}
+
+export interface LaunchResponse {
+  readonly name: string;
+  readonly endpoints: readonly EndpointMessage[];
+  /** False if the service was running, or another request had started it. */
+  readonly started: boolean;
+}
+
+/** Stops the processes that the launcher has started for a service. @see [T7](../../docs/background.md#t7) */
+export interface StopRequest {
+  readonly name: string;
+}
+
+/** Starts a service again, with its manifest as it is on disk. */
+export interface ResetRequest {
+  readonly name: string;
+  /**
+   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances are
+   * stopped first.
+   */
+  readonly rolling?: boolean;
+}
+
+export interface StopResponse {
+  readonly stopped: number;
+}
+
+/** The line that a launched service reads from standard input. @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9) */
+export interface LaunchHandshake {
+  readonly v: 1;
+  readonly registry: readonly string[];
+  readonly name: string;
+  readonly instance: string;
+  readonly epoch: number;
+  readonly ticket: string;
+  /** The registry computes the proof of its identity from this key. In a secured registry, the pin of its key. */
+  readonly registryKey: string;
+}
