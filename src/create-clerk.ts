@@ -45,7 +45,8 @@ export type { ClerkFetch } from './client/fetch.js';
 /**
  * Creates a clerk, the client through which a program calls services by name. Without the option `registry`, the clerk
  * uses the registry at the URLs in `$CLERK_REGISTRY`. If that variable is not set either, the clerk uses
- * `http://127.0.0.1:4711`. `createClerk` is synchronous and does no I/O, except that it reads the snapshot file.
+ * `http://127.0.0.1:4711`, or `https://127.0.0.1:4711` with an identity or a registry key. `createClerk` is synchronous
+ * and does no I/O, except that it reads the snapshot file.
  *
  * @example
  * ```ts

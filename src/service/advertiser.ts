@@ -2,7 +2,7 @@ import { maxTimerMs } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
-import { defaultRegistryUrl } from '../protocol/limits.js';
+import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import { uncheckedEvents } from './authenticate/unchecked-events.js';
 import { ActivityMeter, ProcessActivity } from './activity-meter.js';
@@ -201,7 +201,7 @@ export class Advertiser {
       return parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
     if (proof === undefined) return [defaultRegistryUrl];
     const { registry } = proof.identity;
-    return registry.length > 0 ? registry : [defaultRegistryUrl.replace('http:', 'https:')];
+    return registry.length > 0 ? registry : [defaultSecuredRegistryUrl];
   }
 
   /** Returns a renewer, and a function that releases it. The last release closes the renewer. */
