@@ -1,34 +1,25 @@
-import type { Dispatcher, Pool } from 'undici';
+import type { Pool } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
-import type { Clock, Timer } from '../core/clock.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
-import type { TlsOptions, RequestHandler } from '../core/transport.js';
-import { positionHeader } from '../protocol/position.js';
+import type { TlsOptions } from '../core/transport.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
+import { unreachableError } from './connection-errors.js';
+import { toDispatchOptions } from './dispatch-options.js';
 import { EventStream } from './event-stream.js';
-import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
-import { LineReader } from './line-reader.js';
-import { SeenPosition } from './seen-position.js';
 import {
-  originOf,
-  unrefConnector,
-  type RegistryDialer,
-  type UndiciModule,
-  type UnrefConnector,
-} from './unref-connector.js';
+  connectTimeoutMs,
+  headersTimeoutMs,
+  RegistryRequestHandler,
+  type RegistryRequestOptions,
+} from './registry-request-handler.js';
+import { SeenPosition } from './seen-position.js';
+import { originOf, unrefConnector, type UndiciModule, type UnrefConnector } from './unref-connector.js';
 
-export interface HttpConnectionOptions {
-  readonly clock: Clock;
+export interface HttpConnectionOptions extends RegistryRequestOptions {
   readonly tls: TlsOptions;
   /** Not called before the first request or stream. */
   readonly undici: () => UndiciModule;
-  /** Opens the connections to a server that must prove its key. Default: undici opens them with `tls`. */
-  readonly dialer?: RegistryDialer | undefined;
 }
 
-const connectTimeoutMs = 1_500;
-const headersTimeoutMs = 3_000;
-const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
@@ -152,225 +143,4 @@ class HttpConnection implements RegistryConnection {
       bodyTimeout: 0,
     });
   }
-}
-
-class RegistryRequestHandler implements RequestHandler {
-  readonly #subject: string;
-  readonly #body: JsonBodyReader;
-  #head: ResponseHead | undefined;
-  #lines: LineReader | undefined;
-  #resume: (() => void) | undefined;
-  #abort: ((reason?: Error) => void) | undefined;
-  #timer: Timer | undefined;
-  #isSettled = false;
-
-  constructor(
-    readonly request: RegistryRequest,
-    readonly seen: SeenPosition,
-    readonly url: string,
-    readonly options: HttpConnectionOptions,
-    readonly signal: AbortSignal,
-    readonly resolve: (response: RegistryResponse) => void,
-    readonly reject: (error: unknown) => void,
-  ) {
-    this.#subject = `The request to ${request.path} at ${url}`;
-    this.#body = new JsonBodyReader(this.#subject, request.maxResponseBytes);
-  }
-
-  start(pool: Dispatcher): void {
-    this.signal.addEventListener('abort', this.#onAbort);
-    this.#startTimeout(connectTimeoutMs, 'no connection');
-    try {
-      pool.dispatch(toDispatchOptions(this.request, this.seen), this);
-    } catch (error) {
-      this.onError(error as Error);
-    }
-  }
-
-  onConnect(abort: (reason?: Error) => void): void {
-    // An error of `onConnect` makes undici drop the request.
-    if (this.#isSettled) throw new Error('The request was aborted');
-    this.#abort = abort;
-    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
-  }
-
-  onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
-    if (this.#isSettled || status < 200) return true;
-    this.#resume = resume;
-    try {
-      this.#head = readResponseHead(status, headers, this.#subject);
-      this.options.dialer?.onResponse?.(this.#head);
-      if (this.request.onLines && status === 200 && isLines(this.#head)) {
-        this.#lines = new LineReader(this.#subject);
-        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
-      } else this.#startTimeout(this.#bodyTimeoutMs, 'no complete response body');
-    } catch (error) {
-      this.#fail(error);
-    }
-    return true;
-  }
-
-  onData(chunk: Buffer): boolean {
-    if (this.#isSettled) return true;
-    try {
-      if (this.#lines === undefined) this.#body.append(chunk);
-      else return this.#deliver(this.#lines.append(chunk), () => this.#resume?.());
-    } catch (error) {
-      this.#fail(error);
-    }
-    return true;
-  }
-
-  onComplete(): void {
-    if (this.#isSettled) return;
-    try {
-      if (this.#lines === undefined || this.#deliver(this.#lines.end(), () => this.#succeed()))
-        this.#succeed();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  #succeed(): void {
-    if (this.#isSettled) return;
-    this.#finish();
-    const { status, revision, incarnation, position, contentType } = this.#head as ResponseHead;
-    const body = this.#lines === undefined ? this.#body.parse(contentType) : undefined;
-    this.seen.record(position);
-    this.resolve({ status, revision, incarnation, position, body });
-  }
-
-  /**
-   * Passes lines to `onLines`. Returns true without lines. Otherwise returns false, and calls `onDelivered` when the
-   * promise of `onLines` has resolved. Meanwhile no timeout runs.
-   */
-  #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
-    this.#timer?.cancel();
-    if (lines.length === 0) {
-      this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
-      return true;
-    }
-    (this.request.onLines as NonNullable<RegistryRequest['onLines']>)(lines).then(
-      () => {
-        if (this.#isSettled) return;
-        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
-        onDelivered();
-      },
-      (error: unknown) => this.#fail(error),
-    );
-    return false;
-  }
-
-  get #bodyTimeoutMs(): number {
-    return Math.max(bodyTimeoutMs, this.request.headersTimeoutMs ?? 0);
-  }
-
-  onError(error: Error): void {
-    this.#fail(error);
-  }
-
-  onUpgrade(): void {
-    this.#fail(new Error('the server switched to another protocol'));
-  }
-
-  readonly #onAbort = (): void => this.#fail(this.signal.reason);
-
-  #startTimeout(timeoutMs: number, problem: string): void {
-    this.#timer?.cancel();
-    this.#timer = this.options.clock.setTimer(
-      () => this.#fail(new Error(`${problem} arrived within ${String(timeoutMs)} ms`)),
-      timeoutMs,
-    );
-    this.#timer.setRef(false);
-  }
-
-  #fail(error: unknown): void {
-    if (this.#isSettled) return;
-    this.#finish();
-    const wasSent = this.#abort !== undefined;
-    const { aborted } = this.signal;
-    if (isClerkError(error) && !aborted) this.reject(error);
-    else if (wasSent && this.request.isChange === true) this.reject(lostResponseError(this.url, error));
-    else this.reject(aborted ? error : unreachableError(this.url, error));
-    this.#abort?.(new Error('The request was aborted'));
-  }
-
-  #finish(): void {
-    this.#isSettled = true;
-    this.#timer?.cancel();
-    this.signal.removeEventListener('abort', this.#onAbort);
-  }
-}
-
-function isLines({ contentType }: ResponseHead): boolean {
-  return contentType.startsWith('application/x-ndjson');
-}
-
-function toDispatchOptions(
-  { path, query, body, position }: RegistryRequest,
-  seen: SeenPosition,
-): Dispatcher.DispatchOptions {
-  const accept = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity'];
-  const positions = seen.forRequest(position);
-  if (positions !== '') accept.push(positionHeader, positions);
-  const isLines = body instanceof Uint8Array;
-  if (body === undefined)
-    return {
-      method: 'GET',
-      path: query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`,
-      headers: accept,
-    };
-  return {
-    method: 'POST',
-    path,
-    headers: [...accept, 'content-type', isLines ? 'application/x-ndjson' : 'application/json'],
-    body: isLines ? body : JSON.stringify(body),
-  };
-}
-
-function lostResponseError(url: string, reason: unknown): ClerkError {
-  return new ClerkError(
-    'REGISTRY_UNREACHABLE',
-    `The connection to the registry at ${url} failed before the response arrived (${errorMessage(reason)}). The registry may have made the change; check the entry in the registry before you repeat the request`,
-    { execution: 'unknown', cause: reason },
-  );
-}
-
-function unreachableError(url: string, error: unknown): ClerkError {
-  const { code } = error as { readonly code?: unknown };
-  if (isInvalidResponse(error))
-    return new ClerkError(
-      'REGISTRY_INVALID',
-      `The response of ${url} is not valid HTTP: ${errorMessage(error)}; check that the address belongs to a registry`,
-      { cause: error },
-    );
-  const refused = code === 'ECONNREFUSED' || code === 'ENOENT';
-  return new ClerkError(
-    'REGISTRY_UNREACHABLE',
-    refused
-      ? `No registry listens at ${url}; start one with 'npx clerk serve', or set another registry address`
-      : `The registry at ${url} is unreachable: ${tlsProblem(code) ?? errorMessage(error)}`,
-    { cause: error },
-  );
-}
-
-/** Undefined for an error that is not about TLS. */
-function tlsProblem(code: unknown): string | undefined {
-  switch (code) {
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-      return 'the server does not use TLS; use http:, or secure the registry';
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      return 'no certificate authority vouches for its certificate; set the option registryKey or $CLERK_REGISTRY_KEY to the key of the registry';
-    default:
-      return undefined;
-  }
-}
-
-/** False for a response that ends early, although undici reports a parser error for it. */
-function isInvalidResponse(error: unknown): boolean {
-  const { name, code, message } = error as Partial<NodeJS.ErrnoException>;
-  return (
-    code === 'UND_ERR_HEADERS_OVERFLOW' ||
-    (name === 'HTTPParserError' && message?.includes('Invalid EOF state') !== true)
-  );
 }
