@@ -18,17 +18,32 @@ const ci = process.env.CI === 'true';
 const scratch = mkdtempSync(join(tmpdir(), 'binding-clerk-'));
 const report = join(scratch, 'tests.json');
 
-/** Steps in order. The steps of a phase may run side by side, except that one waits for its `after`. */
+/**
+ * The steps of a phase may run side by side, except that one waits for its `after`. Long steps come first, so that none of them
+ * runs alone at the end.
+ */
 const phases = [
   [
-    { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
     { name: 'lint', command: ['eslint', '.', '--max-warnings', '0'] },
+    { name: 'bugs', command: ['node', 'test/bugs/check-patches.mjs'] },
+    { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
+    { name: 'publint', command: ['publint', '--strict'], after: 'build' },
+    { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+    // Both pack, and one must not find the other's files half made.
+    {
+      name: 'attw',
+      command: ['attw', '--pack', '.', '--profile', 'esm-only', '--no-emoji'],
+      after: 'publint',
+    },
+    { name: 'docs', command: ['typedoc', '--logLevel', 'Warn'] },
     { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
+    { name: 'api', command: ['node', 'test/api/listing.mjs', '--check'] },
     {
       name: 'layers',
       command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'src', 'test', 'examples'],
     },
     { name: 'house', command: ['node', 'test/house/check.mjs'] },
+    { name: 'openapi', command: ['node', '--import', 'tsx', 'test/api/openapi.mjs', '--check'] },
   ],
   [
     {
@@ -41,20 +56,6 @@ const phases = [
       streams: true,
       count: countTests,
     },
-  ],
-  [
-    { name: 'docs', command: ['typedoc', '--logLevel', 'Warn'] },
-    { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
-    { name: 'publint', command: ['publint', '--strict'], after: 'build' },
-    // Both pack, and one must not find the other's files half made.
-    {
-      name: 'attw',
-      command: ['attw', '--pack', '.', '--profile', 'esm-only', '--no-emoji'],
-      after: 'publint',
-    },
-    { name: 'api', command: ['node', 'test/api/listing.mjs', '--check'] },
-    { name: 'bugs', command: ['node', 'test/bugs/check-patches.mjs'] },
-    { name: 'openapi', command: ['node', '--import', 'tsx', 'test/api/openapi.mjs', '--check'] },
   ],
 ];
 
