@@ -518,3 +518,37 @@ test('after SIGKILL, every acknowledged change is in the log, and a gap follows'
   expect(lines.slice(gap).map(({ kind, names }) => names?.[0] ?? kind)).toEqual(['gap', 'start', '/after']);
   expect(lines[gap]?.missingFrom).toBe((lines[gap - 1]?.seq ?? 0) + 1);
 });
+
+test('the options of the log are checked, and set the size and the number of its files', async () => {
+  const data = temporaryPath('registry');
+  for (const [options, problem] of [
+    [{ audit: true }, 'needs the option data'],
+    [{ data, audit: 'yes' }, 'must be true or false'],
+    [{ data, maxAuditFileBytes: 65_535 }, 'from 65,536'],
+    [{ data, maxAuditFileBytes: 2 ** 31 }, 'from 65,536'],
+    [{ data, maxAuditFiles: 1 }, 'from 2'],
+    [{ data, maxAuditFiles: 2.5 }, 'from 2'],
+  ] as const)
+    await expect(startServer({ port: 0, ...(options as object) })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(problem),
+    });
+  await using server = await startServer({
+    ...{ port: 0, data, audit: true, maxAuditFileBytes: 65_536, maxAuditFiles: 2 },
+  });
+  const lines = [...Array(16).keys()].map((i) =>
+    JSON.stringify({ kind: 'service', name: `/${'n'.repeat(60)}/${i}` }),
+  );
+  const imports = [...Array(150).keys()].map(() =>
+    request(server.url + paths.import, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: lines.join('\n'),
+    }).then(({ body }) => body.dump()),
+  );
+  await Promise.all(imports);
+  const sizes = readdirSync(join(data, 'audit')).map((name) => statSync(join(data, 'audit', name)).size);
+  expect(sizes).toHaveLength(2);
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(65_536);
+  expect(auditLines(data)[0]?.kind).toBe('change');
+});
