@@ -63,6 +63,8 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   /** Port that the server listens on. */
   readonly port: number;
+  /** The key that a secured registry proves at present: the option `registryKey` of a clerk. Undefined if it is open. */
+  readonly registryKey: string | undefined;
   /**
    * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
    * that the launcher has started keep running. `close` may be called several times; each returned promise resolves
@@ -194,7 +196,15 @@ async function openServer(
   url = connectableUrl(security === undefined ? 'http' : 'https', config.host, http.port);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
-  return { url, port: http.port, close, [Symbol.asyncDispose]: close };
+  return {
+    url,
+    port: http.port,
+    get registryKey() {
+      return registryKey?.credentials.pin;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /**

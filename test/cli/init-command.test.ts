@@ -23,6 +23,7 @@ test('init creates the key of the registry and an operator, and prints both', as
   const server = await startServer({ port: 0, data });
   onTestFinished(() => server.close());
   expect(server.url).toMatch(/^https:/);
+  expect(out).toContain(server.registryKey);
 });
 
 test('init --json prints exactly the registry key and the path of the operator', async () => {

@@ -89,7 +89,10 @@ test('two services and a stranger on one machine', { timeout }, async () => {
   expect((await service.ended).err).toBe('');
   serve.child.kill('SIGTERM');
   const served = await serve.ended;
-  expect([served.code, served.err]).toEqual([0, `clerk: Names are stored in ${data}\n`]);
+  expect([served.code, served.err]).toEqual([
+    0,
+    `clerk: Names are stored in ${data}\nclerk: The key of the registry is ${registryKey}\n`,
+  ]);
 });
 
 test('an endpoint is advertised, resolved and explained with its key', { timeout }, async () => {

@@ -128,12 +128,14 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  process.stdout.write(`${json ? JSON.stringify({ url: server.url, port: server.port }) : server.url}\n`);
+  const { url, registryKey } = server;
+  process.stdout.write(`${json ? JSON.stringify({ url, port: server.port, registryKey }) : url}\n`);
   log(
     data === undefined
       ? 'Names are kept in memory only; store names on disk with --data DIR'
       : `Names are stored in ${data}`,
   );
+  if (registryKey !== undefined) log(`The key of the registry is ${registryKey}`);
   await terminated;
   await server.close();
 }
