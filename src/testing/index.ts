@@ -31,9 +31,9 @@ export type {
 export type { SuiteCase } from './suites/suite-case.js';
 export {
   idempotencyStoreSuite,
-  type IdempotencyStoreLocation,
   type IdempotencyStoreSuiteOptions,
 } from './suites/idempotency-store-suite.js';
+export type { IdempotencyStoreLocation } from './suites/store-case.js';
 export { policySuite, type PolicySuiteOptions } from './suites/policy-suite.js';
 export {
   transportSuite,
