@@ -1,6 +1,7 @@
 import { ClerkError } from '../../core/errors.js';
 import type { NameService, RecordChange, ServerRuntime, Store } from '../ports.js';
-import { NameServer, type NameServerOptions } from './name-server.js';
+import { NameServer } from './name-server.js';
+import type { NameServerOptions } from './naming-parts.js';
 import {
   decodeIdentity,
   encodeIdentity,
@@ -26,7 +27,7 @@ import type { StateChange } from './state/records.js';
  */
 const restartStride = 1_000_000;
 
-export type { NameServerOptions } from './name-server.js';
+export type { NameServerOptions } from './naming-parts.js';
 
 /**
  * Opens a name server with the records of a store. All leases and guarantees restart with full length. An empty store
