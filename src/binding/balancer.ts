@@ -145,7 +145,7 @@ export class Balancer {
     return chosen;
   }
 
-  /** True if the policy would pick the endpoint in good health. */
+  /** True if the policy would pick the endpoint if it were healthy. */
   allowsTrial(
     candidate: ConnectedCandidate,
     now: number,

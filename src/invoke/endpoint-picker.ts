@@ -4,8 +4,8 @@ export interface PickConstraints {
   readonly affinity: string | undefined;
   readonly tlsOnly: boolean;
   /**
-   * An earlier attempt may have been executed, and only the store of this scope detects the repeat. @see
-   * [C3.6](../../docs/guarantees.md#c3-6)
+   * Set if an earlier attempt may have been executed. The next attempt must use the store of this scope, which detects
+   * the repeat. @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   readonly idempotencyScope?: string;
 }

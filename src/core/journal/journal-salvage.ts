@@ -241,7 +241,7 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 }
 
-/** Skips a damaged header. Resolves to the checksum that the next frame must name; undefined if unknown. */
+/** Skips a damaged header. Resolves to the checksum that the next frame must state; undefined if unknown. */
 async function skippedChecksum(
   reader: FrameReader,
   file: Parameters<typeof FrameReader.open>[0],

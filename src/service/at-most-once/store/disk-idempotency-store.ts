@@ -94,7 +94,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // The next operation retries to open a folder that another process uses. A damaged folder is not opened again.
+      // If another process uses the folder, the next operation tries again. A damaged folder is not opened again.
       if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
       throw error;
     });
