@@ -138,9 +138,12 @@ export class Oracle {
 
   #count(call: CallRecord, attempted: CountedAttempt, now: number): void {
     const key = `${call.clerk} ${call.service}`;
-    const list = (this.#attempts.get(key) ?? []).filter(({ at }) => at > now - windowMs - 1_000);
-    list.push(attempted);
+    const list = this.#attempts.get(key) ?? [];
     this.#attempts.set(key, list);
+    // In order of time, so that the oldest attempts come first.
+    const kept = list.findIndex(({ at }) => at > now - windowMs - 1_000);
+    list.splice(0, kept < 0 ? list.length : kept);
+    list.push(attempted);
     if (!attempted.isRetry) return;
     const inWindow = list.filter(({ at }) => at > now - windowMs);
     const retries = inWindow.filter(({ isRetry }) => isRetry).length;
