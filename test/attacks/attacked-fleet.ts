@@ -16,7 +16,9 @@ import { openIdentity, type Identity } from '../../src/identity/index.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
 import { initializeRegistry, startServer, type Server } from '../../src/server/index.js';
+import { KnownRegistries } from '../../src/service/known-registries.js';
 import { authenticateHandler } from '../../src/service/authenticate/authenticate-handler.js';
+import type { TicketPolicy } from '../../src/service/authenticate/ticket-policy.js';
 import type { ObservedWorld, Refusal } from './attack.js';
 import { ticketPolicyOf } from './ticket-policies.js';
 
@@ -50,6 +52,8 @@ export interface AttackedFleet extends ObservedWorld {
   readonly executions: number;
   /** How often the handler of the service has run for each path. */
   readonly executedPaths: ReadonlyMap<string, number>;
+  /** What the service has heard of its registry. */
+  readonly knownRegistries: KnownRegistries;
   /** Added to all clocks of the registry and of the service, in ms. */
   shiftMs: number;
   readonly operator: Party;
@@ -85,6 +89,7 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
     systemKeys.check(pick(JSON.parse(readFileSync(file, 'utf8')) as Credentials));
   const state = { shiftMs: 0, executions: 0, honestCalls: 0 };
   const executedPaths = new Map<string, number>();
+  const knownRegistries = new KnownRegistries();
   const clock = {
     now: () => systemClock.now() + state.shiftMs,
     wallNow: () => systemClock.wallNow() + state.shiftMs,
@@ -97,7 +102,8 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
   const identity = await openIdentity(async () => pick(orders));
   const sockets = new Set<TLSSocket>();
   const openService = async (at: number): Promise<Http2SecureServer> => {
-    const opened = serviceOf(identity, registryPin, clock, (path) => {
+    const policy = ticketPolicyOf(service, registryPin, clock, knownRegistries);
+    const opened = serviceOf(identity, policy, clock, (path) => {
       state.executions++;
       executedPaths.set(path, (executedPaths.get(path) ?? 0) + 1);
     });
@@ -155,7 +161,19 @@ export async function startAttackedFleet(): Promise<AttackedFleet> {
 
   return Object.defineProperties(
     {
-      ...{ url, port, registryPin, servicePort, executedPaths, ...parties, party, token, enrol, allow },
+      ...{
+        url,
+        port,
+        registryPin,
+        servicePort,
+        executedPaths,
+        knownRegistries,
+        ...parties,
+        party,
+        token,
+        enrol,
+        allow,
+      },
       registryKey: read(join(data, 'registry.identity')),
       ticketOf: async (client: Party) => done(await client.post('/v1/tickets', { service })).ticket as string,
       countHonestCall() {
@@ -210,7 +228,7 @@ function pick({ name, key, cert }: Credentials): Credentials {
 
 function serviceOf(
   identity: Identity,
-  registryKey: string,
+  policy: TicketPolicy,
   clock: { now(): number; wallNow(): number },
   onExecution: (path: string) => void,
 ): Http2SecureServer {
@@ -221,7 +239,7 @@ function serviceOf(
     },
     {
       ...{ clock, keys: systemKeys, logger: { error: () => undefined } },
-      policy: ticketPolicyOf(service, registryKey, clock),
+      policy,
     },
   );
   return createSecureServer({ ...identity.tls(), allowHTTP1: true }, handler as never);

@@ -1,6 +1,10 @@
 /** Attacks of a program that the launcher has started, with the key of its instance. */
 import type { AccessRight } from '../../src/core/access-right.js';
+import type { SpawnOptions } from '../../src/core/processes.js';
 import type { RegisterRequest } from '../../src/protocol/registration-messages.js';
+import { AuthorizedLauncher } from '../../src/server/http/authorized-launcher.js';
+import { RequestRights } from '../../src/server/http/request-rights.js';
+import { spawnService } from '../../src/server/launcher/spawn-service.js';
 import type { Caller } from '../../src/server/ports.js';
 import { registration } from '../server/naming/name-server-harness.js';
 import {
@@ -15,6 +19,8 @@ export interface LaunchedWorld extends ObservedWorld {
   readonly harness: SecuredHarness;
   /** The instance `i` of `/a`, which has enrolled its key and has not registered. */
   readonly launched: Caller;
+  /** A client with the rights `call`, `write`, `advertise` and `admin`. */
+  readonly caller: Caller;
   readonly epoch: number;
   close(): Promise<void>;
 }
@@ -37,9 +43,11 @@ export async function startLaunchedWorld(): Promise<LaunchedWorld> {
   await identities.enrol({ name: '/a', instance: 'i', epoch, ticket: 'ticket of /a i' }, pin(1));
   // The principal has all rights; the key of an instance has not.
   await allow('/a', '/**', 'read', 'call', 'write', 'advertise', 'launch', 'admin');
+  const caller = await harness.enrol('/client', pin(6));
+  await allow('/client', '/**', 'call', 'write', 'advertise', 'admin');
   const launched: Caller = { principal: '/a', pin: pin(1), instance: { id: 'i', epoch } };
   return {
-    ...{ harness, launched, epoch },
+    ...{ harness, launched, caller, epoch },
     snapshot: async () =>
       JSON.stringify([
         [...harness.names.exportLines()],
@@ -247,5 +255,53 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
     run: async (world) => [
       await refusalOf(register(world, '/a', 'i', { epoch: world.epoch, ticket: 'ticket of /a i' })),
     ],
+  },
+  ...(['launch', 'stop', 'reset'] as const).map((operation) => ({
+    ...attack(
+      `a service that a client may call and change, with the request ${operation}`,
+      `server/http/authorized-launcher.ts: ${operation}`,
+      'FORBIDDEN',
+      'must have the right launch',
+      ({ harness, caller }) => {
+        const started = (): never => {
+          throw new Error('The launcher was reached');
+        };
+        const launcher = { launch: started, stop: started, reset: started, outdated: () => [] };
+        const rights = new RequestRights(caller, harness.identities, harness.names);
+        const authorized = new AuthorizedLauncher(launcher, rights);
+        return ['/a', '/b', '/absent'].map((name) => () => authorized[operation]({ name }, undefined));
+      },
+    ),
+    by: 'client' as const,
+  })),
+  {
+    name: 'the environment of the registry, with its secrets',
+    by: 'launched program',
+    check: 'server/launcher/spawn-service.ts: listed variables',
+    refusedAs: 'CLERK_INSTANCE CLERK_LAUNCHED CLERK_OWNER LANG PATH',
+    because: '',
+    async run() {
+      const secrets = {
+        CLERK_IDENTITY: '/operator.identity',
+        AWS_SECRET_ACCESS_KEY: 'x',
+        LD_PRELOAD: 'x.so',
+      };
+      const environment: Record<string, string> = { ...secrets, LANG: 'C' };
+      let passed: SpawnOptions | undefined;
+      const processes = {
+        env: (name: string) => environment[name],
+        spawn: async (options: SpawnOptions) => void (passed = options),
+      };
+      const context = { processes, registryUrls: () => [], logs: undefined };
+      const manifest = { env: ['LANG'], args: [], exec: '/x', programPath: '/x', cwd: '/', maxLogFiles: 1 };
+      const record = { name: '/a', instance: 'i', epoch: 1, owner: 'o' };
+      const keys = { ticket: 't', registryKey: 'k' };
+      await spawnService(context as never, manifest as never, [], record as never, keys);
+      const names = Object.keys(passed?.env ?? {})
+        .toSorted()
+        .join(' ');
+      const isClean = !JSON.stringify(passed?.args).includes('t') && passed?.stdin.includes('"ticket":"t"');
+      return [{ as: isClean === true ? names : 'ticket outside of the standard input', because: '' }];
+    },
   },
 ];

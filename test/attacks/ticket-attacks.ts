@@ -476,4 +476,33 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
         }),
       ]),
   },
+  {
+    ...{ name: 'a ticket from before the registry lost its data', by: 'client', refusedAs: refused },
+    check: `${verifier}: incarnation`,
+    because: 'was issued before the registry lost its data',
+    async prepare({ knownRegistries, registryPin }) {
+      knownRegistries.update({ keys: [registryPin], incarnation: 'later' });
+      knownRegistries.confirm([registryPin]);
+    },
+    run: async (fleet) =>
+      send(
+        fleet,
+        ['', 'earlier', 'late'].map((inc) => signedTicket(signerOf(fleet), { claims: { inc } })),
+      ),
+  },
+  {
+    ...{ name: 'a ticket of a key that the registry has replaced', by: 'client', refusedAs: refused },
+    check: 'service/known-registries.ts: present keys of the registry',
+    because: 'was signed by another registry',
+    async prepare({ knownRegistries, registryPin }) {
+      const next = systemKeys.create('/registry').pin;
+      knownRegistries.update({ keys: [registryPin, next], incarnation: 'later' });
+      knownRegistries.update({ keys: [next], incarnation: 'later' });
+    },
+    run: async (fleet) =>
+      send(fleet, [
+        signedTicket(signerOf(fleet)),
+        signedTicket(signerOf(fleet), { claims: { inc: 'later' } }),
+      ]),
+  },
 ];

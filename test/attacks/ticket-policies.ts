@@ -7,11 +7,12 @@ export function ticketPolicyOf(
   service: string,
   registryKey: string,
   clock: { wallNow(): number },
+  knownRegistries = new KnownRegistries(),
 ): TicketPolicy {
   return createTicketPolicy(
     { registryKey, service },
     {
-      ...{ clock, keys: systemKeys, env: {}, knownRegistries: new KnownRegistries() },
+      ...{ clock, keys: systemKeys, env: {}, knownRegistries },
       openIdentity: () => Promise.reject(new Error('not expected')),
     },
   );

@@ -171,6 +171,28 @@ export const transportAttacks: readonly TransportAttack[] = [
     run: async ({ port }, session: Buffer) => [await exchange(port, { session, minVersion: 'TLSv1.3' })],
   },
   attack(
+    'a renegotiation, after which the connection would have another key',
+    `${tlsServer}: TLS 1.3`,
+    'no renegotiation',
+    '',
+    async (fleet) => {
+      const options = {
+        port: fleet.port,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        ...pem(keyOf(fleet)),
+      };
+      const socket = connectTls(options);
+      await once(socket, 'secureConnect');
+      const refused = await new Promise<boolean>((resolve) => {
+        socket.on('error', () => resolve(true));
+        socket.renegotiate({ rejectUnauthorized: false }, (error) => resolve(error !== null));
+      });
+      socket.destroy();
+      return [{ as: refused ? 'no renegotiation' : 'renegotiated', because: '' }];
+    },
+  ),
+  attack(
     'a stream of HTTP/2 without a ticket, beside streams with accepted tickets',
     'service/authenticate/authenticate-handler.ts: ticket present',
     '401',

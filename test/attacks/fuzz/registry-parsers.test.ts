@@ -14,7 +14,7 @@ import { testParsers, type ParserCase } from './expect-robust.js';
 
 const pin = `sha256/${'A'.repeat(43)}`;
 const json = (value: unknown): string => JSON.stringify(value);
-const words = [
+const jsonPieces = [
   '"__proto__":',
   'null',
   '1e999',
@@ -36,7 +36,7 @@ function body(
   return {
     name,
     valid: valid.map(json),
-    dictionary: words,
+    dictionary: jsonPieces,
     parse: (input) =>
       validateInput(schema as typeof schemas.ticketRequest, parseStrictJson(input.toString())) !== null,
   };
@@ -147,7 +147,7 @@ const records: ParserCase = {
     ['a /shop', json({ triples: [{ principal: '/a', path: '**', rights: ['call'] }] })],
     ['e /staff', json({ kind: 'group', members: ['/a'], guaranteedMs: 0 })],
   ].map((record) => record.join('\n')),
-  dictionary: ['i ', 't ', 'a ', 'e ', 'l ', 'p ', ...words],
+  dictionary: ['i ', 't ', 'a ', 'e ', 'l ', 'p ', ...jsonPieces],
   parse: (input) => {
     const [key = '', value = ''] = fields(input);
     return typeof decodeRecord(key, value).kind === 'string';
