@@ -258,17 +258,20 @@ const otherCalls: readonly [what: string, call: (clerk: Clerk, options: never) =
   ['ready() of /s', (clerk, options) => clerk.bind('/s').ready(options)],
 ];
 
-test.each(otherCalls)('%s refuses options that are no object or unknown', async (what, call) => {
-  const { clerk } = cluster();
-  for (const options of [null, 7, []]) {
-    const error = await clerkErrorOf(call(clerk, options as never));
+test.each(otherCalls)(
+  '%s refuses unknown options, and options of another type than an object',
+  async (what, call) => {
+    const { clerk } = cluster();
+    for (const options of [null, 7, []]) {
+      const error = await clerkErrorOf(call(clerk, options as never));
+      expect(error.code).toBe('CONFIG_INVALID');
+      expect(error.message).toContain(`Options of ${what} must be an object of options; got`);
+    }
+    const error = await clerkErrorOf(call(clerk, { host: 'a' } as never));
     expect(error.code).toBe('CONFIG_INVALID');
-    expect(error.message).toContain(`Options of ${what} must be an object of options; got`);
-  }
-  const error = await clerkErrorOf(call(clerk, { host: 'a' } as never));
-  expect(error.code).toBe('CONFIG_INVALID');
-  expect(error.message).toContain(`${what}: option 'host' belongs to createClerk()`);
-});
+    expect(error.message).toContain(`${what}: option 'host' belongs to createClerk()`);
+  },
+);
 
 test('clerk.request() refuses headers that are not pairs, and a second path', async () => {
   const { clerk } = cluster();

@@ -1,6 +1,6 @@
 /**
- * Servers that close an HTTP/2 connection after a few PING frames, as gRPC servers do: a clerk is no worse off there than
- * a plain request.
+ * Servers that close an HTTP/2 connection after a few PING frames, as gRPC servers do: a clerk must not fail more
+ * calls there than a plain client.
  *
  * @see [decision 101](../../docs/decisions/101-pings-of-silent-connections.md)
  */
