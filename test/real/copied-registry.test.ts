@@ -4,88 +4,16 @@
  * @see [C6.2](../../docs/guarantees.md#c6-2), [decision 078](../../docs/decisions/078-copied-data-folder.md)
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
-import { isRunning, killNow } from './replaced-service.js';
-import { scratchFolder } from './scratch-folder.js';
-import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const name = '/shop/orders';
-
-/** A folder with a manifest, and with data folders of registries. */
-class Host {
-  readonly folder = scratchFolder();
-  readonly #report = join(this.folder, 'report');
-
-  constructor() {
-    const program = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
-    const gate = join(this.folder, 'gate');
-    writeFileSync(this.#report, '');
-    writeFileSync(gate, '');
-    const manifest = [
-      'version: 1',
-      `service: ${name}`,
-      'exec: /usr/bin/env',
-      `args: ${JSON.stringify([process.execPath, '--import', 'tsx', program, this.#report, gate])}`,
-      `cwd: ${root}`,
-      'readyMs: 30000',
-    ];
-    writeFileSync(join(this.folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
-    onTestFinished(() => {
-      for (const { pid, child } of this.starts) for (const each of [pid, child]) killNow(each, 'SIGKILL');
-    });
-  }
-
-  get starts(): readonly { readonly pid: number; readonly child: number }[] {
-    const lines = readFileSync(this.#report, 'utf8').split('\n').filter(Boolean);
-    return lines.map((line) => JSON.parse(line) as { pid: number; child: number });
-  }
-
-  copy(from: string, to: string): void {
-    execFileSync('cp', ['-a', join(this.folder, from), join(this.folder, to)]);
-  }
-
-  async serve(data: string, ...options: readonly string[]): Promise<Server> {
-    const args = [join(this.folder, data), '0', this.folder, ...options];
-    const program = spawnProgram('registry.ts', args);
-    return new Server(program, await program.waitForLine('at'));
-  }
-}
-
-class Server {
-  constructor(
-    readonly program: SpawnedProgram,
-    readonly url: string,
-  ) {}
-
-  async post(path: string, body: object): Promise<any> {
-    const response = await fetch(`${this.url}/v1/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    return response.json();
-  }
-
-  async incarnation(): Promise<string> {
-    return ((await (await fetch(`${this.url}/v1/status`)).json()) as { incarnation: string }).incarnation;
-  }
-
-  /** Ends the registry, and returns what it has logged. */
-  async end(): Promise<string> {
-    this.program.child.kill('SIGKILL');
-    return (await this.program.result).stderr;
-  }
-}
+import { expect, test } from 'vitest';
+import { name, RegistryHost } from './registry-host.js';
+import { isRunning } from './replaced-service.js';
 
 test(
   'the registry of a copied folder neither stops nor replaces the processes of the original',
   { timeout: 120_000 },
   async () => {
-    const host = new Host();
+    const host = new RegistryHost();
     const first = await host.serve('data');
     await first.post('define', { name, launch: { manifest: 'orders' } });
     expect(await first.post('launch', { name })).toMatchObject({ started: true });
@@ -115,7 +43,7 @@ test(
   'a registry that adopts a restored folder supervises its processes, also at a later start',
   { timeout: 120_000 },
   async () => {
-    const host = new Host();
+    const host = new RegistryHost();
     const first = await host.serve('data');
     await first.post('define', { name, launch: { manifest: 'orders' } });
     await first.post('launch', { name });
@@ -130,17 +58,17 @@ test(
     await forgotten.end();
     expect(isRunning(pid)).toBe(true);
 
-    const restored = await host.serve('restored', 'adopt');
+    const restored = await host.serve('restored', ['adopt']);
     expect(await restored.incarnation()).toBe(incarnation);
     await restored.end();
-    const later = await host.serve('forgotten', 'adopt');
+    const later = await host.serve('forgotten', ['adopt']);
     expect(await later.post('stop', { name })).toEqual({ stopped: 1 });
     expect(isRunning(pid)).toBe(false);
   },
 );
 
 test('a moved folder, and a start after a kill, are not copies', { timeout: 60_000 }, async () => {
-  const host = new Host();
+  const host = new RegistryHost();
   const first = await host.serve('data');
   const incarnation = await first.incarnation();
   expect(await first.end()).toBe('');

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { killNow } from './replaced-service.js';
+import { scratchFolder } from './scratch-folder.js';
+import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The service of the manifest. */
+export const name = '/shop/orders';
+
+/** A folder with a manifest, and with data folders of registries. */
+export class RegistryHost {
+  readonly folder = scratchFolder();
+  readonly #report = join(this.folder, 'report');
+
+  /** @param isContained - whether its registries run in containers, whose end is the end of their processes */
+  constructor(isContained = false) {
+    const program = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
+    const gate = join(this.folder, 'gate');
+    writeFileSync(this.#report, '');
+    writeFileSync(gate, '');
+    const manifest = [
+      'version: 1',
+      `service: ${name}`,
+      'exec: /usr/bin/env',
+      `args: ${JSON.stringify([process.execPath, '--import', 'tsx', program, this.#report, gate])}`,
+      `cwd: ${root}`,
+      'readyMs: 30000',
+    ];
+    writeFileSync(join(this.folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
+    // A process id of a container belongs to another process here.
+    if (isContained) return;
+    onTestFinished(() => {
+      for (const { pid, child } of this.starts) for (const each of [pid, child]) killNow(each, 'SIGKILL');
+    });
+  }
+
+  get starts(): readonly { readonly pid: number; readonly child: number }[] {
+    const lines = readFileSync(this.#report, 'utf8').split('\n').filter(Boolean);
+    return lines.map((line) => JSON.parse(line) as { pid: number; child: number });
+  }
+
+  copy(from: string, to: string): void {
+    execFileSync('cp', ['-a', join(this.folder, from), join(this.folder, to)]);
+  }
+
+  /** Starts a registry on one of the data folders, with the command and arguments of a wrapper. */
+  async serve(
+    data: string,
+    options: readonly string[] = [],
+    wrapper?: readonly string[],
+  ): Promise<ServedFolder> {
+    const args = [join(this.folder, data), '0', this.folder, ...options];
+    const program = spawnProgram('registry.ts', args, onTestFinished, wrapper);
+    return new ServedFolder(program, await program.waitForLine('at'));
+  }
+}
+
+export class ServedFolder {
+  constructor(
+    readonly program: SpawnedProgram,
+    readonly url: string,
+  ) {}
+
+  async post(path: string, body: object): Promise<any> {
+    const response = await fetch(`${this.url}/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return response.json();
+  }
+
+  async incarnation(): Promise<string> {
+    return ((await (await fetch(`${this.url}/v1/status`)).json()) as { incarnation: string }).incarnation;
+  }
+
+  /** Ends the registry, and returns what it has logged. */
+  async end(): Promise<string> {
+    this.program.child.kill('SIGKILL');
+    return (await this.program.result).stderr;
+  }
+}
