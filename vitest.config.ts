@@ -6,13 +6,14 @@ import { SlowestFirst } from './test/support/slowest-first.js';
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 const simulations = ['test/world/*-runs.test.ts'];
-/** Files that leave nothing in their process, so that several of them run in one. */
+/** Files that share processes. Neither they nor the modules that they import may keep state that another file can notice. */
 const units = [
   'test/{binding,core,factory,health,identity,invoke,mutilations,protocol,registry-client,resolve,select,testing,tickets,transport}/**/*.test.ts',
   'test/client/!(bundled-registry).test.ts',
   'test/registry/*.test.ts',
   'test/server/{audit,http,naming}/**/*.test.ts',
-  'test/service/**/!(crash-recovery).test.ts',
+  'test/service/*.test.ts',
+  'test/service/{at-most-once,cluster}/**/!(crash-recovery).test.ts',
   'test/world/dominance/*.test.ts',
 ];
 
