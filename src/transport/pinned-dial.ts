@@ -1,10 +1,11 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { connect, type ConnectionOptions } from 'node:tls';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
+import { pinOfPeer } from '../core/peer-pin.js';
 import type { Dial } from './connector.js';
 import type { SessionCache } from './session-cache.js';
 
@@ -61,7 +62,7 @@ export function pinnedDial(options: PinnedDialOptions): Dial {
       .once('close', () => settle(closedError(address)))
       .once('secureConnect', () => {
         const isResumed = socket.isSessionReused();
-        const peer = isResumed ? resumable : pinOfPeer(socket, options.keys);
+        const peer = isResumed ? resumable : pinOfPeer(socket.getPeerX509Certificate(), options.keys);
         if (peer === undefined || !options.pins().includes(peer)) {
           settle(unprovenError(options, peer));
           return;
@@ -96,11 +97,6 @@ function tlsOptions(
     // The pin is checked instead of a chain of certificate authorities.
     rejectUnauthorized: false,
   };
-}
-
-function pinOfPeer(socket: TLSSocket, keys: Pick<KeyTools, 'pinOf'>): KeyPin | undefined {
-  const certificate = socket.getPeerX509Certificate();
-  return certificate && keys.pinOf(certificate.raw);
 }
 
 function unprovenError({ address, pins }: PinnedDialOptions, got: KeyPin | undefined): ClerkError {

@@ -189,6 +189,16 @@ test('a session is not resumed longer than 300 s after its full handshake', asyn
   expect(await resumedAfter(1)).toBe(true);
 });
 
+test('a certificate that cannot be read proves no key, and ends only the dial', async () => {
+  const { address } = await started(pinnedServer(service));
+  const keys = {
+    pinOf: () => {
+      throw new Error('The public key cannot be read');
+    },
+  };
+  expect(await failureOf(dialOptions(address, { keys }))).toBe('ENDPOINT_UNPROVEN');
+});
+
 test('a client without an identity connects without a certificate', async () => {
   const { address } = await started(pinnedServer(service));
   expect(await request(dialOptions(address, { credentials: () => undefined }))).toMatchObject({

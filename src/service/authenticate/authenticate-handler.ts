@@ -3,6 +3,7 @@ import type { KeyTools } from '../../core/credentials.js';
 import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import type { Logger } from '../../core/logger.js';
+import { pinOfPeer } from '../../core/peer-pin.js';
 import { callHeaders } from '../../protocol/call-headers.js';
 import { notExecuted } from '../at-most-once/rejections.js';
 import { shareGuard } from '../at-most-once/wrap-handler.js';
@@ -74,8 +75,8 @@ export function authenticateHandler(handler: Handler, options: AuthenticateHandl
     if (connection === undefined) return new ConnectionTickets(undefined, ticketOptions);
     let tickets = byConnection.get(connection.key);
     if (tickets === undefined) {
-      const raw = connection.socket.getPeerX509Certificate?.()?.raw;
-      tickets = new ConnectionTickets(raw && keys.pinOf(raw), ticketOptions);
+      const certificate = connection.socket.getPeerX509Certificate?.();
+      tickets = new ConnectionTickets(pinOfPeer(certificate, keys), ticketOptions);
       byConnection.set(connection.key, tickets);
     }
     return tickets;
