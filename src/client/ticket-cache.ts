@@ -1,12 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { Clock } from '../core/clock.js';
-import { copyError } from '../core/errors.js';
+import { sleep, type Clock } from '../core/clock.js';
+import { copyError, isClerkError } from '../core/errors.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
 import type { ReceivedTicket, ServiceTicket, TicketSource } from '../core/service-ticket.js';
 import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
 
 export interface TicketCacheOptions {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   /** Requests a ticket from the registry. */
   readonly request: (service: string) => Promise<ReceivedTicket>;
   readonly maxNames: number;
@@ -19,6 +19,8 @@ interface Entry {
   discardedAt: number;
   /** Time until the next discard may follow. */
   discardIntervalMs: number;
+  /** Discards that did not wait. */
+  quickDiscards: number;
   /** When the ticket is renewed in the background. */
   renewAt: number;
   pending: Promise<ServiceTicket> | undefined;
@@ -26,10 +28,15 @@ interface Entry {
 
 /** A ticket is renewed after this part of its life. */
 const renewalFraction = 0.8;
-/** Interval between two background renewals after a failure, and between the first two discards. */
+/** Interval between two background renewals after a failure, and the first interval between two discards. */
 const minIntervalMs = 1_000;
 /** Each further discard doubles the interval, up to this maximum. */
 const maxDiscardIntervalMs = 60_000;
+/** A restored registry may take two incarnations, one shortly after the other. */
+const maxQuickDiscards = 2;
+/** After a refusal, a restored registry may not know the service for this time, or not respond. */
+const maxRecoveryMs = 2_000;
+const recoveryPollMs = 100;
 
 /**
  * Tickets by canonical name. A ticket is used until its end, even if the registry is unreachable.
@@ -58,8 +65,8 @@ export class TicketCache implements TicketSource {
     let entry = this.#entries.get(service);
     if (entry === undefined) {
       entry = {
-        ...{ ticket: undefined, discardedAt: -Infinity, discardIntervalMs: minIntervalMs },
-        ...{ renewAt: 0, pending: undefined },
+        ...{ ticket: undefined, renewAt: 0, pending: undefined },
+        ...{ discardedAt: -Infinity, discardIntervalMs: minIntervalMs, quickDiscards: 0 },
       };
       this.#entries.set(service, entry);
     }
@@ -74,13 +81,7 @@ export class TicketCache implements TicketSource {
     const entry = this.#entries.get(service);
     if (entry?.ticket === undefined || entry.ticket.text !== refused) return true;
     const now = this.#options.clock.now();
-    const elapsedMs = now - entry.discardedAt;
-    if (elapsedMs < entry.discardIntervalMs) return false;
-    // A service that refuses every ticket must not make all its clients ask the registry each second.
-    const isRepeated = elapsedMs < 2 * entry.discardIntervalMs;
-    entry.discardIntervalMs = isRepeated
-      ? Math.min(2 * entry.discardIntervalMs, maxDiscardIntervalMs)
-      : minIntervalMs;
+    if (!mayDiscard(entry, now)) return false;
     entry.discardedAt = now;
     entry.ticket = undefined;
     return true;
@@ -116,7 +117,15 @@ export class TicketCache implements TicketSource {
     for (;;) {
       const entries = this.#entries;
       const sentAt = clock.now();
-      const { text, expiresInMs } = await request(service);
+      let received: ReceivedTicket;
+      try {
+        received = await request(service);
+      } catch (error) {
+        if (!isRecovering(entry, error, clock.now())) throw error;
+        await sleep(clock, recoveryPollMs, false);
+        continue;
+      }
+      const { text, expiresInMs } = received;
       // The key of this program may have changed during the request.
       if (entries !== this.#entries) continue;
       entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs });
@@ -124,4 +133,24 @@ export class TicketCache implements TicketSource {
       return entry.ticket;
     }
   }
+}
+
+/** A service that refuses every ticket must not make all its clients ask the registry each second. */
+function mayDiscard(entry: Entry, now: number): boolean {
+  const elapsedMs = now - entry.discardedAt;
+  if (elapsedMs < entry.discardIntervalMs) return ++entry.quickDiscards <= maxQuickDiscards;
+  const isRepeated = elapsedMs < 2 * entry.discardIntervalMs;
+  if (!isRepeated) entry.quickDiscards = 0;
+  entry.discardIntervalMs = isRepeated
+    ? Math.min(2 * entry.discardIntervalMs, maxDiscardIntervalMs)
+    : minIntervalMs;
+  return true;
+}
+
+function isRecovering({ discardedAt }: Entry, error: unknown, now: number): boolean {
+  return (
+    now - discardedAt < maxRecoveryMs &&
+    isClerkError(error) &&
+    (error.code === 'NAME_NOT_FOUND' || error.code === 'REGISTRY_UNREACHABLE')
+  );
 }

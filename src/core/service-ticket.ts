@@ -30,8 +30,8 @@ export interface TicketSource {
    */
   get(service: string): Promise<ServiceTicket>;
   /**
-   * Called after the service refused a ticket. A ticket is replaced at most once in a second, and more rarely while the
-   * service refuses every ticket. Returns false when the refused ticket stays in use.
+   * Called after the service refused a ticket. A ticket is replaced three times without a wait, then at most once in a
+   * second, and more rarely while the service refuses every ticket. Returns false when the refused ticket stays in use.
    * @param service - canonical name
    * @param refused - undefined when the request had no ticket
    */

@@ -304,10 +304,11 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
 
   /** Returns undefined when the call must not be repeated with another ticket, or there is none to try. */
   #renewTicket(attempt: Attempt, headers: Buffer[]): Promise<void> | undefined {
+    if (this.hasFailover && this.failover.retry.hasRenewedTicket) return undefined;
     if (!parseExecutionHeaders(headers, attempt.address).isNotExecuted) return undefined;
     const renewal = this.context.renewTicket(attempt.candidate.endpoint, attempt.ticket);
     renewal?.catch(() => undefined);
-    return this.hasFailover && this.failover.retry.hasRenewedTicket ? undefined : renewal;
+    return renewal;
   }
 
   #getDeferred(): DeferredOutcome {

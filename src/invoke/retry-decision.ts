@@ -181,7 +181,7 @@ function afterResponse(
   return [settle('response')];
 }
 
-/** A refused ticket costs no retry of the budget: a ticket is replaced at most once in a second. */
+/** A refused ticket costs no retry of the budget, because tickets are replaced rarely. */
 function afterRefusedTicket(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   return [{ do: 'defer' }, others.length > 0 ? continueWith(call, others) : { do: 'send' }];

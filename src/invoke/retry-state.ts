@@ -107,7 +107,7 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Called when an endpoint refused the ticket and executed nothing. The next attempt uses the same endpoint, as soon
+   * Called when an endpoint refused the ticket and executed nothing. The next attempt may use the same endpoint, as soon
    * as there is another ticket. It is free, and does not count against the limit of the call.
    */
   repeatWithTicket(candidate: ConnectedCandidate, ticket: Promise<void>): void {
@@ -226,9 +226,12 @@ export class RetryState extends AttemptLog {
     this.#renewal = undefined;
     await ticket;
     this.assertActive();
-    if (this.call.deadlineAt - this.context.clock.now() < minAttemptMs) throw deadlineError(this);
+    const now = this.context.clock.now();
+    if (this.call.deadlineAt - now < minAttemptMs) throw deadlineError(this);
     this.#hasFreeSend ||= this.execution !== 'none';
-    return candidate;
+    this.#tried.delete(candidate.endpoint.id);
+    // The instance may have registered again meanwhile. A call to one fixed endpoint has no alternative.
+    return this.picker.pickAlternative(now, this.constraints, this.#tried) ?? candidate;
   }
 
   /**

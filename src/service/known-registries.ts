@@ -1,27 +1,50 @@
 import type { KeyPin } from '../core/key-pin.js';
 import type { RegistryStatement } from '../core/registry-pins.js';
 
+interface KnownRegistry {
+  keys: readonly KeyPin[];
+  statedIncarnation: string;
+  /** The incarnation that has accepted a registration of this process; empty before that. */
+  incarnation: string;
+}
+
 /**
- * What the registries of this process have stated, for `authenticate`, which asks no registry itself. A statement
- * replaces the earlier statements of the same registry.
+ * What the registries of this process have stated, for `authenticate`, which asks no registry itself.
  *
  * @see [Decision 096](../../docs/decisions/096-incarnation-of-the-registration.md)
  */
 export class KnownRegistries {
-  readonly #byKey = new Map<KeyPin, RegistryStatement>();
+  /** By present and former keys. */
+  readonly #byKey = new Map<KeyPin, KnownRegistry>();
   #version = 0;
 
-  /** Rises with each statement. */
+  /** Rises with each change that can alter another result. */
   get version(): number {
     return this.#version;
   }
 
   /** @param statement - of a registry that has proved one of the keys */
-  update(statement: RegistryStatement): void {
-    const replaced = new Set(statement.keys.map((key) => this.#byKey.get(key)));
-    for (const [key, earlier] of this.#byKey) if (replaced.has(earlier)) this.#byKey.set(key, statement);
-    for (const key of statement.keys) this.#byKey.set(key, statement);
+  update({ keys, incarnation }: RegistryStatement): void {
+    const known = keys.map((key) => this.#byKey.get(key)).find((each) => each !== undefined);
+    const registry = known ?? { keys: [], statedIncarnation: '', incarnation: '' };
+    registry.statedIncarnation = incarnation;
+    if (registry.keys.join() === keys.join()) return;
+    registry.keys = keys;
+    for (const key of keys) this.#byKey.set(key, registry);
     this.#version++;
+  }
+
+  /**
+   * Called when a registry has accepted or renewed a registration. Clients can get tickets of its incarnation from then
+   * on: before, a registry that has lost its data may not know the service.
+   */
+  confirm(pins: readonly KeyPin[]): void {
+    for (const pin of pins) {
+      const registry = this.#byKey.get(pin);
+      if (registry === undefined || registry.incarnation === registry.statedIncarnation) continue;
+      registry.incarnation = registry.statedIncarnation;
+      this.#version++;
+    }
   }
 
   /** Returns the present keys of the registries with these keys. A key of an unknown registry stays. */
@@ -30,8 +53,8 @@ export class KnownRegistries {
   }
 
   /**
-   * Whether a ticket of this incarnation is older than the incarnation in which the registry of this process runs.
-   * False for a registry that is not known.
+   * Whether a ticket of this incarnation is older than the incarnation that has accepted the registration of this
+   * process. False for a registry that is not known.
    */
   isOutdated(incarnation: string, issuer: KeyPin): boolean {
     const known = this.#byKey.get(issuer)?.incarnation ?? '';

@@ -312,15 +312,17 @@ test.each([
   expect(server.calls).toEqual([web.name, 'refused', web.name]);
 });
 
-test('a service that refuses every ticket gets each call twice at most, and one new ticket a second', async () => {
+test('a service that refuses every ticket gets each call twice at most, and three new tickets without a wait', async () => {
   const { server, status, tickets, shift } = await refusingService();
   server.refusals = Infinity;
   expect([await status(), server.calls.length, tickets()]).toEqual([401, 2, 2]);
-  expect([await status(), server.calls.length, tickets()]).toEqual([401, 3, 2]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 4, 3]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 6, 4]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 7, 4]);
   shift(1_100);
-  expect([await status(), server.calls.length, tickets()]).toEqual([401, 5, 3]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([401, 9, 5]);
   server.refusals = 0;
-  expect([await status(), server.calls.length, tickets()]).toEqual([200, 6, 3]);
+  expect([await status(), server.calls.length, tickets()]).toEqual([200, 10, 5]);
 });
 
 test.each([

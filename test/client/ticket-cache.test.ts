@@ -115,7 +115,7 @@ test('each caller of a failed request gets an error of its own', async () => {
   expect(second).not.toBe(first);
 });
 
-test('a refused ticket is replaced, but at most once a second', async () => {
+test('a refused ticket is replaced, at once three times, and then at most once a second', async () => {
   const issuer = await withTicket();
   const renew = async (refused: string): Promise<unknown> => {
     if (!issuer.cache.discard(service, refused)) return 'kept';
@@ -123,10 +123,12 @@ test('a refused ticket is replaced, but at most once a second', async () => {
     await issuer.settle();
     return (await get).text;
   };
-  expect(await renew('ticket-1')).toBe('ticket-2');
-  expect(await renew('ticket-2')).toBe('kept');
+  for (const number of [1, 2, 3])
+    expect(await renew(`ticket-${String(number)}`)).toBe(`ticket-${String(number + 1)}`);
+  expect(await renew('ticket-4')).toBe('kept');
   issuer.clock.advance(1_000);
-  expect(await renew('ticket-2')).toBe('ticket-3');
+  expect(await renew('ticket-4')).toBe('ticket-5');
+  expect(await renew('ticket-5')).toBe('kept');
 });
 
 test('while a service refuses every ticket, the time between two new tickets grows to a minute', async () => {
@@ -142,9 +144,31 @@ test('while a service refuses every ticket, the time between two new tickets gro
     }
     issuer.clock.advance(1_000);
   }
-  expect(discardedAt).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+  // The fourth ticket is requested without a wait too.
+  expect(discardedAt).toEqual([0, 1, 2, 3, 5, 9, 17, 33, 65, 125, 185, 245, 305, 365]);
   issuer.clock.advance(130_000);
   expect(issuer.cache.discard(service, issuer.text)).toBe(true);
+});
+
+test('after a refusal, the request is repeated for 2 s while the registry does not know the service or is down', async () => {
+  const issuer = await withTicket();
+  issuer.cache.discard(service, 'ticket-1');
+  const get = issuer.cache.get(service);
+  for (const code of ['NAME_NOT_FOUND', 'REGISTRY_UNREACHABLE'] as const) {
+    await issuer.settle(new ClerkError(code, 'not yet'));
+    issuer.clock.advance(100);
+    await flush();
+  }
+  await issuer.settle();
+  expect((await get).text).toBe('ticket-4');
+  issuer.cache.discard(service, 'ticket-4');
+  const refused = issuer.cache.get(service);
+  await issuer.settle(new ClerkError('FORBIDDEN', 'no right'));
+  await expect(refused).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  const late = issuer.cache.get(service);
+  issuer.clock.advance(2_000);
+  await issuer.settle(new ClerkError('NAME_NOT_FOUND', 'absent'));
+  await expect(late).rejects.toMatchObject({ code: 'NAME_NOT_FOUND' });
 });
 
 test('the late refusal of an earlier ticket does not replace the present one', async () => {

@@ -18,10 +18,13 @@ test('a key stands for the keys that its registry has announced last', () => {
   expect(known.version).toBe(2);
 });
 
-test('a ticket of an earlier incarnation is outdated, with each key of the registry', () => {
+test('a ticket is outdated when a later incarnation has accepted a registration, with each key of the registry', () => {
   const known = new KnownRegistries();
   expect(known.isOutdated('a', first)).toBe(false);
   known.update({ keys: [first, second], incarnation: 'b' });
+  // The registry may not know the service yet, so clients get no ticket of the new incarnation.
+  expect(known.isOutdated('a', first)).toBe(false);
+  known.confirm([first]);
   for (const key of [first, second])
     expect(['a', 'b', 'c'].map((incarnation) => known.isOutdated(incarnation, key))).toEqual([
       true,
@@ -29,11 +32,16 @@ test('a ticket of an earlier incarnation is outdated, with each key of the regis
       false,
     ]);
   expect(known.isOutdated('a', other)).toBe(false);
+  expect(known.version).toBe(2);
+  known.confirm([first, second, other]);
+  expect(known.version).toBe(2);
 });
 
-test('the last statement counts, even when its incarnation is earlier', () => {
+test('the last accepted registration counts, even when its incarnation is earlier', () => {
   const known = new KnownRegistries();
-  known.update({ keys: [first], incarnation: 'b' });
-  known.update({ keys: [first], incarnation: 'a' });
+  for (const incarnation of ['b', 'a']) {
+    known.update({ keys: [first], incarnation });
+    known.confirm([first]);
+  }
   expect(known.isOutdated('a', first)).toBe(false);
 });

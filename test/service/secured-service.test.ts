@@ -208,3 +208,44 @@ test('a guarded handler can be authenticated and advertised', async () => {
   await advertiseUntilEnd({ name: '/shop/orders', address: server, identity, atMostOnce: handler });
   expect(endpointsOf(registry)).toMatchObject([{ attributes: { 'at-most-once': expect.any(String) } }]);
 });
+
+test('the end of an advertisement removes all its listeners from the identity', async () => {
+  const registry = await startRegistry();
+  const identity = await openIdentity(enrolment(registry));
+  const add = identity.onChanged.bind(identity);
+  let listeners = 0;
+  identity.onChanged = (listener) => {
+    listeners++;
+    const remove = add(listener);
+    return () => {
+      listeners--;
+      remove();
+    };
+  };
+  const server = listening(createServer(identity.tls(), authenticate(principalReply, { identity })));
+  for (let i = 0; i < 3; i++) {
+    const ad = await advertiseUntilEnd({ name: '/shop/orders', address: server, identity });
+    expect(listeners).toBeGreaterThan(0);
+    await ad.close();
+    expect(listeners).toBe(0);
+  }
+});
+
+test('a listener that gets upgrades without a check is reported, and a wrapped one is not', async () => {
+  const registry = await startRegistry();
+  const identity = await openIdentity(enrolment(registry));
+  const warn = vi.fn();
+  const ignore = (): void => undefined;
+  const logger = { warn, debug: ignore, info: ignore, error: ignore };
+  const onUpgrade = (_request: object, socket: { destroy(): void }): void => socket.destroy();
+  const advertiseWith = async (listener: (...args: any[]) => unknown): Promise<void> => {
+    const server = listening(createServer(identity.tls(), authenticate(principalReply, { identity })));
+    server.on('upgrade', listener);
+    const ad = await advertiseUntilEnd({ name: '/shop/orders', address: server, identity, logger });
+    await ad.close();
+  };
+  await advertiseWith(authenticate(onUpgrade, { identity }));
+  expect(warn).not.toHaveBeenCalled();
+  await advertiseWith(onUpgrade);
+  expect(warn.mock.calls).toEqual([[expect.stringContaining('listeners of upgrade')]]);
+});

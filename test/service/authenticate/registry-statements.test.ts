@@ -15,6 +15,12 @@ import {
 
 const reply = (_request: object, response: { end(): unknown }): unknown => response.end();
 
+/** The registry states its keys and its incarnation, and accepts the registration of the service. */
+function state(keys: readonly string[], incarnation: string): void {
+  knownRegistries.update({ keys, incarnation });
+  knownRegistries.confirm(keys);
+}
+
 test('a ticket of an earlier incarnation is refused, also where it was accepted before', async () => {
   const wrapped = authenticated(reply);
   const request = http1Client(await serveHttp1(wrapped.handler));
@@ -22,9 +28,9 @@ test('a ticket of an earlier incarnation is refused, also where it was accepted 
     (await request({ 'clerk-ticket': await ticket({ incarnation }) })).status;
   const old = { 'clerk-ticket': await ticket({ incarnation: 'b' }) };
   expect((await request(old)).status).toBe(200);
-  knownRegistries.update({ keys: [registry.pin], incarnation: 'b' });
+  state([registry.pin], 'b');
   expect((await request(old)).status).toBe(200);
-  knownRegistries.update({ keys: [registry.pin], incarnation: 'c' });
+  state([registry.pin], 'c');
   const refused = await request(old);
   expect(refused).toMatchObject({ status: 401, notExecuted: '1' });
   expect(refused.body).toContain('lost its data');
@@ -39,8 +45,8 @@ test('a service with one stated key accepts tickets of the keys that its registr
   const headers = { 'clerk-ticket': await ticket({ incarnation: 'c' }, issuer) };
   const former = { 'clerk-ticket': await ticket({ incarnation: 'c' }) };
   expect((await request(headers)).status).toBe(401);
-  knownRegistries.update({ keys: [registry.pin, next.pin], incarnation: 'c' });
+  state([registry.pin, next.pin], 'c');
   expect([(await request(headers)).status, (await request(former)).status]).toEqual([200, 200]);
-  knownRegistries.update({ keys: [next.pin], incarnation: 'c' });
+  state([next.pin], 'c');
   expect([(await request(headers)).status, (await request(former)).status]).toEqual([200, 401]);
 });
