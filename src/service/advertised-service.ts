@@ -12,7 +12,7 @@ import { LeaseTimer } from './lease-timer.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
-import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
+import type { LeaseRenewer, RenewalResult, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { InstanceRegistration } from './instance-registration.js';
 import { RegistrationUpdates, type RegistrationUpdatesOptions } from './registration-updates.js';
@@ -68,9 +68,9 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       ...options,
       endSignal,
       isRegistered: () => this.#state === 'registered',
-      send: async (request) => {
+      send: (request) => {
         const { epoch, secret } = this;
-        await options.renewer.register({ ...request, epoch, ...definedFields({ secret }) }, endSignal);
+        return options.renewer.register({ ...request, epoch, ...definedFields({ secret }) }, endSignal);
       },
     });
     this.#leaseMs = options.request.leaseMs;
@@ -158,7 +158,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     return this.#isSuspect;
   }
 
-  onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
+  onRenewal({ status, isSuspect, incarnation }: RenewalResult, sentAt: number): void {
     if (status === 'fenced')
       this.#fence(
         'another process has registered the same id, or this registration was withdrawn; give each process an id of its own',
@@ -167,7 +167,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     else {
       this.#warnedCode = undefined;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
-      if (this.#state === 'registered') this.#updates.sendChangedAddresses();
+      if (this.#state === 'registered') this.#updates.onRenewed(incarnation);
       this.#options.onRenewed();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
@@ -203,7 +203,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     );
     this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
-    this.#updates.onRegistered();
+    this.#updates.onRegistered(response);
     this.#isSuspect = false;
     this.#warnedCode = undefined;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);

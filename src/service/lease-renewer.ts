@@ -28,14 +28,20 @@ export interface RenewedLease {
   readonly load: Load | undefined;
   /** Undefined when the registry did not launch the service, or when its calls are not counted. */
   readonly activity: CallActivity | undefined;
+  /** @param sentAt - on the monotonic clock */
+  onRenewal(result: RenewalResult, sentAt: number): void;
+  onRenewalFailed(error: unknown): void;
+}
+
+export interface RenewalResult {
   /**
    * `lost`: the registry does not have this registration. `fenced`: the registration was withdrawn, or the instance
    * has registered again with a higher epoch.
-   *
-   * @param sentAt - on the monotonic clock
    */
-  onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  onRenewalFailed(error: unknown): void;
+  readonly status: 'renewed' | 'lost' | 'fenced';
+  readonly isSuspect: boolean;
+  /** Incarnation of the registry. */
+  readonly incarnation: string;
 }
 
 const renewAfterShare = 1 / 3;
@@ -127,7 +133,7 @@ export class LeaseRenewer {
     const sentAt = this.#clock.now();
     const timeoutMs = Math.max(250, Math.min(2_000, Math.min(...leases.map(({ leaseMs }) => leaseMs)) / 6));
     try {
-      const { results, suspects } = await this.#post<RenewResponse>(
+      const { results, suspects, incarnation } = await this.#post<RenewResponse>(
         paths.renew,
         { renewals: leases.map(renewalOf) },
         // One signal for all requests would exceed its maximum number of listeners.
@@ -140,7 +146,8 @@ export class LeaseRenewer {
         const isSuspect = Array.isArray(suspects) && suspects.includes(i);
         const afterMs = lease.leaseMs * renewAfterShare - (this.#clock.now() - sentAt);
         this.#schedule(lease, isSuspect && !lease.isSuspect ? Math.min(suspectReplyMs, afterMs) : afterMs);
-        lease.onRenewal(results[i] as RenewResponse['results'][number], sentAt, isSuspect);
+        const status = results[i] as RenewResponse['results'][number];
+        lease.onRenewal({ status, isSuspect, incarnation }, sentAt);
       }
     } catch (error) {
       for (const lease of leases) {

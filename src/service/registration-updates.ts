@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
+import { errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { RegisterResponse } from '../protocol/registration-messages.js';
 import { AddressUpdates, type AddressUpdatesOptions } from './address-updates.js';
 import type { RegistrationRequest } from './instance-registration.js';
 import { StartingEndpoint, type StartingEndpointOptions } from './starting-endpoint.js';
@@ -12,7 +14,7 @@ export interface RegistrationUpdatesOptions {
   readonly readAddresses: AddressUpdatesOptions['read'];
   readonly acceptsConnection: StartingEndpointOptions['acceptsConnection'];
   /** Sends a changed registration to the registry. */
-  readonly send: (request: RegistrationRequest) => Promise<void>;
+  readonly send: (request: RegistrationRequest) => Promise<RegisterResponse>;
   readonly isRegistered: () => boolean;
   /** Aborts when the advertisement ends. */
   readonly endSignal: AbortSignal;
@@ -21,16 +23,21 @@ export interface RegistrationUpdatesOptions {
 /** What a service registers: its addresses, and whether it is starting. Changes are sent one after the other. */
 export class RegistrationUpdates {
   readonly #options: RegistrationUpdatesOptions;
+  readonly #label: string;
   readonly #addresses: AddressUpdates;
   readonly #starting: StartingEndpoint;
   #requestedState: RegistrationRequest['state'];
   #isRegisteredAsStarting = false;
+  /** Incarnation that has accepted the last registration. */
+  #incarnation = '';
+  #isRestoring = false;
   #lastUpdate: Promise<void> = Promise.resolve();
 
   constructor(options: RegistrationUpdatesOptions) {
     this.#options = options;
     const { request, readAddresses, logger } = options;
     const label = `${request.name} (${request.id})`;
+    this.#label = label;
     this.#starting = new StartingEndpoint({ ...options, label, addresses: () => this.addresses });
     this.#addresses = new AddressUpdates({
       label,
@@ -74,11 +81,34 @@ export class RegistrationUpdates {
   }
 
   /** Called when the registry has accepted the last {@link RegistrationUpdates.currentRequest}. */
-  onRegistered(): void {
+  onRegistered({ incarnation }: RegisterResponse): void {
     this.#isRegisteredAsStarting = this.#requestedState === 'starting';
+    this.#incarnation = incarnation;
   }
 
-  sendChangedAddresses(): void {
+  /** Sends the registration again if its addresses have changed, or if the registry may have an older copy of it. */
+  onRenewed(incarnation: string): void {
+    if (incarnation === this.#incarnation) this.#sendChangedAddresses();
+    else void this.#sendToRestored();
+  }
+
+  /** A registry takes a new incarnation when its data was replaced by an older copy. */
+  async #sendToRestored(): Promise<void> {
+    if (this.#isRestoring) return;
+    this.#isRestoring = true;
+    try {
+      await this.sendAgain();
+    } catch (error) {
+      if (!this.#options.endSignal.aborted)
+        this.#options.logger.warn(
+          `The registry lost changes and did not accept the registration of ${this.#label} again: ${errorMessage(error)}; the service sends the registration again with the next renewal of its lease`,
+        );
+    } finally {
+      this.#isRestoring = false;
+    }
+  }
+
+  #sendChangedAddresses(): void {
     void this.#addresses.sendChange(async () => {
       try {
         await this.sendAgain();
@@ -91,8 +121,9 @@ export class RegistrationUpdates {
   sendAgain(): Promise<void> {
     const send = async (): Promise<void> => {
       const request = this.currentRequest();
-      await this.#options.send(request);
+      const { incarnation } = await this.#options.send(request);
       this.#isRegisteredAsStarting = request.state === 'starting';
+      this.#incarnation = incarnation;
     };
     this.#lastUpdate = this.#lastUpdate.then(send, send);
     return this.#lastUpdate;
