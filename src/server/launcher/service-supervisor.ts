@@ -1,5 +1,4 @@
 import { sleep } from '../../core/clock.js';
-import { matches } from '../../core/glob.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { EndpointMessage } from '../../protocol/lookup-messages.js';
 import type { LaunchRule } from '../../protocol/naming-messages.js';
@@ -7,10 +6,10 @@ import type { LaunchRecord } from '../ports.js';
 import { spawnedProcess, type ProcessHandle } from './process-handle.js';
 import { DeadEndpoints } from './dead-endpoints.js';
 import { StartBackoff } from './start-backoff.js';
+import { startError, StartPreparation } from './start-preparation.js';
 import { Launch } from './launch.js';
 import { LogLimiter } from './log-limiter.js';
 import { defaultDrainMs, defaultLogLimits, manifestVersion, type Manifest } from './manifest.js';
-import { fillTemplates } from './parameters.js';
 import { recoverLaunch } from './recover-launch.js';
 import { recordProcess } from './process-record.js';
 import type { LauncherContext } from './launcher-context.js';
@@ -52,6 +51,7 @@ export class ServiceSupervisor implements ReplaceableService {
   #lastLaunchAt = -Infinity;
   #nextReportedLookAt = -Infinity;
   #inspection: Promise<void> | undefined;
+  readonly #preparation: StartPreparation;
   readonly #dead: DeadEndpoints;
   readonly #logLimiter: LogLimiter;
 
@@ -60,6 +60,7 @@ export class ServiceSupervisor implements ReplaceableService {
     this.#context = context;
     this.name = name;
     this.#onIdle = onIdle;
+    this.#preparation = new StartPreparation(name, context);
     this.#dead = new DeadEndpoints(name, context);
     this.#logLimiter = new LogLimiter(context, name);
   }
@@ -184,11 +185,8 @@ export class ServiceSupervisor implements ReplaceableService {
     return this.#replacement;
   }
 
-  async checkStart(rule: LaunchRule): Promise<Manifest> {
-    const manifest = this.#manifestFor(rule);
-    this.#argumentsOf(manifest, rule);
-    await this.#checkProgram(manifest);
-    return manifest;
+  checkStart(rule: LaunchRule): Promise<Manifest> {
+    return this.#preparation.check(rule);
   }
 
   async startBeside(rule: LaunchRule): Promise<void> {
@@ -247,10 +245,10 @@ export class ServiceSupervisor implements ReplaceableService {
     if (!isBeside) await this.#untilStarted(attempt);
     if (!isBeside && this.hasCallableEndpoint()) return false;
     this.#throwIfBackingOff();
-    const manifest = this.#manifestFor(rule);
-    const args = this.#argumentsOf(manifest, rule);
+    const manifest = this.#preparation.manifestFor(rule);
+    const args = this.#preparation.argumentsOf(manifest, rule);
     for (const launch of this.#launches) if (launch.isStopping) await launch.done;
-    await this.#checkProgram(manifest);
+    await this.#preparation.checkProgram(manifest);
     if (!isBeside && this.hasCallableEndpoint()) return false;
     await this.#acquireSlot(rule.manifest, manifest, isBeside);
     const launch = await this.#spawn(rule.manifest, manifest, args, attempt).catch((error: unknown) => {
@@ -260,7 +258,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const result = await launch.result;
     if (result.kind !== 'up') {
       this.#throwIfCancelled(attempt);
-      throw this.#startError(result.reason);
+      throw startError(this.name, result.reason);
     }
     await this.#dead.fence();
     return true;
@@ -301,7 +299,8 @@ export class ServiceSupervisor implements ReplaceableService {
       ),
     );
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    throw this.#startError(
+    throw startError(
+      this.name,
       `manifest ${name} has reached its limit of ${manifest.maxInstances} running instances; stop an instance, or raise maxInstances in the manifest`,
     );
   }
@@ -344,7 +343,7 @@ export class ServiceSupervisor implements ReplaceableService {
       await names.launches.remove(record.name, record.instance).catch(() => undefined);
       if (attempt.cancellation) throw attempt.cancellation;
       this.#backoff.onStartFailed(runtime.now(), errorMessage(error));
-      throw this.#startError(errorMessage(error));
+      throw startError(this.name, errorMessage(error));
     }
   }
 
@@ -384,33 +383,6 @@ export class ServiceSupervisor implements ReplaceableService {
     return launch;
   }
 
-  #manifestFor({ manifest: name }: LaunchRule): Manifest {
-    const manifest = this.#context.manifests.get(name);
-    if (manifest === undefined)
-      throw this.#startError(
-        `manifest ${name} does not exist on this host; add ${name}.yaml to the manifest folder and restart the server`,
-      );
-    if (!matches(manifest.service, this.name))
-      throw new ClerkError(
-        'FORBIDDEN',
-        `Manifest ${name} starts only services that match ${manifest.service.text}; got ${this.name}; use another manifest in the launch rule`,
-      );
-    return manifest;
-  }
-
-  #argumentsOf(manifest: Manifest, { params = {} }: LaunchRule): readonly string[] {
-    try {
-      return fillTemplates(manifest.args, manifest.params, params);
-    } catch (error) {
-      throw this.#startError(errorMessage(error));
-    }
-  }
-
-  async #checkProgram(manifest: Manifest): Promise<void> {
-    const programChange = await this.#context.programChangeReason(manifest);
-    if (programChange !== undefined) throw this.#startError(programChange);
-  }
-
   #throwIfCancelled({ cancellation }: StartAttempt): void {
     if (cancellation) throw cancellation;
   }
@@ -424,9 +396,5 @@ export class ServiceSupervisor implements ReplaceableService {
       `${this.name} can be started again in ${seconds} s (start backoff); the last start failed: ${backoff.reason}`,
       { remainingMs: backoff.remainingMs },
     );
-  }
-
-  #startError(reason: string): ClerkError {
-    return new ClerkError('START_FAILED', `${this.name} could not be started: ${reason}`);
   }
 }
