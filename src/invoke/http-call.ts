@@ -5,7 +5,7 @@ import { releaseBody } from '../core/release-body.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import { replaceHeaders, type HeaderPairs } from '../protocol/call-headers.js';
+import { type HeaderPairs } from '../protocol/call-headers.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
 import { attemptFailure, callErrorOf } from './attempt-failure.js';
 import { attemptRequest } from './attempt-request.js';
@@ -132,7 +132,8 @@ export class HttpCall extends ResponseDelivery {
     const isCurrent =
       !this.#sendsTimeout && !this.#isIdentified(attempt) && attempt.ticket === this.#ticketFor(attempt);
     if (isCurrent) return request;
-    return replaceHeaders(request, this.#buildRequest(attempt, this.context.clock.now()).headers);
+    // The transport has added headers to the queued request.
+    return this.#buildRequest(attempt, this.context.clock.now(), request);
   }
 
   onConnect(attempt: Attempt): void {
@@ -284,16 +285,16 @@ export class HttpCall extends ResponseDelivery {
     attempt.accepted = true;
   }
 
-  #buildRequest(attempt: Attempt, now: number): TransportRequest {
+  #buildRequest(attempt: Attempt, now: number, request = this.request): TransportRequest {
     const { number, candidate } = attempt;
     const sendsTimeout = this.#sendsTimeout;
     const isIdentified = this.#isIdentified(attempt);
     const ticket = this.#ticketFor(attempt);
     attempt.ticket = ticket;
-    if (number === 1 && !sendsTimeout && !isIdentified && ticket === undefined) return this.request;
+    if (number === 1 && !sendsTimeout && !isIdentified && ticket === undefined) return request;
     const leftMs = sendsTimeout ? this.deadlineAt - now : undefined;
     const identity = isIdentified ? this.#identify(candidate.endpoint, number) : [];
-    return attemptRequest(this.request, number, leftMs, identity, ticket);
+    return attemptRequest(request, number, leftMs, identity, ticket);
   }
 
   get #sendsTimeout(): boolean {

@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { RequestCopy } from '../../src/binding/request-copy.js';
+import { addHeaders } from '../../src/protocol/call-headers.js';
 import type { ConnectedCandidate } from '../../src/core/candidate.js';
 import type { RequestHandler, TransportRequest } from '../../src/core/transport.js';
 import type { CallDeadline } from '../../src/invoke/call-deadline.js';
@@ -17,8 +18,10 @@ class QueueingChannel extends FakeChannel {
     if (request && handler) this.queued = { request, handler };
   }
 
-  dequeue(): TransportRequest | undefined {
-    return this.queued?.handler.onDequeue?.(this.queued.request);
+  /** @param added - header that the transport has added to the queued request */
+  dequeue(added?: readonly [name: string, value: string]): TransportRequest | undefined {
+    const { request, handler } = this.queued ?? {};
+    return request && handler?.onDequeue?.(added === undefined ? request : addHeaders(request, [added]));
   }
 }
 
@@ -67,4 +70,13 @@ test('a queued request is sent with the time that is left then', () => {
   expect(channel.queued?.request.headers).toMatchObject({ 'clerk-timeout-ms': '10000' });
   context.clock.advance(400);
   expect(channel.dequeue()?.headers).toMatchObject({ 'clerk-timeout-ms': '9600', 'clerk-ticket': 'first' });
+});
+
+test('a queued request keeps the host that the transport has added', () => {
+  const { context, channel } = startCall({ ...unlimited, isExplicit: true });
+  context.ticket = 'second';
+  expect(channel.dequeue(['host', 'orders.shop.clerk'])?.headers).toEqual({
+    ...{ accept: 'text/plain', host: 'orders.shop.clerk' },
+    ...{ 'clerk-ticket': 'second', 'clerk-timeout-ms': '10000' },
+  });
 });
