@@ -15,6 +15,8 @@ import { temporaryFolder } from './temporary-folder.js';
  * @property {string} identity - path of the identity file
  */
 
+/** @typedef {{ principal: string, pin: string }} Operator */
+
 /** The pin of the key in a certificate. @param {Uint8Array | string} certificate - PEM or DER */
 export const pinOf = (certificate) => {
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
@@ -31,7 +33,7 @@ export function tlsOf(file) {
  * Starts a server with a new data folder that was initialized. Its pool sends requests of the operator.
  *
  * @param {import('./context.js').Context} context
- * @param {{ execArgv?: string[], fill?: (folder: { data: string, operatorName: string }) => Promise<void> }} [options] - `fill`: called before the server starts
+ * @param {{ execArgv?: string[], fill?: (folder: { data: string, operator: Operator }) => Promise<void> }} [options] - `fill`: called before the server starts
  */
 export async function startSecuredServer({ subject }, { execArgv = [], fill } = {}) {
   const folder = temporaryFolder();
@@ -42,7 +44,8 @@ export async function startSecuredServer({ subject }, { execArgv = [], fill } = 
     const data = join(folder.path, 'data');
     /** @type {{ registryKey: string, operator: string }} */
     const { registryKey, operator } = await initializeRegistry(data);
-    await fill?.({ data, operatorName: JSON.parse(readFileSync(operator, 'utf8')).name });
+    const { name: principal, cert } = JSON.parse(readFileSync(operator, 'utf8'));
+    await fill?.({ data, operator: { principal, pin: pinOf(cert) } });
     const { url, port } = await child.call('start', { subject, options: { data } });
     const server = registryServer(child, url, port, folder, tlsOf(operator));
     let identities = 0;

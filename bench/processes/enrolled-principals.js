@@ -5,7 +5,7 @@ import { forEachConcurrently } from '../lib/registry-requests.js';
 import { internalUrl } from '../lib/subject.js';
 
 handleTasks({
-  /** @param {{ data: string, operator: string, count: number, subject?: string }} input - `operator`: name of the operator */
+  /** @param {{ data: string, operator: import('../lib/secured-registry.js').Operator, count: number, subject?: string }} input */
   async enrol({ data, operator, count, subject }) {
     const [store, files, naming, { systemClock }, { systemHashing }] = await Promise.all(
       [
@@ -23,10 +23,9 @@ handleTasks({
     });
     const names = await naming.openNameServer(journal, runtime, { version: '0.0.0' });
     const { identities } = names;
-    const caller = { principal: operator };
     await forEachConcurrently(Array(count).keys(), 256, async (i) => {
       const principal = `/bench/team-${Math.floor(i / 1_000)}/client-${i}`;
-      const { token } = await identities.issueToken({ principal }, caller);
+      const { token } = await identities.issueToken({ principal }, operator);
       const pin = `sha256/${randomBytes(32).toString('base64url')}`;
       await identities.enrol({ name: principal, token }, pin);
     });

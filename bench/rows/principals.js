@@ -41,11 +41,11 @@ export async function run(context) {
 async function measure(context, count) {
   const server = await startSecuredServer(context, {
     execArgv: ['--expose-gc'],
-    async fill({ data, operatorName }) {
+    async fill({ data, operator }) {
       if (count === 0) return;
       const filler = new Child('processes/enrolled-principals.js');
       try {
-        await filler.call('enrol', { data, operator: operatorName, count, subject: context.subject });
+        await filler.call('enrol', { data, operator, count, subject: context.subject });
       } finally {
         await filler.end();
       }
