@@ -47,7 +47,7 @@ export class KnownRegistries {
     }
   }
 
-  /** Returns the present keys of the registries with these keys. A key of an unknown registry stays. */
+  /** Replaces each key of a known registry by the present keys of the registry. Other keys are returned unchanged. */
   presentKeys(pins: readonly KeyPin[]): readonly KeyPin[] {
     return [...new Set(pins.flatMap((pin) => this.#byKey.get(pin)?.keys ?? [pin]))];
   }
