@@ -241,6 +241,7 @@ export async function createOperator(options: NewOperatorOptions): Promise<Initi
 export interface RotateRegistryKeyOptions {
   /** Data folder of the registry. */
   readonly data: string;
+  /** The step to make. A repeated step changes nothing. */
   readonly step: RegistryKeyStep;
   /** Whether the step does not wait for the end of the time after the step before it. Default false. */
   readonly force?: boolean;

@@ -26,6 +26,10 @@ export interface RegistryKeyFile {
   write(path: string, state: RegistryKeyState): Promise<void>;
 }
 
+/**
+ * A step of the rotation of a registry key. `prepare` creates the next key, `switch` makes the registry prove it, and
+ * `retire` ends the former key.
+ */
 export type RegistryKeyStep = 'prepare' | 'switch' | 'retire';
 
 /** The result of a step of the rotation of a registry key. */

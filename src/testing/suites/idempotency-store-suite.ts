@@ -10,7 +10,7 @@ export interface IdempotencyStoreSuiteOptions {
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id
+ * Conformance suite of an `IdempotencyStore`, for any test runner. The suite checks that `begin` reports an id
  * as `new` exactly once, even after expiry. The suite also checks that a record is kept until its expiry.
  *
  * @example
