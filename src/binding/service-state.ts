@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFresh, type ResolvedService } from '../core/resolution-result.js';
-import { isLocal, parseAddress } from '../core/address.js';
 import type { EndpointChannels } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Factory } from '../core/factory.js';
@@ -17,20 +16,18 @@ import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
-import { exclusionOf, reachableAddresses, type Exclusion } from './reachable-addresses.js';
+import { callableEndpoints, type ExcludedEndpoint } from './callable-endpoints.js';
+import { reachableAddresses } from './reachable-addresses.js';
 import { ServiceTickets } from './service-tickets.js';
 import { ServiceWatch } from './service-watch.js';
 import { StartedEndpoints } from './started-endpoints.js';
+import { StartingWait } from './starting-wait.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
 /**
  * Interval between background lookups of a name whose resolution is stale. Lookups are made only while calls arrive.
  */
 const staleRefreshMs = 750;
-/** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
-const startingRefreshMs = 500;
-/** Maximum time that {@link ServiceState.untilStarted} waits, in ms. */
-const maxStartingMs = 60_000;
 const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
@@ -44,13 +41,13 @@ export class ServiceState implements HealthSource {
   /** The factory of a binding takes precedence over the factory of the registry. */
   hasOwnFactory = false;
   bindingCount = 0;
-  excluded: readonly (Exclusion & { readonly endpoint: Endpoint })[] = [];
+  excluded: readonly ExcludedEndpoint[] = [];
   readonly tickets: ServiceTickets;
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #isClosed = false;
-  #startingWait: Promise<void> | undefined;
   readonly #started: StartedEndpoints;
+  readonly #startingWait: StartingWait;
   readonly #watch: ServiceWatch;
   readonly #registryFactory: Factory | undefined;
   readonly #budgets: LruMap<RetryBudget> = createLruMap(maxBudgets, () => undefined);
@@ -69,6 +66,13 @@ export class ServiceState implements HealthSource {
       registryFactory: this.#registryFactory,
       members: () => this.table.members,
       onStarted: () => this.#updateEndpoints(),
+    });
+    this.#startingWait = new StartingWait({
+      clock,
+      asyncContext,
+      isStarting: () => !this.#isClosed && this.isStarting,
+      refresh: () => this.refresh(new Set()),
+      changeListeners: this.changeListeners,
     });
     this.#watch = new ServiceWatch(name, clerk, (resolution) => this.applyResolution(resolution));
     this.table = new EndpointTable({
@@ -180,10 +184,9 @@ export class ServiceState implements HealthSource {
     return this.table.members.length === 0 && (this.#resolution?.starting ?? 0) > 0;
   }
 
-  /** Waits while {@link ServiceState.isStarting} is true. Concurrent callers share one wait. Never rejects. */
+  /** Waits while {@link ServiceState.isStarting} is true, at most 60 s. Never rejects. */
   untilStarted(): Promise<void> {
-    this.#startingWait ??= this.#untilStarted().finally(() => (this.#startingWait = undefined));
-    return this.#startingWait;
+    return this.#startingWait.untilStarted();
   }
 
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[] {
@@ -197,28 +200,6 @@ export class ServiceState implements HealthSource {
   get #isEnding(): boolean {
     const { endpoints = [], startable, stale } = this.#resolution ?? {};
     return startable === true && stale === false && endpoints.every(({ state }) => state === 'draining');
-  }
-
-  #mustWaitForStart(): boolean {
-    return !this.#isClosed && this.isStarting;
-  }
-
-  async #untilStarted(): Promise<void> {
-    const { clock, asyncContext } = this.clerk;
-    const until = clock.now() + maxStartingMs;
-    while (this.#mustWaitForStart() && clock.now() < until) {
-      await new Promise<void>((resolve) => {
-        const settle = (): void => {
-          timer.cancel();
-          this.changeListeners.delete(settle);
-          resolve();
-        };
-        const timer = clock.setTimer(settle, startingRefreshMs);
-        timer.setRef(false);
-        this.changeListeners.add(settle);
-      });
-      if (this.#mustWaitForStart()) await asyncContext.runInAsyncScope(() => this.refresh(new Set()));
-    }
   }
 
   #updateRetryOverrides({ attemptTimeoutMs, retries }: ResolvedService): void {
@@ -280,20 +261,11 @@ export class ServiceState implements HealthSource {
   }
 
   #updateEndpoints(): void {
-    const { locality, ownAddresses } = this.clerk;
-    const endpoints: Endpoint[] = [];
-    const excluded: (Exclusion & { readonly endpoint: Endpoint })[] = [];
-    const requiresKey = this.clerk.config.tickets === 'required';
+    const { locality, ownAddresses, config } = this.clerk;
     const resolved = this.#isEnding ? [] : (this.#resolution?.endpoints ?? []);
-    for (const raw of resolved.length > 0 ? resolved : this.#started.endpoints) {
-      const endpoint =
-        raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
-          ? { ...raw, host: locality.host, hostId: raw.hostId ?? locality.hostId }
-          : raw;
-      const exclusion = exclusionOf(locality, endpoint, ownAddresses, requiresKey);
-      if (exclusion === undefined) endpoints.push(Object.freeze(endpoint));
-      else excluded.push({ ...exclusion, endpoint });
-    }
+    const listed = resolved.length > 0 ? resolved : this.#started.endpoints;
+    const requiresKey = config.tickets === 'required';
+    const { endpoints, excluded } = callableEndpoints(listed, locality, ownAddresses, requiresKey);
     this.excluded = excluded;
     this.tickets.update(endpoints);
     this.table.update(endpoints);

@@ -1,0 +1,57 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Clock } from '../core/clock.js';
+
+/** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
+const refreshIntervalMs = 500;
+/** Maximum time of one wait, in ms. */
+const maxWaitMs = 60_000;
+
+export interface StartingWaitInit {
+  readonly clock: Clock;
+  readonly asyncContext: AsyncResource;
+  /** Whether calls still have to wait. */
+  readonly isStarting: () => boolean;
+  /** Looks the name up again. Never rejects. */
+  readonly refresh: () => Promise<void>;
+  /** Called after each change of the endpoints. */
+  readonly changeListeners: Set<() => void>;
+}
+
+/** Calls wait here while no endpoint of a service accepts connections, but one is starting. */
+export class StartingWait {
+  readonly #init: StartingWaitInit;
+  #wait: Promise<void> | undefined;
+
+  constructor(init: StartingWaitInit) {
+    this.#init = init;
+  }
+
+  /** Resolves when no call has to wait, or after 60 s. Concurrent callers share one wait. Never rejects. */
+  untilStarted(): Promise<void> {
+    this.#wait ??= this.#untilStarted().finally(() => (this.#wait = undefined));
+    return this.#wait;
+  }
+
+  async #untilStarted(): Promise<void> {
+    const { clock, asyncContext, isStarting, refresh } = this.#init;
+    const until = clock.now() + maxWaitMs;
+    while (isStarting() && clock.now() < until) {
+      await this.#nextChange();
+      if (isStarting()) await asyncContext.runInAsyncScope(refresh);
+    }
+  }
+
+  #nextChange(): Promise<void> {
+    const { clock, changeListeners } = this.#init;
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        timer.cancel();
+        changeListeners.delete(settle);
+        resolve();
+      };
+      const timer = clock.setTimer(settle, refreshIntervalMs);
+      timer.setRef(false);
+      changeListeners.add(settle);
+    });
+  }
+}
