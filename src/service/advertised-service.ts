@@ -165,7 +165,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       );
     else if (status === 'lost') this.#loseLease('the registry has no valid registration of this instance');
     else {
-      this.#warnedCode = undefined;
+      this.#reportRecovery('renews its lease again');
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
       if (this.#state === 'registered') this.#updates.onRenewed(incarnation);
       this.#options.onRenewed();
@@ -205,7 +205,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.#state = 'registered';
     this.#updates.onRegistered(response);
     this.#isSuspect = false;
-    this.#warnedCode = undefined;
+    this.#reportRecovery(recovered ? 'is registered again' : 'is registered', recovered);
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
     this.#options.onRegistered(response);
@@ -233,6 +233,13 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
         if (this.#endController.signal.aborted) return;
         this.#fence(errorMessage(error));
       });
+  }
+
+  /** Each outage that was logged gets one message about its end, of the same level. */
+  #reportRecovery(event: string, hasLost = false): void {
+    if (this.#warnedCode !== undefined || hasLost)
+      this.#options.logger.warn(`${this.name} (${this.id}) ${event}`);
+    this.#warnedCode = undefined;
   }
 
   #fence(reason: string): void {

@@ -102,8 +102,21 @@ test('the service notices a lost lease before the registry does, and registers a
   expect([ad.state, events]).toEqual(['registered', ['lost', 'registered']]);
   const last = registry.requests.filter(({ path }) => path === '/v1/register').at(-1);
   expect(last?.payload).toMatchObject({ id: ad.id, epoch: 1 });
-  // One warning for the failed renewal, one for the lost lease.
-  expect(warnings).toHaveLength(2);
+  expect(warnings.map((line) => line.replace(/:.*/, ''))).toEqual([
+    '/shop/orders cannot renew its lease and keeps retrying',
+    `The lease of /shop/orders (${ad.id}) is lost`,
+    `/shop/orders (${ad.id}) is registered again`,
+  ]);
+  // A shorter outage ends with a renewal.
+  warnings.length = 0;
+  registry.isDown = true;
+  await runtime.advance(4_000);
+  registry.isDown = false;
+  await runtime.advance(30_000);
+  expect(warnings).toEqual([
+    expect.stringContaining('cannot renew its lease'),
+    `/shop/orders (${ad.id}) renews its lease again`,
+  ]);
 });
 
 test('after a long registry outage a service with a short lease is back within two renewal intervals', async () => {
@@ -247,6 +260,7 @@ test('an unreachable registry is retried with one warning; a refusal rejects', a
   registry.isDown = false;
   await runtime.advance(5_000);
   expect((await ad).state).toBe('registered');
+  expect(warnings.slice(1)).toEqual([`/shop/orders (${(await ad).id}) is registered`]);
 
   registry.registrationError = new ClerkError('FORBIDDEN', 'Not you');
   await expect(advertiser.advertise({ ...orders, name: '/x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
