@@ -14,7 +14,7 @@ export type AuditDetail = string | number | boolean | readonly string[];
 
 /** One line of the audit log. No field contains a secret. */
 export interface AuditLine {
-  /** Increases with each line. After a gap, numbers are missing. */
+  /** Increases with each line, and is never used twice, also after a restore. Numbers are missing after a gap and before a start. */
   readonly seq: number;
   /** Wall-clock time, as ISO 8601. */
   readonly at: string;
@@ -57,7 +57,7 @@ export interface AuditRequest {
   readonly principal?: string;
   /** Only lines whose names are this name, or names below it. */
   readonly name?: string;
-  /** Continues after the previous page: its `next`. */
+  /** Continues after the previous page: its `next`. The `seq` of a line continues after this line. */
   readonly after?: string;
   /** Maximum number of lines, 1 to 1,000. Default 100. */
   readonly limit?: string;

@@ -42,7 +42,7 @@ import { openLauncher } from './launcher/launcher.js';
 import { openNameServer } from './naming/open-name-server.js';
 import { logFileOf } from './launcher/log-limiter.js';
 import { checkInsecure, toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
-import type { AuditLog, Launcher, OwnChange, ServerRuntime, Store } from './ports.js';
+import type { AuditLog, Launcher, NameService, OwnChange, ServerRuntime, Store } from './ports.js';
 import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
 import { salvageFolder, type SalvageReport } from './salvage.js';
@@ -147,7 +147,7 @@ async function openServer(
     (await createSecurity({ identities: names.identities, registryKey, runtime, keyTools: systemKeys }));
   const isInsecure = security === undefined && checkInsecure(config);
   const isAudited = config.audit ?? security !== undefined;
-  const audit = data !== undefined && isAudited ? await openAudit(data, config, runtime) : undefined;
+  const audit = data !== undefined && isAudited ? await openAudit(data, names, config, runtime) : undefined;
   closers.push(() => audit?.close());
   recordOwnChange = (change) => audit?.recordOwnChange(change);
   for (const change of earlyChanges.splice(0)) recordOwnChange(change);
@@ -218,8 +218,8 @@ async function openServer(
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
  */
 export async function initializeRegistry(data: string): Promise<InitializedRegistry> {
-  toServerConfig({ data });
-  return initialize(data, initializeRuntime(data));
+  const config = toServerConfig({ data });
+  return initialize(data, initializeRuntime(data, config));
 }
 
 /**
@@ -283,8 +283,8 @@ const registryKeyFile: RegistryKeyFile = {
     new IdentityFile(path, identityRuntime).write({ ...state, registry: [], registryKeys: pins }),
 };
 
-/** @param audited - records the changes in the audit log */
-function initializeRuntime(data: string, audited?: ServerConfig): InitializeRuntime {
+/** The changes are recorded in the audit log. */
+function initializeRuntime(data: string, config: ServerConfig): InitializeRuntime {
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
   return {
     keyFile: registryKeyFile,
@@ -304,10 +304,14 @@ function initializeRuntime(data: string, audited?: ServerConfig): InitializeRunt
         });
         const close = async (): Promise<void> => {
           await names.close();
-          const audit = audited && changes.length > 0 ? await openAudit(data, audited, runtime) : undefined;
-          for (const change of changes) audit?.recordOwnChange(change);
-          await audit?.close();
-          await store.close();
+          try {
+            if (changes.length === 0) return;
+            const audit = await openAudit(data, names, config, runtime);
+            for (const change of changes) audit.recordOwnChange(change);
+            await audit.close();
+          } finally {
+            await store.close();
+          }
         };
         return { identities: names.identities, close };
       } catch (error) {
@@ -320,6 +324,7 @@ function initializeRuntime(data: string, audited?: ServerConfig): InitializeRunt
 
 function openAudit(
   data: string,
+  names: Pick<NameService, 'status'>,
   { logger, maxAuditFileBytes, maxAuditFiles }: ServerConfig,
   clock: ServerRuntime,
 ): Promise<AuditLog> {
@@ -327,6 +332,7 @@ function openAudit(
     // The store ignores the folder `audit` in the data folder.
     path: join(data, 'audit'),
     openFolder: openAuditFolder,
+    incarnation: names.status().incarnation,
     clock,
     logger,
     maxFileBytes: maxAuditFileBytes,

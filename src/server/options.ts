@@ -27,7 +27,8 @@ export interface ServerOptions {
   /**
    * Whether a copy of a data folder counts as the original. By default, a registry that opens a copy takes a new
    * incarnation, and ignores the processes that the registry of the original has started. Set this option if the
-   * original will not be used again, such as after a restore. Needs `data`. Default false.
+   * original will not be used again, such as after a restore. Unused tokens are cancelled in a copy, with and without
+   * this option. Needs `data`. Default false.
    *
    * @see [C6.7](../../docs/guarantees.md#c6-7)
    */

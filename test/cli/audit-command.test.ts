@@ -1,9 +1,33 @@
 /** `clerk audit` against a bundled server in this process. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
 import { temporaryPath } from '../server/temporary-path.js';
 import { runCli } from './support/run-cli.js';
 import { securedCli } from './support/secured-cli.js';
+
+function sequencesOf(out: string): readonly number[] {
+  const lines = out.split('\n').slice(0, -1);
+  return lines.map((line) => (JSON.parse(line) as { seq: number }).seq);
+}
+
+async function spawnRegistry(data: string, port: number) {
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', main, 'serve', '--port', String(port), '--data', data, '--audit'],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [first] = (await once(child.stdout, 'data')) as [Buffer];
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  };
+  return { url: String(first).trim(), end };
+}
 
 async function auditedRegistry() {
   const server = await startServer({ port: 0, data: temporaryPath('registry'), audit: true });
@@ -24,19 +48,21 @@ test('it prints a line for each change and each refusal, and whole lines with --
     .trimEnd()
     .split('\n')
     .map((row) => row.slice(24).replace(/ {2,}/g, ' ').trim());
+  const status = await (await fetch(`${server.url}/v1/status`)).json();
+  const { incarnation } = status as { incarnation: string };
   expect(rows).toEqual([
-    'start',
+    `start incarnation=${incarnation}`,
     'change ok define /shop/orders address:127.0.0.1 127.0.0.1 policy=random',
     'change ok link /shop/link address:127.0.0.1 127.0.0.1 target=/shop/orders',
     'refusal FORBIDDEN status address:127.0.0.1 127.0.0.1',
   ]);
-  const json = await clerk('audit --json');
-  expect(
-    json.out
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line).seq),
-  ).toEqual([1, 2, 3, 4]);
+  const seqs = sequencesOf((await clerk('audit --json')).out);
+  expect(seqs.map((seq) => seq - (seqs[0] ?? 0))).toEqual([0, 1, 2, 3]);
+  expect(sequencesOf((await clerk(`audit --json --after ${seqs[1]}`)).out)).toEqual(seqs.slice(2));
+  expect(await clerk('audit --after x')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('its field seq'),
+  });
 });
 
 test('--since, --principal and --name filter', async () => {
@@ -85,6 +111,48 @@ test('--follow prints new lines until an interrupt', async () => {
   await expect.poll(() => out, { timeout: 10_000 }).toContain('"/shop/new"');
   interrupt.abort();
   expect(await following).toMatchObject({ code: 0, err: '' });
+});
+
+test('--follow continues after restarts and a kill of the registry, with each line once', async () => {
+  const data = temporaryPath('registry');
+  let registry = await spawnRegistry(data, 0);
+  const port = Number(new URL(registry.url).port);
+  const define = async (name: string): Promise<void> => {
+    const { status } = await fetch(`${registry.url}/v1/define`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name }),
+    });
+    expect(status).toBe(200);
+  };
+  const interrupt = new AbortController();
+  let out = '';
+  const following = runCli(['audit', '--follow', '--json', '--after', '0'], {
+    registry: registry.url,
+    interruptSignal: interrupt.signal,
+    onOut: (soFar) => (out = soFar),
+  });
+  await define('/n0');
+  await expect.poll(() => out, { timeout: 20_000 }).toContain('"/n0"');
+  for (const [i, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
+    // These lines may be unread when the registry ends.
+    for (let j = 0; j < 20; j++) await define(`/before${i}/n${j}`);
+    await registry.end(signal);
+    registry = await spawnRegistry(data, port);
+    await define(`/after${i}`);
+    await expect.poll(() => out, { timeout: 20_000 }).toContain(`"/after${i}"`);
+  }
+  interrupt.abort();
+  const { code, err } = await following;
+  expect(code).toBe(0);
+  expect(err.match(/keeps trying/g)).toHaveLength(2);
+  expect(err.match(/responds again/g)).toHaveLength(2);
+  expect(out).toBe((await runCli(['audit', '--json'], { registry: registry.url })).out);
+}, 60_000);
+
+test('--follow ends with exit code 4 if the registry was never reachable', async () => {
+  const { code, err } = await runCli(['audit', '--follow'], { registry: 'http://127.0.0.1:1' });
+  expect([code, err]).toEqual([4, expect.stringContaining('No registry listens')]);
 });
 
 test('an operator of a secured registry reads who did what; another principal is refused', async () => {

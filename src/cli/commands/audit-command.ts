@@ -6,6 +6,7 @@ import type { AuditLine, AuditResponse } from '../../protocol/audit-messages.js'
 import { auditResponse } from '../../protocol/audit-schemas.js';
 import { paths } from '../../protocol/paths.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
+import { FollowBackoff } from '../follow-backoff.js';
 import { durationOption } from '../option-parsers.js';
 import { styled, type TextPart } from '../output.js';
 
@@ -15,6 +16,8 @@ interface AuditOptions {
   readonly since?: number | string;
   readonly principal?: string;
   readonly name?: string;
+  /** Number of a line. */
+  readonly after?: string;
 }
 
 const linesPerPage = 500;
@@ -26,7 +29,7 @@ export const addAuditCommand = defineCommand({
   usage: 'audit',
   summary: 'print who changed what, and which requests were refused',
   description:
-    'Print the audit log of the registry, oldest lines first. Needs the right admin on /, or with --name on this name.',
+    'Print the audit log of the registry, oldest lines first. Needs the right admin on /, or with --name on this name. With --follow, reconnects after a lost connection, and prints no line twice.',
   timeoutMs: 30_000,
   options: (command) =>
     command
@@ -36,11 +39,13 @@ export const addAuditCommand = defineCommand({
         'only lines from this time on, such as 10m, or 2030-01-31T12:00:00Z',
         sinceOption,
       )
+      .option('--after <seq>', 'only lines after the line with this number', sequenceOption)
       .option('--principal <name>', 'only requests of this principal')
       .option('--name <name>', 'only requests about this name and the names below it'),
   examples: [
     ['clerk audit --since 1h', 'the last hour'],
     ['clerk audit --follow --principal /shop/web', 'what a principal does now'],
+    ['clerk audit -f --json --after 1893456000017 >> copy.ndjson', 'continue a copy of the log'],
     ['clerk audit --json | jq \'select(.kind=="refusal")\'', 'only refused requests'],
   ],
   run: printAudit,
@@ -54,7 +59,8 @@ async function printAudit(context: CommandContext, options: AuditOptions): Promi
   const signal = options.follow === true ? io.interruptSignal() : undefined;
   const interrupted = signal && untilAborted(signal);
   const printRows = stdout.table();
-  let after: string | undefined;
+  let { after } = options;
+  const backoff = new FollowBackoff(context);
   for (;;) {
     const request = readPage(context, {
       ...filter,
@@ -64,8 +70,16 @@ async function printAudit(context: CommandContext, options: AuditOptions): Promi
     });
     // After an interrupt, the request may still fail.
     if (interrupted) request.catch(() => undefined);
-    const page = await (interrupted ? Promise.race([request, interrupted]) : request);
+    let page: AuditResponse | undefined;
+    try {
+      page = await (interrupted ? Promise.race([request, interrupted]) : request);
+    } catch (error) {
+      if (signal === undefined) throw error;
+      await backoff.wait(error, signal);
+      continue;
+    }
     if (page === undefined) return;
+    await backoff.onResponse();
     if (json) for (const line of page.lines) await stdout.json(line);
     else await printRows(page.lines.map(rowOf));
     after = page.next;
@@ -107,6 +121,11 @@ function noteOf({ kind, right, by, details = {}, count, since, missingFrom }: Au
   const grant = [right, by === undefined ? undefined : `(${by})`].filter((text) => text !== undefined);
   const facts = Object.entries(details).map(([key, value]) => `${key}=${String(value)}`);
   return [...grant, ...facts].join(' ');
+}
+
+function sequenceOption(text: string): string {
+  if (/^[0-9]{1,16}$/.test(text)) return text;
+  throw new InvalidArgumentError('The value must be the number of a line: its field seq, or 0.');
 }
 
 function sinceOption(text: string): number | string {

@@ -4,7 +4,7 @@ export const addExportCommand = defineCommand({
   usage: 'export',
   summary: 'print all definitions as lines of JSON',
   description:
-    'Print services, links and directories as one JSON value per line. Endpoints are not exported, because endpoints register themselves. If the export ends early, the exit code is not 0, and the output is incomplete.',
+    'Print services, links and directories as one JSON value per line, and of a secured registry the groups and rights. Endpoints are not exported, because endpoints register themselves. Keys and tokens are not exported: back up the data folder. If the export ends early, the exit code is not 0, and the output is incomplete.',
   timeoutMs: 60_000,
   examples: [
     ['clerk export > names.ndjson', 'into a file'],

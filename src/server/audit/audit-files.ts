@@ -63,7 +63,7 @@ export async function recoverEnd(folder: AuditFolder): Promise<LogEnd> {
 }
 
 /** @returns the last valid line, and the offset after it */
-function lastLineOf(bytes: Buffer): { readonly line: AuditLine | undefined; readonly end: number } {
+export function lastLineOf(bytes: Buffer): { readonly line: AuditLine | undefined; readonly end: number } {
   for (let end = bytes.lastIndexOf(lineBreak); end >= 0;) {
     const before = end === 0 ? -1 : bytes.lastIndexOf(lineBreak, end - 1);
     const line = decodeLine(bytes.toString('utf8', before + 1, end));

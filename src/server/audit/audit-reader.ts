@@ -5,6 +5,7 @@ import { ClerkError } from '../../core/errors.js';
 import { parseIsoTime } from '../../core/parse-iso-time.js';
 import type { AuditLine, AuditResponse } from '../../protocol/audit-messages.js';
 import type { AuditQuery } from '../ports.js';
+import { fileNameOf, lastLineOf } from './audit-files.js';
 import { decodeLine, maxLineBytes } from './audit-line.js';
 
 /** Each line fits into one chunk. Other work of this process runs between two chunks. */
@@ -19,13 +20,30 @@ export interface WrittenLog {
   readonly files: readonly string[];
   /** Written bytes of the last file. */
   readonly sizeBytes: number;
+  /** Greater than the number of each line. */
+  readonly nextSequence: number;
   /** Resolves after the next write. */
   readonly written: Promise<void>;
 }
 
+/**
+ * `<seq>@<file>:<offset>` as text. The file and the offset save a search. They count only if a line up to `seq` ends
+ * there: an older copy of the log may have been restored.
+ */
 interface Position {
   readonly file: string;
   readonly offset: number;
+  /** Number of the last line before the position. Lines up to this number are left out. */
+  readonly seq: number;
+}
+
+/** A part of a file, in bytes. */
+interface FilePart {
+  readonly from: number;
+  readonly end: number;
+  readonly maxBytes: number;
+  /** Lines up to this number are left out. */
+  readonly after: number;
 }
 
 interface Page {
@@ -55,13 +73,12 @@ export class AuditReader {
     timer.setRef(false);
     const ended = untilAborted(AbortSignal.any([timeout.signal, signal]));
     try {
-      let position = after === undefined ? await this.#positionAt(since) : this.#parsePosition(after);
+      let position = after === undefined ? await this.#positionAt(since) : await this.#positionAfter(after);
       for (;;) {
         const { written } = this.#log;
         const page = await this.#page(position, query);
         position = page.next;
-        const next = position === undefined ? '' : `${position.file}:${position.offset}`;
-        const response = { lines: page.lines, next, more: !page.isAtEnd };
+        const response = { lines: page.lines, next: formatPosition(position), more: !page.isAtEnd };
         if (page.lines.length > 0 || !page.isAtEnd || waitMs === 0) return response;
         if ((await Promise.race([written.then(() => 'written'), ended])) === 'ended') return response;
       }
@@ -72,18 +89,39 @@ export class AuditReader {
   }
 
   /** A position in a removed file becomes the beginning of the oldest file. */
-  #parsePosition(after: string): Position | undefined {
+  async #positionAfter(after: string): Promise<Position | undefined> {
     if (after === '') return this.#beginning();
-    const [, file = '', offset = ''] = /^(\d{16}\.ndjson):(\d{1,15})$/.exec(after) ?? [];
+    const [, digits, name = '', offset = '0'] = positionForm.exec(after) ?? [];
+    const seq = Number(digits ?? NaN);
+    const { files, nextSequence } = this.#log;
+    if (!(seq < nextSequence)) throw positionError(after);
+    if (name !== '' && (await this.#endsLine(name, Number(offset), seq)))
+      return { file: name, offset: Number(offset), seq };
+    const file = [...files].reverse().find((each) => each <= fileNameOf(seq)) ?? files[0];
+    return file === undefined ? undefined : { file, offset: 0, seq };
+  }
+
+  /** Whether a line ends at the offset whose number is at most `seq`. */
+  async #endsLine(name: string, end: number, seq: number): Promise<boolean> {
     const { files, sizeBytes } = this.#log;
-    const isInFuture = file > (files.at(-1) ?? '') || (file === files.at(-1) && Number(offset) > sizeBytes);
-    if (file === '' || isInFuture) throw positionError(after);
-    return files.includes(file) ? { file, offset: Number(offset) } : this.#beginning();
+    if (!files.includes(name) || (name === files.at(-1) && end > sizeBytes)) return false;
+    const file = await this.#folder.open(name);
+    if (file === undefined) return false;
+    try {
+      const from = Math.max(0, end - maxLineBytes);
+      const bytes = await file.read(from, end - from);
+      const { line } = lastLineOf(bytes);
+      return (
+        line !== undefined && line.seq <= seq && bytes.length === end - from && bytes.at(-1) === lineBreak
+      );
+    } finally {
+      await file.close();
+    }
   }
 
   #beginning(): Position | undefined {
     const [file] = this.#log.files;
-    return file === undefined ? undefined : { file, offset: 0 };
+    return file === undefined ? undefined : { file, offset: 0, seq: 0 };
   }
 
   /** Begins with the last file whose first line is not later. */
@@ -94,7 +132,7 @@ export class AuditReader {
       if (file === undefined) continue;
       try {
         const [first] = linesOf(await file.read(0, maxLineBytes));
-        if (timeOf(first?.line) <= since) return { file: name, offset: 0 };
+        if (timeOf(first?.line) <= since) return { file: name, offset: 0, seq: 0 };
       } finally {
         await file.close();
       }
@@ -114,16 +152,15 @@ export class AuditReader {
       if (file !== undefined && position.offset < end) {
         const from = position.offset;
         const maxBytes = maxPageBytes - readBytes;
-        const offset = await this.#readLines(file, { from, end, maxBytes }, lines, query).finally(() =>
-          file.close(),
-        );
+        const part: FilePart = { from, end, maxBytes, after: position.seq };
+        const { offset, seq } = await this.#readLines(file, part, lines, query).finally(() => file.close());
         readBytes += offset - from;
-        position = { file: name, offset };
+        position = { file: name, offset, seq };
         // A file that ends with a part of a line was damaged.
         if (offset > from || next === undefined) continue;
       } else await file?.close();
       if (next === undefined) return { lines, next: position, isAtEnd: true };
-      position = { file: next, offset: 0 };
+      position = { file: next, offset: 0, seq: position.seq };
     }
     return { lines, next: position, isAtEnd: position === undefined };
   }
@@ -132,28 +169,37 @@ export class AuditReader {
     return next === undefined && name === this.#log.files.at(-1) ? this.#log.sizeBytes : file.sizeBytes();
   }
 
-  /** Adds the wanted lines, and returns the offset after the last line that was read. */
+  /** Adds the wanted lines, and returns the offset after the last line that was read, and its number. */
   async #readLines(
     file: AuditFile,
-    { from, end, maxBytes }: { readonly from: number; readonly end: number; readonly maxBytes: number },
+    { from, end, maxBytes, after }: FilePart,
     lines: AuditLine[],
     { since, maxLines, isWanted }: AuditQuery,
-  ): Promise<number> {
-    let offset = from;
+  ): Promise<Omit<Position, 'file'>> {
+    let [offset, seq] = [from, after];
     while (offset < end && offset - from < maxBytes) {
       const chunk = await file.read(offset, Math.min(chunkBytes, end - offset));
       let consumed = 0;
       for (const { line, endOffset } of linesOf(chunk)) {
-        if (lines.length === maxLines) return offset + consumed;
+        if (lines.length === maxLines) return { offset: offset + consumed, seq };
         consumed = endOffset;
+        if (line === undefined || line.seq <= after) continue;
+        seq = line.seq;
         const isLate = since === undefined || timeOf(line) >= since;
-        if (line !== undefined && isLate && isWanted(line)) lines.push(line);
+        if (isLate && isWanted(line)) lines.push(line);
       }
       if (consumed === 0) break;
       offset += consumed;
     }
-    return offset;
+    return { offset, seq };
   }
+}
+
+/** A number of a line alone is a position too. */
+const positionForm = /^(\d{1,16})(?:@(\d{16}\.ndjson):(\d{1,15}))?$/;
+
+function formatPosition(position: Position | undefined): string {
+  return position === undefined ? '' : `${position.seq}@${position.file}:${position.offset}`;
 }
 
 /** Yields the complete lines of a chunk. `line` is undefined for a damaged line. */
@@ -181,6 +227,6 @@ function untilAborted(signal: AbortSignal): Promise<'ended'> {
 function positionError(after: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `The position of the audit log must be the value of 'next' in the previous page; got ${quote(after)}`,
+    `The position of the audit log must be the number of a line (seq), or the value of 'next' in the previous page; got ${quote(after)}`,
   );
 }

@@ -87,6 +87,11 @@ export class AuditWriter {
     return this.#sizeBytes;
   }
 
+  /** Number of the next line. */
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
   /** Resolves after the next write. */
   get written(): Promise<void> {
     return this.#written.promise;

@@ -14,6 +14,8 @@ export interface AuditLogOptions {
   /** Path of the folder. Only the server that has locked the data folder may open it. */
   readonly path: string;
   readonly openFolder: OpenAuditFolder;
+  /** Incarnation of the registry at the start, for the line `start`. */
+  readonly incarnation: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxFileBytes: number;
@@ -24,20 +26,23 @@ export interface AuditLogOptions {
 const skippedNumbers = 1_000_000;
 
 /**
- * Opens the audit log in a folder. Cuts a torn last line. After a crash, the first new line is a gap.
+ * Opens the audit log in a folder. Cuts a torn last line. After a crash, the first new line is a gap. The first number
+ * is at least the wall-clock time in ms: a log that was restored from an older copy then repeats no number of the lines
+ * that it lost.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be read or written; `FORBIDDEN` when another user
  *   owns the folder
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
-  const { path, openFolder, clock, logger, maxFileBytes, maxFiles } = options;
+  const { path, openFolder, incarnation, clock, logger, maxFileBytes, maxFiles } = options;
   const subject = `Audit folder ${quote(path)}`;
   try {
     const folder = await openFolder(path, subject);
     const end = await recoverEnd(folder);
     const { lastLine, lastSequence } = end;
     const isComplete = lastSequence === 0 || lastLine?.kind === 'stop';
-    const nextSequence = lastSequence + 1 + (isComplete ? 0 : skippedNumbers);
+    const minSequence = lastSequence + 1 + (isComplete ? 0 : skippedNumbers);
+    const nextSequence = Math.max(minSequence, Math.floor(clock.wallNow()));
     const writer = new AuditWriter({ folder, clock, logger, maxFileBytes, maxFiles, end, nextSequence });
     const log = new FileAuditLog(clock, writer, new AuditReader(folder, clock, writer));
     try {
@@ -46,7 +51,9 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
           missingFrom: lastSequence + 1,
           ...(lastLine !== undefined && { since: lastLine.at }),
         });
-      await writer.append('start', {});
+      await writer.append('start', {
+        details: { incarnation, ...(lastSequence > 0 && { previous: lastSequence }) },
+      });
     } catch (error) {
       await writer.close();
       throw error;

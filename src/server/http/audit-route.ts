@@ -26,6 +26,7 @@ export const auditRoute = route({
     since: 'only lines from this time on, such as 2030-01-31T12:00:00Z',
     principal: 'only requests of this principal',
     name: 'only lines whose names are this name or below it',
+    after: 'only lines after this one: its number (seq), or next of the previous page',
     limit: `maximum number of lines, 1 to ${limits.maxBatch}; default ${defaultLines}`,
     waitMs: `maximum time to wait for the first line, 0 to ${maxWaitMs}, in ms; default 0`,
   },

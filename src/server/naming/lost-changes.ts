@@ -5,6 +5,7 @@ import type { Hashing } from '../../protocol/launch-proof.js';
 import type { PrepareCommand } from './commands/naming-command.js';
 import { epochMargin, nextIncarnation } from './registry-identity.js';
 import type { RegistryPosition } from './registry-position.js';
+import { restoredAccessWarning } from './restored-access.js';
 
 const minIntervalMs = 60_000;
 /** A client returns at most two positions: of its connection, and of an earlier process. */
@@ -15,6 +16,8 @@ export interface LostChangesDependencies {
   readonly position: RegistryPosition;
   readonly logger: Logger | undefined;
   readonly highestEpoch: () => number;
+  /** Whether a key was ever enrolled. */
+  readonly isSecured: () => boolean;
   readonly submit: (prepare: PrepareCommand) => Promise<unknown>;
 }
 
@@ -63,12 +66,12 @@ export class LostChanges {
   }
 
   #command(returned: string): ReturnType<PrepareCommand> {
-    const { position, runtime, logger, highestEpoch } = this.#deps;
+    const { position, runtime, logger, highestEpoch, isSecured } = this.#deps;
     const [lost = '', revision = ''] = returned.split(':');
     const { identity } = position;
     const next = nextIncarnation(identity, lost, runtime);
     logger?.warn(
-      `The data of this registry was replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data lacks. The registry continues as incarnation ${next.incarnation}; services register again by themselves; changes of names since the copy was made are lost, so repeat them`,
+      `The data of this registry was replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data lacks. The registry continues as incarnation ${next.incarnation}; services register again by themselves; changes of names since the copy was made are lost, so repeat them${isSecured() ? `. ${restoredAccessWarning}` : ''}`,
     );
     // Each epoch that was assigned took at least one revision.
     const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;

@@ -172,6 +172,7 @@ export function connectParts(
     position,
     logger: options.logger,
     highestEpoch: () => state.highestEpoch(),
+    isSecured: () => state.identities.keyCount > 0,
     submit: (prepare) => committer.submit(prepare, { atFront: true }),
   });
   return {

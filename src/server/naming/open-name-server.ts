@@ -1,5 +1,5 @@
 import { ClerkError } from '../../core/errors.js';
-import type { NameService, RecordChange, ServerRuntime, Store } from '../ports.js';
+import type { NameService, OwnChange, RecordChange, ServerRuntime, Store } from '../ports.js';
 import { NameServer } from './name-server.js';
 import type { NameServerOptions } from './naming-parts.js';
 import {
@@ -12,6 +12,7 @@ import {
   type RegistryIdentity,
 } from './registry-identity.js';
 import { highestEpochOf } from './repair-records.js';
+import { restoredAccessWarning } from './restored-access.js';
 import {
   damagedRecordError,
   decodeRecord,
@@ -60,14 +61,11 @@ export async function openNameServer(
   const stored = decodeIdentity(records, runtime);
   const revision = Number(records.get(storeKeys.revision));
   if (!Number.isSafeInteger(revision) || revision < 0) throw damagedRecordError(storeKeys.revision);
-  const { identity, changes: ownChanges } = ownedIdentity(
-    records,
-    stored,
-    revision,
-    folder,
-    runtime,
-    options,
-  );
+  const {
+    identity,
+    changes: ownChanges,
+    recorded,
+  } = ownedIdentity(records, stored, revision, folder, runtime, options);
   const current = new Map(records);
   for (const { key, value } of ownChanges)
     if (value === undefined) current.delete(key);
@@ -80,12 +78,20 @@ export async function openNameServer(
     ...folderChange,
     { key: storeKeys.revision, value: String(nextRevision) },
   ]);
+  if (recorded !== undefined) options.onOwnChange?.({ ...recorded, names: [], revision: nextRevision });
   return new NameServer(store, runtime, options, { identity, revision: nextRevision, changes });
+}
+
+interface OwnedIdentity {
+  readonly identity: RegistryIdentity;
+  readonly changes: readonly RecordChange[];
+  /** What the audit log records of a copy. */
+  readonly recorded?: Pick<OwnChange, 'operation' | 'details'>;
 }
 
 /**
  * Returns the identity of the next run, and changes that depend on whether the folder is a copy. A copy disables the
- * launch records of the original, unless `adopt` is true.
+ * launch records of the original, unless `adopt` is true. A copy cancels all tokens, since they may have been used.
  */
 function ownedIdentity(
   records: ReadonlyMap<string, string>,
@@ -94,24 +100,35 @@ function ownedIdentity(
   folder: string | undefined,
   runtime: ServerRuntime,
   { adopt = false, logger }: NameServerOptions,
-): { readonly identity: RegistryIdentity; readonly changes: readonly RecordChange[] } {
+): OwnedIdentity {
   const original = records.get(storeKeys.folder);
   const isCopy = original !== undefined && folder !== undefined && !isSameFolder(original, folder);
+  const run = { identity: nextRun(stored, revision, runtime) };
+  const adoptedLaunches = adopt ? renamedRecords(records, foreignLaunchPrefix, launchPrefix) : [];
+  if (!isCopy) return { ...run, changes: adoptedLaunches };
+  const cancellations = keysOf(records, tokenPrefix).map((key) => ({ key, value: undefined }));
+  const counts = { cancelledTokens: cancellations.length };
+  const isSecured = keysOf(records, keyPrefix).length > 0;
+  const note = isSecured ? `. If the copy is older than the last change: ${restoredAccessWarning}` : '';
   if (adopt) {
-    if (isCopy) logger?.info('The data folder is a copy, and counts as the original (option adopt)');
-    return {
-      identity: nextRun(stored, revision, runtime),
-      changes: renamedRecords(records, foreignLaunchPrefix, launchPrefix),
-    };
+    const message = `The data folder is a copy, and counts as the original (option adopt)${note}`;
+    if (isSecured) logger?.warn(message);
+    else logger?.info(message);
+    const recorded = { operation: 'adopt-copy', details: counts };
+    return { ...run, changes: [...adoptedLaunches, ...cancellations], recorded };
   }
-  if (!isCopy) return { identity: nextRun(stored, revision, runtime), changes: [] };
   const identity = identityOfCopy(stored, runtime);
   const foreignLaunches = renamedRecords(records, launchPrefix, foreignLaunchPrefix);
   logger?.warn(
-    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts as the new incarnation ${identity.incarnation} and owns no process of the original (${foreignLaunches.length / 2} launched). If no registry will use the original any more, restart with --adopt (option adopt of startServer)`,
+    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts as the new incarnation ${identity.incarnation} and owns no process of the original (${foreignLaunches.length / 2} launched). If no registry will use the original any more, restart with --adopt (option adopt of startServer)${note}`,
   );
   const epochBase = { key: storeKeys.epochBase, value: String(highestEpochOf(records) + epochMargin) };
-  return { identity, changes: [...foreignLaunches, epochBase] };
+  const details = { incarnation: identity.incarnation, reason: 'copied folder', ...counts };
+  return {
+    identity,
+    changes: [...foreignLaunches, ...cancellations, epochBase],
+    recorded: { operation: 'new-incarnation', details },
+  };
 }
 
 /** Compares the creation times only if both are known. */
@@ -127,9 +144,17 @@ function inodeOf(identity: string): string {
 }
 
 const launchPrefix = 'l ';
+const keyPrefix = 'i ';
+const tokenPrefix = 't ';
 
 function launchKey(key: string): string {
   return `${launchPrefix}${key.slice(foreignLaunchPrefix.length)}`;
+}
+
+function keysOf(records: ReadonlyMap<string, string>, prefix: string): readonly string[] {
+  const keys: string[] = [];
+  for (const key of records.keys()) if (key.startsWith(prefix)) keys.push(key);
+  return keys;
 }
 
 function renamedRecords(records: ReadonlyMap<string, string>, from: string, to: string): RecordChange[] {

@@ -43,6 +43,13 @@ export function ownChangeOf(
       const keys = changes.flatMap((change) => (change.kind === 'key' ? [change.pin] : []));
       return { operation: 'retire-key', names: [command.principal], revision, details: { key: keys } };
     }
+    case 'enrol-operator':
+      return {
+        operation: 'create-operator',
+        names: [command.principal],
+        revision,
+        details: { key: command.pin },
+      };
     case 'replace-operator': {
       const { principal, pin } = command;
       const revoked = changes.flatMap((change) =>
@@ -55,7 +62,11 @@ export function ownChangeOf(
         operation: 'new-incarnation',
         names: [],
         revision,
-        details: { incarnation: command.identity.incarnation },
+        details: {
+          incarnation: command.identity.incarnation,
+          reason: 'lost changes',
+          cancelledTokens: changes.filter(({ kind }) => kind === 'token').length,
+        },
       };
     default:
       return undefined;

@@ -6,7 +6,7 @@ import type { EpochCounter } from './state/records.js';
 /**
  * Repairs the records of a registry that has lost changes. The new incarnation separates the revisions before and
  * after the loss. The epoch counters rise, so that no epoch is assigned twice. Each endpoint gets the entry of its
- * service.
+ * service. Unused tokens are cancelled.
  *
  * @param incarnation - id of the new incarnation
  */
@@ -23,7 +23,8 @@ export function repairRecords(records: Map<string, string>, randomHex: (bytes: n
   }
   for (const key of [...records.keys()]) {
     const [kind, name] = key.split(' ');
-    if ((kind === 'c' || kind === 'f') && !records.has(`e ${name}`)) records.delete(key);
+    // A token may have been used in the changes that were lost.
+    if (kind === 't' || ((kind === 'c' || kind === 'f') && !records.has(`e ${name}`))) records.delete(key);
   }
   records.set(storeKeys.epochFloor, String(highest + epochMargin));
   records.set(storeKeys.incarnation, incarnationAfter(records.get(storeKeys.incarnation) ?? '', randomHex));

@@ -21,7 +21,8 @@ const defaultMinCheckpointBytes = 8 * 1024 * 1024;
 const recordsPerPart = 500;
 
 export const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
-edited. Make a copy of the whole folder while the registry is stopped, or use "clerk export".
+edited. Make a copy of the whole folder while the registry is stopped. "clerk export" saves the definitions of
+names, and of a secured registry the groups and rights, but neither keys nor tokens.
 When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to NEW-FOLDER
 `;
 

@@ -13,7 +13,7 @@ export interface AuditHarness {
   read(query?: Partial<AuditQuery>): ReturnType<AuditLog['read']>;
 }
 
-/** Wall-clock time at which a fake runtime starts. */
+/** Wall-clock time at which a fake runtime starts, and number of the first line. */
 export const wallStartAt = 1_800_000_000_000;
 
 export async function auditHarness({
@@ -32,6 +32,7 @@ export async function auditHarness({
   const audit = await openAuditLog({
     path: '/data/audit',
     openFolder: folder.open,
+    incarnation: 'i1',
     clock: runtime,
     logger: { debug: () => undefined, info: () => undefined, warn: log, error: log },
     maxFileBytes,

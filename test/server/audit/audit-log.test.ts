@@ -24,7 +24,7 @@ test('a recorded change is in the file before the promise resolves, and synced w
   await runtime.advance(1_000);
   await log.recordChange({ ...change('/a'), key: 'sha256/k', from: '10.0.0.1', revision: '7' });
   expect(folder.lines.at(-1)).toEqual({
-    seq: 2,
+    seq: wallStartAt + 1,
     at: at(1_000),
     kind: 'change',
     result: 'ok',
@@ -68,7 +68,7 @@ test('files are rotated at their size, and the oldest file is removed', async ()
   const seqs = (await allLines(harness)).map(({ seq }) => seq);
   expect(seqs).toEqual(folder.lines.map(({ seq }) => seq));
   expect(seqs).toEqual(seqs.map((_, i) => (seqs[0] ?? 0) + i));
-  expect(seqs.at(-1)).toBe(131);
+  expect(seqs.at(-1)).toBe(wallStartAt + 130);
   // A file is synced before the next file is written.
   for (const [name, bytes] of folder.files)
     if (name !== [...folder.files.keys()].at(-1)) expect(folder.synced.get(name)).toEqual(bytes);
@@ -81,13 +81,32 @@ test('a restarted server continues the last file, without a gap', async () => {
   const { log, folder } = await auditHarness({ folder: first.folder });
   await log.recordChange(change('/b'));
   expect(folder.files.size).toBe(1);
-  expect(folder.lines.map(({ seq, kind }) => [seq, kind])).toEqual([
-    [1, 'start'],
-    [2, 'change'],
-    [3, 'stop'],
-    [4, 'start'],
-    [5, 'change'],
+  expect(folder.lines.map(({ seq, kind }) => [seq - wallStartAt, kind])).toEqual([
+    [0, 'start'],
+    [1, 'change'],
+    [2, 'stop'],
+    [3, 'start'],
+    [4, 'change'],
   ]);
+  expect(folder.lines[0].details).toEqual({ incarnation: 'i1' });
+  expect(folder.lines[3].details).toEqual({ incarnation: 'i1', previous: wallStartAt + 2 });
+});
+
+test('a log that was restored from an older copy repeats no number of the lines that it lost', async () => {
+  const { folder: backup, log, runtime } = await auditHarness();
+  await log.recordChange(change('/kept'));
+  await log.close();
+  let highest = 0;
+  for (const history of ['/original', '/restored', '/restored-again']) {
+    const folder = backup.copy();
+    await runtime.advance(1_000);
+    const next = await auditHarness({ folder, runtime });
+    for (let i = 0; i < 100; i++) await next.log.recordChange(change(history));
+    const [start] = folder.lines.slice(3);
+    expect(start).toMatchObject({ kind: 'start', details: { previous: wallStartAt + 2 } });
+    expect(start.seq).toBeGreaterThan(highest);
+    highest = folder.lines.at(-1).seq as number;
+  }
 });
 
 test('after a kill, a torn line is cut, and a gap states from which line on lines may be missing', async () => {
@@ -102,8 +121,9 @@ test('after a kill, a torn line is cut, and a gap states from which line on line
     const [name = ''] = killed.files.keys();
     killed.files.set(name, Buffer.from(whole.slice(0, length)));
     const restarted = await auditHarness({ folder: killed });
-    const lastSeq = length === tornAt ? 2 : 3;
-    const [gap, start] = killed.lines.slice(lastSeq);
+    const count = length === tornAt ? 2 : 3;
+    const lastSeq = wallStartAt + count - 1;
+    const [gap, start] = killed.lines.slice(count);
     expect(gap).toMatchObject({ kind: 'gap', missingFrom: lastSeq + 1, since: at(5_000) });
     expect(start).toMatchObject({ kind: 'start', seq: Number(gap.seq) + 1 });
     // No later line gets the number of a lost line.
@@ -124,7 +144,7 @@ test('after a power failure, the gap begins at the last synced line', async () =
     'gap',
     'start',
   ]);
-  expect(after.lines[2]).toMatchObject({ missingFrom: 3, since: at(0) });
+  expect(after.lines[2]).toMatchObject({ missingFrom: wallStartAt + 2, since: at(0) });
   expect(after.lines[2].seq).toBeGreaterThan(folder.lines.at(-1).seq as number);
 });
 
@@ -134,13 +154,14 @@ test('after a power failure, zeros at the end and a file without a line are cut'
   const [name = ''] = folder.files.keys();
   const bytes = folder.files.get(name) as Buffer;
   folder.files.set(name, Buffer.concat([bytes, Buffer.alloc(5_000)]));
-  folder.files.set('0000000000000100.ndjson', Buffer.alloc(300));
+  const damaged = '0002000000000000.ndjson';
+  folder.files.set(damaged, Buffer.alloc(300));
   const { folder: after } = await auditHarness({ folder });
-  expect(String(after.files.get('0000000000000100.ndjson')).split('\n').slice(0, -1)).toEqual([
-    expect.stringContaining('"kind":"gap","missingFrom":100'),
+  expect(String(after.files.get(damaged)).split('\n').slice(0, -1)).toEqual([
+    expect.stringContaining('"kind":"gap","missingFrom":2000000000000'),
     expect.stringContaining('"kind":"start"'),
   ]);
-  after.files.delete('0000000000000100.ndjson');
+  after.files.delete(damaged);
   const again = await auditHarness({ folder: after });
   expect(again.folder.lines.map(({ kind }) => kind)).toEqual(['start', 'change', 'gap', 'start']);
 });
@@ -151,7 +172,8 @@ test('other files in the folder are ignored', async () => {
     folder.files.set(name, Buffer.from('{"seq":900}\n'));
   const { log } = await auditHarness({ folder });
   await log.recordChange(change('/a'));
-  expect(String(folder.files.get('0000000000000001.ndjson'))).toContain('"seq":2');
+  const written = folder.files.get(`000${wallStartAt}.ndjson`);
+  expect(String(written)).toContain(`"seq":${wallStartAt + 1}`);
   expect(folder.files.size).toBe(5);
 });
 
@@ -172,12 +194,12 @@ test('a full disk refuses changes until the lines are written, and loses no line
   expect(log.failure).toBeUndefined();
   expect(messages).toHaveLength(2);
   await log.recordChange(change('/c'));
-  expect(folder.lines.map(({ seq, names, kind }) => [seq, names?.[0] ?? kind])).toEqual([
-    [1, 'start'],
-    [2, '/a'],
-    [3, '/b'],
-    [4, 'refusal'],
-    [5, '/c'],
+  expect(folder.lines.map(({ seq, names, kind }) => [seq - wallStartAt, names?.[0] ?? kind])).toEqual([
+    [0, 'start'],
+    [1, '/a'],
+    [2, '/b'],
+    [3, 'refusal'],
+    [4, '/c'],
   ]);
 });
 
@@ -191,10 +213,10 @@ test('a write that fails halfway is repeated at the same place', async () => {
     throw new Error('EIO');
   };
   await errorOf(log.recordChange(change('/a')));
-  expect((await allLines(harness)).map(({ seq }) => seq)).toEqual([1]);
+  expect((await allLines(harness)).map(({ seq }) => seq)).toEqual([wallStartAt]);
   folder.hook = () => undefined;
   await runtime.advance(retryDelayMs);
-  expect(folder.lines.map(({ seq }) => seq)).toEqual([1, 2]);
+  expect(folder.lines.map(({ seq }) => seq)).toEqual([wallStartAt, wallStartAt + 1]);
 });
 
 test('lines beyond the memory for waiting lines are lost, and a gap states it', async () => {
@@ -232,7 +254,10 @@ test('after a failed sync, a gap states which lines a power failure may have tak
   folder.hook = () => undefined;
   await runtime.advance(retryDelayMs);
   expect(log.failure).toBeUndefined();
-  expect(folder.lines.find(({ kind }) => kind === 'gap')).toMatchObject({ missingFrom: 2, since: at(1_000) });
+  expect(folder.lines.find(({ kind }) => kind === 'gap')).toMatchObject({
+    missingFrom: wallStartAt + 1,
+    since: at(1_000),
+  });
 });
 
 test('a file that cannot be synced before the next file causes a gap too', async () => {
@@ -246,7 +271,7 @@ test('a file that cannot be synced before the next file causes a gap too', async
   folder.hook = () => undefined;
   await runtime.advance(retryDelayMs);
   expect(folder.lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual(['start', '/a', '/b', 'gap']);
-  expect(folder.lines[3]).toMatchObject({ missingFrom: 2, since: at(syncDelayMs) });
+  expect(folder.lines[3]).toMatchObject({ missingFrom: wallStartAt + 1, since: at(syncDelayMs) });
 });
 
 test('a folder that cannot be written at the start is an error', async () => {

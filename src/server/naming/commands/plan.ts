@@ -91,6 +91,6 @@ function planCommand(view: NamingView, command: NamingCommand, context: PlanCont
     case 'remove-launch':
       return removeLaunch(view, command.name, command.instance);
     case 'new-incarnation':
-      return startIncarnation(command.identity, command.epochBase);
+      return startIncarnation(view, command.identity, command.epochBase);
   }
 }
