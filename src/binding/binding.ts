@@ -37,8 +37,8 @@ export interface Binding {
    * Makes a request and parses the whole response body as JSON. The timeout covers the body too.
    *
    * @returns the parsed body
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400 or the body is not valid JSON; otherwise as
-   *   {@link Binding.request}
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400 or the body is not valid JSON; `TICKET_REFUSED` or
+   *   `FORBIDDEN` when the service refused the ticket; otherwise as {@link Binding.request}
    */
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T>;
 
@@ -46,7 +46,8 @@ export interface Binding {
    * Makes a request and decodes the whole response body as UTF-8. The timeout covers the body too.
    *
    * @returns the decoded body
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; otherwise as {@link Binding.request}
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; `TICKET_REFUSED` or `FORBIDDEN` when the service
+   *   refused the ticket; otherwise as {@link Binding.request}
    */
   text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string>;
 
@@ -54,7 +55,8 @@ export interface Binding {
    * Makes a request and reads the whole response body. The timeout covers the body too.
    *
    * @returns the bytes of the body
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; otherwise as {@link Binding.request}
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; `TICKET_REFUSED` or `FORBIDDEN` when the service
+   *   refused the ticket; otherwise as {@link Binding.request}
    */
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array>;
 

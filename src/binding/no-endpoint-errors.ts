@@ -4,7 +4,10 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
-export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
+export function noEndpointError(
+  { name, excluded, clerk }: ServiceState,
+  resolution: ResolvedService,
+): ClerkError {
   const [first] = excluded;
   if (first !== undefined)
     return new ClerkError(
@@ -16,7 +19,9 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
   if (resolution.kind === 'absent')
     return new ClerkError(
       'NAME_NOT_FOUND',
-      `No service is registered as ${name}; check the name, or give bind() a factory that starts the service`,
+      clerk.credentials === undefined
+        ? `No service is registered as ${name}; check the name, or give bind() a factory that starts the service`
+        : `No service is registered as ${name}; a name without the right read looks absent, so check the name and the rights, or give bind() a factory that starts the service`,
     );
   return new ClerkError(
     'NO_ENDPOINT',

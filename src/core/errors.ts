@@ -20,7 +20,8 @@ import type { Outcome } from './outcome.js';
  * - `BAD_STATUS` `json`, `text` or `bytes` received a status ≥ 400, or `json` received a body that is not valid JSON
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
- * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
+ * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized; from `json`, `text` and `bytes` also when the service
+ *   refused the ticket of the call, so that the call did not run
  * - `IDENTITY_INVALID` the identity of the program is missing, unusable or not enrolled
  * - `ENDPOINT_UNPROVEN` the peer did not prove that it has the registered key; no byte of the request was sent
  * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`

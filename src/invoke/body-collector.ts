@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Address } from '../core/address.js';
-import { ClerkError, type Execution } from '../core/errors.js';
+import { ClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
 import type { RequestHandler } from '../core/transport.js';
 import { parseExecutionHeaders } from './at-most-once.js';
 
@@ -134,19 +134,41 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
       .toString('utf8')
       .slice(0, maxQuotedCharacters);
     const message = `${this.#requestName} received status ${String(this.#statusCode)}`;
-    return new ClerkError('BAD_STATUS', this.#isNotExecuted ? message + reasonIn(bodyText) : message, {
-      execution: this.#isNotExecuted ? 'none' : 'done',
+    if (!this.#isNotExecuted)
+      return new ClerkError('BAD_STATUS', message, {
+        execution: 'done',
+        statusCode: this.#statusCode,
+        bodyText,
+      });
+    const { code, reason } = readRefusal(bodyText);
+    const fullMessage = reason === undefined ? message : `${message} and did not run: ${reason}`;
+    if (code !== undefined && refusalCodes[this.#statusCode] === code)
+      return new ClerkError(code, fullMessage, { execution: 'none' });
+    return new ClerkError('BAD_STATUS', fullMessage, {
+      execution: 'none',
       statusCode: this.#statusCode,
       bodyText,
     });
   }
 }
 
-function reasonIn(bodyText: string): string {
+/** The codes with which `authenticate` refuses a request, by status. */
+const refusalCodes: Readonly<Record<number, ClerkErrorCode>> = { 401: 'TICKET_REFUSED', 403: 'FORBIDDEN' };
+
+interface Refusal {
+  readonly code?: ClerkErrorCode | undefined;
+  readonly reason?: string | undefined;
+}
+
+function readRefusal(bodyText: string): Refusal {
   try {
-    const { error } = JSON.parse(bodyText) as { readonly error?: { readonly message?: unknown } };
-    return typeof error?.message === 'string' ? ` and did not run: ${error.message}` : '';
+    const { error } = JSON.parse(bodyText) as { readonly error?: Readonly<Record<string, unknown>> };
+    const { code, message } = error ?? {};
+    return {
+      code: code === 'TICKET_REFUSED' || code === 'FORBIDDEN' ? code : undefined,
+      reason: typeof message === 'string' ? message : undefined,
+    };
   } catch {
-    return '';
+    return {};
   }
 }

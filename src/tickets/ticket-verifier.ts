@@ -105,7 +105,8 @@ export class TicketVerifier {
     const now = this.#clock.wallNow();
     if (now < claims.issuedAt * 1_000 - maxClockSkewMs)
       throw refusal('is not valid yet; compare the clocks of registry and service');
-    if (now >= claims.expiresAt * 1_000 + maxClockSkewMs) throw refusal('has expired');
+    if (now >= claims.expiresAt * 1_000 + maxClockSkewMs)
+      throw refusal('has expired; compare the clocks of registry and service');
   }
 }
 

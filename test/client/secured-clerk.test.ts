@@ -87,7 +87,10 @@ async function checkingService(
       response.end('ok');
     } catch {
       state.calls.push(request.method === 'OPTIONS' ? 'probe' : 'refused');
-      response.writeHead(state.refusalStatus, { 'clerk-not-executed': '1' }).end();
+      const code = state.refusalStatus === 403 ? 'FORBIDDEN' : 'TICKET_REFUSED';
+      response
+        .writeHead(state.refusalStatus, { 'clerk-not-executed': '1' })
+        .end(JSON.stringify({ error: { code, message: 'The ticket is refused' } }));
     }
   };
   server.on(
@@ -222,6 +225,33 @@ test('when no endpoint proves its key, the call fails with ENDPOINT_UNPROVEN and
   expect(error.message).toContain(orders.pin);
   expect(rogue.receivedBytes).toBe(0);
 });
+
+test('a program with an identity learns that a name without a right looks absent', async () => {
+  const registry = await startRegistry();
+  const error = (await openClerk(registry)
+    .bind('/nowhere')
+    .text('/')
+    .catch((thrown: unknown) => thrown)) as ClerkError;
+  expect(error.code).toBe('NAME_NOT_FOUND');
+  expect(error.message).toContain('a name without the right read looks absent');
+});
+
+test.each([
+  [401, 'TICKET_REFUSED'],
+  [403, 'FORBIDDEN'],
+])(
+  'a refusal with the status %i is the error %s for a program, and the call did not run',
+  async (status, code) => {
+    const registry = await startRegistry();
+    const server = await checkingService(registry);
+    Object.assign(server, { refusals: 100, refusalStatus: status });
+    registry.put(service, 'a', server.address, orders);
+    const binding = openClerk(registry).bind(service);
+    for (const read of ['json', 'text', 'bytes'] as const)
+      await expect(binding[read]('/')).rejects.toMatchObject({ code, execution: 'none' });
+    expect((await binding.request({ path: '/' })).statusCode).toBe(status);
+  },
+);
 
 test('an endpoint with a new key is looked up again within the call', async () => {
   const registry = await startRegistry();

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
+import { parseAddress } from '../../src/core/address.js';
 import { isClerkError } from '../../src/core/errors.js';
 import { BodyCollector } from '../../src/invoke/body-collector.js';
 
@@ -60,6 +61,35 @@ test('a status ≥ 400 rejects with the start of the body', async () => {
     });
   }
 });
+
+test.each([
+  [401, 'TICKET_REFUSED', 'TICKET_REFUSED'],
+  [403, 'FORBIDDEN', 'FORBIDDEN'],
+  [403, 'TICKET_REFUSED', 'BAD_STATUS'],
+  [401, 'IDENTITY_INVALID', 'BAD_STATUS'],
+  [503, 'TICKET_REFUSED', 'BAD_STATUS'],
+])(
+  'a call with the status %i and the code %s that did not run has the code %s',
+  async (status, code, expected) => {
+    for (const [isNotExecuted, execution] of [
+      [true, 'none'],
+      [false, 'done'],
+    ] as const) {
+      const collector = text();
+      collector.startResponse(parseAddress('http://127.0.0.1:1'), 'none');
+      collector.onHeaders(status, isNotExecuted ? [Buffer.from('clerk-not-executed'), Buffer.from('1')] : []);
+      collector.onData(Buffer.from(JSON.stringify({ error: { code, message: 'The ticket has expired' } })));
+      collector.onComplete();
+      await expect(collector.promise).rejects.toMatchObject({
+        code: isNotExecuted ? expected : 'BAD_STATUS',
+        execution,
+        message: expect.stringMatching(
+          isNotExecuted ? /and did not run: The ticket has expired$/ : /status \d+$/,
+        ),
+      });
+    }
+  },
+);
 
 test('the start of the body is limited in characters, not bytes', async () => {
   const collector = text();
