@@ -101,6 +101,15 @@ test('groups are set, listed and removed', async () => {
   expect((await cli.run('group ls')).out).toBe('');
 });
 
+test('a group cannot be its own member', async () => {
+  const cli = await securedCli();
+  const { code, err } = await cli.run('group set /shop/loop /shop/web /shop/loop');
+  expect(code).toBe(2);
+  expect(err).toContain(
+    'Members of the group /shop/loop must be other principals or groups; got the group itself; leave it out',
+  );
+});
+
 test('a group within its guaranteed time changes later', async () => {
   const cli = await securedCli();
   await cli.run('group set /shop/staff /shop/web');
@@ -120,7 +129,7 @@ test('rights are given, explained by entry and group, listed, and taken away', a
   expect(allowed.out).toMatch(/^Allowed \/shop\/staff call,launch on \/shop\/orders {2}revision \d+\n$/);
   expect((await cli.run('acl explain /shop/web /shop/orders read,write')).out).toBe(
     'read  allowed  /shop: /shop/staff has call,launch on orders, through the group /shop/staff\n' +
-      'write  not allowed  no triple grants the right\n',
+      'write  not allowed  no entry gives the right\n',
   );
   const [reply] = lines((await cli.run('acl explain /shop/web /shop/orders call --json')).out);
   const entry = {

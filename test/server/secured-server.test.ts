@@ -415,12 +415,15 @@ test('the document of a secured server has the operations about keys and rights'
   expect(Object.keys(json.paths).toSorted()).toEqual([...new Set(Object.values(paths))].toSorted());
 });
 
-test('an open server has no routes for keys', async () => {
+test('an open server has no routes for keys, and says how to secure it', async () => {
   await using server = await startServer({ port: 0 });
-  const unknown = await (await fetch(`${server.url}/v1/unknown`)).text();
   for (const path of [paths.enroll, paths.tickets, paths.tokens, paths.identities, paths.access]) {
     const response = await fetch(server.url + path);
-    expect([path, response.status, await response.text()]).toEqual([path, 404, unknown]);
+    const { error } = (await response.json()) as { readonly error: { readonly code: string } };
+    expect([path, response.status, error.code]).toEqual([path, 403, 'FORBIDDEN']);
+    expect(error).toMatchObject({
+      message: expect.stringContaining('secure its data folder with clerk init'),
+    });
     expect(response.headers.get('clerk-insecure')).toBeNull();
   }
 });

@@ -65,7 +65,7 @@ const addLsCommand = defineCommand({
 const addExplainCommand = defineCommand({
   usage: 'explain <principal> <path> <rights>',
   summary: 'show whether a principal has rights, and why',
-  description: `Show for each right whether a principal has it on a name: which entry gives it, and through which group. Exits with 0 also if a right is missing. You need the right admin on the name, unless you ask about yourself. ${meanings}`,
+  description: `Show for each right whether a principal has it on a name: which entry gives it, and through which group. Exits with 0 also if a right is missing; scripts read the field allowed of --json. You need the right admin on the name, unless you ask about yourself. ${meanings}`,
   examples: [
     ['clerk acl explain /shop/web /shop/orders call', 'one right'],
     ["clerk acl explain /shop/web /shop/orders call,launch --json | jq '.allowed'", 'true or false'],

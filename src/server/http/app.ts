@@ -159,8 +159,8 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     app.all(path, ({ req }) => {
       throw methodNotAllowed(req.method, path, allowed);
     });
-  app.notFound(() => {
-    throw routeNotFound();
+  app.notFound(({ req }) => {
+    throw routeNotFound(req.path);
   });
   app.onError((error, { env }) => {
     sendError(http, env.incoming, env.outgoing, error);
@@ -191,11 +191,20 @@ function watchClientOf(http: HttpContext, incoming: IncomingMessage): WatchClien
   };
 }
 
+/** An open server has no routes with these paths. */
+const securedPaths: ReadonlySet<string> = new Set([paths.enroll, ...identityRoutes.map(({ path }) => path)]);
+
 /**
  * The error for an unknown path. The code is `CONFIG_INVALID`: from `NAME_NOT_FOUND`, a client would conclude that a
  * name does not exist.
  */
-export function routeNotFound(): HttpError {
+export function routeNotFound(path?: string): HttpError {
+  if (path !== undefined && securedPaths.has(path))
+    return new HttpError(
+      'FORBIDDEN',
+      'This registry is not secured, so it has no keys and rights; secure its data folder with clerk init',
+      403,
+    );
   return new HttpError(
     'CONFIG_INVALID',
     `The server has no route with this path; GET ${paths.openapi} lists all routes`,

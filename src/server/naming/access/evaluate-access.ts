@@ -85,7 +85,7 @@ function chainTo(group: string, parents: ReadonlyMap<string, string | undefined>
 
 /** Returns text such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
 export function describeGrant(grant: AccessGrant | undefined): string {
-  if (grant === undefined) return 'no triple grants the right';
+  if (grant === undefined) return 'no entry gives the right';
   if (grant.kind === 'own-name') return 'every principal may read and advertise its own name';
   const { directory, triple, groups } = grant;
   const through = groups.length === 0 ? '' : `, through the group ${groups.join(', ')}`;

@@ -47,7 +47,7 @@ export function changeAccess(
   if (triples.length > maxTriples)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `${directory} holds ${maxTriples} grants of rights, which is the maximum; use a group or a glob`,
+      `${directory} holds ${maxTriples} entries about rights, which is the maximum; use a group or a glob`,
     );
   return { changes: [{ kind: 'access', directory, triples }], appliesInMs: 0 };
 }

@@ -18,6 +18,11 @@ export function setGroup(view: NamingView, request: GroupRequest, context: PlanC
   const before = view.entry(name);
   if (before !== undefined && before.kind !== 'group') throw nameTakenError(name, before, 'a group');
   const members = [...new Set(request.members.map((member) => parseName(member, 'Member')))];
+  if (members.includes(name))
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `Members of the group ${name} must be other principals or groups; got the group itself; leave it out`,
+    );
   if (members.length > maxMembers)
     throw new ClerkError(
       'LIMIT_EXCEEDED',

@@ -59,7 +59,7 @@ test('a grant names its triple, the including right and the groups on the way', 
     '/eu/shop: ../staff has call on orders, through the group /eu/staff, /eu/night',
   );
   expect(describeGrant(evaluateAccess(view, '/a', '/a', 'read'))).toMatch(/its own name/);
-  expect(describeGrant(undefined)).toBe('no triple grants the right');
+  expect(describeGrant(undefined)).toBe('no entry gives the right');
 });
 
 const segment = fc.constantFrom('a', 'b', 'ab');

@@ -127,7 +127,7 @@ test('an explanation names the rights that decide', async () => {
   });
   expect(identities.explain({ principal: '/shop/web', path: '/pay', right: 'read' })).toEqual({
     allowed: false,
-    reason: 'no triple grants the right',
+    reason: 'no entry gives the right',
   });
   expect(identities.explain({ principal: '/operator', path: '/', right: 'admin' }).allowed).toBe(true);
 });
