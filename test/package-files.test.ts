@@ -1,8 +1,27 @@
 /** The files of the npm package. */
-import { readFileSync, statSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { execSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 
 const root = new URL('../', import.meta.url);
+
+test('the build makes the command executable, also for linked projects', () => {
+  const { bin, scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+    readonly bin: Readonly<Record<string, string>>;
+    readonly scripts: { readonly build: string };
+  };
+  const main = String(bin.clerk);
+  const cwd = mkdtempSync(join(tmpdir(), 'binding-clerk-build-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+  // In place of the compiler, which writes files with the mode 0644.
+  const compile = `mkdir -p dist/cli && touch ${main} && chmod 644 ${main}`;
+  const build = scripts.build.replace(/tsc -p \S+/, compile);
+  expect(build).not.toBe(scripts.build);
+  execSync(build, { cwd });
+  expect(statSync(join(cwd, main)).mode & 0o111).toBe(0o111);
+});
 
 test('every relative link of the README leads to a file or folder of the npm package', () => {
   const { files } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { files: string[] };

@@ -8,7 +8,10 @@ export const exitCodes = Object.freeze({
   /** The name does not exist, or the service has no endpoint. */
   notFound: 3,
   unreachable: 4,
-  /** The registry rejected the operation as too early, not permitted, or over a limit. */
+  /**
+   * The registry rejected the operation as too early, not permitted, or over a limit; or a key is not usable, for
+   * example because the identity file is missing.
+   */
   refused: 5,
 });
 

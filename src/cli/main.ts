@@ -9,7 +9,10 @@ import { sanitizeLine } from './sanitize.js';
 // A reader of the output, such as `head`, may close the pipe early.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : 1);
+    if (error.code === 'EPIPE') process.exit(0);
+    if (stream === process.stdout)
+      process.stderr.write(`clerk: Standard output cannot be written: ${sanitizeLine(error.message)}\n`);
+    process.exit(1);
   });
 
 // Node would print its own form of a warning, with the process id.

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { isClerkError, errorMessage, type ClerkError } from '../core/errors.js';
+import { definedFields } from '../core/defined-fields.js';
+import { isClerkError, errorMessage, type ClerkError, type Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import { encodeError } from '../protocol/error-codec.js';
 import { commonOptionsOf } from './common-options.js';
@@ -20,19 +21,26 @@ export async function printError(io: Io, command: Command | undefined, error: un
     await stderr.line(styled('bad', 'clerk: '), errorMessage(error));
     return exitCodes.failed;
   }
+  const message = adaptToShell(error.message);
+  const hint = identityHint(error, command, io) ?? hintFor(error, command);
+  const isCall = command?.name() === 'call';
   if (command !== undefined && wantsJson(command)) {
-    await stderr.json(encodeError(error));
+    const fields = { ...encodeError(error).error, message, ...(isCall && progressOf(error)) };
+    await stderr.json({ error: { ...fields, ...definedFields({ hint }) } });
     return exitCodeOf(error.code);
   }
-  await stderr.line(styled('bad', 'clerk: '), adaptToShell(error.message));
-  for (const { attempt, address, stage, code, durationMs } of error.outcomes)
+  await stderr.line(styled('bad', 'clerk: '), message);
+  // A response is printed already, and shows that the request ran.
+  const isResponse = error.code === 'BAD_STATUS' && error.execution === 'done';
+  for (const { attempt, address, stage, code, durationMs } of isResponse ? [] : error.outcomes)
     await stderr.line(
       styled(
         'faint',
         `  attempt ${attempt}: ${address} ${code} after ${formatDuration(durationMs)}, ${stageTexts[stage]}`,
       ),
     );
-  const hint = identityHint(error, identityOf(command, io)) ?? hintFor(error, command);
+  if (isCall && !isResponse && exitCodeOf(error.code) !== exitCodes.usage)
+    await stderr.line(styled('faint', `  ${executionTexts[error.execution]}`));
   if (hint !== undefined) await stderr.line(`  ${hint}`);
   return exitCodeOf(error.code);
 }
@@ -42,6 +50,21 @@ const stageTexts: Readonly<Record<Stage, string>> = {
   sent: 'no response',
   answered: 'response received',
 };
+
+const executionTexts: Readonly<Record<Execution, string>> = {
+  none: 'The request did not run',
+  unknown: 'Whether the request ran is unknown',
+  done: 'The request ran',
+};
+
+function progressOf({ execution, outcomes }: ClerkError): object {
+  return {
+    execution,
+    outcomes: outcomes.map(({ attempt, endpoint, address, stage, code, durationMs }) => ({
+      ...{ attempt, endpoint, address, stage, code, durationMs },
+    })),
+  };
+}
 
 /** Replaces advice for programmers, such as `pass recursive`, with options. Removes advice that has no option. */
 function adaptToShell(message: string): string {
@@ -90,14 +113,18 @@ function identityOf(command: Command | undefined, { env }: Io): string | undefin
 /** Advice about keys, tokens and rights. */
 function identityHint(
   { code, message, outcomes }: ClerkError,
-  identity: string | undefined,
+  command: Command | undefined,
+  io: Io,
 ): string | undefined {
+  const identity = identityOf(command, io);
   if (code === 'IDENTITY_INVALID' && message.startsWith('The client must prove'))
     return identity === undefined
       ? 'Give --identity FILE, or set $CLERK_IDENTITY; clerk enroll creates the file'
       : `The registry does not accept the key in ${identity}; the key was revoked, or belongs to another registry; enroll a new file with clerk enroll`;
   if (code === 'TICKET_REFUSED' && message.startsWith('The enrolment was refused'))
-    return 'Ask an operator for a new token: clerk token NAME';
+    return command?.name() === 'enroll'
+      ? `Ask an operator for a new token: clerk token NAME; the enrollment in ${String(command.args[0])} is unfinished: repeat the command with the new token, or delete the file`
+      : 'Ask an operator for a new token: clerk token NAME';
   const [, principal, right, name] = /^(\/\S+) must have the right (\S+) on (\S+);/.exec(message) ?? [];
   if (code === 'FORBIDDEN' && right !== undefined)
     return `An operator can allow it: clerk acl allow ${String(principal)} ${String(name)} ${right}`;
@@ -108,7 +135,7 @@ function identityHint(
   )
     return 'A name that you may not read looks like an absent name; clerk acl explain shows your rights';
   if (code === 'ENDPOINT_UNPROVEN' && outcomes.length === 0)
-    return 'Another server may listen there; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk init has printed';
+    return 'Another server may listen there, or the registry has another key now; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk serve and clerk registry-key print';
   if (code === 'REGISTRY_UNREACHABLE' && /http:\/\/.*(closed|reset)/i.test(message))
     return 'A registry with keys needs an https: address and an identity: --registry https://…, --identity FILE';
   return undefined;

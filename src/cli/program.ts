@@ -6,14 +6,18 @@ import { ExitCode, exitCodes } from './exit-codes.js';
 import { printError } from './print-error.js';
 import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
-import { supportsColor } from './output.js';
+import { Output, supportsColor } from './output.js';
 
-/** Runs a command line. `argv` does not contain the name of the program. Resolves to the exit code; never rejects. */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+/** Runs a command line. `given` does not contain the name of the program. Resolves to the exit code; never rejects. */
+export async function run(given: readonly string[], io: Io): Promise<number> {
+  const argv = helpArguments(given);
   let running: Command | undefined;
-  const program = (await createProgram(io, requestedCommand(argv))).hook('preAction', (_, command) => {
-    running = command;
-  });
+  const program = (await createProgram(io, requestedCommand(argv), wantsJsonErrors(argv))).hook(
+    'preAction',
+    (_, command) => {
+      running = command;
+    },
+  );
   if (argv.length === 0) {
     program.outputHelp();
     return exitCodes.done;
@@ -23,10 +27,39 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return exitCodes.done;
   } catch (error) {
     if (error instanceof ExitCode) return error.code;
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.done;
+      // Without a command, a group such as `clerk acl` prints its help.
+      if (wantsJsonErrors(argv) && error.code !== 'commander.help') await printUsageError(io, error);
+      return exitCodes.usage;
+    }
     return printError(io, running, error);
   }
 }
+
+/** `help acl allow` means `acl allow --help`; the help command of commander accepts one name only. */
+function helpArguments(argv: readonly string[]): readonly string[] {
+  const [first, ...names] = argv;
+  return first === 'help' && names.length > 1 ? [...names, '--help'] : argv;
+}
+
+/** An error in the options is noticed before the options are parsed. */
+function wantsJsonErrors(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end < 0 ? undefined : end).includes('--json');
+}
+
+async function printUsageError({ stderr, env }: Io, { message }: CommanderError): Promise<void> {
+  await new Output(stderr, env).json({
+    error: {
+      code: 'CONFIG_INVALID',
+      message: sanitizeLine(message.replace(/^error: /, '')),
+      hint: usageHint,
+    },
+  });
+}
+
+const usageHint = 'See `clerk help` and `clerk help <command>` for details and examples';
 
 /** All commands by their heading in the help. Only the requested command is loaded, for a fast start. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
@@ -80,25 +113,31 @@ function requestedCommand(argv: readonly string[]): string | undefined {
     : undefined;
 }
 
-async function createProgram(io: Io, requested: string | undefined): Promise<Command> {
+async function createProgram(
+  io: Io,
+  requested: string | undefined,
+  hasJsonErrors: boolean,
+): Promise<Command> {
   const program = new Command('clerk')
     .description('Look up, call and manage services by name.')
     .usage('<command> [options]')
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('See `clerk help` and `clerk help <command>` for details and examples')
+    .showHelpAfterError(hasJsonErrors ? false : usageHint)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(commonOptionsHeading))
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) =>
+      outputError: (text, write) => {
+        if (hasJsonErrors) return;
         write(
           text
             .replace(/^error: /, 'clerk: ')
             .split('\n')
             .map(sanitizeLine)
             .join('\n'),
-        ),
+        );
+      },
       getOutHelpWidth: () => Math.min(io.stdout.columns ?? 80, 120),
       getErrHelpWidth: () => Math.min(io.stderr.columns ?? 80, 120),
       getOutHasColors: () => supportsColor(io.stdout, io.env),

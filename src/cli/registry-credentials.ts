@@ -1,6 +1,10 @@
+import { definedFields } from '../core/defined-fields.js';
+import { quote } from '../core/describe-value.js';
+import { ClerkError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import { parsePins, type KeyPin } from '../core/key-pin.js';
 import type { CommonOptions } from './common-options.js';
+import { registryUrls } from './registry-option.js';
 
 /** What a command proves to the registry, and what the registry must prove. */
 export interface RegistryCredentials {
@@ -14,7 +18,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Returns undefined when neither an identity nor a key of the registry is given. The modules of identities are loaded
  * by commands with an identity only, for a fast start.
  *
- * @throws {@link ClerkError} `IDENTITY_INVALID` when the identity file is missing or invalid, or other users can read it
+ * @throws {@link ClerkError} `IDENTITY_INVALID` when the identity file is missing or invalid, its enrollment is
+ *   unfinished, or other users can read it
  */
 export async function openCredentials(
   options: CommonOptions,
@@ -22,10 +27,23 @@ export async function openCredentials(
 ): Promise<RegistryCredentials | undefined> {
   const path = identityPath(options, env);
   const pins = registryPins(options, env);
+  const given = path === undefined ? undefined : givenUrls(options, env);
   if (path === undefined) return pins && { identity: undefined, registryKeys: pins };
   const { openIdentity } = await import('../identity/index.js');
-  const identity = await openIdentity(path);
-  return { identity, registryKeys: pins ?? identity.registryKeys };
+  // With these options, the file learns the key that the registry proves.
+  const identity = await openIdentity(definedFields({ file: path, registryKey: pins, registry: given }));
+  if (identity.registryKeys.length === 0)
+    throw new ClerkError(
+      'IDENTITY_INVALID',
+      `The enrollment of ${identity.name} in ${quote(path)} is unfinished, because no registry has confirmed the key in the file; complete it with clerk enroll ${path} --name ${identity.name} and a new token, or delete the file`,
+    );
+  return { identity, registryKeys: identity.registryKeys };
+}
+
+/** The addresses that the user has given for this command; undefined for those in the identity file. */
+function givenUrls({ registry }: CommonOptions, env: Environment): readonly string[] | undefined {
+  if (registry === undefined && !env.CLERK_REGISTRY) return undefined;
+  return registryUrls({ option: registry, environment: env.CLERK_REGISTRY, needsTls: true });
 }
 
 export function identityPath(

@@ -68,14 +68,19 @@ export class IdentityFile {
   /**
    * Replaces the registry keys in the file, if the registry is that of the file. Keeps a change that another process makes
    * meanwhile.
+   *
+   * @param isSameRegistry - whether the registry is that of a file that has none of the keys. Default: never.
    */
-  async updateRegistryKeys(registryKeys: readonly KeyPin[]): Promise<void> {
+  async updateRegistryKeys(
+    registryKeys: readonly KeyPin[],
+    isSameRegistry: (content: IdentityContent) => boolean = () => false,
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const text = this.#readText() ?? '';
       const content = this.#decode(text);
       const present = content.registryKeys;
-      const isSameRegistry = registryKeys.some((key) => present.includes(key));
-      if (!isSameRegistry || present.join() === registryKeys.join()) return;
+      const isKnown = registryKeys.some((key) => present.includes(key)) || isSameRegistry(content);
+      if (!isKnown || present.join() === registryKeys.join()) return;
       try {
         await this.#replace(encodeIdentity({ ...content, registryKeys }), text);
         return;

@@ -115,10 +115,7 @@ async function enrolFile(
   const existing = file.readIfExists();
   const { name } = config;
   if (existing !== undefined && name !== undefined && existing.credentials.name !== name)
-    throw new ClerkError(
-      'IDENTITY_INVALID',
-      `Identity file ${quote(file.path)} must be for ${name}; got ${existing.credentials.name}; use another file for another name`,
-    );
+    throw new ClerkError('IDENTITY_INVALID', otherNameMessage(file.path, existing, name));
   if (existing !== undefined && (existing.registryKeys.length > 0 || config.token === undefined)) return;
   if (existing === undefined && config.token === undefined) {
     file.read();
@@ -128,6 +125,16 @@ async function enrolFile(
   const credentials = existing?.credentials ?? runtime.keys.create(request.name);
   if (existing === undefined) await file.write({ credentials, registry: [], registryKeys: [] });
   await file.write(await enrol(request, credentials, runtime));
+}
+
+function otherNameMessage(
+  path: string,
+  { credentials, registryKeys }: IdentityContent,
+  name: string,
+): string {
+  return registryKeys.length === 0
+    ? `Identity file ${quote(path)} has an unfinished enrolment of ${credentials.name}; delete the file, or use another file for ${name}`
+    : `Identity file ${quote(path)} must be for ${name}; got ${credentials.name}; use another file for another name`;
 }
 
 function enrolInMemory(config: IdentityConfig, runtime: IdentityRuntime): Promise<IdentityContent> {
@@ -166,7 +173,18 @@ function fileStore(file: IdentityFile, { registry, registryKeys }: IdentityConfi
       };
     },
     write: (content) => file.write(content),
-    saveRegistryKeys: (keys) => file.updateRegistryKeys(keys),
+    // A file whose registry has another address may belong to another registry.
+    saveRegistryKeys: (keys) =>
+      file.updateRegistryKeys(
+        keys,
+        (content) =>
+          registryKeys !== undefined &&
+          content.registryKeys.length > 0 &&
+          (registry === undefined ||
+            content.registry.length === 0 ||
+            registry.some((url) => content.registry.includes(url))),
+      ),
+    statesRegistryKeys: registryKeys !== undefined,
   };
 }
 

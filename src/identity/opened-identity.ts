@@ -17,6 +17,8 @@ export interface IdentityStore {
   readonly write: ((content: IdentityContent) => Promise<void>) | string;
   /** Keeps announced registry keys for the next start. Default: they are kept in memory only. */
   readonly saveRegistryKeys?: (keys: readonly KeyPin[]) => Promise<void>;
+  /** Whether `read` returns registry keys that the program states, in place of those that are kept. Default false. */
+  readonly statesRegistryKeys?: boolean;
 }
 
 export interface OpenedIdentityRuntime extends EnrolmentRuntime {
@@ -72,8 +74,9 @@ export class OpenedIdentity implements Identity {
   }
 
   learnRegistryKeys(keys: readonly KeyPin[]): void {
-    if (!this.#registryPins.learn(keys)) return;
-    const { label, saveRegistryKeys } = this.#store;
+    const { label, saveRegistryKeys, statesRegistryKeys = false } = this.#store;
+    const isProven = keys.some((key) => this.registryKeys.includes(key));
+    if (!this.#registryPins.learn(keys) && !(statesRegistryKeys && isProven)) return;
     saveRegistryKeys?.(keys).catch((error: unknown) =>
       this.#runtime.warn(`${label} does not contain the new key of the registry: ${errorMessage(error)}`),
     );
@@ -123,7 +126,7 @@ export class OpenedIdentity implements Identity {
     const content = await this.#store.read();
     const { name, algorithm } = content.credentials;
     const next = content.next ?? this.#runtime.keys.create(name, algorithm);
-    await write({ ...content, next });
+    if (content.next === undefined) await write({ ...content, next });
     const known = { ...content, registryKeys: this.registryKeys };
     const registryKeys = await enrolRotatedKey(known, next, label, this.#runtime);
     const rotated = Object.freeze({ credentials: next, registry: content.registry, registryKeys });

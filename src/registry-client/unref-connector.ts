@@ -19,7 +19,7 @@ export interface RegistryDialer {
   poll?(): void;
   dial(address: Address, timeoutMs: number): RegistryDial;
   /** Called with the head of each response of the server. Never throws. */
-  onResponse?(head: Pick<ResponseHead, 'registryKeys' | 'incarnation'>): void;
+  onResponse?(head: Pick<ResponseHead, 'status' | 'registryKeys' | 'incarnation'>): void;
   /**
    * The listener is called when new connections prove another key than present connections. Returns a function that
    * removes the listener.

@@ -1,5 +1,6 @@
 /** Composition root of the bundled server. */
 import { join } from 'node:path';
+import { quote } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import { IdentityFile } from '../identity/identity-file.js';
@@ -32,6 +33,7 @@ import { LiveRegistryKey } from './live-registry-key.js';
 import {
   registryKeyPath,
   rotateKey,
+  type ClientKeysFile,
   type RegistryKeyFile,
   type RegistryKeyRotation,
   type RegistryKeyState,
@@ -65,6 +67,8 @@ export interface Server extends AsyncDisposable {
   readonly port: number;
   /** The key that a secured registry proves at present: the option `registryKey` of a clerk. Undefined if it is open. */
   readonly registryKey: string | undefined;
+  /** The keys that a secured registry announces, the proved key first. During a rotation two, otherwise one; none if it is open. */
+  readonly registryKeys: readonly string[];
   /**
    * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
    * that the launcher has started keep running. `close` may be called several times; each returned promise resolves
@@ -202,6 +206,9 @@ async function openServer(
     get registryKey() {
       return registryKey?.credentials.pin;
     },
+    get registryKeys() {
+      return registryKey?.pins ?? [];
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -252,7 +259,8 @@ export interface RotateRegistryKeyOptions {
  * a second of its next connection or request.
  *
  * - `prepare` creates the next key. The registry announces both keys, and still proves the present one.
- * - `switch`: the registry proves the next key, and signs tickets with it. Both keys are still accepted.
+ * - `switch`: the registry proves the next key, and signs tickets with it. Tickets of the former key are still accepted.
+ *   A client that knows only the former key is refused.
  * - `retire`: the former key is not accepted any more.
  *
  * Between two steps, wait for 330 s, and for a third of the longest lease. Clerks, services and identity files then know
@@ -274,13 +282,17 @@ export function rotateRegistryKey({
 }
 
 const identityRuntime = { files: systemFiles, keys: systemKeys };
-const registryKeyFile: RegistryKeyFile = {
+const registryKeyFile: RegistryKeyFile & ClientKeysFile = {
   read(path) {
     const content = new IdentityFile(path, identityRuntime).readIfExists();
     return content && { ...content, pins: content.registryKeys };
   },
   write: (path, { pins, ...state }) =>
     new IdentityFile(path, identityRuntime).write({ ...state, registry: [], registryKeys: pins }),
+  async updateRegistryKeys(path, pins) {
+    const file = new IdentityFile(path, identityRuntime);
+    if (file.readIfExists() !== undefined) await file.updateRegistryKeys(pins);
+  },
 };
 
 /** The changes are recorded in the audit log. */
@@ -360,9 +372,12 @@ export async function* readLog(
   try {
     yield* followLog(path, { clock: systemClock, lines, signal });
   } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new ClerkError(
       'NAME_NOT_FOUND',
-      `The log of ${name} cannot be read: ${errorMessage(error)}; check the name and the data folder`,
+      isMissing
+        ? `Data folder ${quote(data)} has no log of ${name}; the log begins with the first start of the service, so check the canonical name and the data folder`
+        : `The log of ${name} cannot be read: ${errorMessage(error)}; check the name and the data folder`,
       { cause: error },
     );
   }

@@ -1,11 +1,10 @@
 /** The identity files in the data folder of a secured registry. */
-import { join } from 'node:path';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { IdentityService } from './ports.js';
-import { registryKeyPath, registryName, type RegistryKeyFile } from './registry-key.js';
+import { operatorPath, registryKeyPath, registryName, type RegistryKeyFile } from './registry-key.js';
 
 /** The first operator, which has all rights. */
 const operatorName = '/operator';
@@ -100,10 +99,6 @@ export async function addOperator(
   } finally {
     await store.close();
   }
-}
-
-function operatorPath(data: string): string {
-  return join(data, 'operator.identity');
 }
 
 /**

@@ -44,6 +44,12 @@ export interface RegistryKeyRotation {
   readonly nextInMs: number;
 }
 
+/** Port to an identity file of a client of the registry. */
+export interface ClientKeysFile {
+  /** Replaces the registry keys in the file, if the file exists and has one of them. */
+  updateRegistryKeys(path: string, pins: readonly KeyPin[]): Promise<void>;
+}
+
 export interface RotationOptions {
   readonly data: string;
   readonly step: RegistryKeyStep;
@@ -51,7 +57,7 @@ export interface RotationOptions {
 }
 
 interface RotationRuntime {
-  readonly files: RegistryKeyFile;
+  readonly files: RegistryKeyFile & ClientKeysFile;
   readonly keys: Pick<KeyTools, 'create'>;
   readonly wallNow: () => number;
 }
@@ -67,8 +73,13 @@ export function registryKeyPath(data: string): string {
   return join(data, 'registry.identity');
 }
 
+export function operatorPath(data: string): string {
+  return join(data, 'operator.identity');
+}
+
 /**
- * Makes one step of a rotation. A repeated step changes nothing.
+ * Makes one step of a rotation, and updates the identity file of the operator in the data folder. A repeated step
+ * changes nothing, except what a crash has left undone.
  *
  * @throws {@link ClerkError} `CHANGE_TOO_EARLY` less than 330 s after the last step, unless forced
  * @see [Decision 095](../../docs/decisions/095-registry-key-in-three-steps.md)
@@ -85,7 +96,10 @@ export async function rotateKey(
       `Data folder ${quote(data)} has no registry key; run clerk init first`,
     );
   const next = stepFrom(state, step, keys);
-  if (next === state) return describeRotation(state, wallNow());
+  if (next === state) {
+    await files.updateRegistryKeys(operatorPath(data), state.pins);
+    return describeRotation(state, wallNow());
+  }
   const waitMs = step === 'prepare' || force ? 0 : remainingMs(state, wallNow());
   if (waitMs > 0)
     throw new ClerkError(
@@ -95,6 +109,7 @@ export async function rotateKey(
     );
   const changed = { ...next, changedAt: wallNow() };
   await files.write(path, changed);
+  await files.updateRegistryKeys(operatorPath(data), changed.pins);
   return describeRotation(changed, wallNow());
 }
 

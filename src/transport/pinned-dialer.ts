@@ -20,6 +20,14 @@ export interface PinnedDialerOptions {
   readonly onStatement?: (statement: RegistryStatement) => void;
 }
 
+/** What a response states about the registry. */
+interface StatedFacts {
+  /** HTTP status. Default 200. */
+  readonly status?: number;
+  readonly registryKeys: string;
+  readonly incarnation: string;
+}
+
 /** Opens HTTP/1.1 connections to the servers of a registry, which must prove one of its keys. */
 export class PinnedDialer {
   readonly #options: PinnedDialerOptions;
@@ -40,7 +48,7 @@ export class PinnedDialer {
     if (this.#options.pins().length > 0) return;
     throw new ClerkError(
       'CONFIG_INVALID',
-      'A registry must prove its key, and no key of the registry is known; set the option registryKey or $CLERK_REGISTRY_KEY',
+      'A registry must prove its key, and no key of the registry is known; set the option registryKey or $CLERK_REGISTRY_KEY; the enrolment of an identity file without a key of the registry is unfinished: enroll again with a new token',
     );
   }
 
@@ -59,7 +67,9 @@ export class PinnedDialer {
     });
   }
 
-  onResponse({ registryKeys, incarnation }: { registryKeys: string; incarnation: string }): void {
+  onResponse({ status = 200, registryKeys, incarnation }: StatedFacts): void {
+    // A registry that does not know the key of the client may be another registry than that of the identity.
+    if (status === 401) return;
     const text = `${registryKeys} ${incarnation}`;
     if (this.#options.onStatement === undefined || text === this.#lastStatement) return;
     this.#lastStatement = text;

@@ -230,6 +230,33 @@ test('call of a service without a reachable endpoint fails', async () => {
   const down = await runLine('call /shop/down --timeout 1000');
   expect(down).toMatch(/^1 clerk: /);
   expect(down).toContain(`\n  attempt 1: unix:${socket} `);
+  expect(down).toContain('\n  The request did not run');
+  const { error } = JSON.parse((await runLine('call /nowhere --json')).slice(2)) as {
+    readonly error: { readonly message: string };
+  };
+  expect(error).toMatchObject({ code: 'NAME_NOT_FOUND', execution: 'none', outcomes: [] });
+  expect(error.message).not.toMatch(/bind\(\)|factory/);
+});
+
+test('a call that may have run says so, and a refused call did not run', async () => {
+  const silent = await startService(() => undefined);
+  await register({ name: '/shop/silent', id: 's', addresses: [silent] });
+  const text = await runLine('call /shop/silent / -X POST --timeout 300');
+  expect(text).toMatch(/^1 clerk: /);
+  expect(text).toContain('\n  Whether the request ran is unknown');
+  const json = await runLine('call /shop/silent / -X POST --timeout 300 --json');
+  expect(JSON.parse(json.slice(2))).toMatchObject({
+    error: {
+      code: 'DEADLINE_EXCEEDED',
+      execution: 'unknown',
+      outcomes: [{ attempt: 1, endpoint: 's', address: silent, stage: 'sent' }],
+    },
+  });
+  const refusing = await startService((_, response) => {
+    response.writeHead(401, { 'clerk-not-executed': '1' }).end();
+  });
+  await register({ name: '/shop/refusing', id: 'r', addresses: [refusing] });
+  expect(await runLine('call /shop/refusing /')).toContain('\n  The request did not run');
 });
 
 test('watch prints the matching names, then every change until it is interrupted', async () => {

@@ -120,10 +120,27 @@ test('a used, an expired, an unknown and a foreign token are refused alike, with
     );
     expect({ code, out }).toEqual({ code: 5, out: '' });
     expect(err).toMatch(
-      /^clerk: The enrolment was refused: the token or ticket is unknown, expired or used, [^\n]*\n {2}Ask an operator for a new token: clerk token NAME\n$/,
+      /^clerk: The enrolment was refused: the token or ticket is unknown, expired or used, [^\n]*\n {2}Ask an operator for a new token: clerk token NAME; the enrollment in \S+ is unfinished: repeat the command with the new token, or delete the file\n$/,
     );
     expect(err).not.toContain(token);
   }
+});
+
+test('a file with an unfinished enrollment says so, for its own and for another name', async () => {
+  const cli = await securedCli();
+  const file = cli.pathOf('web');
+  await cli.run(enrollLine(cli, file, '/shop/web', createEnrolToken(systemHashing)), '');
+  const used = await cli.run('ls', file);
+  expect(used.code).toBe(5);
+  expect(used.err).toContain(
+    `The enrollment of /shop/web in '${file}' is unfinished, because no registry has confirmed the key in the file; complete it with clerk enroll ${file} --name /shop/web and a new token, or delete the file`,
+  );
+  const token = await tokenFor(cli, '/shop/billing');
+  const other = await cli.run(enrollLine(cli, file, '/shop/billing', token), '');
+  expect(other.code).toBe(5);
+  expect(other.err).toContain(
+    `has an unfinished enrolment of /shop/web; delete the file, or use another file for /shop/billing`,
+  );
 });
 
 test('after a refused enrollment, a new token enrolls the same file', async () => {
@@ -136,6 +153,7 @@ test('after a refused enrollment, a new token enrolls the same file', async () =
 
 test.each([
   ['', 'clerk enroll needs a token, which an operator creates with clerk token NAME'],
+  [' --token=', 'The token is empty; give the line that clerk token has printed'],
   [' --token clerk_token_short', 'The token must begin with clerk_token_ and be complete; got 17 other'],
 ])('enroll with%s says what it needs', async (option, message) => {
   const cli = await securedCli();
@@ -150,7 +168,9 @@ test('enroll needs the key of the registry, and an address with https:', async (
   const token = createEnrolToken(systemHashing);
   const noKey = await cli.run(`enroll ${cli.pathOf('a')} --name /a --token ${token}`, '');
   expect(noKey.code).toBe(2);
-  expect(noKey.err).toContain('clerk enroll needs the key of the registry, which clerk init has printed');
+  expect(noKey.err).toContain(
+    'clerk enroll needs the key of the registry, which clerk init and clerk serve print',
+  );
   const plain = `${enrollLine(cli, cli.pathOf('a'), '/a', token)} --registry http://127.0.0.1:1`;
   const noTls = await cli.run(plain, '');
   expect(noTls.code).toBe(2);
@@ -166,7 +186,7 @@ test('a registry with another key gets no token', async () => {
   const { code, err } = await cli.run(other, '');
   expect(code).toBe(5);
   expect(err).toContain(`must prove the key ${pin}; got ${cli.registryKey}`);
-  expect(err).toContain('with the key that clerk init has printed');
+  expect(err).toContain('with the key that clerk serve and clerk registry-key print');
 });
 
 test('an identity file that other users can read is refused, with the command that repairs it', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { startServer } from '../../src/server/index.js';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
 import type { ClerkErrorCode } from '../../src/core/errors.js';
 import { freePort } from '../support/free-port.js';
@@ -61,9 +62,40 @@ test('with --json an error is one JSON value on standard error', async () => {
   const { code, out, err } = await runCli(['define', '/shop/orders', '--json'], { registry });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   expect(JSON.parse(err)).toEqual({
-    error: { code: 'CHANGE_TOO_EARLY', message: 'Rejected with CHANGE_TOO_EARLY', remainingMs: 4_200 },
+    error: {
+      code: 'CHANGE_TOO_EARLY',
+      message: 'Rejected with CHANGE_TOO_EARLY',
+      remainingMs: 4_200,
+      hint: '--when-expired schedules the change for the end of the guaranteed time',
+    },
   });
 });
+
+test.each([
+  ['lss --json', "unknown command 'lss' (Did you mean ls?)"],
+  ['ls --json --foo', "unknown option '--foo'"],
+  ['resolve --json', "missing required argument 'name'"],
+  ['--json ls --timeout 0', "option '--timeout <ms>' argument '0' is invalid. The value must be above 0."],
+])('the error of `clerk %s` is one JSON value', async (line, message) => {
+  const { code, out, err } = await runCli(line.split(' '));
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(JSON.parse(err)).toEqual({
+    error: { code: 'CONFIG_INVALID', message, hint: expect.stringContaining('clerk help') },
+  });
+});
+
+test.each(['token /shop/web', 'acl ls', 'identity ls', 'group set /shop/staff /shop/web'])(
+  'clerk %s at an open registry says that the registry is not secured',
+  async (line) => {
+    const server = await startServer({ port: 0 });
+    servers.push(server);
+    const { code, err } = await runCli(line.split(' '), { registry: server.url });
+    expect(code).toBe(5);
+    expect(err).toContain(
+      'This registry is not secured, so it has no keys and rights; secure its data folder with clerk init',
+    );
+  },
+);
 
 test('a change before the guaranteed time gets a hint', async () => {
   const registry = await rejectingRegistry(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });

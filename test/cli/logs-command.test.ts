@@ -29,6 +29,7 @@ test('the last lines are printed, also from the file before the current one', as
   expect(await print()).toBe('one\ntwo\nthree\nfour\nfive\n');
   expect(await print('--lines', '3')).toBe('three\nfour\nfive\n');
   expect(await print('--lines', '1')).toBe('five\n');
+  expect(await print('--lines', '1', '--json')).toBe('{"name":"/shop/orders","line":"five"}\n');
   appendFileSync(log, 'six \u001b[31m without end');
   expect(await print('--lines', '1')).not.toContain('\u001b');
   expect(await print('--lines', '1')).toMatch(/^six .* without end\n$/);
@@ -38,7 +39,9 @@ test('without a log, the command says so and exits with 3', async () => {
   const { data } = dataFolder();
   const { code, err } = await runCli(['logs', '/shop/orders', '--data', data]);
   expect(code).toBe(3);
-  expect(err).toMatch(/The log of \/shop\/orders cannot be read: .*; check the name and the data folder/);
+  expect(err).toBe(
+    `clerk: Data folder '${data}' has no log of /shop/orders; the log begins with the first start of the service, so check the canonical name and the data folder\n`,
+  );
   expect((await runCli(['logs', '/shop/orders'])).code).toBe(2);
   expect((await runCli(['logs', 'orders', '--data', data])).code).toBe(2);
 });

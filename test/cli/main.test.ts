@@ -1,6 +1,9 @@
 /** The command line as a process: exit codes, closed pipes and signals. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, expect, test } from 'vitest';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { fakeRegistry } from './support/fake-registry.js';
 import { spawnCli } from './support/spawn-cli.js';
 
@@ -50,6 +53,25 @@ test('a closed output pipe ends an endless list without an error', async () => {
   await once(child.stdout, 'data');
   child.stdout.destroy();
   expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+});
+
+test('an output that is full ends the command with a message', async () => {
+  const { url } = await startFakeRegistry({
+    list: { entries: [{ name: '/a', kind: 'directory' }], next: null, revision: '1', incarnation: 'i' },
+  });
+  const full = openSync('/dev/full', 'w');
+  onTestFinished(() => closeSync(full));
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', main, 'ls', '--registry', url], {
+    stdio: ['ignore', full, 'pipe'],
+  });
+  let err = '';
+  child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'clerk: Standard output cannot be written: ENOSPC: no space left on device, write\n',
+  });
 });
 
 test('a signal ends a command that waits for a response', async () => {

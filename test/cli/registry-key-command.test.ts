@@ -1,8 +1,8 @@
 /** `clerk registry-key`, and another operator by `clerk init`. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startServer } from '../../src/server/index.js';
 import { runCli, type CliResult } from './support/run-cli.js';
 
@@ -23,7 +23,7 @@ test('the key of a registry changes in three steps', async () => {
   const prepared = await run(`registry-key prepare --data ${data}`);
   expect(prepared).toMatchObject({ code: 0, err: '' });
   const [, next = ''] =
-    /^Registry key {3}(?:\S+)\nAlso accepted {2}(\S+)\nNext: clerk registry-key switch --data /.exec(
+    /^Registry key {2}(?:\S+)\nNext key {6}(\S+)\nNext: clerk registry-key switch --data \S+, in 330 s /.exec(
       prepared.out,
     ) ?? [];
   expect(prepared.out).toContain(registryKey);
@@ -37,8 +37,59 @@ test('the key of a registry changes in three steps', async () => {
     next: 'retire',
     nextInMs: expect.any(Number),
   });
+  expect((await run(`registry-key switch --data ${data}`)).out).toContain(
+    `Former key    ${registryKey}\nThe former key is accepted by clients that know both keys; a client that knows only the former key is refused\nNext: clerk registry-key retire `,
+  );
   const retired = await run(`registry-key retire --data ${data} --force`);
   expect(retired.out).toBe(`Registry key  ${next}\nThe rotation is complete\n`);
+});
+
+test('each step updates the identity file of the operator in the folder', async () => {
+  const { data, registryKey } = await securedFolder();
+  const operator = join(data, 'operator.identity');
+  const keysOf = (file: string): unknown =>
+    (JSON.parse(readFileSync(file, 'utf8')) as { registryKey: unknown }).registryKey;
+  await run(`registry-key prepare --data ${data}`);
+  const [first, next] = keysOf(operator) as string[];
+  expect(first).toBe(registryKey);
+  await run(`registry-key switch --data ${data} --force`);
+  expect(keysOf(operator)).toEqual([next, registryKey]);
+  const server = await startServer({ port: 0, data });
+  onTestFinished(() => server.close());
+  expect(server.registryKeys).toEqual([next, registryKey]);
+  expect(await run(`ls --identity ${operator} --registry ${server.url}`)).toMatchObject({ code: 0 });
+  await run(`registry-key retire --data ${data} --force`);
+  expect(keysOf(operator)).toEqual([next]);
+});
+
+test('an identity file that was elsewhere during a rotation learns the key that --registry-key states', async () => {
+  const { data, registryKey } = await securedFolder();
+  const away = join(data, '..', 'away.identity');
+  renameSync(join(data, 'operator.identity'), away);
+  await run(`registry-key prepare --data ${data}`);
+  await run(`registry-key switch --data ${data} --force`);
+  await run(`registry-key retire --data ${data} --force`);
+  const server = await startServer({ port: 0, data });
+  onTestFinished(() => server.close());
+  const list = `ls --identity ${away} --registry ${server.url}`;
+  const unknown = await run(list);
+  expect(unknown.code).toBe(5);
+  expect(unknown.err).toContain('the key that clerk serve and clerk registry-key print');
+  expect(readFileSync(away, 'utf8')).toContain(registryKey);
+  expect(await run(`${list} --registry-key ${String(server.registryKey)}`)).toMatchObject({ code: 0 });
+  await vi.waitFor(async () => expect((await run(list)).code).toBe(0));
+});
+
+test('a registry that does not know the key of an identity file does not change the file', async () => {
+  const [own, other] = [await securedFolder(), await securedFolder()];
+  const operator = join(own.data, 'operator.identity');
+  const before = readFileSync(operator, 'utf8');
+  const server = await startServer({ port: 0, data: other.data });
+  onTestFinished(() => server.close());
+  const line = `ls --identity ${operator} --registry ${server.url} --registry-key ${other.registryKey}`;
+  expect((await run(line)).code).toBe(5);
+  await new Promise(setImmediate);
+  expect(readFileSync(operator, 'utf8')).toBe(before);
 });
 
 test.each([

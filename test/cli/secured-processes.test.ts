@@ -78,7 +78,7 @@ test('two services and a stranger on one machine', { timeout }, async () => {
   expect(await refused.ended).toMatchObject({
     code: 3,
     out: '',
-    err: 'clerk: No service is registered as /shop/orders\n  A name that you may not read looks like an absent name; clerk acl explain shows your rights\n',
+    err: 'clerk: No service is registered as /shop/orders\n  The request did not run\n  A name that you may not read looks like an absent name; clerk acl explain shows your rights\n',
   });
   const anonymous = spawnCli(['call', '/shop/orders', '/', '--registry', url], {
     CLERK_REGISTRY_KEY: String(registryKey),
@@ -141,6 +141,22 @@ test('a warning is a message of the command, and not one of Node', { timeout }, 
     /^clerk: Identity file '.*' has an unfinished rotation, and its old key stays in use: /,
   );
   expect(err).not.toContain('(node:');
+});
+
+test('serve prints where it listens, and both keys during a rotation', { timeout }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-serve-'));
+  folders.push(folder);
+  const data = join(folder, 'data');
+  await run(`init --data ${data}`, {});
+  const prepared = JSON.parse(await run(`registry-key prepare --data ${data} --json`, {})) as {
+    readonly registryKeys: readonly string[];
+  };
+  const [present, next] = prepared.registryKeys;
+  const serve = started(spawnCli(['serve', '--port', '0', '--data', data, '--host', '0.0.0.0']));
+  const err = await serve.until(/also announces.*\n/, 'err');
+  expect(err).toMatch(/^clerk: The server listens on 0\.0\.0\.0, port \d+$/m);
+  expect(err).toContain(`The key of the registry is ${String(present)}\n`);
+  expect(err).toContain(`The registry also announces the key ${String(next)},`);
 });
 
 async function listen(server: Server): Promise<{ readonly port: number; close(): Promise<void> }> {

@@ -39,6 +39,12 @@ test.each([
   expect(out).toMatch(new RegExp(`^ +clerk ${command}\\b`, 'm'));
 });
 
+test('help of a command of commands is that of the inner command', async () => {
+  const { code, out } = await runCli(['help', 'acl', 'allow']);
+  expect({ code, out }).toEqual({ code: 0, out: (await runCli(['acl', 'allow', '--help'])).out });
+  expect(out).toContain('Usage: clerk acl allow');
+});
+
 test('--version prints the version', async () => {
   expect(await runCli(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' });
 });

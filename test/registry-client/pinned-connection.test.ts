@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { CheckedCredentials, CredentialSource } from '../../src/core/credentials.js';
 import type { ClerkError } from '../../src/core/errors.js';
 import type { KeyPin } from '../../src/core/key-pin.js';
+import type { RegistryStatement } from '../../src/core/registry-pins.js';
 import { paths } from '../../src/protocol/paths.js';
 import { FailoverClient } from '../../src/registry-client/failover-client.js';
 import { httpConnection } from '../../src/registry-client/http-connection.js';
@@ -93,6 +94,24 @@ test('requests and event streams prove the key of the client', async () => {
     [paths.resolve, web.pin],
     [paths.watch, web.pin],
   ]);
+});
+
+test('only a registry that knows the key of the client states keys', async () => {
+  const statements: RegistryStatement[] = [];
+  const dialer = new PinnedDialer({
+    pins: () => [],
+    credentials: new Source(web),
+    keys: systemKeys,
+    clock: systemClock,
+    onStatement: (statement) => statements.push(statement),
+  });
+  const { pin } = systemKeys.create('/registry');
+  const stated = { registryKeys: pin, incarnation: 'i' };
+  // A registry that does not know the key of the client.
+  dialer.onResponse({ status: 401, ...stated });
+  expect(statements).toEqual([]);
+  dialer.onResponse({ status: 403, ...stated });
+  expect(statements).toEqual([{ keys: [pin], incarnation: 'i' }]);
 });
 
 test('a server with another key receives no byte of a request or stream', async () => {

@@ -19,6 +19,7 @@ class Folder {
   readonly clock = new ManualClock();
   state: RegistryKeyState | undefined = { credentials: first, pins: [first.pin] };
   writes = 0;
+  operatorPins: readonly string[] | undefined;
 
   rotate(step: RegistryKeyStep, force = false) {
     return rotateKey(
@@ -31,6 +32,9 @@ class Folder {
           write: async (_path, state) => {
             this.writes++;
             this.state = state;
+          },
+          updateRegistryKeys: async (_path, pins) => {
+            this.operatorPins = pins;
           },
         },
       },

@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander';
+import { isLocal, parseAddress } from '../../core/address.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
+import type { Outcome } from '../../core/outcome.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
+import { responseHeaders } from '../../protocol/call-headers.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import type { Io } from '../io.js';
@@ -20,7 +23,7 @@ export const addCallCommand = defineCommand({
   usage: 'call <name> [path]',
   summary: 'send an HTTP request to a service',
   description:
-    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint. A request with another method is retried only if the failed endpoint did not process the request. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json if no header sets the content type.',
+    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint. A request with another method is retried only if the failed endpoint did not process the request. Prints the response body; exits with 1 for a status of 400 or above. A failure says whether the request ran; with --json, in `execution` and `outcomes`. A JSON body gets the content type application/json if no header sets the content type.',
   options: (own) =>
     own
       .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
@@ -43,20 +46,27 @@ async function call(context: CommandContext, text: string, path = '/', options: 
   const request = await buildRequest(io, path, options);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ ...registryOptions, logger: stderrLogger(stderr) });
+  const outcomes: Outcome[] = [];
+  clerk.on('attempt', ({ outcome }) => outcomes.push(outcome));
   try {
     const startedAt = clock.now();
     const response = await clerk.bind(name, { timeoutMs }).request(request);
-    await printResponse(context, name, response, clock.now() - startedAt);
+    await printResponse(context, name, { response, outcomes, durationMs: clock.now() - startedAt });
   } finally {
     await clerk.destroy();
   }
 }
 
+interface CallResult {
+  readonly response: ClerkResponse;
+  readonly outcomes: readonly Outcome[];
+  readonly durationMs: number;
+}
+
 async function printResponse(
   { stdout, stderr, json }: CommandContext,
   name: string,
-  response: ClerkResponse,
-  durationMs: number,
+  { response, outcomes, durationMs }: CallResult,
 ): Promise<void> {
   const { statusCode, headers, body, endpoint, attempts } = response;
   if (json) {
@@ -83,9 +93,25 @@ async function printResponse(
   }
   if (statusCode >= 400)
     throw new ClerkError('BAD_STATUS', `${name} responded with status ${String(statusCode)}`, {
-      execution: 'done',
+      execution: isNotExecuted(response, outcomes) ? 'none' : 'done',
+      outcomes,
       statusCode,
     });
+}
+
+/** Over an unencrypted connection to another host, the header proves nothing. */
+function isNotExecuted(
+  { statusCode, headers, endpoint }: ClerkResponse,
+  outcomes: readonly Outcome[],
+): boolean {
+  const address = parseAddress(endpoint.address);
+  // A clerk sends a call again whose ticket was refused; the first refusal has the same status.
+  const isRefusal = ({ stage, code }: Outcome): boolean => stage === 'waiting' || code === String(statusCode);
+  return (
+    headers[responseHeaders.notExecuted] === '1' &&
+    (address.protocol === 'https' || isLocal(address)) &&
+    outcomes.every(isRefusal)
+  );
 }
 
 /** Valid UTF-8 becomes the text `body`. Other bytes become `bodyBase64`. */

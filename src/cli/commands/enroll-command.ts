@@ -44,7 +44,7 @@ async function enroll(context: CommandContext, file: string, options: Options): 
   if (registryKey === undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
-      'clerk enroll needs the key of the registry, which clerk init has printed; give --registry-key, or set $CLERK_REGISTRY_KEY',
+      'clerk enroll needs the key of the registry, which clerk init and clerk serve print; give --registry-key, or set $CLERK_REGISTRY_KEY',
     );
   const registry = registryUrls({
     option: common.registry,
@@ -97,6 +97,11 @@ async function readToken(io: Io, option: string | undefined): Promise<string> {
       : text;
   const { length } = token;
   if (isEnrolToken(token)) return token;
+  if (length === 0)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'The token is empty; give the line that clerk token has printed, with --token, $CLERK_TOKEN, or on standard input with --token -',
+    );
   // The message does not quote the token. @see [C8.4](../../../docs/guarantees.md#c8-4)
   throw new ClerkError(
     'CONFIG_INVALID',

@@ -24,6 +24,7 @@ export function addLogsCommand(program: Command, io: Io): void {
         .default(100),
     )
     .option('--follow', 'also print what is written later, until an interrupt')
+    .option('--json', 'print JSON, one object with the name and the line per line')
     .addHelpText(
       'after',
       `
@@ -40,13 +41,15 @@ interface LogsOptions {
   readonly data: string;
   readonly lines: number;
   readonly follow?: true;
+  readonly json?: true;
 }
 
-async function printLog(text: string, { data, lines, follow }: LogsOptions, io: Io): Promise<void> {
+async function printLog(text: string, { data, lines, follow, json }: LogsOptions, io: Io): Promise<void> {
   const name = parseNameArgument(text);
   const stdout = new Output(io.stdout, io.env);
   const { readLog } = await import('../../server/index.js');
   const signal = follow === true ? io.interruptSignal() : undefined;
   for await (const part of readLog(data, name, { lines, ...(signal && { signal }) }))
-    for (const line of part.replace(/\n$/, '').split('\n')) await stdout.line(line);
+    for (const line of part.replace(/\n$/, '').split('\n'))
+      await (json ? stdout.json({ name, line }) : stdout.line(line));
 }

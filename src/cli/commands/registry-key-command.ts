@@ -1,5 +1,4 @@
 import { Argument, Option, type Command } from 'commander';
-import { formatDuration } from '../format.js';
 import type { Io } from '../io.js';
 import { Output, styled } from '../output.js';
 
@@ -12,7 +11,7 @@ export function addRegistryKeyCommand(program: Command, io: Io): void {
     .addArgument(new Argument('<step>', 'step of the rotation').choices(steps))
     .summary('replace the key of a registry, in three steps')
     .description(
-      'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. With `switch`, the registry proves the next key; both keys are accepted. With `retire`, the former key is not accepted any more. Wait at least 330 s between two steps, and a third of the longest lease. Clerks, services and identity files learn the next key themselves; add it to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`.',
+      'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. With `switch`, the registry proves the next key; clients that know both keys still accept the former key, and a client that knows only the former key is refused. With `retire`, the former key is not accepted any more. Wait at least 330 s between two steps, and a third of the longest lease. Clerks, services and identity files learn the next key themselves, and each step updates operator.identity in the data folder; add the next key to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`. A repeated step prints the keys again.',
     )
     .addOption(new Option('-d, --data <folder>', 'data folder of the registry').makeOptionMandatory())
     .option('--force', 'do not wait after the step before, for example because the key was stolen')
@@ -47,11 +46,18 @@ async function makeStep(
   if (json) return stdout.json({ registryKey, registryKeys, next: next ?? null, nextInMs });
   await stdout.table()([
     ['Registry key', styled('strong', registryKey)],
-    ...registryKeys.filter((key) => key !== registryKey).map((key) => ['Also accepted', key]),
+    ...registryKeys
+      .filter((key) => key !== registryKey)
+      .map((key) => [next === 'switch' ? 'Next key' : 'Former key', key]),
   ]);
+  if (next === 'retire')
+    await stdout.line(
+      'The former key is accepted by clients that know both keys; a client that knows only the former key is refused',
+    );
+  const waitSeconds = Math.ceil(nextInMs / 1_000);
   await stdout.line(
     next === undefined
       ? 'The rotation is complete'
-      : `Next: clerk registry-key ${next} --data ${data}, in ${formatDuration(nextInMs)} at the earliest`,
+      : `Next: clerk registry-key ${next} --data ${data}, ${waitSeconds > 0 ? `in ${String(waitSeconds)} s at the earliest` : 'possible now'}`,
   );
 }

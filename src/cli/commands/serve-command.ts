@@ -128,14 +128,21 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  const { url, registryKey } = server;
-  process.stdout.write(`${json ? JSON.stringify({ url, port: server.port, registryKey }) : url}\n`);
+  const { url, registryKey, registryKeys } = server;
+  process.stdout.write(
+    `${json ? JSON.stringify({ url, port: server.port, registryKey, ...(registryKeys.length > 1 && { registryKeys }) }) : url}\n`,
+  );
   log(
     data === undefined
       ? 'Names are kept in memory only; store names on disk with --data DIR'
       : `Names are stored in ${data}`,
   );
+  if (host !== undefined) log(`The server listens on ${host}, port ${String(server.port)}`);
   if (registryKey !== undefined) log(`The key of the registry is ${registryKey}`);
+  for (const key of registryKeys.filter((each) => each !== registryKey))
+    log(
+      `The registry also announces the key ${key}, because clerk registry-key is replacing its key; clients must know the key ${String(registryKey)}`,
+    );
   await terminated;
   await server.close();
 }

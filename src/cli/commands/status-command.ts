@@ -8,7 +8,7 @@ export const addStatusCommand = defineCommand({
   usage: 'status',
   summary: 'show the status of the registry',
   description:
-    'Show the version and the size of the registry, the parts that do not work, and the instances whose manifest has changed since they were started.',
+    'Show the version and the size of the registry, the parts that do not work, and the instances whose manifest has changed since they were started. A change of a manifest is noticed within 5 s.',
   examples: [['clerk status --json', 'for scripts']],
   run: status,
 });
