@@ -119,22 +119,27 @@ function authorizedListener(
 /** All texts of one event-loop tick form one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
+  const uncork = (): void => {
+    if (isCorked) outgoing.uncork();
+    isCorked = false;
+  };
   return {
     write: (text) => {
       if (!isCorked) {
         isCorked = true;
         outgoing.cork();
-        process.nextTick(() => {
-          isCorked = false;
-          outgoing.uncork();
-        });
+        process.nextTick(uncork);
       }
       outgoing.write(text);
     },
     get bufferedBytes() {
       return outgoing.writableLength;
     },
-    end: () => void outgoing.end(),
+    end: () => {
+      // Node 22 and 24 lose the text of a corked response that ends.
+      uncork();
+      outgoing.end();
+    },
     destroy: () => void outgoing.destroy(),
   };
 }
