@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
@@ -45,7 +46,7 @@ export function parseAddress(input: unknown): Address {
   const [, protocol, host, digits] = match as unknown as [string, 'http' | 'https' | 'tcp', string, string?];
   const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
   const isSame = host.startsWith('[') || url?.hostname === host.toLowerCase();
-  if (url === undefined || !isSame || host.includes('..') || host.length > 253)
+  if (url === undefined || !isSame || !isEncoded(host) || host.includes('..') || host.length > 253)
     throw addressError(text, 'must have a host name or a complete IP address');
   if (digits === undefined && protocol === 'tcp') throw addressError(text, 'must have a port');
   const port = Number(digits ?? (protocol === 'https' ? 443 : 80));
@@ -58,6 +59,13 @@ export function parseAddress(input: unknown): Address {
     port,
     socketPath: undefined,
   };
+}
+
+/** Whether every label that begins with `xn--` is valid Punycode. The URL class of Node 24 accepts any such label. */
+function isEncoded(host: string): boolean {
+  if (!/(^|\.)xn--/i.test(host)) return true;
+  const unicode = domainToUnicode(host);
+  return !/(^|\.)xn--/.test(unicode) && domainToASCII(unicode) === host.toLowerCase();
 }
 
 /** Whether the address always leads to the host of the client: a Unix socket, `localhost` or a loopback literal. */

@@ -28,6 +28,13 @@ test('parses an address of every form', () => {
     undefined,
   ]);
   expect(read('http://orders')).toEqual(['http://orders', 'http', 'orders', 80, undefined]);
+  expect(read('http://xn--bcher-kva.example')).toEqual([
+    'http://xn--bcher-kva.example',
+    'http',
+    'xn--bcher-kva.example',
+    80,
+    undefined,
+  ]);
   expect(read('http://shop_orders_1:3001')).toEqual([
     'http://shop_orders_1:3001',
     'http',
@@ -101,6 +108,8 @@ test('rejects ambiguous addresses instead of repairing them', () => {
     'http://orders.',
     'http://ord..ers',
     'http://xn--a',
+    'http://xn--a-.example',
+    'http://xn--a.xn--bcher-kva',
     `http://${'a.'.repeat(127)}`,
     `http://${'a.'.repeat(127)}a`,
     'unix:run/orders.sock',
