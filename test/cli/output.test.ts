@@ -6,7 +6,13 @@ import { formatCount, formatDuration } from '../../src/cli/format.js';
 
 function createOutput(isTTY: boolean, env: Record<string, string> = {}) {
   const stream = Object.assign(new PassThrough(), { isTTY });
-  return { out: new Output(stream, env), text: () => String(stream.read() ?? '') };
+  const text = (): string => {
+    let result = '';
+    // Node 26 returns one written chunk at a time.
+    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) result += String(chunk);
+    return result;
+  };
+  return { out: new Output(stream, env), text };
 }
 
 test('columns are aligned over all parts of a table, without trailing blanks', async () => {
