@@ -32,7 +32,7 @@ export async function main(): Promise<void> {
 
 if (process.argv[1] === import.meta.filename) await main();
 //=> hello /shop/web
-//=> call  not allowed  no triple grants the right
+//=> call  not allowed  no entry gives the right
 //=> with the ticket of before: hello /shop/web
 //=> the ticket ends within 5 minutes: true
 //=> FORBIDDEN

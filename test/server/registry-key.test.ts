@@ -93,6 +93,15 @@ test('a repeated step changes nothing', async () => {
   }
 });
 
+test('a repeated step states the time that remains, and completes the update of the identity file', async () => {
+  const folder = new Folder();
+  const { registryKeys } = await folder.rotate('prepare');
+  folder.clock.advance(9_000);
+  folder.operatorPins = undefined;
+  expect(await folder.rotate('prepare')).toMatchObject({ nextInMs: rotationStepMs - 9_000 });
+  expect(folder.operatorPins).toEqual(registryKeys);
+});
+
 test('a step waits for 330 s after the step before it, unless it is forced', async () => {
   const folder = new Folder();
   await folder.rotate('prepare');
