@@ -7,10 +7,10 @@ import { formatCount, formatDuration } from '../../src/cli/format.js';
 function createOutput(isTTY: boolean, env: Record<string, string> = {}) {
   const stream = Object.assign(new PassThrough(), { isTTY });
   const text = (): string => {
-    let result = '';
+    const chunks: Buffer[] = [];
     // Node 26 returns one written chunk at a time.
-    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) result += String(chunk);
-    return result;
+    for (let chunk: unknown; (chunk = stream.read()) !== null;) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
   };
   return { out: new Output(stream, env), text };
 }
