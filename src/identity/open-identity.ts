@@ -1,6 +1,6 @@
 import { parseAddress } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import type { CredentialProvider } from '../core/credentials.js';
+import type { CredentialProvider, KeyAlgorithm } from '../core/credentials.js';
 import { describeValue, quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
@@ -28,6 +28,8 @@ export interface IdentityOptions {
   readonly registry?: string | readonly string[];
   /** One or more pins of registry keys. Default: those in the file. Required for an enrolment. */
   readonly registryKey?: string | readonly string[];
+  /** Algorithm of the new key of an enrolment. A rotation keeps the algorithm. Default `Ed25519`. */
+  readonly algorithm?: KeyAlgorithm;
 }
 
 export interface IdentityRuntime extends OpenedIdentityRuntime {
@@ -41,7 +43,10 @@ const optionKeys = Object.keys({
   token: true,
   registry: true,
   registryKey: true,
+  algorithm: true,
 } satisfies Record<keyof IdentityOptions, true>);
+
+const keyAlgorithms: readonly unknown[] = ['Ed25519', 'ES256'] satisfies readonly KeyAlgorithm[];
 
 /** The options after their validation. */
 interface IdentityConfig {
@@ -49,6 +54,7 @@ interface IdentityConfig {
   readonly token: string | undefined;
   readonly registry: readonly string[] | undefined;
   readonly registryKeys: readonly KeyPin[] | undefined;
+  readonly algorithm: KeyAlgorithm;
 }
 
 /** @param source - path of an identity file, options, or a function that returns credentials */
@@ -89,17 +95,21 @@ function parseRegistry(given: string | readonly string[]): readonly string[] {
   return urls.map((url) => parseAddress(url).text);
 }
 
-function toConfig({ name, token, registry, registryKey }: IdentityOptions): IdentityConfig {
+function toConfig(options: IdentityOptions): IdentityConfig {
+  const { name, token, registry, registryKey, algorithm = 'Ed25519' } = options;
   // The message does not quote the token. @see [C8.4](../../docs/guarantees.md#c8-4)
   if (token !== undefined && !isEnrolToken(token))
     throw optionError(
       'needs a token that begins with clerk_token_; copy the whole line that clerk token has printed',
     );
+  if (!keyAlgorithms.includes(algorithm))
+    throw optionError(`needs Ed25519 or ES256 in the option 'algorithm'; got ${describeValue(algorithm)}`);
   return {
     name: name === undefined ? undefined : parseName(name),
     token,
     registry: registry === undefined ? undefined : parseRegistry(registry),
     registryKeys: registryKey === undefined ? undefined : parsePins(registryKey),
+    algorithm,
   };
 }
 
@@ -122,7 +132,7 @@ async function enrolFile(
     return;
   }
   const request = toEnrolment(config);
-  const credentials = existing?.credentials ?? runtime.keys.create(request.name);
+  const credentials = existing?.credentials ?? runtime.keys.create(request.name, request.algorithm);
   if (existing === undefined) await file.write({ credentials, registry: [], registryKeys: [] });
   await file.write(await enrol(request, credentials, runtime));
 }
@@ -139,17 +149,18 @@ function otherNameMessage(
 
 function enrolInMemory(config: IdentityConfig, runtime: IdentityRuntime): Promise<IdentityContent> {
   const request = toEnrolment(config);
-  return enrol(request, runtime.keys.create(request.name), runtime);
+  return enrol(request, runtime.keys.create(request.name, request.algorithm), runtime);
 }
 
 type Enrolment = { readonly [K in keyof IdentityConfig]: NonNullable<IdentityConfig[K]> };
 
-function toEnrolment({ name, token, registry, registryKeys }: IdentityConfig): Enrolment {
+function toEnrolment(config: IdentityConfig): Enrolment {
+  const { name, token, registry, registryKeys, algorithm } = config;
   if (name === undefined || token === undefined || registry === undefined || registryKeys === undefined)
     throw optionError(
       'needs the options name, token, registry and registryKey to enrol a key, or the path of an identity file that exists',
     );
-  return { name, token, registry, registryKeys };
+  return { name, token, registry, registryKeys, algorithm };
 }
 
 async function enrol(

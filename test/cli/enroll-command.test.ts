@@ -1,6 +1,7 @@
 /** `clerk token` and `clerk enroll`. */
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { Credentials } from '../../src/core/credentials.js';
 import { createEnrolToken } from '../../src/protocol/enrol-token.js';
 import { systemHashing } from '../../src/runtime/hashing.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
@@ -58,6 +59,19 @@ test('enroll writes a private file with the address and the key of the registry'
   // Neither an address nor a key of the registry is needed any more.
   const own = await cli.run('ls', file, { registry: '' });
   expect(own).toMatchObject({ code: 0, err: 'No name matches /**\n' });
+});
+
+test('enroll creates a P-256 key with --algorithm ES256', async () => {
+  const cli = await securedCli();
+  const file = cli.pathOf('orders.identity');
+  const line = enrollLine(cli, file, '/shop/orders', await tokenFor(cli, '/shop/orders'));
+  const refused = await cli.run(`${line} --algorithm RS256`, '');
+  expect(refused.code).toBe(2);
+  expect(refused.err).toContain('Allowed choices are Ed25519, ES256');
+  expect((await cli.run(`${line} --algorithm ES256`, '')).code).toBe(0);
+  const credentials = JSON.parse(readFileSync(file, 'utf8')) as Credentials;
+  expect(systemKeys.check(credentials).algorithm).toBe('ES256');
+  expect(await cli.run('ls', file)).toMatchObject({ code: 0 });
 });
 
 test('enroll reads the token from standard input or $CLERK_TOKEN', async () => {

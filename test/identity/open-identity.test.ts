@@ -130,6 +130,7 @@ test.each<[string, unknown, string]>([
   ['an empty path', '', 'CONFIG_INVALID'],
   ['an unknown option', { file: 'x', password: 'y' }, 'CONFIG_INVALID'],
   ['an option of another type', { file: 7 }, 'CONFIG_INVALID'],
+  ['an unknown algorithm', { file: 'x', algorithm: 'RS256' }, 'CONFIG_INVALID'],
   ['a token of another form', { file: 'x', token: 'secret' }, 'CONFIG_INVALID'],
   ['an enrolment without a token', { name: '/shop/orders' }, 'CONFIG_INVALID'],
   ['no registry', { name: '/x', token, registry: [], registryKey: other.pin }, 'CONFIG_INVALID'],
@@ -153,6 +154,12 @@ test('a token enrols a key in memory', async () => {
     registryKeys: [registry.credentials.pin],
   });
   await expect(openIdentityFrom({ ...enrolment(registry), token }, runtime)).resolves.toBeDefined();
+});
+
+test('an enrolment creates a key of the given algorithm', async () => {
+  const { registry, runtime } = world();
+  const identity = await openIdentityFrom({ ...enrolment(registry), algorithm: 'ES256' }, runtime);
+  expect(identity.last).toMatchObject({ algorithm: 'ES256' });
 });
 
 test('a used token is refused', async () => {

@@ -1,3 +1,6 @@
+import { Option } from 'commander';
+import type { KeyAlgorithm } from '../../core/credentials.js';
+import { definedFields } from '../../core/defined-fields.js';
 import { quote } from '../../core/describe-value.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { isEnrolToken } from '../../protocol/enrol-token.js';
@@ -12,6 +15,7 @@ import type { Io } from '../io.js';
 interface Options {
   readonly name: string;
   readonly token?: string;
+  readonly algorithm?: KeyAlgorithm;
 }
 
 export const addEnrollCommand = defineCommand({
@@ -23,7 +27,13 @@ export const addEnrollCommand = defineCommand({
   options: (own) =>
     own
       .requiredOption('--name <name>', 'name of the principal, for which the token was created')
-      .option('--token <token>', 'one-time token; - for standard input (default: $CLERK_TOKEN)'),
+      .option('--token <token>', 'one-time token; - for standard input (default: $CLERK_TOKEN)')
+      .addOption(
+        new Option('--algorithm <algorithm>', 'algorithm of the key (default: Ed25519)').choices([
+          'Ed25519',
+          'ES256',
+        ]),
+      ),
   examples: [
     [
       'clerk enroll orders.identity --name /shop/orders --token - --registry https://reg:4711 --registry-key sha256/…',
@@ -54,7 +64,10 @@ async function enroll(context: CommandContext, file: string, options: Options): 
   await rejectExisting(file);
   const token = await readToken(io, options.token);
   const { openIdentity } = await import('../../identity/index.js');
-  const { last, registryKeys } = await openIdentity({ file, name, token, registry, registryKey });
+  const { last, registryKeys } = await openIdentity({
+    ...definedFields({ algorithm: options.algorithm }),
+    ...{ file, name, token, registry, registryKey },
+  });
   const key = last?.pin;
   if (json) return stdout.json({ name, file, key, registry, registryKey: registryKeys });
   await stdout.line(`Enrolled ${name} in ${file}`, styled('faint', `  key ${String(key)}`));
