@@ -20,7 +20,7 @@ export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
     `${what} must be 'sha256/' and 43 characters of base64url; got ${describePin(text)}; ${
       isStandardBase64
         ? "write '-' for '+', '_' for '/', and no '=' at the end"
-        : 'copy the key that clerk init has printed'
+        : 'copy the key that clerk init and clerk serve print'
     }`,
   );
 }
