@@ -30,7 +30,7 @@ export interface PeerWorld extends ObservedWorld {
   requests: number;
   clerk(options?: ClerkOptions): Clerk;
   rogue(options: TlsOptions, port?: number): Promise<RogueServer>;
-  /** Speaks no TLS. Every byte after the first 1,000 counts, since a ClientHello is shorter. */
+  /** Speaks no TLS. Every byte after the first TLS record counts, which is the ClientHello. */
   plainRogue(onConnection: (socket: Socket) => void): Promise<RogueServer>;
   honest(credentials?: CheckedCredentials, options?: TlsOptions, port?: number): Promise<RogueServer>;
   /** An honest server that redirects every request. */
@@ -90,10 +90,11 @@ export async function startPeerWorld(): Promise<PeerWorld> {
     plainRogue: (onConnection) =>
       listen(
         createTcp((socket) => {
-          let received = 0;
+          let received = Buffer.alloc(0);
           socket.on('data', (bytes: Buffer) => {
-            received += bytes.length;
-            state.receivedBytes += Math.max(0, Math.min(bytes.length, received - 1_000));
+            const before = bytesAfterRecord(received);
+            received = Buffer.concat([received, bytes]);
+            state.receivedBytes += bytesAfterRecord(received) - before;
           });
           onConnection(socket);
         }),
@@ -131,4 +132,11 @@ export async function startPeerWorld(): Promise<PeerWorld> {
       await registry.close();
     },
   };
+}
+
+/** The type, the version and the length, in 5 bytes, precede the content of a TLS record. */
+function bytesAfterRecord(bytes: Buffer): number {
+  if (bytes.length < 5) return 0;
+  const isHandshake = bytes[0] === 22;
+  return Math.max(0, bytes.length - (isHandshake ? 5 + bytes.readUInt16BE(3) : 0));
 }
