@@ -35,7 +35,9 @@ export class DeadEndpoints {
     const dead = new Map<string, DeadEndpoint>();
     const inspectOne = async (endpoint: EndpointMessage): Promise<void> => {
       const { id, epoch, addresses } = endpoint;
-      const state = await foreignEndpointState({ processes, clock: runtime }, addresses);
+      const state = this.#isElsewhere(endpoint)
+        ? ({ kind: 'unknown' } as const)
+        : await foreignEndpointState({ processes, clock: runtime }, addresses);
       const isSeen = state.kind === 'dead';
       // The launcher cannot check an endpoint on another host. The reports of clients decide on that endpoint.
       if (!isSeen && (state.kind === 'listening' || !names.isSuspect(this.#name, id))) return;
@@ -46,6 +48,12 @@ export class DeadEndpoints {
     };
     await Promise.all(endpoints.map(inspectOne));
     this.#dead = dead;
+  }
+
+  /** Whether the endpoint is on another host, where an address such as 127.0.0.1 belongs to another listener. */
+  #isElsewhere({ hostId }: EndpointMessage): boolean {
+    const own = this.#context.runtime.hostId();
+    return hostId !== undefined && own !== undefined && hostId !== own;
   }
 
   /**

@@ -19,7 +19,7 @@ export const minimalManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\
 
 /** A launcher with a fake clock, a fake name service and fake processes. */
 export class FakeHost {
-  readonly clock = createFakeRuntime({ seed: 11, startAt: 1_000 });
+  readonly clock = createFakeRuntime({ seed: 11, startAt: 1_000, hostId: 'boot/1' });
   readonly runtime = Object.assign(this.clock, systemHashing);
   readonly names = new FakeNameService();
   readonly processes = new FakeProcesses();

@@ -56,7 +56,7 @@ export class FakeNameService implements LauncherNameService {
   }
 
   /** Registers an endpoint as a started service does. */
-  register({ name, id, epoch = 0, addresses, ticket, state = 'up' }: RegisterRequest): void {
+  register({ name, id, epoch = 0, addresses, hostId, ticket, state = 'up' }: RegisterRequest): void {
     const record = [...this.records.values()].find(
       ({ ticketHash }) => ticket !== undefined && ticketHash === systemHashing.sha256(ticket),
     );
@@ -68,6 +68,7 @@ export class FakeNameService implements LauncherNameService {
     const endpoint: EndpointMessage = {
       ...{ id, epoch, addresses, host: null, zone: null, version: null },
       ...{ weight: 1, attributes: {}, leaseMs: 10_000, state },
+      ...(hostId !== undefined && { hostId }),
     };
     const others = (this.endpoints.get(name) ?? []).filter((other) => other.id !== id);
     this.endpoints.set(name, [...others, endpoint]);

@@ -1,6 +1,7 @@
 /** The launcher looks at the endpoints of a service when a start is requested or a client reports one unreachable. */
 import { expect, test } from 'vitest';
 import type { ListenerState } from '../../../src/core/processes.js';
+import { definedFields } from '../../../src/core/defined-fields.js';
 import { FakeHost } from './fake-host.js';
 
 const name = '/shop/orders';
@@ -13,11 +14,11 @@ async function startedHost() {
 }
 
 /** A host on which an endpoint was registered by hand. */
-async function hostWithForeign(state: ListenerState) {
+async function hostWithForeign(state: ListenerState, hostId?: string) {
   const host = new FakeHost();
   const address = 'http://127.0.0.1:9000';
   host.processes.listeners.set(address, state);
-  host.names.register({ name, id: 'by-hand', epoch: 1, addresses: [address] });
+  host.names.register({ name, id: 'by-hand', epoch: 1, addresses: [address], ...definedFields({ hostId }) });
   return { host, launcher: await host.open(), address };
 }
 
@@ -160,4 +161,22 @@ test('beside a suspect endpoint of another host another one is started, and neit
   host.names.suspects.add('by-hand');
   expect(await host.launch(launcher)).toBe('started');
   expect(idsOf(host)).toEqual(['by-hand', host.processes.all[0]!.handshake.instance]);
+});
+
+// Both hosts have addresses such as 127.0.0.1 and that of a bridge for containers.
+test.each(['none', 'stopped'] as const)(
+  'an endpoint of another host is not judged by listener %s of this host',
+  async (state) => {
+    const { host, launcher } = await hostWithForeign(state, 'boot/2');
+    expect(await host.launch(launcher)).toBe('found');
+    host.names.suspects.add('by-hand');
+    expect(await host.launch(launcher)).toBe('started');
+    expect(idsOf(host)).toEqual(['by-hand', host.processes.all[0]!.handshake.instance]);
+  },
+);
+
+test('an endpoint of this host is judged by the listeners of this host', async () => {
+  const { host, launcher } = await hostWithForeign('none', 'boot/1');
+  expect(await host.launch(launcher)).toBe('started');
+  expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
 });
