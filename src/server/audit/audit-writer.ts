@@ -160,7 +160,8 @@ export class AuditWriter {
   async #run(): Promise<void> {
     // Lines of changes that are completed together share a write.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
+    // A write may include the lines of a batch that began during the write.
+    while (this.#queue.length > 0 || this.#batch !== undefined) {
       const batch = this.#takeBatch();
       try {
         await this.#write();

@@ -74,6 +74,22 @@ test('files are rotated at their size, and the oldest file is removed', async ()
     if (name !== [...folder.files.keys()].at(-1)) expect(folder.synced.get(name)).toEqual(bytes);
 });
 
+test('a change that arrives while the next file is created is written and acknowledged with it', async () => {
+  const { log, folder, runtime } = await auditHarness({ maxFileBytes: 300 });
+  await log.recordChange(change('/a'));
+  const acknowledged: string[] = [];
+  const record = (name: string): void =>
+    void log.recordChange(change(name)).then(() => acknowledged.push(name));
+  folder.hook = (operation) => {
+    if (operation === 'create') record('/c');
+  };
+  record('/b');
+  await runtime.advance(1);
+  expect(folder.files.size).toBe(2);
+  expect(folder.lines.map(({ names, kind }) => names?.[0] ?? kind)).toEqual(['start', '/a', '/b', '/c']);
+  expect(acknowledged).toEqual(['/b', '/c']);
+});
+
 test('a restarted server continues the last file, without a gap', async () => {
   const first = await auditHarness();
   await first.log.recordChange(change('/a'));
