@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { requestServername } from '../core/request-servername.js';
 import type { TransportRequest } from '../core/transport.js';
 import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
@@ -21,7 +22,7 @@ export class RequestCopy implements TransportRequest {
   readonly bodyTimeout: number | null | undefined;
   readonly reset: boolean | undefined;
   readonly expectContinue: boolean | undefined;
-  readonly servername: unknown;
+  readonly servername: string;
   readonly throwOnError: unknown;
   readonly maxRedirections: unknown;
   readonly typeOfService: unknown;
@@ -32,7 +33,6 @@ export class RequestCopy implements TransportRequest {
       options.headers,
       options.body instanceof URLSearchParams ? formContentType : undefined,
     ),
-    servername: unknown = (options as Partial<RequestCopy>).servername,
   ) {
     const given = options as Readonly<Record<string, unknown>> & RequestOptions;
     this.path = given.path;
@@ -47,14 +47,14 @@ export class RequestCopy implements TransportRequest {
     this.bodyTimeout = given.bodyTimeout;
     this.reset = given.reset;
     this.expectContinue = given.expectContinue;
-    this.servername = servername;
+    this.servername = requestServername;
     this.throwOnError = given.throwOnError;
     this.maxRedirections = given.maxRedirections;
     this.typeOfService = given.typeOfService;
   }
 
-  withHeaders(headers: unknown, servername?: string): TransportRequest {
-    return new RequestCopy(this as Dispatcher.DispatchOptions, headers, servername);
+  withHeaders(headers: unknown): TransportRequest {
+    return new RequestCopy(this as Dispatcher.DispatchOptions, headers);
   }
 }
 

@@ -20,10 +20,10 @@ export interface TransportRequest {
   /** Any request body that undici accepts. */
   readonly body?: RequestBody;
   /**
-   * Returns a copy with other headers, and by default the same server name. Absent in requests that are copied with
-   * spread syntax, which is ten times as slow.
+   * Returns a copy with other headers. Absent in requests that are copied with spread syntax, which is ten times as
+   * slow.
    */
-  withHeaders?(headers: unknown, servername?: string): TransportRequest;
+  withHeaders?(headers: unknown): TransportRequest;
 }
 
 /**

@@ -18,8 +18,10 @@ export function attemptRequest(
   if (leftMs !== undefined) pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(leftMs)))]);
   if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
   if (ticket !== undefined) pairs.push([callHeaders.ticket, ticket]);
-  const [callId, ...others] = identity;
-  pairs.push(...others);
-  const identified = callId === undefined ? request : addHeaders(request, [callId]);
+  let identified = request;
+  if (identity.length > 0) {
+    identified = addHeaders(request, identity.slice(0, 1));
+    pairs.push(...identity.slice(1));
+  }
   return pairs.length === 0 ? identified : setHeaders(identified, pairs);
 }

@@ -10,6 +10,7 @@ import type {
   TransportRequest,
 } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
+import { requestServername } from '../core/request-servername.js';
 import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
 import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
@@ -206,15 +207,10 @@ export class HttpChannel implements Channel, PoolUser {
    * gets its own `Host` header.
    */
   #toDispatchOptions(request: TransportRequest, poolAuthority: string): Dispatcher.DispatchOptions {
-    const { address } = this;
     let sent = request;
     if (poolAuthority !== this.#authority) sent = addHeaders(sent, [['host', this.#authority]]);
-    // undici takes a missing server name from the `Host` header, and reconnects when the name changes. The fixed name
-    // avoids such reconnects.
-    if (address.protocol === 'https') {
-      const servername = address.hostname || 'localhost';
-      sent = sent.withHeaders?.(sent.headers, servername) ?? ({ ...sent, servername } as TransportRequest);
-    }
+    if (this.address.protocol === 'https' && !('servername' in sent))
+      sent = { ...sent, servername: requestServername } as TransportRequest;
     const body = fromBuiltinBody(sent.body);
     if (body !== sent.body) sent = { ...sent, body };
     return inPieces(sent) as unknown as Dispatcher.DispatchOptions;

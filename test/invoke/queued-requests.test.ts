@@ -52,9 +52,18 @@ function startCall(deadline: CallDeadline) {
   return { context, channel };
 }
 
+/** Headers as a record. Each name occurs once. */
+function headersOf(request: TransportRequest | undefined): Record<string, string> {
+  const list = request?.headers as string[];
+  const pairs = list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1] as string] as const] : []));
+  const record = Object.fromEntries(pairs);
+  expect(Object.keys(record)).toHaveLength(pairs.length);
+  return record;
+}
+
 test('a queued request is sent unchanged while its ticket is valid', () => {
   const { channel } = startCall(unlimited);
-  expect(channel.queued?.request.headers).toEqual({ accept: 'text/plain', 'clerk-ticket': 'first' });
+  expect(headersOf(channel.queued?.request)).toEqual({ accept: 'text/plain', 'clerk-ticket': 'first' });
   expect(channel.queued?.request).toBeInstanceOf(RequestCopy);
   expect(channel.dequeue()).toBe(channel.queued?.request);
 });
@@ -62,20 +71,20 @@ test('a queued request is sent unchanged while its ticket is valid', () => {
 test('a queued request is sent with the ticket that replaced its ticket', () => {
   const { context, channel } = startCall(unlimited);
   context.ticket = 'second';
-  expect(channel.dequeue()?.headers).toEqual({ accept: 'text/plain', 'clerk-ticket': 'second' });
+  expect(headersOf(channel.dequeue())).toEqual({ accept: 'text/plain', 'clerk-ticket': 'second' });
 });
 
 test('a queued request is sent with the time that is left then', () => {
   const { context, channel } = startCall({ ...unlimited, isExplicit: true });
-  expect(channel.queued?.request.headers).toMatchObject({ 'clerk-timeout-ms': '10000' });
+  expect(headersOf(channel.queued?.request)).toMatchObject({ 'clerk-timeout-ms': '10000' });
   context.clock.advance(400);
-  expect(channel.dequeue()?.headers).toMatchObject({ 'clerk-timeout-ms': '9600', 'clerk-ticket': 'first' });
+  expect(headersOf(channel.dequeue())).toMatchObject({ 'clerk-timeout-ms': '9600', 'clerk-ticket': 'first' });
 });
 
 test('a queued request keeps the host that the transport has added', () => {
   const { context, channel } = startCall({ ...unlimited, isExplicit: true });
   context.ticket = 'second';
-  expect(channel.dequeue(['host', 'orders.shop.clerk'])?.headers).toEqual({
+  expect(headersOf(channel.dequeue(['host', 'orders.shop.clerk']))).toEqual({
     ...{ accept: 'text/plain', host: 'orders.shop.clerk' },
     ...{ 'clerk-ticket': 'second', 'clerk-timeout-ms': '10000' },
   });

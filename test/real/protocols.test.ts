@@ -38,6 +38,21 @@ describe('TLS', () => {
     expect(server.hosts).toEqual([host, host]);
   });
 
+  test('requests with different Host headers use one connection', async () => {
+    const ports = new Set<number | undefined>();
+    const answer: RequestListener = (request, response) => {
+      ports.add(request.socket.remotePort);
+      response.end('{"ok":true}');
+    };
+    const server = await webServer(answer, { tls: identity });
+    const { orders } = testClerk([server.address], { tls: { ca: ca.cert }, connections: 1 });
+
+    for (const name of ['one.example', 'two.example', undefined])
+      await orders.json('/orders', name === undefined ? {} : { headers: { host: name } });
+    expect(server.hosts).toEqual(['one.example', 'two.example', host]);
+    expect(ports.size).toBe(1);
+  });
+
   test('a certificate for another name is rejected before a byte is sent, and the next endpoint is tried', async () => {
     const impostor = await rawPeer('respond', await ca.issue('invoices.example'));
     const server = await webServer(hello, { tls: identity });
