@@ -1,6 +1,7 @@
 /** Keys, rights and tokens of a secured registry whose data was replaced by an older copy. */
 import { expect, test } from 'vitest';
 import type { Logger } from '../../../../src/core/logger.js';
+import { repairRecords } from '../../../../src/server/naming/repair-records.js';
 import type { OwnChange } from '../../../../src/server/ports.js';
 import { codeOf, ControllableStore, nameServerHarness } from '../name-server-harness.js';
 import { operator, pin, securedHarness } from './identity-harness.js';
@@ -87,4 +88,18 @@ test('the original keeps its unused tokens, with the option adopt too', async ()
     expect(await redeem(token)).toBe('done');
     expect([warnings, changes]).toEqual([[], []]);
   }
+});
+
+test('a salvaged folder that has lost records keeps keys, and cancels unused tokens', async () => {
+  const { backup } = await runWithBackup();
+  const kindsIn = (records: ReadonlyMap<string, string>): string =>
+    [...records.keys()]
+      .map((key) => key.slice(0, 2))
+      .filter((kind) => ['i ', 't '].includes(kind))
+      .sort()
+      .join('');
+  expect(kindsIn(backup)).toBe('i i t ');
+  const records = new Map(backup);
+  repairRecords(records, (bytes) => '0'.repeat(2 * bytes));
+  expect(kindsIn(records)).toBe('i i ');
 });
