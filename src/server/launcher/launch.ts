@@ -228,12 +228,18 @@ export class Launch implements PendingRegistration {
   }
 
   async #inspect(): Promise<boolean> {
+    if (this.#isDone()) return false;
+    const wasUp = this.#state === 'up';
+    const wasEnded =
+      !this.#handle.hasExited() && (await (wasUp ? this.#endFaulty() : this.#inspectDraining()));
+    if (wasEnded || !this.#handle.hasExited()) return wasEnded;
+    // The exit may be known before the withdrawal is saved.
+    await withdrawEndpoint(this.#context, this.record, true);
+    return wasUp;
+  }
+
+  async #endFaulty(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
-    if (this.#state !== 'up') return this.#inspectDraining();
-    if (this.#handle.hasExited()) {
-      await withdrawEndpoint(this.#context, this.record, true);
-      return true;
-    }
     const { addresses: stated = [] } = currentRecord(this.#context, this.record) ?? this.record;
     // A process that does not listen yet would count as silent.
     const addresses = this.#isStarting() ? [] : stated;

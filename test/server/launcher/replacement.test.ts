@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { ListenerState } from '../../../src/core/processes.js';
 import { definedFields } from '../../../src/core/defined-fields.js';
 import { FakeHost } from './fake-host.js';
+import type { FakeProcess } from './fake-processes.js';
 
 const name = '/shop/orders';
 
@@ -46,6 +47,22 @@ test.each([
     `intended ${name} 2`,
     `registered ${name}`,
   ]);
+});
+
+test.each([
+  ['noticed', (first: FakeProcess) => first.exit(null, 'SIGKILL')],
+  ['not noticed', (first: FakeProcess) => void first.exitBeforeNotice()],
+])('a service whose exit is %s is started again while its withdrawal is being saved', async (_how, kill) => {
+  const { host, launcher, first } = await startedHost();
+  const withdraw = host.names.withdraw.bind(host.names);
+  host.names.withdraw = async (request) => {
+    await new Promise<void>((resolve) => host.clock.setTimer(resolve, 100));
+    return withdraw(request);
+  };
+  kill(first);
+  await host.clock.advance(0);
+  expect(await host.launch(launcher)).toBe('started');
+  expect(idsOf(host)).toEqual([host.processes.all[1]!.handshake.instance]);
 });
 
 test('a process that is stopped for less than 300 ms is not ended', async () => {
