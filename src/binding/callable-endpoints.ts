@@ -3,13 +3,13 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Locality } from '../core/locality.js';
 import { exclusionOf, type Exclusion } from './reachable-addresses.js';
 
-export interface ExcludedEndpoint extends Exclusion {
+export interface EndpointExclusion extends Exclusion {
   readonly endpoint: Endpoint;
 }
 
 export interface CallableEndpoints {
   readonly endpoints: readonly Endpoint[];
-  readonly excluded: readonly ExcludedEndpoint[];
+  readonly excluded: readonly EndpointExclusion[];
 }
 
 /**
@@ -25,7 +25,7 @@ export function callableEndpoints(
   requiresKey: boolean,
 ): CallableEndpoints {
   const endpoints: Endpoint[] = [];
-  const excluded: ExcludedEndpoint[] = [];
+  const excluded: EndpointExclusion[] = [];
   for (const raw of listed) {
     const endpoint =
       raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))

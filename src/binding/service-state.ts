@@ -16,7 +16,7 @@ import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
-import { callableEndpoints, type ExcludedEndpoint } from './callable-endpoints.js';
+import { callableEndpoints, type EndpointExclusion } from './callable-endpoints.js';
 import { reachableAddresses } from './reachable-addresses.js';
 import { ServiceTickets } from './service-tickets.js';
 import { ServiceWatch } from './service-watch.js';
@@ -41,7 +41,7 @@ export class ServiceState implements HealthSource {
   /** The factory of a binding takes precedence over the factory of the registry. */
   hasOwnFactory = false;
   bindingCount = 0;
-  excluded: readonly ExcludedEndpoint[] = [];
+  excluded: readonly EndpointExclusion[] = [];
   readonly tickets: ServiceTickets;
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
