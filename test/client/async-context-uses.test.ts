@@ -12,6 +12,7 @@ const uses: Readonly<Record<string, string>> = {
   'binding/service-binding.ts': 'test/real/async-context.test.ts',
   'binding/service-state.ts': 'test/client/background-context.test.ts',
   'binding/service-watch.ts': 'test/client/background-context.test.ts',
+  'binding/starting-wait.ts': 'test/client/background-context.test.ts',
   'client/events.ts': 'test/client/call-contexts.test.ts',
   'client/name-watch.ts': 'test/binding/shared-work-context.test.ts',
   'client/ticket-cache.ts': 'test/client/ticket-cache.test.ts',

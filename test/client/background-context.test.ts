@@ -15,9 +15,11 @@ function setup() {
   for (const origin of ['http://a', 'http://b'])
     network.server(origin).handler = () => ({ statusCode: 200, body: '1' });
   const contexts = { resolve: [] as unknown[], report: [] as unknown[], watch: [] as unknown[] };
+  let starting = 0;
   const registry: Registry = {
     resolve() {
       contexts.resolve.push(requestId.getStore());
+      if (starting > 0) return { kind: 'bound', endpoints: [], starting, ttlMs: 5_000 };
       return { kind: 'bound', endpoints: ['http://a', 'http://b'], ttlMs: 5_000 };
     },
     report: () => void contexts.report.push(requestId.getStore()),
@@ -30,7 +32,8 @@ function setup() {
   onTestFinished(() => clerk.destroy());
   const call = (id: string): Promise<unknown> =>
     requestId.run(id, () => clerk.bind('/x', { policy: ([first]) => first }).json('/'));
-  return { runtime, network, contexts, call };
+  const setStarting = (count: number): void => void (starting = count);
+  return { runtime, network, contexts, call, setStarting };
 }
 
 test('a refresh before the end of ttlMs runs in the context of the clerk', async () => {
@@ -40,6 +43,17 @@ test('a refresh before the end of ttlMs runs in the context of the clerk', async
   await call('second');
   await runtime.advance(10);
   expect(contexts.resolve).toEqual(['first', 'clerk']);
+});
+
+test('lookups while the endpoints are starting run in the context of the clerk', async () => {
+  const { runtime, contexts, call, setStarting } = setup();
+  setStarting(1);
+  const answer = call('first');
+  await runtime.advance(1_200);
+  setStarting(0);
+  await answer;
+  expect(contexts.resolve.length).toBeGreaterThan(2);
+  expect(new Set(contexts.resolve.slice(1))).toEqual(new Set(['clerk']));
 });
 
 test('the watch of a service runs in the context of the clerk', async () => {

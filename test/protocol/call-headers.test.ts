@@ -30,10 +30,10 @@ describe('addHeaders', () => {
 });
 
 test.each([
-  ['no headers', undefined, { 'clerk-ticket': 'own' }],
-  ['a record', { accept: 'a' }, { accept: 'a', 'clerk-ticket': 'own' }],
+  ['no headers', undefined, ['clerk-ticket', 'own']],
+  ['a record', { accept: 'a' }, ['clerk-ticket', 'own', 'accept', 'a']],
   ['a list', ['accept', 'a'], ['accept', 'a', 'clerk-ticket', 'own']],
-  ['a record with another ticket', { 'Clerk-Ticket': 'x', a: 'b' }, { a: 'b', 'clerk-ticket': 'own' }],
+  ['a record with another ticket', { 'Clerk-Ticket': 'x', a: 'b' }, ['clerk-ticket', 'own', 'a', 'b']],
   [
     'a list with other tickets',
     ['CLERK-TICKET', 'x', 'a', 'clerk-ticket', 'clerk-ticket', 'y'],
