@@ -54,11 +54,14 @@ test('a silent connection is not used again', async () => {
   const peer = await rawPeer('no-response');
   const other = await hello();
   const { orders, clerk } = testClerk([peer.address, other.address]);
+  const ejected = new Promise((resolve) => clerk.on('ejected', resolve));
   const revived = new Promise((resolve) => clerk.on('revived', resolve));
 
   await orders.json('/silent');
-  peer.behavior = 'respond';
   const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
+  // A response to a probe before the ejection would clear the suspicion, and nothing would be revived.
+  await ejected;
+  peer.behavior = 'respond';
   await revived;
   clearInterval(calls);
   await orders.json('/again');
