@@ -1,16 +1,24 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { SocketAddress } from 'node:net';
+import { hostname as hostName } from 'node:os';
+import { basename } from 'node:path';
 import type { Address } from '../core/address.js';
 import type { ListenerState } from '../core/processes.js';
 import { ownAddresses } from './host-addresses.js';
 import { processStates } from './process-table.js';
 
 interface ListeningSocket {
-  readonly ip: string;
-  readonly port: number;
   readonly inode: string;
   readonly waiting: number;
 }
+
+interface ListeningPort extends ListeningSocket {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Flag of a listening socket in `/proc/net/unix`. */
+const acceptsConnections = 0x10000;
 
 export async function listenerState(address: Address): Promise<ListenerState> {
   const sockets = await listeningSockets(address);
@@ -25,22 +33,44 @@ export async function waitingConnections(address: Address): Promise<number> {
   return sockets.length === 0 ? 0 : Math.min(...sockets.map(({ waiting }) => waiting));
 }
 
-/** Returns undefined when `/proc` cannot be read or `hostname` is not an IP address of this host. */
-async function listeningSockets(address: Address): Promise<readonly ListeningSocket[] | undefined> {
-  const ips = ownAddresses(address.hostname);
-  if (address.socketPath !== undefined || ips.length === 0) return undefined;
+/** Returns undefined when `/proc` cannot be read or the host name does not stand for this host. */
+async function listeningSockets({
+  socketPath,
+  hostname,
+  port,
+}: Address): Promise<readonly ListeningSocket[] | undefined> {
+  if (socketPath !== undefined) return unixSockets(socketPath);
+  const isOwnName = hostname.toLowerCase() === hostName().toLowerCase();
+  const ips = ownAddresses(hostname);
+  if (!isOwnName && ips.length === 0) return undefined;
   const tables = await Promise.all([readTable('tcp'), readTable('tcp6')]);
   if (tables.every((table) => table === undefined)) return undefined;
   return tables
     .flatMap((table) => table ?? [])
-    .filter(({ ip, port }) => port === address.port && (isWildcard(ip) || ips.includes(ip)));
+    .filter(
+      (socket) => socket.port === port && (isOwnName || isWildcard(socket.ip) || ips.includes(socket.ip)),
+    );
+}
+
+/**
+ * Finds listening sockets by the last part of their path, since a process can bind a relative path, and links can lead
+ * to the folder. The number of waiting connections is not known.
+ */
+async function unixSockets(socketPath: string): Promise<readonly ListeningSocket[] | undefined> {
+  const text = await readFile('/proc/net/unix', 'utf8').catch(() => undefined);
+  return text?.split('\n').flatMap((line) => {
+    const [, flags = '', inode = '', path = ''] =
+      /^\S+: \S+ \S+ ([0-9A-F]+) \S+ \S+ +(\d+) (.+)$/.exec(line) ?? [];
+    const isListening = (Number.parseInt(flags, 16) & acceptsConnections) !== 0;
+    return isListening && basename(path) === basename(socketPath) ? [{ inode, waiting: 0 }] : [];
+  });
 }
 
 function isWildcard(ip: string): boolean {
   return ip === '0.0.0.0' || ip === '::';
 }
 
-async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningSocket[] | undefined> {
+async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningPort[] | undefined> {
   const text = await readFile(`/proc/net/${name}`, 'latin1').catch(() => undefined);
   return text
     ?.split('\n')

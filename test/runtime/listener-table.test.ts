@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/core/address.js';
 import { systemProcesses } from '../../src/runtime/system-processes.js';
@@ -38,13 +41,43 @@ test('a listener is found by its address, by a wildcard address and by localhost
   expect(await stateOf(`http://127.0.0.2:${port}`)).toBe('none');
 });
 
-test('the listener of another host, or of a Unix socket, is unknown and gets no connection', async () => {
+test('the listener of another host is unknown and gets no connection', async () => {
   const { signal } = new AbortController();
   for (const text of ['http://192.0.2.1:80', 'http://orders.example:80', 'http://[2001:db8::1]:80']) {
     expect(await stateOf(text)).toBe('unknown');
     expect(await systemProcesses.probe(parseAddress(text), signal)).toBe('unknown');
   }
-  expect(await stateOf('unix:/run/orders')).toBe('unknown');
+});
+
+test('a listener at the name of this host is found by its port', async () => {
+  const { port, close } = await listen('127.0.0.1');
+  expect(await stateOf(`http://${hostname()}:${port}`)).toBe('listening');
+  await close();
+  expect(await stateOf(`http://${hostname()}:${port}`)).toBe('none');
+});
+
+test('the listener of a Unix socket is found, also by a relative path and through a link, until it has ended', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clerk test '));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  symlinkSync(folder, join(folder, 'link'));
+  const path = join(folder, 'orders.sock');
+  const addresses = [`unix:${path}`, `unix+https:${path}`, `unix:${join(folder, 'link', 'orders.sock')}`];
+  const states = () => Promise.all(addresses.map(stateOf));
+  expect(await states()).toEqual(['none', 'none', 'none']);
+  const program = "require('node:net').createServer().listen('orders.sock', () => console.log('listening'))";
+  const child = spawn(process.execPath, ['-e', program], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  expect(await states()).toEqual(['listening', 'listening', 'listening']);
+  child.kill('SIGSTOP');
+  await expect.poll(states).toEqual(['stopped', 'stopped', 'stopped']);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  // The file of the socket is still there.
+  expect(await states()).toEqual(['none', 'none', 'none']);
 });
 
 test('connections that no process accepts are counted', async () => {

@@ -50,10 +50,14 @@ export class DeadEndpoints {
     this.#dead = dead;
   }
 
-  /** Whether the endpoint is on another host, where an address such as 127.0.0.1 belongs to another listener. */
-  #isElsewhere({ hostId }: EndpointMessage): boolean {
+  /**
+   * Whether the endpoint is on another host, where an address such as 127.0.0.1 belongs to another listener. A Unix
+   * socket of an unknown host can belong to another network namespace.
+   */
+  #isElsewhere({ hostId, addresses }: EndpointMessage): boolean {
     const own = this.#context.runtime.hostId();
-    return hostId !== undefined && own !== undefined && hostId !== own;
+    if (hostId === undefined || own === undefined) return addresses.some((text) => text.startsWith('unix'));
+    return hostId !== own;
   }
 
   /**
