@@ -17,5 +17,5 @@ if (cluster.isPrimary) {
   });
   const options = { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false } as const;
   const server = createServer(options, handler).listen(Number(port), '127.0.0.1');
-  await advertise({ name: '/shop/orders', address: server, leaseMs: 1_000 });
+  await advertise({ name: '/shop/orders', address: server, leaseMs: 5_000 });
 }
