@@ -1,3 +1,4 @@
+import { parseAddress } from '../../core/address.js';
 import { errorMessage } from '../../core/errors.js';
 import type { EndpointMessage } from '../../protocol/lookup-messages.js';
 import type { LauncherContext } from './launcher-context.js';
@@ -51,13 +52,16 @@ export class DeadEndpoints {
   }
 
   /**
-   * Whether the endpoint is on another host, where an address such as 127.0.0.1 belongs to another listener. A Unix
-   * socket of an unknown host can belong to another network namespace.
+   * Whether the endpoint is on another host, where an address such as 127.0.0.1 belongs to another listener. If its host
+   * is not stated, a Unix socket or a host name can belong to another host too.
    */
   #isElsewhere({ hostId, addresses }: EndpointMessage): boolean {
     const own = this.#context.runtime.hostId();
-    if (hostId === undefined || own === undefined) return addresses.some((text) => text.startsWith('unix'));
-    return hostId !== own;
+    if (hostId !== undefined && own !== undefined) return hostId !== own;
+    return addresses.some((text) => {
+      const { hostname } = parseAddress(text);
+      return !/:|^[\d.]+$|^localhost$/.test(hostname);
+    });
   }
 
   /**

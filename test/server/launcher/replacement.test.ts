@@ -15,9 +15,8 @@ async function startedHost() {
 }
 
 /** A host on which an endpoint was registered by hand. */
-async function hostWithForeign(state: ListenerState, hostId?: string) {
+async function hostWithForeign(state: ListenerState, hostId?: string, address = 'http://127.0.0.1:9000') {
   const host = new FakeHost();
-  const address = 'http://127.0.0.1:9000';
   host.processes.listeners.set(address, state);
   host.names.register({ name, id: 'by-hand', epoch: 1, addresses: [address], ...definedFields({ hostId }) });
   return { host, launcher: await host.open(), address };
@@ -191,6 +190,23 @@ test.each(['none', 'stopped'] as const)(
     expect(idsOf(host)).toEqual(['by-hand', host.processes.all[0]!.handshake.instance]);
   },
 );
+
+const elsewhere = ['unix:/run/orders.sock', 'http://vm:9000'];
+
+test.each(elsewhere)(
+  'an endpoint at %s of a host that is not stated is not judged by listeners',
+  async (address) => {
+    const { host, launcher } = await hostWithForeign('none', undefined, address);
+    expect(await host.launch(launcher)).toBe('found');
+    expect(idsOf(host)).toEqual(['by-hand']);
+  },
+);
+
+test.each(elsewhere)('an endpoint at %s of this host is judged by its listeners', async (address) => {
+  const { host, launcher } = await hostWithForeign('none', 'boot/1', address);
+  expect(await host.launch(launcher)).toBe('started');
+  expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
+});
 
 test('an endpoint of this host is judged by the listeners of this host', async () => {
   const { host, launcher } = await hostWithForeign('none', 'boot/1');
