@@ -69,7 +69,7 @@ export interface ClerkOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use separate connections with the
-   * same maximum. Default 64.
+   * same maximum. A connection that was replaced because the endpoint was silent is not counted. Default 64.
    */
   readonly connections?: number | undefined;
   /**
@@ -88,6 +88,29 @@ export interface ClerkOptions {
    * `close` fails the remaining calls and logs a warning. Default 30,000.
    */
   readonly closeTimeoutMs?: number | undefined;
+  /**
+   * Maximum size of a response body that is read whole, in bytes after decoding: an integer ≥ 1, or Infinity. Applies
+   * to `json`, `text` and `bytes` of a binding, to the methods of the same names and `arrayBuffer`, `blob` and
+   * `formData` of response bodies, including those of `clerk.fetch`. A larger body, and a decoded body above 1 MiB that
+   * is more than 200 times as large as the encoded body, fails with `BODY_TOO_LARGE`. A body that is read as a stream
+   * has no limit. Default 67,108,864 (64 MiB).
+   *
+   * The option `maxResponseSize` of `undici` counts the bytes of a body as they are sent, and also limits streams.
+   */
+  readonly maxResponseSize?: number | undefined;
+  /**
+   * Addresses of endpoints to which the clerk connects beside its default: IP addresses, CIDR blocks such as
+   * `169.254.7.0/24`, and Unix sockets such as `unix:/run/orders.sock`. By default, the clerk connects to all addresses
+   * except link-local, metadata and unspecified IP addresses, also those to which a host name leads, and except Unix
+   * sockets that another user than root and the user of the program owns, or that their group or others may write.
+   * Addresses of registries are not checked. Default: none.
+   */
+  readonly allowAddresses?: readonly string[] | undefined;
+  /**
+   * Which redirects `clerk.fetch` follows. `all`: like `fetch`, which sends the body to another host after a status 307
+   * or 308. `names`: only those to hosts under `.clerk`; any other redirect rejects with `FORBIDDEN`. Default `all`.
+   */
+  readonly redirects?: 'all' | 'names' | undefined;
   /**
    * Name of the host on which the program runs. The policy `local-first` prefers endpoints on this host. Default: the
    * hostname of the machine.
@@ -155,6 +178,13 @@ export interface BindOptions {
    * undici's `bodyTimeout` applies. Default: the timeout of the service config, otherwise 10,000.
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Timeout of a request with its response body, in ms, above 0 and at most 2^31 − 1. When the time is over, the
+   * response body fails with `DEADLINE_EXCEEDED`. For `json`, `text`, `bytes` and `call()`, the shorter one of
+   * `timeoutMs` and this time applies. Default: none; after the response headers, undici's `bodyTimeout` limits the
+   * time between two chunks.
+   */
+  readonly totalTimeoutMs?: number | undefined;
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
    * endpoint. The first attempt continues. A number above 0 fixes the time. With bounds, the time is learned from the

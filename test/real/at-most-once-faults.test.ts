@@ -14,6 +14,7 @@ import { createClerk, isClerkError, type ClerkOptions, type EndpointInit } from 
 import { atMostOnce, memoryCalls, type IdempotencyStore } from 'binding-clerk/service';
 import { authority, type Authority, type Certificate } from './certificates.js';
 import { faultyProxy, type FaultyProxy } from './faulty-proxy.js';
+import { unusedAddress } from './web-server.js';
 
 let ca: Authority;
 let identity: Certificate;
@@ -92,6 +93,8 @@ describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
         ...(scenario.hasStore && { attributes: { 'at-most-once': 'orders' } }),
       });
     }
+    // A call that is refused here runs elsewhere.
+    endpoints.push({ id: 'refusing', address: await unusedAddress(scenario.scheme) });
     const clerk = createClerk({ registry: { '/shop/orders': endpoints }, ...scenario.clerk });
     onTestFinished(() => clerk.destroy());
     const orders = clerk.bind('/shop/orders', { timeoutMs: 1_500, policy: 'random' });

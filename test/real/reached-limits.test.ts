@@ -1,18 +1,25 @@
 /** A call that gets no connection because a limit of the clerk is reached: the error names the limit. */
+import type { RequestListener } from 'node:http';
 import { isClerkError, type ClerkOptions, type RequestOptions } from 'binding-clerk';
 import { expect, test } from 'vitest';
 import { clerkErrorOf } from './clerk-error-of.js';
 import { testClerk } from './test-clerk.js';
 import { webServer } from './web-server.js';
 
-/** A clerk all of whose connections are in use by calls without a response. */
+/**
+ * A clerk all of whose connections are in use by responses without an end. Without response headers, the endpoints
+ * would become suspect, and later calls would use new connections.
+ */
 async function fullClerk(options: Omit<ClerkOptions, 'registry'>) {
-  const [a, b] = [await webServer(() => undefined), await webServer(() => undefined)];
-  const { clerk, orders } = testClerk([a.address, b.address], options, { timeoutMs: 300 });
-  const held = orders.request({ path: '/held', timeoutMs: 60_000, retries: false });
-  held.catch(() => undefined);
-  await a.waitForRequests(1);
-  return { clerk, orders, a, b };
+  const endless: RequestListener = (_request, response) => void response.write('1');
+  const [a, b] = [await webServer(endless), await webServer(endless)];
+  const { orders } = testClerk([a.address, b.address], options, { timeoutMs: 300 });
+  const hold = async (): Promise<void> => {
+    const { body } = await orders.request({ path: '/held', timeoutMs: 60_000, retries: false });
+    body.on('error', () => undefined);
+  };
+  await hold();
+  return { orders, hold, a, b };
 }
 
 test.each<[string, Omit<RequestOptions, 'path'>]>([
@@ -33,13 +40,13 @@ test.each<[string, Omit<RequestOptions, 'path'>]>([
 });
 
 test('over the connections of an endpoint, the error names that limit', async () => {
-  const { orders, b } = await fullClerk({ connections: 1 });
-  orders.request({ path: '/held', timeoutMs: 60_000, retries: false }).catch(() => undefined);
-  await b.waitForRequests(1);
+  const { orders, hold, a, b } = await fullClerk({ connections: 1 });
+  await hold();
   const error = await clerkErrorOf(orders.json('/x', { retries: false }));
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
   expect(error.message).toContain('the only connection to the endpoint was in use; raise connections');
   expect(error.cause).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
+  for (const server of [a, b]) expect(server.requests).toEqual(['GET /held']);
 });
 
 test('the cause of an exceeded deadline agrees with the error about the execution', async () => {
