@@ -55,7 +55,7 @@ process.once('exit', () => {
 const startedAt = performance.now();
 const control = createCopy('control');
 const controlResults = controlRuns().map((tests) => ({ tests }));
-const bugRuns = bugs.flatMap((bug) => bug.caughtBy.map((test) => ({ bug, test })));
+const bugRuns = bugs.flatMap((bug) => bug.caughtBy.map((test, index) => ({ bug, test, index })));
 await runAll([
   ...controlResults.map((each) => async () => Object.assign(each, await run(control, each.tests))),
   ...bugRuns.map((each) => async () => Object.assign(each, await runWithBug(each))),
@@ -103,8 +103,8 @@ function createCopy(name) {
   return folder;
 }
 
-async function runWithBug({ bug, test }) {
-  const folder = createCopy(`${bug.name}-${relative('test', test.path).replaceAll('/', '-')}`);
+async function runWithBug({ bug, test, index }) {
+  const folder = createCopy(`${bug.name}-${index}`);
   const startedAtMs = performance.now();
   try {
     const applied = await execute('git', ['apply', bug.path], folder);
