@@ -1,3 +1,4 @@
+import { escapeText } from './escape-text.js';
 import type { Outcome } from './outcome.js';
 
 /**
@@ -112,10 +113,10 @@ export class ClerkError extends Error {
 
   /**
    * @param message - a sentence without a full stop: what was wrong, with names and numbers, and what the program can
-   *   do
+   *   do. Control and format characters are escaped, because a part of the message may come from another program.
    */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(escapeText(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = code === 'ABORTED' ? 'AbortError' : 'ClerkError';
     this.code = code;
     this.execution = details.execution ?? 'none';
@@ -144,10 +145,10 @@ export function copyError(error: unknown): unknown {
   return copy;
 }
 
-/** Returns a message for any thrown value; never empty. */
+/** Returns a message for any thrown value; never empty. Control and format characters are escaped. */
 export function errorMessage(error: unknown): string {
-  if (!(error instanceof Error)) return stringify(error);
-  if (error.message !== '') return error.message;
+  if (!(error instanceof Error)) return escapeText(stringify(error));
+  if (error.message !== '') return escapeText(error.message);
   if (error instanceof AggregateError && error.errors.length > 0)
     return error.errors.map(errorMessage).join('; ');
   return error.name;

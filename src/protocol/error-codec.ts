@@ -33,6 +33,9 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
   };
 }
 
+/** A message of a launcher contains up to 2,000 characters of a log. */
+const maxMessageLength = 4_096;
+
 /**
  * @param body - the parsed body; may be any value, because the server may not be a registry
  * @param requestName - the request, as the subject of the message
@@ -45,7 +48,7 @@ export function decodeError(status: number, body: unknown, requestName: string):
     return new ClerkError(
       envelope.code as ClerkErrorCode,
       typeof envelope.message === 'string' && envelope.message !== ''
-        ? envelope.message
+        ? envelope.message.slice(0, maxMessageLength)
         : `${requestName} was rejected`,
       typeof remainingMs === 'number' && Number.isFinite(remainingMs) ? { remainingMs } : {},
     );

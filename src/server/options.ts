@@ -1,7 +1,7 @@
 import { isLocal, parseAddress } from '../core/address.js';
 import { describeValue, quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
+import { escapingLogger, type Logger } from '../core/logger.js';
 import { limits } from '../protocol/limits.js';
 import type { ServerRuntime } from './ports.js';
 
@@ -177,7 +177,7 @@ export function toServerConfig(options: ServerOptions) {
     maxAuditFileBytes,
     maxAuditFiles,
     heartbeatMs,
-    logger,
+    logger: escapingLogger(logger),
     runtime,
   });
 }

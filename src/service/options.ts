@@ -6,7 +6,7 @@ import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import { parsePins } from '../core/key-pin.js';
-import type { Logger } from '../core/logger.js';
+import { escapingLogger, type Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { limits } from '../protocol/limits.js';
@@ -49,7 +49,7 @@ export interface AdvertiseOptions {
    */
   readonly leaseMs?: number;
   /**
-   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only if there is no other endpoint. Default
+   * Relative share of the calls, 0 to 1,000; clerks use at most ten times the median of the service. An endpoint with weight 0 is used only if there is no other endpoint. Default
    * 1.
    */
   readonly weight?: number;
@@ -191,7 +191,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     exitAfterDrain: options.exitAfterDrain ?? false,
     drainMs: checkMs(options.drainMs ?? 25_000, 1, limits.maxLeaseMs, 'drainMs'),
     measureLoad: options.measureLoad ?? true,
-    logger: options.logger,
+    logger: options.logger && escapingLogger(options.logger),
     signal: options.signal,
   });
 }

@@ -1,6 +1,6 @@
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import type { Logger } from '../core/logger.js';
+import { escapingLogger, type Logger } from '../core/logger.js';
 import type { EndSignal } from '../core/end-signal.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
@@ -50,5 +50,5 @@ export interface ServiceRuntime {
 
 export function processLogger({ warn }: Pick<ProcessPort, 'warn'>): Logger {
   const ignore = (): void => undefined;
-  return { debug: ignore, info: ignore, warn, error: warn };
+  return escapingLogger({ debug: ignore, info: ignore, warn, error: warn });
 }

@@ -217,7 +217,7 @@ test('call on a terminal prints the endpoint and sanitizes the body', async () =
     terminal: true,
     env: { NO_COLOR: '1' },
   });
-  expect(out).toBe(']0;ownedline 1\nline 2\n');
+  expect(out).toBe('\\u001b]0;owned\\u0007line 1\nline 2\n');
   expect(err).toMatch(/^200 from orders-1 at http:\/\/127\.0\.0\.1:\d+, 1 attempt, /);
 });
 

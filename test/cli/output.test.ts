@@ -59,16 +59,16 @@ test('colors do not count for the width of a column', async () => {
 });
 
 test.each([
-  ['\u001b]0;owned\u0007\u001b[2Jx', ']0;owned[2Jx'],
-  ['\u009b31mred', '31mred'],
+  ['\u001b]0;owned\u0007\u001b[2Jx', '\\u001b]0;owned\\u0007\\u001b[2Jx'],
+  ['\u009b31mred', '\\u009b31mred'],
   ['one\r\nclerk: two\tthree', 'one clerk: two three'],
-  ['\u202egnp.exe\u2066', 'gnp.exe'],
-  ['a\u200bb\ufeffc\ud800d', 'abcd'],
+  ['\u202egnp.exe\u2066', '\\u202egnp.exe\\u2066'],
+  ['a\u200bb\ufeffc\ud800d', 'a\\u200bb\\ufeffc\\ud800d'],
   ['grün → 日本 👍', 'grün → 日本 👍'],
 ])('sanitizes %j', (text, expected) => expect(sanitizeLine(text)).toBe(expected));
 
 test('sanitizeText keeps line breaks', () =>
-  expect(sanitizeText('a\r\n\tb\u001b[1m\rc\n')).toBe('a\n\tb[1mc\n'));
+  expect(sanitizeText('a\r\n\tb\u001b[1m\rc\n')).toBe('a\n\tb\\u001b[1m\\u000dc\n'));
 
 test('sanitizedJson parses to the same value', () => {
   const value = { '\u009b': '\u202e\u001b[2J\u{e0001}', ok: 'grün 👍' };

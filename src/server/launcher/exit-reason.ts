@@ -10,7 +10,8 @@ export function describeExit({ code, signal }: ProcessExit): string {
 }
 
 /**
- * Formats the end of a log for an error message: at most 20 lines and 2,000 characters, without control characters.
+ * Formats the end of a log for an error message: at most 20 lines and 2,000 characters, without control characters,
+ * separated by ` | `.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */
@@ -26,5 +27,5 @@ export function describeLogTail(logTail: string): string {
     )
     .filter((line) => line !== '')
     .slice(-maxLines);
-  return lines.length === 0 ? '' : `; last output:\n${lines.join('\n')}`;
+  return lines.length === 0 ? '' : `; last output: ${lines.join(' | ')}`;
 }

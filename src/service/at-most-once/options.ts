@@ -1,6 +1,6 @@
 import type { IdempotencyStore } from '../../core/idempotency-store.js';
 import { ClerkError } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
+import { escapingLogger, type Logger } from '../../core/logger.js';
 
 /** Options of {@link atMostOnce}. An unknown key is an error. */
 export interface AtMostOnceOptions {
@@ -44,7 +44,7 @@ export function toAtMostOnceConfig(options: AtMostOnceOptions) {
     windowMs: checkNumber(options.windowMs ?? 86_400_000, 1_000, 2_592_000_000, 'windowMs'),
     maxBodyBytes: checkNumber(options.maxBodyBytes ?? mebibyte, 0, 2 ** 30, 'maxBodyBytes'),
     maxResponseBytes: checkNumber(options.maxResponseBytes ?? mebibyte, 0, 2 ** 30, 'maxResponseBytes'),
-    logger,
+    logger: logger && escapingLogger(logger),
   });
 }
 

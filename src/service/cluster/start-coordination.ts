@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 import type { IdempotencyStore } from '../../core/idempotency-store.js';
-import type { Logger } from '../../core/logger.js';
+import { escapingLogger, type Logger } from '../../core/logger.js';
 import { toAtMostOnceConfig } from '../at-most-once/options.js';
 import { memoryCalls } from '../at-most-once/store/memory-idempotency-store.js';
 import type { PrimaryPort, WorkerSettings } from './cluster-ports.js';
@@ -61,7 +61,13 @@ export function startCoordination(options: CoordinateWorkersOptions, runtime: Co
     isDurable: store.isDurable,
     ...(store.scope !== undefined && { scope: store.scope }),
   };
-  const coordinator = new WorkerCoordinator({ ...runtime, port, store, settings, logger });
+  const coordinator = new WorkerCoordinator({
+    ...runtime,
+    port,
+    store,
+    settings,
+    logger: escapingLogger(logger),
+  });
   coordinator.start();
 }
 

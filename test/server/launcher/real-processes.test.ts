@@ -68,7 +68,7 @@ test('a program that exits early is reported with its exit code and the end of i
   const { host } = createHost(['--crash']);
   const launcher = await host.open();
   expect(await launchOutcome(launcher)).toBe(
-    'START_FAILED: /shop/orders could not be started: the process exited with code 3 before the service registered; last output:\nError: the disk is full [31m',
+    'START_FAILED: /shop/orders could not be started: the process exited with code 3 before the service registered; last output: Error: the disk is full [31m',
   );
   // Without a log folder there is no log.
   const other = createHost(['--crash']);

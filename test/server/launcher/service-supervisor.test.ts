@@ -149,7 +149,7 @@ test('a program that exits before it registers fails the start at once, with the
   await host.clock.advance(50);
   for (const caller of callers)
     expect(await caller).toBe(
-      'START_FAILED: /shop/orders could not be started: the process exited with code 3 before the service registered; last output:\nwarming up\nError: the disk is full',
+      'START_FAILED: /shop/orders could not be started: the process exited with code 3 before the service registered; last output: warming up | Error: the disk is full',
     );
   await host.clock.advance(1);
   expect(host.names.launches.all()).toEqual([]);
