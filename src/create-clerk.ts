@@ -7,6 +7,7 @@ import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/c
 import type { ClerkOptions } from './client/options.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
+import { escapingLogger } from './core/logger.js';
 import type { Registry } from './core/registry.js';
 import { RegistryPins } from './core/registry-pins.js';
 import { TicketCache } from './client/ticket-cache.js';
@@ -14,6 +15,7 @@ import { RegistryQueries } from './client/registry-queries.js';
 import { createFetch, HostRouter, isClerkOrigin } from './client/fetch.js';
 import { ClerkEvents } from './client/events.js';
 import type { Clerk } from './client/clerk.js';
+import { GroupedWarnings } from './client/grouped-warnings.js';
 import { DefaultClerk } from './client/default-clerk.js';
 import { CallTracker } from './client/call-tracker.js';
 import { retryLoop } from './invoke/p-retry-loop.js';
@@ -69,7 +71,7 @@ function composeClerk(config: ClerkConfig): Clerk {
   // listener leak.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
-  const logger = config.logger ?? defaultLogger();
+  const logger = escapingLogger(config.logger ?? defaultLogger());
   const events = new ClerkEvents(logger);
   const callTracker = new CallTracker();
   const { identity } = config;
@@ -130,10 +132,11 @@ function composeClerk(config: ClerkConfig): Clerk {
       maxStaleMs,
       onRecovered,
       onNewer: (resolution) => snapshot?.record(resolution),
+      stored: (name) => snapshot?.find(name),
       isBound: (name) => bindings.isBound(name),
     },
   );
-  for (const resolution of snapshot?.load() ?? []) lastKnownGood.applyIfNewer(resolution);
+  snapshot?.load();
   const resolver = new CachedResolver(lastKnownGood, {
     clock,
     reporter: events,
@@ -170,6 +173,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     lastKnownGood,
     reporter: events,
     logger,
+    watchWarnings: new GroupedWarnings(clock, logger),
     retry: retryLoop,
     locality,
     ownAddresses: createOwnAddresses(clock),
@@ -200,7 +204,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     queries: new RegistryQueries(context),
     lastKnownGood,
     dispatcher,
-    fetch: createFetch(dispatcher, fetchOver),
+    fetch: createFetch(dispatcher, fetchOver, config.maxResponseSize),
     controller,
     closeRegistry: async () => {
       credentials?.close();

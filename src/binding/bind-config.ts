@@ -29,6 +29,8 @@ export interface BindConfig {
   readonly timeoutMs: number;
   /** If false, the timeout of the service config replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
+  /** `Infinity` without a timeout. */
+  readonly totalTimeoutMs: number;
   readonly attemptTimeoutMs: number | AttemptTimeoutOptions | undefined;
   readonly retries: RetryOptions | false | undefined;
   readonly probe: ProbeRequest | false | undefined;
@@ -85,6 +87,10 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     subsetSize: checkSubsetSize(given.subsetSize ?? defaults.subsetSize, subject),
     timeoutMs: given.timeoutMs === undefined ? defaults.timeoutMs : checkTimeout(given.timeoutMs, subject),
     hasOwnTimeout: given.timeoutMs !== undefined,
+    totalTimeoutMs:
+      given.totalTimeoutMs === undefined
+        ? Infinity
+        : checkTimeout(given.totalTimeoutMs, subject, 'totalTimeoutMs'),
     ...overrides,
     probe: toProbeRequest(given.probe, subject),
     routeOf: options.routeOf,
@@ -182,10 +188,10 @@ function toProbeRequest(value: unknown, subject: string): ProbeRequest | false |
   return Object.freeze({ method, path });
 }
 
-export function checkTimeout(value: unknown, subject: string): number {
+export function checkTimeout(value: unknown, subject: string, key = 'timeoutMs'): number {
   if (typeof value !== 'number' || !(value > 0) || value > maxTimerMs)
     throw configError(
-      `${subject}: timeoutMs must be a number of ms above 0 and at most ${String(maxTimerMs)}; got ${describeValue(value)}`,
+      `${subject}: ${key} must be a number of ms above 0 and at most ${String(maxTimerMs)}; got ${describeValue(value)}`,
     );
   return value;
 }

@@ -28,6 +28,7 @@ export class BindingCallContext implements CallContext {
   readonly retry: RetryLoop;
   readonly connections: number;
   readonly maxPending: number;
+  readonly maxResponseSize: number;
   pendingCalls = 0;
   readonly picker: ServiceEndpointPicker;
   readonly #hedging: HedgingPolicy | undefined;
@@ -52,6 +53,7 @@ export class BindingCallContext implements CallContext {
     this.retry = clerk.retry;
     this.connections = clerk.config.connections;
     this.maxPending = clerk.config.maxPending;
+    this.maxResponseSize = clerk.config.maxResponseSize;
     this.picker = new ServiceEndpointPicker(service, config);
     if (config.probe !== undefined) service.probe = config.probe;
     if (config.factory !== undefined) service.hasOwnFactory = true;

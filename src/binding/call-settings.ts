@@ -7,7 +7,9 @@ import { checkSignal } from '../client/option-checks.js';
 import { capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
-import type { CallOptions } from './request-options.js';
+import type { CallOptions, RequestOptions } from './request-options.js';
+
+type TimeOptions = Pick<RequestOptions, 'timeoutMs' | 'totalTimeoutMs' | 'attemptTimeoutMs' | 'retries'>;
 
 /** An option of a call takes precedence over the same option of the binding. */
 export class CallSettings {
@@ -24,6 +26,7 @@ export class CallSettings {
     this.#defaultDeadline = Object.freeze({
       timeoutMs: config.timeoutMs,
       isExplicit: config.hasOwnTimeout,
+      totalTimeoutMs: config.totalTimeoutMs,
       elapsedMs: 0,
       inboundLeftMs: Infinity,
       allowsRetries: true,
@@ -94,11 +97,13 @@ export class CallSettings {
    */
   deadline(
     subject: string,
-    { timeoutMs, attemptTimeoutMs, retries }: Pick<CallOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'retries'>,
+    { timeoutMs, totalTimeoutMs, attemptTimeoutMs, retries }: TimeOptions,
   ): CallDeadline {
     let own = this.#defaultDeadline;
     if (timeoutMs !== undefined)
       own = { ...own, timeoutMs: checkTimeout(timeoutMs, subject), isExplicit: true };
+    if (totalTimeoutMs !== undefined)
+      own = { ...own, totalTimeoutMs: checkTimeout(totalTimeoutMs, subject, 'totalTimeoutMs') };
     if (attemptTimeoutMs !== undefined || retries !== undefined)
       own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
     const inbound = currentInbound();

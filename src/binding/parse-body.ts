@@ -11,7 +11,8 @@ export function parseJson(name: string, body: Buffer, statusCode: number): unkno
       {
         execution: 'done',
         statusCode,
-        cause: error,
+        // The message of the parser quotes the body.
+        cause: new SyntaxError(errorMessage(error)),
       },
     );
   }

@@ -16,7 +16,7 @@ export class PreparedRequest extends RequestCopy {
   readonly highWaterMark: number | undefined;
   readonly signal: AbortSignal | undefined;
   #call: HttpCall | undefined;
-  readonly #context: CallContext;
+  readonly #context: CallContext & { readonly maxResponseSize: number };
   readonly #picker: EndpointPicker;
   readonly #kind: CallKind;
   readonly #constraints: PickConstraints;
@@ -24,7 +24,7 @@ export class PreparedRequest extends RequestCopy {
 
   constructor(
     options: RequestOptions,
-    context: CallContext,
+    context: CallContext & { readonly maxResponseSize: number },
     picker: EndpointPicker,
     kind: CallKind,
     constraints: PickConstraints,
@@ -55,6 +55,14 @@ export class PreparedRequest extends RequestCopy {
       scope,
     );
     this.#call.start();
+  }
+
+  get name(): string {
+    return this.#context.name;
+  }
+
+  get maxResponseSize(): number {
+    return this.#context.maxResponseSize;
   }
 
   get endpoint(): Endpoint | undefined {

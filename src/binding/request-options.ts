@@ -43,6 +43,12 @@ export type ReadyOptions = Pick<CallOptions, 'timeoutMs' | 'signal'>;
 
 /** Options of a request, named as in undici. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface RequestOptions extends CallOptions {
+  /**
+   * Timeout of the request with its response body, in ms, above 0 and at most 2^31 − 1. When the time is over, the
+   * response body fails with `DEADLINE_EXCEEDED`. Default: the setting of the binding. @see {@link
+   * BindOptions.totalTimeoutMs}
+   */
+  readonly totalTimeoutMs?: number | undefined;
   /** Path within the service; must begin with `/`. */
   readonly path: string;
   /** HTTP method; `CONNECT` is rejected. Default `GET`. */
@@ -112,6 +118,7 @@ const requestKeys = new Set(
     reset: true,
     expectContinue: true,
     timeoutMs: true,
+    totalTimeoutMs: true,
     attemptTimeoutMs: true,
     retries: true,
     kind: true,

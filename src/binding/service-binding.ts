@@ -235,6 +235,7 @@ export class ServiceBinding implements Binding {
         `${request.method} ${request.path} of ${this.name}`,
         read,
         checkSignal(options.signal, this.#subject),
+        this.#context.maxResponseSize,
       );
       request.start(handler, handler);
       const { body } = options;

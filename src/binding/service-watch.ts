@@ -1,5 +1,5 @@
 import type { ClerkContext } from '../client/clerk-context.js';
-import { errorMessage } from '../core/errors.js';
+import { errorMessage, isClerkError } from '../core/errors.js';
 import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
@@ -28,7 +28,7 @@ export class ServiceWatch {
 
   /** Does nothing if the watch was started before, or the registry has no watches. */
   start(): void {
-    const { asyncContext, registry, logger } = this.#clerk;
+    const { asyncContext, registry, logger, watchWarnings } = this.#clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
     this.#isWatching = true;
     try {
@@ -36,10 +36,10 @@ export class ServiceWatch {
         registry.watch?.(
           this.#name,
           (snapshot) => this.#onSnapshot(snapshot),
-          (error) =>
-            logger.warn(
-              `The watch of ${this.#name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
-            ),
+          (error) => {
+            const isLimit = isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
+            watchWarnings.warn(this.#name, errorMessage(error), isLimit ? formatLimit : formatOutage);
+          },
         ),
       );
     } catch (error) {
@@ -89,4 +89,12 @@ export class ServiceWatch {
     resolver.put(resolution);
     this.#onResolution(resolution);
   }
+}
+
+function formatOutage(subject: string, problem: string): string {
+  return `The watch of ${subject} was interrupted: ${problem}; the watch continues when the registry responds again`;
+}
+
+function formatLimit(subject: string, problem: string): string {
+  return `${problem}; changes of ${subject} are found by lookups only`;
 }

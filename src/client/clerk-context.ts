@@ -10,6 +10,7 @@ import type { TicketSource } from '../core/service-ticket.js';
 import type { Transport } from '../core/transport.js';
 import type { CallTracker } from './call-tracker.js';
 import type { ClerkConfig } from './config.js';
+import type { GroupedWarnings } from './grouped-warnings.js';
 import type { CachedResolver } from '../resolve/cached-resolver.js';
 import type { LastKnownGood } from '../resolve/last-known-good.js';
 import type { HealthReporter } from '../health/health-reporter.js';
@@ -30,6 +31,7 @@ export interface ClerkContext {
   readonly lastKnownGood: LastKnownGood;
   readonly reporter: EventSink;
   readonly logger: Logger;
+  readonly watchWarnings: GroupedWarnings;
   readonly retry: RetryLoop;
   readonly locality: Locality;
   readonly ownAddresses: () => readonly string[];

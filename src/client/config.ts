@@ -7,6 +7,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
 import type { Registry } from '../core/registry.js';
+import { defaultMaxResponseSize } from '../core/response-limit.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
@@ -25,6 +26,8 @@ export interface ClerkConfig extends IdentityConfig {
   readonly maxSockets: number | undefined;
   readonly maxPending: number;
   readonly closeTimeoutMs: number;
+  /** In bytes; may be Infinity. */
+  readonly maxResponseSize: number;
   readonly host: string | undefined;
   readonly zone: string | undefined;
   readonly dispatcher: Dispatcher | undefined;
@@ -109,6 +112,7 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     maxSockets: given.maxSockets === undefined ? undefined : integer('maxSockets', 1, 1_000_000, 1),
     maxPending: integer('maxPending', 1, 1_000_000, defaults.maxPending),
     closeTimeoutMs: integer('closeTimeoutMs', 0, 2 ** 31 - 1, defaults.closeTimeoutMs),
+    maxResponseSize: toMaxResponseSize(given.maxResponseSize),
     host: checkString(given.host, 'createClerk: host'),
     zone: checkString(given.zone, 'createClerk: zone'),
     dispatcher,
@@ -117,6 +121,14 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     runtime: options.runtime ?? {},
     logger: options.logger,
   });
+}
+
+function toMaxResponseSize(value: unknown): number {
+  if (value === undefined) return defaultMaxResponseSize;
+  if (value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number;
+  throw configError(
+    `createClerk: maxResponseSize must be an integer of bytes ≥ 1, or Infinity for no limit; got ${describeValue(value)}`,
+  );
 }
 
 export function isUrlList(registry: ClerkConfig['registry']): registry is readonly string[] {

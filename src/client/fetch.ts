@@ -9,16 +9,17 @@ import { nameFromHostname } from '../core/clerk-hostname.js';
 import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
 import { isInMemoryBody, toUndiciBody } from '../invoke/request-body.js';
-import type { CallOptions } from '../binding/request-options.js';
+import type { CallOptions, RequestOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
+import { BodyLimit, type EncodedSize } from './body-limit.js';
 import { checkSignal } from './option-checks.js';
 
-type FetchCallOptions = Omit<CallOptions, 'signal'>;
+type FetchCallOptions = Omit<CallOptions, 'signal'> & Pick<RequestOptions, 'totalTimeoutMs'>;
 
 /** `fetch` with the options of a call in `init`. These options require a host under `.clerk`. */
 export type ClerkFetch = (
   input: string | URL | Request,
-  init?: RequestInit & Omit<CallOptions, 'signal'>,
+  init?: RequestInit & Omit<CallOptions, 'signal'> & Pick<RequestOptions, 'totalTimeoutMs'>,
 ) => Promise<Response>;
 
 export type FetchDispatcher = Pick<Dispatcher, 'dispatch'>;
@@ -64,23 +65,34 @@ interface HostBinding {
   readonly tlsOnly: boolean;
 }
 
-export function createFetch(dispatcher: FetchDispatcher, undiciFetch: UndiciFetch): ClerkFetch {
+/** @param maxResponseSize - limit of bodies that are read whole, in bytes after decoding; may be `Infinity` */
+export function createFetch(
+  dispatcher: FetchDispatcher,
+  undiciFetch: UndiciFetch,
+  maxResponseSize: number,
+): ClerkFetch {
+  const limit = new BodyLimit(maxResponseSize);
   return (input, init) => {
-    const { kind, timeoutMs, affinity, attemptTimeoutMs, retries, ...requestInit } = init ?? {};
-    const options = { kind, timeoutMs, affinity, attemptTimeoutMs, retries };
+    const { kind, timeoutMs, totalTimeoutMs, affinity, attemptTimeoutMs, retries, ...requestInit } =
+      init ?? {};
+    const options = { kind, timeoutMs, totalTimeoutMs, affinity, attemptTimeoutMs, retries };
     const { signal, body } = requestInit;
     try {
       const hasOptions = Object.values(options).some((value) => value !== undefined);
-      const perCall =
-        hasOptions || isInMemoryBody(body)
-          ? new CallDispatcher(dispatcher, hasOptions ? checkFetchOptions(input, options) : {}, body)
-          : dispatcher;
+      const call = new CallDispatcher(
+        dispatcher,
+        hasOptions ? checkFetchOptions(input, options) : undefined,
+        body,
+      );
       const response =
         signal instanceof AbortSignal
-          ? fetchUntilAborted(signal, (own) => undiciFetch(perCall, input, { ...requestInit, signal: own }))
-          : undiciFetch(perCall, input, requestInit);
+          ? fetchUntilAborted(signal, (own) => undiciFetch(call, input, { ...requestInit, signal: own }))
+          : undiciFetch(call, input, requestInit);
       if (isStreamLike(body)) response.catch((error: unknown) => releaseBody(body, error));
-      return response;
+      return response.then((received) => {
+        if (call.isClerkCall) limit.apply(received, call);
+        return received;
+      });
     } catch (error) {
       releaseBody(body, error);
       return Promise.reject(new TypeError('fetch failed', { cause: error }));
@@ -94,10 +106,12 @@ export function isClerkOrigin(origin: string): boolean {
 
 function checkFetchOptions(input: string | URL | Request, options: FetchCallOptions): FetchCallOptions {
   const subject = 'clerk.fetch()';
-  const { kind, timeoutMs, affinity } = options;
+  const { kind, timeoutMs, totalTimeoutMs, affinity } = options;
   const checked = {
     kind: checkKind(kind, subject),
     timeoutMs: timeoutMs === undefined ? undefined : checkTimeout(timeoutMs, subject),
+    totalTimeoutMs:
+      totalTimeoutMs === undefined ? undefined : checkTimeout(totalTimeoutMs, subject, 'totalTimeoutMs'),
     affinity,
     ...checkOverrides(options, subject),
   };
@@ -113,16 +127,19 @@ function checkFetchOptions(input: string | URL | Request, options: FetchCallOpti
 }
 
 /** Adds the options and the original body of a call to each request of the call, because `fetch` would drop them. */
-class CallDispatcher implements FetchDispatcher {
+class CallDispatcher implements FetchDispatcher, EncodedSize {
+  encodedBytes = 0;
+  /** Whether the latest request of the call was sent to a host under `.clerk`. */
+  isClerkCall = false;
   readonly #dispatcher: FetchDispatcher;
-  readonly #options: FetchCallOptions;
+  readonly #options: FetchCallOptions | undefined;
   /**
    * Undefined unless the body is in memory. undici's `fetch` turns a body into a stream, which can be sent only once.
    * A retry therefore needs the original body.
    */
   readonly #originalBody: unknown;
 
-  constructor(dispatcher: FetchDispatcher, options: FetchCallOptions, body: unknown) {
+  constructor(dispatcher: FetchDispatcher, options: FetchCallOptions | undefined, body: unknown) {
     this.#dispatcher = dispatcher;
     this.#options = options;
     this.#originalBody = isInMemoryBody(body) ? toUndiciBody(body) : undefined;
@@ -130,14 +147,56 @@ class CallDispatcher implements FetchDispatcher {
 
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     // A redirect may lead to a host that is not under `.clerk`.
-    if (!isClerkOrigin(String(request.origin))) return this.#dispatcher.dispatch(request, handler);
+    this.isClerkCall = isClerkOrigin(String(request.origin));
+    if (!this.isClerkCall) return this.#dispatcher.dispatch(request, handler);
+    this.encodedBytes = 0;
+    const counting = new CountingHandler(handler as unknown as RequestHandler, this) as never;
     // A redirect may have removed the body.
     const hasBody = request.body !== null && request.body !== undefined;
-    const body = hasBody ? (this.#originalBody ?? request.body) : request.body;
+    const originalBody = hasBody ? this.#originalBody : undefined;
+    if (this.#options === undefined && originalBody === undefined)
+      return this.#dispatcher.dispatch(request, counting);
+    const body = originalBody ?? request.body;
     return this.#dispatcher.dispatch(
       { ...request, ...this.#options, body } as Dispatcher.DispatchOptions,
-      handler,
+      counting,
     );
+  }
+}
+
+/** Counts the received bytes of a response body. */
+class CountingHandler implements RequestHandler {
+  readonly #handler: RequestHandler;
+  readonly #size: EncodedSize;
+
+  constructor(handler: RequestHandler, size: EncodedSize) {
+    this.#handler = handler;
+    this.#size = size;
+  }
+
+  onConnect(abort: (reason?: Error) => void, context?: unknown): void {
+    this.#handler.onConnect(abort, context);
+  }
+
+  onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
+    return this.#handler.onHeaders(statusCode, headers, resume, statusText);
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#size.encodedBytes += chunk.length;
+    return this.#handler.onData(chunk);
+  }
+
+  onComplete(trailers: string[] | null): void {
+    this.#handler.onComplete(trailers);
+  }
+
+  onError(error: Error): void {
+    this.#handler.onError(error);
+  }
+
+  onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void {
+    this.#handler.onUpgrade(statusCode, headers, socket);
   }
 }
 

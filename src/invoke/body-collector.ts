@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Address } from '../core/address.js';
 import { ClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
+import { responseTooLargeError } from '../core/response-limit.js';
 import type { RequestHandler } from '../core/transport.js';
 import { parseExecutionHeaders } from './at-most-once.js';
 
@@ -15,17 +16,21 @@ export interface WholeBodyHandler extends RequestHandler {
 }
 
 const maxQuotedCharacters = 4_096;
+/** A UTF-8 character has at most 4 bytes. */
+const maxQuotedBytes = 4 * maxQuotedCharacters;
 
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
   readonly #requestName: string;
   readonly #parse: (body: Buffer, statusCode: number) => T;
   readonly #signal: AbortSignal | undefined;
+  readonly #maxBytes: number;
   #removeAbortListener: (() => void) | undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #firstChunk: Buffer | undefined;
   #moreChunks: Buffer[] | undefined;
+  #bytes = 0;
   #statusCode = 0;
   #address: Address | undefined;
   #otherExecution: Execution = 'none';
@@ -36,16 +41,19 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
    * @param requestName - the subject of error messages, such as "GET /orders"
    * @param parse - may throw; its error rejects the promise
    * @param signal - aborts the call
+   * @param maxBytes - maximum size of the body; a larger body fails the call with `BODY_TOO_LARGE`
    */
   constructor(
     requestName: string,
     parse: (body: Buffer, statusCode: number) => T,
     signal: AbortSignal | undefined,
+    maxBytes: number,
   ) {
     super('CLERK_COLLECT');
     this.#requestName = requestName;
     this.#parse = parse;
     this.#signal = signal;
+    this.#maxBytes = maxBytes;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -80,6 +88,11 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   onData(chunk: Buffer): boolean {
+    this.#bytes += chunk.length;
+    if (this.#statusCode >= 400) {
+      // Only the beginning of the body is used.
+      if (this.#bytes - chunk.length > maxQuotedBytes) return true;
+    } else if (this.#bytes > this.#maxBytes) throw responseTooLargeError(this.#requestName, this.#maxBytes);
     if (this.#firstChunk === undefined) this.#firstChunk = chunk;
     else (this.#moreChunks ??= []).push(chunk);
     return true;
@@ -117,6 +130,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   restart(): void {
     this.#firstChunk = undefined;
     this.#moreChunks = undefined;
+    this.#bytes = 0;
     this.#statusCode = 0;
   }
 
@@ -128,11 +142,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   #badStatusError(body: Buffer): ClerkError {
-    // A UTF-8 character has at most 4 bytes.
-    const bodyText = body
-      .subarray(0, 4 * maxQuotedCharacters)
-      .toString('utf8')
-      .slice(0, maxQuotedCharacters);
+    const bodyText = body.subarray(0, maxQuotedBytes).toString('utf8').slice(0, maxQuotedCharacters);
     const message = `${this.#requestName} received status ${String(this.#statusCode)}`;
     if (!this.#isNotExecuted)
       return new ClerkError('BAD_STATUS', message, {

@@ -12,6 +12,8 @@ export interface CallDeadline {
   readonly timeoutMs: number;
   /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
+  /** Timeout with the response body; `Infinity` without one. */
+  readonly totalTimeoutMs: number;
   readonly elapsedMs: number;
   /** Time until the deadline of the inbound request; `Infinity` without one. */
   readonly inboundLeftMs: number;
@@ -82,11 +84,11 @@ export function isTooShort(leftMs: number, elapsedMs: number): boolean {
 }
 
 export function effectiveTimeoutMs(
-  { timeoutMs, isExplicit, elapsedMs, inboundLeftMs }: CallDeadline,
+  { timeoutMs, isExplicit, totalTimeoutMs, elapsedMs, inboundLeftMs }: CallDeadline,
   serviceTimeoutMs: number | undefined,
 ): number {
-  const timeoutLeftMs =
-    (isExplicit || serviceTimeoutMs === undefined ? timeoutMs : serviceTimeoutMs) - elapsedMs;
+  const ownMs = isExplicit || serviceTimeoutMs === undefined ? timeoutMs : serviceTimeoutMs;
+  const timeoutLeftMs = (ownMs < totalTimeoutMs ? ownMs : totalTimeoutMs) - elapsedMs;
   return timeoutLeftMs < inboundLeftMs ? timeoutLeftMs : inboundLeftMs;
 }
 

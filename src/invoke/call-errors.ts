@@ -138,7 +138,9 @@ export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
+/** An error of this library, such as that of a body above the size limit, keeps its code. */
 export function callbackError(log: AttemptLog, error: Error): ClerkError {
+  if (isClerkError(error)) return withCallDetails(log, error);
   return createError(
     log,
     'ABORTED',

@@ -138,7 +138,7 @@ export function wrapCallerError(
     case 'BODY_TOO_LARGE':
       return new ClerkError(
         code,
-        `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request a smaller response`,
+        `Response of ${name} exceeds maxResponseSize of the undici options; raise that option or request a smaller response`,
         { ...details, execution: 'done' },
       );
     case 'RESPONSE_INVALID':

@@ -233,7 +233,8 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       this.stop(attempt, verdict, 'DEADLINE_EXCEEDED', error, now);
     }
     state.inFlight = [];
-    this.carryOut(this.decide({ type: 'deadline' }, now), now);
+    if (this.isStreaming) this.fail(deadlineError(state.retry));
+    else this.carryOut(this.decide({ type: 'deadline' }, now), now);
   }
 
   /** Starts one more attempt beside the attempts in flight. First refreshes an expired resolution. */

@@ -243,7 +243,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.#getDeferred().error = error;
   }
 
-  /** From now on, the deadline applies only to a handler that reads the whole body. */
+  /** From now on, the deadline applies only to a handler that reads the whole body, or is that of `totalTimeoutMs`. */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;
     if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
@@ -253,7 +253,15 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       wheel.set(this, this.deadlineAt);
       const otherExecution = this.hasFailover ? this.failover.retry.execution : 'none';
       (this.handler as WholeBodyHandler).startResponse(attempt.address, otherExecution);
-    } else wheel.clear(this);
+      return;
+    }
+    const { totalTimeoutMs, elapsedMs } = this.deadline;
+    if (totalTimeoutMs === Infinity) {
+      wheel.clear(this);
+      return;
+    }
+    this.deadlineAt = Math.floor(this.startedAt + totalTimeoutMs - elapsedMs);
+    wheel.set(this, this.deadlineAt);
   }
 
   /** If several endpoints failed the call, the call itself may be the cause. */

@@ -36,6 +36,8 @@ export interface RegistryResponse {
   readonly status: number;
   /** The parsed body: an array for lines of JSON, undefined for a body that is not JSON. */
   readonly body: unknown;
+  /** Size of the body, in bytes; undefined if the size is not known. */
+  readonly bodyBytes?: number;
   /** Response header `clerk-revision`, or empty. */
   readonly revision: string;
   /** Response header `clerk-incarnation`, or empty. */

@@ -2,6 +2,7 @@ import { createParser } from 'eventsource-parser';
 import type { Client, Dispatcher } from 'undici';
 import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { parseJson } from '../core/parse-json.js';
 import type { RequestHandler } from '../core/transport.js';
 import { decodeError } from '../protocol/error-codec.js';
 import type { StreamListener } from './connection.js';
@@ -37,14 +38,13 @@ export class EventStream implements RequestHandler {
   readonly #errorBody: JsonBodyReader;
   readonly #parser = createParser({
     onEvent: ({ event, id, data }) => {
+      this.#frameBytes = 0;
       if (this.#hasEnded) return;
-      this.#listener.onEvent({ type: event ?? 'message', id: id ?? '', data: JSON.parse(data) as unknown });
+      this.#listener.onEvent({ type: event ?? 'message', id: id ?? '', data: parseJson(data) });
     },
-    onError: (error) => {
-      if (error.type === 'max-buffer-size-exceeded') throw error;
-    },
-    maxBufferSize: maxRegistryResponseBytes,
   });
+  /** Received bytes since the last complete event. */
+  #frameBytes = 0;
   #timer: Timer | undefined;
   #head: ResponseHead | undefined;
   #hasEnded = false;
@@ -103,6 +103,10 @@ export class EventStream implements RequestHandler {
     try {
       if (this.#head?.status === 200) {
         this.#listener.onActivity();
+        // A short part of a chunk may keep the memory of the whole chunk, so all bytes count.
+        this.#frameBytes += chunk.length;
+        if (this.#frameBytes > maxRegistryResponseBytes)
+          throw new Error(`no event ended within ${String(maxRegistryResponseBytes)} bytes`);
         this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
       } else this.#errorBody.append(chunk);
     } catch (error) {

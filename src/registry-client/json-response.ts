@@ -1,4 +1,5 @@
 import { ClerkError } from '../core/errors.js';
+import { parseJson } from '../core/parse-json.js';
 import { decodeError } from '../protocol/error-codec.js';
 import { positionHeader } from '../protocol/position.js';
 import { registryKeysHeader } from '../protocol/registry-keys.js';
@@ -65,13 +66,17 @@ export class JsonBodyReader {
     this.#chunks.push(chunk);
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Returns an array for lines of JSON, and undefined for a body that is not JSON. */
   parse(contentType: string): unknown {
     const text = Buffer.concat(this.#chunks).toString('utf8');
     try {
-      if (!contentType.startsWith('application/x-ndjson')) return JSON.parse(text) as unknown;
+      if (!contentType.startsWith('application/x-ndjson')) return parseJson(text);
       const lines = text.split('\n').filter((line) => line !== '');
-      return lines.map((line) => JSON.parse(line) as unknown);
+      return lines.map(parseJson);
     } catch {
       return undefined;
     }

@@ -1,4 +1,5 @@
 import { ClerkError } from '../core/errors.js';
+import { parseJson } from '../core/parse-json.js';
 import { maxRegistryResponseBytes } from './json-response.js';
 
 /** Splits the body of a response into lines, and parses them as JSON. Limits only the size of a line. */
@@ -35,7 +36,7 @@ export class LineReader {
       .split('\n')
       .filter((line) => line !== '');
     try {
-      return lines.map((line) => JSON.parse(line) as unknown);
+      return lines.map(parseJson);
     } catch (error) {
       throw new ClerkError(
         'REGISTRY_INVALID',

@@ -104,7 +104,7 @@ export class RegistryRequestHandler implements RequestHandler {
     const { status, revision, incarnation, position, contentType } = this.#head as ResponseHead;
     const body = this.#lines === undefined ? this.#body.parse(contentType) : undefined;
     this.seen.record(position);
-    this.resolve({ status, revision, incarnation, position, body });
+    this.resolve({ status, revision, incarnation, position, body, bodyBytes: this.#body.bytes });
   }
 
   /**

@@ -14,6 +14,8 @@ export interface LastKnownGoodOptions {
   readonly maxStaleMs: number;
   readonly onRecovered: (resolved: ResolvedService) => void;
   readonly onNewer?: (resolved: ResolvedService) => void;
+  /** Returns the result of a name from an earlier program, at most once. */
+  readonly stored?: (name: string) => ResolvedService | undefined;
   /** The results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
 }
@@ -165,7 +167,11 @@ export class LastKnownGood implements Resolver {
 
   /** Returns the last result of a name, unless it expired more than `maxStaleMs` ago. */
   #lastKnown(name: string): ResolvedService | undefined {
-    const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
+    const known =
+      this.#lastGood.get(name) ??
+      this.#evictedButBound.get(name) ??
+      this.#lastAbsent.get(name) ??
+      this.#findStored(name);
     if (known === undefined) return undefined;
     if (
       known.ttlMs === Infinity ||
@@ -174,6 +180,12 @@ export class LastKnownGood implements Resolver {
       return known;
     this.forget(name);
     return undefined;
+  }
+
+  #findStored(name: string): ResolvedService | undefined {
+    const stored = this.#options.stored?.(name);
+    if (stored !== undefined) this.#lastGood.set(name, stored);
+    return stored;
   }
 
   /** Returns the last result of a name, unless it has no endpoints. */

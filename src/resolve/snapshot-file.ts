@@ -4,7 +4,8 @@ import { errorMessage } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
 import type { Logger } from '../core/logger.js';
 import { isName } from '../core/name.js';
-import { toEndpointInit } from '../core/to-endpoint-init.js';
+import { parseJson } from '../core/parse-json.js';
+import { SnapshotLines } from './snapshot-lines.js';
 import { parseResolution } from './parse-resolution.js';
 
 export interface SnapshotFileOptions {
@@ -14,40 +15,36 @@ export interface SnapshotFileOptions {
   readonly logger: Logger;
   /** An entry that is older by the wall clock is ignored. */
   readonly maxStaleMs: number;
+  /** Size limit of the file, in bytes. The oldest results are left out. Default 16 MiB. */
+  readonly maxBytes?: number;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly requestedWallAt: number;
 }
 
 const changeWriteDelayMs = 1_000;
 /** Delay of the write if only the request time of a result has changed. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
-const maxBytes = 64 * 1024 * 1024;
-const formatVersion = 1;
-
-const storedKeys = [
-  'name',
-  'canonical',
-  'policy',
-  'timeoutMs',
-  'attemptTimeoutMs',
-  'retries',
-  'revision',
-  'incarnation',
-  'position',
-  'requestedWallAt',
-] as const;
-
-interface SnapshotEntry extends Pick<ResolvedService, (typeof storedKeys)[number]> {
-  readonly endpoints: readonly object[];
-}
+/** A file of this size is read within some ten milliseconds. */
+const defaultMaxBytes = 16 * 1024 * 1024;
+const header = '{"v":2}';
+/** The beginning of a line, by which an entry is found without the rest of the line. */
+const entryHead = /^\{"name":"([^"\\]{2,256})","requestedWallAt":([0-9]{1,16}),/;
 
 /**
  * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results
  * from the file count as expired. A damaged file, or a file that other users can write, is ignored with a warning.
+ *
+ * Each result is a line of JSON, which is parsed when its name is first needed. The first line states the version.
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class SnapshotFile {
   readonly #options: SnapshotFileOptions;
-  readonly #services = new Map<string, ResolvedService>();
+  readonly #lines: SnapshotLines;
+  readonly #unread = new Set<string>();
   #timer: Timer | undefined;
   #writeAt = Infinity;
   #isDirty = false;
@@ -56,44 +53,51 @@ export class SnapshotFile {
 
   constructor(options: SnapshotFileOptions) {
     this.#options = options;
+    const maxBytes = (options.maxBytes ?? defaultMaxBytes) - header.length - 1;
+    this.#lines = new SnapshotLines({ maxNames, maxBytes });
   }
 
-  /** Must be called once, before the first `record`. Never throws. */
-  load(): readonly ResolvedService[] {
-    const { files, path, logger } = this.#options;
+  /** Must be called once, before the first `record` and `find`. Never throws. */
+  load(): void {
+    const { files, path, logger, maxBytes = defaultMaxBytes } = this.#options;
     try {
       const text = files.read(path, maxBytes);
-      if (text === undefined) return [];
-      const raw = JSON.parse(text) as { readonly v?: unknown; readonly names?: unknown } | null;
-      if (raw?.v !== formatVersion || !Array.isArray(raw.names))
+      if (text === undefined) return;
+      const [first, ...lines] = text.split('\n');
+      if (first !== header)
         throw new Error(
-          `the file must have "v": ${String(formatVersion)} and a list "names"; delete the file if another version of the program wrote it`,
+          `the first line must be ${header}; delete the file if another version of the program wrote it`,
         );
-      for (const entry of raw.names.slice(0, maxNames) as readonly SnapshotEntry[]) {
-        const resolved = this.#parseEntry(entry);
-        if (resolved) this.#services.set(resolved.name, resolved);
-      }
-      return [...this.#services.values()];
+      for (const line of lines) if (line !== '') this.#index(line);
     } catch (error) {
-      this.#services.clear();
+      this.#lines.clear();
+      this.#unread.clear();
       logger.warn(`Snapshot file ${path} is ignored: ${errorMessage(error)}`);
-      return [];
+    }
+  }
+
+  /** Returns the result of a name from the file, at most once. A damaged result is ignored with a warning. */
+  find(name: string): ResolvedService | undefined {
+    if (!this.#unread.delete(name)) return undefined;
+    const { path, logger } = this.#options;
+    try {
+      return this.#parse(this.#lines.get(name) ?? '', name);
+    } catch (error) {
+      this.#lines.delete(name);
+      logger.warn(
+        `Snapshot file ${path} has a damaged result of ${name}, which is ignored: ${errorMessage(error)}`,
+      );
+      return undefined;
     }
   }
 
   /** A result of kind `absent` removes the entry of its name. */
   record(resolved: ResolvedService): void {
-    const previous = this.#services.get(resolved.name);
-    this.#services.delete(resolved.name);
-    if (resolved.kind === 'bound') this.#services.set(resolved.name, resolved);
-    else if (previous === undefined) return;
-    for (const name of this.#services.keys()) {
-      if (this.#services.size <= maxNames) break;
-      this.#services.delete(name);
-    }
-    const isSame =
-      resolved.kind === 'bound' && previous !== undefined && fingerprint(previous) === fingerprint(resolved);
-    this.#scheduleWrite(isSame ? refreshWriteDelayMs : changeWriteDelayMs);
+    const { name } = resolved;
+    this.#unread.delete(name);
+    if (resolved.kind === 'bound')
+      this.#scheduleWrite(this.#lines.set(resolved) ? changeWriteDelayMs : refreshWriteDelayMs);
+    else if (this.#lines.delete(name)) this.#scheduleWrite(changeWriteDelayMs);
   }
 
   async close(): Promise<void> {
@@ -124,53 +128,42 @@ export class SnapshotFile {
     }
     const { files, path, logger } = this.#options;
     this.#isDirty = false;
-    this.#writing = files
-      .replace(
-        path,
-        JSON.stringify({ v: formatVersion, names: [...this.#services.values()].map(toSnapshotEntry) }),
-      )
-      .then(
-        () => {
-          this.#warned = false;
-        },
-        (error: unknown) => {
-          if (!this.#warned)
-            logger.warn(`Snapshot file ${path} could not be written: ${errorMessage(error)}`);
-          this.#warned = true;
-        },
-      );
+    this.#writing = files.replace(path, `${header}\n${this.#lines.toText()}`).then(
+      () => {
+        this.#warned = false;
+      },
+      (error: unknown) => {
+        if (!this.#warned) logger.warn(`Snapshot file ${path} could not be written: ${errorMessage(error)}`);
+        this.#warned = true;
+      },
+    );
     await this.#writing;
     this.#writing = undefined;
   }
 
-  /** Returns undefined if the time of the entry is too old or in the future. Throws if the entry is malformed. */
-  #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
+  /** Ignores a result whose time is too old or in the future. */
+  #index(line: string): void {
+    const [, name = '', time] = entryHead.exec(line) ?? [];
+    if (!isName(name) || !line.endsWith('}'))
+      throw new Error("each line must be an object that begins with a valid 'name' and 'requestedWallAt'");
     const { clock, maxStaleMs } = this.#options;
-    if (!isName(name) || typeof requestedWallAt !== 'number')
-      throw new Error("each entry must have a valid 'name' and a number 'requestedWallAt'");
-    const ageMs = clock.wallNow() - requestedWallAt;
-    if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
+    const ageMs = clock.wallNow() - Number(time);
+    if (!(ageMs >= 0 && ageMs < maxStaleMs)) return;
+    this.#lines.load(name, line);
+    this.#unread.add(name);
+  }
+
+  #parse(line: string, name: string): ResolvedService {
+    const { clock } = this.#options;
+    const { name: _name, requestedWallAt, ...rest } = parseJson(line) as Entry;
     const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
     return Object.freeze({
       ...parsed,
       kind: 'bound',
       name,
-      requestedAt: clock.now() - ageMs,
+      requestedAt: clock.now() - (clock.wallNow() - requestedWallAt),
       requestedWallAt,
       stale: false,
     });
   }
-}
-
-function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
-  const fields = Object.fromEntries(storedKeys.map((key) => [key, resolved[key]])) as Omit<
-    SnapshotEntry,
-    'endpoints'
-  >;
-  return { ...fields, endpoints: resolved.endpoints.map(toEndpointInit) };
-}
-
-function fingerprint(resolved: ResolvedService): string {
-  const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
-  return JSON.stringify(rest);
 }

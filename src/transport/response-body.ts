@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream';
+import type { ClerkError } from '../core/errors.js';
+import { responseTooLargeError } from '../core/response-limit.js';
 import { undici } from './load-undici.js';
 
 export interface ResponseBodyOptions {
@@ -9,6 +11,10 @@ export interface ResponseBodyOptions {
   readonly contentLength: number | undefined;
   /** Unread bytes at which the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
+  /** Maximum size of a body that is read whole, in bytes. */
+  readonly maxBytes: number;
+  /** The response, for error messages, such as `GET /orders of /shop/orders`. */
+  readonly subject: () => string;
 }
 
 interface PendingRead {
@@ -52,6 +58,10 @@ export class ResponseBody extends Readable {
   /** Returns false when the buffer is full. The body then calls `resume` when it can take another chunk. */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;
+    if (this.#pendingRead !== undefined && this.#receivedBytes > this.#options.maxBytes) {
+      this.fail(this.#tooLargeError());
+      return true;
+    }
     if (this.#buffered === undefined) return this.push(chunk);
     this.#buffered.push(chunk);
     if (this.#isShared) return this.push(chunk);
@@ -196,6 +206,12 @@ export class ResponseBody extends Readable {
         );
         return;
       }
+      if (Math.max(this.#receivedBytes, this.#options.contentLength ?? 0) > this.#options.maxBytes) {
+        const error = this.#tooLargeError();
+        this.fail(error);
+        reject(error);
+        return;
+      }
       this.#isUsed = true;
       const pending: PendingRead = {
         reject,
@@ -211,6 +227,10 @@ export class ResponseBody extends Readable {
       if (this.#isComplete) this.#settleRead(pending);
       else this.#options.resume();
     });
+  }
+
+  #tooLargeError(): ClerkError {
+    return responseTooLargeError(this.#options.subject(), this.#options.maxBytes);
   }
 
   #settleRead(pending: PendingRead): void {

@@ -8,11 +8,16 @@ import { undici } from './load-undici.js';
 
 export interface ResponseContext {
   readonly method: string;
+  readonly path: string;
   readonly body: unknown;
   readonly signal: AbortSignal | undefined;
   readonly responseHeaders: 'raw' | null | undefined;
   readonly onInfo: ((info: { statusCode: number; headers: HeaderRecord }) => void) | undefined;
   readonly highWaterMark: number | undefined;
+  /** Name of the service. */
+  readonly name: string;
+  /** Maximum size of a body that is read whole, in bytes. */
+  readonly maxResponseSize: number;
   readonly opaque: unknown;
   readonly endpoint: Endpoint | undefined;
   readonly attempts: number;
@@ -77,6 +82,8 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
       contentType: String(parsed['content-type'] ?? ''),
       contentLength: length === undefined ? undefined : Number(length),
       highWaterMark: context.highWaterMark,
+      maxBytes: context.maxResponseSize,
+      subject: () => `${context.method} ${context.path} of ${context.name}`,
     });
     this.#body = body;
     if (this.#removeAbortListener) body.on('close', this.#removeAbortListener);

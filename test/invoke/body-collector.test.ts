@@ -5,7 +5,7 @@ import { isClerkError } from '../../src/core/errors.js';
 import { BodyCollector } from '../../src/invoke/body-collector.js';
 
 const text = (signal?: AbortSignal): BodyCollector<string> =>
-  new BodyCollector('/shop/orders', (body) => body.toString(), signal);
+  new BodyCollector('/shop/orders', (body) => body.toString(), signal, 20_000);
 const never = (): void => {};
 
 test('a body in chunks is concatenated once it is complete', async () => {
@@ -104,6 +104,7 @@ test('an error of the parser rejects', async () => {
     '/shop/orders',
     (body) => JSON.parse(body.toString()) as unknown,
     undefined,
+    1_000,
   );
   collector.onHeaders(200);
   collector.onData(Buffer.from('{'));
@@ -163,4 +164,20 @@ test('an upgrade instead of a body is a CONFIG_INVALID error', async () => {
   collector.onUpgrade();
   const error: unknown = await collector.promise.catch((thrown: unknown) => thrown);
   expect(isClerkError(error) && error.code).toBe('CONFIG_INVALID');
+});
+
+test('a body above the size limit throws, an error body is only cut', () => {
+  const collector = text();
+  collector.onHeaders(200);
+  collector.onData(Buffer.alloc(20_000));
+  expect(() => collector.onData(Buffer.alloc(1))).toThrow(
+    expect.objectContaining({ code: 'BODY_TOO_LARGE', execution: 'done' }),
+  );
+  collector.restart();
+  collector.onHeaders(500);
+  for (let i = 0; i < 10; i++) expect(collector.onData(Buffer.alloc(20_000))).toBe(true);
+  collector.restart();
+  collector.onHeaders(200);
+  expect(collector.onData(Buffer.alloc(20_000))).toBe(true);
+  collector.promise.catch(() => undefined);
 });

@@ -7,6 +7,7 @@ describe('the deadline of a call made while a request is served', () => {
     timeoutMs: 10_000,
     isExplicit: false,
     elapsedMs: 0,
+    totalTimeoutMs: Infinity,
     inboundLeftMs: Infinity,
     allowsRetries: true,
     overrides: undefined,

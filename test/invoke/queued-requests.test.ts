@@ -34,7 +34,13 @@ class SecuredContext extends FakeCallContext {
 }
 
 const unlimited: CallDeadline = {
-  ...{ timeoutMs: 10_000, isExplicit: false, elapsedMs: 0, inboundLeftMs: Infinity },
+  ...{
+    timeoutMs: 10_000,
+    isExplicit: false,
+    totalTimeoutMs: Infinity,
+    elapsedMs: 0,
+    inboundLeftMs: Infinity,
+  },
   ...{ allowsRetries: true, overrides: undefined },
 };
 

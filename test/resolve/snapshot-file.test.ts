@@ -29,15 +29,19 @@ function disk(text?: string) {
       state.text = written;
     },
   };
-  const open = (): SnapshotFile =>
-    new SnapshotFile({ path: 'known.json', files, clock, logger, maxStaleMs: hour });
+  const open = (maxBytes?: number): SnapshotFile => {
+    const options = { path: 'known.json', files, clock, logger, maxStaleMs: hour };
+    const snapshot = new SnapshotFile(maxBytes === undefined ? options : { ...options, maxBytes });
+    snapshot.load();
+    return snapshot;
+  };
   return { clock, warnings, state, open };
 }
 
 test('results are read back by the next program, as expired', async () => {
   const { clock, state, open } = disk();
   const snapshot = open();
-  expect(snapshot.load()).toEqual([]);
+  expect(snapshot.find('/x')).toBeUndefined();
   snapshot.record(resolvedService(clock, { name: '/x', ids: ['a', 'b'], policy: 'random', revision: '7' }));
   await flushPromises();
   expect(state.writes).toBe(0);
@@ -46,7 +50,8 @@ test('results are read back by the next program, as expired', async () => {
   expect(state.writes).toBe(1);
 
   clock.advance(hour / 2);
-  const [resolved] = open().load();
+  const next = open();
+  const resolved = next.find('/x');
   expect(resolved).toMatchObject({
     kind: 'bound',
     name: '/x',
@@ -59,6 +64,7 @@ test('results are read back by the next program, as expired', async () => {
     ['a', 'http://a:80'],
     ['b', 'http://b:80'],
   ]);
+  expect(next.find('/x')).toBeUndefined();
 });
 
 test('the service config is read back', async () => {
@@ -73,7 +79,7 @@ test('the service config is read back', async () => {
   snapshot.record({ ...resolvedService(clock, { name: '/x' }), ...config });
   snapshot.record({ ...resolvedService(clock, { name: '/y' }), retries: false });
   await snapshot.close();
-  expect(open().load()).toMatchObject([config, { retries: false }]);
+  expect(['/x', '/y'].map((name) => open().find(name))).toMatchObject([config, { retries: false }]);
 });
 
 test('changes are written together after 1 s, unchanged results after 60 s', async () => {
@@ -104,11 +110,7 @@ test('an absent name is removed from the file', async () => {
   snapshot.record(resolvedService(clock, { name: '/y' }));
   snapshot.record(resolvedService(clock, { name: '/x', kind: 'absent', ids: [] }));
   await snapshot.close();
-  expect(
-    open()
-      .load()
-      .map(({ name }) => name),
-  ).toEqual(['/y']);
+  expect(['/x', '/y'].map((name) => open().find(name)?.name)).toEqual([undefined, '/y']);
 });
 
 test('entries older than an hour or from the future are ignored', async () => {
@@ -117,27 +119,67 @@ test('entries older than an hour or from the future are ignored', async () => {
   snapshot.record(resolvedService(clock, { name: '/x' }));
   await snapshot.close();
   clock.shiftWallClock(hour - 1);
-  expect(open().load()).toHaveLength(1);
+  expect(open().find('/x')).toBeDefined();
   clock.shiftWallClock(1);
-  expect(open().load()).toEqual([]);
+  expect(open().find('/x')).toBeUndefined();
   clock.shiftWallClock(-hour - 1);
-  expect(open().load()).toEqual([]);
+  expect(open().find('/x')).toBeUndefined();
 });
 
 test.each([
   '',
   'not json',
   'null',
-  '{"v":2,"names":[]}',
-  '{"v":1,"names":{}}',
-  '{"v":1,"names":[null]}',
-  '{"v":1,"names":[{"name":"x","requestedWallAt":1}]}',
-  '{"v":1,"names":[{"name":"/x","requestedWallAt":1800000000000,"endpoints":[{"address":"ftp://x"}]}]}',
+  '{"v":1,"names":[]}',
+  '{"v":2}\nnull',
+  '{"v":2}\n{"name":"x","requestedWallAt":1}',
+  '{"v":2}\n{"name":"/x","requestedWallAt":1',
+  '{"v":2}\n{"name":"/x","requestedWallAt":1,"endpoints":[]}\n{',
 ])('a damaged file is ignored with a warning: %s', (text) => {
   const { warnings, open } = disk(text);
-  expect(open().load()).toEqual([]);
+  expect(open().find('/x')).toBeUndefined();
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toMatch(/^Snapshot file known\.json is ignored: /);
+});
+
+test.each([
+  '"endpoints":[{"address":"ftp://x"}]',
+  '"endpoints":7',
+  '"endpoints":[]]',
+  `"x":${'['.repeat(5_000)}`,
+])('a damaged result is ignored with a warning, and the other results are used: %s', (rest) => {
+  const { clock, state, warnings, open } = disk();
+  const line = (name: string, text: string): string =>
+    `{"name":"${name}","requestedWallAt":${String(clock.wallNow())},${text}}`;
+  state.text = `{"v":2}\n${line('/x', rest)}\n${line('/y', '"endpoints":["http://b"]')}\n`;
+  const snapshot = open();
+  expect(warnings).toEqual([]);
+  expect(snapshot.find('/y')?.endpoints).toHaveLength(1);
+  expect(snapshot.find('/x')).toBeUndefined();
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/^Snapshot file known\.json has a damaged result of \/x, which is ignored: /);
+});
+
+test('above the size limit, the oldest results are left out', async () => {
+  const { clock, state, open } = disk();
+  const snapshot = open(2_000);
+  for (let i = 0; i < 100; i++) snapshot.record(resolvedService(clock, { name: `/n${String(i)}` }));
+  await snapshot.close();
+  expect(Buffer.byteLength(state.text ?? '')).toBeLessThanOrEqual(2_000);
+  expect(Buffer.byteLength(state.text ?? '')).toBeGreaterThan(1_500);
+  expect(open(2_000).find('/n99')).toBeDefined();
+  expect(open(2_000).find('/n0')).toBeUndefined();
+});
+
+test('results that no program has needed are written again', async () => {
+  const { clock, open } = disk();
+  const first = open();
+  first.record(resolvedService(clock, { name: '/x' }));
+  await first.close();
+  const second = open();
+  second.record(resolvedService(clock, { name: '/y' }));
+  await second.close();
+  expect(open().find('/x')).toBeDefined();
 });
 
 test('a full disk is reported once, and the write is retried', async () => {
@@ -154,7 +196,8 @@ test('a full disk is reported once, and the write is retried', async () => {
   snapshot.record(resolvedService(clock, { name: '/n9' }));
   clock.advance(1_000);
   await flushPromises();
-  expect(open().load()).toHaveLength(4);
+  const next = open();
+  expect(['/n0', '/n1', '/n2', '/n9'].map((name) => next.find(name)?.name)).not.toContain(undefined);
 });
 
 test('a pending write does not keep the process alive', async () => {

@@ -1,21 +1,15 @@
 import { sleep, type Clock } from '../../core/clock.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
-import { compareNames } from '../../core/name.js';
-import type { ListEntry, Registry } from '../../core/registry.js';
+import type { Registry } from '../../core/registry.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
 import type { ReceivedTicket } from '../../core/service-ticket.js';
-import type { ListResponse } from '../../protocol/lookup-messages.js';
 import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, RegistryRequest } from '../../registry-client/connection.js';
 import { isUnavailable, FailoverClient } from '../../registry-client/failover-client.js';
 import { expectBody } from '../../registry-client/json-response.js';
-import {
-  parseEndpoints,
-  parseListResponse,
-  parseResolveResponse,
-  parseSearchResponse,
-} from './parse-responses.js';
+import { listPages } from './list-pages.js';
+import { parseEndpoints, parseResolveResponse, parseSearchResponse } from './parse-responses.js';
 import { parseTicket } from './parse-ticket.js';
 import { ReconnectingWatch } from './reconnecting-watch.js';
 
@@ -63,31 +57,6 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       hedged,
       parse: (response, connection) => parse(expectBody(response, connection, request.path), connection),
     });
-
-  const listPages = async (
-    connection: RegistryConnection,
-    glob: string,
-    signal: AbortSignal,
-  ): Promise<readonly ListEntry[]> => {
-    const entries: ListEntry[] = [];
-    let after: string | null = null;
-    let first: ListResponse | undefined;
-    do {
-      const query: Record<string, string> = after === null ? { glob } : { glob, after };
-      const response = await connection.request({ path: paths.list, query }, signal);
-      const page = parseListResponse(expectBody(response, connection, paths.list), connection);
-      first ??= page;
-      const goesBack = page.next !== null && after !== null && compareNames(page.next, after) <= 0;
-      if (page.incarnation !== first.incarnation || goesBack)
-        throw new ClerkError(
-          'REGISTRY_INVALID',
-          `The list of names that match ${glob} changed at ${connection.url} between two pages; repeat the request`,
-        );
-      entries.push(...page.entries);
-      after = page.next;
-    } while (after !== null);
-    return entries;
-  };
 
   return {
     resolve: (name, { signal, position }) =>

@@ -1,5 +1,7 @@
+import { ClerkError } from '../../core/errors.js';
 import { matches, parseGlob, type Glob } from '../../core/glob.js';
 import type { Resolution, Snapshot } from '../../core/registry.js';
+import { limits } from '../../protocol/limits.js';
 import { absentResolution } from './parse-responses.js';
 
 interface Listener {
@@ -23,25 +25,44 @@ interface WatchedGlob {
   snapshot: GlobSnapshot | undefined;
   /** The snapshot under construction; undefined while `snapshot` is current. */
   pending: GlobSnapshot | undefined;
+  /** Whether the limit of globs leaves no room for this glob. */
+  isExcess: boolean;
+  /** Another object after each time without a watch. */
+  identity: object;
 }
 
 /**
  * The watched globs of a clerk, each with its snapshot. Only complete snapshots are reported. During a resync, the
  * previous snapshot stays valid.
+ *
+ * Above the maximum number of globs, a new glob takes the place of an absent name. Without such a name, the new glob is
+ * not watched until another glob is removed, and its listener gets `LIMIT_EXCEEDED`.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
+  readonly #excess = new Set<WatchedGlob>();
+  #maxGlobs: number;
   readonly #wildcards = new Set<WatchedGlob>();
   readonly #changed = new Set<WatchedGlob>();
   #position: WatchPosition = { incarnation: '', revision: '' };
   #flushing = false;
 
+  /** @param maxGlobs - maximum number of watched globs, ≥ 1 */
+  constructor(maxGlobs: number = limits.maxGlobs) {
+    this.#maxGlobs = maxGlobs;
+  }
+
   get size(): number {
     return this.#globs.size;
   }
 
+  /** Without the globs above the limit. */
   get globs(): Iterable<string> {
-    return this.#globs.keys();
+    return this.#watched();
+  }
+
+  *#watched(): Iterable<string> {
+    for (const [text, { isExcess }] of this.#globs) if (!isExcess) yield text;
   }
 
   /**
@@ -49,7 +70,8 @@ export class WatchState {
    * and added again gets another object.
    */
   identityOf(text: string): object | undefined {
-    return this.#globs.get(text);
+    const watched = this.#globs.get(text);
+    return watched?.isExcess === true ? undefined : watched?.identity;
   }
 
   isCurrent(text: string): boolean {
@@ -66,13 +88,16 @@ export class WatchState {
     const glob = parseGlob(text);
     let watched = this.#globs.get(text);
     if (watched === undefined) {
-      watched = { glob, listeners: new Set(), snapshot: undefined, pending: new Map() };
+      const [snapshot, pending] = [undefined, new Map<string, Resolution>()];
+      watched = { glob, listeners: new Set(), snapshot, pending, isExcess: false, identity: {} };
+      if (this.#isFull && !this.#makeRoom()) this.#setAside(watched);
       this.#globs.set(text, watched);
       if (!glob.isExact) this.#wildcards.add(watched);
     }
     const entry = watched;
     const listener: Listener = { onSnapshot, onError, outageReported: false };
     entry.listeners.add(listener);
+    if (entry.isExcess) queueMicrotask(() => onError?.(this.#limitError()));
     if (entry.snapshot !== undefined)
       queueMicrotask(() => {
         if (entry.listeners.has(listener)) this.#notify(entry, [listener]);
@@ -81,9 +106,60 @@ export class WatchState {
       entry.listeners.delete(listener);
       if (entry.listeners.size > 0 || this.#globs.get(text) !== entry) return;
       this.#globs.delete(text);
+      this.#excess.delete(entry);
       this.#wildcards.delete(entry);
       this.#changed.delete(entry);
+      this.#fillRoom();
     };
+  }
+
+  /** The server watches no further globs. From now on, the limit is the number of the other watched globs. */
+  refuse(texts: readonly string[]): void {
+    for (const text of texts) {
+      const watched = this.#globs.get(text);
+      if (watched === undefined || watched.isExcess) continue;
+      this.#setAside(watched);
+      for (const { onError } of watched.listeners) onError?.(this.#limitError());
+    }
+    this.#maxGlobs = Math.max(1, this.#globs.size - this.#excess.size);
+  }
+
+  get #isFull(): boolean {
+    return this.#globs.size - this.#excess.size >= this.#maxGlobs;
+  }
+
+  /** Stops to watch the oldest absent name. Returns false if there is none. */
+  #makeRoom(): boolean {
+    for (const watched of this.#globs.values()) {
+      if (!watched.glob.isExact || watched.isExcess || watched.snapshot?.size !== 0) continue;
+      this.#setAside(watched);
+      return true;
+    }
+    return false;
+  }
+
+  #setAside(watched: WatchedGlob): void {
+    watched.isExcess = true;
+    watched.snapshot = undefined;
+    watched.pending = new Map();
+    this.#changed.delete(watched);
+    this.#excess.add(watched);
+  }
+
+  #fillRoom(): void {
+    for (const watched of this.#excess) {
+      if (this.#isFull) return;
+      watched.isExcess = false;
+      watched.identity = {};
+      this.#excess.delete(watched);
+    }
+  }
+
+  #limitError(): ClerkError {
+    return new ClerkError(
+      'LIMIT_EXCEEDED',
+      `A clerk watches at most ${String(this.#maxGlobs)} names and globs; use fewer names, or several clerks`,
+    );
   }
 
   resync(texts: Iterable<string>): void {

@@ -4,7 +4,8 @@ import type { WatchEvent, WatchRequest } from '../../protocol/watch-messages.js'
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import { parsePosition } from '../../protocol/position.js';
-import type { RegistryConnection, StreamEvent } from '../../registry-client/connection.js';
+import { decodeError } from '../../protocol/error-codec.js';
+import type { RegistryConnection, RegistryResponse, StreamEvent } from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
 import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
 import { RegistryClock } from './registry-clock.js';
@@ -211,8 +212,9 @@ export class WatchStream {
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
             .map(([text]) => text),
         );
-        const add =
-          remove.length > 0 ? [] : firstChunk([...state.globs].filter((text) => !this.#subscribed.has(text)));
+        const room = Math.max(0, limits.maxGlobs - this.#subscribed.size);
+        const added = [...state.globs].filter((text) => !this.#subscribed.has(text));
+        const add = remove.length > 0 ? [] : firstChunk(added.slice(0, room));
         if (add.length + remove.length === 0) return;
         for (const text of remove) this.#subscribed.delete(text);
         for (const text of add) this.#subscribe(text);
@@ -223,7 +225,15 @@ export class WatchStream {
           ...(remove.length > 0 && { remove }),
         };
         const response = await connection.request({ path: paths.watchEdit, body }, this.#controller.signal);
-        expectBody(response, connection, paths.watchEdit);
+        if (!isRefusedAddition(response, add)) expectBody(response, connection, paths.watchEdit);
+        else {
+          // The stream of the other globs continues.
+          for (const text of add) {
+            this.#subscribed.delete(text);
+            this.#syncing.delete(text);
+          }
+          state.refuse(add);
+        }
       }
     } catch (error) {
       this.#end(error);
@@ -268,6 +278,10 @@ export class WatchStream {
     const isInvalid = error?.code === 'REGISTRY_INVALID';
     this.#options.onEnd(error, isInvalid ? undefined : this.#position);
   }
+}
+
+function isRefusedAddition({ status, body }: RegistryResponse, add: readonly string[]): boolean {
+  return status !== 200 && add.length > 0 && decodeError(status, body, '').code === 'LIMIT_EXCEEDED';
 }
 
 function firstChunk(texts: readonly string[]): readonly string[] {
