@@ -20,6 +20,11 @@ export interface CallRecord {
   readonly fingerprint: string;
   /** Identifies the process that runs the call; at most 200 printable characters. */
   readonly owner: string;
+  /**
+   * Who made the call, such as a principal or an address; at most 300 characters. No caller may take the room of all
+   * others. Absent if unknown. Need not be stored.
+   */
+  readonly caller?: string;
 }
 
 /** What the store has recorded about the call with the given id. */
@@ -60,6 +65,18 @@ export interface DoneCall extends Pick<CallRecord, 'fingerprint'> {
 /** How a call ended. */
 export type CallResult = Omit<InterruptedCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
+/** How full a store is. */
+export interface StoreUsage {
+  /** Number of stored calls. */
+  readonly calls: number;
+  /** Number of calls that fit. */
+  readonly maxCalls: number;
+  /** Size of all stored calls, in bytes; absent if only the number is limited. */
+  readonly bytes?: number;
+  /** Maximum size, in bytes. */
+  readonly maxBytes?: number;
+}
+
 /**
  * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects.
  * Error messages are logged, so they must not contain a fingerprint, a body or a header. `idempotencyStoreSuite` of
@@ -73,13 +90,8 @@ export interface IdempotencyStore {
    * Undefined: the store is not shared.
    */
   readonly scope?: string | undefined;
-  /** Returns how many calls are stored, and how many fit. Absent if the number of calls has no limit. */
-  usage?(): {
-    /** Number of stored calls. */
-    readonly calls: number;
-    /** Number of calls that fit. */
-    readonly maxCalls: number;
-  };
+  /** Returns how much is stored, and how much fits. Absent or undefined if the store has no limit. */
+  usage?(): StoreUsage | undefined;
 
   /**
    * Opens the store before a service is advertised; rejects if the store is unusable. `begin` may be called without
@@ -95,6 +107,12 @@ export interface IdempotencyStore {
    * a new call.
    */
   begin(call: CallRecord): Promise<CallLookup>;
+
+  /**
+   * Returns what is recorded about a call, and records nothing; undefined for an unknown id. Used when a caller has
+   * no room for a further call. Without this method, such a request is rejected even if its call is recorded.
+   */
+  find?(id: string): Promise<CallLookup | undefined>;
 
   /**
    * Records how a call ended; called only by the process whose `begin` resolved to `new`. `done` replaces

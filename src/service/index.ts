@@ -22,6 +22,7 @@ import { WorkerCalls } from './cluster/worker-calls.js';
 import { Advertiser } from './advertiser.js';
 import { salvageCallFolder, type CallSalvageReport } from './at-most-once/store/salvage-calls.js';
 import { memoryCalls } from './at-most-once/store/memory-idempotency-store.js';
+import { checkDiskCallsOptions, type DiskCallsOptions } from './at-most-once/store/disk-calls-options.js';
 import { DiskIdempotencyStore } from './at-most-once/store/disk-idempotency-store.js';
 import {
   wrapHandler,
@@ -46,7 +47,9 @@ export type {
   InterruptedCall,
   NewCall,
   RunningCall,
+  StoreUsage,
 } from '../core/idempotency-store.js';
+export type { DiskCallsOptions } from './at-most-once/store/disk-calls-options.js';
 export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-idempotency-store.js';
 export type { CallSalvageReport } from './at-most-once/store/salvage-calls.js';
 export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
@@ -247,12 +250,14 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
  * restarts. Each record needs about 130 bytes of memory.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
-export function diskCalls(folder: string): IdempotencyStore {
-  return new DiskIdempotencyStore(resolve(folder), {
-    openFolder: openDataFolder,
-    randomHex: (bytes) => systemHashing.randomHex(bytes),
-  });
+export function diskCalls(folder: string, options: DiskCallsOptions = {}): IdempotencyStore {
+  return new DiskIdempotencyStore(
+    resolve(folder),
+    { openFolder: openDataFolder, randomHex: (bytes) => systemHashing.randomHex(bytes) },
+    checkDiskCallsOptions(options),
+  );
 }
 
 /**

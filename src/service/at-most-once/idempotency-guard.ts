@@ -1,8 +1,15 @@
-import type { IdempotencyStore, CallLookup, StoredResponse } from '../../core/idempotency-store.js';
+import type {
+  CallLookup,
+  CallRecord,
+  IdempotencyStore,
+  StoredResponse,
+  StoreUsage,
+} from '../../core/idempotency-store.js';
 import type { Clock } from '../../core/clock.js';
 import { isClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
+import { fairCallsOf } from './fair-calls.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';
 import { ActivityMeter } from '../activity-meter.js';
@@ -26,11 +33,17 @@ const nearlyFullShare = 0.8;
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
+  /** Undefined if the caller is unknown. */
+  readonly caller: string | undefined;
 }
 
 /** Expired calls are removed at an interval of a hundredth of `windowMs`, within these bounds. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
+/** A full store keeps calls at least for this time. Retries of a clerk arrive much sooner. */
+const minKeptMs = 600_000;
+const roomIntervalMs = 1_000;
+const warningIntervalMs = 60_000;
 
 /**
  * Decides whether the handler runs for a request with an idempotency key. The handler runs at most once per key, and
@@ -44,15 +57,24 @@ export class IdempotencyGuard {
   readonly #options: IdempotencyGuardOptions;
   readonly #retention: RetentionWindow;
   readonly #activeCalls: ActiveCalls;
+  /** The store, with a share for each caller. The primary of a cluster keeps the shares of its workers. */
+  readonly #calls: IdempotencyStore;
   #activity: ActivityMeter | undefined;
   #nextCleanupAt: number;
   #hasWarned = false;
   #isNearlyFull = false;
+  /** Calls are kept for this time, which is shorter than the window while the store is full. */
+  #keptMs: number;
+  #nextRoomAt = -Infinity;
+  #makingRoom: Promise<boolean> | undefined;
+  #nextFullWarningAt = -Infinity;
 
   constructor(options: IdempotencyGuardOptions) {
     this.#options = options;
     this.#retention = new RetentionWindow(options.clock, options.windowMs);
     this.#activeCalls = activeCallsOf(options.store);
+    this.#calls = options.store instanceof WorkerCalls ? options.store : fairCallsOf(options.store);
+    this.#keptMs = options.windowMs;
     this.#nextCleanupAt = options.clock.now();
   }
 
@@ -77,8 +99,12 @@ export class IdempotencyGuard {
     await this.#options.store.open?.();
   }
 
-  /** Checks the idempotency key and the header `clerk-instance`. Returns a response if they are rejected. */
-  validateKey(id: string, instance: string | undefined): ValidKey | StoredResponse {
+  /**
+   * Checks the idempotency key and the header `clerk-instance`. Returns a response if they are rejected.
+   *
+   * @param caller - who sent the request, if known
+   */
+  validateKey(id: string, instance: string | undefined, caller?: string): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
     if (digits === undefined) return rejections.malformedKey();
     const createdAt = Number(digits);
@@ -91,31 +117,32 @@ export class IdempotencyGuard {
     if (age === 'future') return rejections.keyFromFuture(-ageMs);
 
     const { isDurable, scope } = this.#options.store;
-    if (scope !== undefined) return { id, createdAt };
+    if (scope !== undefined) return { id, createdAt, caller };
     const location = target && this.instanceEpochs.locate(target);
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return rejections.otherInstance();
-    if (isDurable || location === 'current') return { id, createdAt };
+    if (isDurable || location === 'current') return { id, createdAt, caller };
     // The store lacks the calls of earlier processes. An instance with epoch 0 has no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#storeStartedAt
       ? rejections.keyPredatesStore(ageMs, this.#ageOf(this.#storeStartedAt))
-      : { id, createdAt };
+      : { id, createdAt, caller };
   }
 
   /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
   async begin(
-    { id, createdAt }: ValidKey,
+    { id, createdAt, caller }: ValidKey,
     request: FingerprintInput,
   ): Promise<HandlerExecution | StoredResponse> {
-    const { store, digest, logger } = this.#options;
+    const { digest, logger } = this.#options;
     void this.#cleanUp();
     const fingerprint = fingerprintOf(digest, request);
     let found: CallLookup | undefined;
     let isActive: boolean;
     this.#activeCalls.lookupStarted(id, createdAt);
     try {
-      found = await store.begin({ id, createdAt, fingerprint, owner: this.#owner });
+      const call = { id, createdAt, fingerprint, owner: this.#owner };
+      found = await this.#beginOrMakeRoom(caller === undefined ? call : { ...call, caller });
     } catch (error) {
       return this.#storeFailed(error);
     } finally {
@@ -124,13 +151,42 @@ export class IdempotencyGuard {
     this.#hasWarned = false;
     this.#checkUsage();
     if (found.state === 'new')
-      return new HandlerExecution(id, store, logger, () => this.#activeCalls.executionEnded(id));
+      return new HandlerExecution(id, this.#calls, logger, () => this.#activeCalls.executionEnded(id));
     if (found.state === 'expired') return rejections.keyForgotten(this.#ageOf(createdAt));
     if (found.fingerprint !== fingerprint) return rejections.fingerprintMismatch();
     if (found.state === 'running')
       return this.#isAbandoned(found.owner, isActive) ? rejections.outcomeUnknown() : rejections.running();
     if (found.state === 'interrupted') return rejections.outcomeUnknown();
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
+  }
+
+  async #beginOrMakeRoom(call: CallRecord): Promise<CallLookup> {
+    try {
+      return await this.#calls.begin(call);
+    } catch (error) {
+      if (!isClerkError(error) || error.code !== 'LIMIT_EXCEEDED' || !(await this.#makeRoom())) throw error;
+      return this.#calls.begin(call);
+    }
+  }
+
+  /** Removes old calls from a full store. Resolves to false if this was done less than a second ago. */
+  #makeRoom(): Promise<boolean> {
+    const now = this.#options.clock.now();
+    if (now < this.#nextRoomAt) return this.#makingRoom ?? Promise.resolve(false);
+    this.#nextRoomAt = now + roomIntervalMs;
+    const making = this.#removeOldCalls().finally(() => (this.#makingRoom = undefined));
+    this.#makingRoom = making;
+    return making;
+  }
+
+  async #removeOldCalls(): Promise<boolean> {
+    const { windowMs, store } = this.#options;
+    const minMs = Math.min(windowMs, minKeptMs);
+    do {
+      this.#keptMs = Math.max(minMs, this.#keptMs / 2);
+      await this.#expire(this.#keptMs);
+    } while (this.#keptMs > minMs && isNearlyFull(store.usage?.()));
+    return true;
   }
 
   #ageOf(createdAt: number): number {
@@ -164,40 +220,56 @@ export class IdempotencyGuard {
     const usage = store.usage?.();
     if (usage === undefined) return;
     const { calls, maxCalls } = usage;
-    if (calls < maxCalls / 2) this.#isNearlyFull = false;
-    if (this.#isNearlyFull || calls < maxCalls * nearlyFullShare) return;
+    if (calls < maxCalls / 2) {
+      this.#isNearlyFull = false;
+      this.#keptMs = windowMs;
+    }
+    if (this.#isNearlyFull || !isNearlyFull(usage)) return;
     this.#isNearlyFull = true;
     logger.warn(
-      `The idempotency store has ${calls} of at most ${maxCalls} calls, and keeps each call for ${windowMs} ms; a full store rejects new calls; raise maxCalls, or shorten windowMs`,
+      `The idempotency store has ${calls} of at most ${maxCalls} calls, and keeps each call for ${windowMs} ms; a full store keeps calls for a shorter time, and then rejects new calls; raise maxCalls, or shorten windowMs`,
     );
   }
 
   #storeFailed(error: unknown): StoredResponse {
     const isFull = isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
-    if (!this.#hasWarned)
+    const now = this.#options.clock.now();
+    const isDue = isFull ? now >= this.#nextFullWarningAt : !this.#hasWarned;
+    if (isFull && isDue) this.#nextFullWarningAt = now + warningIntervalMs;
+    if (isDue)
       this.#options.logger.error(
         `Requests with an idempotency key are rejected, because their keys cannot be stored: ${errorMessage(error)}`,
       );
-    this.#hasWarned = true;
+    this.#hasWarned ||= !isFull;
     return isFull ? rejections.storeFull() : rejections.storeUnavailable();
   }
 
+  async #expire(keptMs: number): Promise<void> {
+    const createdBefore = this.#retention.expiredBefore(keptMs);
+    this.#activeCalls.expire(createdBefore);
+    await this.#calls.expire(createdBefore);
+  }
+
   async #cleanUp(): Promise<void> {
-    const { clock, store, windowMs, logger } = this.#options;
+    const { clock, windowMs, logger } = this.#options;
     const now = clock.now();
     if (now < this.#nextCleanupAt) return;
     this.#nextCleanupAt =
       now + Math.min(maxCleanupIntervalMs, Math.max(minCleanupIntervalMs, windowMs / 100));
-    const createdBefore = this.#retention.expiredBefore();
-    this.#activeCalls.expire(createdBefore);
     try {
-      await store.expire(createdBefore);
+      await this.#expire(this.#keptMs);
     } catch (error) {
       logger.warn(
         `Expired calls could not be removed from the store; the removal will be retried: ${errorMessage(error)}`,
       );
     }
   }
+}
+
+function isNearlyFull(usage: StoreUsage | undefined): boolean {
+  if (usage === undefined) return false;
+  const { calls, maxCalls, bytes = 0, maxBytes = Infinity } = usage;
+  return calls >= maxCalls * nearlyFullShare || bytes >= maxBytes * nearlyFullShare;
 }
 
 function replayedResponse({ status, headers, body }: StoredResponse): StoredResponse {

@@ -154,7 +154,7 @@ export const rejections = {
     notExecuted(
       503,
       'LIMIT_EXCEEDED',
-      'The idempotency store is full; new calls are accepted when stored calls have expired',
+      'The idempotency store is full, or has no room for further calls of this caller; new calls are accepted when stored calls have expired',
       { retryAfterSeconds: 10 },
     ),
   storeUnavailable: () =>

@@ -40,8 +40,11 @@ export class RetentionWindow {
 
   /**
    * Calls created before the returned time (in ms since 1970) are rejected by age, so their records may be removed.
+   *
+   * @param keptMs - time for which calls are kept, at most the window. A store that removes calls of a shorter time
+   * rejects them itself
    */
-  expiredBefore(): number {
+  expiredBefore(keptMs = this.#windowMs): number {
     const now = this.#clock.now();
     const offset = this.#clock.wallNow() - now;
     if (offset <= this.#wallOffset) {
@@ -55,6 +58,6 @@ export class RetentionWindow {
         this.#largerOffset = undefined;
       }
     }
-    return Math.floor(now + this.#wallOffset - this.#windowMs);
+    return Math.floor(now + this.#wallOffset - keptMs);
   }
 }

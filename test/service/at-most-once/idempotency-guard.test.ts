@@ -304,7 +304,7 @@ describe('a full store', () => {
     expect(world.log.lines).toEqual([]);
     for (let i = 7; i < 10; i++) await world.call({ id: callId(world.now(), i) });
     expect(world.log.lines).toEqual([
-      'The idempotency store has 8 of at most 10 calls, and keeps each call for 3600000 ms; a full store rejects new calls; raise maxCalls, or shorten windowMs',
+      'The idempotency store has 8 of at most 10 calls, and keeps each call for 3600000 ms; a full store keeps calls for a shorter time, and then rejects new calls; raise maxCalls, or shorten windowMs',
     ]);
     expect(await world.call({ id: callId(world.now(), 10) })).toMatchObject({ status: 503, ...notRun });
     expect(world.runs).toHaveLength(10);

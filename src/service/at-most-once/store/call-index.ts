@@ -18,6 +18,12 @@ export class CallIndex {
   readonly #newest = new Map<number, number>();
   #expiredBefore = 0;
   #lostBefore = 0;
+  #size = 0;
+
+  /** Number of stored calls. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** Calls created before this time (in ms since 1970) have expired. */
   get expiredBefore(): number {
@@ -57,12 +63,13 @@ export class CallIndex {
     this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, createdAtOf(id)));
     const minute = minuteOf(id);
     if (kind === 'withdraw') {
-      this.#minutes.get(minute)?.delete(id);
+      if (this.#minutes.get(minute)?.delete(id) === true) this.#size--;
       return;
     }
     const calls = this.#minutes.get(minute) ?? new Map<string, number>();
     this.#minutes.set(minute, calls);
     const position = number * fileFactor + offset;
+    if (!calls.has(id)) this.#size++;
     calls.set(id, kind === 'done' ? -position : position);
   }
 
@@ -77,7 +84,7 @@ export class CallIndex {
   }
 
   removeExpired(): void {
-    for (const [calls, id] of this.#createdBefore(this.#expiredBefore)) calls.delete(id);
+    for (const [calls, id] of this.#createdBefore(this.#expiredBefore)) if (calls.delete(id)) this.#size--;
     for (const [minute, calls] of this.#minutes) if (calls.size === 0) this.#minutes.delete(minute);
   }
 

@@ -48,6 +48,12 @@ export class CallJournal {
     this.#commit = new GroupCommit(path, (changes) => this.#write(changes));
   }
 
+  /** Size of the present files, in bytes. Each file but the last has about `maxFileBytes`. */
+  get sizeBytes(): number {
+    const { base, end } = this.#journal;
+    return (end.number - base) * this.#maxFileBytes + end.offset;
+  }
+
   static async open(path: string, options: CallJournalOptions): Promise<CallJournal> {
     const subject = `Folder ${quote(path)} of diskCalls()`;
     const folder = await options.openFolder(path, subject);

@@ -3,9 +3,11 @@ import type {
   IdempotencyStore,
   CallResult,
   CallLookup,
+  StoreUsage,
 } from '../../../core/idempotency-store.js';
 import { ClerkError, isClerkError } from '../../../core/errors.js';
 import { createdAtOf, type EntryOfCall } from './call-entries.js';
+import { checkDiskCallsOptions, type DiskCallsOptions } from './disk-calls-options.js';
 import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
@@ -16,6 +18,9 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
   readonly #options: CallJournalOptions;
+  readonly #limits: Required<DiskCallsOptions>;
+  /** Undefined until the folder is open. */
+  #journal: CallJournal | undefined;
   #opening: Promise<CallJournal> | undefined;
   readonly #fingerprints = new Map<string, string>();
   /** Calls created before this time (in ms since 1970) are rejected. The disk may still have an earlier time. */
@@ -23,9 +28,14 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  constructor(path: string, options: CallJournalOptions) {
+  constructor(
+    path: string,
+    options: CallJournalOptions,
+    limits: Required<DiskCallsOptions> = checkDiskCallsOptions({}),
+  ) {
     this.#path = path;
     this.#options = options;
+    this.#limits = limits;
   }
 
   async open(): Promise<void> {
@@ -39,6 +49,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
       const found = await calls.read(id);
       if (found !== undefined) return toLookup(found);
       if (createdAt < calls.index.lostBefore) return { state: 'expired' };
+      this.#checkRoom(calls);
       const { before, isStored } = await calls.submit({
         id,
         // Since the read above, another request may have begun the call, or the call may have expired.
@@ -52,6 +63,18 @@ export class DiskIdempotencyStore implements IdempotencyStore {
         return { state: 'new' };
       }
     }
+  }
+
+  usage(): StoreUsage {
+    const calls = this.#journal?.index.size ?? 0;
+    const { maxCalls, maxBytes } = this.#limits;
+    return { calls, maxCalls, bytes: this.#journal?.sizeBytes ?? 0, maxBytes };
+  }
+
+  async find(id: string): Promise<CallLookup | undefined> {
+    const calls = await this.#open();
+    const found = await calls.read(id);
+    return found && toLookup(found);
   }
 
   async end(id: string, result: CallResult): Promise<void> {
@@ -93,12 +116,24 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   #open(): Promise<CallJournal> {
     if (this.#isClosed)
       return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
-    this.#opening ??= CallJournal.open(this.#path, this.#options).catch((error: unknown) => {
-      // If another process uses the folder, the next operation tries again. A damaged folder is not opened again.
-      if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
-      throw error;
-    });
+    this.#opening ??= CallJournal.open(this.#path, this.#options).then(
+      (journal) => (this.#journal = journal),
+      (error: unknown) => {
+        // If another process uses the folder, the next operation tries again. A damaged folder is not opened again.
+        if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
+        throw error;
+      },
+    );
     return this.#opening;
+  }
+
+  #checkRoom({ index, sizeBytes }: CallJournal): void {
+    const { maxCalls, maxBytes } = this.#limits;
+    if (index.size < maxCalls && sizeBytes < maxBytes) return;
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `The folder of diskCalls() has reached its maximum of ${maxCalls} calls or ${maxBytes} bytes, and no stored call has expired; raise maxCalls or maxBytes, or shorten windowMs`,
+    );
   }
 
   #hasExpired(createdAt: number, { index }: CallJournal): boolean {

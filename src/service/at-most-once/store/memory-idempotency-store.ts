@@ -6,24 +6,27 @@ import type {
   StoredResponse,
 } from '../../../core/idempotency-store.js';
 import { ClerkError } from '../../../core/errors.js';
+import { ResponseSizes } from './response-sizes.js';
 
 /** Options of {@link memoryCalls}. */
 export interface MemoryCallsOptions {
   /**
-   * Maximum number of stored calls: 1 to 10,000,000. A full store rejects new calls with 503 before they run. Each
-   * call takes about 300 bytes. Default 100,000, a little more than one call per second for 24 h.
+   * Maximum number of stored calls: 1 to 10,000,000. Each call takes about 300 bytes. When the store is full, calls
+   * older than 10 min are removed, oldest first. If that makes no room, new calls are rejected with 503 before they run.
+   * One caller takes at most three quarters of the store. Default 100,000, a little more than one call per second for
+   * 24 h.
    */
   readonly maxCalls?: number;
   /**
-   * Maximum total size of all stored responses, in bytes, ≥ 0. Above this size, the oldest responses are removed. A
-   * retry of a call without a stored response gets 409. Default 67,108,864 (64 MiB).
+   * Maximum total size of all stored responses, in bytes, ≥ 0. Above this size, the oldest responses of the caller
+   * with the most bytes are removed. A retry of a call without a stored response gets 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
 
 /**
  * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because its
- * records are lost. When the store is full, new calls are rejected. A record stays until the call has expired.
+ * records are lost. A record stays until the call has expired, or the store is full.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -49,9 +52,7 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Size of each stored response in bytes, by call id, oldest first. */
-  readonly #sizes = new Map<string, number>();
-  #bytes = 0;
+  readonly #responses = new ResponseSizes();
   /** Calls created before this time (in ms since 1970) are rejected. */
   #expiredBefore = -Infinity;
   #isClosed = false;
@@ -80,6 +81,12 @@ class MemoryCalls implements IdempotencyStore {
     return { state: 'new' };
   }
 
+  async find(id: string): Promise<CallLookup | undefined> {
+    this.#checkOpen();
+    const entry = this.#entries.get(id);
+    return entry && { ...entry.lookup };
+  }
+
   async end(id: string, result: CallResult): Promise<void> {
     this.#checkOpen();
     const entry = this.#entries.get(id);
@@ -88,7 +95,7 @@ class MemoryCalls implements IdempotencyStore {
     entry.lookup =
       result.state === 'interrupted'
         ? { state: 'interrupted', fingerprint }
-        : { state: 'done', fingerprint, response: this.#store(id, result.response) };
+        : { state: 'done', fingerprint, response: this.#store(entry.call, result.response) };
   }
 
   async withdraw(id: string): Promise<void> {
@@ -102,39 +109,33 @@ class MemoryCalls implements IdempotencyStore {
       if (call.createdAt >= createdBefore) continue;
       this.#expiredBefore = Math.max(this.#expiredBefore, call.createdAt + 1);
       this.#entries.delete(id);
-      this.#dropResponse(id);
+      this.#responses.delete(id, call.caller);
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#entries.clear();
-    this.#sizes.clear();
+    this.#responses.clear();
   }
 
   /**
-   * Stores a response, and drops the oldest responses above `maxBytes`. Returns undefined if the response alone
-   * exceeds `maxBytes`.
+   * Stores a response, and drops older responses above `maxBytes`. Returns undefined if the response alone exceeds
+   * `maxBytes`.
    */
-  #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
+  #store({ id, caller }: CallRecord, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
     const size = responseBytes(response);
     if (size > this.#maxBytes) return undefined;
-    for (const oldest of this.#sizes.keys()) {
-      if (this.#bytes + size <= this.#maxBytes) break;
-      this.#dropResponse(oldest);
-      const entry = this.#entries.get(oldest);
+    this.#responses.add(id, caller, size);
+    while (this.#responses.bytes > this.#maxBytes) {
+      const dropped = this.#responses.dropOldest();
+      if (dropped === id) return undefined;
+      const entry = this.#entries.get(dropped);
       if (entry !== undefined)
         entry.lookup = { state: 'done', fingerprint: entry.call.fingerprint, response: undefined };
     }
-    this.#sizes.set(id, size);
-    this.#bytes += size;
     return response;
-  }
-
-  #dropResponse(id: string): void {
-    this.#bytes -= this.#sizes.get(id) ?? 0;
-    this.#sizes.delete(id);
   }
 
   #checkOpen(): void {

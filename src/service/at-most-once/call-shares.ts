@@ -1,0 +1,60 @@
+import type { StoreUsage } from '../../core/idempotency-store.js';
+
+const minuteMs = 60_000;
+/** A caller may have stored at most this multiple of the calls that still fit. */
+const freeMultiple = 3;
+
+/**
+ * Counts the stored calls of each caller. A caller may use three times the free part of a store: alone at most three
+ * quarters of the store, together with nine other greedy callers a thirtieth. So there is always room for a caller with
+ * few calls.
+ */
+export class CallShares {
+  /** By caller, then by the minute in which the calls were created. */
+  readonly #counts = new Map<string, Map<number, number>>();
+  readonly #totals = new Map<string, number>();
+
+  admits(caller: string, { calls, maxCalls, bytes = 0, maxBytes = Infinity }: StoreUsage): boolean {
+    const free = Math.min(maxCalls - calls, maxCalls * (1 - bytes / maxBytes));
+    return (this.#totals.get(caller) ?? 0) < Math.max(1, freeMultiple * free);
+  }
+
+  add(caller: string, createdAt: number): void {
+    const minute = Math.floor(createdAt / minuteMs);
+    const minutes = this.#counts.get(caller) ?? new Map<number, number>();
+    this.#counts.set(caller, minutes);
+    minutes.set(minute, (minutes.get(minute) ?? 0) + 1);
+    this.#change(caller, 1);
+  }
+
+  /** Does nothing for a call that has expired. */
+  remove(caller: string, createdAt: number): void {
+    const minute = Math.floor(createdAt / minuteMs);
+    const minutes = this.#counts.get(caller);
+    const count = minutes?.get(minute) ?? 0;
+    if (count === 0) return;
+    if (count === 1) minutes?.delete(minute);
+    else minutes?.set(minute, count - 1);
+    this.#change(caller, -1);
+  }
+
+  /** Forgets calls created before `createdBefore`, in ms since 1970, except those of the last minute before it. */
+  expire(createdBefore: number): void {
+    const firstMinute = Math.floor(createdBefore / minuteMs);
+    for (const [caller, minutes] of this.#counts)
+      for (const [minute, count] of minutes) {
+        if (minute >= firstMinute) continue;
+        minutes.delete(minute);
+        this.#change(caller, -count);
+      }
+  }
+
+  #change(caller: string, change: number): void {
+    const total = (this.#totals.get(caller) ?? 0) + change;
+    if (total > 0) this.#totals.set(caller, total);
+    else {
+      this.#totals.delete(caller);
+      this.#counts.delete(caller);
+    }
+  }
+}

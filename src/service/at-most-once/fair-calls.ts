@@ -1,0 +1,91 @@
+import type {
+  CallLookup,
+  CallRecord,
+  CallResult,
+  IdempotencyStore,
+  StoreUsage,
+} from '../../core/idempotency-store.js';
+import { ClerkError } from '../../core/errors.js';
+import { CallShares } from './call-shares.js';
+
+/**
+ * A store in which no caller takes the room of all others. Without `usage` of the store, or a known caller, no share is
+ * kept. The calls of earlier processes count for no caller.
+ */
+export class FairCalls implements IdempotencyStore {
+  readonly isDurable: boolean;
+  readonly scope: string | undefined;
+  readonly #store: IdempotencyStore;
+  readonly #shares = new CallShares();
+  /** The caller of each call that has begun and not ended. */
+  readonly #callers = new Map<string, Pick<CallRecord, 'createdAt'> & { readonly caller: string }>();
+
+  constructor(store: IdempotencyStore) {
+    this.#store = store;
+    this.isDurable = store.isDurable;
+    this.scope = store.scope;
+  }
+
+  usage(): StoreUsage | undefined {
+    return this.#store.usage?.();
+  }
+
+  async open(): Promise<void> {
+    await this.#store.open?.();
+  }
+
+  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` also when the caller has used its share */
+  async begin(call: CallRecord): Promise<CallLookup> {
+    const { id, caller, createdAt } = call;
+    const usage = this.usage();
+    if (caller === undefined || usage === undefined) return this.#store.begin(call);
+    if (!this.#shares.admits(caller, usage)) {
+      const found = await this.#store.find?.(id);
+      if (found !== undefined) return found;
+      throw new ClerkError(
+        'LIMIT_EXCEEDED',
+        `A caller has used its share of the store of ${usage.maxCalls} calls; raise maxCalls or shorten windowMs`,
+      );
+    }
+    // Counted before the call is stored, because many calls of one caller may begin at once.
+    this.#shares.add(caller, createdAt);
+    let found: CallLookup | undefined;
+    try {
+      found = await this.#store.begin(call);
+    } finally {
+      if (found?.state === 'new') this.#callers.set(id, { caller, createdAt });
+      else this.#shares.remove(caller, createdAt);
+    }
+    return found;
+  }
+
+  async end(id: string, result: CallResult): Promise<void> {
+    this.#callers.delete(id);
+    await this.#store.end(id, result);
+  }
+
+  async withdraw(id: string): Promise<void> {
+    await this.#store.withdraw(id);
+    const begun = this.#callers.get(id);
+    if (begun === undefined) return;
+    this.#callers.delete(id);
+    this.#shares.remove(begun.caller, begun.createdAt);
+  }
+
+  async expire(createdBefore: number): Promise<void> {
+    await this.#store.expire(createdBefore);
+    this.#shares.expire(createdBefore);
+    for (const [id, { createdAt }] of this.#callers) if (createdAt < createdBefore) this.#callers.delete(id);
+  }
+}
+
+const byStore = new WeakMap<IdempotencyStore, FairCalls>();
+
+/** Handlers with the same store share the returned object. */
+export function fairCallsOf(store: IdempotencyStore): FairCalls {
+  const known = byStore.get(store);
+  if (known !== undefined) return known;
+  const made = new FairCalls(store);
+  byStore.set(store, made);
+  return made;
+}
