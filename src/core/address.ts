@@ -78,8 +78,9 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
 }
 
 function checkSocketPath(text: string, path: string): void {
-  if (!path.startsWith('/') || path.length < 2 || path.includes('\0'))
-    throw addressError(text, 'must have an absolute socket path');
+  if (!path.startsWith('/') || path.length < 2) throw addressError(text, 'must have an absolute socket path');
+  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(path))
+    throw addressError(text, 'must have a socket path without control and format characters');
   // The kernel's `sun_path` has 108 bytes, including a terminating zero.
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
 }

@@ -106,9 +106,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     ),
   );
   const insecureHeader = isInsecure ? 'clerk-insecure: 1\r\n' : '';
-  server.on('clientError', (error: Error & { code?: string }, socket) =>
-    rejectMalformed(error, socket, insecureHeader),
-  );
+  /** Number of responses per connection that are not complete. */
+  const openResponses = new WeakMap<Duplex, number>();
+  server.on('clientError', (error: Error & { code?: string }, socket) => {
+    // A client would read a further response head as a part of the open response.
+    if ((openResponses.get(socket) ?? 0) > 0) socket.destroy();
+    else rejectMalformed(error, socket, insecureHeader);
+  });
 
   const fastPath = fastPathHandlers(http);
   const app = createApp({ http, watches, metrics, connectionCount: () => connectionCount });
@@ -126,7 +130,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     const key = `${incoming.method ?? ''} ${path}`;
     const fastHandler = fastPath.get(key);
     const count = requestCounters.get(key) ?? countOther;
-    outgoing.once('close', () => count(outgoing.headersSent ? outgoing.statusCode : 499));
+    const { socket } = incoming;
+    openResponses.set(socket, (openResponses.get(socket) ?? 0) + 1);
+    outgoing.once('close', () => {
+      openResponses.set(socket, (openResponses.get(socket) ?? 1) - 1);
+      count(outgoing.headersSent ? outgoing.statusCode : 499);
+    });
     const handle = (): void => {
       try {
         if (fastHandler !== undefined) fastHandler(incoming, outgoing);
