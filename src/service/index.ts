@@ -32,7 +32,7 @@ import {
   type NodeHandler,
 } from './at-most-once/wrap-handler.js';
 import type { AtMostOnceOptions } from './at-most-once/options.js';
-import { knownRegistries } from './authenticate/index.js';
+import { callerOf, knownRegistries } from './authenticate/index.js';
 import type { AdvertiseOptions } from './options.js';
 import { processLogger } from './service-runtime.js';
 
@@ -145,6 +145,7 @@ const wrapHandlerOptions: WrapHandlerOptions = {
   logger: processLogger(currentProcess),
   incarnation: systemHashing.randomHex(16),
   createStore: () => (primaryLink ? new WorkerCalls(primaryLink) : memoryCalls()),
+  principalOf: (request) => callerOf(request)?.principal,
 };
 
 /**

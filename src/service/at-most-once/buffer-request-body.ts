@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import type { ArrivingBodies } from './arriving-bodies.js';
 import type { NodeRequest } from './node-types.js';
 
 /** A complete body. The caller must call either {@link restore} or {@link discard}. */
@@ -13,8 +14,15 @@ export interface BufferedBody {
  * - `aborted`: the client closed the connection.
  * - `too-large`: the body exceeds the limit.
  * - `already-read`: another reader has started to read the body.
+ * - `no-room`: the bodies that are being received exceed their total limit.
  */
-export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
+export type BodyFailure = 'aborted' | 'too-large' | 'already-read' | 'no-room';
+
+/** Where the bytes of a body count until the body is complete. */
+export interface BodyRoom {
+  readonly bodies: ArrivingBodies;
+  readonly caller: string;
+}
 
 /** Number of bytes above `maxBytes` that are read before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
@@ -28,6 +36,7 @@ const noop = (): void => undefined;
 export async function bufferBody(
   request: NodeRequest,
   maxBytes: number,
+  room: BodyRoom,
   clock: Clock,
 ): Promise<BufferedBody | BodyFailure> {
   if (!hasBody(request)) return { bytes: Buffer.alloc(0), restore: noop, discard: noop };
@@ -37,7 +46,7 @@ export async function bufferBody(
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too-large';
   if (request.readableLength > 0 && request.readableEncoding !== null) return 'already-read';
   if (isFullyReceived(request)) return peekBody(request, maxBytes);
-  return bufferArrivingBody(request, maxBytes, clock);
+  return bufferArrivingBody(request, maxBytes, room, clock);
 }
 
 function hasBody({ headers, stream }: NodeRequest): boolean {
@@ -61,6 +70,7 @@ function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFa
 function bufferArrivingBody(
   request: NodeRequest,
   maxBytes: number,
+  { bodies, caller }: BodyRoom,
   clock: Clock,
 ): Promise<BufferedBody | BodyFailure> {
   return new Promise((resolve) => {
@@ -74,9 +84,11 @@ function bufferArrivingBody(
       if (state !== 'reading') return;
       state = typeof body === 'string' ? 'failed' : 'complete';
       chunks = [];
+      arriving.end();
       request.off('close', onClose);
       resolve(body);
     };
+    const arriving = bodies.start(caller, () => settle('no-room'));
     const onClose = (): void => settle('aborted');
     const restore = (bytes: Uint8Array): void => {
       if (originalPush === undefined) Reflect.deleteProperty(request, 'push');
@@ -95,8 +107,11 @@ function bufferArrivingBody(
     };
     const append = (chunk: Uint8Array): void => {
       size += chunk.byteLength;
-      if (size <= maxBytes) chunks.push(chunk);
-      else settle('too-large');
+      if (size > maxBytes) settle('too-large');
+      else if (state === 'reading') {
+        chunks.push(chunk);
+        arriving.received(chunk.byteLength);
+      }
       // The connection stays open for a while, so that the client can receive the response 413.
       if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
     };

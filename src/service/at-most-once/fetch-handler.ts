@@ -1,7 +1,7 @@
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import type { Clock } from '../../core/clock.js';
 import type { ValidKey, IdempotencyGuard } from './idempotency-guard.js';
-import type { BodyFailure } from './buffer-request-body.js';
+import type { BodyFailure, BodyRoom } from './buffer-request-body.js';
 import { bodyRejection, type BodyLimits } from './node-handler.js';
 import { recordFetchResponse } from './record-fetch-response.js';
 import { HandlerExecution } from './handler-execution.js';
@@ -15,7 +15,10 @@ export async function handleFetchCall(
   clock: Clock,
   handle: () => unknown,
 ): Promise<unknown> {
-  const body = await readBodyCopy(request, limits.maxBodyBytes);
+  const body = await readBodyCopy(request, limits.maxBodyBytes, {
+    bodies: guard.arrivingBodies,
+    caller: key.caller ?? '',
+  });
   if (typeof body === 'string') return toFetchResponse(bodyRejection(body, limits.maxBodyBytes));
   const { pathname, search } = new URL(request.url);
   const outcome = await guard.begin(key, {
@@ -39,7 +42,11 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
+async function readBodyCopy(
+  request: Request,
+  maxBytes: number,
+  { bodies, caller }: BodyRoom,
+): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return 'too-large';
@@ -50,19 +57,31 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
     return 'already-read';
   }
   const buffer = new BoundedBuffer(maxBytes);
+  let hasRoom = true;
+  // The transfer stops only when both the copy and the original are cancelled.
+  const cancel = (): void => {
+    void reader.cancel().catch(() => undefined);
+    void request.body?.cancel().catch(() => undefined);
+  };
+  const arriving = bodies.start(caller, () => {
+    hasRoom = false;
+    cancel();
+  });
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      if (!hasRoom) return 'no-room';
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
+      arriving.received(value.byteLength);
       if (!buffer.isExceeded) continue;
-      // The transfer stops only when both the copy and the original are cancelled.
-      void reader.cancel().catch(() => undefined);
-      void request.body.cancel().catch(() => undefined);
+      cancel();
       return 'too-large';
     }
   } catch {
     return 'aborted';
+  } finally {
+    arriving.end();
   }
 }
 

@@ -10,6 +10,7 @@ import { isClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { fairCallsOf } from './fair-calls.js';
+import { ArrivingBodies } from './arriving-bodies.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';
 import { ActivityMeter } from '../activity-meter.js';
@@ -40,9 +41,11 @@ export interface ValidKey {
 /** Expired calls are removed at an interval of a hundredth of `windowMs`, within these bounds. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
-/** A full store keeps calls at least for this time. Retries of a clerk arrive much sooner. */
-const minKeptMs = 600_000;
+/** A full store keeps calls at least for this time. Retries of a clerk arrive within the timeout of their call. */
+const minKeptMs = 60_000;
 const roomIntervalMs = 1_000;
+/** Maximum total size of request bodies that have not arrived completely. */
+const maxArrivingBytes = 64 * 1024 * 1024;
 const warningIntervalMs = 60_000;
 
 /**
@@ -54,6 +57,7 @@ const warningIntervalMs = 60_000;
  */
 export class IdempotencyGuard {
   readonly instanceEpochs = new InstanceEpochs();
+  readonly arrivingBodies = new ArrivingBodies(maxArrivingBytes);
   readonly #options: IdempotencyGuardOptions;
   readonly #retention: RetentionWindow;
   readonly #activeCalls: ActiveCalls;

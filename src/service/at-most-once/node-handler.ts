@@ -26,7 +26,8 @@ export async function handleNodeCall(
   clock: Clock,
   handle: () => unknown,
 ): Promise<unknown> {
-  const buffered = await bufferBody(request, maxBodyBytes, clock);
+  const room = { bodies: guard.arrivingBodies, caller: key.caller ?? '' };
+  const buffered = await bufferBody(request, maxBodyBytes, room, clock);
   if (typeof buffered === 'string') {
     if (buffered !== 'aborted') sendResponse(response, bodyRejection(buffered, maxBodyBytes));
     return undefined;
@@ -95,6 +96,7 @@ async function runHandler(
 
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
+  if (failure === 'no-room') return rejections.noRoomForBody();
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 

@@ -12,6 +12,7 @@ export interface NodeRequest extends Readable {
   readonly complete?: boolean;
   /** HTTP/2 only. */
   readonly stream?: NodeStream;
+  readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
 export interface NodeStream {

@@ -86,6 +86,13 @@ export const rejections = {
       'BODY_TOO_LARGE',
       `The body of a request with an idempotency key must have at most ${maxBytes} bytes; split the call into smaller calls`,
     ),
+  noRoomForBody: () =>
+    notExecuted(
+      503,
+      'LIMIT_EXCEEDED',
+      'The request bodies that this service is receiving exceed their total limit, and this body has made the least progress; send the request again',
+      { retryAfterSeconds: 1 },
+    ),
   bodyIncomplete: () =>
     notExecuted(
       400,

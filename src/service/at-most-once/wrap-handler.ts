@@ -10,6 +10,7 @@ import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
+import { addressCaller } from './request-caller.js';
 import { readHandlerArguments } from '../handler-arguments.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';
 
@@ -30,6 +31,8 @@ export interface WrapHandlerOptions {
   readonly logger: Logger;
   readonly incarnation: string;
   readonly createStore: () => IdempotencyStore;
+  /** Returns the principal whose ticket a request has; undefined without a ticket. Default: no request has a ticket. */
+  readonly principalOf?: (request: object) => string | undefined;
 }
 
 type Handler = (...args: unknown[]) => unknown;
@@ -80,12 +83,14 @@ export function wrapHandler(
     handle: () => unknown,
   ): unknown {
     if (id === undefined) return handle();
-    const key = guard.validateKey(id, instance);
+    const principal = runtime.principalOf?.(args[0] as object);
     if (isFetch) {
+      const key = guard.validateKey(id, instance, principal);
       if ('status' in key) return Promise.resolve(toFetchResponse(key));
       return handleFetchCall(guard, key, args[0] as Request, config, runtime.clock, handle);
     }
     const [request, response] = args as [NodeRequest, NodeResponse];
+    const key = guard.validateKey(id, instance, principal ?? addressCaller(request));
     if (!('status' in key))
       return handleNodeCall(guard, key, [request, response], config, runtime.clock, handle);
     sendResponse(response, key);

@@ -1,14 +1,16 @@
 import type { CallRecord, CallResult, IdempotencyStore } from '../../core/idempotency-store.js';
+import { fairCallsOf } from '../at-most-once/fair-calls.js';
 import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /** The store of the primary, as its workers use it. Records which worker runs which call. */
 export class SharedCalls {
+  /** With a share for each caller of all workers. */
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
   readonly #running = new Map<number, Set<string>>();
 
   constructor(store: IdempotencyStore, isAlive: (worker: number) => boolean) {
-    this.store = store;
+    this.store = fairCallsOf(store);
     this.#isAlive = isAlive;
   }
 

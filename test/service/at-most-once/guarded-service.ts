@@ -79,6 +79,7 @@ export function guardedService({
     logger: log,
     incarnation,
     createStore: () => memoryCalls(),
+    principalOf: (request) => (request as Request).headers.get('x-principal') ?? undefined,
   };
   const world = {
     handler: async (request: Request): Promise<unknown> =>

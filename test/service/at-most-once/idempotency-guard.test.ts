@@ -327,6 +327,33 @@ describe('a full store', () => {
     expect(await world.call({ id: callId(world.now(), 9) })).toMatchObject({ status: 201 });
   });
 
+  test('keeps room for callers with few calls', async () => {
+    const world = guardedService({ windowMs: day, store: memoryCalls({ maxCalls: 100 }) });
+    const callAs = (principal: string, number: number) =>
+      world.call({ id: callId(world.now(), number), headers: { 'x-principal': principal } });
+    const strangers = [];
+    for (let i = 0; i < 150; i++) strangers.push((await callAs('/stranger', i)).status);
+    expect(strangers.filter((status) => status === 201)).toHaveLength(75);
+    expect(strangers.slice(75)).toEqual(Array.from({ length: 75 }, () => 503));
+    expect(await callAs('/honest', 1_000)).toMatchObject({ status: 201 });
+    // A refused caller still gets the responses of its calls.
+    expect(await callAs('/stranger', 0)).toMatchObject({ status: 201, idempotency: 'replayed' });
+    expect(world.log.lines.filter((line) => line.includes('share'))).toHaveLength(1);
+  });
+
+  test('removes calls older than a minute before it rejects new ones, and refuses their keys', async () => {
+    const world = guardedService({ windowMs: day, store: memoryCalls({ maxCalls: 10 }) });
+    const old = Array.from({ length: 10 }, (_, i) => callId(world.now(), i));
+    for (const id of old) await world.call({ id });
+    await world.runtime.advance(59_000);
+    expect(await world.call({ id: callId(world.now(), 20) })).toMatchObject({ status: 503, ...notRun });
+    await world.runtime.advance(1_001);
+    expect(await world.call({ id: callId(world.now(), 21) })).toMatchObject({ status: 201 });
+    for (const id of old)
+      expect(await world.call({ id })).toMatchObject({ status: 410, ...notRun, idempotency: 'expired' });
+    expect(world.runs).toHaveLength(11);
+  });
+
   test('drops the oldest responses for new ones; retries of those calls are unknown', async () => {
     const world = guardedService({ store: memoryCalls({ maxBytes: 300 }) });
     world.handler = async () => new Response(Buffer.alloc(100, 'x'));

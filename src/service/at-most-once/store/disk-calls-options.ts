@@ -5,7 +5,7 @@ import { describeValue } from '../../../core/describe-value.js';
 export interface DiskCallsOptions {
   /**
    * Maximum number of stored calls: 1 to 10,000,000. Each call takes about 130 bytes of memory. When the store is full,
-   * calls older than 10 min are removed, oldest first. If that makes no room, new calls are rejected with 503 before
+   * calls older than 1 min are removed, oldest first. If that makes no room, new calls are rejected with 503 before
    * they run. One caller takes at most three quarters of the store. Default 1,000,000.
    */
   readonly maxCalls?: number;

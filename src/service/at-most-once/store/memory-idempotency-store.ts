@@ -12,7 +12,7 @@ import { ResponseSizes } from './response-sizes.js';
 export interface MemoryCallsOptions {
   /**
    * Maximum number of stored calls: 1 to 10,000,000. Each call takes about 300 bytes. When the store is full, calls
-   * older than 10 min are removed, oldest first. If that makes no room, new calls are rejected with 503 before they run.
+   * older than 1 min are removed, oldest first. If that makes no room, new calls are rejected with 503 before they run.
    * One caller takes at most three quarters of the store. Default 100,000, a little more than one call per second for
    * 24 h.
    */
