@@ -97,7 +97,8 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const working = eligible.filter(
       (candidate) => isUntried(candidate) && !candidate.isFailing && !candidate.isOnProbation,
     );
-    for (const tier of [working, eligible.filter(isUntried), open, untried]) {
+    const succeeded = working.filter(({ hasFailedLast }) => !hasFailedLast);
+    for (const tier of [succeeded, working, eligible.filter(isUntried), open, untried]) {
       const ready = tier.filter((candidate) => this.service.table.canDial(candidate, now));
       if (ready.length > 0) {
         const pick = this.#balancer.pickerAmong(matching, ready, constraints.tlsOnly);

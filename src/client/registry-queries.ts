@@ -8,12 +8,16 @@ import type { ListEntry, SearchEntry } from '../core/registry.js';
 import { checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
 import type { RequestOptions } from '../binding/request-options.js';
+import { minAttemptMs } from '../invoke/resend-safety.js';
 import { toResolved, type Resolved } from './resolved.js';
 import type { ClerkContext } from './clerk-context.js';
 import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
-/** Every query but a watch has a timeout and keeps the process alive. */
+/**
+ * Every query but a watch has a timeout, ends by the deadline of the inbound request that the program is serving, and
+ * keeps the process alive.
+ */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
 
@@ -44,8 +48,7 @@ export class RegistryQueries {
   ): Promise<{ readonly resolutions: readonly ResolvedService[]; readonly durationMs: number }> {
     const { clock } = this.#clerk;
     const startedAt = clock.now();
-    const inboundLeftMs = (currentInbound()?.deadlineAt ?? Infinity) - startedAt;
-    const limitMs = Math.min(checkTimeout(timeoutMs, `Request to ${path}`), Math.max(0, inboundLeftMs));
+    const limitMs = checkTimeout(timeoutMs, `Request to ${path}`);
     const resolutions = await this.#query(
       () => Promise.all(names.map((name) => this.#clerk.resolver.resolve(name))),
       signal,
@@ -104,8 +107,8 @@ export class RegistryQueries {
   }
 
   /**
-   * A query fails after the lookup timeout, after `callTimeoutMs`, when `callerSignal` aborts, or when the clerk
-   * closes. The signal for `run` then aborts.
+   * A query fails after the lookup timeout, after `callTimeoutMs`, at the deadline of the inbound request, when
+   * `callerSignal` aborts, or when the clerk closes. The signal for `run` then aborts.
    * @param callTimeoutMs - timeout of the call that needs the result
    */
   async #query<T>(
@@ -118,6 +121,8 @@ export class RegistryQueries {
     const { timerWheel, clock, callTracker, closeSignal } = this.#clerk;
     callTracker.assertOpen();
     if (signal?.aborted === true) throw abortedError(signal);
+    const inboundLeftMs = (currentInbound()?.deadlineAt ?? Infinity) - clock.now();
+    if (inboundLeftMs < minAttemptMs) throw inboundDeadlineError('was not started');
     const controller = new AbortController();
     const keepAlive = {
       expiresAt: 0,
@@ -126,7 +131,9 @@ export class RegistryQueries {
       expire: () => undefined,
       abort: () => undefined,
     };
-    const limitMs = Math.min(callTimeoutMs, defaults.lookupTimeoutMs);
+    const ownLimitMs = Math.min(callTimeoutMs, defaults.lookupTimeoutMs);
+    const limitMs = Math.min(ownLimitMs, inboundLeftMs);
+    const ownError = ownLimitMs === callTimeoutMs ? callTimeoutError : registryTimeoutError;
     timerWheel.set(keepAlive, clock.now() + limitMs);
     let fail!: (error: ClerkError) => void;
     const failure = new Promise<never>((_resolve, reject) => (fail = reject));
@@ -142,7 +149,7 @@ export class RegistryQueries {
         clock,
         limitMs,
         Promise.race([run(controller.signal), failure]),
-        limitMs === callTimeoutMs ? callTimeoutError : registryTimeoutError,
+        limitMs === ownLimitMs ? ownError : () => inboundDeadlineError('got no response'),
       );
     } catch (error) {
       controller.abort(error);
@@ -162,6 +169,13 @@ function registryTimeoutError(): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
     `The registry did not respond within ${String(defaults.lookupTimeoutMs)} ms`,
+  );
+}
+
+function inboundDeadlineError(what: string): ClerkError {
+  return new ClerkError(
+    'DEADLINE_EXCEEDED',
+    `The registry query ${what} before the deadline of the inbound request that the program is serving`,
   );
 }
 

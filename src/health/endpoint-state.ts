@@ -24,8 +24,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   #silenceEndedAt = 0;
   /** The endpoint in the newest resolution. An endpoint with a new id, epoch or address gets a new state. */
   endpoint: Endpoint;
-  readonly channel: Channel;
-  readonly tlsChannel: Channel | undefined;
+  channel: Channel;
+  tlsChannel: Channel | undefined;
+  /** The addresses, in the order for which the channels were opened. */
+  openedFor: readonly string[];
   consecutiveFailures = 0;
   runStartedAt = 0;
   /** An endpoint with this number of failing answers in a row is doubted. */
@@ -78,6 +80,13 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
     this.endpoint = endpoint;
     this.channel = channel;
     this.tlsChannel = tlsChannel;
+    this.openedFor = endpoint.addresses;
+  }
+
+  open({ channel, tlsChannel }: EndpointChannels): void {
+    this.channel = channel;
+    this.tlsChannel = tlsChannel;
+    this.openedFor = this.endpoint.addresses;
   }
 
   get isSuspect(): boolean {
@@ -90,6 +99,10 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
 
   get isOnProbation(): boolean {
     return this.goodAnswersNeeded > 0;
+  }
+
+  get hasFailedLast(): boolean {
+    return this.lastFailureAt > this.lastGoodStartedAt;
   }
 
   get isDoubted(): boolean {

@@ -5,13 +5,14 @@ import type { EventSink } from '../core/events.js';
 import type { Evidence, Health } from '../core/health.js';
 import type { AgedLoad, Load } from '../core/load-report.js';
 import type { EndpointChannels, ConnectedCandidate } from '../core/candidate.js';
-import type { ProbeRequest } from '../core/transport.js';
+import type { Channel, ProbeRequest } from '../core/transport.js';
 import { DialBackoff } from './dial-backoff.js';
 import { EndpointLatencies } from './endpoint-latencies.js';
 import { EndpointState } from './endpoint-state.js';
 import { Ejections } from './ejections.js';
 import { FailingEndpoints } from './failing-endpoints.js';
 import { Reachability } from './reachability.js';
+import { isSameEndpoint, isSameList } from './same-endpoint.js';
 
 export interface EndpointTableOptions {
   readonly name: string;
@@ -67,7 +68,8 @@ export class EndpointTable implements Health {
 
   /**
    * Replaces the members. An endpoint with the same id, epoch, addresses and keys keeps its connections, health and load.
-   * The connections of a removed endpoint close after their requests in flight.
+   * If only the order of its addresses changed, it keeps its health and load, and a healthy endpoint gets connections in
+   * the new order. The connections of a removed endpoint, and former connections, close after their requests in flight.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -81,6 +83,7 @@ export class EndpointTable implements Health {
       if (member && isSameEndpoint(member.endpoint, endpoint)) {
         known.delete(endpoint.id);
         member.endpoint = endpoint;
+        this.#followOrder(member);
         members.push(member);
       } else {
         const added = new EndpointState(endpoint, this.#options.openChannels(endpoint));
@@ -270,20 +273,24 @@ export class EndpointTable implements Health {
     this.#options.onChange();
   }
 
+  /** An unhealthy endpoint keeps its channels, because a probe may be in flight, until a later update. */
+  #followOrder(member: EndpointState): void {
+    const { endpoint, openedFor, channels, unhealthySince } = member;
+    if (unhealthySince !== 0 || isSameList(openedFor, endpoint.addresses)) return;
+    member.open(this.#options.openChannels(endpoint));
+    closeAll(channels);
+  }
+
   #remove(member: EndpointState): void {
     member.isListed = false;
     this.#reachability.cancel(member);
     this.#failing.cancel(member);
-    for (const channel of member.channels) channel.close().catch(() => undefined);
+    closeAll(member.channels);
   }
 }
 
-function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.epoch === b.epoch && isSameList(a.addresses, b.addresses) && isSameList(a.keys, b.keys);
-}
-
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]));
+function closeAll(channels: readonly Channel[]): void {
+  for (const channel of channels) channel.close().catch(() => undefined);
 }
 
 function asMember(candidate: ConnectedCandidate): EndpointState {

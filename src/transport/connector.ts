@@ -6,8 +6,15 @@ import { undici, type Undici } from './load-undici.js';
 import type { ConnectionListener } from './pooled-connection.js';
 
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** Also returns the socket, which undici's type omits. */
-export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
+/**
+ * Also returns the socket, which undici's type omits. A dial that opens further sockets passes each to `onSocket` as it
+ * begins to connect, so that the dial can be stopped.
+ */
+export type Dial = (
+  requested: Parameters<Connector>[0],
+  callback: Parameters<Connector>[1],
+  onSocket?: (socket: Socket | undefined) => void,
+) => Socket | undefined;
 
 /**
  * The function always dials `address`, for any origin. With TLS, the certificate must be valid for the host name in
@@ -47,13 +54,14 @@ export function createDial(
 
 export function createConnector(dial: Dial, listener: ConnectionListener): Connector {
   return (requested, callback) => {
-    const socket = dial(requested, (...result) => {
+    const onSocket = (socket: Socket | undefined): void => listener.onDial(socket);
+    const onSettled: typeof callback = (...result) => {
       const [error, connected] = result;
       if (error === null) listener.onConnected(connected);
       callback(...result);
       if (error === null) listener.onAccepted?.(connected);
-    });
-    listener.onDial(socket);
+    };
+    onSocket(dial(requested, onSettled, onSocket));
   };
 }
 

@@ -25,7 +25,7 @@ const maxResponseBytes = 16_384;
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
 export function checkedDial(dial: Dial, expected: ExpectedInstance): Dial {
-  return (requested, callback) =>
+  return (requested, callback, onSocket) =>
     dial(requested, (...result: Parameters<DialCallback>) => {
       const [error, socket] = result;
       if (error !== null) {
@@ -42,7 +42,11 @@ export function checkedDial(dial: Dial, expected: ExpectedInstance): Dial {
       };
       if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2')
         checkSecondConnection(dial, socket, expected, settle);
-      else checkSocket(socket, expected, settle, () => dial(requested, callback));
+      else
+        checkSocket(socket, expected, settle, () => {
+          const second = dial(requested, callback);
+          onSocket?.(second);
+        });
     });
 }
 
@@ -95,8 +99,12 @@ function checkSecondConnection(
   expected: ExpectedInstance,
   onChecked: (problem: Error | undefined) => void,
 ): void {
+  let connecting: Socket | undefined;
   const client: Client = new (undici().Client)(`https://${expected.authority}`, {
-    connect: createConnector(dial, { onDial: () => undefined, onConnected: () => undefined }),
+    connect: createConnector(dial, {
+      onDial: (second) => (connecting = second),
+      onConnected: () => (connecting = undefined),
+    }),
     allowH2: true,
   });
   let isSettled = false;
@@ -106,6 +114,8 @@ function checkSecondConnection(
     socket.off('close', onClose);
     if (problem === undefined) socket.off('error', settle);
     void client.destroy();
+    // undici does not destroy a socket that is still connecting.
+    connecting?.destroy();
     onChecked(problem);
   };
   const onClose = (): void => settle(problemOf(undefined, expected));

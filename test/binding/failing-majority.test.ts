@@ -94,6 +94,16 @@ test.each([500, 503])(
   },
 );
 
+test.each([500, 503])(
+  'primary: with 3 of 5 servers answering %i few GETs fail also at 5 and 10 GETs/s',
+  async (status) => {
+    for (const perSecond of [5, 10]) {
+      const { calls, failed } = await call('primary', status, { perSecond, seconds: 30 });
+      expect(failed / calls, String(perSecond)).toBeLessThanOrEqual(0.05);
+    }
+  },
+);
+
 test('a route that answers 500 at every server ejects none, also in the first second', async () => {
   for (const policy of ['local-first', 'round-robin', 'random', 'affinity', 'primary'] as const)
     for (let seed = 1; seed <= 4; seed++) {

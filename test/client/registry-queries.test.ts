@@ -81,6 +81,22 @@ test('clerk.request() waits for a lookup only until the deadline of the inbound 
   expect(code).toBe('DEADLINE_EXCEEDED');
 });
 
+test.each(queries)('%s() ends by the deadline of the inbound request', async (_, query) => {
+  const { clerk, runtime, signals } = clerkOfHangingRegistry();
+  const inbound = { deadlineAt: runtime.now() + 200, attempt: 1, isFinished: false };
+  let code = '';
+  void clerkErrorOf(runInbound(inbound, () => query(clerk))).then((error) => (code = error.code));
+  await runtime.advance(199);
+  expect([code, signals.length]).toEqual(['', 1]);
+  await runtime.advance(2);
+  expect(code).toBe('DEADLINE_EXCEEDED');
+
+  const late = await clerkErrorOf(runInbound(inbound, () => query(clerk)));
+  expect(late.code).toBe('DEADLINE_EXCEEDED');
+  expect(late.message).toContain('was not started before the deadline of the inbound request');
+  expect(signals).toHaveLength(1);
+});
+
 test('a watch that the registry cannot start rejects with a code, and leaves no listener', async () => {
   const registry: Registry = {
     resolve: () => ({ kind: 'absent' }),

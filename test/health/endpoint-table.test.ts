@@ -378,6 +378,33 @@ test('the same id with a new epoch or new addresses is a new endpoint', async ()
   }
 });
 
+test('the same addresses in another order are the same endpoint, whose connections follow the order', async () => {
+  const harness = new TableHarness([]);
+  const addresses = ['http://a:80', 'http://a:81'] as const;
+  const reversed = ['http://a:81', 'http://a:80'] as const;
+  harness.update({ id: 'a', addresses }, 'b');
+  await harness.respond('a', 8);
+  const [member, channel] = [harness.member('a'), harness.channel('a')];
+  harness.update({ id: 'a', addresses: reversed }, 'b');
+  expect(harness.member('a')).toBe(member);
+  expect(member).toMatchObject({ latencyMs: 8, endpoint: { addresses: reversed } });
+  expect(channel.closed).toBe(true);
+  expect(harness.channel('a').closed).toBe(false);
+
+  await harness.fail('a', 'refused');
+  const probed = harness.channel('a');
+  harness.update({ id: 'a', addresses }, 'b');
+  expect(harness.ejected).toEqual(['a']);
+  expect(harness.channel('a')).toBe(probed);
+  await harness.runtime.advance(500);
+  probed.probes[0]?.succeed();
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual([]);
+  harness.update({ id: 'a', addresses }, 'b');
+  expect(probed.closed).toBe(true);
+  expect(harness.member('a')).toBe(member);
+});
+
 test('an endpoint that was removed and added again starts healthy', async () => {
   const harness = new TableHarness(['a', 'b']);
   await harness.fail('a', 'refused');

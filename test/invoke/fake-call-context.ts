@@ -144,6 +144,7 @@ export function candidate(id: string): ConnectedCandidate {
     isTrial: false,
     isFailing: false,
     isOnProbation: false,
+    hasFailedLast: false,
     isDoubted: false,
     pending: 0,
     held: 0,

@@ -3,11 +3,13 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import {
+  connect,
   createServer as createTcpServer,
+  Socket,
   type AddressInfo,
   type Server as TcpServer,
-  type Socket,
 } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/core/address.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
@@ -167,3 +169,49 @@ test('a check that gets no answer ends with its connection', async () => {
   const { address } = await startServer(silent, false);
   expect(await post(open(address))).toMatchObject(notSent);
 });
+
+test.each(['HTTP/1.1', 'HTTP/2'])(
+  'the second connection of a check over %s is not dialed further once nobody waits for it',
+  async (protocol) => {
+    const isH2 = protocol === 'HTTP/2';
+    ca ??= await authority('test authority');
+    const { listener } = countingProgram();
+    const server = isH2
+      ? createSecureServer(await ca.issue('127.0.0.1'), listener as never)
+      : createServer(listener);
+    if (!isH2) (server as Server).maxRequestsPerSocket = 1;
+    nameInstance(server, 'a');
+    const { address } = await startServer(server, isH2);
+    const { port } = server.address() as AddressInfo;
+    let dialed!: (socket: Socket) => void;
+    const secondDial = new Promise<Socket>((resolve) => (dialed = resolve));
+    let dials = 0;
+    const channel = open(address, {
+      undici: {
+        allowH2: isH2,
+        connect: (_options: unknown, callback: (error: Error | null, socket: Socket | null) => void) => {
+          if (++dials > 1) {
+            // It never connects, as to a host that drops SYN packets.
+            const silent = new Socket();
+            silent.once('error', (error) => callback(error, null));
+            dialed(silent);
+            return silent;
+          }
+          const socket: Socket = isH2
+            ? connectTls({ port, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+            : connect(port, '127.0.0.1');
+          socket.once(isH2 ? 'secureConnect' : 'connect', () => callback(null, socket));
+          socket.once('error', (error) => callback(error, null));
+          return socket;
+        },
+      },
+    });
+    const handler = new RecordingHandler();
+    channel.dispatch({ path: '/', method: 'POST', headers: {} }, handler, true);
+    const socket = await secondDial;
+    expect(socket.destroyed).toBe(false);
+    channel.cancelQueued(handler);
+    await channel.close();
+    expect(socket.destroyed).toBe(true);
+  },
+);
