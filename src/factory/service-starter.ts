@@ -3,6 +3,7 @@ import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
+import { clampWaitMs } from '../core/remote-wait.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
 
 const startTimeoutMs = 60_000;
@@ -125,7 +126,7 @@ export class ServiceStarter {
 
   #postpone(error: ClerkError, remainingMs: number): ClerkError {
     this.#lastFailure = error;
-    this.#notBefore = this.#clock.now() + Math.min(remainingMs, failureWindowMs);
+    this.#notBefore = this.#clock.now() + clampWaitMs(remainingMs, failureWindowMs);
     return error;
   }
 

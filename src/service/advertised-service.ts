@@ -3,6 +3,7 @@ import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
+import { minRemoteWaitMs, retryDelayMs } from '../core/remote-wait.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import type { RegisterResponse } from '../protocol/registration-messages.js';
@@ -38,6 +39,8 @@ export interface AdvertisedServiceOptions extends Omit<
 }
 
 const maxWithdrawalMs = 1_000;
+/** Maximum delay before a service registers again, if the registry has lost each of its last registrations. */
+const maxLossBackoffMs = 10_000;
 
 /**
  * One advertised service. It treats its lease as expired slightly before the registry does, and then registers again.
@@ -54,6 +57,8 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   readonly #leaseTimer: LeaseTimer;
   #warnedCode: string | undefined;
   #isSuspect = false;
+  /** Registrations in a row that ended without a renewal. */
+  #lossesInRow = 0;
   #drainPromise: Promise<void> | undefined;
   #closePromise: Promise<void> | undefined;
 
@@ -165,6 +170,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       );
     else if (status === 'lost') this.#loseLease('the registry has no valid registration of this instance');
     else {
+      this.#lossesInRow = 0;
       this.#reportRecovery('renews its lease again');
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
       if (this.#state === 'registered') this.#updates.onRenewed(incarnation);
@@ -226,8 +232,12 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, the random delay spreads the registrations of all services.
-    void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
+    // After a restart of the registry, the random delay spreads the registrations of all services. A registry that
+    // forgets each registration is asked less and less often.
+    const firstMs = Math.min(2_000, this.#leaseMs / 5);
+    const backoffMs = Math.min(maxLossBackoffMs, firstMs * 2 ** Math.min(this.#lossesInRow++, 8));
+    const delay = { maxAskedMs: 0, backoffMs: minRemoteWaitMs + backoffMs };
+    void sleep(clock, retryDelayMs(clock.random(), delay), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
         if (this.#endController.signal.aborted) return;

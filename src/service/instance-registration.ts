@@ -2,6 +2,7 @@ import { sleep, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { clampWaitMs, retryDelayMs } from '../core/remote-wait.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { limits } from '../protocol/limits.js';
 import { launchProof, type Hashing } from '../protocol/launch-proof.js';
@@ -108,10 +109,10 @@ export class InstanceRegistration {
           Math.max(initialBackoffMs, leaseMs / 3),
           initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
         );
-        const minDelayMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
+        const askedMs = isClerkError(error) ? error.remainingMs : undefined;
         const delayMs = isHeld(error)
-          ? Math.min(minDelayMs, heldRetryMs) * (0.5 + clock.random() / 2)
-          : Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random();
+          ? clampWaitMs(Math.min(error.remainingMs, heldRetryMs) * (0.5 + clock.random() / 2), heldRetryMs)
+          : retryDelayMs(clock.random(), { askedMs, maxAskedMs: maxBackoffMs, backoffMs: maxJitterMs });
         await sleep(clock, delayMs, keepsAlive);
         signal.throwIfAborted();
       },

@@ -2,6 +2,7 @@ import type { CallActivity } from '../core/call-activity.js';
 import type { Clock, Timer } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import type { Load } from '../core/load-report.js';
+import { clampWaitMs } from '../core/remote-wait.js';
 import { limits } from '../protocol/limits.js';
 import type { ChangeResponse } from '../protocol/naming-messages.js';
 import type {
@@ -70,14 +71,17 @@ export class LeaseRenewer {
     this.#clock = clock;
   }
 
-  register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse> {
-    return this.#post(
+  /** The lease in the response is at least 1 s and at most 7 days, whatever the registry states. */
+  async register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse> {
+    const response = await this.#post<RegisterResponse>(
       paths.register,
       request,
       signal,
       3_000,
       ({ epoch, leaseMs }) => typeof epoch === 'number' && typeof leaseMs === 'number' && leaseMs > 0,
     );
+    const { minLeaseMs, maxLeaseMs } = limits;
+    return { ...response, leaseMs: Math.max(minLeaseMs, Math.min(response.leaseMs, maxLeaseMs)) };
   }
 
   withdraw(request: WithdrawRequest, signal: AbortSignal): Promise<ChangeResponse> {
@@ -107,7 +111,8 @@ export class LeaseRenewer {
 
   #schedule(lease: RenewedLease, afterMs: number): void {
     const clock = this.#clock;
-    const at = clock.now() + afterMs * (1 - jitterShare + 2 * jitterShare * clock.random());
+    const jittered = afterMs * (1 - jitterShare + 2 * jitterShare * clock.random());
+    const at = clock.now() + clampWaitMs(jittered, limits.maxLeaseMs);
     this.#dueAt.set(lease, at);
     this.#arm();
   }

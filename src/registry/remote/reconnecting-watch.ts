@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { sleep, type Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Snapshot } from '../../core/registry.js';
+import { retryDelayMs } from '../../core/remote-wait.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
 import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
@@ -15,6 +16,10 @@ const firstBackoffMs = 500;
  */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
+/** A stream that ends sooner after its snapshots counts as short. */
+const shortStreamMs = 1_000;
+/** Each further number of short streams in a row doubles the maximum backoff. */
+const maxShortStreams = 4;
 
 /**
  * The event stream of all watches of a clerk. If the stream breaks, the servers are tried in turn, with exponential
@@ -39,6 +44,10 @@ export class ReconnectingWatch {
   /** Failed streams since the snapshots of all watches were complete. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
+  /** When the snapshots of the present stream were first complete. */
+  #currentAt: number | undefined;
+  /** Streams in a row that ended soon after their snapshots. */
+  #shortStreams = 0;
 
   constructor(client: FailoverClient, clock: Clock, retry: RetryLoop) {
     this.#client = client;
@@ -119,6 +128,7 @@ export class ReconnectingWatch {
         onCurrent: () => {
           this.#consecutiveFailures = 0;
           this.#wasCurrent = true;
+          this.#currentAt ??= this.#clock.now();
           this.#client.prefer(connection);
           this.#state.endOutage();
         },
@@ -143,11 +153,19 @@ export class ReconnectingWatch {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);
     }
-    const rounds = Math.floor((this.#consecutiveFailures - 1) / servers);
+    // A server that ends each stream soon after its snapshots must not cause a new snapshot every few milliseconds.
+    const isShort = this.#currentAt !== undefined && this.#clock.now() - this.#currentAt < shortStreamMs;
+    if (this.#currentAt !== undefined) this.#shortStreams = isShort ? this.#shortStreams + 1 : 0;
+    this.#currentAt = undefined;
+    const rounds = Math.max(
+      Math.floor((this.#consecutiveFailures - 1) / servers),
+      Math.floor(this.#shortStreams / (maxShortStreams * servers)),
+    );
     const maxMs =
       rounds === 0 ? firstBackoffMs : Math.min(maxBackoffMs, secondBackoffMs * 2 ** Math.min(rounds - 1, 8));
-    const minMs = isClerkError(error) ? Math.min(error.remainingMs ?? 0, maxBackoffMs) : 0;
-    await sleep(this.#clock, minMs + this.#clock.random() * maxMs, false);
+    const askedMs = isClerkError(error) ? error.remainingMs : undefined;
+    const delay = { askedMs, maxAskedMs: maxBackoffMs, backoffMs: maxMs };
+    await sleep(this.#clock, retryDelayMs(this.#clock.random(), delay), false);
     if (this.#isIdle()) throw error;
   }
 }

@@ -2,6 +2,7 @@ import { sleep, type Clock } from '../../core/clock.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
 import type { Registry } from '../../core/registry.js';
+import { retryDelayMs } from '../../core/remote-wait.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
 import type { ReceivedTicket } from '../../core/service-ticket.js';
 import { paths } from '../../protocol/paths.js';
@@ -39,8 +40,8 @@ const startPollMs = 5_000;
  * the request.
  */
 const acceptedAfterMs = 100;
-/** Maximum delay before a launch request is repeated because its server ended. The delay has full jitter. */
-const maxStartBackoffMs = 1_000;
+/** Delay before a launch request is repeated because its server ended. */
+const startDelay = { maxAskedMs: 0, backoffMs: 1_000 };
 
 export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): RemoteRegistry {
   const client = new FailoverClient(urls.map(connect), clock);
@@ -118,7 +119,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
           wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
           const mayRetry = isLate || (wasAccepted && isUnavailable(error));
           if (!mayRetry || signal.aborted || clock.now() >= until) throw error;
-          if (!isLate) await sleep(clock, maxStartBackoffMs * clock.random(), false);
+          if (!isLate) await sleep(clock, retryDelayMs(clock.random(), startDelay), false);
           signal.throwIfAborted();
         }
       }

@@ -4,6 +4,7 @@ import type { WatchEvent, WatchRequest } from '../../protocol/watch-messages.js'
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import { parsePosition } from '../../protocol/position.js';
+import { clampWaitMs } from '../../core/remote-wait.js';
 import { decodeError } from '../../protocol/error-codec.js';
 import type { RegistryConnection, RegistryResponse, StreamEvent } from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
@@ -143,7 +144,8 @@ export class WatchStream {
   #onOpen({ watch, resumed, heartbeatMs, statedAt }: WatchEvent & { readonly type: 'open' }): void {
     this.#watchId = watch;
     if (typeof statedAt === 'number') this.#registryClock.opened(this.#requestedAt, statedAt);
-    if (heartbeatMs > 0 && heartbeatMs <= 600_000) this.#idleTimeoutMs = missedHeartbeats * heartbeatMs;
+    if (heartbeatMs > 0 && heartbeatMs <= 600_000)
+      this.#idleTimeoutMs = missedHeartbeats * clampWaitMs(heartbeatMs, heartbeatMs);
     if (resumed) {
       this.#syncing.clear();
     } else {
