@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { IdentityFile } from '../../src/identity/identity-file.js';
 import { systemFiles } from '../../src/runtime/system-files.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
+import { LinearPattern } from '../../src/server/launcher/linear-pattern.js';
 import { readManifests } from '../../src/server/launcher/manifest-files.js';
 import { fillTemplates, type ManifestParameter } from '../../src/server/launcher/parameters.js';
 import { refusalOf, type Attack, type ObservedWorld, type Refusal } from './attack.js';
@@ -229,7 +230,7 @@ const parameterAttacks: readonly LocalAttack[] = [
     'a value that does not match the pattern of the manifest',
     'pattern',
     'that the manifest allows',
-    { type: 'string', allowed: /^[a-z]+$/ },
+    { type: 'string', allowed: new LinearPattern('[a-z]+') },
     [{ p: 'a; reboot' }, { p: '$(reboot)' }, { p: 'a\nb' }, { p: '../a' }],
   ),
   parameterAttack(

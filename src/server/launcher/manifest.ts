@@ -1,7 +1,9 @@
+import { quote } from '../../core/describe-value.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { parseGlob, type Glob } from '../../core/glob.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
 import { limits } from '../../protocol/limits.js';
+import { LinearPattern } from './linear-pattern.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
@@ -175,15 +177,13 @@ function enumField(field: ManifestField): ReadonlySet<string> {
   return choices.length === 0 ? field.fail('must have at least one item') : new Set(choices);
 }
 
-function patternField(field: ManifestField): RegExp {
+function patternField(field: ManifestField): LinearPattern {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // The pattern is compiled alone first. Inside `(?:…)`, the invalid pattern `a)|(b` would be valid.
-    const { source: checkedSource } = new RegExp(source, 'u');
-    return new RegExp(`^(?:${checkedSource})$`, 'u');
+    return new LinearPattern(source);
   } catch (error) {
-    return field.fail(`must be a regular expression: ${errorMessage(error)}`);
+    return field.fail(`${errorMessage(error)}; got ${quote(source)}`);
   }
 }
 

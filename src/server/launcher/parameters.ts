@@ -1,11 +1,12 @@
 import { ClerkError } from '../../core/errors.js';
 import { describeValue, quote } from '../../core/describe-value.js';
+import { LinearPattern } from './linear-pattern.js';
 
 /** Bounds the time of a pattern match. */
 export const maxValueLength = 256;
 
 export type ManifestParameter =
-  | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
+  | { readonly type: 'string'; readonly allowed: LinearPattern | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };
 
 function placeholders(template: string): readonly string[] {
@@ -69,7 +70,7 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
       throw parameterError(name, `must be at most ${maxValueLength} characters; got ${value.length}`);
     if (value.includes('\0')) throw parameterError(name, 'must not contain the character \\u0000');
     const { allowed } = parameter;
-    if (allowed instanceof RegExp ? !allowed.test(value) : allowed?.has(value) === false)
+    if (allowed instanceof LinearPattern ? !allowed.matches(value) : allowed?.has(value) === false)
       throw parameterError(name, `must be a value that the manifest allows; got ${quote(value)}`);
     return value;
   }

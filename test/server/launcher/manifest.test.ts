@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { errorMessage } from '../../../src/core/errors.js';
+import { LinearPattern } from '../../../src/server/launcher/linear-pattern.js';
 import { manifestName, parseManifest } from '../../../src/server/launcher/manifest.js';
 
 const minimal = ['version: 1', 'service: /shop/orders', 'exec: /usr/bin/orders'];
@@ -68,8 +69,9 @@ drainMs: 5000
   expect(manifest.params.get('ratio')).toEqual({ type: 'number', min: 0, max: Infinity });
   // A pattern is matched against the whole value.
   const title = manifest.params.get('title');
-  const pattern = title?.type === 'string' && title.allowed instanceof RegExp ? title.allowed : /never/;
-  expect(['abc', 'b', 'abc1', 'xb ', 'ab\n'].map((text) => pattern.test(text))).toEqual([
+  const allowed = title?.type === 'string' ? title.allowed : undefined;
+  const pattern = allowed instanceof LinearPattern ? allowed : new LinearPattern('never');
+  expect(['abc', 'b', 'abc1', 'xb ', 'ab\n'].map((text) => pattern.matches(text))).toEqual([
     ...[true, true, false, false, false],
   ]);
 });
@@ -159,11 +161,11 @@ test.each([
   ],
   [
     [...minimal, 'params: { p: { type: string, pattern: "(" } }'],
-    /^orders\.yaml, line 4: params\.p\.pattern must be a regular expression: /,
+    /^orders\.yaml, line 4: params\.p\.pattern must close each '\('; write '\\\(' for a parenthesis; got '\('$/,
   ],
   [
     [...minimal, 'params: { p: { type: string, pattern: "a)|(b" } }'],
-    /params\.p\.pattern must be a regular expression: /,
+    /params\.p\.pattern must open each group that a '\)' closes/,
   ],
   [
     [...minimal, 'params: { p: { type: string, size: 1 } }'],

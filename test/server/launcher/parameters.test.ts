@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { errorMessage } from '../../../src/core/errors.js';
+import { LinearPattern } from '../../../src/server/launcher/linear-pattern.js';
 import { fillTemplates, type ManifestParameter } from '../../../src/server/launcher/parameters.js';
 
 const text: ManifestParameter = { type: 'string', allowed: undefined };
@@ -69,9 +70,9 @@ test.each([
   ],
   [{ type: 'number', min: 0, max: 1 }, 0.25, ['--x=0.25']],
   [{ type: 'number', min: 0, max: 1 }, NaN, "Parameter 'p' must be of type number; got NaN"],
-  [{ type: 'string', allowed: /^(?:[a-z]+)$/u }, 'abc', ['--x=abc']],
+  [{ type: 'string', allowed: new LinearPattern('[a-z]+') }, 'abc', ['--x=abc']],
   [
-    { type: 'string', allowed: /^(?:[a-z]+)$/u },
+    { type: 'string', allowed: new LinearPattern('[a-z]+') },
     'abc;',
     "Parameter 'p' must be a value that the manifest allows; got 'abc;'",
   ],
