@@ -5,6 +5,7 @@ import { BindingCache } from './binding/binding-cache.js';
 import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
 import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
+import { AddressPolicy } from './core/address-policy.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import { escapingLogger } from './core/logger.js';
@@ -26,6 +27,7 @@ import { CachedResolver } from './resolve/cached-resolver.js';
 import { validatingResolver } from './resolve/validating-resolver.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
 import { SnapshotFile } from './resolve/snapshot-file.js';
+import { effectiveUserId, socketFacts } from './runtime/socket-facts.js';
 import { systemFiles } from './runtime/system-files.js';
 import { createOwnAddresses } from './client/own-addresses.js';
 import type { ClerkContext } from './client/clerk-context.js';
@@ -148,6 +150,11 @@ function composeClerk(config: ClerkConfig): Clerk {
     hostId: clock.hostId(),
     zone: config.zone,
   });
+  const addressPolicy = new AddressPolicy({
+    allowed: config.allowAddresses,
+    userId: effectiveUserId(),
+    socketFacts,
+  });
   const openTransport = config.runtime.transport ?? defaultTransport;
   const context: ClerkContext = {
     config,
@@ -156,6 +163,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     transport: openTransport(
       {
         locality,
+        addressPolicy,
         connections: config.connections,
         maxSockets: config.maxSockets ?? defaultMaxSockets(config.runtime.maxOpenFiles?.() ?? maxOpenFiles()),
         tls: config.tls,
@@ -176,6 +184,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     watchWarnings: new GroupedWarnings(clock, logger),
     retry: retryLoop,
     locality,
+    addressPolicy,
     ownAddresses: createOwnAddresses(clock),
     healthReporter: new HealthReporter({ clock, registry, signal }),
     // Drawn on first use, because only services with many endpoints need the seed.
@@ -204,7 +213,7 @@ function composeClerk(config: ClerkConfig): Clerk {
     queries: new RegistryQueries(context),
     lastKnownGood,
     dispatcher,
-    fetch: createFetch(dispatcher, fetchOver, config.maxResponseSize),
+    fetch: createFetch(dispatcher, fetchOver, config.maxResponseSize, config.redirects),
     controller,
     closeRegistry: async () => {
       credentials?.close();

@@ -1,4 +1,5 @@
 import { isLocal, parseAddress } from '../core/address.js';
+import type { AddressPolicy } from '../core/address-policy.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Locality } from '../core/locality.js';
 import { exclusionOf, type Exclusion } from './reachable-addresses.js';
@@ -22,6 +23,7 @@ export function callableEndpoints(
   listed: readonly Endpoint[],
   locality: Locality,
   hostAddresses: () => readonly string[],
+  policy: AddressPolicy,
   requiresKey: boolean,
 ): CallableEndpoints {
   const endpoints: Endpoint[] = [];
@@ -31,7 +33,7 @@ export function callableEndpoints(
       raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
         ? { ...raw, host: locality.host, hostId: raw.hostId ?? locality.hostId }
         : raw;
-    const exclusion = exclusionOf(locality, endpoint, hostAddresses, requiresKey);
+    const exclusion = exclusionOf(locality, endpoint, hostAddresses, policy, requiresKey);
     if (exclusion === undefined) endpoints.push(Object.freeze(endpoint));
     else excluded.push({ ...exclusion, endpoint });
   }

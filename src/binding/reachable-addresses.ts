@@ -1,13 +1,26 @@
 import { isLocal, parseAddress, type Address } from '../core/address.js';
+import type { AddressPolicy } from '../core/address-policy.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
  * Returns the addresses at which this host can reach an endpoint. If the endpoint is on another host, leaves out
  * addresses that would lead to this host: Unix sockets, loopback addresses, and enumerated addresses that this host
- * has too. If none is left, returns the loopback addresses that are not in `enumeratedAddresses`.
+ * has too. If none is left, returns the loopback addresses that are not in `enumeratedAddresses`. Leaves out addresses
+ * that the policy refuses.
  */
 export function reachableAddresses(
+  locality: Locality,
+  endpoint: Endpoint,
+  hostAddresses: () => readonly string[],
+  policy: AddressPolicy,
+): readonly Address[] {
+  return fromHere(locality, endpoint, hostAddresses).filter(
+    (address) => policy.problemOf(address) === undefined,
+  );
+}
+
+function fromHere(
   locality: Locality,
   endpoint: Endpoint,
   hostAddresses: () => readonly string[],
@@ -41,6 +54,7 @@ export function exclusionOf(
   locality: Locality,
   endpoint: Endpoint,
   hostAddresses: () => readonly string[],
+  policy: AddressPolicy,
   requiresKey: boolean,
 ): Exclusion | undefined {
   if (requiresKey && endpoint.keys.length === 0)
@@ -49,7 +63,16 @@ export function exclusionOf(
       reason:
         "the registry states no key of the endpoint, and this clerk requires proof; advertise the endpoint with an identity, or set tickets: 'offered'",
     };
-  if (reachableAddresses(locality, endpoint, hostAddresses).length > 0) return undefined;
+  const fromThisHost = fromHere(locality, endpoint, hostAddresses);
+  const problems = fromThisHost
+    .map((address) => policy.problemOf(address))
+    .filter((each) => each !== undefined);
+  if (fromThisHost.length > problems.length) return undefined;
+  if (problems.length > 0)
+    return {
+      code: 'NO_ENDPOINT',
+      reason: `the clerk does not connect to its addresses: ${problems.join('; ')}`,
+    };
   if (endpoint.keys.length > 0 && endpoint.addresses.every((text) => parseAddress(text).protocol === 'http'))
     return {
       code: 'ENDPOINT_UNPROVEN',

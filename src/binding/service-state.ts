@@ -261,11 +261,17 @@ export class ServiceState implements HealthSource {
   }
 
   #updateEndpoints(): void {
-    const { locality, ownAddresses, config } = this.clerk;
+    const { locality, ownAddresses, addressPolicy, config } = this.clerk;
     const resolved = this.#isEnding ? [] : (this.#resolution?.endpoints ?? []);
     const listed = resolved.length > 0 ? resolved : this.#started.endpoints;
     const requiresKey = config.tickets === 'required';
-    const { endpoints, excluded } = callableEndpoints(listed, locality, ownAddresses, requiresKey);
+    const { endpoints, excluded } = callableEndpoints(
+      listed,
+      locality,
+      ownAddresses,
+      addressPolicy,
+      requiresKey,
+    );
     this.excluded = excluded;
     this.tickets.update(endpoints);
     this.table.update(endpoints);
@@ -276,8 +282,8 @@ export class ServiceState implements HealthSource {
   }
 
   #openChannels(endpoint: Endpoint): EndpointChannels {
-    const { locality, ownAddresses } = this.clerk;
-    const reachable = reachableAddresses(locality, endpoint, ownAddresses);
+    const { locality, ownAddresses, addressPolicy } = this.clerk;
+    const reachable = reachableAddresses(locality, endpoint, ownAddresses, addressPolicy);
     const withTls = reachable.filter(({ protocol }) => protocol === 'https');
     const host = hostnameOf(this.name);
     const channel = this.clerk.transport.open(endpoint, reachable, host);

@@ -1,4 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
+import type { AddressPolicy } from '../core/address-policy.js';
 import type { Clock } from '../core/clock.js';
 import type { CredentialSource, KeyTools } from '../core/credentials.js';
 import type { EventSink } from '../core/events.js';
@@ -35,6 +36,7 @@ export interface ClerkContext {
   readonly retry: RetryLoop;
   readonly locality: Locality;
   readonly ownAddresses: () => readonly string[];
+  readonly addressPolicy: AddressPolicy;
   readonly healthReporter: HealthReporter;
   /** The random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;

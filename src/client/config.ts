@@ -3,6 +3,7 @@ import { parseAddress, type Address } from '../core/address.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue } from '../core/describe-value.js';
 import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
+import { allowedAddressProblem } from '../core/address-policy.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
@@ -28,6 +29,8 @@ export interface ClerkConfig extends IdentityConfig {
   readonly closeTimeoutMs: number;
   /** In bytes; may be Infinity. */
   readonly maxResponseSize: number;
+  readonly allowAddresses: readonly string[];
+  readonly redirects: 'all' | 'names';
   readonly host: string | undefined;
   readonly zone: string | undefined;
   readonly dispatcher: Dispatcher | undefined;
@@ -113,6 +116,8 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     maxPending: integer('maxPending', 1, 1_000_000, defaults.maxPending),
     closeTimeoutMs: integer('closeTimeoutMs', 0, 2 ** 31 - 1, defaults.closeTimeoutMs),
     maxResponseSize: toMaxResponseSize(given.maxResponseSize),
+    allowAddresses: toAllowedAddresses(given.allowAddresses),
+    redirects: toRedirects(given.redirects),
     host: checkString(given.host, 'createClerk: host'),
     zone: checkString(given.zone, 'createClerk: zone'),
     dispatcher,
@@ -129,6 +134,24 @@ function toMaxResponseSize(value: unknown): number {
   throw configError(
     `createClerk: maxResponseSize must be an integer of bytes ≥ 1, or Infinity for no limit; got ${describeValue(value)}`,
   );
+}
+
+function toAllowedAddresses(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw configError(`createClerk: allowAddresses must be a list; got ${describeValue(value)}`);
+  return Object.freeze(
+    value.map((entry: unknown) => {
+      const problem = typeof entry === 'string' ? allowedAddressProblem(entry) : 'must be a string';
+      if (problem === undefined) return entry as string;
+      throw configError(`createClerk: an entry of allowAddresses ${problem}; got ${describeValue(entry)}`);
+    }),
+  );
+}
+
+function toRedirects(value: unknown): 'all' | 'names' {
+  if (value === undefined || value === 'all' || value === 'names') return value ?? 'all';
+  throw configError(`createClerk: redirects must be 'all' or 'names'; got ${describeValue(value)}`);
 }
 
 export function isUrlList(registry: ClerkConfig['registry']): registry is readonly string[] {

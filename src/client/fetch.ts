@@ -4,6 +4,7 @@ import type { ServiceBinding } from '../binding/service-binding.js';
 import type { BindingCache } from '../binding/binding-cache.js';
 import { checkKind, checkOverrides, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
+import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { nameFromHostname } from '../core/clerk-hostname.js';
 import { releaseBody } from '../core/release-body.js';
@@ -65,11 +66,15 @@ interface HostBinding {
   readonly tlsOnly: boolean;
 }
 
-/** @param maxResponseSize - limit of bodies that are read whole, in bytes after decoding; may be `Infinity` */
+/**
+ * @param maxResponseSize - limit of bodies that are read whole, in bytes after decoding; may be `Infinity`
+ * @param redirects - see `redirects` of the options of `createClerk`
+ */
 export function createFetch(
   dispatcher: FetchDispatcher,
   undiciFetch: UndiciFetch,
   maxResponseSize: number,
+  redirects: 'all' | 'names',
 ): ClerkFetch {
   const limit = new BodyLimit(maxResponseSize);
   return (input, init) => {
@@ -83,6 +88,7 @@ export function createFetch(
         dispatcher,
         hasOptions ? checkFetchOptions(input, options) : undefined,
         body,
+        redirects,
       );
       const response =
         signal instanceof AbortSignal
@@ -138,8 +144,15 @@ class CallDispatcher implements FetchDispatcher, EncodedSize {
    * A retry therefore needs the original body.
    */
   readonly #originalBody: unknown;
+  readonly #redirects: 'all' | 'names';
 
-  constructor(dispatcher: FetchDispatcher, options: FetchCallOptions | undefined, body: unknown) {
+  constructor(
+    dispatcher: FetchDispatcher,
+    options: FetchCallOptions | undefined,
+    body: unknown,
+    redirects: 'all' | 'names',
+  ) {
+    this.#redirects = redirects;
     this.#dispatcher = dispatcher;
     this.#options = options;
     this.#originalBody = isInMemoryBody(body) ? toUndiciBody(body) : undefined;
@@ -147,8 +160,15 @@ class CallDispatcher implements FetchDispatcher, EncodedSize {
 
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     // A redirect may lead to a host that is not under `.clerk`.
+    const isRedirected = this.isClerkCall;
     this.isClerkCall = isClerkOrigin(String(request.origin));
-    if (!this.isClerkCall) return this.#dispatcher.dispatch(request, handler);
+    if (!this.isClerkCall) {
+      if (!isRedirected || this.#redirects === 'all') return this.#dispatcher.dispatch(request, handler);
+      queueMicrotask(() =>
+        (handler as unknown as RequestHandler).onError(redirectError(String(request.origin))),
+      );
+      return true;
+    }
     this.encodedBytes = 0;
     const counting = new CountingHandler(handler as unknown as RequestHandler, this) as never;
     // A redirect may have removed the body.
@@ -162,6 +182,14 @@ class CallDispatcher implements FetchDispatcher, EncodedSize {
       counting,
     );
   }
+}
+
+function redirectError(origin: string): ClerkError {
+  return new ClerkError(
+    'FORBIDDEN',
+    `clerk.fetch(): a service must redirect only to hosts under .clerk, because the clerk has redirects: 'names'; got ${quote(origin)}; nothing was sent there`,
+    { execution: 'done' },
+  );
 }
 
 /** Counts the received bytes of a response body. */

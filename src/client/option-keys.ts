@@ -13,6 +13,8 @@ export const clerkKeys = Object.keys({
   maxPending: true,
   closeTimeoutMs: true,
   maxResponseSize: true,
+  allowAddresses: true,
+  redirects: true,
   host: true,
   zone: true,
   dispatcher: true,

@@ -214,6 +214,12 @@ export interface BindOptions {
    */
   readonly kind?: CallKind | undefined;
   /**
+   * Whether a call waits until its deadline while no endpoint can be used: the name is not registered, the service has no
+   * endpoint or none that matches, the registry does not respond, or every endpoint refuses connections. Such a call
+   * counts for `maxPending`. Once its request may have been sent, it waits no longer. Default `false`.
+   */
+  readonly waitForReady?: boolean | undefined;
+  /**
    * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the
    * hedging budget (`budgetRatio`) and the retry budget. Default `false`.

@@ -1,5 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from './address.js';
+import type { AddressPolicy } from './address-policy.js';
 import type { Clock } from './clock.js';
 import type { CredentialSource } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
@@ -163,6 +164,8 @@ export interface Channel {
 export interface TransportOptions {
   /** Where the client runs. If unknown, connections to loopback addresses are checked like all others. */
   readonly locality?: Pick<Locality, 'host' | 'hostId'>;
+  /** Decides to which addresses a client connects. Default: all. */
+  readonly addressPolicy?: Pick<AddressPolicy, 'problemOf' | 'ipProblem'>;
   /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;
   /** Maximum number of open sockets to all endpoints together, ≥ 1. */

@@ -1,7 +1,8 @@
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import type { TransportOptions } from '../core/transport.js';
+import { checkedLookup, peerRefusal, refusalOf } from './checked-lookup.js';
 import { undici, type Undici } from './load-undici.js';
 import type { ConnectionListener } from './pooled-connection.js';
 
@@ -18,18 +19,20 @@ export type Dial = (
 
 /**
  * The function always dials `address`, for any origin. With TLS, the certificate must be valid for the host name in
- * `address`.
+ * `address`. The dial of an address that the policy refuses fails with `ADDRESS_REFUSED`. The peer of a connect function
+ * of the program is checked on the open connection.
  * @param timeoutMs - by default the `connectTimeout` of the program
  */
 export function createDial(
   address: Address,
-  { tls, undici: undiciOptions }: TransportOptions,
+  { tls, undici: undiciOptions, addressPolicy }: TransportOptions,
   timeoutMs?: number,
 ): Dial {
   const connectOption = undiciOptions.connect as object | Connector | undefined;
+  const { lookup } = typeof connectOption === 'object' ? (connectOption as { lookup?: LookupFunction }) : {};
   const dial =
     typeof connectOption === 'function'
-      ? (connectOption as Dial)
+      ? peerChecked(connectOption as Dial, addressPolicy)
       : (undici().buildConnector({
           ...localhostLookup(address.hostname),
           ...tls,
@@ -40,6 +43,7 @@ export function createDial(
           ...connectOption,
           ...(timeoutMs === undefined ? undefined : { timeout: timeoutMs }),
           ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
+          ...(addressPolicy && { lookup: checkedLookup(addressPolicy, address.hostname, lookup) }),
         } as Parameters<Undici['buildConnector']>[0]) as Dial);
   const hostname = address.hostname || 'localhost';
   const target = {
@@ -49,7 +53,26 @@ export function createDial(
     protocol: address.protocol === 'https' ? 'https:' : 'http:',
     servername: isIpLiteral(hostname) ? '' : hostname,
   };
-  return (requested, callback) => dial({ ...requested, ...target }, callback);
+  return (requested, callback) => {
+    const refusal = refusalOf(addressPolicy, address);
+    if (refusal === undefined) return dial({ ...requested, ...target }, callback);
+    queueMicrotask(() => callback(refusal, null));
+    return undefined;
+  };
+}
+
+function peerChecked(dial: Dial, policy: TransportOptions['addressPolicy']): Dial {
+  return (requested, callback) =>
+    dial(requested, (...result) => {
+      const [error, socket] = result;
+      const refusal = error === null ? peerRefusal(policy, socket.remoteAddress) : undefined;
+      if (error !== null || refusal === undefined) {
+        callback(...result);
+        return;
+      }
+      socket.destroy();
+      callback(refusal, null);
+    });
 }
 
 export function createConnector(dial: Dial, listener: ConnectionListener): Connector {

@@ -21,7 +21,7 @@ export const defaultTransport: TransportFactory = (options, clock) => {
       const http = addresses.filter((address) => address.protocol !== 'tcp');
       return http.length > 0
         ? new HttpChannel(endpoint, http, authority, pools, new ProbeClient(clock, dialer))
-        : tcpChannel(addresses, clock);
+        : tcpChannel(addresses, clock, options.addressPolicy);
     },
   };
 };

@@ -45,7 +45,7 @@ export class EndpointDialer {
   }
 
   #pinnedDial({ keys: pins }: Endpoint, address: Address, timeoutMs: number | undefined): Dial {
-    const { credentials, pinOf, undici } = this.#options;
+    const { credentials, pinOf, undici, addressPolicy } = this.#options;
     if (pinOf === undefined || address.protocol !== 'https')
       return (_requested, callback) => {
         queueMicrotask(() => callback(unprovableError(address), null));
@@ -53,6 +53,7 @@ export class EndpointDialer {
       };
     const dial = pinnedDial({
       address,
+      addressPolicy,
       pins: () => pins,
       credentials: () => credentials?.last,
       sessions: this.#sessions,

@@ -6,6 +6,7 @@ import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import { pinOfPeer } from '../core/peer-pin.js';
+import { checkedLookup, refusalOf, type ConnectPolicy } from './checked-lookup.js';
 import type { Dial } from './connector.js';
 import type { SessionCache } from './session-cache.js';
 
@@ -19,6 +20,8 @@ export interface PinnedDialOptions {
   readonly clock: Clock;
   readonly allowH2: boolean;
   readonly timeoutMs: number;
+  /** Undefined: all addresses are allowed. */
+  readonly addressPolicy?: ConnectPolicy | undefined;
 }
 
 /** A session is resumed at most for the life of a ticket, counted from its full handshake. */
@@ -34,6 +37,11 @@ const keepAliveMs = 60_000;
 export function pinnedDial(options: PinnedDialOptions): Dial {
   return (_requested, callback) => {
     const { address, sessions, clock } = options;
+    const refusal = refusalOf(options.addressPolicy, address);
+    if (refusal !== undefined) {
+      queueMicrotask(() => callback(refusal, null));
+      return undefined;
+    }
     const credentials = options.credentials();
     const own = credentials?.pin;
     const resumable = options.pins().find((pin) => sessions.get(own, pin, clock.now()) !== undefined);
@@ -81,14 +89,16 @@ export function pinnedDial(options: PinnedDialOptions): Dial {
 }
 
 function tlsOptions(
-  { address, allowH2 }: PinnedDialOptions,
+  { address, allowH2, addressPolicy }: PinnedDialOptions,
   credentials: CheckedCredentials | undefined,
   session: Buffer | undefined,
 ): ConnectionOptions {
   const { hostname, port, socketPath } = address;
   return {
     ...(socketPath === undefined ? { host: hostname, port } : { path: socketPath }),
-    ...(localhostLookup(hostname) as Pick<ConnectionOptions, 'lookup'>),
+    ...(addressPolicy
+      ? { lookup: checkedLookup(addressPolicy, hostname) }
+      : (localhostLookup(hostname) as Pick<ConnectionOptions, 'lookup'>)),
     ...(credentials && { key: credentials.key, cert: credentials.cert }),
     ...(session && { session }),
     servername: /^[0-9.]*$|:/.test(hostname) ? '' : hostname,

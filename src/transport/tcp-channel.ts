@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import type { Channel } from '../core/transport.js';
+import { checkedLookup, refusalOf, type ConnectPolicy } from './checked-lookup.js';
 import type { Dial } from './connector.js';
 import { undici, type Undici } from './load-undici.js';
 
@@ -12,13 +13,20 @@ const connectTimeoutMs = 10_000;
  * The channel to an endpoint without HTTP, which can connect and probe, but sends no requests. Each new connection is
  * closed as soon as it is established.
  */
-export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
+export function tcpChannel(
+  addresses: readonly Address[],
+  clock: Clock,
+  policy: ConnectPolicy | undefined,
+): Channel {
   const pendingDials = new Set<(error: Error) => void>();
   let current = addresses[0] as Address;
 
   const startDial = (address: Address, timeoutMs: number) => {
     const { text, hostname, port } = address;
-    const options = { autoSelectFamily: true, ...localhostLookup(hostname) };
+    const refusal = refusalOf(policy, address);
+    if (refusal !== undefined) return { connected: Promise.reject(refusal), stop: () => undefined };
+    const lookup = policy ? { lookup: checkedLookup(policy, hostname) } : localhostLookup(hostname);
+    const options = { autoSelectFamily: true, ...lookup };
     const connector = undici().buildConnector(options as Parameters<Undici['buildConnector']>[0]) as Dial;
     let stop = (_error: Error): void => undefined;
     const connected = new Promise<Address>((resolve, reject) => {

@@ -1,12 +1,18 @@
 import { expect, test } from 'vitest';
 import { exclusionOf, reachableAddresses } from '../../src/binding/reachable-addresses.js';
+import { AddressPolicy } from '../../src/core/address-policy.js';
 import { toEndpoint, type EndpointInit } from '../../src/core/endpoint.js';
 
 const here = { host: 'web', hostId: 'boot-1/7', zone: undefined };
 const own = ['10.0.0.1', '172.17.0.1', 'FD00::1'];
+const policy = new AddressPolicy({
+  allowed: [],
+  userId: 1_000,
+  socketFacts: () => ({ owner: 0, mode: 0o660 }),
+});
 
 function reached(init: EndpointInit, locality: typeof here | { host: string; zone: undefined } = here) {
-  return reachableAddresses(locality, toEndpoint(init, '/s'), () => own).map(({ text }) => text);
+  return reachableAddresses(locality, toEndpoint(init, '/s'), () => own, policy).map(({ text }) => text);
 }
 
 const bridge = 'http://172.17.0.1:80';
@@ -55,10 +61,22 @@ test('an endpoint with a key is not called without TLS, since it could not prove
   const init = { addresses: [loopback, 'https://127.0.0.1:443', 'tcp://127.0.0.1:9'], key };
   expect(reached(init)).toEqual(['https://127.0.0.1:443', 'tcp://127.0.0.1:9']);
   const exclude = (given: EndpointInit, requiresKey = false) =>
-    exclusionOf(here, toEndpoint(given, '/s'), () => own, requiresKey)?.code;
+    exclusionOf(here, toEndpoint(given, '/s'), () => own, policy, requiresKey)?.code;
   expect(exclude(init, true)).toBeUndefined();
   expect(exclude({ address: loopback, key })).toBe('ENDPOINT_UNPROVEN');
   expect(exclude({ address: loopback })).toBeUndefined();
   expect(exclude({ address: loopback }, true)).toBe('ENDPOINT_UNPROVEN');
   expect(exclude({ address: 'https://127.0.0.1:443', key, host: 'other' })).toBeUndefined();
+});
+
+test('addresses that the policy refuses are left out; an endpoint without another address is excluded', () => {
+  const refused = ['http://169.254.169.254:80', 'http://[::ffff:0.0.0.0]:80', 'unix:/run/docker.sock'];
+  expect(reached({ addresses: [...refused, loopback] })).toEqual([loopback]);
+  expect(reached({ addresses: refused })).toEqual([]);
+  expect(exclusionOf(here, toEndpoint({ addresses: refused }, '/s'), () => own, policy, false)).toMatchObject(
+    {
+      code: 'NO_ENDPOINT',
+      reason: expect.stringMatching(/169\.254\.169\.254.*unspecified.*docker\.sock.*chmod go-w/s) as string,
+    },
+  );
 });

@@ -57,6 +57,8 @@ const request: AllUndefined<Omit<RequestOptions, 'path'>> = {
 };
 const clerkOptions: AllUndefined<ClerkOptions> = {
   registry: undefined,
+  allowAddresses: undefined,
+  redirects: undefined,
   snapshotFile: undefined,
   root: undefined,
   identity: undefined,

@@ -275,6 +275,32 @@ describe('fetch', () => {
     expect(stock.hosts).toEqual(['stock.shop.clerk']);
   });
 
+  test("with redirects: 'names', a redirect elsewhere is refused with its body; one to a name is followed", async () => {
+    const stock = await webServer((_request, response) => void response.end('stock'));
+    const outside = await webServer((_request, response) => void response.end('outside'));
+    const server = await webServer(
+      (request, response) =>
+        void response
+          .writeHead(307, {
+            location: request.url === '/a' ? 'http://stock.shop.clerk/all' : `${outside.address}/page`,
+          })
+          .end(),
+    );
+    const registry = { '/shop/orders': server.address, '/shop/stock': stock.address };
+    const clerk = createClerk({ registry, redirects: 'names' });
+    onTestFinished(() => clerk.destroy());
+    const post = (path: string): Promise<Response> =>
+      clerk.fetch(origin + path, { method: 'POST', body: 'secret' });
+
+    expect(await (await post('/a')).text()).toBe('stock');
+    expect(await post('/b').catch((error: unknown) => error)).toMatchObject({
+      name: 'TypeError',
+      cause: { code: 'FORBIDDEN', execution: 'done' },
+    });
+    expect(outside.requests).toEqual([]);
+    expect(await (await clerk.fetch(`${outside.address}/page`)).text()).toBe('outside');
+  });
+
   test('accepts a complete Request of Node or undici', async () => {
     const server = await webServer(
       (request, response) =>
