@@ -1,6 +1,5 @@
 /**
- * Globs are matched without a RegExp, so that a match takes at most time proportional to length of glob × length of
- * name.
+ * Globs are matched without a RegExp. A match reads each segment of a name at most once for each segment of the glob.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -13,6 +12,8 @@ export interface Glob {
   readonly text: string;
   readonly segments: readonly string[];
   readonly isExact: boolean;
+  /** The texts between the stars of each segment. `**` has none. */
+  readonly pieces: readonly (readonly string[])[];
 }
 
 /**
@@ -34,51 +35,28 @@ export function parseGlob(text: unknown): Glob {
     text: glob,
     segments: Object.freeze(segmentsOf(glob)),
     isExact: !glob.includes('*'),
+    pieces: Object.freeze(segmentsOf(glob).map((segment) => (segment === '**' ? [] : segment.split('*')))),
   });
 }
 
+/**
+ * After a mismatch, only the last `**` takes one more segment. Earlier wildcards keep their shortest match, which leaves
+ * most segments for the rest of the glob.
+ */
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isExact) return glob.text === name;
-  const { segments } = glob;
-  return matchesSequence(
-    segments.length,
-    (i) => segments[i] === '**',
-    segmentsOf(name),
-    (i, segment) => segmentMatches(segments[i] ?? '', segment),
-  );
-}
-
-function segmentMatches(pattern: string, segment: string): boolean {
-  if (pattern === '*') return true;
-  return matchesSequence(
-    pattern.length,
-    (i) => pattern.charCodeAt(i) === star,
-    segment,
-    (i, unit) => pattern.charAt(i) === unit,
-  );
-}
-
-const star = 42;
-
-/**
- * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, only the last wildcard takes
- * one more item. Earlier wildcards keep their shortest match, which leaves most items for the rest of the pattern.
- */
-function matchesSequence<T>(
-  length: number,
-  isWild: (at: number) => boolean,
-  subject: ArrayLike<T>,
-  equal: (at: number, item: T) => boolean,
-): boolean {
+  const { pieces } = glob;
+  const segments = segmentsOf(name);
   let at = 0;
   let position = 0;
   let wildAt = -1;
   let wildUntil = 0;
-  while (position < subject.length) {
-    if (at < length && isWild(at)) {
+  while (position < segments.length) {
+    const wanted = pieces[at];
+    if (wanted?.length === 0) {
       wildAt = at++;
       wildUntil = position;
-    } else if (at < length && equal(at, subject[position] as T)) {
+    } else if (wanted !== undefined && segmentMatches(wanted, segments[position] as string)) {
       at++;
       position++;
     } else if (wildAt >= 0) {
@@ -88,8 +66,25 @@ function matchesSequence<T>(
       return false;
     }
   }
-  while (at < length && isWild(at)) at++;
-  return at === length;
+  while (pieces[at]?.length === 0) at++;
+  return at === pieces.length;
+}
+
+/** Whether a segment consists of `pieces`, with any characters between them. */
+function segmentMatches(pieces: readonly string[], segment: string): boolean {
+  const first = pieces[0] as string;
+  const last = pieces[pieces.length - 1] as string;
+  if (pieces.length === 1) return first === segment;
+  const end = segment.length - last.length;
+  if (first.length > end || !segment.startsWith(first) || !segment.endsWith(last)) return false;
+  let position = first.length;
+  for (let i = 1; i < pieces.length - 1; i++) {
+    const piece = pieces[i] as string;
+    const found = segment.indexOf(piece, position);
+    if (found < 0) return false;
+    position = found + piece.length;
+  }
+  return position <= end;
 }
 
 function globSegmentError(segment: string, index: number): string | undefined {

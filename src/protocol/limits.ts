@@ -24,8 +24,12 @@ export const limits = Object.freeze({
   maxWatches: 64,
   /** Per watch; counts names too. */
   maxGlobs: 10_000,
+  /** Per watch. Each changed name is matched with them. */
+  maxWildcardGlobs: 1_000,
   /** A client with a full queue of events receives `resync` and a new snapshot. */
   maxQueuedEvents: 256,
+  /** Applies to the same queue. */
+  maxQueuedBytes: 64 * 1024,
   heartbeatMs: 5_000,
   maxConnections: 4_096,
   /** Applies to renewals in a request, entries on a page of a listing, and results of a search. */

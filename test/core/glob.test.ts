@@ -168,16 +168,17 @@ test('agrees with a naive matcher, for matches and mismatches', () => {
   expect(good).toBeGreaterThan(500);
 });
 
-test('hostile patterns take at most glob length × name length steps', () => {
+test('hostile patterns search each segment at most once for each piece of the glob', () => {
   const steps = { count: 0 };
-  for (const method of ['charCodeAt', 'charAt'] as const) {
-    const real = String.prototype[method] as (this: string, at: number) => never;
-    vi.spyOn(String.prototype, method).mockImplementation(function (this: string, at) {
+  for (const method of ['startsWith', 'indexOf'] as const) {
+    const real = String.prototype[method] as (this: string, text: string, at?: number) => never;
+    vi.spyOn(String.prototype, method).mockImplementation(function (this: string, text, at) {
       steps.count++;
-      return real.call(this, at);
+      return real.call(this, text, at);
     });
   }
   const segment = 'a'.repeat(61);
+  let total = 0;
   for (const [glob, name] of [
     ['/*a*a*a*a*a*b', `/${segment}`],
     ['/*a*a*a*a*a*a', `/${segment}`],
@@ -189,8 +190,9 @@ test('hostile patterns take at most glob length × name length steps', () => {
     const parsed = parseGlob(glob);
     steps.count = 0;
     matches(parsed, name);
-    expect(steps.count, glob).toBeGreaterThan(0);
-    // Two comparisons per pair: with the wildcard and with the character.
-    expect(steps.count, glob).toBeLessThanOrEqual(2 * (glob.length + 1) * (name.length + 1));
+    total += steps.count;
+    const pieces = glob.split(/[*/]+/).length;
+    expect(steps.count, glob).toBeLessThanOrEqual(pieces * name.split('/').length);
   }
+  expect(total).toBeGreaterThan(0);
 });

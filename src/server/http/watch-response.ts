@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
+import { eventJson } from '../../protocol/put-event.js';
 import type { WatchEvent } from '../../protocol/watch-messages.js';
 import type { OpenWatch, WatchOptions } from '../ports.js';
 
@@ -138,13 +139,4 @@ export class WatchResponse {
     }, stallTimeoutMs);
     this.#stallTimer.setRef(false);
   }
-}
-
-const jsonCache = new WeakMap<WatchEvent, string>();
-
-/** The JSON is cached, because many clients receive the same event. */
-function eventJson(event: WatchEvent): string {
-  let json = jsonCache.get(event);
-  if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));
-  return json;
 }

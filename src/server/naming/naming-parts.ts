@@ -1,5 +1,6 @@
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { SliceQueue } from '../../core/slice-queue.js';
 import { limits } from '../../protocol/limits.js';
 import type { OwnChange, ServerRuntime, Store } from '../ports.js';
 import { applyBatch } from './apply-batch.js';
@@ -36,6 +37,8 @@ export interface NameServerOptions {
   readonly maxReportsPerPrincipal?: number;
   /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
   readonly heartbeatMs?: number;
+  /** Changes that cost more to send to all watches are sent in slices. Default 2,000, about 2 ms. */
+  readonly maxUndividedCost?: number;
   /** Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
   readonly registryKeys?: RegistryKeys;
@@ -63,6 +66,8 @@ export interface NamingParts {
   readonly expiry: ExpiryScheduler;
   readonly committer: Committer;
   readonly lostChanges: LostChanges;
+  /** For all work that is done in slices. */
+  readonly slices: SliceQueue;
 }
 
 /** Creates the parts of a name server, and connects them. The state is empty, and no timer runs. */
@@ -85,6 +90,7 @@ export function connectParts(
     },
   });
   const guarantees = new Guarantees(state, runtime);
+  const slices = new SliceQueue(runtime);
   const lookups = new LookupCache({
     state,
     guarantees,
@@ -99,7 +105,9 @@ export function connectParts(
     guarantees,
     position,
     clock: runtime,
+    slices,
     heartbeatMs: options.heartbeatMs ?? limits.heartbeatMs,
+    maxUndividedCost: options.maxUndividedCost,
   });
   const planContext: PlanContext = {
     remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
@@ -186,6 +194,7 @@ export function connectParts(
     expiry,
     committer,
     lostChanges,
+    slices,
   };
 }
 

@@ -10,7 +10,8 @@ interface ExactName<Watch> {
 
 /**
  * Index of the watched names without wildcards. A watch of such a name reports every change of the lookup result. The
- * result depends on each link and entry on the path of the lookup.
+ * result depends on each link and entry on the path of the lookup. An ancestor without an entry disappears with the last
+ * name below it.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -40,48 +41,57 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
-    const changed = new Map<string, ReadonlySet<Watch>>();
-    for (const exact of this.#dependentsOf(names)) {
-      // The dependencies can change even if the fingerprint stays the same.
-      this.#removeDependencies(exact);
-      this.#addDependencies(exact);
-      const fingerprint = this.#fingerprintOf(exact.name);
-      if (fingerprint === exact.fingerprint) continue;
-      exact.fingerprint = fingerprint;
-      changed.set(exact.name, exact.watches);
-    }
-    return changed;
+  /** Returns the number of watched names that {@link ExactNameIndex.update} examines. */
+  dependentCount(names: Iterable<string>): number {
+    if (this.#byName.size === 0) return 0;
+    let count = 0;
+    for (const prefix of allPrefixes(names)) count += this.#dependents.get(prefix)?.size ?? 0;
+    return count;
   }
 
-  affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
+  /** Yields each watched name whose result may have changed, with its watches; undefined if it has not changed. */
+  *update(
+    names: Iterable<string>,
+  ): IterableIterator<{ readonly name: string; readonly watches: ReadonlySet<Watch> } | undefined> {
+    if (this.#byName.size === 0) return;
+    for (const prefix of allPrefixes(names))
+      // The loop changes the set.
+      for (const exact of [...(this.#dependents.get(prefix) ?? [])]) {
+        // A watch may have ended while the names were examined in slices.
+        if (exact.watches.size > 0) yield this.#updateName(exact);
+      }
+  }
+
+  /** Yields each of `globs` that a change of `changed` may affect, and undefined while it reads. */
+  *affectedBy(changed: Iterable<string>, globs: readonly string[]): IterableIterator<string | undefined> {
     const prefixes = new Set<string>();
-    for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
-    return new Set(
-      globs.filter(
-        (name) =>
-          !name.includes('*') && [...this.#dependenciesOf(name)].some((prefix) => prefixes.has(prefix)),
-      ),
-    );
+    for (const name of changed) {
+      for (const prefix of prefixesOf(name)) prefixes.add(prefix);
+      yield undefined;
+    }
+    for (const name of new Set(globs)) {
+      const isAffected =
+        !name.includes('*') && [...this.#dependenciesOf(name)].some((prefix) => prefixes.has(prefix));
+      yield isAffected ? name : undefined;
+    }
+  }
+
+  #updateName(
+    exact: ExactName<Watch>,
+  ): { readonly name: string; readonly watches: ReadonlySet<Watch> } | undefined {
+    // The dependencies can change even if the fingerprint stays the same.
+    this.#removeDependencies(exact);
+    this.#addDependencies(exact);
+    const fingerprint = this.#fingerprintOf(exact.name);
+    if (fingerprint === exact.fingerprint) return undefined;
+    exact.fingerprint = fingerprint;
+    return exact;
   }
 
   #dependenciesOf(name: string): Set<string> {
     const dependencies = new Set<string>();
     tryResolveLinks(this.#links, name, (prefix) => dependencies.add(prefix));
     return dependencies;
-  }
-
-  /**
-   * Returns the watched names that depend on one of `names` or on its ancestors. An ancestor without an entry
-   * disappears with the last name below it.
-   */
-  #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
-    const found = new Set<ExactName<Watch>>();
-    if (this.#byName.size === 0) return found;
-    for (const name of names)
-      for (const prefix of prefixesOf(name))
-        for (const exact of this.#dependents.get(prefix) ?? []) found.add(exact);
-    return found;
   }
 
   #addDependencies(exact: ExactName<Watch>): void {
@@ -99,6 +109,18 @@ export class ExactNameIndex<Watch> {
       if (dependents?.delete(exact) === true && dependents.size === 0) this.#dependents.delete(prefix);
     }
   }
+}
+
+/** Yields the names and their ancestors, each once. */
+function* allPrefixes(names: Iterable<string>): IterableIterator<string> {
+  const seen = new Set<string>();
+  for (const name of names)
+    for (const prefix of prefixesOf(name)) {
+      // The ancestors of a prefix were seen with it.
+      if (seen.has(prefix)) break;
+      seen.add(prefix);
+      yield prefix;
+    }
 }
 
 function* prefixesOf(name: string): IterableIterator<string> {

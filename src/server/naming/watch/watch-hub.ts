@@ -1,14 +1,22 @@
 import type { Clock, Timer } from '../../../core/clock.js';
-import type { ResolveResponse } from '../../../protocol/lookup-messages.js';
+import type { SliceQueue } from '../../../core/slice-queue.js';
+import { putEvent } from '../../../protocol/put-event.js';
 import type { WatchEntry, WatchEvent } from '../../../protocol/watch-messages.js';
 import type { OpenWatch, WatchOptions } from '../../ports.js';
 import type { Guarantees } from '../guarantees.js';
 import type { LookupCache, StatePosition } from '../lookup-cache.js';
-import { matchingNames } from '../matching-names.js';
 import type { NamingState } from '../state/naming-state.js';
 import { ChangeLog } from './change-log.js';
 import { ExactNameIndex } from './exact-name-index.js';
-import { WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
+import { GlobIndex } from './glob-index.js';
+import { scanGlobs } from './glob-scan.js';
+import { costOf, matchCost, WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
+
+const defaultMaxUndividedCost = 2_000;
+/** Cost of examining a watched name without wildcards. */
+const exactNameCost = 4;
+/** Events that many watches receive are made once. */
+const maxSharedEvents = 64;
 
 export interface WatchHubDependencies {
   readonly state: NamingState;
@@ -16,7 +24,18 @@ export interface WatchHubDependencies {
   readonly guarantees: Guarantees;
   readonly position: StatePosition;
   readonly clock: Clock;
+  readonly slices: SliceQueue;
   readonly heartbeatMs: number;
+  /**
+   * A batch whose watches cost more to find, or whose events cost more to send, is published in slices. Default
+   * 2,000, about 2 ms.
+   */
+  readonly maxUndividedCost: number | undefined;
+}
+
+interface AffectedWatches {
+  readonly watched: WatchedName;
+  readonly watches: readonly WatchSession[];
 }
 
 /**
@@ -30,22 +49,29 @@ export class WatchHub {
   readonly #deps: WatchHubDependencies;
   readonly #watches = new Set<WatchSession>();
   readonly #exactNames: ExactNameIndex<WatchSession>;
+  readonly #globs = new GlobIndex<WatchSession>();
+  /** The last events, by name and kind of watch. */
+  readonly #sharedEvents = new Map<string, { readonly entryJson: string; readonly event: WatchEvent }>();
   readonly #changeLog: ChangeLog;
   readonly #context: WatchContext;
+  readonly #maxUndividedCost: number;
   #heartbeatTimer: Timer | undefined;
 
   constructor(deps: WatchHubDependencies) {
     this.#deps = deps;
+    this.#maxUndividedCost = deps.maxUndividedCost ?? defaultMaxUndividedCost;
     this.#exactNames = new ExactNameIndex<WatchSession>(deps.state, (name) => deps.lookups.fingerprint(name));
     this.#changeLog = new ChangeLog(deps.position.revision);
-    const { position, state, clock, heartbeatMs } = deps;
+    const { position, state, clock, slices, heartbeatMs } = deps;
     this.#context = {
       position,
       heartbeatMs,
       clock,
+      slices,
       exactNames: this.#exactNames,
+      globs: this.#globs,
       eventOf: (watched) => this.#eventOf(watched),
-      matchingNames: (glob) => matchingNames(state, glob),
+      scanNames: (globs) => scanGlobs(state.names, globs),
     };
   }
 
@@ -75,7 +101,8 @@ export class WatchHub {
   }
 
   /**
-   * Sends the events of a saved batch.
+   * Sends the events of a saved batch. A batch that affects many watches is sent in slices. Meanwhile, the watches
+   * defer later changes.
    *
    * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` followed by the
    *   identifier
@@ -84,21 +111,76 @@ export class WatchHub {
     const { revision } = this.#deps.position;
     this.#changeLog.add(changedNames, revision);
     if (this.#watches.size === 0) return;
-    const events = new Map<string, WatchEvent>();
-    const eventOf = (watched: WatchedName): WatchEvent => {
-      const key = `${watched.isExact ? '=' : '~'}${watched.name}`;
-      let event = events.get(key);
-      if (event === undefined) events.set(key, (event = this.#eventOf(watched)));
-      return event;
+    let cost = exactNameCost * this.#exactNames.dependentCount(changedNames);
+    for (const name of changedNames) {
+      cost += matchCost(this.#globs.candidates(name));
+      if (cost > this.#maxUndividedCost) break;
+    }
+    if (cost > this.#maxUndividedCost) this.#publishInSlices(changedNames, revision);
+    else this.#publishAtOnce(changedNames, previousRevision, revision);
+  }
+
+  #publishAtOnce(changedNames: ReadonlySet<string>, previousRevision: number, revision: number): void {
+    const changes = new Map<WatchSession, WatchedName[]>();
+    for (const found of this.#affectedWatches(changedNames)) {
+      if (typeof found === 'number') continue;
+      for (const watch of found.watches) {
+        const names = changes.get(watch);
+        if (names === undefined) changes.set(watch, [found.watched]);
+        else names.push(found.watched);
+      }
+    }
+    let cost = 0;
+    for (const [watch, names] of inOrder(this.#watches, changes)) {
+      if (cost > this.#maxUndividedCost) {
+        watch.hold();
+        for (const watched of names) watch.defer(watched, revision);
+        this.#deps.slices.add(() => watch.release());
+        continue;
+      }
+      const events = names.map((watched) => this.#eventOf(watched));
+      for (const event of events) cost += costOf(event);
+      watch.notify(names, events, previousRevision, revision);
+    }
+  }
+
+  #publishInSlices(changedNames: ReadonlySet<string>, revision: number): void {
+    const held = new Set(this.#watches);
+    for (const watch of held) watch.hold();
+    const { slices } = this.#deps;
+    const work = function* (found: Iterable<AffectedWatches | number>): IterableIterator<number> {
+      for (const each of found) {
+        if (typeof each === 'number') {
+          yield each;
+          continue;
+        }
+        // A watch that was opened meanwhile has read the present state.
+        for (const watch of each.watches) if (held.has(watch)) watch.defer(each.watched, revision);
+        yield each.watches.length / 8;
+      }
+      for (const watch of held) yield watch.release();
     };
-    const changedLookups = this.#exactNames.update(changedNames);
-    for (const watch of [...this.#watches]) {
-      const names: WatchedName[] = [];
-      for (const name of changedNames)
-        if (!name.startsWith('/#') && watch.matchesGlob(name)) names.push({ name, isExact: false });
-      for (const [name, watches] of changedLookups)
-        if (watches.has(watch) && watch.isVisible(name)) names.push({ name, isExact: true });
-      if (names.length > 0) watch.notify(names, names.map(eventOf), previousRevision, revision);
+    slices.run(work(this.#affectedWatches(changedNames)));
+  }
+
+  /** Yields the changes that watches receive, and the cost of finding them. */
+  *#affectedWatches(changedNames: ReadonlySet<string>): IterableIterator<AffectedWatches | number> {
+    for (const name of changedNames) {
+      if (name.startsWith('/#')) continue;
+      const watches = new Set<WatchSession>();
+      yield matchCost(0);
+      for (const owners of this.#globs.find(name)) {
+        for (const watch of owners ?? []) if (watch.followsAsGlob(name)) watches.add(watch);
+        yield 1 / 8;
+      }
+      if (watches.size > 0) yield { watched: { name, isExact: false }, watches: [...watches] };
+    }
+    for (const changed of this.#exactNames.update(changedNames)) {
+      yield exactNameCost;
+      if (changed === undefined) continue;
+      const { name } = changed;
+      const watches = [...changed.watches].filter((watch) => watch.isVisible(name));
+      yield { watched: { name, isExact: true }, watches };
     }
   }
 
@@ -115,7 +197,7 @@ export class WatchHub {
   #changesSince(
     { since, globs, isVisible }: WatchOptions,
     watch: WatchSession,
-  ): Iterable<WatchedName> | undefined {
+  ): Iterator<WatchedName | number> | undefined {
     const { incarnation, revision } = this.#deps.position;
     // The change log does not show which names became visible or invisible.
     if (isVisible !== undefined) return undefined;
@@ -123,36 +205,52 @@ export class WatchHub {
     const from = Number(since.revision);
     const names = from > revision ? undefined : this.#changeLog.since(from);
     if (names === undefined) return undefined;
-    const exact = [...this.#exactNames.affectedBy(names, globs)].map((name) => ({ name, isExact: true }));
-    const missed = function* (): IterableIterator<WatchedName> {
-      yield* exact;
-      for (const name of names)
-        if (!name.startsWith('/#') && watch.matchesGlob(name)) yield { name, isExact: false };
-    };
-    return { [Symbol.iterator]: missed };
+    return this.#missedChanges(names, globs, watch);
   }
 
-  #eventOf({ name, isExact }: WatchedName): WatchEvent {
-    const entry = this.#entryOf(name, isExact);
-    if (entry === undefined) return { type: 'delete', name };
-    // Rounded down, because a client must not assume a later time.
-    return { type: 'put', name, entry, statedAt: Math.floor(this.#deps.clock.now()) };
+  *#missedChanges(
+    names: ReadonlySet<string>,
+    globs: readonly string[],
+    watch: WatchSession,
+  ): IterableIterator<WatchedName | number> {
+    for (const name of this.#exactNames.affectedBy(names, globs)) {
+      yield exactNameCost;
+      if (name !== undefined) yield { name, isExact: true };
+    }
+    for (const name of names) {
+      if (name.startsWith('/#')) continue;
+      yield matchCost(this.#globs.candidates(name));
+      if (watch.matchesGlob(name)) yield { name, isExact: false };
+    }
   }
 
   /**
-   * Returns the entry that a watch sends for a name, or undefined for an unknown name. A link that matches a glob is
-   * sent as a link. Any other name is sent as the response to a lookup.
+   * Returns the event with the present state of a name. A link that matches a glob is sent as a link. Any other name is
+   * sent as the response to a lookup.
    */
-  #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
+  #eventOf(watched: WatchedName): WatchEvent {
+    const { name, isExact } = watched;
+    const entryJson = this.#entryJson(watched);
+    if (entryJson === undefined) return { type: 'delete', name };
+    const key = `${isExact ? '=' : '~'}${name}`;
+    const shared = this.#sharedEvents.get(key);
+    // The earlier event states an earlier time, which is right as long as the entry is the same.
+    if (shared?.entryJson === entryJson) return shared.event;
+    // Rounded down, because a client must not assume a later time.
+    const event = putEvent(name, entryJson, Math.floor(this.#deps.clock.now()));
+    if (this.#sharedEvents.size >= maxSharedEvents) this.#sharedEvents.clear();
+    this.#sharedEvents.set(key, { entryJson, event });
+    return event;
+  }
+
+  /** Returns undefined for an unknown name. */
+  #entryJson({ name, isExact }: WatchedName): string | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
     const entry = state.entries.get(name);
-    if (isExact || entry?.record.kind !== 'link') {
-      if (!isExact && entry === undefined) return undefined;
-      const json = lookups.json(name);
-      return json === undefined ? undefined : (JSON.parse(json) as ResolveResponse);
-    }
+    if (isExact || entry?.record.kind !== 'link')
+      return !isExact && entry === undefined ? undefined : lookups.json(name);
     guarantees.recordServed(entry, clock.now());
-    return {
+    return JSON.stringify({
       kind: 'link',
       name,
       target: entry.record.target,
@@ -160,7 +258,7 @@ export class WatchHub {
       revision: String(position.revision),
       mark: position.markOf(position.revision),
       incarnation: position.incarnation,
-    };
+    } satisfies WatchEntry);
   }
 
   #updateHeartbeatTimer(): void {
@@ -178,5 +276,17 @@ export class WatchHub {
       this.#updateHeartbeatTimer();
     }, heartbeatMs / 5);
     this.#heartbeatTimer.setRef(false);
+  }
+}
+
+/** Watches are notified in the order in which they were opened. */
+function* inOrder(
+  all: Iterable<WatchSession>,
+  changes: ReadonlyMap<WatchSession, WatchedName[]>,
+): IterableIterator<readonly [WatchSession, WatchedName[]]> {
+  if (changes.size === 0) return;
+  for (const watch of [...all]) {
+    const names = changes.get(watch);
+    if (names !== undefined) yield [watch, names];
   }
 }

@@ -1,0 +1,84 @@
+import type { Clock } from './clock.js';
+
+/** Greatest cost of the work between two visits of the event loop. A cost of 1 is about a microsecond. */
+export const maxSliceCost = 2_000;
+
+/**
+ * Runs long work in slices, between which the event loop handles other work. All work of one queue shares the slices:
+ * each waiting step gets its turn, so that many callers together hold the event loop no longer than one.
+ */
+export class SliceQueue {
+  readonly #clock: Pick<Clock, 'afterPendingIo'>;
+  #waiting: (() => number)[] = [];
+  #isScheduled = false;
+
+  constructor(clock: Pick<Clock, 'afterPendingIo'>) {
+    this.#clock = clock;
+  }
+
+  /** @param step - does a part of the work, and returns its cost; never throws */
+  add(step: () => number): void {
+    this.#waiting.push(step);
+    this.#schedule();
+  }
+
+  /** Runs work that yields the cost of each of its parts; the work never throws. */
+  run(work: Iterator<number>): void {
+    this.add(() => {
+      let cost = 0;
+      while (cost < maxSliceCost) {
+        const part = work.next();
+        if (part.done === true) return cost;
+        cost += part.value;
+      }
+      this.run(work);
+      return cost;
+    });
+  }
+
+  /** Resolves when the caller may do work of one slice. */
+  turn(): Promise<void> {
+    return new Promise((resolve) =>
+      this.add(() => {
+        resolve();
+        return maxSliceCost;
+      }),
+    );
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#clock.afterPendingIo(() => this.#run());
+  }
+
+  #run(): void {
+    this.#isScheduled = false;
+    const steps = this.#waiting;
+    this.#waiting = [];
+    let done = 0;
+    for (let cost = 0; done < steps.length && cost < maxSliceCost; done++)
+      cost += (steps[done] as () => number)();
+    // Steps that were added meanwhile wait for those that had no turn yet.
+    if (done < steps.length) this.#waiting = [...steps.slice(done), ...this.#waiting];
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+}
+
+/** One long piece of work in a {@link SliceQueue}. */
+export class SlicedWork {
+  readonly #queue: SliceQueue;
+  #cost = 0;
+
+  constructor(queue: SliceQueue) {
+    this.#queue = queue;
+  }
+
+  /** Counts the cost of the work done. Returns a promise to await when the slice is used up. */
+  spend(cost: number): Promise<void> | undefined {
+    this.#cost += cost;
+    if (this.#cost < maxSliceCost) return undefined;
+    this.#cost = 0;
+    return this.#queue.turn();
+  }
+}
