@@ -25,8 +25,8 @@ export interface Endpoint {
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
   /**
-   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only if no endpoint with a
-   * positive weight is available.
+   * Share of calls relative to other endpoints, 0 to 1,000. An endpoint with weight 0 is used only if no endpoint with a
+   * positive weight is available. From a registry server, at most ten times the median of the service.
    */
   readonly weight: number;
   /**
@@ -65,6 +65,8 @@ export interface Endpoint {
   readonly cert: string | undefined;
 }
 
+const maxWeight = 1_000;
+
 /** An endpoint as a program or a registry passes it to the clerk. */
 export interface EndpointInit {
   /** The only address of the endpoint. Set either `address` or `addresses`. */
@@ -79,7 +81,7 @@ export interface EndpointInit {
    * Set by registries: see {@link Endpoint.incarnation}; 1 to 64 lower-case letters and digits. Default: unknown.
    */
   readonly incarnation?: string;
-  /** Share of calls, see {@link Endpoint.weight}; finite, ≥ 0. Default 1. */
+  /** Share of calls, see {@link Endpoint.weight}; 0 to 1,000. Default 1. */
   readonly weight?: number;
   /** Semantic version of the service that the endpoint runs. Default: unknown. */
   readonly version?: string;
@@ -171,9 +173,9 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     id,
   );
   check(
-    typeof weight === 'number' && Number.isFinite(weight) && weight >= 0,
+    typeof weight === 'number' && weight >= 0 && weight <= maxWeight,
     where,
-    'a finite weight ≥ 0',
+    'a weight from 0 to 1000',
     weight,
   );
   check(

@@ -65,6 +65,11 @@ export interface Renewal {
    * idle. @see [C6.6](../../docs/guarantees.md#c6-6)
    */
   readonly activity?: CallActivity;
+  /**
+   * Time since the endpoint last answered a call, in ms; without a call, since it began to count. A service that does
+   * not count its calls leaves it out.
+   */
+  readonly servedAgoMs?: number;
   /** Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about it. */
   readonly claimsHealthy?: boolean;
 }

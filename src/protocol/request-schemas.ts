@@ -75,7 +75,7 @@ export const registerRequest = z.strictObject({
   hostId: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
   zone: optionalLabel,
   version: optionalLabel,
-  weight: z.exactOptional(z.number().check(z.gte(0))),
+  weight: z.exactOptional(z.number().check(z.gte(0), z.lte(1_000))),
   attributes: z.exactOptional(z.record(string, string)),
   ticket: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
 });
@@ -96,6 +96,7 @@ const renewal = z.strictObject({
   secret,
   load: z.exactOptional(load),
   activity: z.exactOptional(activity),
+  servedAgoMs: z.exactOptional(z.int().check(z.gte(0))),
   claimsHealthy: optionalBoolean,
 });
 

@@ -37,7 +37,7 @@ const endpointMessage = z.object({
   hostId: z.exactOptional(string),
   zone: z.nullable(string),
   version: z.nullable(string),
-  weight: z.number().check(z.gte(0)),
+  weight: z.number().check(z.gte(0), z.lte(1_000)),
   attributes: z.record(string, string),
   key: z.exactOptional(string),
   formerKey: z.exactOptional(string),

@@ -6,10 +6,17 @@ export class ActivityMeter {
   readonly #clock: Clock;
   #inFlight = 0;
   #lastAt: number;
+  #servedAt: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#lastAt = clock.now();
+    this.#servedAt = this.#lastAt;
+  }
+
+  /** Time since the last complete response, in ms; without one, since the creation of the meter. */
+  get servedAgoMs(): number {
+    return Math.max(0, Math.ceil(this.#clock.now() - this.#servedAt));
   }
 
   get current(): CallActivity {
@@ -17,9 +24,11 @@ export class ActivityMeter {
     return { inFlight: this.#inFlight, idleMs };
   }
 
-  update(inFlight: number): void {
+  /** @param isServed - whether a call has ended with a complete response. Default false. */
+  update(inFlight: number, isServed = false): void {
     this.#inFlight = inFlight;
     this.#lastAt = this.#clock.now();
+    if (isServed) this.#servedAt = this.#lastAt;
   }
 
   /** Counts a call. The returned function ends the call once. */

@@ -30,6 +30,7 @@ export interface AdvertisedServiceOptions extends Omit<
   readonly load: LoadReporter;
   /** Returns undefined when the calls of this process are not counted. */
   readonly activity: () => CallActivity | undefined;
+  readonly servedAgoMs: () => number | undefined;
   readonly handshake: LaunchHandshake | undefined;
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
@@ -125,6 +126,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
 
   get activity(): CallActivity | undefined {
     return this.#options.handshake && this.#options.activity();
+  }
+
+  get servedAgoMs(): number | undefined {
+    return this.#options.servedAgoMs();
   }
 
   reportLoad(load: LoadInit): void {

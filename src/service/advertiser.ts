@@ -94,7 +94,7 @@ export class Advertiser {
     const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
     const { idempotencyGuard } = config;
     const counted = server !== undefined && canNameInstance(server) ? new ActivityMeter(clock) : undefined;
-    const inFlight = new InFlightRequests(server, (count) => counted?.update(count));
+    const inFlight = new InFlightRequests(server, (count, isServed) => counted?.update(count, isServed));
     closers.push(() => inFlight.close());
     closers.push(
       this.#activity.add(counted ?? (server === undefined ? idempotencyGuard?.countCalls() : undefined)),
@@ -147,6 +147,7 @@ export class Advertiser {
       inFlight,
       load,
       activity: () => this.#activity.current,
+      servedAgoMs: () => counted?.servedAgoMs,
       request: {
         name,
         id,

@@ -14,6 +14,7 @@ interface Incoming {
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly statusCode?: number;
+  readonly writableFinished?: boolean;
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
@@ -32,11 +33,12 @@ export class InFlightRequests {
 
   /**
    * @param server - undefined to count nothing
-   * @param onCount - called with the number of requests in flight after each change
+   * @param onCount - called with the number of requests in flight after each change, and whether the change is a complete
+   *   response
    */
   constructor(
     server: ServerLike | undefined,
-    private readonly onCount?: (count: number) => void,
+    private readonly onCount?: (count: number, isServed: boolean) => void,
   ) {
     this.#removers = server === undefined ? [] : this.#listen(server);
   }
@@ -80,13 +82,13 @@ export class InFlightRequests {
     if (this.#seen.has(response)) return;
     this.#seen.add(response);
     this.#count++;
-    this.onCount?.(this.#count);
+    this.onCount?.(this.#count, false);
     response.once('close', () => {
       this.finished++;
       const status = response.statusCode ?? response.sentHeaders?.[':status'] ?? 0;
       if (status >= 500 && status !== 501) this.failed++;
       this.#count--;
-      this.onCount?.(this.#count);
+      this.onCount?.(this.#count, response.writableFinished === true);
       if (this.#count > 0) return;
       for (const resolve of this.#onIdle.splice(0)) resolve();
     });

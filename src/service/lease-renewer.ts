@@ -29,6 +29,8 @@ export interface RenewedLease {
   readonly load: Load | undefined;
   /** Undefined when the registry did not launch the service, or when its calls are not counted. */
   readonly activity: CallActivity | undefined;
+  /** Time since the last complete response, in ms; undefined when the calls of the service are not counted. */
+  readonly servedAgoMs: number | undefined;
   /** @param sentAt - on the monotonic clock */
   onRenewal(result: RenewalResult, sentAt: number): void;
   onRenewalFailed(error: unknown): void;
@@ -194,12 +196,12 @@ export class LeaseRenewer {
   }
 }
 
-function renewalOf({ name, id, epoch, secret, load, activity, isSuspect }: RenewedLease): Renewal {
+function renewalOf({ name, id, epoch, secret, load, activity, servedAgoMs, isSuspect }: RenewedLease): Renewal {
   return {
     name,
     id,
     epoch,
-    ...definedFields({ secret, load, activity }),
+    ...definedFields({ secret, load, activity, servedAgoMs }),
     ...(isSuspect && { claimsHealthy: true }),
   };
 }

@@ -11,6 +11,7 @@ import type { EndpointMessage, ListResponse, ResolveResponse } from '../../proto
 import type { WatchEntry } from '../../protocol/watch-messages.js';
 import { decodeEndpoint, decodeResolution, positionOf } from '../../protocol/resolution-codec.js';
 import type { RegistryConnection, RegistryResponse } from '../../registry-client/connection.js';
+import { clampWeights } from './clamp-weights.js';
 import { expectBody } from '../../registry-client/json-response.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -76,7 +77,15 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
   const response = raw as unknown as ResolveResponse;
   if (raw.kind === 'directory' || raw.kind === 'group')
     return absentResolution({ ...response, position: positionOf(response) ?? '' });
-  if (raw.kind === 'service') return decodeResolution(response);
+  if (raw.kind === 'service') {
+    const resolution = decodeResolution(response);
+    return resolution.kind === 'bound'
+      ? Object.freeze({
+          ...resolution,
+          endpoints: clampWeights(resolution.endpoints as readonly EndpointInit[]),
+        })
+      : resolution;
+  }
   throw invalidResponseError(
     connection,
     `kind must be 'service', 'directory' or 'group'; got ${describeValue(raw.kind)}`,
@@ -85,7 +94,9 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
 
 export function parseEndpoints(body: unknown, connection: RegistryConnection): readonly EndpointInit[] {
   return Object.freeze(
-    checkEndpoints(expectObject(body, connection), connection).map((endpoint) => decodeEndpoint(endpoint)),
+    clampWeights(
+      checkEndpoints(expectObject(body, connection), connection).map((endpoint) => decodeEndpoint(endpoint)),
+    ),
   );
 }
 

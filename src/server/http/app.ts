@@ -184,9 +184,19 @@ async function enrol(http: HttpContext, security: Security, incoming: IncomingMe
 function watchClientOf(http: HttpContext, incoming: IncomingMessage): WatchClient {
   const { security } = http;
   const { principal, pin } = callerOf(http, incoming);
+  const queries = queriesOf(http, incoming);
   return {
     principal,
-    queries: queriesOf(http, incoming),
+    queries: {
+      watch: (options) =>
+        queries.watch({
+          ...options,
+          onEvent: (event, ...position) => {
+            if (event.type === 'put') http.lookups.record(principal, event.name);
+            options.onEvent(event, ...position);
+          },
+        }),
+    },
     ...(security && pin && { isAuthorized: () => security.identities.ownerOf(pin) !== undefined }),
   };
 }

@@ -3,6 +3,7 @@ import { paths } from '../../protocol/paths.js';
 import { checkNoBody } from './body-parser.js';
 import { identityRoutes } from './identity-routes.js';
 import {
+  callerOf,
   createRouteContext,
   queriesOf,
   readJson,
@@ -44,8 +45,10 @@ function resolveHandler(http: HttpContext): FastPathHandler {
       const name = nameFromTarget(incoming.url ?? '');
       const queries = http.security === undefined ? http.names : queriesOf(http, incoming);
       const responseJson = name === undefined ? undefined : queries.resolveJson(name);
-      if (responseJson !== undefined) sendJson(http, outgoing, responseJson);
-      else {
+      if (name !== undefined && responseJson !== undefined) {
+        http.lookups.record(callerOf(http, incoming).principal, name);
+        sendJson(http, outgoing, responseJson);
+      } else {
         // Unknown names and other forms of the query are left to the general route.
         const query = parseQuery(incoming.url ?? '');
         sendJson(

@@ -20,6 +20,7 @@ import { createHttpServer, replaceKey } from './tls-server.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
+import { RecentLookups } from './recent-lookups.js';
 import { RequestAudit } from './request-audit.js';
 import { authenticate, type Security } from './security.js';
 
@@ -70,6 +71,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     launcher,
     logger,
     limitLog: new LimitLog(runtime, logger),
+    lookups: new RecentLookups(runtime, (name) => names.canonicalOf(name)),
     closing: closing.signal,
     security,
     audit: options.audit && new RequestAudit({ log: options.audit, names, security }),

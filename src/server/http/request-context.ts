@@ -12,6 +12,8 @@ import type { RequestAudit } from './request-audit.js';
 import { parseStrictJson } from './strict-json.js';
 import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
+import type { RecentLookups } from './recent-lookups.js';
+import { isLoopback } from './local-sockets.js';
 import { RequestRights } from './request-rights.js';
 import type { RouteContext } from './routes.js';
 import { authenticate, findCaller, registryKeysOf, type Security } from './security.js';
@@ -22,6 +24,7 @@ export interface HttpContext {
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
   readonly limitLog: LimitLog;
+  readonly lookups: RecentLookups;
   /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   readonly security: Security | undefined;
@@ -109,6 +112,8 @@ export function createRouteContext(
   return {
     ...operationsOf(http, caller),
     caller,
+    lookups: http.lookups,
+    isOnLoopback: isLoopback(incoming.socket.remoteAddress),
     audit: http.audit,
     signal: () => {
       // The start of a service may take longer than the socket timeout.

@@ -6,11 +6,13 @@ import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Caller } from '../ports.js';
 import type { NameChanges } from './authorized-changes.js';
 import type { RouteLauncher } from './authorized-launcher.js';
+import { checkSockets } from './local-sockets.js';
 import { validateInput } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
 import * as requests from '../../protocol/request-schemas.js';
 import { withAuditProblem, type RequestAudit } from './request-audit.js';
+import type { RecentLookups } from './recent-lookups.js';
 import type { RequestRights } from './request-rights.js';
 import type { Security } from './security.js';
 import type { NameQueries } from './visible-names.js';
@@ -22,6 +24,9 @@ export interface RouteContext {
   readonly launcher: RouteLauncher | undefined;
   readonly caller: Caller;
   readonly secured: { readonly security: Security; readonly rights: RequestRights } | undefined;
+  readonly lookups: RecentLookups;
+  /** Whether the client is connected over loopback. */
+  readonly isOnLoopback: boolean;
   readonly signal: () => AbortSignal;
   readonly audit: RequestAudit | undefined;
 }
@@ -97,7 +102,11 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.strictObject({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
     responseSchema: responses.resolveResponse,
-    run: ({ name }, { queries }) => queries.resolve(name),
+    run: ({ name }, { queries, lookups, caller }) => {
+      const response = queries.resolve(name);
+      lookups.record(caller.principal, name);
+      return response;
+    },
   }),
   route({
     method: 'GET',
@@ -182,7 +191,10 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: requests.registerRequest,
     errorCodes: ['NAME_INVALID', 'FORBIDDEN', 'TICKET_REFUSED', 'NAME_MISMATCH', 'LIMIT_EXCEEDED'],
     responseSchema: responses.registerResponse,
-    run: (request, { names, caller }) => names.register(request, caller),
+    run: (request, { names, caller, isOnLoopback }) => {
+      checkSockets(request, isOnLoopback);
+      return names.register(request, caller);
+    },
   }),
   route({
     method: 'POST',
@@ -196,11 +208,13 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'POST',
     path: paths.report,
-    summary: 'Accepts a report of reachable and unreachable endpoints; unknown endpoints are ignored',
+    summary:
+      'Accepts a report of reachable and unreachable endpoints; unknown endpoints are ignored, and so are services that the principal has not looked up in the last minute',
     requestSchema: requests.reportRequest,
     responseSchema: responses.reportResponse,
-    run: (request, { queries, caller }) => {
-      queries.report(request, caller);
+    run: ({ clerk, reports }, { queries, lookups, caller }) => {
+      const known = reports.filter(({ name }) => lookups.mayReport(caller.principal, name));
+      if (known.length > 0) queries.report({ clerk, reports: known }, caller);
       return {};
     },
   }),

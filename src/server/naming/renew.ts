@@ -90,7 +90,7 @@ function checkSecrets(
 function renewOne(
   { state, leases, loadReports, consensus, hashing, onActivity }: RenewDependencies,
   registration: Registration | undefined,
-  { name, id, epoch, secret, load, activity, claimsHealthy }: Renewal,
+  { name, id, epoch, secret, load, activity, servedAgoMs, claimsHealthy }: Renewal,
   now: number,
 ): RenewResponse['results'][number] {
   if (registration?.epoch === epoch && !registration.isRemovalPending) {
@@ -98,7 +98,8 @@ function renewOne(
     if (!registration.draining) {
       registration.expiresAt = now + registration.leaseMs;
       leases.track(registration);
-      consensus.onRenewed(registration, claimsHealthy === true);
+      registration.countsCalls = servedAgoMs !== undefined;
+      consensus.onRenewed(registration, claimsHealthy === true, servedAgoMs);
     }
     loadReports.record(registration, load);
     if (activity !== undefined) onActivity(id, activity);

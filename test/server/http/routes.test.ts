@@ -341,7 +341,9 @@ test('a renewal has at most 1,000 entries', async () => {
 });
 
 test('a health report is accepted up to its limits, with an empty response', async () => {
-  const { post, names } = await startHarness();
+  const { get, post, names } = await startHarness();
+  names.put('/a');
+  await get('/v1/resolve?name=/a');
   const endpointReport = { name: '/a', id: 'a', epoch: 1, verdict: 'unreachable' };
   const report = (count: number, more: object = {}) => ({
     clerk: 'c',

@@ -1,5 +1,7 @@
 import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
+import { linkLocal, refusedKind } from '../../../core/address-policy.js';
+import { parseAddress } from '../../../core/address.js';
 import { toEndpoint } from '../../../core/endpoint.js';
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
@@ -124,6 +126,7 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     },
     request.name,
   );
+  checkAddresses(endpoint.addresses, request.name);
   return {
     id,
     epoch: 0,
@@ -139,6 +142,21 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     leaseMs,
     state: request.state ?? 'up',
   };
+}
+
+/**
+ * No service runs at an unspecified or metadata address. Link-local addresses are left to the clerks, which may allow
+ * them.
+ */
+function checkAddresses(addresses: readonly string[], name: string): void {
+  for (const text of addresses) {
+    const kind = refusedKind(parseAddress(text).hostname);
+    if (kind === undefined || kind === linkLocal) continue;
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `The address ${text} of ${name} must lead to a service; got ${kind}; register an address of the host`,
+    );
+  }
 }
 
 function checkQuotas(

@@ -1,10 +1,11 @@
+import type { CallEvidence } from './call-evidence.js';
 import type { Votes } from './votes.js';
 
 /**
  * - `healthy`: no client reports the endpoint unreachable, and the endpoint renews in time.
  * - `reviewing`: a client reports the endpoint unreachable, and lookups ask all clients for reports.
- * - `suspect`: most principals vote `unreachable`, or the renewal is overdue. Clients use the endpoint as a last
- *   resort.
+ * - `suspect`: most principals vote `unreachable` and the endpoint shows no calls, or the renewal is overdue. Clients
+ *   use the endpoint as a last resort.
  */
 export type EndpointStatus = 'healthy' | 'reviewing' | 'suspect';
 
@@ -12,10 +13,18 @@ export interface ReviewState {
   readonly isReviewed: boolean;
   /** Whether two thirds of the lease have passed without a renewal. */
   readonly isRenewalOverdue: boolean;
+  /** What the endpoint states about its calls. */
+  readonly calls: ReturnType<CallEvidence['state']>;
 }
 
 /** An overdue renewal makes the endpoint suspect, regardless of the votes. */
-export function statusOf(votes: Votes, { isReviewed, isRenewalOverdue }: ReviewState): EndpointStatus {
-  if (isRenewalOverdue || (isReviewed && votes.hasUnreachableMajority)) return 'suspect';
+export function statusOf(votes: Votes, { isReviewed, isRenewalOverdue, calls }: ReviewState): EndpointStatus {
+  if (isRenewalOverdue || (isReviewed && isUnreachable(votes, calls))) return 'suspect';
   return votes.unreachableReports > 0 ? 'reviewing' : 'healthy';
+}
+
+/** Claims of success do not count against an endpoint that counts its calls and has answered none. */
+function isUnreachable(votes: Votes, calls: ReviewState['calls']): boolean {
+  if (calls === 'unknown') return votes.hasUnreachableMajority;
+  return calls === 'idle' && votes.hasComplainingMajority;
 }

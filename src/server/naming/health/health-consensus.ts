@@ -6,6 +6,7 @@ import type { PrepareCommand, StatusChange } from '../commands/naming-command.js
 import { DelayQueue } from '../delay-queue.js';
 import type { Registration } from '../state/name-entry.js';
 import { isStarting } from '../state/record-codec.js';
+import { CallEvidence } from './call-evidence.js';
 import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
@@ -35,6 +36,7 @@ interface EndpointReview {
   readonly epoch: number;
   readonly votes: Votes;
   readonly reports: Map<string, CountedReport>;
+  readonly calls: CallEvidence;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
   status: EndpointStatus;
@@ -43,8 +45,8 @@ interface EndpointReview {
 /**
  * Decides the status of each endpoint from the reports of clients and the renewals. All clients get the same status.
  * An `unreachable` report starts a review of 2 s, in which lookups ask all clients for reports. After the review, the
- * endpoint is suspect while most principals vote `unreachable`. An overdue renewal makes the endpoint suspect without
- * a review. Reports and statuses are in memory only.
+ * endpoint is suspect while most principals vote `unreachable`, unless its renewals show calls since the first report.
+ * An overdue renewal makes the endpoint suspect without a review. Reports and statuses are in memory only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -100,9 +102,11 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  onRenewed(registration: Registration, claimsHealthy: boolean): void {
+  /** @param servedAgoMs - time since the last answered call; undefined when the endpoint does not count its calls */
+  onRenewed(registration: Registration, claimsHealthy: boolean, servedAgoMs?: number): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
+    review.calls.onRenewed(this.#deps.clock.now(), servedAgoMs);
     review.isRenewalOverdue = false;
     if (claimsHealthy && review.status === 'suspect' && review.votes.unreachableReports > 0) {
       if (this.#clearLimiter.tryClear(registration, this.#deps.clock.now())) this.#clearReports(review);
@@ -178,6 +182,7 @@ export class HealthConsensus {
       epoch,
       votes: new Votes(),
       reports: new Map(),
+      calls: new CallEvidence(),
       isReviewed: false,
       isRenewalOverdue: false,
       status: 'healthy',
@@ -204,12 +209,14 @@ export class HealthConsensus {
   #evaluate(review: EndpointReview): void {
     const { registration, votes } = review;
     const now = this.#deps.clock.now();
+    review.calls.setComplaint(votes.unreachableReports === 0 ? undefined : now);
     if (votes.unreachableReports === 0) {
       review.isReviewed = false;
       this.#reviewDeadlines.delete(review);
     } else if (!review.isReviewed && !this.#reviewDeadlines.has(review))
       this.#reviewDeadlines.put(review, now);
-    const status = statusOf(votes, review);
+    const calls = review.calls.state(registration, now);
+    const status = statusOf(votes, { ...review, calls });
     if (status !== review.status) {
       // The status changed less than 2 s ago. The review is evaluated again when 2 s have passed.
       if (this.#statusHolds.has(review)) return;

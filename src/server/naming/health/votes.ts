@@ -4,7 +4,9 @@ export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
  * The votes on one endpoint. Each principal has one vote: what most of its clients report. A tie is not a vote.
- * Invented client ids therefore give a principal no additional vote.
+ * Invented client ids therefore give a principal no additional vote. Within a principal, invented ids may still outvote
+ * its honest clients, so {@link Votes.hasComplainingMajority} counts no `reachable` report of a principal that also
+ * reports `unreachable`.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -12,6 +14,7 @@ export class Votes {
   readonly #clientsByPrincipal = new Map<string, Record<ReportedVerdict, number>>();
   readonly #votes: Record<ReportedVerdict, number> = { unreachable: 0, reachable: 0 };
   unreachableReports = 0;
+  #complainingPrincipals = 0;
 
   get principals(): number {
     return this.#clientsByPrincipal.size;
@@ -29,11 +32,17 @@ export class Votes {
     if (clients.unreachable + clients.reachable === 0) this.#clientsByPrincipal.delete(principal);
   }
 
+  /** Whether most principals have a client that reports `unreachable`. */
+  get hasComplainingMajority(): boolean {
+    return 2 * this.#complainingPrincipals > this.principals;
+  }
+
   get hasUnreachableMajority(): boolean {
     return 2 * this.#votes.unreachable > this.principals;
   }
 
   #addVote({ unreachable, reachable }: Readonly<Record<ReportedVerdict, number>>, delta: 1 | -1): void {
+    if (unreachable > 0) this.#complainingPrincipals += delta;
     if (unreachable === reachable) return;
     this.#votes[unreachable > reachable ? 'unreachable' : 'reachable'] += delta;
   }

@@ -260,6 +260,7 @@ export class NamingState implements NamingView {
             expiresAt: 0,
             leaseSlot: -1,
             isRemovalPending: false,
+            countsCalls: false,
             status: 'healthy',
           };
     if (before === undefined) this.registrationTotal++;

@@ -49,3 +49,35 @@ test('quotas count the registrations of the same batch', async () => {
   );
   expect(await Promise.all(codes)).toEqual(['done', 'done', 'done', 'done', 'LIMIT_EXCEEDED']);
 });
+
+test.each([
+  ...['http://169.254.169.254', 'https://[::ffff:169.254.169.254]:443', 'http://0.0.0.0:80', 'tcp://[::]:1'],
+  'http://[64:ff9b::a9fe:a9fe]',
+])('an endpoint must not have the unspecified or metadata address %s', async (address) => {
+  const { names } = await nameServerHarness();
+  const addresses = ['http://10.0.0.1:80', address];
+  expect(await codeOf(names.register(registration('/a', '1', { addresses }), localCaller))).toBe(
+    'CONFIG_INVALID',
+  );
+  expect(names.resolveJson('/a')).toBeUndefined();
+});
+
+test('loopback and link-local addresses are registered', async () => {
+  const { names } = await nameServerHarness();
+  const addresses = [
+    'http://127.0.0.1:80',
+    'http://[::ffff:127.0.0.1]:80',
+    'http://169.254.7.7',
+    'http://[fe80::1]',
+  ];
+  expect(await codeOf(names.register(registration('/a', '1', { addresses }), localCaller))).toBe('done');
+});
+
+test('the weight of an endpoint is at most 1,000', async () => {
+  const { names } = await nameServerHarness();
+  const register = (weight: number) =>
+    codeOf(names.register(registration('/a', '1', { weight }), localCaller));
+  expect([await register(1_000), await register(1_000.5), await register(1e308)]).toEqual([
+    ...['done', 'CONFIG_INVALID', 'CONFIG_INVALID'],
+  ]);
+});

@@ -441,3 +441,76 @@ test('1,000 clients of 1,000 hosts with different views lead to one status', asy
     await names.close();
   }
 });
+
+describe('an endpoint that counts its calls', () => {
+  /** `/a` with `a` and `b`, which have leases of 10 s. `renew` renews both; `b` answered a call `servedAgoMs` ago. */
+  async function countingFleet() {
+    const harness = await nameServerHarness();
+    const { names, runtime } = harness;
+    const secrets: string[] = [];
+    for (const id of ['a', 'b'])
+      secrets.push((await names.register(registration('/a', id, { leaseMs: 10_000 }), localCaller)).secret);
+    const renew = (servedAgoMs: number): void => {
+      const renewals = ['a', 'b'].map((id, i) => ({
+        ...{ name: '/a', id, epoch: i + 1, secret: secrets[i] as string },
+        servedAgoMs: id === 'b' ? servedAgoMs : 0,
+      }));
+      names.renew({ renewals }, localCaller);
+    };
+    renew(1);
+    return { names, runtime, renew };
+  }
+
+  test('is not suspect while it renews in time and has answered calls since the complaint', async () => {
+    const { names, runtime, renew } = await countingFleet();
+    for (let i = 0; i < 30; i++) {
+      for (let clerk = 0; clerk < 11; clerk++) report(names, `one/${String(clerk)}`, 'b-');
+      await runtime.advance(1_000);
+      if (i % 3 === 2) renew(500);
+      expect(statuses(names)).toBe('a b?');
+    }
+  });
+
+  test('is suspect once a renewal shows no call since the complaint, whatever other clients of its principal claim', async () => {
+    const { names, runtime, renew } = await countingFleet();
+    const complain = (): void => {
+      report(names, 'one/0', 'b-');
+      for (let clerk = 1; clerk < 12; clerk++) report(names, `one/${String(clerk)}`, 'b+');
+    };
+    complain();
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b?');
+    renew(reviewMs + 1_000);
+    await runtime.advance(10);
+    expect(statuses(names)).toBe('a b!');
+    complain();
+    await runtime.advance(2_500);
+    // A call that it answers later shows that it can be reached.
+    renew(100);
+    await runtime.advance(10);
+    expect(statuses(names)).toBe('a b?');
+  });
+
+  test('is suspect again when its calls stop', async () => {
+    const { names, runtime, renew } = await countingFleet();
+    report(names, 'one', 'b-');
+    await runtime.advance(3_000);
+    renew(100);
+    for (let seconds = 0; seconds < 15; seconds += 3) {
+      await runtime.advance(3_000);
+      report(names, 'one', 'b-');
+      renew(seconds * 1_000 + 3_100);
+    }
+    await runtime.advance(10);
+    expect(statuses(names)).toBe('a b!');
+  });
+
+  test('that does not renew in time is suspect without its word', async () => {
+    const { names, runtime } = await countingFleet();
+    report(names, 'one', 'b-');
+    await runtime.advance(4_600);
+    report(names, 'one', 'b-');
+    await runtime.advance(10);
+    expect(statuses(names)).toBe('a b!');
+  });
+});

@@ -30,7 +30,23 @@ test.each([
   ['a1- a2+ b1-', 'reviewing'],
   ['a1- a2+ b1- c1-', 'suspect'],
 ])('after the review of %s the endpoint is %s', (texts, expected) => {
-  expect(statusOf(votesOf(texts), { isReviewed: true, isRenewalOverdue: false })).toBe(expected);
+  expect(statusOf(votesOf(texts), { isReviewed: true, isRenewalOverdue: false, calls: 'unknown' })).toBe(
+    expected,
+  );
+});
+
+test.each([
+  ['a1-', 'served', 'reviewing'],
+  ['a1- b1- c1-', 'served', 'reviewing'],
+  ['a1- b1- c1-', 'awaited', 'reviewing'],
+  ['a1-', 'idle', 'suspect'],
+  // Invented clients of the same principal are no veto; another principal has a vote.
+  ['a1- a2+ a3+ a4+', 'idle', 'suspect'],
+  ['a1- a2+ b1+', 'idle', 'reviewing'],
+  ['a1- b1+', 'idle', 'reviewing'],
+  ['a1- b1- c1+', 'idle', 'suspect'],
+] as const)('after the review of %s, an endpoint whose calls are %s is %s', (texts, calls, expected) => {
+  expect(statusOf(votesOf(texts), { isReviewed: true, isRenewalOverdue: false, calls })).toBe(expected);
 });
 
 test.each([
@@ -39,7 +55,7 @@ test.each([
   ['', false, true, 'suspect'],
   ['a1+ b1+', true, true, 'suspect'],
 ] as const)('%s, reviewed %s, renewal overdue %s: %s', (texts, isReviewed, isRenewalOverdue, expected) => {
-  expect(statusOf(votesOf(texts), { isReviewed, isRenewalOverdue })).toBe(expected);
+  expect(statusOf(votesOf(texts), { isReviewed, isRenewalOverdue, calls: 'unknown' })).toBe(expected);
 });
 
 test('a removed verdict has no effect', () => {
