@@ -1,4 +1,5 @@
 import { ClerkError } from '../../core/errors.js';
+import type { SliceQueue } from '../../core/slice-queue.js';
 import type { RecordChange, Store } from '../ports.js';
 import {
   noChange,
@@ -13,7 +14,14 @@ import { Overlay } from './state/overlay.js';
 import { encodeChange, storeKeys } from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
 
-const maxCommandsPerBatch = 4_096;
+const maxCommandsPerBatch = 512;
+/** A batch ends after the command that reaches this cost. The largest command costs more. */
+const maxBatchCost = 8_000;
+/** The parts of a batch with this cost are separated by turns of other work. */
+const largeBatchCost = 4_000;
+/** Costs of a command and of a change, in about microseconds. */
+const commandCost = 15;
+const changeCost = 4;
 
 export interface CommitResult extends Plan {
   /** A command without changes does not raise the revision. */
@@ -40,6 +48,7 @@ export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
+  readonly slices: SliceQueue;
   readonly revision: () => number;
   /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
@@ -58,7 +67,8 @@ export interface CommitterOptions {
 /**
  * Saves commands in batches. The commands that arrive during a write form the next batch. A plan takes the earlier
  * commands of its batch into account. One write saves all changes of a batch; then the state changes and the promises
- * settle. After a failed write, all commands of the batch and all later commands are rejected.
+ * settle. After a failed write, all commands of the batch and all later commands are rejected. The event loop handles
+ * other work between the plans, the write and the state of a batch, and between two batches.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -117,13 +127,18 @@ export class Committer {
     this.#running = undefined;
   }
 
-  async #commit(jobs: readonly CommitJob[]): Promise<void> {
-    const { store, view, onWriting, applyBatch, onChanged } = this.#options;
+  async #commit(candidates: readonly CommitJob[]): Promise<void> {
+    const { store, view, slices, onWriting, applyBatch, onChanged } = this.#options;
     const overlay = new Overlay(view);
     const plans: Plan[] = [];
+    const jobs: CommitJob[] = [];
     const settle: (() => void)[] = [];
     let revision = this.#options.revision();
-    for (const { prepare, resolve, reject } of jobs) {
+    let cost = 0;
+    for (const job of candidates) {
+      if (cost >= maxBatchCost) break;
+      jobs.push(job);
+      const { prepare, resolve, reject } = job;
       try {
         const command = prepare();
         const planned = this.#plan(overlay, command);
@@ -140,11 +155,19 @@ export class Committer {
       } catch (error) {
         settle.push(() => reject(error));
       }
+      cost = commandCost * jobs.length + changeCost * overlay.changes.length;
     }
+    if (jobs.length < candidates.length) this.#queue = [...candidates.slice(jobs.length), ...this.#queue];
     if (overlay.changes.length > 0) {
+      // From now on, lookups guarantee none of the changed entries.
       onWriting(overlay.changes);
+      const isLarge = cost >= largeBatchCost;
+      if (isLarge) await slices.turn();
       try {
-        await store.write([...recordsOf(overlay.changes, revision)]);
+        const records = [...recordsOf(overlay.changes, revision)];
+        if (isLarge) await slices.turn();
+        await store.write(records);
+        if (isLarge) await slices.turn();
       } catch (cause) {
         this.#failure = writeFailedError(cause);
         this.#options.onFailure(cause);
@@ -154,6 +177,7 @@ export class Committer {
       applyBatch(plans, overlay.changes, revision);
     }
     for (const run of settle) run();
+    if (cost >= largeBatchCost) await slices.turn();
   }
 
   #plan(overlay: Overlay, command: NamingCommand | undefined): Plan {

@@ -122,6 +122,7 @@ export function connectParts(
     store,
     view: state,
     planContext,
+    slices,
     revision: () => position.revision,
     onWriting: (written) => {
       for (const change of written) if (change.kind === 'entry') guarantees.beginWrite(change.name);

@@ -25,9 +25,12 @@ export class OrderedNames {
       this.#chunks.push([name]);
       return;
     }
-    const at = Math.min(this.#chunkIndexOf(name), this.#chunks.length - 1);
+    // Names are often added in order.
+    const isLast = compareNames(last.at(-1) as string, name) < 0;
+    const at = isLast ? this.#chunks.length - 1 : this.#chunkIndexOf(name);
     const chunk = this.#chunks[at] as string[];
-    chunk.splice(indexIn(chunk, name), 0, name);
+    if (isLast) chunk.push(name);
+    else chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
     // If names are added in order, only the new name is split off, so that the other chunks stay full.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;

@@ -8,6 +8,8 @@ export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;
   readonly #entries = new Map<string, EntryRecord | undefined>();
+  /** The ancestors of all keys of `#entries`. Most names have none below them, so the entries need not be read. */
+  readonly #ancestors = new Set<string>();
   readonly #directories = new Map<string, string | undefined>();
   readonly #counters = new Map<string, EpochCounter | undefined>();
   readonly #endpoints = new Map<string, Map<string, EndpointRecord | undefined>>();
@@ -39,6 +41,7 @@ export class Overlay implements NamingView {
 
   *descendants(name: string): IterableIterator<string> {
     for (const found of this.#base.descendants(name)) if (!this.#entries.has(found)) yield found;
+    if (!this.#ancestors.has(name)) return;
     const prefix = `${name}/`;
     for (const [found, record] of this.#entries)
       if (record !== undefined && found.startsWith(prefix)) yield found;
@@ -156,6 +159,11 @@ export class Overlay implements NamingView {
     if (record?.kind === 'directory') this.#directories.set(record.id, name);
     this.entryCount += Number(record !== undefined) - Number(before !== undefined);
     this.#entries.set(name, record);
+    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+      const ancestor = name.slice(0, end);
+      if (this.#ancestors.has(ancestor)) break;
+      this.#ancestors.add(ancestor);
+    }
   }
 
   #chargeQuota(principal: string, delta: 1 | -1): void {
