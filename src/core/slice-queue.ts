@@ -65,20 +65,40 @@ export class SliceQueue {
   }
 }
 
-/** One long piece of work in a {@link SliceQueue}. */
-export class SlicedWork {
-  readonly #queue: SliceQueue;
-  #cost = 0;
+export interface ConsistentWork<T> {
+  /** Starts the work, which yields the cost of each of its parts. */
+  readonly start: () => Iterator<number, T>;
+  /** Another number tells that the parts done so far do not belong to those that follow. */
+  readonly version: () => number;
+}
 
-  constructor(queue: SliceQueue) {
-    this.#queue = queue;
+const maxAttempts = 3;
+
+/** Does work in slices. Starts again after a change of the version. Returns undefined if that happens three times. */
+export async function resultInSlices<T>(
+  queue: SliceQueue,
+  { start, version }: ConsistentWork<T>,
+): Promise<T | undefined> {
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const startedAt = version();
+    const work = start();
+    let cost = 0;
+    while (version() === startedAt) {
+      const part = work.next();
+      if (part.done === true) return part.value;
+      cost += part.value;
+      if (cost < maxSliceCost) continue;
+      cost = 0;
+      await queue.turn();
+    }
   }
+  return undefined;
+}
 
-  /** Counts the cost of the work done. Returns a promise to await when the slice is used up. */
-  spend(cost: number): Promise<void> | undefined {
-    this.#cost += cost;
-    if (this.#cost < maxSliceCost) return undefined;
-    this.#cost = 0;
-    return this.#queue.turn();
+/** Does all parts of the work at once. */
+export function resultAtOnce<T>(work: Iterator<number, T>): T {
+  for (;;) {
+    const part = work.next();
+    if (part.done === true) return part.value;
   }
 }

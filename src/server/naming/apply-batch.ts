@@ -25,6 +25,7 @@ export function applyBatch(
     if (isVisible(change) && !versions.has(change.name))
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
+  if (batch.some(changesSeveralNames)) state.bulkVersion++;
   position.revision = revision;
   onApplied?.();
   // Time until the pending change of each entry applies. The last plan for an entry decides.
@@ -43,6 +44,17 @@ export function applyBatch(
     }
   expiry.onBatchApplied();
   watchHub.publish(changedNames, previousRevision);
+}
+
+/** Work that reads names in slices must see all changes of such a plan, or none. */
+function changesSeveralNames({ changes }: Plan): boolean {
+  let name: string | undefined;
+  for (const change of changes) {
+    if (change.kind !== 'entry') continue;
+    if (name !== undefined && change.name !== name) return true;
+    name = change.name;
+  }
+  return false;
 }
 
 function isVisible(

@@ -5,8 +5,8 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** A page that has read this number of names ends early. */
-const maxStepsPerPage = 20_000;
+/** A page that has read this number of names ends early. A name with many wildcards takes some microseconds. */
+const maxStepsPerPage = 5_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 

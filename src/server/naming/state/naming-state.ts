@@ -34,6 +34,8 @@ export class NamingState implements NamingView {
   #versions = 0;
   #epochBase = 0;
   epochFloor = 0;
+  /** Rises with each change of several names. */
+  bulkVersion = 0;
   services = 0;
   links = 0;
   registrationTotal = 0;
