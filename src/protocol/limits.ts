@@ -20,6 +20,8 @@ export const limits = Object.freeze({
   maxEndpoints: 10_000,
   /** Per principal. Without authentication, each client address is a principal. */
   maxRegistrations: 1_000,
+  /** Names and endpoints that one move or removal may change, and lines of one import. */
+  maxChangedNames: 2_000,
   /** Per principal. */
   maxWatches: 64,
   /** Per watch; counts names too. */
