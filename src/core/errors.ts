@@ -80,7 +80,7 @@ export interface ClerkErrorDetails {
   readonly bodyText?: string;
   /**
    * Time until a retry can succeed, in ms. Only with `CHANGE_TOO_EARLY`, `FORBIDDEN`, `LIMIT_EXCEEDED` and
-   * `START_FAILED`.
+   * `START_FAILED`, and with `REGISTRY_UNREACHABLE` of a registry whose store cannot be written.
    */
   readonly remainingMs?: number;
 }

@@ -2,6 +2,7 @@
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 import type { CheckedCredentials } from '../core/credentials.js';
+import type { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type {
@@ -58,11 +59,16 @@ export interface Store {
   readonly folderIdentity?: string | undefined;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected write, the server
-   * is read-only.
+   * is read-only until `recover` resolves.
    *
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
   write(changes: readonly RecordChange[]): Promise<void>;
+  /**
+   * Called after a rejected write, again and again. Resolves when writes may succeed again, and the changes of the
+   * rejected write are removed.
+   */
+  recover(): Promise<void>;
   /** Receives changes that the server applies only in memory, after a rejected write. Default: ignored. */
   onUnsaved?(changes: readonly RecordChange[]): void;
   close(): Promise<void>;
@@ -155,6 +161,11 @@ export interface NameService {
    * Called for each report that a registered endpoint is unreachable. Returns a function that removes the listener.
    */
   onUnreachable(listener: (id: string) => void): () => void;
+  /**
+   * Called when a write to the store has failed, so that changes are rejected until the store recovers. Returns a
+   * function that removes the listener.
+   */
+  onStoreFailed(listener: (failure: ClerkError) => void): () => void;
   /** Called for each renewal that states the calls of the service. Returns a function that removes the listener. */
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
   /**

@@ -141,6 +141,7 @@ function recording(store: Store, states: Map<string, string>[]): Store {
         else state.set(key, value);
       states.push(state);
     },
+    recover: () => store.recover(),
     close: () => store.close(),
   };
 }

@@ -91,6 +91,7 @@ export const coverageEvents = [
   'unsynced-lost',
   'synced-unacknowledged',
   'write-failed',
+  'store-recovered',
   'lease-renewed',
   'renewed-late',
   'lease-expired',

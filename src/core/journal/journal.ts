@@ -23,6 +23,8 @@ export interface BatchPosition {
   readonly offset: number;
 }
 
+/** Readers ignore files whose name begins with a dot. */
+const spaceCheckName = '.space-check';
 /** Most batches are shorter, so one read suffices. */
 const firstReadBytes = 4_096;
 
@@ -32,7 +34,7 @@ const firstReadBytes = 4_096;
  * deleted or shortened file.
  *
  * An operation, except `read`, may start only after the previous operation has ended. After a rejected operation, the
- * caller must close the journal.
+ * caller must call `recover` or `close`.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -43,6 +45,12 @@ export class Journal {
   readonly #endFile: DataFile;
   readonly #files = new Map<number, DataFile>();
   #end: JournalEnd;
+  /** Place after the last acknowledged batch, or after the header that follows it. */
+  #acknowledged: JournalEnd;
+  /** Value `carried` of the next file, while that file is being created. */
+  #rotating: number | undefined;
+  /** Counter of the last mark that was written completely. */
+  #writtenCounter: number;
   #base: number;
   #markedBase: number;
   #removedBefore: number;
@@ -60,7 +68,8 @@ export class Journal {
     this.#folderId = header.folderId;
     this.#carried = header.carried;
     this.#endFile = endFile;
-    this.#end = end;
+    this.#end = this.#acknowledged = end;
+    this.#writtenCounter = mark.counter;
     this.#base = mark.base;
     this.#markedBase = mark.base;
     this.#removedBefore = mark.base;
@@ -133,7 +142,32 @@ export class Journal {
     this.#end = { number, offset: offset + frame.length, sequence: sequence + 1, checksum: next };
     const results = await Promise.allSettled([writing, this.#writeMark(copy)]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+    this.#acknowledged = this.#end;
     return { number, offset };
+  }
+
+  /**
+   * Removes what a rejected operation may have left after the last acknowledged batch. After that, the journal can be
+   * written again. Rejects if the folder cannot take `requiredBytes` more.
+   *
+   * @see [decision 083](../../../docs/decisions/083-failed-store-recovers.md)
+   */
+  async recover(requiredBytes: number): Promise<void> {
+    const check = await this.#folder.create(spaceCheckName);
+    try {
+      await check.write(0, Buffer.alloc(requiredBytes));
+    } finally {
+      await check.close();
+      await this.#folder.remove(spaceCheckName);
+    }
+    this.#end = this.#acknowledged;
+    // The next mark is in the other slot than the last complete mark, which stays until the next mark is complete.
+    if ((this.#counter + 1) % 2 === this.#writtenCounter % 2) this.#counter++;
+    await this.#writeMark();
+    const { number, offset } = this.#end;
+    await (this.#files.get(number) as DataFile).truncate(offset);
+    // A power failure could restore a file that was removed, and that file would not continue the journal.
+    if (this.#rotating !== undefined) await this.rotate(this.#rotating);
   }
 
   async read({ number, offset }: BatchPosition): Promise<Buffer | undefined> {
@@ -153,6 +187,7 @@ export class Journal {
   async rotate(carried = this.#carried): Promise<number> {
     const { sequence, checksum } = this.#end;
     const number = this.#end.number + 1;
+    this.#rotating = carried;
     const frame = jsonFrame('H', sequence, checksum, {
       folderId: this.#folderId,
       content: this.#content,
@@ -161,10 +196,17 @@ export class Journal {
       carried,
     } satisfies FileHeader);
     const file = await this.#folder.create(journalName(number));
-    await file.write(0, frame);
+    try {
+      await file.write(0, frame);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     this.#files.set(number, file);
     this.#carried = carried;
+    this.#rotating = undefined;
     this.#end = { number, offset: frame.length, sequence, checksum: frame.readUInt32BE(16) };
+    this.#acknowledged = this.#end;
     return number;
   }
 
@@ -203,9 +245,13 @@ export class Journal {
         await write(part);
       }
       await write(jsonFrame('E', sequence + 1, checksum, {}));
-      return offset;
-    } finally {
       await file.close();
+      return offset;
+    } catch (error) {
+      await file.close();
+      // An incomplete file would use space on a full disk.
+      await this.#folder.remove(checkpointName(number));
+      throw error;
     }
   }
 
@@ -253,6 +299,7 @@ export class Journal {
       counter: ++this.#counter,
       copy,
     });
+    this.#writtenCounter = this.#counter;
     const isInBothSlots = this.#markedBase === base;
     this.#markedBase = base;
     if (!isInBothSlots || this.#removedBefore === base) return;

@@ -19,6 +19,7 @@ export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): S
       metrics.commitSeconds.observe((clock.now() - startedAt) / 1_000);
       metrics.committedRecords += changes.length;
     },
+    recover: () => store.recover(),
     close: () => store.close(),
   };
 }

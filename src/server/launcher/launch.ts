@@ -1,5 +1,5 @@
 import { sleep, withTimeout, type Timer } from '../../core/clock.js';
-import { errorMessage } from '../../core/errors.js';
+import { errorMessage, type ClerkError } from '../../core/errors.js';
 import type { ProcessExit, TerminationSignal } from '../../core/processes.js';
 import { limits } from '../../protocol/limits.js';
 import type { LaunchRecord } from '../ports.js';
@@ -30,7 +30,13 @@ const withdrawTimeoutMs = 1_000;
 const earlySignalMs = 500;
 
 type LaunchResult =
-  { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
+  | { readonly kind: 'up' }
+  | {
+      readonly kind: 'failed' | 'stopped';
+      readonly reason: string;
+      /** Time until a new start can succeed, in ms, if known. */
+      readonly remainingMs?: number | undefined;
+    };
 
 interface LaunchInit {
   readonly record: LaunchRecord;
@@ -120,6 +126,13 @@ export class Launch implements PendingRegistration {
   inspect(): Promise<boolean> {
     this.#inspection ??= this.#inspect().finally(() => (this.#inspection = undefined));
     return this.#inspection;
+  }
+
+  /** Ends a start that cannot be saved, since no restarted server would know its process. */
+  onStoreFailed({ message, remainingMs }: ClerkError): void {
+    if (this.#state !== 'starting') return;
+    this.#settleResult({ kind: 'failed', reason: message, remainingMs });
+    void this.#stopProcesses(stopTimeoutMs);
   }
 
   fail(reason: string): void {

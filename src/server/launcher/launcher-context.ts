@@ -1,3 +1,4 @@
+import type { ClerkError } from '../../core/errors.js';
 import type { KeyPin } from '../../core/key-pin.js';
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
@@ -14,6 +15,7 @@ export type LauncherNameService = Pick<
   | 'onRegistered'
   | 'onUnreachable'
   | 'onActivity'
+  | 'onStoreFailed'
   | 'isSuspect'
   | 'withdraw'
 >;
@@ -39,4 +41,6 @@ export interface LauncherContext {
 
 export interface PendingRegistration {
   onRegistered(): void;
+  /** Called when the registration cannot be saved. */
+  onStoreFailed(failure: ClerkError): void;
 }

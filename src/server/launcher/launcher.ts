@@ -71,6 +71,9 @@ class HostLauncher implements Launcher {
       context.names.onUnreachable((instance) => {
         for (const supervisor of this.#supervisors.values()) void supervisor.onUnreachable(instance);
       }),
+      context.names.onStoreFailed((failure) => {
+        for (const pending of context.pendingRegistrations.values()) pending.onStoreFailed(failure);
+      }),
       context.names.onActivity((instance, activity) => context.idleStops.get(instance)?.onActivity(activity)),
     ];
   }

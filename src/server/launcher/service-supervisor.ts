@@ -1,5 +1,5 @@
 import { sleep } from '../../core/clock.js';
-import { ClerkError, errorMessage } from '../../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
 import type { EndpointMessage } from '../../protocol/lookup-messages.js';
 import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { LaunchRecord } from '../ports.js';
@@ -258,7 +258,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const result = await launch.result;
     if (result.kind !== 'up') {
       this.#throwIfCancelled(attempt);
-      throw startError(this.name, result.reason);
+      throw startError(this.name, result.reason, result.remainingMs);
     }
     await this.#dead.fence();
     return true;
@@ -314,7 +314,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const { names, runtime, registryPin } = this.#context;
     this.#throwIfCancelled(attempt);
     const tickets = { ticket: runtime.randomHex(32), registryKey: registryPin?.() ?? runtime.randomHex(32) };
-    const record = await names.launches.recordIntent({
+    const recording = names.launches.recordIntent({
       name: this.name,
       manifest: manifestName,
       instance: `${this.name.slice(this.name.lastIndexOf('/') + 1)}-${runtime.randomHex(8)}`,
@@ -322,6 +322,10 @@ export class ServiceSupervisor implements ReplaceableService {
       registryKey: tickets.registryKey,
       manifestVersion: manifestVersion(manifest, runtime),
       startedAt: runtime.wallNow(),
+    });
+    const record = await recording.catch((error: unknown) => {
+      if (!isClerkError(error) || error.code !== 'REGISTRY_UNREACHABLE') throw error;
+      throw startError(this.name, error.message, error.remainingMs);
     });
     try {
       this.#throwIfCancelled(attempt);

@@ -55,6 +55,11 @@ export class StartPreparation {
   }
 }
 
-export function startError(name: string, reason: string): ClerkError {
-  return new ClerkError('START_FAILED', `${name} could not be started: ${reason}`);
+/** @param remainingMs - time until a new start can succeed; undefined if the start counts as a failure of the service */
+export function startError(name: string, reason: string, remainingMs?: number): ClerkError {
+  return new ClerkError(
+    'START_FAILED',
+    `${name} could not be started: ${reason}`,
+    remainingMs === undefined ? {} : { remainingMs },
+  );
 }

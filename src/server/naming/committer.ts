@@ -1,4 +1,5 @@
-import { ClerkError } from '../../core/errors.js';
+import type { Clock, Timer } from '../../core/clock.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { SliceQueue } from '../../core/slice-queue.js';
 import type { RecordChange, Store } from '../ports.js';
 import {
@@ -22,6 +23,8 @@ const largeBatchCost = 4_000;
 /** Costs of a command and of a change, in about microseconds. */
 const commandCost = 15;
 const changeCost = 4;
+/** Delay between a failed write and the attempt to write the store again, in ms. */
+const recoveryDelayMs = 1_000;
 
 export interface CommitResult extends Plan {
   /** A command without changes does not raise the revision. */
@@ -31,8 +34,9 @@ export interface CommitResult extends Plan {
 export interface SubmitOptions {
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends endpoints or changes their status. If the store cannot be written, such a command
-   * still changes the memory, so that lookups do not show an ended endpoint as up. Its promise rejects.
+   * Whether the command only ends endpoints or launches, or changes the status of endpoints. If the store cannot be
+   * written, such a command still changes the memory, so that lookups do not show an ended endpoint as up. Its promise
+   * rejects.
    */
   readonly endsEndpoints?: boolean;
 }
@@ -46,6 +50,7 @@ interface CommitJob {
 
 export interface CommitterOptions {
   readonly store: Store;
+  readonly clock: Clock;
   readonly view: NamingView;
   readonly planContext: PlanContext;
   readonly slices: SliceQueue;
@@ -59,7 +64,9 @@ export interface CommitterOptions {
    * the plan.
    */
   readonly applyUnsaved: (plan: Plan, revision: number) => void;
-  readonly onFailure: (cause: unknown) => void;
+  readonly onFailure: (failure: ClerkError) => void;
+  /** Called when the store is written again, after the unsaved changes were saved. */
+  readonly onRecovered: () => void;
   /** Called for each command that has changed the state, before its promise resolves. */
   readonly onChanged?: ((command: NamingCommand, result: CommitResult) => void) | undefined;
 }
@@ -67,8 +74,9 @@ export interface CommitterOptions {
 /**
  * Saves commands in batches. The commands that arrive during a write form the next batch. A plan takes the earlier
  * commands of its batch into account. One write saves all changes of a batch; then the state changes and the promises
- * settle. After a failed write, all commands of the batch and all later commands are rejected. The event loop handles
- * other work between the plans, the write and the state of a batch, and between two batches.
+ * settle. After a failed write, all commands of the batch and all later commands are rejected, until the store can be
+ * written again. The failed batch is then removed from the store, and the changes in memory are saved. The event loop
+ * handles other work between the plans, the write and the state of a batch, and between two batches.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -77,6 +85,10 @@ export class Committer {
   #queue: CommitJob[] = [];
   #running: Promise<void> | undefined;
   #failure: ClerkError | undefined;
+  /** The records of changes in memory that the store lacks. */
+  #unsaved = new Map<string, string | undefined>();
+  #recoveryTimer: Timer | undefined;
+  #recovery: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(options: CommitterOptions) {
@@ -91,7 +103,7 @@ export class Committer {
    * Resolves when the changes are saved and every lookup shows them.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` after `close`
-   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a write has failed
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a write has failed, and the store has not recovered
    * @throws {@link ClerkError} the error of {@link plan} when the command is rejected
    */
   submit(
@@ -113,8 +125,10 @@ export class Committer {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#recoveryTimer?.cancel();
     this.#rejectQueued(closingError());
     await this.#running;
+    await this.#recovery;
   }
 
   async #run(): Promise<void> {
@@ -170,14 +184,44 @@ export class Committer {
         if (isLarge) await slices.turn();
       } catch (cause) {
         this.#failure = writeFailedError(cause);
-        this.#options.onFailure(cause);
+        this.#options.onFailure(this.#failure);
         for (const job of jobs) this.#reject(job, this.#failure);
+        this.#scheduleRecovery();
         return;
       }
       applyBatch(plans, overlay.changes, revision);
     }
     for (const run of settle) run();
     if (cost >= largeBatchCost) await slices.turn();
+  }
+
+  #scheduleRecovery(): void {
+    if (this.#isClosed) return;
+    this.#recoveryTimer = this.#options.clock.setTimer(() => {
+      this.#recovery = this.#recover().finally(() => (this.#recovery = undefined));
+    }, recoveryDelayMs);
+    this.#recoveryTimer.setRef(false);
+  }
+
+  /** Never rejects. */
+  async #recover(): Promise<void> {
+    const { store, revision } = this.#options;
+    try {
+      await store.recover();
+      do {
+        const records = this.#unsaved.set(storeKeys.revision, String(revision()));
+        this.#unsaved = new Map();
+        await store.write([...records].map(([key, value]) => ({ key, value }))).catch((error: unknown) => {
+          this.#unsaved = new Map([...records, ...this.#unsaved]);
+          throw error;
+        });
+      } while (this.#unsaved.size > 0);
+    } catch {
+      this.#scheduleRecovery();
+      return;
+    }
+    this.#failure = undefined;
+    this.#options.onRecovered();
   }
 
   #plan(overlay: Overlay, command: NamingCommand | undefined): Plan {
@@ -206,7 +250,9 @@ export class Committer {
     }
     if (unsaved.changes.length === 0) return;
     const next = revision() + 1;
-    store.onUnsaved?.([...recordsOf(unsaved.changes, next)]);
+    const records = [...recordsOf(unsaved.changes, next)];
+    for (const { key, value } of records) this.#unsaved.set(key, value);
+    store.onUnsaved?.(records);
     applyUnsaved(unsaved, next);
     if (command !== undefined) onChanged?.(command, { ...unsaved, revision: next });
   }
@@ -233,7 +279,7 @@ function closingError(): ClerkError {
 function writeFailedError(cause: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    'A write to the store failed, so the server is read-only; free space on the disk, or repair the disk; then restart the server',
-    { cause },
+    `The server is read-only, because its store failed: ${errorMessage(cause)}; the server accepts changes again about ${recoveryDelayMs / 1_000} s after the store can be written`,
+    { remainingMs: recoveryDelayMs, cause },
   );
 }

@@ -79,6 +79,15 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
+  /** Submits again what was rejected while the store could not be written. */
+  onStoreRecovered(): void {
+    const { state, guarantees, clock } = this.#deps;
+    for (const [name, until] of guarantees.frozenEntries())
+      if (until === Infinity) guarantees.freeze(name, clock.now());
+    for (const name of state.entries.keys()) this.onEntryChanged(name);
+    this.#arm();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();

@@ -5,12 +5,15 @@ import type { NamingState } from './state/naming-state.js';
 
 /** Delay after the end of a key, in ms, so that the wall clock has surely passed the end. */
 const marginMs = 10;
+/** Delay of the next attempt after the store could not be written, in ms. */
+const retryDelayMs = 1_000;
 
 /** Removes a former key from the registrations of its principal when the key ends. */
 export class KeyRetirement {
   readonly #clock: Clock;
   readonly #submit: (command: NamingCommand) => Promise<unknown>;
   readonly #timers = new Map<string, Timer>();
+  #isClosed = false;
 
   constructor(clock: Clock, submit: (command: NamingCommand) => Promise<unknown>) {
     this.#clock = clock;
@@ -32,25 +35,27 @@ export class KeyRetirement {
   }
 
   /** @param retiresAt - wall-clock time, in ms since 1970 */
-  schedule(principal: string, retiresAt: number): void {
-    const delayMs = Math.min(Math.max(0, retiresAt - this.#clock.wallNow()) + marginMs, maxTimerMs);
+  schedule(principal: string, retiresAt: number, minDelayMs = marginMs): void {
+    if (this.#isClosed) return;
+    const delayMs = Math.min(Math.max(minDelayMs, retiresAt - this.#clock.wallNow() + marginMs), maxTimerMs);
     this.#timers.get(principal)?.cancel();
     const timer = this.#clock.setTimer(() => {
       this.#timers.delete(principal);
       // After a jump of the wall clock, the key may be live for longer.
       if (this.#clock.wallNow() < retiresAt) this.schedule(principal, retiresAt);
-      else this.#submit({ kind: 'retire-former-keys', principal }).catch(ignore);
+      else
+        this.#submit({ kind: 'retire-former-keys', principal }).catch(() =>
+          // The store cannot be written, or the server closes.
+          this.schedule(principal, retiresAt, retryDelayMs),
+        );
     }, delayMs);
     timer.setRef(false);
     this.#timers.set(principal, timer);
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }
-}
-
-function ignore(): void {
-  // The command fails only when the store cannot be written or the server closes.
 }

@@ -6,7 +6,7 @@ import type { NamingView } from './state/naming-view.js';
 export function launchRecords(
   view: NamingView,
   position: Pick<RegistryPosition, 'identity'>,
-  submit: (command: NamingCommand) => Promise<Plan>,
+  submit: (command: NamingCommand, endsEndpoints?: boolean) => Promise<Plan>,
 ): LaunchRecords {
   return {
     all: () => [...view.launches()],
@@ -19,7 +19,8 @@ export function launchRecords(
       await submit({ kind: 'update-launch', record });
     },
     remove: async (name, instance) => {
-      await submit({ kind: 'remove-launch', name, instance });
+      // While the store cannot be written, the process has ended all the same.
+      await submit({ kind: 'remove-launch', name, instance }, true);
     },
   };
 }

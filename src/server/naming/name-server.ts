@@ -85,6 +85,7 @@ export class NameServer implements NameService {
   readonly #retirement: KeyRetirement;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
+  readonly #storeListeners: Set<(failure: ClerkError) => void>;
   readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
 
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
@@ -102,7 +103,8 @@ export class NameServer implements NameService {
     this.#expiry = parts.expiry;
     this.#committer = parts.committer;
     this.#lostChanges = parts.lostChanges;
-    this.launches = launchRecords(state, position, (command) => this.#submit(command));
+    this.#storeListeners = parts.storeListeners;
+    this.launches = launchRecords(state, position, (command, isEnd) => this.#submit(command, isEnd));
     const retirement = new KeyRetirement(runtime, (command) => this.#submit(command));
     this.#retirement = retirement;
     this.identities = new Identities({
@@ -273,6 +275,11 @@ export class NameServer implements NameService {
     return () => void this.#unreachableListeners.delete(listener);
   }
 
+  onStoreFailed(listener: (failure: ClerkError) => void): () => void {
+    this.#storeListeners.add(listener);
+    return () => void this.#storeListeners.delete(listener);
+  }
+
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void {
     this.#activityListeners.add(listener);
     return () => void this.#activityListeners.delete(listener);
@@ -311,8 +318,8 @@ export class NameServer implements NameService {
     return problems;
   }
 
-  #submit(command: NamingCommand): Promise<CommitResult> {
-    return this.#committer.submit(() => command);
+  #submit(command: NamingCommand, endsEndpoints = false): Promise<CommitResult> {
+    return this.#committer.submit(() => command, { endsEndpoints });
   }
 
   async #submitChange(command: NamingCommand): Promise<ChangeResponse> {

@@ -1,4 +1,4 @@
-import { ClerkError, errorMessage } from '../../core/errors.js';
+import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { SliceQueue } from '../../core/slice-queue.js';
 import { limits } from '../../protocol/limits.js';
@@ -68,6 +68,8 @@ export interface NamingParts {
   readonly lostChanges: LostChanges;
   /** For all work that is done in slices. */
   readonly slices: SliceQueue;
+  /** Called when a write has failed. Changes are then rejected until the store recovers. */
+  readonly storeListeners: Set<(failure: ClerkError) => void>;
 }
 
 /** Creates the parts of a name server, and connects them. The state is empty, and no timer runs. */
@@ -77,6 +79,7 @@ export function connectParts(
   options: NameServerOptions,
   stored: Pick<StoredState, 'identity' | 'revision'>,
 ): NamingParts {
+  const storeListeners = new Set<(failure: ClerkError) => void>();
   const leases = new Leases();
   const loadReports = new LoadReports();
   const { identity, revision } = stored;
@@ -120,6 +123,7 @@ export function connectParts(
   };
   const committer: Committer = new Committer({
     store,
+    clock: runtime,
     view: state,
     planContext,
     slices,
@@ -148,10 +152,16 @@ export function connectParts(
       const targets = { state, position, expiry, watchHub };
       applyBatch(targets, [unsaved], unsaved.changes, nextRevision);
     },
-    onFailure: (cause) =>
-      options.logger?.error(
-        `The registry is read-only, because its store failed: ${errorMessage(cause)}. Lookups continue, and ended endpoints are removed; every other change is rejected until the restart`,
-      ),
+    onFailure: (failure) => {
+      options.logger?.error(`${failure.message}. Lookups continue, and ended endpoints are removed`);
+      for (const listener of storeListeners) listener(failure);
+    },
+    onRecovered: () => {
+      guarantees.endWrite();
+      position.onSaved();
+      expiry.onStoreRecovered();
+      options.logger?.warn('The store of the registry can be written again. Changes are accepted again');
+    },
     onChanged:
       options.onOwnChange &&
       ((command, result) => {
@@ -196,6 +206,7 @@ export function connectParts(
     committer,
     lostChanges,
     slices,
+    storeListeners,
   };
 }
 

@@ -17,6 +17,8 @@ export interface JournalStoreOptions {
 }
 
 const defaultMinCheckpointBytes = 8 * 1024 * 1024;
+/** `recover` rejects until the disk has this space, so that the next writes do not fail again. */
+const minFreeBytes = 64 * 1024;
 /** Other work of this process runs between two parts of a checkpoint. */
 const recordsPerPart = 500;
 
@@ -29,7 +31,7 @@ When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to 
 /**
  * A store in a folder. Each write appends a batch to a journal, and resolves when the batch is on disk. When the
  * journal is long, a checkpoint with all records replaces the beginning of the journal. After a failed write, every
- * later write fails. Only one server at a time can open the folder.
+ * later write fails until `recover` has resolved. Only one server at a time can open the folder.
  *
  * `load` creates a missing folder, and rejects with a {@link ClerkError}:
  *
@@ -106,15 +108,24 @@ class JournalStore implements Store {
       await journal.append(frame);
       this.#journalBytes += frame.length;
       this.#apply(changes);
-      if (this.#isCheckpointDue()) await this.#beginCheckpoint(journal);
+      // The changes are saved, so only the next write may fail.
+      if (this.#isCheckpointDue())
+        await this.#beginCheckpoint(journal).catch((error: unknown) => this.#fail(error));
     } catch (error) {
-      // The changes may or may not be on disk, so every later write must fail until the store is loaded again.
-      this.#failure = new ClerkError(
-        'REGISTRY_UNREACHABLE',
-        `${this.#subject} could not be written: ${errorMessage(error)}; the store is now read-only; free space on the disk, or repair the disk; then restart the server`,
-        { cause: error },
-      );
-      throw this.#failure;
+      // The changes may or may not be on disk, so every later write must fail until they are removed.
+      throw this.#fail(error);
+    } finally {
+      endWrite();
+    }
+  }
+
+  async recover(): Promise<void> {
+    const endWrite = this.#lifecycle.beginWrite();
+    try {
+      await this.#journal?.recover(minFreeBytes);
+      this.#failure = undefined;
+    } catch (error) {
+      throw this.#fail(error);
     } finally {
       endWrite();
     }
@@ -126,6 +137,15 @@ class JournalStore implements Store {
     await this.#checkpoint;
     await this.#journal?.close().catch(() => undefined);
     await this.#folder?.close();
+  }
+
+  #fail(error: unknown): ClerkError {
+    this.#failure = new ClerkError(
+      'REGISTRY_UNREACHABLE',
+      `${this.#subject} could not be written: ${errorMessage(error)}; free space on the disk, or repair the disk`,
+      { cause: error },
+    );
+    return this.#failure;
   }
 
   #apply(changes: Iterable<RecordChange>): void {

@@ -37,6 +37,10 @@ class MemoryStore implements Store {
     }
   }
 
+  async recover(): Promise<void> {
+    // A write to the memory fails only in the wrong order, and then changes nothing.
+  }
+
   async close(): Promise<void> {
     this.#lifecycle.close();
   }

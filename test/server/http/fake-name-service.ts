@@ -182,6 +182,7 @@ export class FakeNameService implements NameService {
 
   onRegistered = () => () => undefined;
   onUnreachable = () => () => undefined;
+  onStoreFailed = () => () => undefined;
   onActivity = () => () => undefined;
   isSuspect = () => false;
   launches = {

@@ -105,6 +105,18 @@ export class FakeNameService implements LauncherNameService {
     for (const listener of this.#unreachableListeners) listener(id);
   }
 
+  readonly #storeListeners = new Set<(failure: ClerkError) => void>();
+
+  onStoreFailed(listener: (failure: ClerkError) => void): () => void {
+    this.#storeListeners.add(listener);
+    return () => this.#storeListeners.delete(listener);
+  }
+
+  /** A write to the store fails. */
+  storeFailed(failure: ClerkError): void {
+    for (const listener of this.#storeListeners) listener(failure);
+  }
+
   readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
 
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void {

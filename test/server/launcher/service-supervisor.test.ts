@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
+import { ClerkError } from '../../../src/core/errors.js';
 import { maxWaiters } from '../../../src/server/launcher/shared-start.js';
 import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
 
@@ -66,6 +67,50 @@ test('records the intent before the program is started, and the process afterwar
   await host.clock.advance(200);
   expect(await caller).toBe('started');
   expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, redeemed: true }]);
+});
+
+const storeFailure = new ClerkError('REGISTRY_UNREACHABLE', "Data folder '/data' could not be written", {
+  remainingMs: 1_000,
+});
+
+test('a start that cannot be recorded is refused at once, and is not a failed start of the program', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  host.names.gate = () => Promise.reject(storeFailure);
+  for (let i = 0; i < 5; i++) {
+    const outcome = host.startLaunch(launcher);
+    await host.clock.advance(0);
+    expect(await outcome).toBe(
+      "START_FAILED: /shop/orders could not be started: Data folder '/data' could not be written",
+    );
+  }
+  expect(host.processes.all).toEqual([]);
+  host.names.gate = async () => {};
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('a start ends at once when its registration cannot be saved', async () => {
+  const host = new FakeHost();
+  host.programsHang();
+  const launcher = await host.open();
+  for (let i = 0; i < 4; i++) {
+    const launching = launcher.launch({ name: '/shop/orders' }, undefined).catch((error: unknown) => error);
+    await host.clock.advance(1_000);
+    expect(host.processes.all.at(-1)).toMatchObject({ isAlive: true });
+    host.names.storeFailed(storeFailure);
+    expect(await launching).toMatchObject({
+      code: 'START_FAILED',
+      message: expect.stringContaining('/data') as string,
+      remainingMs: 1_000,
+    });
+    await host.clock.advance(5_000);
+    expect(host.processes.all.filter(({ isAlive }) => isAlive)).toEqual([]);
+  }
+  host.programsRegister();
+  expect(await host.launch(launcher)).toBe('started');
+  host.names.storeFailed(storeFailure);
+  await host.clock.advance(5_000);
+  expect(host.processes.all.at(-1)).toMatchObject({ isAlive: true });
 });
 
 test('a program gets the handshake line, its service name as last argument, and a clean environment', async () => {

@@ -40,6 +40,10 @@ export class ControllableStore implements Store {
       else this.records.set(key, value);
   }
 
+  async recover(): Promise<void> {
+    if (this.failure) throw this.failure;
+  }
+
   async close(): Promise<void> {}
 }
 

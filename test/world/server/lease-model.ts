@@ -70,7 +70,13 @@ export class LeaseModel {
     return ++this.#lives > 1;
   }
 
-  /** The server is down until the next `opened`. */
+  /** The server can write its store again. */
+  recovered(): void {
+    if (this.#down) this.#down.until = this.#options.now();
+    this.#down = undefined;
+  }
+
+  /** The server is down until the next `opened` or `recovered`. */
   down(): void {
     if (this.#down) return;
     this.#down = { from: this.#options.now(), until: Infinity, isStop: false };

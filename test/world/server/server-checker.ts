@@ -172,6 +172,25 @@ export class ServerChecker {
     this.#options.mark('write-failed');
   }
 
+  /** The server has saved changes that it had made in memory, and accepts changes again. */
+  recovered(changes: readonly RecordChange[]): void {
+    const { endpoints } = this.stored.apply(changes);
+    this.#options.log(`saved late ${this.stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
+    for (const { name, id, is } of endpoints) {
+      const key = keyOf(name, id);
+      const unsavedEnd = this.#unsavedEnds.get(key);
+      // A drain began when lookups showed it.
+      if (is !== undefined || unsavedEnd === undefined) continue;
+      this.#unsavedEnds.delete(key);
+      this.#leaving.delete(key);
+      this.leases.removed(name, unsavedEnd, true);
+    }
+    if (!this.#isBroken) return;
+    this.#isBroken = false;
+    this.leases.recovered();
+    this.#options.mark('store-recovered');
+  }
+
   /** A server has started. It must have exactly the durable state. */
   opened({ entries, revision, incarnation }: SearchResponse): void {
     const { stored } = this;

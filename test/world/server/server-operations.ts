@@ -162,7 +162,8 @@ export class ServerOperations implements Operations {
         this.#options.disk.isFailing = true;
         return () => {
           this.#options.disk.isFailing = false;
-          this.#restartServer();
+          // Otherwise the server recovers by itself.
+          if (this.#random.chance(0.5)) this.#restartServer();
         };
       default:
         return undefined;

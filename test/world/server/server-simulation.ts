@@ -90,6 +90,11 @@ export class ServerSimulation {
         this.#restore?.written(changes);
       },
       onUnsaved: (changes) => this.checker.unsaved(changes),
+      onRecovered: (changes) => {
+        this.checker.recovered(changes);
+        this.launches.changed();
+        this.#restore?.written(changes);
+      },
       onSlow: (from) => this.checker.leases.outage(from, false),
       violate,
       onRestored: (records) => this.#restore?.loaded(records),

@@ -1,6 +1,7 @@
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { DataFile, DataFolder } from '../../../src/core/data-folder.js';
 import { isClerkError } from '../../../src/core/errors.js';
+import { storeKeys } from '../../../src/server/naming/state/record-codec.js';
 import { journalStore } from '../../../src/server/store/journal-store.js';
 import type { RecordChange, Store } from '../../../src/server/ports.js';
 import type { RandomStream } from '../random-stream.js';
@@ -17,6 +18,8 @@ export interface SimulatedDiskOptions {
   readonly onDurable: (changes: readonly RecordChange[]) => void;
   /** The server applied these changes in memory only. */
   readonly onUnsaved: (changes: readonly RecordChange[]) => void;
+  /** The server has saved the changes that it had applied in memory only. */
+  readonly onRecovered: (changes: readonly RecordChange[]) => void;
   /** A slow write lasted from then until now. */
   readonly onSlow: (from: number) => void;
   readonly onFailed: () => void;
@@ -96,8 +99,12 @@ export class SimulatedDisk {
           throw error;
         }
         this.#apply(changes);
-        onDurable(changes);
+        const isLate = changes.every(({ key }) => key === storeKeys.revision || this.#unsavedKeys.has(key));
+        for (const { key } of changes) this.#unsavedKeys.delete(key);
+        if (isLate) this.#options.onRecovered(changes);
+        else onDurable(changes);
       },
+      recover: () => store.recover(),
       onUnsaved: (changes) => {
         for (const { key } of changes) this.#unsavedKeys.add(key);
         onUnsaved(changes);

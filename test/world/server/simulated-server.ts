@@ -146,6 +146,7 @@ export class SimulatedServer {
       onRegistered: (listener) => names.onRegistered(listener),
       onUnreachable: (listener) => names.onUnreachable(listener),
       onActivity: (listener) => names.onActivity(listener),
+      onStoreFailed: (listener) => names.onStoreFailed(listener),
       isSuspect: (name, id) => names.isSuspect(name, id),
       launches: names.launches,
       withdraw: (request) => this.#withdraw(names, request),
