@@ -108,6 +108,19 @@ export interface NameService {
   list(glob: string, after: string | undefined, maxEntries: number, isVisible?: NameVisibility): ListResponse;
   /** The result omits names that are not visible. */
   search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse;
+  /** Like `search`. Lets the event loop handle other work, and shows each change of several names whole or not at all. */
+  searchInSlices(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    isVisible?: NameVisibility,
+  ): Promise<SearchResponse>;
+  /**
+   * Does work that reads many names, and yields the cost of each of its parts. The work begins again after a change of
+   * several names.
+   *
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when such changes follow each other too fast
+   */
+  readInSlices<T>(start: () => Iterator<number, T>): Promise<T>;
   whois(address: string): WhoisResponse;
   /**
    * Follows the links in a name. The result may be the name of no entry. Returns undefined when the links form a cycle

@@ -112,8 +112,8 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     return jsonResponse({});
   });
 
-  addRoute('GET', paths.export, ({ env }) => {
-    const chunks = exportChunks(queriesOf(http, env.incoming));
+  addRoute('GET', paths.export, async ({ env }) => {
+    const chunks = await exportChunks(queriesOf(http, env.incoming));
     const encoder = new TextEncoder();
     let next = 0;
     const stream = new ReadableStream<Uint8Array>({

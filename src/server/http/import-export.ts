@@ -10,16 +10,24 @@ import { parseStrictJson } from './strict-json.js';
 import { HttpError } from './http-error.js';
 import { exportLine } from '../../protocol/request-schemas.js';
 
-const maxImportBytes = 256 * 1024 * 1024;
+const maxImportBytes = 16 * 1024 * 1024;
 
 const chunkLength = 64 * 1024;
 
 /** Returns all entries as JSON lines. Later changes do not alter the chunks. */
-export function exportChunks(queries: Pick<NameQueries, 'exportLines'>): readonly string[] {
+export function exportChunks(
+  queries: Pick<NameQueries, 'exportLines' | 'readInSlices'>,
+): Promise<readonly string[]> {
+  return queries.readInSlices(() => makeChunks(queries));
+}
+
+function* makeChunks(queries: Pick<NameQueries, 'exportLines'>): Iterator<number, readonly string[]> {
   const chunks: string[] = [];
   let chunk = '';
   for (const line of queries.exportLines()) {
-    chunk += `${JSON.stringify(line)}\n`;
+    const text = JSON.stringify(line);
+    chunk += `${text}\n`;
+    yield 3 + text.length / 100;
     if (chunk.length < chunkLength) continue;
     chunks.push(chunk);
     chunk = '';
@@ -37,7 +45,9 @@ export async function readImport(incoming: IncomingMessage): Promise<readonly Ex
     if (line.length > limits.maxBodyBytes) throw lineTooLong(lineNumber);
     if (!isUtf8(line)) throw new HttpError('CONFIG_INVALID', `Line ${lineNumber} must be UTF-8`);
     const text = line.toString('utf8').trim();
-    if (text !== '') entries.push(parseEntry(text, lineNumber));
+    if (text === '') return;
+    if (entries.length >= limits.maxChangedNames) throw tooManyLines();
+    entries.push(parseEntry(text, lineNumber));
   };
   await readChunks(incoming, maxImportBytes, (chunk) => {
     let from = 0;
@@ -61,6 +71,15 @@ function parseEntry(text: string, lineNumber: number): ExportLine {
     if (!isClerkError(error) || error.message.startsWith('Line ')) throw error;
     throw new HttpError('CONFIG_INVALID', `Line ${lineNumber}: ${error.message}`);
   }
+}
+
+function tooManyLines(): HttpError {
+  return new HttpError(
+    'LIMIT_EXCEEDED',
+    `An import must have at most ${limits.maxChangedNames} lines; split the lines into several imports`,
+    429,
+    { connection: 'close' },
+  );
 }
 
 function lineTooLong(lineNumber: number): HttpError {

@@ -126,7 +126,7 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.searchResponse,
-    run: ({ glob, ...filter }, { queries }) => queries.search(glob, filter),
+    run: ({ glob, ...filter }, { queries }) => queries.searchInSlices(glob, filter),
   }),
   route({
     method: 'GET',

@@ -13,7 +13,15 @@ import { notFoundError, type RequestRights } from './request-rights.js';
 
 export type NameQueries = Pick<
   NameService,
-  'resolve' | 'resolveJson' | 'list' | 'search' | 'whois' | 'exportLines' | 'report' | 'watch'
+  | 'resolve'
+  | 'resolveJson'
+  | 'list'
+  | 'searchInSlices'
+  | 'readInSlices'
+  | 'whois'
+  | 'exportLines'
+  | 'report'
+  | 'watch'
 >;
 
 /**
@@ -53,8 +61,12 @@ export class VisibleNames implements NameQueries {
     return { ...page, next: this.#cursors.hide(page.next, page.entries.at(-1)?.name ?? after) };
   }
 
-  search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse {
-    return this.#names.search(glob, filter, this.#isVisible);
+  searchInSlices(glob: string, filter: Readonly<Record<string, string>>): Promise<SearchResponse> {
+    return this.#names.searchInSlices(glob, filter, this.#isVisible);
+  }
+
+  readInSlices<T>(start: () => Iterator<number, T>): Promise<T> {
+    return this.#names.readInSlices(start);
   }
 
   whois(address: string): WhoisResponse {

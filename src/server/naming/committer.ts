@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
-import type { SliceQueue } from '../../core/slice-queue.js';
+import { maxSliceCost, type SliceQueue } from '../../core/slice-queue.js';
 import type { RecordChange, Store } from '../ports.js';
 import {
   noChange,
@@ -9,7 +9,7 @@ import {
   type PlanContext,
   type PrepareCommand,
 } from './commands/naming-command.js';
-import { plan } from './commands/plan.js';
+import { plan, planSteps } from './commands/plan.js';
 import type { NamingView } from './state/naming-view.js';
 import { Overlay } from './state/overlay.js';
 import { encodeChange, storeKeys } from './state/record-codec.js';
@@ -23,6 +23,7 @@ const largeBatchCost = 4_000;
 /** Costs of a command and of a change, in about microseconds. */
 const commandCost = 15;
 const changeCost = 4;
+const lineCost = 5;
 /** Delay between a failed write and the attempt to write the store again, in ms. */
 const recoveryDelayMs = 1_000;
 
@@ -57,6 +58,8 @@ export interface CommitterOptions {
   readonly revision: () => number;
   /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
+  /** Called when no change is written after all for which `onWriting` was called. */
+  readonly onWriteCancelled: () => void;
   /** Called after a batch is saved. `revision` is that after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
   /**
@@ -155,7 +158,10 @@ export class Committer {
       const { prepare, resolve, reject } = job;
       try {
         const command = prepare();
-        const planned = this.#plan(overlay, command);
+        const planned =
+          command?.kind === 'import'
+            ? await this.#planInSlices(overlay, command)
+            : this.#plan(overlay, command);
         if (planned.changes.length > 0) {
           overlay.add(planned.changes);
           revision++;
@@ -222,6 +228,27 @@ export class Committer {
     }
     this.#failure = undefined;
     this.#options.onRecovered();
+  }
+
+  async #planInSlices(overlay: Overlay, command: NamingCommand): Promise<Plan> {
+    const { slices, planContext, onWriting, onWriteCancelled } = this.#options;
+    try {
+      // The earlier commands of the batch rely on their guarantees too.
+      onWriting(overlay.changes);
+      const steps = planSteps(overlay, command, planContext);
+      for (let cost = 0; ; cost += lineCost) {
+        const step = steps.next();
+        if (step.done === true) return step.value;
+        onWriting(step.value);
+        if (cost < maxSliceCost) continue;
+        cost = 0;
+        await slices.turn();
+      }
+    } catch (error) {
+      onWriteCancelled();
+      onWriting(overlay.changes);
+      throw error;
+    }
   }
 
   #plan(overlay: Overlay, command: NamingCommand | undefined): Plan {

@@ -6,7 +6,7 @@ import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /** A page that has read this number of names ends early. A name with many wildcards takes some microseconds. */
-const maxStepsPerPage = 5_000;
+const maxStepsPerPage = 2_000;
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 

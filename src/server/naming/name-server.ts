@@ -2,6 +2,7 @@ import { parseAddress } from '../../core/address.js';
 import type { CallActivity } from '../../core/call-activity.js';
 import { ClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
+import { resultAtOnce, resultInSlices, type SliceQueue } from '../../core/slice-queue.js';
 import { limits } from '../../protocol/limits.js';
 import type {
   ListResponse,
@@ -82,6 +83,7 @@ export class NameServer implements NameService {
   readonly #expiry: ExpiryScheduler;
   readonly #committer: Committer;
   readonly #lostChanges: LostChanges;
+  readonly #slices: SliceQueue;
   readonly #retirement: KeyRetirement;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
   readonly #unreachableListeners = new Set<(id: string) => void>();
@@ -103,6 +105,7 @@ export class NameServer implements NameService {
     this.#expiry = parts.expiry;
     this.#committer = parts.committer;
     this.#lostChanges = parts.lostChanges;
+    this.#slices = parts.slices;
     this.#storeListeners = parts.storeListeners;
     this.launches = launchRecords(state, position, (command, isEnd) => this.#submit(command, isEnd));
     const retirement = new KeyRetirement(runtime, (command) => this.#submit(command));
@@ -140,7 +143,38 @@ export class NameServer implements NameService {
   }
 
   search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse {
-    return { entries: searchEndpoints(this.#state, glob, filter, isVisible), ...this.#markedPosition() };
+    return {
+      entries: resultAtOnce(this.#search(glob, filter, isVisible)),
+      ...this.#markedPosition(),
+    };
+  }
+
+  async searchInSlices(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    isVisible?: NameVisibility,
+  ): Promise<SearchResponse> {
+    // The entries may be newer, but not older.
+    const position = this.#markedPosition();
+    const entries = await this.readInSlices(() => this.#search(glob, filter, isVisible));
+    return { entries, ...position };
+  }
+
+  async readInSlices<T>(start: () => Iterator<number, T>): Promise<T> {
+    const result = await resultInSlices(this.#slices, { start, version: () => this.#state.bulkVersion });
+    if (result !== undefined) return result;
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      'Changes of several names follow each other too fast for a request that reads many names; repeat the request',
+    );
+  }
+
+  #search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    isVisible: NameVisibility | undefined,
+  ): Iterator<number, SearchResponse['entries']> {
+    return searchEndpoints(this.#state, glob, filter, isVisible);
   }
 
   canonicalOf(name: string): string | undefined {

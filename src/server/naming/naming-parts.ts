@@ -131,6 +131,7 @@ export function connectParts(
     onWriting: (written) => {
       for (const change of written) if (change.kind === 'entry') guarantees.beginWrite(change.name);
     },
+    onWriteCancelled: () => guarantees.endWrite(),
     applyBatch: (batch, written, nextRevision) => {
       guarantees.endWrite();
       const targets = {

@@ -3,34 +3,53 @@ import { limits } from '../../protocol/limits.js';
 import type { EndpointMessage, SearchResponse } from '../../protocol/lookup-messages.js';
 import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
-import { matchingNames, parseRootedGlob } from './matching-names.js';
+import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 import { isStarting } from './state/record-codec.js';
 
+/** Greatest cost of a search; 1 is about a microsecond. */
+const maxCost = 500_000;
+/** Longer values are compared only after the JSON was parsed, because the text search may take length × length. */
+const maxSearchedLength = 64;
+
 /**
  * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`. Omits endpoints
- * that are starting.
+ * that are starting. Yields the cost of each part of the work.
  *
  * @param text - glob
  * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
- * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint, or the search reads
+ *   too many names and endpoints
  * @see [Naming N7](../../../docs/background.md#n7)
  */
-export function searchEndpoints(
+export function* searchEndpoints(
   state: NamingState,
   text: string,
   filter: Readonly<Record<string, string>>,
   isVisible?: NameVisibility,
-): SearchResponse['entries'] {
+): Generator<number, SearchResponse['entries']> {
   const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
+  let cost = 0;
   const wanted = Object.entries(filter);
-  const jsonParts = wanted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
-  for (const name of matchingNames(state, parseRootedGlob(state, text))) {
-    if (isVisible?.(name) === false) continue;
+  const jsonParts = wanted
+    .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
+    .filter(({ length }) => length <= maxSearchedLength);
+  for (const { name, matches } of scanNames(state, parseRootedGlob(state, text), undefined)) {
+    yield 3;
+    cost += 3;
+    if (cost > maxCost)
+      throw new ClerkError(
+        'LIMIT_EXCEEDED',
+        `The search reads too many names and endpoints; search with a narrower glob than ${text}`,
+      );
+    if (!matches || !state.entries.has(name) || isVisible?.(name) === false) continue;
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
       if (isStarting(registration.json)) continue;
+      const endpointCost = 1 + registration.json.length / 50;
+      yield endpointCost;
+      cost += endpointCost;
       // The text search rejects most endpoints without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;

@@ -1,3 +1,4 @@
+import { resultAtOnce } from '../../../src/core/slice-queue.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import { parseName } from '../../../src/core/name.js';
 import { parseGlob } from '../../../src/core/glob.js';
@@ -17,6 +18,7 @@ export interface FakeWatch extends WatchOptions {
 /** A name service on a map. Tests send the events of its watches and choose its errors. */
 export class FakeNameService implements NameService {
   readonly incarnation = 'fake';
+  readonly openedRevision = 0;
   revision = 7;
   degraded = false;
   readonly services = new Map<string, ResolveResponse>();
@@ -73,6 +75,14 @@ export class FakeNameService implements NameService {
   search(glob: string, filter: Readonly<Record<string, string>>) {
     this.requests.push({ what: 'search', request: { glob, filter } });
     return { entries: [], ...this.#at() };
+  }
+
+  async searchInSlices(glob: string, filter: Readonly<Record<string, string>>) {
+    return this.search(glob, filter);
+  }
+
+  async readInSlices<T>(start: () => Iterator<number, T>) {
+    return resultAtOnce(start());
   }
 
   whois(address: string) {

@@ -214,7 +214,7 @@ test('without a launcher the error names the missing option', async () => {
 
 test('an export can be imported unchanged, in chunks of any size', async () => {
   const server = await startHarness();
-  for (let i = 0; i < 3_000; i++)
+  for (let i = 0; i < limits.maxChangedNames - 2; i++)
     server.names.lines.push({ kind: 'link', name: `/l${i}`, target: `/t${i}`, guaranteedMs: i });
   server.names.lines.push(
     { kind: 'directory', name: '/d', id: '#d1' },
@@ -223,11 +223,16 @@ test('an export can be imported unchanged, in chunks of any size', async () => {
   const before = [...server.names.lines];
   const { headers, text } = await server.get('/v1/export');
   expect(headers['content-type']).toBe('application/x-ndjson');
-  expect(text.split('\n')).toHaveLength(3_003);
+  expect(text.split('\n')).toHaveLength(limits.maxChangedNames + 1);
   server.names.lines.length = 0;
   expect(await server.post('/v1/import', text, { 'content-type': 'application/x-ndjson' })).toMatchObject({
     status: 200,
-    json: { entries: 3_002, revision: '8' },
+    json: { entries: limits.maxChangedNames, revision: '8' },
+  });
+  const oneMore = `${text}{"kind":"directory","name":"/e","id":"#e1"}\n`;
+  expect(await server.post('/v1/import', oneMore, { 'content-type': 'application/x-ndjson' })).toMatchObject({
+    status: 429,
+    json: { error: { code: 'LIMIT_EXCEEDED', message: expect.stringContaining('at most 2000 lines') } },
   });
   expect(server.names.lines).toEqual(before);
   server.names.lines.length = 0;

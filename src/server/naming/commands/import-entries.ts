@@ -5,23 +5,28 @@ import type { ExportLine } from '../../../protocol/naming-messages.js';
 import type { Caller } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { Overlay } from '../state/overlay.js';
+import type { StateChange } from '../state/records.js';
 import { isSecured, requireWrite } from './authorize.js';
+import { checkImportSize } from './change-size.js';
 import { createDirectory, define, setLink } from './entries.js';
 import { changeAccess } from './set-access.js';
 import { setGroup } from './set-group.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Imports all lines or none. Error messages begin with the number of the rejected line. */
-export function importEntries(
+/** Imports all lines or none, at most 2,000. Error messages begin with the number of the rejected line. */
+export function* importEntries(
   view: NamingView,
   lines: readonly ExportLine[],
   caller: Caller | undefined,
   context: PlanContext,
-): Plan {
+): Generator<readonly StateChange[], Plan> {
+  checkImportSize(lines);
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {
     try {
-      overlay.add(importLine(overlay, line, caller, context).changes);
+      const { changes } = importLine(overlay, line, caller, context);
+      overlay.add(changes);
+      yield changes;
     } catch (error) {
       if (!isClerkError(error)) throw error;
       const { code, message, remainingMs } = error;

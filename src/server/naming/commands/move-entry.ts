@@ -7,6 +7,7 @@ import { compileTriple } from '../access/access-triple.js';
 import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
 import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
+import { checkChangeSize } from './change-size.js';
 import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
@@ -18,6 +19,7 @@ import type { Plan, PlanContext } from './naming-command.js';
 export function move(view: NamingView, request: MoveRequest, { remainingGuaranteeMs }: PlanContext): Plan {
   const from = resolveParentLinks(view, parseName(request.from));
   const to = resolveParentLinks(view, parseName(request.to));
+  checkChangeSize(view, from, 'move');
   const own = view.entry(from);
   const all = [...(own === undefined ? [] : [from]), ...view.descendants(from)];
   if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${from} does not exist`);

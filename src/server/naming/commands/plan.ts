@@ -1,4 +1,5 @@
 import type { NamingView } from '../state/naming-view.js';
+import type { StateChange } from '../state/records.js';
 import { authorizePlan, authorizeRequest, requireLiveKey } from './authorize.js';
 import { enrolLaunched, enrolOperator, enrolWithToken } from './enrol-key.js';
 import { createDirectory, define, setLink } from './entries.js';
@@ -28,9 +29,28 @@ import { withdraw } from './withdraw-endpoint.js';
  * @throws {@link ClerkError} when the command is rejected
  */
 export function plan(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
+  const steps = planSteps(view, command, context);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * Like {@link plan}. Yields the changes of each line of an import, after which other work may run. These changes must
+ * count as being written from then on, because the plan relies on their guarantees having ended.
+ */
+export function* planSteps(
+  view: NamingView,
+  command: NamingCommand,
+  context: PlanContext,
+): Generator<readonly StateChange[], Plan> {
   requireLiveKey(view, command, context);
   authorizeRequest(view, command);
-  const planned = planCommand(view, command, context);
+  const planned =
+    command.kind === 'import'
+      ? yield* importEntries(view, command.lines, command.caller, context)
+      : planCommand(view, command, context);
   authorizePlan(view, command, planned);
   if (command.kind === 'group' || command.kind === 'move' || command.kind === 'import')
     checkGroupNames(view, planned, command.caller);
@@ -38,7 +58,11 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
   return planned;
 }
 
-function planCommand(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
+function planCommand(
+  view: NamingView,
+  command: Exclude<NamingCommand, { readonly kind: 'import' }>,
+  context: PlanContext,
+): Plan {
   switch (command.kind) {
     case 'define':
       return define(view, command.request, context);
@@ -74,8 +98,6 @@ function planCommand(view: NamingView, command: NamingCommand, context: PlanCont
       return setGroup(view, command.request, context);
     case 'change-access':
       return changeAccess(view, command.request, command.caller);
-    case 'import':
-      return importEntries(view, command.lines, command.caller, context);
     case 'expire-endpoints':
       return expireEndpoints(view, command.endpoints);
     case 'set-status':

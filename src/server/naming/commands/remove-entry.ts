@@ -4,8 +4,12 @@ import type { RemoveRequest } from '../../../protocol/naming-messages.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
+import { checkChangeSize } from './change-size.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
+
+/** Names below a name that an error counts. */
+const maxCounted = 1_000;
 
 export function remove(
   view: NamingView,
@@ -13,8 +17,14 @@ export function remove(
   { remainingGuaranteeMs }: PlanContext,
 ): Plan {
   const name = resolveParentLinks(view, parseName(request.name));
+  if (request.recursive === true) checkChangeSize(view, name, 'remove');
   const found = view.entry(name) === undefined ? [] : [name];
-  const below = [...view.descendants(name)];
+  const below: string[] = [];
+  for (const each of view.descendants(name)) {
+    // Without `recursive`, one name below it is enough to reject the removal.
+    if (request.recursive !== true && below.length >= maxCounted) break;
+    below.push(each);
+  }
   if (found.length + below.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist`);
   if (request.recursive !== true) requireRecursive(view, name, below.length);
   const all = [...found, ...below];
@@ -105,7 +115,8 @@ function removalChanges(view: NamingView, names: readonly string[]): StateChange
 function requireRecursive(view: NamingView, name: string, below: number): void {
   const endpoints = view.endpointCount(name);
   if (endpoints + below === 0) return;
-  const some = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const some = (count: number, noun: string): string =>
+    `${count}${count === maxCounted ? ' or more' : ''} ${noun}${count === 1 ? '' : 's'}`;
   const what = endpoints > 0 ? some(endpoints, 'endpoint') : `${some(below, 'name')} below it`;
   throw new ClerkError(
     'FORBIDDEN',
