@@ -15,7 +15,7 @@ export interface SnapshotFileOptions {
   readonly logger: Logger;
   /** An entry that is older by the wall clock is ignored. */
   readonly maxStaleMs: number;
-  /** Size limit of the file, in bytes. The oldest results are left out. Default 16 MiB. */
+  /** Size limit of the file, in bytes. The oldest results are left out. Default 8 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -29,7 +29,7 @@ const changeWriteDelayMs = 1_000;
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 /** A file of this size is read within some ten milliseconds. */
-const defaultMaxBytes = 16 * 1024 * 1024;
+const defaultMaxBytes = 8 * 1024 * 1024;
 const header = '{"v":2}';
 /** The beginning of a line, by which an entry is found without the rest of the line. */
 const entryHead = /^\{"name":"([^"\\]{2,256})","requestedWallAt":([0-9]{1,16}),/;

@@ -25,7 +25,8 @@ export const systemFiles: PrivateFiles = {
         throw new Error('the file is readable by other users; run chmod 600 on the file');
       if (size > maxBytes)
         throw new Error(`the file must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
-      return readFileSync(descriptor, 'utf8');
+      // Twice as fast as to read with an encoding.
+      return readFileSync(descriptor).toString('utf8');
     } finally {
       closeSync(descriptor);
     }

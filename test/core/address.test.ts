@@ -116,6 +116,8 @@ test('rejects ambiguous addresses instead of repairing them', () => {
     'unix:/',
     'unix:',
     'unix:/a\0b',
+    'unix:/a\nb',
+    'unix:/a\u202eb',
     'unix+http:/run/orders.sock',
     // Other programs read these as 127.0.0.1, 8.0.0.1 and 0.0.0.1.
     'http://127.1',

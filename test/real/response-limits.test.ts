@@ -49,6 +49,10 @@ const sender: RequestListener = (request, response) => {
 type Read = (clerk: Clerk, path: string) => Promise<unknown>;
 const url = 'http://orders.shop.clerk';
 
+/** The types of Node 20 lack `bytes`. */
+const fetchBody = async (clerk: Clerk, path: string) =>
+  (await clerk.fetch(url + path)) as Response & { bytes(): Promise<Uint8Array> };
+
 const reads: readonly (readonly [string, Read])[] = [
   ['binding.json', (clerk, path) => clerk.bind('/shop/orders').json(path)],
   ['binding.text', (clerk, path) => clerk.bind('/shop/orders').text(path)],
@@ -61,8 +65,11 @@ const reads: readonly (readonly [string, Read])[] = [
         return body[method]();
       },
     ],
-    [`fetch().${method}`, async (clerk, path) => (await clerk.fetch(url + path))[method]()],
-    [`fetch().clone().${method}`, async (clerk, path) => (await clerk.fetch(url + path)).clone()[method]()],
+    [`fetch().${method}`, async (clerk, path) => (await fetchBody(clerk, path))[method]()],
+    [
+      `fetch().clone().${method}`,
+      async (clerk, path) => (await clerk.fetch(url + path)).clone()[method as 'text'](),
+    ],
   ]),
 ];
 

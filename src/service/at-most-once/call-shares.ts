@@ -1,6 +1,6 @@
 import type { StoreUsage } from '../../core/idempotency-store.js';
 
-const minuteMs = 60_000;
+const secondMs = 1_000;
 /** A caller may have stored at most this multiple of the calls that still fit. */
 const freeMultiple = 3;
 
@@ -10,7 +10,7 @@ const freeMultiple = 3;
  * few calls.
  */
 export class CallShares {
-  /** By caller, then by the minute in which the calls were created. */
+  /** By caller, then by the second in which the calls were created. */
   readonly #counts = new Map<string, Map<number, number>>();
   readonly #totals = new Map<string, number>();
 
@@ -20,31 +20,31 @@ export class CallShares {
   }
 
   add(caller: string, createdAt: number): void {
-    const minute = Math.floor(createdAt / minuteMs);
-    const minutes = this.#counts.get(caller) ?? new Map<number, number>();
-    this.#counts.set(caller, minutes);
-    minutes.set(minute, (minutes.get(minute) ?? 0) + 1);
+    const second = Math.floor(createdAt / secondMs);
+    const seconds = this.#counts.get(caller) ?? new Map<number, number>();
+    this.#counts.set(caller, seconds);
+    seconds.set(second, (seconds.get(second) ?? 0) + 1);
     this.#change(caller, 1);
   }
 
   /** Does nothing for a call that has expired. */
   remove(caller: string, createdAt: number): void {
-    const minute = Math.floor(createdAt / minuteMs);
-    const minutes = this.#counts.get(caller);
-    const count = minutes?.get(minute) ?? 0;
+    const second = Math.floor(createdAt / secondMs);
+    const seconds = this.#counts.get(caller);
+    const count = seconds?.get(second) ?? 0;
     if (count === 0) return;
-    if (count === 1) minutes?.delete(minute);
-    else minutes?.set(minute, count - 1);
+    if (count === 1) seconds?.delete(second);
+    else seconds?.set(second, count - 1);
     this.#change(caller, -1);
   }
 
-  /** Forgets calls created before `createdBefore`, in ms since 1970, except those of the last minute before it. */
+  /** Forgets calls created before `createdBefore`, in ms since 1970, except those of the last second before it. */
   expire(createdBefore: number): void {
-    const firstMinute = Math.floor(createdBefore / minuteMs);
-    for (const [caller, minutes] of this.#counts)
-      for (const [minute, count] of minutes) {
-        if (minute >= firstMinute) continue;
-        minutes.delete(minute);
+    const firstSecond = Math.floor(createdBefore / secondMs);
+    for (const [caller, seconds] of this.#counts)
+      for (const [second, count] of seconds) {
+        if (second >= firstSecond) continue;
+        seconds.delete(second);
         this.#change(caller, -count);
       }
   }

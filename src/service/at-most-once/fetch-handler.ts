@@ -57,20 +57,20 @@ async function readBodyCopy(
     return 'already-read';
   }
   const buffer = new BoundedBuffer(maxBytes);
-  let hasRoom = true;
+  const room = { isLost: false };
   // The transfer stops only when both the copy and the original are cancelled.
   const cancel = (): void => {
     void reader.cancel().catch(() => undefined);
     void request.body?.cancel().catch(() => undefined);
   };
   const arriving = bodies.start(caller, () => {
-    hasRoom = false;
+    room.isLost = true;
     cancel();
   });
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (!hasRoom) return 'no-room';
+      if (room.isLost) return 'no-room';
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       arriving.received(value.byteLength);

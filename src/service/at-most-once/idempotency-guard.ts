@@ -186,10 +186,11 @@ export class IdempotencyGuard {
   async #removeOldCalls(): Promise<boolean> {
     const { windowMs, store } = this.#options;
     const minMs = Math.min(windowMs, minKeptMs);
+    const before = store.usage?.()?.calls;
     do {
       this.#keptMs = Math.max(minMs, this.#keptMs / 2);
       await this.#expire(this.#keptMs);
-    } while (this.#keptMs > minMs && isNearlyFull(store.usage?.()));
+    } while (this.#keptMs > minMs && store.usage?.()?.calls === before);
     return true;
   }
 

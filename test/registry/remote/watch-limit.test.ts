@@ -12,7 +12,8 @@ function watched(maxGlobs: number) {
   const add = (text: string): (() => void) =>
     state.add(
       text,
-      (snapshot: Snapshot) => void snapshots.push(`${text} ${String([...snapshot.keys()])}`),
+      (snapshot: Snapshot) =>
+        void snapshots.push(`${text} ${[...(snapshot as Map<string, unknown>).keys()].join()}`),
       (error) => void errors.push(`${text} ${String((error as { code?: string }).code)}`),
     );
   /** As after the snapshots of the server. */
