@@ -10,6 +10,10 @@ import type { NamingState } from './state/naming-state.js';
 
 /** An implicit service without endpoints is removed after this time. */
 const emptyServiceMs = 300_000;
+/** Endpoints that one command removes. Other work of this process runs between two commands. */
+const maxExpiredPerCommand = 500;
+/** Removals of services and pending changes that one run of the timer submits. */
+const maxCommandsPerRun = 500;
 
 export interface ExpiryDependencies {
   readonly clock: Clock;
@@ -100,8 +104,7 @@ export class ExpiryScheduler {
     let at = this.#emptyServices.nextDueAt;
     if (leases.size > 0) at = Math.min(at, (this.#leasesCheckedAt ??= now) + leases.tickMs);
     else this.#leasesCheckedAt = undefined;
-    for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
-    at = Math.max(at, now);
+    at = Math.max(now, Math.min(at, guarantees.earliestEnd));
     // An overdue timer stays set, because its lateness shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
@@ -130,10 +133,17 @@ export class ExpiryScheduler {
   #runDue(now: number): void {
     const { guarantees, submit } = this.#deps;
     this.#expireEndpoints(now);
-    for (const name of this.#emptyServices.takeDue(now))
-      void submit(() => ({ kind: 'expire-service', name }));
-    for (const [name, until] of guarantees.frozenEntries()) {
+    let commands = 0;
+    if (this.#emptyServices.nextDueAt <= now)
+      for (const name of this.#emptyServices.takeDue(now)) {
+        void submit(() => ({ kind: 'expire-service', name }));
+        if (++commands >= maxCommandsPerRun) return;
+      }
+    if (guarantees.earliestEnd > now) return;
+    for (const [name, until] of [...guarantees.frozenEntries()]) {
       if (until > now) continue;
+      // The timer runs again at once for the other entries.
+      if (++commands > maxCommandsPerRun) return;
       // `Infinity` prevents a second command for the entry. `onEntryChanged` ends the freeze.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
@@ -146,9 +156,9 @@ export class ExpiryScheduler {
     consensus.onRenewalOverdue(leases.takeOverdue());
     if (expired.length === 0 || this.#isExpiring) return;
     this.#isExpiring = true;
-    const prepare: PrepareCommand = () => {
+    const prepare = (part: readonly Registration[]): ReturnType<PrepareCommand> => {
       const endpoints: EndpointRef[] = [];
-      for (const registration of expired) {
+      for (const registration of part) {
         // The registration may have been renewed while the command was queued.
         if (!leases.hasExpired(registration)) continue;
         if (!registration.draining && !registration.isRemovalPending) this.expiredRegistrations += 1;
@@ -157,8 +167,13 @@ export class ExpiryScheduler {
       }
       return endpoints.length === 0 ? undefined : { kind: 'expire-endpoints', endpoints };
     };
-    void submit(prepare, true).then(() => {
+    const removeAll = async (): Promise<void> => {
+      for (let i = 0; i < expired.length; i += maxExpiredPerCommand) {
+        const part = expired.slice(i, i + maxExpiredPerCommand);
+        await submit(() => prepare(part), true);
+      }
       this.#isExpiring = false;
-    });
+    };
+    void removeAll();
   }
 }

@@ -18,6 +18,8 @@ export class Guarantees {
    * written.
    */
   readonly #frozen = new Map<string, number>();
+  /** The least value in `#frozen`; undefined until it is needed again. */
+  #earliest: number | undefined = Infinity;
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
@@ -76,7 +78,9 @@ export class Guarantees {
 
   /** @param until - time at which the pending change applies; `Infinity` while the change is being written */
   freeze(name: string, until: number): void {
+    this.unfreeze(name);
     this.#frozen.set(name, until);
+    if (this.#earliest !== undefined) this.#earliest = Math.min(this.#earliest, until);
   }
 
   beginWrite(name: string): void {
@@ -88,7 +92,19 @@ export class Guarantees {
   }
 
   unfreeze(name: string): void {
+    const until = this.#frozen.get(name);
+    if (until === undefined) return;
     this.#frozen.delete(name);
+    if (until === this.#earliest) this.#earliest = undefined;
+  }
+
+  /** When the next pending change applies; `Infinity` if there is none, or it is being written. */
+  get earliestEnd(): number {
+    if (this.#earliest === undefined) {
+      this.#earliest = Infinity;
+      for (const until of this.#frozen.values()) this.#earliest = Math.min(this.#earliest, until);
+    }
+    return this.#earliest;
   }
 
   /** `Infinity` for a change that is being written. */
