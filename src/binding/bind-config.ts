@@ -36,6 +36,7 @@ export interface BindConfig {
   readonly probe: ProbeRequest | false | undefined;
   readonly routeOf: ((method: string, path: string) => string) | undefined;
   readonly kind: CallKind | undefined;
+  readonly waitForReady: boolean;
   readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
 }
@@ -95,6 +96,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     probe: toProbeRequest(given.probe, subject),
     routeOf: options.routeOf,
     kind,
+    waitForReady: checkBoolean(given.waitForReady ?? false, subject, 'waitForReady'),
     hedge,
     factory: options.factory,
   });
@@ -194,6 +196,11 @@ export function checkTimeout(value: unknown, subject: string, key = 'timeoutMs')
       `${subject}: ${key} must be a number of ms above 0 and at most ${String(maxTimerMs)}; got ${describeValue(value)}`,
     );
   return value;
+}
+
+export function checkBoolean(value: unknown, subject: string, key: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw configError(`${subject}: ${key} must be true or false; got ${describeValue(value)}`);
 }
 
 export function checkKind(value: unknown, subject: string): CallKind | undefined {

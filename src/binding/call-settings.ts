@@ -6,10 +6,13 @@ import { currentInbound } from '../core/inbound-request.js';
 import { checkSignal } from '../client/option-checks.js';
 import { capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
-import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
+import { checkBoolean, checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
 import type { CallOptions, RequestOptions } from './request-options.js';
 
-type TimeOptions = Pick<RequestOptions, 'timeoutMs' | 'totalTimeoutMs' | 'attemptTimeoutMs' | 'retries'>;
+type TimeOptions = Pick<
+  RequestOptions,
+  'timeoutMs' | 'totalTimeoutMs' | 'attemptTimeoutMs' | 'retries' | 'waitForReady'
+>;
 
 /** An option of a call takes precedence over the same option of the binding. */
 export class CallSettings {
@@ -31,6 +34,7 @@ export class CallSettings {
       inboundLeftMs: Infinity,
       allowsRetries: true,
       overrides: undefined,
+      waitsForReady: config.waitForReady,
     });
     this.noConstraints = Object.freeze({
       affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
@@ -97,7 +101,7 @@ export class CallSettings {
    */
   deadline(
     subject: string,
-    { timeoutMs, totalTimeoutMs, attemptTimeoutMs, retries }: TimeOptions,
+    { timeoutMs, totalTimeoutMs, attemptTimeoutMs, retries, waitForReady }: TimeOptions,
   ): CallDeadline {
     let own = this.#defaultDeadline;
     if (timeoutMs !== undefined)
@@ -106,6 +110,8 @@ export class CallSettings {
       own = { ...own, totalTimeoutMs: checkTimeout(totalTimeoutMs, subject, 'totalTimeoutMs') };
     if (attemptTimeoutMs !== undefined || retries !== undefined)
       own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
+    if (waitForReady !== undefined)
+      own = { ...own, waitsForReady: checkBoolean(waitForReady, subject, 'waitForReady') };
     const inbound = currentInbound();
     return inbound === undefined ? own : capToInbound(own, inbound, this.#clock.now(), this.#config.name);
   }

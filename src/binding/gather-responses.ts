@@ -52,11 +52,18 @@ export async function gatherResponses(
     prepare: async (constraints: PickConstraints, onServiceConfig: () => void) => {
       await picker.resolve(constraints, onServiceConfig);
     },
+    resolvedAt: () => picker.resolvedAt(),
+    lookAgain: () => picker.lookAgain(),
+    untilChanged: () => picker.untilChanged(),
   });
   const startedAt = context.clock.now();
   await reserveEndpoint(context, unfilteredPicker, settings);
   const elapsedMs = context.clock.now() - startedAt;
-  const deadline = afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name);
+  const deadline = {
+    ...afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name),
+    // Only the lookup waits: each request has one endpoint.
+    waitsForReady: false,
+  };
   return mapConcurrently(picker.candidates().matching, context.maxPending, async (candidate) => {
     const { endpoint } = candidate;
     try {

@@ -31,12 +31,17 @@ export interface CallOptions {
    * the binding.
    */
   readonly affinity?: string | undefined;
+  /**
+   * Whether the call waits until its deadline while no endpoint can be used. Default: the setting of the binding. @see
+   * {@link BindOptions.waitForReady}
+   */
+  readonly waitForReady?: boolean | undefined;
   /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link Binding.acquire}. */
-export type AcquireOptions = Pick<CallOptions, 'timeoutMs' | 'affinity' | 'signal'>;
+export type AcquireOptions = Pick<CallOptions, 'timeoutMs' | 'affinity' | 'waitForReady' | 'signal'>;
 
 /** Options of {@link Binding.ready}. */
 export type ReadyOptions = Pick<CallOptions, 'timeoutMs' | 'signal'>;
@@ -123,6 +128,7 @@ const requestKeys = new Set(
     retries: true,
     kind: true,
     affinity: true,
+    waitForReady: true,
     signal: true,
   } satisfies Record<keyof RequestOptions, true>),
 );

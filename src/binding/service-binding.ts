@@ -37,7 +37,7 @@ import {
 import type { BindingCallContext } from './binding-call-context.js';
 
 const readyKeys: readonly (keyof ReadyOptions)[] = ['timeoutMs', 'signal'];
-const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity'];
+const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity', 'waitForReady'];
 const callKeys: readonly (keyof CallOptions)[] = [...acquireKeys, 'kind', 'attemptTimeoutMs', 'retries'];
 /** `gather` neither chooses endpoints nor retries, so these options have no effect. */
 const uselessGatherKeys = ['retries', 'attemptTimeoutMs', 'affinity'] as const;
@@ -149,7 +149,7 @@ export class ServiceBinding implements Binding {
           .matching.find((candidate) => candidate.endpoint.id === endpoint.id)
           ?.channel.connect(signal),
       {
-        ...this.#settings.forCall(subject, options),
+        ...this.#settings.forCall(subject, { ...options, waitForReady: true }),
         kind: 'safe',
         constraints: this.#settings.noConstraints,
         connectOnly: true,

@@ -182,6 +182,18 @@ export class ServiceEndpointPicker implements EndpointPicker {
     return this.service.refresh(suspects);
   }
 
+  resolvedAt(): number {
+    return this.service.resolution?.requestedAt ?? -Infinity;
+  }
+
+  lookAgain(): Promise<void> {
+    return this.service.readyWait.lookAgain(this.resolvedAt());
+  }
+
+  untilChanged(): Promise<void> {
+    return this.service.readyWait.untilChanged();
+  }
+
   async startService(triedAt: number): Promise<void> {
     const factory = this.#factory;
     if (factory) await this.service.restartService(factory, triedAt);

@@ -18,6 +18,7 @@ import type { ClerkContext } from '../client/clerk-context.js';
 import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { callableEndpoints, type EndpointExclusion } from './callable-endpoints.js';
 import { reachableAddresses } from './reachable-addresses.js';
+import { ReadyWait } from './ready-wait.js';
 import { ServiceTickets } from './service-tickets.js';
 import { ServiceWatch } from './service-watch.js';
 import { StartedEndpoints } from './started-endpoints.js';
@@ -43,6 +44,7 @@ export class ServiceState implements HealthSource {
   bindingCount = 0;
   excluded: readonly EndpointExclusion[] = [];
   readonly tickets: ServiceTickets;
+  readonly readyWait: ReadyWait;
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #isClosed = false;
@@ -71,6 +73,12 @@ export class ServiceState implements HealthSource {
       clock,
       asyncContext,
       isStarting: () => !this.#isClosed && this.isStarting,
+      refresh: () => this.refresh(new Set()),
+      changeListeners: this.changeListeners,
+    });
+    this.readyWait = new ReadyWait({
+      clock,
+      asyncContext,
       refresh: () => this.refresh(new Set()),
       changeListeners: this.changeListeners,
     });

@@ -1,5 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
+import { nextChange } from './next-change.js';
 
 /** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
 const refreshIntervalMs = 500;
@@ -33,25 +34,11 @@ export class StartingWait {
   }
 
   async #untilStarted(): Promise<void> {
-    const { clock, asyncContext, isStarting, refresh } = this.#init;
+    const { clock, asyncContext, isStarting, refresh, changeListeners } = this.#init;
     const until = clock.now() + maxWaitMs;
     while (isStarting() && clock.now() < until) {
-      await this.#nextChange();
+      await nextChange(clock, changeListeners, refreshIntervalMs);
       if (isStarting()) await asyncContext.runInAsyncScope(refresh);
     }
-  }
-
-  #nextChange(): Promise<void> {
-    const { clock, changeListeners } = this.#init;
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        timer.cancel();
-        changeListeners.delete(settle);
-        resolve();
-      };
-      const timer = clock.setTimer(settle, refreshIntervalMs);
-      timer.setRef(false);
-      changeListeners.add(settle);
-    });
   }
 }

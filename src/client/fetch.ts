@@ -2,7 +2,7 @@ import { finished } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ServiceBinding } from '../binding/service-binding.js';
 import type { BindingCache } from '../binding/binding-cache.js';
-import { checkKind, checkOverrides, checkTimeout } from '../binding/bind-config.js';
+import { checkBoolean, checkKind, checkOverrides, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -78,9 +78,17 @@ export function createFetch(
 ): ClerkFetch {
   const limit = new BodyLimit(maxResponseSize);
   return (input, init) => {
-    const { kind, timeoutMs, totalTimeoutMs, affinity, attemptTimeoutMs, retries, ...requestInit } =
-      init ?? {};
-    const options = { kind, timeoutMs, totalTimeoutMs, affinity, attemptTimeoutMs, retries };
+    const {
+      kind,
+      timeoutMs,
+      totalTimeoutMs,
+      affinity,
+      attemptTimeoutMs,
+      retries,
+      waitForReady,
+      ...requestInit
+    } = init ?? {};
+    const options = { kind, timeoutMs, totalTimeoutMs, affinity, attemptTimeoutMs, retries, waitForReady };
     const { signal, body } = requestInit;
     try {
       const hasOptions = Object.values(options).some((value) => value !== undefined);
@@ -112,13 +120,15 @@ export function isClerkOrigin(origin: string): boolean {
 
 function checkFetchOptions(input: string | URL | Request, options: FetchCallOptions): FetchCallOptions {
   const subject = 'clerk.fetch()';
-  const { kind, timeoutMs, totalTimeoutMs, affinity } = options;
+  const { kind, timeoutMs, totalTimeoutMs, affinity, waitForReady } = options;
   const checked = {
     kind: checkKind(kind, subject),
     timeoutMs: timeoutMs === undefined ? undefined : checkTimeout(timeoutMs, subject),
     totalTimeoutMs:
       totalTimeoutMs === undefined ? undefined : checkTimeout(totalTimeoutMs, subject, 'totalTimeoutMs'),
     affinity,
+    waitForReady:
+      waitForReady === undefined ? undefined : checkBoolean(waitForReady, subject, 'waitForReady'),
     ...checkOverrides(options, subject),
   };
   const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);

@@ -35,6 +35,7 @@ export const bindKeys = Object.keys({
   probe: true,
   routeOf: true,
   kind: true,
+  waitForReady: true,
   hedge: true,
   factory: true,
 } satisfies Record<keyof BindOptions, true>);

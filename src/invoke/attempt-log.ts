@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
-import type { Execution } from '../core/errors.js';
+import type { ClerkError, Execution } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
@@ -24,6 +24,8 @@ export interface CallInfo {
 
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
+  /** Why the call waits, or has waited, for its service. */
+  waitedFor: ClerkError | undefined;
   #mayHaveRun = false;
 
   constructor(

@@ -2,7 +2,7 @@ import { FailoverState } from './failover-state.js';
 import type { CallAttempt } from './call-attempt.js';
 import type { AsyncResource } from 'node:async_hooks';
 import type { ConnectedCandidate } from '../core/candidate.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, isClerkError } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { Verdict } from '../core/outcome.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
@@ -24,6 +24,11 @@ export interface CallParameters {
 
 /** After this time a second attempt starts, so a trial delays the call by at most this time. */
 export const trialTimeoutMs = 20;
+
+const absenceCodes: ReadonlySet<string> = new Set(['NAME_NOT_FOUND', 'NO_ENDPOINT', 'VERSION_MISMATCH']);
+const unreadyCodes: ReadonlySet<string> = new Set(['ENDPOINTS_EXHAUSTED', 'REGISTRY_UNREACHABLE']);
+/** A lookup that was already in flight does not count, and one may fail. */
+const maxLookups = 2;
 
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
   expiresAt = 0;
@@ -70,6 +75,14 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
 
   get budget(): RetryBudget {
     return this.config.budget;
+  }
+
+  get waitsForReady(): boolean {
+    return this.deadline.waitsForReady;
+  }
+
+  get isPending(): boolean {
+    return false;
   }
 
   get isNestedRetry(): boolean {
@@ -131,13 +144,19 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * If necessary, first looks the service up, starts the service, or waits for a connection backoff. Resolves with
-   * undefined if the call was settled meanwhile.
+   * If necessary, first looks the service up, starts the service, or waits for a connection backoff. A call with
+   * `waitForReady` waits until an endpoint can be used. Resolves with undefined if the call was settled meanwhile.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
-    for (;;) {
-      await picker.prepare(constraints, () => this.#updateDeadline());
+    for (let lookups = 0; ; lookups++) {
+      try {
+        await picker.prepare(constraints, () => this.#updateDeadline());
+      } catch (error) {
+        if (!this.settled) await this.#waitAfter(error, lookups < maxLookups);
+        if (this.settled) return undefined;
+        continue;
+      }
       if (this.settled) return undefined;
       const now = context.clock.now();
       const { retry } = this.failover;
@@ -249,6 +268,20 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     const { health, wheel } = this.context;
     const stalledMs = wheel.stalls.lastEndedAt > since ? wheel.stalls.stalledMsSince(since) : 0;
     health.attemptAbandoned(candidate, now - since - stalledMs, now, this.attemptTimeout.medianMs);
+  }
+
+  /** Throws `error` if the call must not wait. */
+  async #waitAfter(error: unknown, mayLookAgain: boolean): Promise<void> {
+    const { picker } = this;
+    if (!isClerkError(error)) throw error;
+    // What an earlier lookup did not find may be there now.
+    if (mayLookAgain && absenceCodes.has(error.code) && picker.resolvedAt() < this.startedAt) {
+      await picker.lookAgain();
+      return;
+    }
+    if (!this.waitsForReady || !(absenceCodes.has(error.code) || unreadyCodes.has(error.code))) throw error;
+    this.failover.retry.waitedFor = error;
+    await picker.untilChanged();
   }
 
   #updateDeadline(): void {

@@ -25,6 +25,8 @@ export interface CallDeadline {
    */
   readonly allowsRetries: boolean;
   readonly overrides: RetryOverrides | undefined;
+  /** Whether the call waits until its deadline for an endpoint that can be used. */
+  readonly waitsForReady: boolean;
 }
 
 /**

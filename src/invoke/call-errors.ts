@@ -9,13 +9,14 @@ export function deadlineError(log: AttemptLog): ClerkError {
   const reason =
     log.outcomes.at(-1)?.stage === 'answered' && log.call.hasRun === true
       ? 'the response body was not complete'
-      : reachedLimit(log);
-  return lastAttemptError(
+      : (reachedLimit(log) ?? log.waitedFor?.message);
+  return createError(
     log,
     'DEADLINE_EXCEEDED',
     `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }${reason === undefined ? '' : `: ${reason}`}`,
+    log.outcomes.at(-1)?.error ?? log.waitedFor,
   );
 }
 

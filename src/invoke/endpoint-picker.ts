@@ -43,6 +43,12 @@ export interface EndpointPicker {
   isFresh(now: number): boolean;
   /** Reports `suspects` to the registry. Never rejects: after a failed lookup, the cached resolution stays in use. */
   refreshResolution(suspects: ReadonlySet<string>): Promise<void>;
+  /** When the known resolution was requested; -Infinity without one. */
+  resolvedAt(): number;
+  /** Looks the service up again, at most every 10 ms. Concurrent calls share the lookup. Never rejects. */
+  lookAgain(): Promise<void>;
+  /** Resolves after a change of the endpoints, or after a new lookup, within about 1 s. Never rejects. */
+  untilChanged(): Promise<void>;
   readonly canStart: boolean;
   /**
    * Resolves when the service has a new endpoint; rejects when the start fails.

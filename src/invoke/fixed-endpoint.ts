@@ -2,10 +2,9 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { EndpointPicker } from './endpoint-picker.js';
 
 export function withoutFailover(
-  picks: Pick<EndpointPicker, 'policyName' | 'pickCached' | 'pick' | 'prepare'>,
+  picks: Pick<EndpointPicker, 'policyName' | 'pickCached' | 'pick' | 'prepare'> & Partial<EndpointPicker>,
 ): EndpointPicker {
   return {
-    ...picks,
     canStart: false,
     trialDueAt: Infinity,
     pickTrial: () => undefined,
@@ -14,7 +13,11 @@ export function withoutFailover(
     pickAlternative: () => undefined,
     hasAlternative: () => false,
     refreshResolution: () => Promise.resolve(),
+    resolvedAt: () => Infinity,
+    lookAgain: () => Promise.resolve(),
+    untilChanged: () => Promise.resolve(),
     startService: () => Promise.resolve(),
+    ...picks,
   };
 }
 

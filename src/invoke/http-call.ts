@@ -52,6 +52,10 @@ export class HttpCall extends ResponseDelivery {
     return isReplayable(this.request.body);
   }
 
+  override get isPending(): boolean {
+    return this.#isPending;
+  }
+
   get needsNewConnection(): boolean {
     return this.#freeRetries?.hasLostReused === true;
   }

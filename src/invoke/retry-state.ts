@@ -4,7 +4,7 @@ import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { idempotencyScopeOf } from './at-most-once.js';
 import { isUnproven } from './classify-error.js';
 import { AttemptLog, type AttemptRecord, type CallInfo } from './attempt-log.js';
-import type { CallContext } from './call-context.js';
+import { tooManyPendingError, type CallContext } from './call-context.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import {
   budgetError,
@@ -26,6 +26,9 @@ export interface RetriedCall extends CallInfo {
   readonly retries: RetrySettings | undefined;
   readonly budget: RetryBudget;
   readonly isNestedRetry: boolean;
+  readonly waitsForReady: boolean;
+  /** Whether the call already counts for `maxPending`. */
+  readonly isPending: boolean;
 }
 
 interface TicketRenewal {
@@ -184,8 +187,11 @@ export class RetryState extends AttemptLog {
       const now = context.clock.now();
       this.assertActive();
       if (deadlineAt - now < minAttemptMs) throw deadlineError(this);
-      if (this.outcomes.length - this.moves > (this.call.retries?.max ?? maxMoves))
-        throw exhaustedError(this);
+      if (this.outcomes.length - this.moves > (this.call.retries?.max ?? maxMoves)) {
+        await this.#waitUntilChanged();
+        mustCheckFreshness = true;
+        continue;
+      }
       const candidate = picker.pickAlternative(now, constraints, this.#tried);
       if (candidate && context.health.canDial(candidate, now)) {
         if (!this.#reserveRetry(now)) throw this.#refusedRetryError();
@@ -195,8 +201,8 @@ export class RetryState extends AttemptLog {
         // All endpoints left to try are in connection backoff. Waits at most `maxDialWaitMs`, and only if a dial is
         // allowed before the deadline.
         const dialWaitMs = context.health.nextDialAt(candidate) - now;
-        if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
-        await this.#wait(Math.max(dialWaitMs, 1));
+        if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) await this.#waitUntilChanged();
+        else await this.#wait(Math.max(dialWaitMs, 1));
         mustCheckFreshness = true;
       } else if (this.#repeatable !== undefined) {
         this.#tried.delete(this.#repeatable);
@@ -217,9 +223,42 @@ export class RetryState extends AttemptLog {
         this.#tried.clear();
         mustCheckFreshness = true;
       } else {
-        throw exhaustedError(this);
+        await this.#waitUntilChanged();
+        mustCheckFreshness = true;
       }
     }
+  }
+
+  /**
+   * Waits for a change of the service, if the call has `waitForReady` and may be sent again, or if only the store that
+   * may have recorded the call can answer it. Then all endpoints may be tried again.
+   * @throws {@link ClerkError} the error that ends any other call
+   * @see [C2.8](../../docs/guarantees.md#c2-8)
+   */
+  async #waitUntilChanged(): Promise<void> {
+    const { context, call, hasIdempotencyScope } = this;
+    const error = exhaustedError(this);
+    const mayHaveRun = this.execution !== 'none';
+    const canRepeat =
+      call.retries !== undefined &&
+      retryability(call.kind, 'sent', call.isReplayable, hasIdempotencyScope) === 'budget';
+    const mayWait = mayHaveRun
+      ? canRepeat && (call.waitsForReady || hasIdempotencyScope)
+      : call.waitsForReady;
+    if (!mayWait) throw error;
+    this.waitedFor = error;
+    if (!call.isPending && context.pendingCalls >= context.maxPending)
+      throw withCallDetails(this, tooManyPendingError(context));
+    const counted = call.isPending ? 0 : 1;
+    context.pendingCalls += counted;
+    try {
+      await this.picker.untilChanged();
+    } finally {
+      context.pendingCalls -= counted;
+    }
+    this.#tried.clear();
+    this.moves = this.outcomes.length;
+    this.#hasRefreshed = this.#hasStartedService = this.#hasReconsidered = false;
   }
 
   async #repeat({ candidate, ticket }: TicketRenewal): Promise<ConnectedCandidate> {

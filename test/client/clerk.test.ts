@@ -151,7 +151,7 @@ test('ready connects and sends no request', async () => {
   cluster.refuse('b');
   const { clerk: other, cluster: dead } = memoryCluster({ '/s': ['z'] }, { seed: 1 });
   dead.refuse('z');
-  expect((await clerkErrorOf(other.bind('/s').ready())).code).toBe('ENDPOINTS_EXHAUSTED');
+  expect((await clerkErrorOf(other.bind('/s').ready())).code).toBe('DEADLINE_EXCEEDED');
 });
 
 test('explain works before a lookup and causes none', async () => {

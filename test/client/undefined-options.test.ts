@@ -30,6 +30,7 @@ const bind: AllUndefined<BindOptions> = {
   probe: undefined,
   routeOf: undefined,
   kind: undefined,
+  waitForReady: undefined,
   hedge: undefined,
   factory: undefined,
 };
@@ -52,6 +53,7 @@ const request: AllUndefined<Omit<RequestOptions, 'path'>> = {
   attemptTimeoutMs: undefined,
   retries: undefined,
   kind: undefined,
+  waitForReady: undefined,
   affinity: undefined,
   signal: undefined,
 };

@@ -121,7 +121,7 @@ test('a loopback address of another host is ignored when the endpoint has anothe
     const clerk = createClerk({ registry: { '/x': { addresses, host } }, runtime });
     await clerk
       .bind('/x')
-      .ready()
+      .json('/')
       .catch(() => undefined);
     await clerk.destroy();
     return seen.pop();

@@ -11,6 +11,7 @@ describe('the deadline of a call made while a request is served', () => {
     inboundLeftMs: Infinity,
     allowsRetries: true,
     overrides: undefined,
+    waitsForReady: false,
   };
   const inboundRequest = (deadlineAt: number, attempt = 1) => ({ deadlineAt, attempt, isFinished: false });
 

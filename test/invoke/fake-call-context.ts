@@ -124,6 +124,18 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     await this.onRefresh();
   }
 
+  resolvedAt(): number {
+    return Infinity;
+  }
+
+  lookAgain(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  untilChanged(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async startService(attemptedAt: number): Promise<void> {
     this.starts.push(attemptedAt);
     await this.onStart();

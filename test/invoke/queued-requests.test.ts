@@ -41,7 +41,7 @@ const unlimited: CallDeadline = {
     elapsedMs: 0,
     inboundLeftMs: Infinity,
   },
-  ...{ allowsRetries: true, overrides: undefined },
+  ...{ allowsRetries: true, overrides: undefined, waitsForReady: false },
 };
 
 const constraints = { affinity: undefined, tlsOnly: false };

@@ -26,6 +26,8 @@ function createState(
     retries: defaultRetries,
     budget: context.budget,
     isNestedRetry: false,
+    waitsForReady: false,
+    isPending: false,
     asyncContext: new AsyncResource('TEST'),
     startedAt,
     deadlineAt: startedAt + timeoutMs,

@@ -48,8 +48,8 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   });
   try {
     const binding = clerk.bind(name);
-    // While all endpoints are starting, a call would wait until its deadline.
-    const waitMs = resolution.endpoints.length === 0 ? Math.min(timeoutMs, 100) : timeoutMs;
+    // ready() waits while no endpoint can be used.
+    const waitMs = Math.min(timeoutMs, resolution.endpoints.length === 0 ? 100 : 2_000);
     await binding.ready({ timeoutMs: waitMs }).catch((error: unknown) => {
       // A failed connection is part of the explanation.
       if (!isClerkError(error) || !explainableCodes.has(error.code)) throw error;

@@ -28,10 +28,9 @@ export function checkSteadyRun(
   const { oracle, clients } = simulation;
   const policy = clients[0]?.binding(service).explain().policy ?? '';
   const calls = oracle.calls.filter((call) => call.kind !== 'once' && call.manner.abortsAt === undefined);
-  // The calls of `primary` are not spread: its standbys have no answers to compare a status with that is not retried, and a
-  // silent primary keeps its calls until its probe has failed.
-  const isCompared = incident.kind === 'failing-answers' && incident.statusCode !== 500;
-  if (policy !== 'primary' || isCompared) checkFailures(simulation, incident, calls, policy);
+  // A silent primary keeps its calls until its probe has failed.
+  if (policy !== 'primary' || incident.kind === 'failing-answers')
+    checkFailures(simulation, incident, calls, policy);
   if (!evenPolicies.some((even) => policy.startsWith(even))) return;
   if (affected.length > 0) checkReturn(simulation, incident, affected, policy);
   else checkEvenness(simulation, incident, policy);
