@@ -21,9 +21,13 @@ const exceptions = [
   { files: ['src/transport/**'], allowed: ['sockets', 'undici'] },
   { files: ['src/server/http/**'], allowed: ['sockets'] },
   {
-    files: ['src/server/launcher/manifest-files.ts', 'src/server/launcher/start-problem.ts'],
+    files: ['manifest-files', 'start-problem', 'file-facts', 'script-trust'].map(
+      (name) => `src/server/launcher/${name}.ts`,
+    ),
     allowed: ['files'],
   },
+  // A list of addresses, which opens no socket.
+  { files: ['src/core/address-policy.ts'], allowed: ['sockets'] },
   { files: ['src/cli/registry-client.ts'], allowed: ['sockets'] },
   { files: ['src/cli/read-input.ts'], allowed: ['files'] },
 ];

@@ -5,9 +5,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 
-interface ProcessStat {
+export interface ProcessStat {
   readonly pid: number;
+  readonly parent: number;
   readonly group: number;
+  readonly session: number;
   readonly state: string;
   /** Time from boot to the start of the process, in clock ticks. */
   readonly startedTicks: string;
@@ -63,14 +65,24 @@ async function allPids(): Promise<readonly number[] | undefined> {
   return pids.length > 0 ? pids : undefined;
 }
 
-function readStat(pid: number): ProcessStat | undefined {
+/** Empty without `/proc`. */
+export async function processStats(): Promise<readonly ProcessStat[]> {
+  return ((await allPids()) ?? []).map(readStat).filter((stat) => stat !== undefined);
+}
+
+/** Undefined for a process that has ended. */
+export function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
   // Field 2, the program name, may contain any character, but ends with the last parenthesis. `fields` begins with
   // field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;
-  return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), state, startedTicks };
+  if ('ZXx'.includes(state)) return undefined;
+  return {
+    ...{ pid, parent: Number(fields?.[1]), group: Number(group), session: Number(fields?.[3]) },
+    ...{ state, startedTicks },
+  };
 }
 
 let cachedHost: string | undefined;

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type {
   TerminationSignal,
   ProcessExit,
@@ -7,6 +7,8 @@ import type {
   Processes,
   SpawnedProcess,
 } from '../core/processes.js';
+import { Descendants } from './descendants.js';
+import { inheritedDescriptors } from './inherited-descriptors.js';
 import { listenerState, waitingConnections } from './listener-table.js';
 import { limitLog, openLog, readLogTail } from './log-file.js';
 import { probeListener } from './listener-probe.js';
@@ -27,14 +29,22 @@ export const systemProcesses: Processes = {
   findGroupLeader: async (mark) =>
     (await processesWithMarker(mark)).find(({ pid, group }) => pid === group)?.pid,
   isAlive: async (group, mark) =>
-    (group !== undefined && (await isGroupAlive(group))) || (await processesWithMarker(mark)).length > 0,
+    (group !== undefined && (descendants.living(group).length > 0 || (await isGroupAlive(group)))) ||
+    (await processesWithMarker(mark)).length > 0,
   signal: async (group, mark, signal) => {
-    if (group !== undefined) sendSignal(-group, signal);
+    if (group !== undefined) {
+      await descendants.refresh(group);
+      const others = descendants.living(group);
+      sendSignal(-group, signal);
+      for (const pid of others) sendSignal(pid, signal);
+    }
     for (const stray of await processesWithMarker(mark))
       if (stray.group !== group) sendSignal(stray.pid, signal);
   },
   env: (name) => process.env[name],
 };
+
+const descendants = new Descendants();
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
   // For `kill`, 0 means the group of this process, and -1 means all processes.
@@ -49,6 +59,8 @@ function sendSignal(pid: number, signal: TerminationSignal): void {
 function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
   return new Promise((resolve, reject) => {
     const log = options.logFile === undefined ? undefined : openLog(options.logFile, options.maxLogFiles);
+    const inherited = inheritedDescriptors();
+    const empty = inherited.length === 0 ? undefined : openSync('/dev/null', 'r');
     let child: ChildProcess;
     try {
       child = spawn(options.file, options.args, {
@@ -58,21 +70,36 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
         ...options.user,
         shell: false,
         detached: true,
-        stdio: ['pipe', log ?? 'ignore', log ?? 'ignore'],
+        stdio: ['pipe', log ?? 'ignore', log ?? 'ignore', ...replacements(inherited, empty)],
       });
     } finally {
-      if (log !== undefined) closeSync(log);
+      for (const each of [log, empty]) if (each !== undefined) closeSync(each);
     }
     const exited = new Promise<ProcessExit>((ended) =>
-      child.once('exit', (code, signal) => ended({ code, signal })),
+      child.once('exit', (code, signal) => {
+        // Its children have another parent from now on.
+        const looked = child.pid === undefined ? Promise.resolve() : descendants.refresh(child.pid);
+        void looked.finally(() => ended({ code, signal }));
+      }),
     );
     child.on('error', reject);
     child.once('spawn', () => {
       const pid = child.pid as number;
+      descendants.track(pid, options.logFile);
       child.unref();
       resolve({ pid, identity: identityOf(pid), exited, logTail: () => readLogTail(options.logFile) });
     });
     // A program may end before it reads its input, which is not an error.
     child.stdin?.on('error', () => undefined).end(options.stdin);
   });
+}
+
+/** The standard streams from descriptor 3 on: inherited descriptors become `/dev/null`, since Node cannot close them. */
+function replacements(inherited: readonly number[], empty: number | undefined): (number | 'ignore')[] {
+  const streams: (number | 'ignore')[] = Array.from(
+    { length: Math.max(2, ...inherited) - 2 },
+    () => 'ignore',
+  );
+  for (const descriptor of inherited) streams[descriptor - 3] = empty ?? 'ignore';
+  return streams;
 }

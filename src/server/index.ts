@@ -178,6 +178,7 @@ async function openServer(
       manifests,
       readManifest: (name) => readManifest(config.manifests as string, name),
       logs,
+      isDurable: data !== undefined,
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],

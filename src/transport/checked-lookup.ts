@@ -17,10 +17,7 @@ export function checkedLookup(
   hostname: string,
   lookup?: LookupFunction,
 ): LookupFunction {
-  const resolve =
-    lookup ??
-    (localhostLookup(hostname).lookup as LookupFunction | undefined) ??
-    (systemLookup as LookupFunction);
+  const resolve = lookup ?? (localhostLookup(hostname).lookup as LookupFunction | undefined) ?? systemLookup;
   return (host, options, callback) => {
     resolve(host, options, (error, found, family) => {
       const all = typeof found === 'string' ? [{ address: found, family: family ?? 4 }] : found;

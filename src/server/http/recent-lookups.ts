@@ -59,7 +59,7 @@ export class RecentLookups {
 
   #startWindow(now: number): void {
     // After a longer time without lookups, none of them counts any more.
-    this.#former = now >= this.#endsAt + windowMs ? new Map() : this.#names;
+    this.#former = now >= this.#endsAt + windowMs ? new Map<string, Set<string>>() : this.#names;
     this.#names = new Map();
     this.#total = 0;
     this.#endsAt = now + windowMs;

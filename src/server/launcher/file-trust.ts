@@ -39,3 +39,25 @@ export function programProblem(
   if ((program.mode & 0o111) === 0) return `${program.path} must be executable; run chmod +x ${program.path}`;
   return facts.map((each) => trustProblem(each, serverUid)).find((fault) => fault !== undefined);
 }
+
+/**
+ * Returns undefined when only root, the server and the user of the service can change a script. Nobody else may create
+ * files beside it, because many interpreters load modules from the folder of their script.
+ *
+ * @param facts - facts of the script, then of each folder above the script
+ * @param serviceUid - user that runs the script, if it is another user than that of the server
+ */
+export function scriptFileProblem(
+  facts: readonly FileFacts[],
+  serverUid: number | undefined,
+  serviceUid: number | undefined,
+): string | undefined {
+  return facts
+    .map((each, index) => {
+      const facts =
+        each.owner === serviceUid && serverUid !== undefined ? { ...each, owner: serverUid } : each;
+      // The sticky bit does not keep others from creating files.
+      return trustProblem(index === 1 ? { ...facts, mode: facts.mode & ~0o1000 } : facts, serverUid);
+    })
+    .find((problem) => problem !== undefined);
+}

@@ -100,6 +100,10 @@ export class Launch implements PendingRegistration {
     return this.#state === 'up';
   }
 
+  get isStarting(): boolean {
+    return this.#state === 'starting';
+  }
+
   get isStopping(): boolean {
     return this.#state === 'stopping' || this.#state === 'done';
   }

@@ -27,11 +27,13 @@ export interface LauncherContext {
   readonly manifests: Map<string, Manifest>;
   /** Rejects with `CONFIG_INVALID`. Undefined if manifests cannot be read again. */
   readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
-  readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
+  readonly programChangeReason: (manifest: Manifest, args: readonly string[]) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
   /** Key of a secured registry, by which a launched service recognizes the registry. */
   readonly registryPin?: (() => KeyPin) | undefined;
   readonly logs: string | undefined;
+  /** Whether a later server finds the launch records of this server. */
+  readonly isDurable: boolean;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
   readonly instanceLimit: Quotas;

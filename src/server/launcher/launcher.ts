@@ -21,6 +21,8 @@ export interface LauncherOptions extends Pick<
   'names' | 'processes' | 'runtime' | 'manifests' | 'readManifest' | 'registryUrls' | 'registryPin' | 'logger'
 > {
   readonly logs?: string | undefined;
+  /** Default true. */
+  readonly isDurable?: boolean;
   /** Default: checks the program file, its folders, its interpreter and its working folder again. */
   readonly programChangeReason?: LauncherContext['programChangeReason'];
 }
@@ -35,11 +37,14 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
   const launcher = new HostLauncher({
     ...options,
     logs: options.logs,
+    isDurable: options.isDurable ?? true,
     programChangeReason:
       options.programChangeReason ??
-      (async (manifest) => {
+      (async (manifest, args) => {
         const passedPath = manifest.env.includes('PATH') ? options.processes.env('PATH') : undefined;
-        return (await programChangeReason(manifest)) ?? startProblem(manifest, passedPath ?? defaultPath);
+        return (
+          (await programChangeReason(manifest, args)) ?? startProblem(manifest, passedPath ?? defaultPath)
+        );
       }),
     instanceLimit: new Quotas(),
     pendingRegistrations: new Map(),
@@ -152,7 +157,7 @@ class HostLauncher implements Launcher {
     this.#isClosed = true;
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#outdated.stop();
-    for (const supervisor of this.#supervisors.values()) supervisor.detach(closedError());
+    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor.detach(closedError())));
   }
 
   async #readManifest(name: string): Promise<void> {

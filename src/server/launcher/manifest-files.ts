@@ -1,8 +1,11 @@
-import { lstat, open, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants } from 'node:fs';
+import { lstat, open, readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ClerkError, errorMessage } from '../../core/errors.js';
+import { effectiveUid, fileFacts, pathFacts } from './file-facts.js';
 import { runAsProblem, findUser } from './run-as-user.js';
 import { manifestName, parseManifest, type Manifest, type ParsedManifest } from './manifest.js';
+import { scriptProblem } from './script-trust.js';
 import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 
 const maxManifestBytes = 64 * 1024;
@@ -76,13 +79,18 @@ async function linkProblem(path: string): Promise<string | undefined> {
 /**
  * Checks a program again, because it may have changed since the manifest was read. Returns undefined when the program
  * may be run.
+ *
+ * @param args - arguments with filled-in parameters
  */
-export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
+export async function programChangeReason(
+  manifest: Manifest,
+  args: readonly string[] = manifest.args,
+): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
       return `the real path of program ${manifest.exec} was ${manifest.programPath} when the server started, and is ${program} now; run clerk reset or restart the server if the change is intended`;
-    return programProblem(await pathFacts(program), effectiveUid());
+    return programProblem(await pathFacts(program), effectiveUid()) ?? (await scriptProblem(manifest, args));
   } catch (error) {
     return errorMessage(error);
   }
@@ -98,7 +106,9 @@ async function manifestFileNames(folder: string): Promise<readonly string[]> {
 }
 
 async function readManifestFile(path: string): Promise<string> {
-  const file = await open(path, 'r').catch((error: unknown) => {
+  // Without O_NONBLOCK, the open of a FIFO would wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch((error: unknown) => {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
@@ -131,11 +141,14 @@ async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const workingFolder = await fileFacts(cwd).catch(() => undefined);
   if (workingFolder?.kind !== 'folder')
     throw manifestError(parsed, 'cwd', `must be an existing folder; got ${cwd}`);
+  const runAs = await resolveUser(parsed);
+  const fault = await scriptProblem({ programPath: program, cwd, runAs }, parsed.args);
+  if (fault !== undefined) throw manifestError(parsed, 'exec', `must run a trusted script: ${fault}`);
   const paths = [cwd, ...parsed.args.filter((arg) => arg.startsWith('/'))];
   return Object.freeze({
     ...parsed,
     programPath: program,
-    runAs: await resolveUser(parsed),
+    runAs,
     // An argument need not be the path of an existing file.
     realPaths: await Promise.all(paths.map((path) => realpath(path).catch(() => path))),
   });
@@ -158,22 +171,6 @@ function manifestError(
   problem: string,
 ): ClerkError {
   return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
-}
-
-async function pathFacts(program: string): Promise<readonly FileFacts[]> {
-  const chain = [program];
-  for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));
-  return Promise.all(chain.map(fileFacts));
-}
-
-async function fileFacts(path: string): Promise<FileFacts> {
-  const facts = await stat(path);
-  const kind = facts.isFile() ? 'file' : facts.isDirectory() ? 'folder' : 'other';
-  return { path, kind, owner: facts.uid, mode: facts.mode };
-}
-
-function effectiveUid(): number | undefined {
-  return process.geteuid?.();
 }
 
 function configError(message: string, cause?: unknown): ClerkError {

@@ -222,12 +222,24 @@ export class ServiceSupervisor implements ReplaceableService {
     );
   }
 
-  /** Ends the supervision. Running processes continue. Callers that wait for a start get the error `reason`. */
-  detach(reason: ClerkError): void {
-    if (this.#attempt) this.#attempt.cancellation = reason;
-    for (const launch of this.#launches) launch.detach(reason.message);
+  /**
+   * Ends the supervision. Running processes continue. Callers that wait for a start get the error `reason`. Without a
+   * durable store, no later server knows of a process that has not registered, so that process is ended first.
+   */
+  async detach(reason: ClerkError): Promise<void> {
+    const { isDurable } = this.#context;
+    const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
+    if (attempt) attempt.cancellation = reason;
+    sharedStart?.cancel(reason);
+    const starting = isDurable ? [] : [...this.#launches].filter(({ isStarting }) => isStarting);
+    const stopped = starting.map((launch) => launch.stop(reason.message));
+    for (const launch of this.#launches) if (!starting.includes(launch)) launch.detach(reason.message);
     this.#logLimiter.stop();
-    this.#sharedStart?.cancel(reason);
+    await Promise.all(stopped);
+    if (isDurable || attempt === undefined) return;
+    // The program may have been spawned meanwhile.
+    await sharedStart?.settled;
+    await attempt.launch?.done;
   }
 
   /** @param isBeside - whether the service may have a callable endpoint */
@@ -248,7 +260,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const manifest = this.#preparation.manifestFor(rule);
     const args = this.#preparation.argumentsOf(manifest, rule);
     for (const launch of this.#launches) if (launch.isStopping) await launch.done;
-    await this.#preparation.checkProgram(manifest);
+    await this.#preparation.checkProgram(manifest, args);
     if (!isBeside && this.hasCallableEndpoint()) return false;
     await this.#acquireSlot(rule.manifest, manifest, isBeside);
     const launch = await this.#spawn(rule.manifest, manifest, args, attempt).catch((error: unknown) => {

@@ -21,8 +21,7 @@ export class StartPreparation {
   /** Checks everything that can be checked without a start. */
   async check(rule: LaunchRule): Promise<Manifest> {
     const manifest = this.manifestFor(rule);
-    this.argumentsOf(manifest, rule);
-    await this.checkProgram(manifest);
+    await this.checkProgram(manifest, this.argumentsOf(manifest, rule));
     return manifest;
   }
 
@@ -49,8 +48,8 @@ export class StartPreparation {
     }
   }
 
-  async checkProgram(manifest: Manifest): Promise<void> {
-    const programChange = await this.#context.programChangeReason(manifest);
+  async checkProgram(manifest: Manifest, args: readonly string[]): Promise<void> {
+    const programChange = await this.#context.programChangeReason(manifest, args);
     if (programChange !== undefined) throw startError(this.#name, programChange);
   }
 }

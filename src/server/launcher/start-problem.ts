@@ -1,11 +1,9 @@
 import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorMessage } from '../../core/errors.js';
 import type { Manifest } from './manifest.js';
-
-/** Linux reads this number of bytes of a `#!` line. */
-const interpreterLineBytes = 256;
+import { firstLine } from './script-trust.js';
 
 type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
 
@@ -63,22 +61,6 @@ async function interpreterProblem(program: string, searchPath: string): Promise<
   for (const folder of searchPath.split(':'))
     if (await isExecutable(`${folder}/${argument}`)) return undefined;
   return `the interpreter ${argument} of ${program} is not in the PATH of the service, which is ${searchPath}; ${fix}, or pass PATH in env of the manifest`;
-}
-
-async function firstLine(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r').catch(() => undefined);
-  if (file === undefined) return undefined;
-  try {
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(interpreterLineBytes),
-      0,
-      interpreterLineBytes,
-      0,
-    );
-    return buffer.toString('latin1', 0, bytesRead).split('\n', 1)[0];
-  } finally {
-    await file.close();
-  }
 }
 
 async function isExecutable(path: string): Promise<boolean> {

@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   lchownSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   unlinkSync,
@@ -10,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { errorMessage } from '../../../src/core/errors.js';
 import { runAsProblem, findUser } from '../../../src/server/launcher/run-as-user.js';
 import {
@@ -233,4 +235,98 @@ test('the version of a manifest changes with its fields, its working folder and 
   expect(await versionOf(v1, '# a comment\n')).toBe(first);
   expect(await versionOf(v1, 'readyMs: 5000\n')).not.toBe(first);
   expect(await versionOf(v2)).not.toBe(first);
+});
+
+test('a FIFO, a folder or a device among the manifests is refused, and the reader does not wait for a writer', async () => {
+  const { manifests } = temporaryManifests();
+  execFileSync('mkfifo', [join(manifests, 'a.yaml')]);
+  expect(await errorOf(manifests)).toBe(`Manifest ${join(manifests, 'a.yaml')} must be a regular file`);
+  unlinkSync(join(manifests, 'a.yaml'));
+  symlinkSync('/dev/zero', join(manifests, 'a.yaml'));
+  expect(await errorOf(manifests)).toContain('must be a regular file');
+  unlinkSync(join(manifests, 'a.yaml'));
+  mkdirSync(join(manifests, 'a.yaml'));
+  expect(await errorOf(manifests)).toMatch(/must be a regular file|EISDIR/);
+});
+
+describe('the script that an interpreter gets', () => {
+  function scripted(args: readonly string[], more = '') {
+    const { at, manifests } = temporaryManifests();
+    const script = join(at, 'app.mjs');
+    writeFileSync(script, '', { mode: 0o644 });
+    const texts = args.map((arg) => arg.replace('SCRIPT', script));
+    writeFileSync(
+      join(manifests, 'orders.yaml'),
+      `version: 1\nservice: /shop/orders\nexec: /usr/bin/env\nargs: ${JSON.stringify(texts)}\n${more}`,
+      { mode: 0o644 },
+    );
+    return { at, manifests, script };
+  }
+
+  test.each([
+    [[process.execPath, 'SCRIPT']],
+    [[process.execPath, '--import', 'tsx', 'SCRIPT', '/data']],
+    [[process.execPath, '--import=SCRIPT', '/bin/true']],
+    [['NODE_ENV=production', process.execPath, '--enable-source-maps', 'SCRIPT', '--port=1']],
+    [['/bin/sh', '-c', 'exec "$@"', 'sh', process.execPath, 'SCRIPT']],
+  ])('%j must be writable by nobody else', async (args) => {
+    const { at, manifests, script } = scripted(args);
+    expect(await errorOf(manifests)).toBe('nothing');
+    chmodSync(script, 0o646);
+    expect(await errorOf(manifests)).toBe(
+      `${join(manifests, 'orders.yaml')}, line 3: exec must run a trusted script: ${script} must not be writable by all users; run chmod go-w ${script}`,
+    );
+    chmodSync(script, 0o644);
+    // Files beside the script are loaded by many interpreters, so the sticky bit is not enough.
+    chmodSync(at, 0o1777);
+    expect(await errorOf(manifests)).toContain(`${at} must not be writable by all users`);
+    chmodSync(at, 0o755);
+    const manifest = await readManifest(manifests, 'orders');
+    expect(await programChangeReason(manifest)).toBeUndefined();
+    chmodSync(script, 0o664);
+    expect(await programChangeReason(manifest)).toContain('must not be writable by the group of the file');
+  });
+
+  test('a relative script is found in the working folder, and one of a parameter at the start', async () => {
+    const { at, manifests, script } = scripted([process.execPath, 'app.mjs'], 'cwd: FOLDER\n');
+    const file = join(manifests, 'orders.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('FOLDER', at));
+    chmodSync(script, 0o646);
+    expect(await errorOf(manifests)).toContain('must run a trusted script');
+    writeFileSync(
+      file,
+      `version: 1\nservice: /a\nexec: ${process.execPath}\nargs: ['\${file}']\nparams: { file: { type: string } }\n`,
+    );
+    const manifest = await readManifest(manifests, 'orders');
+    expect(await programChangeReason(manifest, [script])).toContain('must not be writable by all users');
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'a script of another user is refused, unless the service runs as that user',
+    async () => {
+      const { manifests, script } = scripted([process.execPath, 'SCRIPT']);
+      lchownSync(script, 12_345, 12_345);
+      expect(await errorOf(manifests)).toContain(
+        'must be owned by root or by user 0, who runs the server; got user 12345',
+      );
+      const other = scripted([process.execPath, 'SCRIPT'], 'user: 12345\n');
+      lchownSync(other.script, 12_345, 12_345);
+      expect(await errorOf(other.manifests)).toBe('nothing');
+    },
+  );
+
+  test('an untrusted interpreter in the first line of a program is refused; a data file of any program is not', async () => {
+    const { at, manifests, program } = temporaryManifests(`args: ['${join('AT', 'data')}']\n`);
+    const interpreter = join(at, 'interpreter');
+    writeFileSync(interpreter, '', { mode: 0o757 });
+    chmodSync(interpreter, 0o757);
+    writeFileSync(program, `#!${interpreter} -x\n`);
+    expect(await errorOf(manifests)).toContain(`${interpreter} must not be writable by all users`);
+    writeFileSync(program, '#!/bin/sh\n');
+    writeFileSync(join(at, 'data'), '');
+    chmodSync(join(at, 'data'), 0o666);
+    const file = join(manifests, 'orders.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('AT', at));
+    expect(await errorOf(manifests)).toBe('nothing');
+  });
 });
