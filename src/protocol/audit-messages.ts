@@ -5,10 +5,13 @@
  * - `failure`: a change that failed, and may have had an effect; `result` is the error code.
  * - `refusal`: a refused request; `result` is the error code.
  * - `refusals`: further refusals or failures of one minute; `count` is their number.
+ * - `ticket`: a ticket was issued, the first one of a key for a service in this hour.
+ * - `tickets`: further tickets of one hour; `count` is their number.
  * - `gap`: lines may be missing.
  * - `start`, `stop`: the server began or ended to write the log.
  */
-export type AuditKind = 'change' | 'failure' | 'refusal' | 'refusals' | 'gap' | 'start' | 'stop';
+export type AuditKind =
+  'change' | 'failure' | 'refusal' | 'refusals' | 'ticket' | 'tickets' | 'gap' | 'start' | 'stop';
 
 export type AuditDetail = string | number | boolean | readonly string[];
 
@@ -40,10 +43,11 @@ export interface AuditLine {
   readonly by?: string;
   /** `ok`, or the code of the error. */
   readonly result?: string;
+  /** Revision of the registry after the change. `stop`: the last revision. */
   readonly revision?: string;
   readonly details?: Readonly<Record<string, AuditDetail>>;
   readonly count?: number;
-  /** `refusals`: time of the first counted request. `gap`: time from which lines may be missing. */
+  /** `refusals`, `tickets`: time of the first counted request. `gap`: time from which lines may be missing. */
   readonly since?: string;
   /** `gap`: sequence number from which lines may be missing, up to the number of this line. */
   readonly missingFrom?: number;

@@ -17,7 +17,7 @@ export const auditRequest = z.strictObject({
 const auditLine = z.object({
   seq: count,
   at: string,
-  kind: z.enum(['change', 'failure', 'refusal', 'refusals', 'gap', 'start', 'stop']),
+  kind: z.enum(['change', 'failure', 'refusal', 'refusals', 'ticket', 'tickets', 'gap', 'start', 'stop']),
   operation: z.exactOptional(string),
   names: z.exactOptional(z.array(string)),
   nameCount: z.exactOptional(count),

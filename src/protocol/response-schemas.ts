@@ -96,10 +96,10 @@ export const whoisResponse = z.object({
 export const statusResponse = z.object({
   version: string,
   ...position,
-  services: count,
-  endpoints: count,
-  links: count,
-  watches: count,
+  services: z.exactOptional(count),
+  endpoints: z.exactOptional(count),
+  links: z.exactOptional(count),
+  watches: z.exactOptional(count),
   degraded: z.boolean(),
   outdated: z.exactOptional(z.array(z.object({ name: string, id: string, reason: string }))),
   problems: z.exactOptional(

@@ -7,14 +7,19 @@ export interface StatusProblem {
   readonly message: string;
 }
 
-export interface StatusResponse {
-  readonly version: string;
-  readonly incarnation: string;
-  readonly revision: string;
+/** Totals over all names. */
+export interface StatusTotals {
   readonly services: number;
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
+}
+
+/** The totals are absent for a client of a secured registry without the right `read` on `/`. */
+export interface StatusResponse extends Partial<StatusTotals> {
+  readonly version: string;
+  readonly incarnation: string;
+  readonly revision: string;
   /** True while the server cannot write the store, and while the removal of expired endpoints is delayed. */
   readonly degraded: boolean;
   /** Absent while all parts work. */

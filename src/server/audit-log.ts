@@ -37,16 +37,23 @@ export interface AuditLog {
   /** Defined while lines cannot be written. The server then refuses changes with this error. */
   readonly failure: ClerkError | undefined;
   /**
+   * Called before a change that will be recorded; the result is called after its record, or after it has failed. `close`
+   * waits up to 1 s for started changes.
+   */
+  startChange(): () => void;
+  /**
    * Records a completed change. Resolves when the line survives the end of this process.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the line cannot be written yet
    */
   recordChange(entry: AuditEntry): Promise<void>;
   recordOwnChange(change: OwnChange): void;
+  /** Records or counts an issued ticket. Never throws. */
+  recordTicket(entry: AuditEntry): void;
   /** Records or counts a request that failed. Never throws. */
   recordError(kind: 'refusal' | 'failure', entry: AuditEntry): void;
   /** @throws {@link ClerkError} `CONFIG_INVALID` when `after` is not a position of this log */
   read(query: AuditQuery): Promise<AuditResponse>;
-  /** Writes the counts of the current minute, and closes the files. */
+  /** Waits for started changes, writes the counts of the current minute and hour, and closes the files. */
   close(): Promise<void>;
 }

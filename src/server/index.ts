@@ -123,6 +123,9 @@ async function openServer(
     metrics,
   );
   closers.push(() => store.close());
+  // Closed after the names, whose last changes it records.
+  let audit: AuditLog | undefined;
+  closers.push(() => audit?.close());
   let registryKey: LiveRegistryKey | undefined;
   // Until the audit log is open, the changes of the registry wait.
   const earlyChanges: OwnChange[] = [];
@@ -151,8 +154,7 @@ async function openServer(
     (await createSecurity({ identities: names.identities, registryKey, runtime, keyTools: systemKeys }));
   const isInsecure = security === undefined && checkInsecure(config);
   const isAudited = config.audit ?? security !== undefined;
-  const audit = data !== undefined && isAudited ? await openAudit(data, names, config, runtime) : undefined;
-  closers.push(() => audit?.close());
+  if (data !== undefined && isAudited) audit = await openAudit(data, names, config, runtime);
   recordOwnChange = (change) => audit?.recordOwnChange(change);
   for (const change of earlyChanges.splice(0)) recordOwnChange(change);
   registryKey?.onChanged(() =>
@@ -318,7 +320,7 @@ function initializeRuntime(data: string, config: ServerConfig): InitializeRuntim
         const close = async (): Promise<void> => {
           await names.close();
           try {
-            if (changes.length === 0) return;
+            // Also without a change, so that the log has no gap.
             const audit = await openAudit(data, names, config, runtime);
             for (const change of changes) audit.recordOwnChange(change);
             await audit.close();
@@ -337,7 +339,7 @@ function initializeRuntime(data: string, config: ServerConfig): InitializeRuntim
 
 function openAudit(
   data: string,
-  names: Pick<NameService, 'status'>,
+  names: Pick<NameService, 'status' | 'openedRevision'>,
   { logger, maxAuditFileBytes, maxAuditFiles }: ServerConfig,
   clock: ServerRuntime,
 ): Promise<AuditLog> {
@@ -346,6 +348,8 @@ function openAudit(
     path: join(data, 'audit'),
     openFolder: openAuditFolder,
     incarnation: names.status().incarnation,
+    openedRevision: names.openedRevision,
+    revision: () => names.status().revision,
     clock,
     logger,
     maxFileBytes: maxAuditFileBytes,

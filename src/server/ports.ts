@@ -38,7 +38,7 @@ import type {
   ReportRequest,
   WithdrawRequest,
 } from '../protocol/registration-messages.js';
-import type { OutdatedInstance, StatusResponse } from '../protocol/status-messages.js';
+import type { OutdatedInstance, StatusResponse, StatusTotals } from '../protocol/status-messages.js';
 import type { WatchEvent } from '../protocol/watch-messages.js';
 import type { Caller, IdentityService } from './identity-service.js';
 
@@ -127,7 +127,9 @@ export interface NameService {
    * or contain an unknown directory identifier. Restarts no guarantee.
    */
   canonicalOf(name: string): string | undefined;
-  status(): StatusResponse;
+  /** Revision of the store when it was opened; 0 for an empty store. */
+  readonly openedRevision: number;
+  status(): StatusResponse & StatusTotals;
   /** The last saved position: incarnation, revision and mark. Each client returns the last position that it has seen. */
   readonly position: string;
   /**

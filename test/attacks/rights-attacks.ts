@@ -288,7 +288,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
     'has no manifests',
   ),
   {
-    name: 'names hidden in the directory that a client moves or removes',
+    name: 'names that a client may only see, in the directory that it moves or removes',
     by: 'client',
     check: `${plan}: every name that a change touches`,
     refusedAs: forbidden,
@@ -297,6 +297,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
       for (const name of ['/mixed/own', '/mixed/hidden']) await fleet.operator.post(paths.define, { name });
       for (const name of ['/mixed', '/mixed/own', '/own/mixed', '/own/mixed/**'])
         await fleet.allow('/own/writer', name, 'write');
+      await fleet.allow('/own/writer', '/mixed/**', 'test');
     },
     run: async ({ writer }) => [
       refusal(await writer.post(paths.remove, { name: '/mixed', recursive: true, force: true })),
@@ -494,11 +495,57 @@ export const rightsAttacks: readonly RightsAttack[] = [
     /operator|staff/,
   ),
   leak(
-    'names in the metrics',
-    'server/http/metrics.ts: no names',
-    (party) => party.get('/metrics'),
-    /pay|ledger|own\//,
+    'the number of all names in the status',
+    'server/http/authorized-changes.ts: totals',
+    (party) => party.get(paths.status),
+    /"(services|endpoints|links|watches)"/,
   ),
+  leak(
+    'the number of all names in the health check',
+    'server/http/request-context.ts: totals',
+    (party) => party.get(paths.health),
+    /"(services|endpoints|links|watches)"/,
+  ),
+  {
+    name: 'the metrics, which count all names',
+    by: 'client',
+    check: 'server/http/request-context.ts: metrics',
+    refusedAs: forbidden,
+    because: 'must have the right read on /',
+    run: async ({ writer, admin }) => [
+      refusal(await writer.get(paths.metrics)),
+      refusal(await admin.get(paths.metrics)),
+    ],
+  },
+  {
+    name: 'a link over a hidden name, to find out whether it exists',
+    by: 'client',
+    check: 'server/naming/commands/hidden-names.ts: link',
+    refusedAs: forbidden,
+    because: 'must have the right test on',
+    async prepare({ fleet }) {
+      await fleet.allow('/own/writer', '/till', 'write');
+      await fleet.allow('/own/writer', '/shelf', 'write');
+      await fleet.operator.post(paths.define, { name: '/till/hidden' });
+    },
+    run: async ({ writer }) => [
+      refusal(await writer.post(paths.link, { name: '/till', target: '/own/orders' })),
+      refusal(await writer.post(paths.link, { name: '/shelf', target: '/own/orders' })),
+    ],
+  },
+  {
+    name: 'a group with the name of a member, to get its rights',
+    by: 'client',
+    check: 'server/naming/commands/group-names.ts: member of a group',
+    refusedAs: forbidden,
+    because: 'all groups that have the member',
+    async prepare({ fleet }) {
+      await fleet.operator.post(paths.groups, { name: '/pay/auditors', members: ['/own/auditor'] });
+    },
+    run: async ({ writer }) => [
+      refusal(await writer.post(paths.groups, { name: '/own/auditor', members: ['/own/writer'] })),
+    ],
+  },
   {
     name: 'a position of a list that names a hidden name',
     by: 'client',

@@ -316,6 +316,26 @@ test('a client that is refused a thousand times causes ten lines and one count',
   expect(lines.at(-1)).toMatchObject({ principal: '/shop/web', count: 990 });
 });
 
+test('the tickets of a key for a service are recorded once an hour, with their number', async () => {
+  const { server, data, enrol, operator, allow } = await securedRegistry();
+  const web = await enrol('/shop/web');
+  await operator.post(paths.define, { name: '/shop/orders' });
+  await operator.post(paths.link, { name: '/shop/alias', target: '/shop/orders' });
+  await allow('/shop/web', '/shop/**', ['call']);
+  for (const service of ['/shop/orders', '/shop/alias', '/shop/orders'])
+    expect((await web.post(paths.tickets, { service })).status).toBe(200);
+  await server.close();
+  const lines = auditLines(data).filter(({ operation }) => operation === 'ticket');
+  const common = { operation: 'ticket', names: ['/shop/orders'], principal: '/shop/web' };
+  expect(lines).toMatchObject([
+    {
+      ...{ ...common, kind: 'ticket', key: web.credentials?.pin, from: '127.0.0.1', result: 'ok' },
+      ...{ right: 'call', by: '/shop: /shop/web on **' },
+    },
+    { ...common, kind: 'tickets', key: web.credentials?.pin, count: 2 },
+  ]);
+});
+
 test('no secret of a scenario is in the audit log', async () => {
   const { server, data, initialized, operator, client } = await securedRegistry();
   const secrets: string[] = [readFileSync(initialized.operator, 'utf8')];

@@ -109,8 +109,9 @@ function visible({ status, text, headers }: Awaited<ReturnType<SecuredClient['ge
 test('a name without rights looks like an absent name', async () => {
   const { operator, enrol } = await securedRegistry();
   const web = await enrol('/shop/web');
+  // A missed renewal would change the revision, which all responses state.
   for (const name of ['/pay/secret', '/pay/orders/hidden'])
-    await operator.post('/v1/register', { name, id: 'a', addresses: [address] });
+    await operator.post('/v1/register', { name, id: 'a', addresses: [address], leaseMs: 600_000 });
   await operator.post('/v1/link', { name: '/pay/hidden', target: '/pay/secret' });
   await operator.post('/v1/link', { name: '/pay/cycled', target: '/pay/cycle2' });
   await operator.post('/v1/link', { name: '/pay/cycle2', target: '/pay/cycled' });
@@ -156,6 +157,34 @@ test('a link to a name without rights looks like a link to an absent name', asyn
   );
   expect(bodies[0]?.replace('hidden', 'absent')).toBe(bodies[1]);
   expect(bodies[1]).toContain('/shop/absent does not exist');
+});
+
+test('totals over all names are shown only with the right read on the root', async () => {
+  const { operator, enrol, allow, client } = await securedRegistry();
+  const web = await enrol('/shop/web');
+  await operator.post('/v1/define', { name: '/pay/secret' });
+  await allow('/shop/web', '/shop/**', ['read', 'write', 'admin']);
+  const totals = ['services', 'endpoints', 'links', 'watches'];
+  const shown = async (by: SecuredClient, path: string) => {
+    const { status, json } = await by.get(path);
+    return [status, totals.filter((total) => total in json)];
+  };
+  for (const path of ['/v1/status', '/healthz']) {
+    expect(await shown(web, path)).toEqual([200, []]);
+    expect(await shown(operator, path)).toEqual([200, totals]);
+  }
+  expect((await web.get('/healthz')).json).toMatchObject({ degraded: false, version: expect.any(String) });
+  expect((await client().get('/healthz')).json).toEqual({ degraded: false });
+  const { status, json } = await web.get('/metrics');
+  expect([status, json.error.message]).toEqual([
+    403,
+    expect.stringContaining('must have the right read on /'),
+  ]);
+  expect((await operator.get('/metrics')).text).toContain('clerk_services 1\n');
+  const scraper = await enrol('/ops/prometheus');
+  await allow('/ops/prometheus', '/**', ['read']);
+  expect((await scraper.get('/metrics')).status).toBe(200);
+  expect(await shown(scraper, '/v1/status')).toEqual([200, totals]);
 });
 
 test('the right test shows that a name exists, and nothing more', async () => {
@@ -209,20 +238,21 @@ test('each change needs its right, and no other right replaces it', async () => 
   expect(json.error.code).toBe('FORBIDDEN');
 });
 
-test('a change that would touch a hidden name is refused without showing the name', async () => {
+test('a removal leaves hidden names, and a move that could hide or take them is refused', async () => {
   const { operator, enrol, allow } = await securedRegistry();
   const web = await enrol('/shop/web');
   for (const name of ['/own/orders', '/own/hidden']) await operator.post('/v1/define', { name });
   for (const name of ['/own', '/own/orders', '/moved', '/moved/*']) await allow('/shop/web', name, ['write']);
-  for (const [path, body] of [
-    [paths.remove, { name: '/own', recursive: true, force: true }],
-    [paths.move, { from: '/own', to: '/moved' }],
-  ] as const) {
-    const { status, text } = await web.post(path, body);
-    expect([path, status]).toEqual([path, 403]);
-    expect(text).not.toContain('hidden');
-  }
+  const moved = await web.post(paths.move, { from: '/own', to: '/moved' });
+  expect([moved.status, moved.json.error.message]).toEqual([
+    403,
+    expect.stringContaining('must have the right test on /own/**'),
+  ]);
+  const remove = () => web.post(paths.remove, { name: '/own', recursive: true, force: true });
+  expect((await remove()).status).toBe(200);
+  expect((await operator.get('/v1/resolve?name=/own/orders')).status).toBe(404);
   expect((await operator.get('/v1/resolve?name=/own/hidden')).status).toBe(200);
+  expect((await remove()).json.error).toMatchObject({ code: 'NAME_NOT_FOUND' });
 });
 
 test('every principal may advertise and read its own name', async () => {

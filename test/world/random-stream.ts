@@ -32,6 +32,7 @@ const streams = {
   listeners: 13,
   launcher: 14,
   restore: 15,
+  audit: 16,
   clerk: 100,
 };
 

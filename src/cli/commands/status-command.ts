@@ -8,7 +8,7 @@ export const addStatusCommand = defineCommand({
   usage: 'status',
   summary: 'show the status of the registry',
   description:
-    'Show the version and the size of the registry, the parts that do not work, and the instances whose manifest has changed since they were started. A change of a manifest is noticed within 5 s.',
+    'Show the version and the size of the registry (of a secured registry, the size only with the right read on /), the parts that do not work, and the instances whose manifest has changed since they were started. A change of a manifest is noticed within 5 s.',
   examples: [['clerk status --json', 'for scripts']],
   run: status,
 });
@@ -19,12 +19,12 @@ async function status({ client, stdout, json }: CommandContext): Promise<void> {
   const { version, incarnation, revision, services, endpoints, links, watches } = response;
   await stdout.line(`binding-clerk ${version}, incarnation ${incarnation}, revision ${revision}`);
   const counts = [
-    formatCount(services, 'service'),
-    formatCount(endpoints, 'endpoint'),
-    formatCount(links, 'link'),
-    `${String(watches)} open ${watches === 1 ? 'watch' : 'watches'}`,
+    ...(services === undefined ? [] : [formatCount(services, 'service')]),
+    ...(endpoints === undefined ? [] : [formatCount(endpoints, 'endpoint')]),
+    ...(links === undefined ? [] : [formatCount(links, 'link')]),
+    ...(watches === undefined ? [] : [`${String(watches)} open ${watches === 1 ? 'watch' : 'watches'}`]),
   ];
-  await stdout.line(counts.join(', '));
+  if (counts.length > 0) await stdout.line(counts.join(', '));
   for (const { part, message } of response.problems ?? [])
     await stdout.line(styled('bad', `${part}: ${message}`));
   for (const { name, id, reason } of response.outdated ?? [])

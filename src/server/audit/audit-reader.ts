@@ -188,8 +188,9 @@ export class AuditReader {
         const isLate = since === undefined || timeOf(line) >= since;
         if (isLate && isWanted(line)) lines.push(line);
       }
-      if (consumed === 0) break;
-      offset += consumed;
+      if (consumed === 0 && chunk.length < chunkBytes) break;
+      // No line is as long as a chunk. After a power failure, a file may contain as many zeros.
+      offset += consumed === 0 ? chunk.length - maxLineBytes : consumed;
     }
     return { offset, seq };
   }

@@ -34,6 +34,8 @@ interface QueuedLine {
 interface Missing {
   readonly seq: number;
   readonly at: string;
+  /** Whether the bytes before the gap may be missing, so that the gap begins with a line break. */
+  readonly isInFile?: boolean;
 }
 
 /** Resolves when the lines of one batch are written. */
@@ -113,6 +115,12 @@ export class AuditWriter {
     return promise;
   }
 
+  /** Resolves when the written lines survive a power failure. */
+  async sync(): Promise<void> {
+    await this.#running;
+    await this.#sync();
+  }
+
   /** Writes the queued lines, syncs them and closes the file. Lines that cannot be written are lost. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -129,10 +137,10 @@ export class AuditWriter {
     this.#written.resolve();
   }
 
-  #enqueue(kind: AuditKind, fields: AuditFields): boolean {
+  #enqueue(kind: AuditKind, fields: AuditFields, prefix = ''): boolean {
     const seq = this.#nextSequence++;
     const at = this.#time();
-    const text = encodeLine(seq, at, kind, fields);
+    const text = prefix + encodeLine(seq, at, kind, fields);
     if (this.#queuedBytes + text.length > maxQueuedBytes) {
       this.#lost ??= { seq, at };
       return false;
@@ -145,9 +153,9 @@ export class AuditWriter {
   /** Precedes the first line after lost lines by a gap. */
   #recordLost(): void {
     if (this.#lost === undefined || this.#queuedBytes > maxQueuedBytes / 2) return;
-    const { seq, at } = this.#lost;
+    const { seq, at, isInFile = false } = this.#lost;
     this.#lost = undefined;
-    this.#enqueue('gap', { missingFrom: seq, since: at });
+    this.#enqueue('gap', { missingFrom: seq, since: at }, isInFile ? '\n' : '');
   }
 
   /** Formatting a time takes a tenth of the time that a line takes. */
@@ -258,7 +266,7 @@ export class AuditWriter {
     try {
       await this.#file?.sync();
     } catch (error) {
-      if (unsynced !== undefined) this.#lost = unsynced;
+      if (unsynced !== undefined) this.#lost = { ...unsynced, isInFile: true };
       throw error;
     }
   }

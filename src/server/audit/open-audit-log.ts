@@ -1,14 +1,16 @@
 import type { OpenAuditFolder } from '../../core/audit-folder.js';
-import type { Clock } from '../../core/clock.js';
+import { sleep, type Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import type { AuditResponse } from '../../protocol/audit-messages.js';
+import type { AuditKind, AuditLine, AuditResponse } from '../../protocol/audit-messages.js';
 import type { AuditEntry, AuditLog, AuditQuery, OwnChange } from '../ports.js';
 import { recoverEnd } from './audit-files.js';
+import type { AuditFields } from './audit-line.js';
 import { AuditReader } from './audit-reader.js';
 import { AuditWriter } from './audit-writer.js';
 import { RefusalWindow } from './refusal-window.js';
+import { TicketWindow } from './ticket-window.js';
 
 export interface AuditLogOptions {
   /** Path of the folder. Only the server that has locked the data folder may open it. */
@@ -16,35 +18,44 @@ export interface AuditLogOptions {
   readonly openFolder: OpenAuditFolder;
   /** Incarnation of the registry at the start, for the line `start`. */
   readonly incarnation: string;
+  /** Revision of the store when it was opened, before the first change of this run. */
+  readonly openedRevision: number;
+  /** Returns the present revision, for the line `stop`. */
+  readonly revision: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxFileBytes: number;
   readonly maxFiles: number;
 }
 
-/** Numbers that a gap leaves out, so that no line gets the number of a lost line. */
-const skippedNumbers = 1_000_000;
+/**
+ * Numbers that a gap leaves out, so that no line gets the number of a line that a power failure took. More numbers would
+ * run ahead of the wall clock, and a log that is restored soon after a crash would repeat them.
+ */
+const skippedNumbers = 100_000;
+/** `close` waits so long for the records of started changes. */
+const closeWaitMs = 1_000;
 
 /**
- * Opens the audit log in a folder. Cuts a torn last line. After a crash, the first new line is a gap. The first number
- * is at least the wall-clock time in ms: a log that was restored from an older copy then repeats no number of the lines
+ * Opens the audit log in a folder. Cuts a torn last line. After a crash, and after changes that were made without the
+ * log, the first new line is a gap. The first number is at least the wall-clock time in ms: a log that was restored from an older copy then repeats no number of the lines
  * that it lost.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be read or written; `FORBIDDEN` when another user
  *   owns the folder
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
-  const { path, openFolder, incarnation, clock, logger, maxFileBytes, maxFiles } = options;
+  const { path, openFolder, incarnation, openedRevision, clock, logger, maxFileBytes, maxFiles } = options;
   const subject = `Audit folder ${quote(path)}`;
   try {
     const folder = await openFolder(path, subject);
     const end = await recoverEnd(folder);
     const { lastLine, lastSequence } = end;
-    const isComplete = lastSequence === 0 || lastLine?.kind === 'stop';
+    const isComplete = lastSequence === 0 || isStopAt(lastLine, openedRevision);
     const minSequence = lastSequence + 1 + (isComplete ? 0 : skippedNumbers);
     const nextSequence = Math.max(minSequence, Math.floor(clock.wallNow()));
     const writer = new AuditWriter({ folder, clock, logger, maxFileBytes, maxFiles, end, nextSequence });
-    const log = new FileAuditLog(clock, writer, new AuditReader(folder, clock, writer));
+    const log = new FileAuditLog(options, writer, new AuditReader(folder, clock, writer));
     try {
       if (!isComplete)
         await writer.append('gap', {
@@ -54,6 +65,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       await writer.append('start', {
         details: { incarnation, ...(lastSequence > 0 && { previous: lastSequence }) },
       });
+      // After a power failure, the next start continues after these numbers, and repeats none of this run.
+      await writer.sync();
     } catch (error) {
       await writer.close();
       throw error;
@@ -69,19 +82,46 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   }
 }
 
+/** Whether the log was closed when the store had a revision. The store may have changed since, without the log. */
+function isStopAt(line: AuditLine | undefined, revision: number): boolean {
+  return line?.kind === 'stop' && (line.revision === undefined || line.revision === String(revision));
+}
+
 class FileAuditLog implements AuditLog {
+  readonly #options: Pick<AuditLogOptions, 'clock' | 'revision'>;
   readonly #writer: AuditWriter;
   readonly #reader: AuditReader;
-  readonly #window: RefusalWindow;
+  readonly #refusals: RefusalWindow;
+  readonly #tickets: TicketWindow;
+  #startedChanges = 0;
+  /** Resolves when no change is started. */
+  #recorded = withResolver();
 
-  constructor(clock: Clock, writer: AuditWriter, reader: AuditReader) {
+  constructor(
+    options: Pick<AuditLogOptions, 'clock' | 'revision'>,
+    writer: AuditWriter,
+    reader: AuditReader,
+  ) {
+    this.#options = options;
     this.#writer = writer;
     this.#reader = reader;
-    this.#window = new RefusalWindow(clock, (kind, fields) => void writer.append(kind, fields).catch(noop));
+    const append = (kind: AuditKind, fields: AuditFields): void =>
+      void writer.append(kind, fields).catch(noop);
+    this.#refusals = new RefusalWindow(options.clock, append);
+    this.#tickets = new TicketWindow(options.clock, append);
   }
 
   get failure(): ClerkError | undefined {
     return this.#writer.failure;
+  }
+
+  startChange(): () => void {
+    if (this.#startedChanges++ === 0) this.#recorded = withResolver();
+    let isStarted = true;
+    return () => {
+      if (isStarted && --this.#startedChanges === 0) this.#recorded.resolve();
+      isStarted = false;
+    };
   }
 
   recordChange(entry: AuditEntry): Promise<void> {
@@ -95,7 +135,11 @@ class FileAuditLog implements AuditLog {
   }
 
   recordError(kind: 'refusal' | 'failure', entry: AuditEntry): void {
-    this.#window.record(kind, entry);
+    this.#refusals.record(kind, entry);
+  }
+
+  recordTicket(entry: AuditEntry): void {
+    this.#tickets.record(entry);
   }
 
   read(query: AuditQuery): Promise<AuditResponse> {
@@ -103,10 +147,20 @@ class FileAuditLog implements AuditLog {
   }
 
   async close(): Promise<void> {
-    this.#window.flush();
-    await this.#writer.append('stop', {}).catch(noop);
+    const { clock, revision } = this.#options;
+    if (this.#startedChanges > 0)
+      await Promise.race([this.#recorded.promise, sleep(clock, closeWaitMs, false)]);
+    this.#refusals.flush();
+    this.#tickets.flush();
+    await this.#writer.append('stop', { revision: revision() }).catch(noop);
     await this.#writer.close();
   }
+}
+
+function withResolver(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
 }
 
 function noop(): void {

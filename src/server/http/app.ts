@@ -12,8 +12,10 @@ import {
   queriesOf,
   responseHeaders,
   readJson,
+  requireReadOnRoot,
   jsonContentType,
   sendError,
+  statusOf,
   type HttpContext,
 } from './request-context.js';
 import { validateInput } from './validate-input.js';
@@ -25,7 +27,7 @@ import { identityRoutes } from './identity-routes.js';
 import { withAuditProblem } from './request-audit.js';
 import { routes } from './routes.js';
 import { runRoute } from './run-route.js';
-import { findCaller, provedKeyOf, registryKeysOf, type Security } from './security.js';
+import { provedKeyOf, registryKeysOf, type Security } from './security.js';
 import type { EnrolResponse } from '../../protocol/identity-messages.js';
 import { enrolRequest } from '../../protocol/identity-schemas.js';
 import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
@@ -141,16 +143,20 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     );
 
   addRoute('GET', paths.health, ({ env }) => {
-    const status = withAuditProblem(names.status(), http.audit);
-    const isStranger = security !== undefined && findCaller(security, env.incoming) === undefined;
-    return jsonResponse(isStranger ? { degraded: status.degraded } : status, status.degraded ? 503 : 200);
+    const { degraded } = withAuditProblem(names.status(), http.audit);
+    const status = statusOf(http, env.incoming);
+    return jsonResponse(
+      status === undefined ? { degraded } : withAuditProblem(status, http.audit),
+      degraded ? 503 : 200,
+    );
   });
-  addRoute('GET', paths.metrics, () =>
-    textResponse(
+  addRoute('GET', paths.metrics, ({ env }) => {
+    requireReadOnRoot(http, env.incoming);
+    return textResponse(
       metrics.expose(withAuditProblem(names.status(), http.audit), names, connectionCount()),
       'text/plain; version=0.0.4; charset=utf-8',
-    ),
-  );
+    );
+  });
   addRoute('GET', paths.openapi, () =>
     jsonResponse(openApiDocument(names.status().version, security !== undefined)),
   );

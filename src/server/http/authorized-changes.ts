@@ -21,18 +21,9 @@ import type { Caller, NameService } from '../ports.js';
 import type { RequestRights } from './request-rights.js';
 
 /** The operations of the name service that routes use beside the queries. */
-export type NameChanges = Pick<
+export type NameChanges = { status(): StatusResponse } & Pick<
   NameService,
-  | 'status'
-  | 'define'
-  | 'link'
-  | 'directory'
-  | 'move'
-  | 'remove'
-  | 'register'
-  | 'renew'
-  | 'withdraw'
-  | 'importLines'
+  'define' | 'link' | 'directory' | 'move' | 'remove' | 'register' | 'renew' | 'withdraw' | 'importLines'
 >;
 
 /**
@@ -48,8 +39,12 @@ export class AuthorizedChanges implements NameChanges {
     this.#rights = rights;
   }
 
+  /** Totals would tell how many names are hidden from the caller. */
   status(): StatusResponse {
-    return this.#names.status();
+    const status = this.#names.status();
+    if (this.#rights.has('/', 'read')) return status;
+    const { services: _, endpoints: _e, links: _l, watches: _w, ...rest } = status;
+    return rest;
   }
 
   async define(request: DefineRequest, caller?: Caller): Promise<ChangeResponse> {

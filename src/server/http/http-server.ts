@@ -13,6 +13,7 @@ import type { AuditLog, Launcher, NameService, ServerRuntime } from '../ports.js
 import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
 import { HostCheck, unmapIpv4 } from './host-check.js';
+import { closeIdleAfterSending } from './idle-connections.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
@@ -47,7 +48,7 @@ export interface HttpServerOptions {
 
 export interface RunningHttpServer {
   readonly port: number;
-  /** Ends all watches, waits up to 5 s for requests in progress, then closes all connections. */
+  /** Ends all watches, waits up to 5 s until each request is answered and the response sent, then closes all connections. */
   close(): Promise<void>;
 }
 
@@ -82,6 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const server = createHttpServer(security?.registryKey.credentials);
   server.maxConnections = maxConnections;
   server.timeout = socketTimeoutMs;
+  closeIdleAfterSending(server);
   let connectionCount = 0;
   server.on('connection', (socket) => {
     connectionCount += 1;
@@ -176,7 +178,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` closes only connections that are idle now. The others become idle later.
+    // `server.close` closes only connections that are idle now. The others are idle when their response was sent.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);

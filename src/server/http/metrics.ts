@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../core/clock.js';
-import type { StatusResponse } from '../../protocol/status-messages.js';
+import type { StatusResponse, StatusTotals } from '../../protocol/status-messages.js';
 import type { NameService } from '../ports.js';
 
 /** In seconds. */
@@ -65,7 +65,7 @@ export class Metrics {
   }
 
   expose(
-    status: StatusResponse,
+    status: StatusResponse & StatusTotals,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,
     connections: number,
   ): string {

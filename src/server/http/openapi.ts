@@ -77,10 +77,10 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
     },
   });
   add(paths.metrics, 'get', {
-    summary: 'Metrics in the Prometheus text format',
+    summary: 'Metrics in the Prometheus text format; a secured server requires the right read on /',
     responses: {
       '200': { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
-      ...errorResponses('GET', []),
+      ...errorResponses('GET', ['FORBIDDEN']),
     },
   });
   add(paths.openapi, 'get', {

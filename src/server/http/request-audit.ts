@@ -35,6 +35,8 @@ const failureCodes: ReadonlySet<ClerkErrorCode> = new Set([
   'ABORTED',
 ]);
 
+const ticketOperation: AuditedOperation = { name: 'ticket', right: 'call' };
+
 export interface RequestAuditOptions {
   readonly log: AuditLog;
   readonly names: Pick<NameService, 'canonicalOf'>;
@@ -79,8 +81,9 @@ export class RequestAudit {
     client: Client,
     operate: () => unknown,
   ): Promise<unknown> {
+    const operation = incoming.method === 'POST' ? auditedOperations.get(path) : undefined;
+    const end = operation && this.log.startChange();
     try {
-      const operation = incoming.method === 'POST' ? auditedOperations.get(path) : undefined;
       if (operation === undefined) return await operate();
       if (this.log.failure !== undefined) throw this.log.failure;
       const entry: MutableEntry = { operation: operation.name, names: namesIn(input), result: 'ok' };
@@ -97,7 +100,17 @@ export class RequestAudit {
     } catch (error) {
       this.#inputs.set(incoming, input);
       throw error;
+    } finally {
+      end?.();
     }
+  }
+
+  /** Records a ticket that was issued to a client. */
+  recordTicket(incoming: IncomingMessage, client: Client, service: string): void {
+    const entry: MutableEntry = { operation: 'ticket', names: [service], result: 'ok' };
+    this.#addClient(entry, client, incoming);
+    this.#addGrant(entry, ticketOperation, client, { name: service });
+    this.log.recordTicket(entry);
   }
 
   /** Records a request that was refused, or a change that failed. Ignores invalid requests. */
@@ -154,7 +167,10 @@ export class RequestAudit {
 }
 
 /** The status of a server whose audit log cannot be written is degraded. */
-export function withAuditProblem(status: StatusResponse, audit: RequestAudit | undefined): StatusResponse {
+export function withAuditProblem<Status extends StatusResponse>(
+  status: Status,
+  audit: RequestAudit | undefined,
+): Status {
   const failure = audit?.log.failure;
   if (failure === undefined) return status;
   const problem = { part: 'audit', message: failure.message } as const;

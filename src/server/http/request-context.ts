@@ -15,6 +15,7 @@ import { sendWithLingeringClose } from './lingering-close.js';
 import type { RecentLookups } from './recent-lookups.js';
 import { isLoopback } from './local-sockets.js';
 import { RequestRights } from './request-rights.js';
+import type { StatusResponse } from '../../protocol/status-messages.js';
 import type { RouteContext } from './routes.js';
 import { authenticate, findCaller, registryKeysOf, type Security } from './security.js';
 import { VisibleNames, type NameQueries } from './visible-names.js';
@@ -67,6 +68,21 @@ export function callerOf({ security }: HttpContext, incoming: IncomingMessage): 
 /** Returns the names as the sender of a request may see them. */
 export function queriesOf(http: HttpContext, incoming: IncomingMessage): NameQueries {
   return http.security === undefined ? http.names : operationsOf(http, callerOf(http, incoming)).queries;
+}
+
+/** Returns the status as the sender of a request may see it; undefined without an enrolled key. */
+export function statusOf(http: HttpContext, incoming: IncomingMessage): StatusResponse | undefined {
+  if (http.security === undefined) return http.names.status();
+  const caller = findCaller(http.security, incoming);
+  return caller && operationsOf(http, caller).names.status();
+}
+
+/**
+ * @throws {@link ClerkError} `IDENTITY_INVALID`; `FORBIDDEN` in a secured server, when the sender of a request may not
+ * read all names
+ */
+export function requireReadOnRoot(http: HttpContext, incoming: IncomingMessage): void {
+  operationsOf(http, callerOf(http, incoming)).secured?.rights.requireOnRoot('read');
 }
 
 function addressPrincipal({ socket }: IncomingMessage): string {

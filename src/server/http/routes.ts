@@ -139,7 +139,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.status,
-    summary: 'Returns the status of the server',
+    summary: 'Returns the status of the server; the totals of a secured server only with the right read on /',
     requestSchema: z.strictObject({}),
     responseSchema: responses.statusResponse,
     run: (_, { names, launcher, audit }) => {

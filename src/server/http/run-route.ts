@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TicketResponse } from '../../protocol/identity-messages.js';
+import { paths } from '../../protocol/paths.js';
 import { createRouteContext, type HttpContext } from './request-context.js';
 import type { Route } from './routes.js';
 
-/** Runs a route, and records a change in the audit log if the server has one. */
+/** Runs a route, and records a change or a ticket in the audit log if the server has one. */
 export function runRoute(
   http: HttpContext,
   route: Route,
@@ -12,7 +14,13 @@ export function runRoute(
 ): unknown {
   const context = createRouteContext(http, incoming, outgoing);
   const operate = (): unknown => route.run(input, context);
-  return http.audit === undefined
-    ? operate()
-    : http.audit.run(route.path, input, incoming, context.caller, operate);
+  const { audit } = http;
+  if (audit === undefined) return operate();
+  const { caller } = context;
+  const response = audit.run(route.path, input, incoming, caller, operate);
+  if (route.path !== paths.tickets) return response;
+  return response.then((issued) => {
+    audit.recordTicket(incoming, caller, (issued as TicketResponse).service);
+    return issued;
+  });
 }

@@ -29,7 +29,7 @@ import type {
   ReportRequest,
   WithdrawRequest,
 } from '../../protocol/registration-messages.js';
-import type { StatusProblem, StatusResponse } from '../../protocol/status-messages.js';
+import type { StatusProblem } from '../../protocol/status-messages.js';
 import type {
   Caller,
   IdentityService,
@@ -71,6 +71,7 @@ import type { WatchHub } from './watch/watch-hub.js';
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
   readonly identities: IdentityService;
+  readonly openedRevision: number;
   readonly #runtime: ServerRuntime;
   readonly #options: NameServerOptions;
   readonly #position: RegistryPosition;
@@ -93,6 +94,7 @@ export class NameServer implements NameService {
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
     this.#options = options;
+    this.openedRevision = stored.openedRevision;
     const parts = connectParts(store, runtime, options, stored);
     const { position, state } = parts;
     this.#position = position;
@@ -186,7 +188,7 @@ export class NameServer implements NameService {
     return { owners: owners.map(({ entry, id, epoch }) => ({ name: entry.name, id, epoch })) };
   }
 
-  status(): StatusResponse {
+  status(): ReturnType<NameService['status']> {
     const problems = this.#problems();
     const { services, links, registrationTotal } = this.#state;
     return {

@@ -50,6 +50,8 @@ export interface NameServerOptions {
 /** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
 export interface StoredState {
   readonly identity: RegistryIdentity;
+  /** Revision in the store before this run. */
+  readonly openedRevision: number;
   readonly revision: number;
   readonly changes: readonly StateChange[];
 }

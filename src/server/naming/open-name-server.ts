@@ -55,7 +55,7 @@ export async function openNameServer(
       ...folderChange,
       { key: storeKeys.revision, value: '0' },
     ]);
-    return new NameServer(store, runtime, options, { identity, revision: 0, changes: [] });
+    return new NameServer(store, runtime, options, { identity, openedRevision: 0, revision: 0, changes: [] });
   }
   checkFormat(records.get(storeKeys.format));
   const stored = decodeIdentity(records, runtime);
@@ -79,7 +79,10 @@ export async function openNameServer(
     { key: storeKeys.revision, value: String(nextRevision) },
   ]);
   if (recorded !== undefined) options.onOwnChange?.({ ...recorded, names: [], revision: nextRevision });
-  return new NameServer(store, runtime, options, { identity, revision: nextRevision, changes });
+  return new NameServer(store, runtime, options, {
+    ...{ identity, openedRevision: revision },
+    ...{ revision: nextRevision, changes },
+  });
 }
 
 interface OwnedIdentity {

@@ -21,11 +21,15 @@ export async function auditHarness({
   runtime = createFakeRuntime({ seed: 1 }),
   maxFileBytes = 8 * 1024 * 1024,
   maxFiles = 16,
+  openedRevision = 0,
+  revision = 0,
 }: {
   readonly folder?: MemoryAuditFolder;
   readonly runtime?: FakeRuntime;
   readonly maxFileBytes?: number;
   readonly maxFiles?: number;
+  readonly openedRevision?: number;
+  readonly revision?: number;
 } = {}): Promise<AuditHarness> {
   const messages: string[] = [];
   const log = (text: string): void => void messages.push(text);
@@ -33,6 +37,8 @@ export async function auditHarness({
     path: '/data/audit',
     openFolder: folder.open,
     incarnation: 'i1',
+    openedRevision,
+    revision: () => String(revision),
     clock: runtime,
     logger: { debug: () => undefined, info: () => undefined, warn: log, error: log },
     maxFileBytes,

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { isClerkError } from '../../../src/core/errors.js';
 import { maxLineBytes } from '../../../src/server/audit/audit-line.js';
 import { maxQueuedBytes, retryDelayMs, syncDelayMs } from '../../../src/server/audit/audit-writer.js';
+import { maxTicketCounts, ticketWindowMs } from '../../../src/server/audit/ticket-window.js';
 import { allLines, auditHarness, wallStartAt } from './audit-harness.js';
 import { MemoryAuditFolder } from './memory-audit-folder.js';
 
@@ -288,6 +289,132 @@ test('a file that cannot be synced before the next file causes a gap too', async
   await runtime.advance(retryDelayMs);
   expect(folder.lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual(['start', '/a', '/b', 'gap']);
   expect(folder.lines[3]).toMatchObject({ missingFrom: wallStartAt + 1, since: at(syncDelayMs) });
+});
+
+test('a gap after a failed sync is read, although a power failure has replaced the bytes before it by zeros', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await log.recordChange(change('/a'));
+  const startBytes = folder.text.indexOf('\n') + 1;
+  const lostBytes = folder.text.length;
+  folder.hook = (operation) => {
+    if (operation === 'sync') throw new Error('EIO');
+  };
+  await runtime.advance(syncDelayMs);
+  folder.hook = () => undefined;
+  await runtime.advance(retryDelayMs);
+  await log.recordChange(change('/b'));
+  const after = folder.copy();
+  const [[name, bytes] = ['', Buffer.alloc(0)]] = after.files;
+  bytes.fill(0, startBytes, lostBytes);
+  after.files.set(name, bytes);
+  const restarted = await auditHarness({ folder: after, runtime });
+  const lines = await allLines(restarted);
+  expect(lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual(['start', 'gap', '/b', 'gap', 'start']);
+  expect(lines[1]).toMatchObject({ missingFrom: wallStartAt + 1 });
+});
+
+test('a reader passes a long range of zeros', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  await log.recordChange(change('/a'));
+  const [[name, bytes] = ['', Buffer.alloc(0)]] = folder.files;
+  const after = folder.copy();
+  after.files.set(name, Buffer.concat([bytes, Buffer.alloc(20 * maxLineBytes), Buffer.from('\n'), bytes]));
+  const restarted = await auditHarness({ folder: after, runtime });
+  const kinds = (await allLines(restarted)).map(({ kind }) => kind);
+  expect(kinds).toEqual(['start', 'change', 'start', 'change', 'gap', 'start']);
+});
+
+test('the numbers of a run are not used again after a power failure', async () => {
+  const crashed = await auditHarness();
+  const second = await auditHarness({ folder: crashed.folder.copy(crashed.folder.synced) });
+  await second.log.recordChange(change('/lost'));
+  const { seq: lost } = second.folder.lines.at(-1);
+  const third = await auditHarness({ folder: second.folder.copy(second.folder.synced) });
+  await third.log.recordChange(change('/next'));
+  expect(third.folder.lines.map(({ kind, names }) => names?.[0] ?? kind)).toEqual([
+    ...['start', 'gap', 'start', 'gap', 'start', '/next'],
+  ]);
+  const fresh = third.folder.lines.slice(3);
+  for (const { seq } of fresh) expect(seq).toBeGreaterThan(lost);
+});
+
+test('changes that were made without the log are covered by a gap', async () => {
+  const { folder, log } = await auditHarness({ revision: 7 });
+  await log.close();
+  expect(folder.lines.at(-1)).toMatchObject({ kind: 'stop', revision: '7' });
+  const kindsAfter = async (openedRevision: number): Promise<readonly string[]> => {
+    const { folder: next } = await auditHarness({ folder: folder.copy(), openedRevision });
+    return next.lines.slice(2).map(({ kind }) => kind);
+  };
+  expect(await kindsAfter(7)).toEqual(['start']);
+  expect(await kindsAfter(8)).toEqual(['gap', 'start']);
+  // A restored store may have an older revision than the log.
+  expect(await kindsAfter(6)).toEqual(['gap', 'start']);
+});
+
+test('a log is closed after the records of the changes that have started', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  const [end, endOfStuck] = [log.startChange(), log.startChange()];
+  const closed = log.close();
+  await runtime.advance(500);
+  expect(folder.lines.at(-1)).toMatchObject({ kind: 'start' });
+  await log.recordChange(change('/late'));
+  end();
+  end();
+  await runtime.advance(400);
+  expect(folder.lines.at(-1)).toMatchObject({ names: ['/late'] });
+  // A change that does not end delays the end of the server by a second at most.
+  await runtime.advance(100);
+  await closed;
+  expect(folder.lines.slice(-2)).toMatchObject([{ names: ['/late'] }, { kind: 'stop' }]);
+  endOfStuck();
+});
+
+test('the first ticket of a key for a service in an hour is written whole, the others as a count at its end', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  const issue = (principal: string, service: string): void =>
+    log.recordTicket({
+      operation: 'ticket',
+      principal,
+      key: `key of ${principal}`,
+      names: [service],
+      by: 'x',
+    });
+  for (let i = 0; i < 5; i++) issue('/web', '/orders');
+  issue('/web', '/stock');
+  await runtime.advance(ticketWindowMs / 2);
+  issue('/app', '/orders');
+  issue('/app', '/orders');
+  await runtime.advance(ticketWindowMs / 2 - 1);
+  expect(folder.lines.slice(1).map(({ kind, principal }) => `${kind} ${principal}`)).toEqual([
+    ...['ticket /web', 'ticket /web', 'ticket /app'],
+  ]);
+  await runtime.advance(1);
+  const of = (principal: string) => ({ principal, key: `key of ${principal}`, names: ['/orders'] });
+  expect(folder.lines.slice(4)).toEqual([
+    expect.objectContaining({ kind: 'tickets', ...of('/web'), count: 4, since: at(0) }),
+    expect.objectContaining({ kind: 'tickets', ...of('/app'), count: 1, since: at(ticketWindowMs / 2) }),
+  ]);
+  issue('/web', '/orders');
+  issue('/web', '/orders');
+  await log.close();
+  expect(folder.lines.slice(-3)).toMatchObject([
+    { kind: 'ticket', ...of('/web') },
+    { kind: 'tickets', count: 1 },
+    { kind: 'stop' },
+  ]);
+});
+
+test('tickets of a hundred thousand keys take bounded memory and bounded space', async () => {
+  const { log, folder, runtime } = await auditHarness();
+  const total = 100_000;
+  for (let i = 0; i < total; i++)
+    log.recordTicket({ operation: 'ticket', principal: `/p${i}`, key: 'k', names: ['/orders'] });
+  await runtime.advance(ticketWindowMs);
+  const lines = folder.lines.slice(1);
+  expect(lines).toHaveLength(maxTicketCounts + 1);
+  expect(lines.at(-1)).toMatchObject({ kind: 'tickets', count: total - maxTicketCounts });
+  expect(lines.at(-1).principal).toBeUndefined();
 });
 
 test('a folder that cannot be written at the start is an error', async () => {

@@ -44,6 +44,7 @@ export class MemoryAuditFolder {
     return this.text
       .trimEnd()
       .split('\n')
+      .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as unknown);
   }
 

@@ -338,6 +338,28 @@ test('closing ends watches with a last event, finishes requests in flight, and a
   await expect(request(`${server.url}/v1/status`)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
+test('closing waits until a slow client has received its whole response', async () => {
+  const server = await startHarness();
+  const json = JSON.stringify({ padding: 'x'.repeat(16 * 1024 * 1024) });
+  server.names.texts.set('/a', json);
+  const socket = server.socket();
+  socket.write('GET /v1/resolve?name=/a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  const idle = server.socket();
+  idle.write('GET /v1/openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  await new Promise((resolve) => idle.once('data', resolve));
+  const idleClosed = new Promise((resolve) => idle.once('close', () => resolve('idle')));
+  idle.resume();
+  // The response has ended, and most of it waits for the client.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const closed = server.http.close().then(() => 'server');
+  expect(await Promise.race([idleClosed, closed])).toBe('idle');
+  let received = 0;
+  socket.on('data', (bytes) => (received += bytes.length));
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(received).toBeGreaterThan(json.length);
+  await closed;
+});
+
 test('silent and slow connections time out', { timeout: 40_000 }, async () => {
   const server = await startHarness();
   const [silent, head, body] = await Promise.all([

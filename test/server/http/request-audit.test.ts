@@ -17,6 +17,14 @@ class FakeAuditLog implements AuditLog {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  startChange(): () => void {
+    return () => undefined;
+  }
+
+  recordTicket(entry: AuditEntry): void {
+    this.#add('ticket', entry);
+  }
+
   recordOwnChange(): void {
     throw new Error('The HTTP server makes no changes itself');
   }

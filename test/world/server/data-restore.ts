@@ -6,6 +6,7 @@ import type { CoverageMark } from '../coverage.js';
 import type { RandomStream } from '../random-stream.js';
 import type { RestoreKind } from './restore-kind.js';
 import type { CheckerCopy, ServerChecker } from './server-checker.js';
+import type { AuditCopy, SimulatedAudit } from './simulated-audit.js';
 import type { DiskCopy, SimulatedDisk } from './simulated-disk.js';
 import type { SimulatedServer } from './simulated-server.js';
 
@@ -15,6 +16,7 @@ export interface DataRestoreOptions {
   readonly kind: RestoreKind;
   readonly disk: SimulatedDisk;
   readonly checker: ServerChecker;
+  readonly audit: SimulatedAudit | undefined;
   readonly server: SimulatedServer;
   readonly leaseMs: number;
   /** All faults have ended. */
@@ -52,11 +54,11 @@ export class DataRestore {
 
   /** Schedules the copy and its restore within a time, in ms. */
   schedule(periodMs: number): void {
-    const { runtime, random, disk, checker, isOver } = this.#options;
+    const { runtime, random, disk, checker, audit, isOver } = this.#options;
     const copyAtMs = periodMs * random.between(0.02, 0.6);
     const restoreAtMs = copyAtMs + (periodMs - copyAtMs) * random.between(0.05, 0.9);
     runtime.setTimer(() => {
-      const copies = [disk.copy(), checker.copy()] as const;
+      const copies = [disk.copy(), checker.copy(), audit?.copy()] as const;
       runtime.setTimer(() => {
         if (!isOver()) this.#restore(...copies);
       }, restoreAtMs - copyAtMs);
@@ -93,12 +95,14 @@ export class DataRestore {
       violate('C1.8', `a client that has seen ${positions} gets an answer of the same incarnation`);
   }
 
-  #restore(diskCopy: DiskCopy, checkerCopy: CheckerCopy): void {
-    const { runtime, random, kind, disk, checker, server, leaseMs, onRestored, mark, log } = this.#options;
+  #restore(diskCopy: DiskCopy, checkerCopy: CheckerCopy, auditCopy: AuditCopy | undefined): void {
+    const { runtime, random, kind, disk, checker, audit, server, leaseMs, onRestored, mark, log } =
+      this.#options;
     log(`the data is set back to an older copy (${kind})`);
     mark('registry-restored');
     server.kill();
     disk.restore(diskCopy, kind !== 'overwritten');
+    if (auditCopy !== undefined) audit?.restore(auditCopy);
     server.adopts = kind === 'adopted';
     // Clients keep the endpoints that the registry has lost for a lease at least.
     checker.restore(checkerCopy, runtime.now() + leaseMs);

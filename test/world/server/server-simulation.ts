@@ -10,6 +10,7 @@ import type { CoverageMark } from '../coverage.js';
 import type { Replicas } from '../replicas.js';
 import type { ServerScenario, Scenario } from '../scenario.js';
 import type { GroundTruth } from '../ground-truth.js';
+import { SimulatedAudit } from './simulated-audit.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import { ServerChecker } from './server-checker.js';
 import { SimulatedProcess } from './simulated-process.js';
@@ -47,6 +48,8 @@ export class ServerSimulation {
   readonly disk: SimulatedDisk;
   readonly checker: ServerChecker;
   readonly server: SimulatedServer;
+  /** Set when the server has an audit log. */
+  readonly #audit: SimulatedAudit | undefined;
   readonly services: ServiceProcesses;
   readonly launches: LaunchChecker;
   readonly network: SimulatedNetwork;
@@ -84,13 +87,19 @@ export class ServerSimulation {
       random: randomStream(seed, 'disk'),
       mark,
       log,
-      onDurable: (changes) => {
+      onDurable: (changes, isFound) => {
+        this.#audit?.checker.saved(changes, isFound);
         this.checker.durable(changes);
         this.launches.changed();
         this.#restore?.written(changes);
       },
-      onUnsaved: (changes) => this.checker.unsaved(changes),
+      onUnsaved: (changes) => {
+        this.#audit?.checker.unsaved(changes);
+        this.checker.unsaved(changes);
+      },
       onRecovered: (changes) => {
+        // They were recorded when the server applied them.
+        this.#audit?.checker.unsaved(changes);
         this.checker.recovered(changes);
         this.launches.changed();
         this.#restore?.written(changes);
@@ -103,6 +112,13 @@ export class ServerSimulation {
         this.operations.failed();
       },
     });
+    const auditRandom = randomStream(seed, 'audit');
+    this.#audit = auditRandom.chance(0.4)
+      ? new SimulatedAudit({
+          ...{ runtime, random: auditRandom, mark, violate, log },
+          isDiskFailing: () => this.disk.isFailing,
+        })
+      : undefined;
     this.network = new SimulatedNetwork({
       runtime,
       server: () => this.server.instance,
@@ -172,6 +188,7 @@ export class ServerSimulation {
       processes,
       launches: this.launches,
       manifest: settings.manifest,
+      audit: this.#audit,
       createProcess: () => createProcess('server'),
       now,
       log,
@@ -187,6 +204,7 @@ export class ServerSimulation {
         kind: settings.restore,
         disk: this.disk,
         checker: this.checker,
+        audit: this.#audit,
         server: this.server,
         leaseMs: settings.leaseMs,
         isOver: () => runtime.now() >= scenario.faultPeriodMs,
@@ -247,6 +265,9 @@ export class ServerSimulation {
     this.#monitor.watch('/w/**', () => undefined);
     await runtime.advance(200);
     this.#restore?.schedule(scenario.faultPeriodMs);
+    const isOver = (): boolean => runtime.now() >= scenario.faultPeriodMs;
+    if (!scenario.isSurvivable)
+      this.#audit?.scheduleFullDisk(scenario.faultPeriodMs, isOver, () => this.server.start());
   }
 
   /** Whether the registry supervises a launched instance. */
@@ -336,6 +357,7 @@ export class ServerSimulation {
     void closing();
     for (let i = 0; i < 600 && !isOver; i++) await runtime.advance(50);
     if (!isOver) this.#options.violate('close', 'the server did not close within 30 s');
+    else this.#audit?.checker.checkEnd(this.#audit.folder.text);
   }
 
   /** Ids of the registered endpoints of a service that are up, and whose processes accept connections. */

@@ -14,8 +14,12 @@ export interface SimulatedDiskOptions {
   readonly random: RandomStream;
   readonly mark: (mark: CoverageMark) => void;
   readonly log: (line: string) => void;
-  /** These changes are durable and about to be acknowledged, or were read at a start. */
-  readonly onDurable: (changes: readonly RecordChange[]) => void;
+  /**
+   * These changes are durable and about to be acknowledged, or were read at a start.
+   *
+   * @param isFound - whether a start has read them, and the earlier server did not know of them
+   */
+  readonly onDurable: (changes: readonly RecordChange[], isFound: boolean) => void;
   /** The server applied these changes in memory only. */
   readonly onUnsaved: (changes: readonly RecordChange[]) => void;
   /** The server has saved the changes that it had applied in memory only. */
@@ -86,7 +90,7 @@ export class SimulatedDisk {
         const changes = this.#differences(found);
         if (changes.length > 0) {
           this.#apply(changes);
-          onDurable(changes);
+          onDurable(changes, true);
         }
         return found;
       },
@@ -102,7 +106,7 @@ export class SimulatedDisk {
         const isLate = changes.every(({ key }) => key === storeKeys.revision || this.#unsavedKeys.has(key));
         for (const { key } of changes) this.#unsavedKeys.delete(key);
         if (isLate) this.#options.onRecovered(changes);
-        else onDurable(changes);
+        else onDurable(changes, false);
       },
       recover: () => store.recover(),
       onUnsaved: (changes) => {

@@ -22,6 +22,7 @@ import type {
 import type { WatchEditRequest } from '../../../src/protocol/watch-messages.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type { RegistryRequest } from '../../../src/registry-client/connection.js';
+import type { AuditRun, SimulatedAudit } from './simulated-audit.js';
 import type { SimulatedDisk } from './simulated-disk.js';
 import type { ServerChecker } from './server-checker.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -43,6 +44,8 @@ export interface SimulatedServerOptions {
   readonly processes: LaunchedProcesses;
   readonly launches: LaunchChecker;
   readonly manifest: ServerScenario['manifest'];
+  /** Undefined for a server that records nothing. */
+  readonly audit: SimulatedAudit | undefined;
   readonly createProcess: () => SimulatedProcess;
   readonly now: () => number;
   readonly log: (line: string) => void;
@@ -63,6 +66,7 @@ export class SimulatedServer {
   #process: SimulatedProcess | undefined;
   #instance: ServerInstance | undefined;
   #launcher: Launcher | undefined;
+  #audit: AuditRun | undefined;
   #stoppedFrom = 0;
   /** Whether a copied folder counts as the original. */
   adopts = false;
@@ -83,7 +87,8 @@ export class SimulatedServer {
 
   start(): void {
     if (this.#process !== undefined) return;
-    const process = this.#options.createProcess();
+    const { disk, audit, createProcess } = this.#options;
+    const process = createProcess();
     this.#process = process;
     this.#options.log('the server is started');
     this.#open(process).catch((error: unknown) => {
@@ -92,7 +97,8 @@ export class SimulatedServer {
       if (this.#process !== process) return;
       this.kill();
       // The write that failed had begun before the disk was repaired.
-      if (String(error).includes('EIO') && !this.#options.disk.isFailing) this.start();
+      if (/EIO|ENOSPC/.test(String(error)) && !disk.isFailing && audit?.folder.isFailing !== true)
+        this.start();
     });
   }
 
@@ -104,7 +110,8 @@ export class SimulatedServer {
     if (this.#process.isStopped) this.#options.checker.leases.outage(this.#stoppedFrom, true);
     this.#process.kill();
     disk.crash();
-    this.#process = this.#instance = this.#launcher = undefined;
+    this.#options.audit?.folder.crash();
+    this.#process = this.#instance = this.#launcher = this.#audit = undefined;
     this.#options.checker.leases.down();
     if (life !== undefined) onDeath(life);
   }
@@ -128,18 +135,23 @@ export class SimulatedServer {
     await this.#launcher?.close();
     for (const stream of life.streams.values()) stream.close();
     await life.names.close();
+    await this.#audit?.close();
     this.#instance = this.#process = undefined;
     this.#options.onDeath(life);
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
     const { disk, checker } = this.#options;
+    const audit = this.#options.audit?.begin(process);
     const names = await openNameServer(disk.open(process), process, {
       version: '1.0.0',
       isStartable: (name) => name === manifestName,
       adopt: this.adopts,
+      onOwnChange: (change) => audit?.onOwnChange(change),
     });
     checker.opened(names.search('/**', {}));
+    await audit?.open(names);
+    this.#audit = audit;
     const launcher = await this.#openLauncher(process, {
       launchRule: (name) => names.launchRule(name),
       resolve: (name) => names.resolve(name),
@@ -153,8 +165,11 @@ export class SimulatedServer {
     });
     this.#launcher = launcher;
     const streams = new Map<string, WatchResponse>();
-    const answer: ServerInstance['respond'] = (question, who, gone) =>
-      this.#respond({ names, launcher, streams }, question, who, gone);
+    const answer: ServerInstance['respond'] = (question, who, gone) => {
+      const operate = (): Promise<unknown> =>
+        this.#respond({ names, launcher, streams }, question, who, gone);
+      return audit === undefined ? operate() : audit.respond(question, who, operate);
+    };
     this.#instance = { process, names, streams, respond: answer };
   }
 

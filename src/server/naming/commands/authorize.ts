@@ -37,7 +37,7 @@ export function requireLiveKey(view: NamingView, command: NamingCommand, { wallN
   const { principal, pin } = command.caller;
   const key = view.identities.key(pin);
   if (key?.principal === principal && isLive(key, wallNow())) return;
-  for (const launch of view.launches()) if (launch.key === pin && launch.name === principal) return;
+  if (view.launchOfKey(pin)?.name === principal) return;
   throw new ClerkError(
     'IDENTITY_INVALID',
     `Key ${pin} of ${principal} is not valid any more; enrol a new key`,

@@ -97,9 +97,7 @@ export function enrolLaunched(
 }
 
 export function isKnownKey(view: NamingView, pin: KeyPin): boolean {
-  if (view.identities.key(pin) !== undefined) return true;
-  for (const { key } of view.launches()) if (key === pin) return true;
-  return false;
+  return view.identities.key(pin) !== undefined || view.launchOfKey(pin) !== undefined;
 }
 
 export function checkKeyCount({ identities }: NamingView, principal: string, now: number): void {

@@ -2,9 +2,11 @@ import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { DefineRequest, LinkRequest } from '../../../protocol/naming-messages.js';
-import { hasDescendants, type NamingView } from '../state/naming-view.js';
+import type { Caller } from '../../ports.js';
+import type { NamingView } from '../state/naming-view.js';
 import type { DirectoryRecord, EntryRecord, LinkRecord, ServiceRecord } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
+import { hasKnownDescendants, requireAllKnown } from './hidden-names.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import {
   checkGuarantee,
@@ -48,16 +50,31 @@ export function define(view: NamingView, request: DefineRequest, context: PlanCo
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-export function setLink(view: NamingView, request: LinkRequest, context: PlanContext): Plan {
-  const name = resolveParentLinks(view, parseName(request.name));
+/**
+ * Creates a link, or changes its target. A new link would hide the names below it, so it needs the right `test` on all of
+ * them.
+ *
+ * @param caller - undefined in a registry that is not secured
+ */
+export function setLink(
+  view: NamingView,
+  request: LinkRequest,
+  caller: Caller | undefined,
+  context: PlanContext,
+): Plan {
+  const requested = parseName(request.name);
+  const name = resolveParentLinks(view, requested);
   const target = parseName(request.target, 'Target');
   const before = view.entry(name);
   if (before !== undefined && before.kind !== 'link') throw nameTakenError(name, before, 'a link');
-  if (before === undefined && hasDescendants(view, name))
-    throw new ClerkError(
-      'FORBIDDEN',
-      `${name} cannot be a link while there are names below ${name}; move those names first`,
-    );
+  if (before === undefined) {
+    requireAllKnown(view, caller, name, requested);
+    if (hasKnownDescendants(view, caller, name))
+      throw new ClerkError(
+        'FORBIDDEN',
+        `${name} cannot be a link while there are names below ${name}; move those names first`,
+      );
+  }
   if (target === name || target.startsWith(`${name}/`))
     throw new ClerkError(
       'CONFIG_INVALID',

@@ -55,7 +55,7 @@ function importLine(
     case 'service':
       return define(view, line, context);
     case 'link':
-      return setLink(view, line, context);
+      return setLink(view, line, caller, context);
     case 'directory': {
       parseName(`/${line.id}`, 'Identifier');
       if (!line.id.startsWith('#'))

@@ -4,31 +4,41 @@ import { isName, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { MoveRequest } from '../../../protocol/naming-messages.js';
 import { compileTriple } from '../access/access-triple.js';
-import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
+import type { Caller } from '../../ports.js';
+import type { EndpointView, NamingView } from '../state/naming-view.js';
 import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { checkChangeSize } from './change-size.js';
 import { changeTooEarly } from './entries.js';
+import { hasKnownDescendants, knownDescendants, requireAllKnown } from './hidden-names.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
  * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name.
+ * Where the move creates a link, it needs the right `test` on all names below.
  *
+ * @param caller - undefined in a registry that is not secured
  * @see [G5](../../../../docs/background.md#g5)
  */
-export function move(view: NamingView, request: MoveRequest, { remainingGuaranteeMs }: PlanContext): Plan {
+export function move(
+  view: NamingView,
+  request: MoveRequest,
+  caller: Caller | undefined,
+  { remainingGuaranteeMs }: PlanContext,
+): Plan {
   const from = resolveParentLinks(view, parseName(request.from));
   const to = resolveParentLinks(view, parseName(request.to));
   checkChangeSize(view, from, 'move');
   const own = view.entry(from);
-  const all = [...(own === undefined ? [] : [from]), ...view.descendants(from)];
+  const all = [...(own === undefined ? [] : [from]), ...knownDescendants(view, caller, from)];
   if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${from} does not exist`);
   if (to === from || to.startsWith(`${from}/`))
     throw new ClerkError(
       'FORBIDDEN',
       `${from} cannot move to itself or to a name below it; got ${to} as the new name`,
     );
-  if (view.entry(to) !== undefined || hasDescendants(view, to))
+  if (own?.kind !== 'link') requireAllKnown(view, caller, from, request.from);
+  if (view.entry(to) !== undefined || hasKnownDescendants(view, caller, to))
     throw new ClerkError(
       'FORBIDDEN',
       `${from} cannot move to ${to}: ${to} exists; remove ${to} first, or choose another name`,
@@ -38,7 +48,9 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
     const entry = view.entry(name) as EntryRecord;
     if (entry.pending !== undefined && entry.pending.kind !== 'expire')
       throw changeTooEarly(name, remainingGuaranteeMs(name, entry.guaranteedMs), true);
-    changes.push(...moveChanges(view, name, to + name.slice(from.length), entry));
+    const below = name.slice(from.length);
+    changes.push(...moveChanges(view, name, to + below, entry));
+    if (entry.kind === 'link') requireAllKnown(view, caller, to + below, request.to + below);
   }
   changes.push(...tripleMoves(view, from, to));
   const guaranteedMs = own?.guaranteedMs ?? limits.defaultGuaranteedMs;

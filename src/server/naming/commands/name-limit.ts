@@ -21,6 +21,6 @@ export function checkNameCount(view: NamingView, { changes }: Plan, { maxNames }
   if (added <= 0 || view.entryCount + added <= maxNames) return;
   throw new ClerkError(
     'LIMIT_EXCEEDED',
-    `The registry can have at most ${maxNames} names, and has ${view.entryCount}; remove names, or raise the limit with --max-names`,
+    `The registry can have at most ${maxNames} names, which the change exceeds; remove names, or raise the limit with --max-names`,
   );
 }

@@ -67,13 +67,13 @@ function planCommand(
     case 'define':
       return define(view, command.request, context);
     case 'link':
-      return setLink(view, command.request, context);
+      return setLink(view, command.request, command.caller, context);
     case 'directory':
       return createDirectory(view, command.request.name, command.id);
     case 'move':
-      return move(view, command.request, context);
+      return move(view, command.request, command.caller, context);
     case 'remove':
-      return remove(view, command.request, context);
+      return remove(view, command.request, command.caller, context);
     case 'register':
       return register(view, command, context);
     case 'withdraw':

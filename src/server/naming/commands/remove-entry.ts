@@ -1,26 +1,35 @@
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { RemoveRequest } from '../../../protocol/naming-messages.js';
+import type { Caller } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { checkChangeSize } from './change-size.js';
 import { changeTooEarly } from './entries.js';
+import { knownDescendants } from './hidden-names.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
 /** Names below a name that an error counts. */
 const maxCounted = 1_000;
 
+/**
+ * Removes a name, and with `recursive` its endpoints and the names below it that the caller may know of. The other names
+ * stay.
+ *
+ * @param caller - undefined in a registry that is not secured
+ */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
+  caller: Caller | undefined,
   { remainingGuaranteeMs }: PlanContext,
 ): Plan {
   const name = resolveParentLinks(view, parseName(request.name));
   if (request.recursive === true) checkChangeSize(view, name, 'remove');
   const found = view.entry(name) === undefined ? [] : [name];
   const below: string[] = [];
-  for (const each of view.descendants(name)) {
+  for (const each of knownDescendants(view, caller, name)) {
     // Without `recursive`, one name below it is enough to reject the removal.
     if (request.recursive !== true && below.length >= maxCounted) break;
     below.push(each);

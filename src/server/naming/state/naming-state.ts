@@ -25,6 +25,7 @@ export class NamingState implements NamingView {
   readonly names = new OrderedNames();
   readonly identities = new IdentityState();
   readonly #directories = new Map<string, string>();
+  readonly #groups = new Map<string, Set<string>>();
   readonly #launches = new Map<string, LaunchRecord>();
   readonly #launchesByKey = new Map<KeyPin, LaunchRecord>();
   readonly #quotas = new Map<string, Quota>();
@@ -125,6 +126,10 @@ export class NamingState implements NamingView {
     return this.#directories.get(id);
   }
 
+  groupsOf(member: string): Iterable<string> {
+    return this.#groups.get(member) ?? [];
+  }
+
   counter(name: string): EpochCounter | undefined {
     return raisedCounter(this.entries.get(name)?.service?.epochCounter, this.#epochBase);
   }
@@ -160,7 +165,6 @@ export class NamingState implements NamingView {
     return this.#launches.values();
   }
 
-  /** Returns the launch record of the instance that has enrolled a key. */
   launchOfKey(pin: KeyPin): LaunchRecord | undefined {
     return this.#launchesByKey.get(pin);
   }
@@ -196,7 +200,7 @@ export class NamingState implements NamingView {
     if (record.kind === 'service') this.services++;
     else if (record.kind === 'link') this.links++;
     else if (record.kind === 'directory') this.#directories.set(record.id, name);
-    else this.identities.accessVersion++;
+    else this.#countGroup(name, record.members);
     const interned = record.pending === undefined ? internEntry(record) : record;
     if (entry !== undefined) {
       if (!isVisiblySame(entry.record, interned)) entry.version = ++this.#versions;
@@ -218,9 +222,27 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    else if (record.kind === 'group') this.identities.accessVersion++;
+    else if (record.kind === 'group') this.#uncountGroup(name, record.members);
     // After a move, the identifier already leads to the new name of the directory.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
+  }
+
+  #countGroup(name: string, members: readonly string[]): void {
+    this.identities.accessVersion++;
+    for (const member of members) {
+      const groups = this.#groups.get(member);
+      if (groups === undefined) this.#groups.set(member, new Set([name]));
+      else groups.add(name);
+    }
+  }
+
+  #uncountGroup(name: string, members: readonly string[]): void {
+    this.identities.accessVersion++;
+    for (const member of members) {
+      const groups = this.#groups.get(member);
+      groups?.delete(name);
+      if (groups?.size === 0) this.#groups.delete(member);
+    }
   }
 
   #serviceOf(name: string): ServiceRegistrations {

@@ -1,3 +1,4 @@
+import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { IdentityView } from './identity-view.js';
@@ -19,6 +20,8 @@ export interface NamingView {
   readonly entryCount: number;
   descendants(name: string): Iterable<string>;
   directoryName(id: string): string | undefined;
+  /** The groups that have a member. */
+  groupsOf(member: string): Iterable<string>;
   counter(name: string): EpochCounter | undefined;
   endpoint(name: string, id: string): EndpointView | undefined;
   endpoints(name: string): Iterable<EndpointView>;
@@ -26,6 +29,8 @@ export interface NamingView {
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;
+  /** The launch record of the instance that has enrolled a key. */
+  launchOfKey(pin: KeyPin): LaunchRecord | undefined;
   registrationCount(principal: string): number;
   /** Reads every name. */
   registrationsOf(principal: string): Iterable<readonly [name: string, EndpointView]>;

@@ -1,3 +1,4 @@
+import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
 import { IdentityOverlay } from './identity-overlay.js';
 import type { EndpointView, NamingView } from './naming-view.js';
@@ -51,6 +52,12 @@ export class Overlay implements NamingView {
     return this.#directories.has(id) ? this.#directories.get(id) : this.#base.directoryName(id);
   }
 
+  *groupsOf(member: string): IterableIterator<string> {
+    for (const name of this.#base.groupsOf(member)) if (!this.#entries.has(name)) yield name;
+    for (const [name, record] of this.#entries)
+      if (record?.kind === 'group' && record.members.includes(member)) yield name;
+  }
+
   counter(name: string): EpochCounter | undefined {
     const counter = this.#counters.has(name) ? this.#counters.get(name) : this.#base.counter(name);
     return raisedCounter(counter, this.#epochBase);
@@ -87,6 +94,14 @@ export class Overlay implements NamingView {
     for (const record of this.#base.launches())
       if (!this.#launches.has(`${record.name} ${record.instance}`)) yield record;
     for (const record of this.#launches.values()) if (record !== undefined) yield record;
+  }
+
+  launchOfKey(pin: KeyPin): LaunchRecord | undefined {
+    for (const record of this.#launches.values()) if (record?.key === pin) return record;
+    const record = this.#base.launchOfKey(pin);
+    return record === undefined || this.#launches.has(`${record.name} ${record.instance}`)
+      ? undefined
+      : record;
   }
 
   registrationCount(principal: string): number {

@@ -107,13 +107,14 @@ test('rights are those of the moment at which the change applies', async () => {
   expect(await results).toEqual(['done', 'done', 'FORBIDDEN']);
 });
 
-test('a recursive removal needs the right on every name below', async () => {
+test('a recursive removal needs the right on every name below of which the client may know', async () => {
   const { names, enrol, allow } = await securedHarness();
   const ann = await enrol('/people/ann', pin(1));
   await allow('/people/ann', '/mine/*', 'write');
   await names.define({ name: '/mine/a', guaranteedMs: 0 }, ann);
   const remove = () => codeOf(names.remove({ name: '/mine/a', recursive: true, force: true }, ann));
   await names.define({ name: '/mine/a/b', guaranteedMs: 0 }, operator);
+  await allow('/people/ann', '/mine/a/b', 'test');
   expect(await remove()).toBe('FORBIDDEN');
   await allow('/people/ann', '/mine/**', 'write');
   expect(await remove()).toBe('done');
@@ -151,6 +152,31 @@ test('a group never gets the name of a principal, nor a principal the name of a 
   expect(identities.access(writer, '/pay/ledger', 'admin')).toBeUndefined();
   expect(await codeOf(identities.issueToken({ principal: '/own/team' }, writer))).toBe('FORBIDDEN');
   expect(await create('/own/team')).toBe('done');
+});
+
+test('a writer makes no group of a name that is a member of a group which the writer may not change', async () => {
+  const { names, identities, enrol, allow } = await securedHarness();
+  const writer = await enrol('/own/writer', pin(1));
+  await allow('/own/writer', '/own/**', 'write', 'admin');
+  await allow('/pay/staff', '/pay/**', 'call');
+  const staff = (members: string[]) =>
+    identities.setGroup({ name: '/pay/staff', members, guaranteedMs: 0 }, operator);
+  await staff(['/own/clerk', '/own/lead']);
+  const create = (name: string, caller = writer) =>
+    codeOf(identities.setGroup({ name, members: ['/own/writer'], guaranteedMs: 0 }, caller));
+  const isTaken = () => identities.access(writer, '/pay/ledger', 'call') !== undefined;
+  expect(await create('/own/clerk')).toBe('FORBIDDEN');
+  const line = { kind: 'group', name: '/own/clerk', members: ['/own/writer'], guaranteedMs: 0 } as const;
+  expect(await codeOf(names.importLines([line], writer))).toBe('FORBIDDEN');
+  expect(await create('/own/team')).toBe('done');
+  expect(await codeOf(names.move({ from: '/own/team', to: '/own/clerk' }, writer))).toBe('FORBIDDEN');
+  expect(isTaken()).toBe(false);
+  // A name that is not a member any more, and a member of a group that the client may change.
+  await staff(['/own/lead']);
+  expect(await create('/own/clerk')).toBe('done');
+  expect(isTaken()).toBe(false);
+  expect(await create('/own/lead', operator)).toBe('done');
+  expect(isTaken()).toBe(true);
 });
 
 test('a writer makes no group of a name that has rights already, for a principal that is enrolled later', async () => {
