@@ -35,7 +35,10 @@ for (const name of chosen) {
       ([name, figure]) => `${name} ${String(Math.round(figure * 10) / 10)}`,
     );
     console.log(`  ${texts.join(', ')}`);
-    problems = exceededLimits(attack, figures, Number(values.tolerance));
+    problems = exceededLimits(attack, figures, {
+      tolerance: Number(values.tolerance),
+      isFull: !values.small && values.size === undefined,
+    });
   } catch (error) {
     problems = [errorMessage(error)];
   }

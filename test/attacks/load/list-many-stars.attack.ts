@@ -19,7 +19,7 @@ export const attack: LoadAttack = {
       );
       await registry.figures();
       let wrongStatuses = 0;
-      for (const glob of ['/a*a*a*a*a*a*a*b', '/**/a*a*a*a*a*a*b', '/**/*a*/**/*a*/**/*a*b', '/**/x']) {
+      for (const glob of ['/a*a*a*a*a*a*a*b', '/**/a*a*a*a*a*a*b', '/**/*a*/**/*a*/**/*b', '/**/x']) {
         for (let after: string | null = ''; after !== null;) {
           const query: string = `glob=${encodeURIComponent(glob)}${after === '' ? '' : `&after=${encodeURIComponent(after)}`}`;
           const { status, text } = await registry.get(`/v1/list?${query}`);
