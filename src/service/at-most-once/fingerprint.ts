@@ -12,13 +12,15 @@ export interface FingerprintInput {
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /**
- * Requests with equal fingerprints have equal method, target, content type and body.
+ * Requests with equal fingerprints have equal method, target, content type, body and sender.
  *
+ * @param sender - the principal and the header `authorization`, as far as known
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
 export function fingerprintOf(
   digest: Digest,
   { method, target, contentType, body }: FingerprintInput,
+  sender: readonly string[],
 ): string {
-  return digest(['binding-clerk call v1', method, target, contentType, body]);
+  return digest(['binding-clerk call v1', method, target, contentType, body, ...sender]);
 }

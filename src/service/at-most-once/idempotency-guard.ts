@@ -36,6 +36,8 @@ export interface ValidKey {
   readonly createdAt: number;
   /** Undefined if the caller is unknown. */
   readonly caller: string | undefined;
+  /** What identifies the sender in each of its retries. Another sender gets no stored response. Default: nothing. */
+  readonly sender?: readonly string[];
 }
 
 /** Expired calls are removed at an interval of a hundredth of `windowMs`, within these bounds. */
@@ -135,12 +137,12 @@ export class IdempotencyGuard {
 
   /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
   async begin(
-    { id, createdAt, caller }: ValidKey,
+    { id, createdAt, caller, sender = [] }: ValidKey,
     request: FingerprintInput,
   ): Promise<HandlerExecution | StoredResponse> {
     const { digest, logger } = this.#options;
     void this.#cleanUp();
-    const fingerprint = fingerprintOf(digest, request);
+    const fingerprint = fingerprintOf(digest, request, sender);
     let found: CallLookup | undefined;
     let isActive: boolean;
     this.#activeCalls.lookupStarted(id, createdAt);

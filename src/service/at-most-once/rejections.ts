@@ -133,7 +133,7 @@ export const rejections = {
     rejection(
       422,
       'CONFIG_INVALID',
-      'The idempotency key belongs to a request with another method, target, content-type or body; create a new key for each call',
+      'The idempotency key belongs to a request with another method, target, content-type, body, authorization or principal; create a new key for each call',
       { idempotencyStatus: 'mismatch' },
     ),
   running: () =>

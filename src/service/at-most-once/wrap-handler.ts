@@ -79,20 +79,24 @@ export function wrapHandler(
 
   function run(
     args: readonly unknown[],
-    { id, instance, isFetch }: InboundCallHeaders,
+    { id, instance, isFetch, authorization }: InboundCallHeaders,
     handle: () => unknown,
   ): unknown {
     if (id === undefined) return handle();
     const principal = runtime.principalOf?.(args[0] as object);
+    const sender = [
+      ...(principal === undefined ? [] : [`principal ${principal}`]),
+      ...(authorization === undefined ? [] : [`authorization ${authorization}`]),
+    ];
     if (isFetch) {
       const key = guard.validateKey(id, instance, principal);
       if ('status' in key) return Promise.resolve(toFetchResponse(key));
-      return handleFetchCall(guard, key, args[0] as Request, config, runtime.clock, handle);
+      return handleFetchCall(guard, { ...key, sender }, args[0] as Request, config, runtime.clock, handle);
     }
     const [request, response] = args as [NodeRequest, NodeResponse];
     const key = guard.validateKey(id, instance, principal ?? addressCaller(request));
     if (!('status' in key))
-      return handleNodeCall(guard, key, [request, response], config, runtime.clock, handle);
+      return handleNodeCall(guard, { ...key, sender }, [request, response], config, runtime.clock, handle);
     sendResponse(response, key);
     return undefined;
   }
@@ -105,12 +109,16 @@ interface InboundCallHeaders {
   readonly isProbe: boolean;
   readonly id: string | undefined;
   readonly instance: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 function readCallHeaders(args: readonly unknown[]): InboundCallHeaders {
   const { isFetch, header } = readHandlerArguments(args, 'atMostOnce()');
   const isProbe = header('user-agent') === probeUserAgent;
-  return { isFetch, isProbe, id: readKey(header), instance: header(callHeaders.instance) };
+  return {
+    ...{ isFetch, isProbe, id: readKey(header), instance: header(callHeaders.instance) },
+    authorization: header('authorization'),
+  };
 }
 
 /**

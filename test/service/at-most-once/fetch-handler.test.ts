@@ -146,3 +146,21 @@ test('a value that is not a usable response is returned unchanged, and the call 
     expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
   }
 });
+
+test.each([
+  ['authorization', ['Bearer mallory', 'Bearer alic', '', undefined]],
+  ['x-principal', ['/shop/mallory', undefined]],
+])('another sender by %s gets no stored response; the same sender does', async (header, others) => {
+  const world = guardedService();
+  const id = callId(world.now());
+  const send = (value?: string) =>
+    world.call({ id, body: 'pay', ...(value !== undefined && { headers: { [header]: value } }) });
+  expect(await send('Bearer alice')).toMatchObject({ status: 201, body: 'response to pay' });
+  for (const other of others) {
+    const response = await send(other);
+    expect(response).toMatchObject({ status: 422, idempotency: 'mismatch' });
+    expect(response.body).not.toContain('response to');
+  }
+  expect(await send('Bearer alice')).toMatchObject({ idempotency: 'replayed', body: 'response to pay' });
+  expect(world.runs).toEqual(['pay']);
+});
