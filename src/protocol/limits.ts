@@ -18,8 +18,26 @@ export const limits = Object.freeze({
   maxManifestNameLength: 63,
   /** Per service. */
   maxEndpoints: 10_000,
-  /** Per principal. Without authentication, each client address is a principal. */
+  /** Per principal: services, links and directories that it has created. */
+  maxNamesPerPrincipal: 100_000,
+  /** Per principal. Without authentication, all loopback addresses are one principal, and so is each other address. */
   maxRegistrations: 1_000,
+  /** Without authentication, the first bits of an address that identify a principal. */
+  ipv4PrefixLength: 32,
+  ipv6PrefixLength: 64,
+  /** Longest time for which a lookup may guarantee an entry. */
+  maxGuaranteedMs: 3_600_000,
+  /** JSON of one endpoint, attributes included, in bytes. */
+  maxEndpointBytes: 8 * 1024,
+  /** A name counts once more for each of these bytes of its JSON. */
+  bytesPerName: 1024,
+  /** JSON of a service with its launch parameters, in bytes. */
+  maxEntryBytes: 8 * 1024,
+  /**
+   * JSON of the endpoints of one service with their loads, in bytes. A clerk reads responses of at most 4 MiB, of which
+   * the rest leaves 64 KiB.
+   */
+  maxServiceBytes: 4 * 1024 * 1024 - 64 * 1024,
   /** Names and endpoints that one move or removal may change, and lines of one import. */
   maxChangedNames: 2_000,
   /** Per principal. */
@@ -36,10 +54,14 @@ export const limits = Object.freeze({
   maxConnections: 4_096,
   /** Applies to renewals in a request, entries on a page of a listing, and results of a search. */
   maxBatch: 1_000,
+  /** Endpoints with one address in a response. */
+  maxOwners: 5_000,
   /** 100 endpoint reports with names of maximum length fit into `maxBodyBytes`. */
   maxReports: 100,
   /** Per principal. Further endpoint reports are ignored. */
   maxStoredReports: 10_000,
+  /** Of all principals together. */
+  maxStoredReportsOfAll: 100_000,
   /** An endpoint report is stored for this time after the last message with the report. */
   reportTtlMs: 10_000,
   maxLinks: 16,

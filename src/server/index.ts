@@ -136,6 +136,8 @@ async function openServer(
     heartbeatMs: config.heartbeatMs,
     maxRegistrations: config.maxRegistrations,
     maxNames: config.maxNames,
+    maxNamesPerPrincipal: config.maxNamesPerPrincipal,
+    maxGuaranteedMs: config.maxGuaranteedMs,
     onLimit: (principal, error) => limitLog.record(principal, error),
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,

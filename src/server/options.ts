@@ -46,15 +46,39 @@ export interface ServerOptions {
    */
   readonly allowedHosts?: readonly string[];
   /**
-   * Maximum number of endpoints that clients with one IP address may register, 1 to 10,000,000. Default 1,000.
-   * Further registrations fail with `LIMIT_EXCEEDED`, and the server logs a warning.
+   * Maximum number of endpoints that one principal may register, 1 to 10,000,000. Default 1,000. Further registrations
+   * fail with `LIMIT_EXCEEDED`, and the server logs a warning. In a server without authentication, all loopback
+   * addresses are one principal, and so is each other address; see `ipv4PrefixLength`.
    */
   readonly maxRegistrations?: number;
   /**
-   * Maximum number of open watches of clients with one IP address, 1 to 10,000,000. Default 64. A clerk needs one
-   * watch. Further watches fail with `LIMIT_EXCEEDED`, and the server logs a warning.
+   * Maximum number of open watches of one principal, 1 to 10,000,000. Default 64. A clerk needs one watch. Further
+   * watches fail with `LIMIT_EXCEEDED`, and the server logs a warning.
    */
   readonly maxWatches?: number;
+  /**
+   * Maximum number of names that one principal may create: services, links and directories, also those that a
+   * registration creates; 1 to 10,000,000. A name counts for the principal that has created it until it is removed.
+   * Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 100,000.
+   */
+  readonly maxNamesPerPrincipal?: number;
+  /**
+   * Longest guarantee of a name, in ms; 0 to 604,800,000. A longer one fails with `LIMIT_EXCEEDED`. Default 3,600,000.
+   */
+  readonly maxGuaranteedMs?: number;
+  /**
+   * Maximum number of open connections, 1 to 10,000,000. Default 4,096. A further connection closes the connection of
+   * the largest holder that has had no request for the longest time, and the server logs a warning. Connections that
+   * renew leases are closed last.
+   */
+  readonly maxConnections?: number;
+  /**
+   * Number of leading bits of an IPv4 address that identify a principal of a server without authentication, 0 to 32.
+   * Default 32.
+   */
+  readonly ipv4PrefixLength?: number;
+  /** The same for IPv6 addresses, 0 to 128. Default 64. */
+  readonly ipv6PrefixLength?: number;
   /**
    * Maximum number of names: services, links and directories; 1 to 10,000,000. A million names need about 250 MB of
    * memory. Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 2,000,000.
@@ -95,6 +119,11 @@ const optionNames = {
   maxRegistrations: true,
   maxWatches: true,
   maxNames: true,
+  maxNamesPerPrincipal: true,
+  maxGuaranteedMs: true,
+  maxConnections: true,
+  ipv4PrefixLength: true,
+  ipv6PrefixLength: true,
   audit: true,
   maxAuditFileBytes: true,
   maxAuditFiles: true,
@@ -116,6 +145,11 @@ export function toServerConfig(options: ServerOptions) {
     maxRegistrations = limits.maxRegistrations,
     maxWatches = limits.maxWatches,
     maxNames = limits.maxNames,
+    maxNamesPerPrincipal = limits.maxNamesPerPrincipal,
+    maxGuaranteedMs = limits.maxGuaranteedMs,
+    maxConnections = limits.maxConnections,
+    ipv4PrefixLength = limits.ipv4PrefixLength,
+    ipv6PrefixLength = limits.ipv6PrefixLength,
     maxAuditFileBytes = limits.maxAuditFileBytes,
     maxAuditFiles = limits.maxAuditFiles,
     heartbeatMs = limits.heartbeatMs,
@@ -131,10 +165,18 @@ export function toServerConfig(options: ServerOptions) {
     throw configError(
       `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${describeValue(heartbeatMs)}`,
     );
-  for (const [option, value] of Object.entries({ maxRegistrations, maxWatches, maxNames }))
-    if (!isIntegerBetween(value, 1, 10_000_000))
+  checkCounts({ maxRegistrations, maxWatches, maxNames, maxNamesPerPrincipal, maxConnections });
+  if (!isIntegerBetween(maxGuaranteedMs, 0, limits.maxLeaseMs))
+    throw configError(
+      `Option maxGuaranteedMs must be an integer from 0 to 604,800,000 ms; got ${describeValue(maxGuaranteedMs)}`,
+    );
+  for (const [option, value, bits] of [
+    ['ipv4PrefixLength', ipv4PrefixLength, 32],
+    ['ipv6PrefixLength', ipv6PrefixLength, 128],
+  ] as const)
+    if (!isIntegerBetween(value, 0, bits))
       throw configError(
-        `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
+        `Option ${option} must be an integer from 0 to ${bits} bits; got ${describeValue(value)}`,
       );
   if (!isIntegerBetween(maxAuditFileBytes, 65_536, 1_073_741_824))
     throw configError(
@@ -173,6 +215,10 @@ export function toServerConfig(options: ServerOptions) {
     maxRegistrations,
     maxWatches,
     maxNames,
+    maxNamesPerPrincipal,
+    maxGuaranteedMs,
+    maxConnections,
+    masks: { ipv4PrefixLength, ipv6PrefixLength },
     audit,
     maxAuditFileBytes,
     maxAuditFiles,
@@ -193,6 +239,14 @@ export function checkInsecure({ host, insecure }: ServerConfig): boolean {
   throw configError(
     `A server without authentication must listen at a loopback address; got host ${quote(host)}; secure the data folder with clerk init, or set the option insecure (--insecure) if a firewall protects the port`,
   );
+}
+
+function checkCounts(counts: Readonly<Record<string, unknown>>): void {
+  for (const [option, value] of Object.entries(counts))
+    if (!isIntegerBetween(value, 1, 10_000_000))
+      throw configError(
+        `Option ${option} must be an integer from 1 to 10,000,000; got ${describeValue(value)}`,
+      );
 }
 
 function isLoopback(host: string): boolean {

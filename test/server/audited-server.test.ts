@@ -407,7 +407,7 @@ test('an open registry records only on request, with the address as principal; a
   await post(audited, paths.define, { name: '/c' }, { host: 'rebound.example' });
   await audited.close();
   expect(auditLines(data).map(({ kind }) => kind)).toEqual(['start', 'change', 'refusal', 'stop']);
-  expect(auditLines(data)[1]).toMatchObject({ principal: 'address:127.0.0.1', from: '127.0.0.1' });
+  expect(auditLines(data)[1]).toMatchObject({ principal: 'address:loopback', from: '127.0.0.1' });
   expect(auditLines(data)[1]?.right).toBeUndefined();
   expect(auditLines(data)[2]).toMatchObject({ operation: 'define', names: [], result: 'FORBIDDEN' });
   expect(statSync(join(data, 'audit')).mode & 0o777).toBe(0o700);

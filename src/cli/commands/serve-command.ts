@@ -17,6 +17,11 @@ interface ServeOptions {
   readonly maxRegistrations?: number;
   readonly maxWatches?: number;
   readonly maxNames?: number;
+  readonly maxNamesPerPrincipal?: number;
+  readonly maxGuarantee?: number;
+  readonly maxConnections?: number;
+  readonly ipv4Prefix?: number;
+  readonly ipv6Prefix?: number;
   readonly audit?: boolean;
   readonly maxAuditFileBytes?: number;
   readonly maxAuditFiles?: number;
@@ -49,18 +54,43 @@ export function addServeCommand(program: Command): void {
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
       '--max-registrations <number>',
-      `maximum number of endpoints per client IP address (default: ${String(limits.maxRegistrations)})`,
+      `maximum number of endpoints per principal (default: ${String(limits.maxRegistrations)})`,
       countOption,
     )
     .option(
       '--max-watches <number>',
-      `maximum number of open watches per client IP address (default: ${String(limits.maxWatches)})`,
+      `maximum number of open watches per principal (default: ${String(limits.maxWatches)})`,
       countOption,
     )
     .option(
       '--max-names <number>',
       `maximum number of services, links and directories (default: ${String(limits.maxNames)})`,
       countOption,
+    )
+    .option(
+      '--max-names-per-principal <number>',
+      `maximum number of names that one principal has created (default: ${String(limits.maxNamesPerPrincipal)})`,
+      countOption,
+    )
+    .option(
+      '--max-guarantee <ms>',
+      `longest time for which a name may be guaranteed (default: ${String(limits.maxGuaranteedMs)})`,
+      integerOption,
+    )
+    .option(
+      '--max-connections <number>',
+      `maximum number of open connections (default: ${String(limits.maxConnections)})`,
+      countOption,
+    )
+    .option(
+      '--ipv4-prefix <bits>',
+      `leading bits of an IPv4 address that are one principal without keys (default: ${String(limits.ipv4PrefixLength)})`,
+      integerOption,
+    )
+    .option(
+      '--ipv6-prefix <bits>',
+      `leading bits of an IPv6 address that are one principal without keys (default: ${String(limits.ipv6PrefixLength)})`,
+      integerOption,
     )
     .option('--audit', 'record changes and refusals in the data folder (default for a secured registry)')
     .option('--no-audit', 'record no changes and refusals')
@@ -101,6 +131,11 @@ async function serve({
   maxRegistrations,
   maxWatches,
   maxNames,
+  maxNamesPerPrincipal,
+  maxGuarantee,
+  maxConnections,
+  ipv4Prefix,
+  ipv6Prefix,
   audit,
   maxAuditFileBytes,
   maxAuditFiles,
@@ -114,6 +149,8 @@ async function serve({
   const server = await startServer(
     definedFields({
       ...{ port, host, data, manifests, adopt, insecure, maxRegistrations, maxWatches, maxNames },
+      ...{ maxNamesPerPrincipal, maxGuaranteedMs: maxGuarantee, maxConnections },
+      ...{ ipv4PrefixLength: ipv4Prefix, ipv6PrefixLength: ipv6Prefix },
       ...{ audit, maxAuditFileBytes, maxAuditFiles },
       allowedHosts: allowHost,
       logger,

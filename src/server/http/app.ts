@@ -150,16 +150,18 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
       degraded ? 503 : 200,
     );
   });
+  const metricsText = metrics.textSource(() =>
+    metrics.expose(withAuditProblem(names.status(), http.audit), names, connectionCount()),
+  );
   addRoute('GET', paths.metrics, ({ env }) => {
     requireReadOnRoot(http, env.incoming);
-    return textResponse(
-      metrics.expose(withAuditProblem(names.status(), http.audit), names, connectionCount()),
-      'text/plain; version=0.0.4; charset=utf-8',
-    );
+    return textResponse(metricsText(), 'text/plain; version=0.0.4; charset=utf-8');
   });
-  addRoute('GET', paths.openapi, () =>
-    jsonResponse(openApiDocument(names.status().version, security !== undefined)),
-  );
+  let openApiText: string | undefined;
+  addRoute('GET', paths.openapi, () => {
+    openApiText ??= JSON.stringify(openApiDocument(names.status().version, security !== undefined));
+    return textResponse(openApiText, jsonContentType);
+  });
 
   for (const [path, allowed] of allowedMethods)
     app.all(path, ({ req }) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { paths } from '../../protocol/paths.js';
+import type { RenewRequest, RenewResponse } from '../../protocol/registration-messages.js';
 import { checkNoBody } from './body-parser.js';
 import { identityRoutes } from './identity-routes.js';
 import {
@@ -79,8 +80,23 @@ function nameFromTarget(target: string): string | undefined {
 function postHandler(http: HttpContext, route: Route): FastPathHandler {
   return (incoming, outgoing) => {
     readJson(incoming)
-      .then((input) => runRoute(http, route, input, incoming, outgoing))
-      .then((result) => sendJson(http, outgoing, JSON.stringify(result)))
+      .then(async (input) => {
+        const result = await runRoute(http, route, input, incoming, outgoing);
+        if (route.path === paths.renew)
+          keepRoom(http, incoming, input as RenewRequest, result as RenewResponse);
+        sendJson(http, outgoing, JSON.stringify(result));
+      })
       .catch((error: unknown) => sendError(http, incoming, outgoing, error));
   };
+}
+
+/** The connection of a service stays open while the server closes others. One renewed lease is enough. */
+function keepRoom(
+  { room }: HttpContext,
+  { socket }: IncomingMessage,
+  { renewals }: RenewRequest,
+  { results }: RenewResponse,
+): void {
+  const renewed = renewals[results.indexOf('renewed')];
+  if (renewed !== undefined) room.onRenewal(socket, `${renewed.name} ${renewed.id}`);
 }

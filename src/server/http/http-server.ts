@@ -1,5 +1,6 @@
 import { getRequestListener } from '@hono/node-server';
-import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import { setMaxListeners } from 'node:events';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/clock.js';
@@ -12,12 +13,16 @@ import { positionHeader } from '../../protocol/position.js';
 import type { AuditLog, Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
 import { sendError, type HttpContext } from './request-context.js';
-import { HostCheck, unmapIpv4 } from './host-check.js';
+import { ClientPrincipals, type PrincipalMasks } from './client-principals.js';
+import { ConnectionRoom } from './connection-room.js';
+import { HostCheck } from './host-check.js';
 import { closeIdleAfterSending } from './idle-connections.js';
 import { fastPathHandlers } from './fast-path.js';
 import { LimitLog } from './limit-log.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
+import { maxWaitingRequests, SerialRequests } from './serial-requests.js';
 import { createHttpServer, replaceKey } from './tls-server.js';
+import { UnsentResponses, type MeteredResponse } from './unsent-responses.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
@@ -36,8 +41,9 @@ export interface HttpServerOptions {
   /** Host names that the `Host` header may contain. IP addresses, loopback names and `host` are always accepted. */
   readonly allowedHosts: readonly string[];
   readonly maxWatches: number;
-  /** Default 4,096. */
-  readonly maxConnections?: number;
+  readonly maxConnections: number;
+  /** Principals of a server without authentication. */
+  readonly masks: PrincipalMasks;
   /** Makes the server an HTTPS server that checks keys and rights. */
   readonly security?: Security | undefined;
   /** Records changes and refusals. */
@@ -53,6 +59,8 @@ export interface RunningHttpServer {
 }
 
 const closeGraceMs = 5_000;
+/** Applies to the responses of all connections together. */
+const maxUnsentBytes = 64 * 1024 * 1024;
 /** A connection with a request is closed after this time without a sent or received byte. */
 const socketTimeoutMs = 30_000;
 /** Paths that a client without an enrolled key may use. */
@@ -65,30 +73,53 @@ const openPaths: ReadonlySet<string> = new Set([paths.health, paths.enroll]);
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { names, launcher, runtime, metrics, logger, security, isInsecure = false } = options;
-  const { maxConnections = limits.maxConnections } = options;
+  const { maxConnections } = options;
+  const principals = new ClientPrincipals(options.masks);
+  const limitLog = new LimitLog(runtime, logger);
+  const recordLimit = (socket: Pick<Socket, 'remoteAddress'>, message: string): void =>
+    limitLog.record(principals.of(socket), new ClerkError('LIMIT_EXCEEDED', message));
+  const room = new ConnectionRoom({
+    maxConnections,
+    principalOf: (socket) => principals.of(socket),
+    onClosed: (principal) => limitLog.record(principal, connectionLimitError(maxConnections)),
+  });
   const closing = new AbortController();
+  // Each waiting request adds a listener.
+  setMaxListeners(0, closing.signal);
   const http: HttpContext = {
     names,
     launcher,
     logger,
-    limitLog: new LimitLog(runtime, logger),
+    limitLog,
     lookups: new RecentLookups(runtime, (name) => names.canonicalOf(name)),
+    principals,
+    room,
     closing: closing.signal,
     security,
     audit: options.audit && new RequestAudit({ log: options.audit, names, security }),
     isInsecure,
   };
   const hostCheck = new HostCheck([options.host, ...options.allowedHosts]);
-  const watches = new OpenWatches({ names, runtime, metrics, maxWatches: options.maxWatches });
+  const unsent = new UnsentResponses(maxUnsentBytes, ({ req }) =>
+    recordLimit(
+      req.socket,
+      `The responses that clients have not read reached ${maxUnsentBytes} bytes, which is the maximum; the connection that has not read for the longest time was closed`,
+    ),
+  );
+  const serial = new SerialRequests((socket) =>
+    recordLimit(
+      socket as Socket,
+      `A connection had ${maxWaitingRequests} requests waiting for the response to an earlier one, which is the maximum; the connection was closed`,
+    ),
+  );
+  const { maxWatches } = options;
+  const onWritten = (response: ServerResponse): void => unsent.update(response);
+  const watches = new OpenWatches({ names, runtime, metrics, maxWatches, onWritten });
   const server = createHttpServer(security?.registryKey.credentials);
-  server.maxConnections = maxConnections;
   server.timeout = socketTimeoutMs;
   closeIdleAfterSending(server);
-  let connectionCount = 0;
-  server.on('connection', (socket) => {
-    connectionCount += 1;
-    socket.once('close', () => (connectionCount -= 1));
-  });
+  // Called before the listener of node:tls, which begins the handshake.
+  server.prependListener('connection', (socket: Socket) => room.add(socket));
   const sockets = new Set<Socket>();
   if (security !== undefined) {
     const { registryKey } = security;
@@ -100,26 +131,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       socket.once('close', () => sockets.delete(socket));
     });
   }
-  server.on('drop', (dropped?: { readonly remoteAddress?: string }) =>
-    http.limitLog.record(
-      `address:${unmapIpv4(dropped?.remoteAddress ?? 'unknown')}`,
-      new ClerkError(
-        'LIMIT_EXCEEDED',
-        `The server has ${maxConnections} connections, which is the maximum; a further connection was closed`,
-      ),
-    ),
-  );
   const insecureHeader = isInsecure ? 'clerk-insecure: 1\r\n' : '';
-  /** Number of responses per connection that are not complete. */
-  const openResponses = new WeakMap<Duplex, number>();
   server.on('clientError', (error: Error & { code?: string }, socket) => {
-    // A client would read a further response head as a part of the open response.
-    if ((openResponses.get(socket) ?? 0) > 0) socket.destroy();
-    else rejectMalformed(error, socket, insecureHeader);
+    if (serial.mayReject(socket)) rejectMalformed(error, socket, insecureHeader);
+    else socket.destroy();
   });
 
   const fastPath = fastPathHandlers(http);
-  const app = createApp({ http, watches, metrics, connectionCount: () => connectionCount });
+  const app = createApp({ http, watches, metrics, connectionCount: () => room.size });
   const requestCounters = new Map<string, (status: number) => void>();
   for (const { method, path } of app.routes)
     if (method !== 'ALL') requestCounters.set(`${method} ${path}`, metrics.requestCounter(method, path));
@@ -135,9 +154,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     const fastHandler = fastPath.get(key);
     const count = requestCounters.get(key) ?? countOther;
     const { socket } = incoming;
-    openResponses.set(socket, (openResponses.get(socket) ?? 0) + 1);
+    room.onRequest(socket);
+    (outgoing as MeteredResponse).onEnded = () => unsent.update(outgoing);
     outgoing.once('close', () => {
-      openResponses.set(socket, (openResponses.get(socket) ?? 1) - 1);
+      room.onResponse(socket);
       count(outgoing.headersSent ? outgoing.statusCode : 499);
     });
     const handle = (): void => {
@@ -149,18 +169,20 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
         sendError(http, incoming, outgoing, error);
       }
     };
-    try {
-      hostCheck.check(incoming);
-      security?.registryKey.poll();
-      const mayBeStranger = security !== undefined && openPaths.has(path);
-      if (security !== undefined && !mayBeStranger) authenticate(security, incoming);
-      // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.
-      const newIncarnation = mayBeStranger ? undefined : checkPositions(names, incoming);
-      if (newIncarnation === undefined) handle();
-      else void newIncarnation.then(handle);
-    } catch (error) {
-      sendError(http, incoming, outgoing, error);
-    }
+    serial.run(incoming, outgoing, () => {
+      try {
+        hostCheck.check(incoming);
+        security?.registryKey.poll();
+        const mayBeStranger = security !== undefined && openPaths.has(path);
+        if (security !== undefined && !mayBeStranger) authenticate(security, incoming);
+        // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.
+        const newIncarnation = mayBeStranger ? undefined : checkPositions(names, incoming);
+        if (newIncarnation === undefined) handle();
+        else void newIncarnation.then(handle);
+      } catch (error) {
+        sendError(http, incoming, outgoing, error);
+      }
+    });
   });
 
   const ipv6Listener = await listen(server, options);
@@ -179,7 +201,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
     // `server.close` closes only connections that are idle now. The others are idle when their response was sent.
-    while (connectionCount > 0 && runtime.now() < deadline) {
+    while (room.size > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
     }
@@ -188,6 +210,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     for (const socket of sockets) socket.destroy();
     await serverClosed;
   }
+}
+
+function connectionLimitError(maxConnections: number): ClerkError {
+  return new ClerkError(
+    'LIMIT_EXCEEDED',
+    `The server has ${maxConnections} connections, which is the maximum; the connection that had no request for the longest time was closed; raise the limit with --max-connections`,
+  );
 }
 
 function checkPositions(names: NameService, { headers }: IncomingMessage): Promise<void> | undefined {

@@ -4,8 +4,6 @@ import { createServer, type Server as TcpServer } from 'node:net';
 /** For the host `localhost`: makes an HTTP server also listen at `[::1]`. Resolves to undefined without IPv6. */
 export async function listenAtIpv6Loopback(http: Server, port: number): Promise<TcpServer | undefined> {
   const listener = createServer({ noDelay: true }, (socket) => void http.emit('connection', socket));
-  listener.maxConnections = http.maxConnections;
-  listener.on('drop', (dropped) => void http.emit('drop', dropped));
   try {
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);

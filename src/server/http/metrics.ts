@@ -35,6 +35,7 @@ export class Histogram {
 }
 
 const sampleIntervalMs = 100;
+const minTextIntervalMs = 1_000;
 
 /**
  * Metrics of one server. Labels contain only methods, routes and statuses, so the number of time series is bounded.
@@ -115,6 +116,20 @@ export class Metrics {
       return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples];
     });
     return `${lines.join('\n')}\n`;
+  }
+
+  /** Returns a function that returns the text of `expose`, made at most once a second. */
+  textSource(expose: () => string): () => string {
+    let text = '';
+    let madeAt = -Infinity;
+    return () => {
+      const now = this.#clock.now();
+      if (now - madeAt >= minTextIntervalMs) {
+        text = expose();
+        madeAt = now;
+      }
+      return text;
+    };
   }
 
   close(): void {

@@ -15,6 +15,8 @@ export interface OpenWatchesOptions {
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
   readonly maxWatches: number;
+  /** Called after bytes were written to a response, or sent. */
+  readonly onWritten: (response: ServerResponse) => void;
 }
 
 export interface WatchClient {
@@ -44,16 +46,16 @@ export class OpenWatches {
     outgoing: ServerResponse,
     headers: Readonly<Record<string, string>>,
   ): void {
-    const { names, runtime, metrics, maxWatches } = this.#options;
+    const { names, runtime, metrics, maxWatches, onWritten } = this.#options;
     if (!this.#quotas.tryAcquire(principal, maxWatches))
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `At most ${maxWatches} watches can be open per client address; close a watch, use one watch for several names, or raise the limit with --max-watches`,
+        `At most ${maxWatches} watches can be open per principal; close a watch, use one watch for several names, or raise the limit with --max-watches`,
       );
     outgoing.once('close', () => this.#quotas.release(principal));
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
-    const sink = responseSink(outgoing);
+    const sink = responseSink(outgoing, onWritten);
     const stream: WatchResponse = new WatchResponse({
       id,
       globs,
@@ -80,7 +82,10 @@ export class OpenWatches {
       'x-accel-buffering': 'no',
     });
     outgoing.flushHeaders();
-    outgoing.on('drain', () => stream.onDrain());
+    outgoing.on('drain', () => {
+      onWritten(outgoing);
+      stream.onDrain();
+    });
     outgoing.once('close', () => {
       stream.close();
       this.#watches.delete(id);
@@ -117,11 +122,13 @@ function authorizedListener(
 }
 
 /** All texts of one event-loop tick form one chunk. */
-function responseSink(outgoing: ServerResponse): ResponseSink {
+function responseSink(outgoing: ServerResponse, onWritten: (response: ServerResponse) => void): ResponseSink {
   let isCorked = false;
   const uncork = (): void => {
-    if (isCorked) outgoing.uncork();
+    if (!isCorked) return;
     isCorked = false;
+    outgoing.uncork();
+    onWritten(outgoing);
   };
   return {
     write: (text) => {

@@ -64,7 +64,7 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
     requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
       '200': jsonResponse('All entries were imported', responses.importResponse),
-      ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN']),
+      ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN', 'LIMIT_EXCEEDED']),
     },
   });
   add(paths.health, 'get', {

@@ -6,7 +6,8 @@ import type { Caller, Launcher, NameService } from '../ports.js';
 import { AuthorizedChanges } from './authorized-changes.js';
 import { AuthorizedLauncher } from './authorized-launcher.js';
 import { checkContentType, readBodyText } from './body-parser.js';
-import { unmapIpv4 } from './host-check.js';
+import type { ClientPrincipals } from './client-principals.js';
+import type { ConnectionRoom } from './connection-room.js';
 import type { LimitLog } from './limit-log.js';
 import type { RequestAudit } from './request-audit.js';
 import { parseStrictJson } from './strict-json.js';
@@ -26,6 +27,8 @@ export interface HttpContext {
   readonly logger: Logger;
   readonly limitLog: LimitLog;
   readonly lookups: RecentLookups;
+  readonly principals: ClientPrincipals;
+  readonly room: Pick<ConnectionRoom, 'onRenewal'>;
   /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   readonly security: Security | undefined;
@@ -55,13 +58,13 @@ export function responseHeaders(
 export const jsonContentType = 'application/json';
 
 /**
- * Returns the sender of a request. Without authentication, all clients with one IP address are one principal.
+ * Returns the sender of a request. Without authentication, all clients in a range of addresses are one principal.
  *
  * @throws {@link ClerkError} `IDENTITY_INVALID` in a secured server
  */
-export function callerOf({ security }: HttpContext, incoming: IncomingMessage): Caller {
+export function callerOf({ security, principals }: HttpContext, incoming: IncomingMessage): Caller {
   return security === undefined
-    ? { principal: addressPrincipal(incoming) }
+    ? { principal: principals.of(incoming.socket) }
     : authenticate(security, incoming);
 }
 
@@ -85,10 +88,6 @@ export function requireReadOnRoot(http: HttpContext, incoming: IncomingMessage):
   operationsOf(http, callerOf(http, incoming)).secured?.rights.requireOnRoot('read');
 }
 
-function addressPrincipal({ socket }: IncomingMessage): string {
-  return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
-}
-
 export function sendJson(http: HttpContext, outgoing: ServerResponse, body: string): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const headers = responseHeaders(http, jsonContentType);
@@ -104,7 +103,7 @@ export function sendError(
   error: unknown,
 ): void {
   const caller = http.security && findCaller(http.security, incoming);
-  http.limitLog.record(caller?.principal ?? addressPrincipal(incoming), error);
+  http.limitLog.record(caller?.principal ?? http.principals.of(incoming.socket), error);
   const { status, body, headers } = toErrorResponse(error, http.logger);
   if (outgoing.headersSent) outgoing.destroy();
   else
@@ -115,7 +114,7 @@ export function sendError(
       { ...responseHeaders(http, jsonContentType), ...headers },
       body,
     );
-  const client = http.security === undefined ? { principal: addressPrincipal(incoming) } : caller;
+  const client = http.security === undefined ? { principal: http.principals.of(incoming.socket) } : caller;
   http.audit?.recordError(incoming, client, error);
 }
 
@@ -134,9 +133,17 @@ export function createRouteContext(
     signal: () => {
       // The start of a service may take longer than the socket timeout.
       outgoing.setTimeout(0);
-      const disconnected = new AbortController();
-      outgoing.once('close', () => disconnected.abort());
-      return AbortSignal.any([disconnected.signal, http.closing]);
+      const ended = new AbortController();
+      const { closing } = http;
+      const onClosing = (): void => ended.abort(closing.reason);
+      // `AbortSignal.any` would leave a reference to each of its results at the signal of the server.
+      closing.addEventListener('abort', onClosing);
+      outgoing.once('close', () => {
+        closing.removeEventListener('abort', onClosing);
+        ended.abort();
+      });
+      if (closing.aborted) onClosing();
+      return ended.signal;
     },
   };
 }

@@ -124,7 +124,7 @@ export const routes: readonly Route[] = Object.freeze([
     summary:
       'Finds endpoints in the services that match the glob; the query keys zone, host and version filter by these fields, any other key filters by an attribute',
     requestSchema: z.catchall(z.object({ glob: string }), string),
-    errorCodes: ['NAME_INVALID'],
+    errorCodes: ['NAME_INVALID', 'LIMIT_EXCEEDED'],
     responseSchema: responses.searchResponse,
     run: ({ glob, ...filter }, { queries }) => queries.searchInSlices(glob, filter),
   }),
@@ -133,6 +133,7 @@ export const routes: readonly Route[] = Object.freeze([
     path: paths.whois,
     summary: 'Finds the endpoints that have an address',
     requestSchema: z.strictObject({ address: string }),
+    errorCodes: ['LIMIT_EXCEEDED'],
     responseSchema: responses.whoisResponse,
     run: ({ address }, { queries }) => queries.whois(address),
   }),

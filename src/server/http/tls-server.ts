@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Server as TlsServer, TlsOptions } from 'node:tls';
 import type { Credentials } from '../../core/credentials.js';
 import { limits } from '../../protocol/limits.js';
+import { MeteredResponse } from './unsent-responses.js';
 
 /** Time after which an idle connection is closed, in ms. */
 const keepAliveMs = 65_000;
@@ -14,6 +15,7 @@ const httpOptions = {
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: keepAliveMs,
   noDelay: true,
+  ServerResponse: MeteredResponse,
 };
 
 /**
@@ -29,7 +31,7 @@ const tlsOptions = {
 } as const;
 
 /**
- * Creates an HTTP server that does not listen yet.
+ * Creates an HTTP server that does not listen yet. Its responses are {@link MeteredResponse}s.
  *
  * @param credentials - key and certificate of the server; undefined for a server without TLS
  */

@@ -34,7 +34,7 @@ export interface WatchResponseOptions {
 
 /**
  * Sends the events of one watch to one client as server-sent events. For a slow client, the watch queues up to 256
- * events. When the queue overflows, the watch drops the queue, and later sends `resync` and a full snapshot. A client
+ * events and 64 KiB. When the queue overflows, the watch drops the queue, and later sends `resync` and a full snapshot. A client
  * whose response buffer stays full for 5 s is disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
@@ -44,6 +44,7 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
+  #queuedBytes = 0;
   /** Events were dropped. The watch sends `resync` and a snapshot as soon as all written bytes are sent. */
   #needsResync = false;
   #resumeWatch: (() => void) | undefined;
@@ -76,17 +77,19 @@ export class WatchResponse {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
     this.#stallTimer = undefined;
-    const queued = this.#queue.splice(0);
     let written = 0;
-    while (written < queued.length && this.#options.sink.bufferedBytes < highWaterMarkBytes)
-      this.#options.sink.write(queued[written++] as string);
-    this.#queue = queued.slice(written);
+    while (written < this.#queue.length && this.#options.sink.bufferedBytes < highWaterMarkBytes) {
+      const frame = this.#queue[written++] as string;
+      this.#queuedBytes -= frame.length;
+      this.#options.sink.write(frame);
+    }
+    this.#queue.splice(0, written);
     this.#startStallTimer();
     if (this.#isFull) return;
     if (this.#needsResync) {
       this.#needsResync = false;
       this.#watch.resync(
-        `the client read too slowly: the queue of ${limits.maxQueuedEvents} events overflowed`,
+        `the client read too slowly: the queue of ${limits.maxQueuedEvents} events and ${limits.maxQueuedBytes} bytes overflowed`,
       );
     }
     const resume = this.#resumeWatch;
@@ -107,7 +110,7 @@ export class WatchResponse {
     this.#isClosed = true;
     this.#watch.close();
     this.#stallTimer?.cancel();
-    this.#queue = [];
+    this.#clearQueue();
   }
 
   get #isFull(): boolean {
@@ -116,14 +119,25 @@ export class WatchResponse {
 
   #send(event: WatchEvent): void {
     const { sink, onOverflow } = this.#options;
-    if (!this.#isFull) sink.write(this.#frame(event));
-    else if (this.#queue.length < limits.maxQueuedEvents) this.#queue.push(this.#frame(event));
-    else {
+    const frame = this.#frame(event);
+    if (!this.#isFull) sink.write(frame);
+    else if (
+      this.#queue.length < limits.maxQueuedEvents &&
+      this.#queuedBytes + frame.length <= limits.maxQueuedBytes
+    ) {
+      this.#queue.push(frame);
+      this.#queuedBytes += frame.length;
+    } else {
       this.#needsResync = true;
-      this.#queue = [];
+      this.#clearQueue();
       onOverflow();
     }
     this.#startStallTimer();
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
   }
 
   #frame(event: WatchEvent): string {

@@ -185,6 +185,11 @@ export class NameServer implements NameService {
 
   whois(address: string): WhoisResponse {
     const owners = this.#state.registrationsAt(parseAddress(address).text);
+    if (owners.length > limits.maxOwners)
+      throw new ClerkError(
+        'LIMIT_EXCEEDED',
+        `${owners.length} endpoints have the address ${address}, and a response has at most ${limits.maxOwners}; list the endpoints of a name instead`,
+      );
     return { owners: owners.map(({ entry, id, epoch }) => ({ name: entry.name, id, epoch })) };
   }
 

@@ -29,6 +29,10 @@ export interface NameServerOptions {
   readonly maxRegistrations?: number;
   /** Default 2,000,000. */
   readonly maxNames?: number;
+  /** Maximum number of names that one principal has created. Default 100,000. */
+  readonly maxNamesPerPrincipal?: number;
+  /** Default 3,600,000. */
+  readonly maxGuaranteedMs?: number;
   /** Maximum number of endpoints per service. Default 10,000. */
   readonly maxEndpoints?: number;
   /** Called when a principal has reached a limit, and gets no error. */
@@ -122,6 +126,8 @@ export function connectParts(
     maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
     maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
     maxNames: options.maxNames ?? limits.maxNames,
+    maxNamesPerPrincipal: options.maxNamesPerPrincipal ?? limits.maxNamesPerPrincipal,
+    maxGuaranteedMs: options.maxGuaranteedMs ?? limits.maxGuaranteedMs,
   };
   const committer: Committer = new Committer({
     store,
@@ -221,6 +227,6 @@ function noop(): void {
 function reportLimitError(maxReports: number): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `At most ${maxReports} health reports of one client address are counted; further reports are ignored`,
+    `At most ${maxReports} health reports of one principal and ${limits.maxStoredReportsOfAll} of all are counted; further reports are ignored`,
   );
 }

@@ -5,7 +5,7 @@ import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
-import { isStarting } from './state/record-codec.js';
+import { endpointBytes, isStarting } from './state/record-codec.js';
 
 /** Greatest cost of a search; 1 is about a microsecond. */
 const maxCost = 500_000;
@@ -18,8 +18,8 @@ const maxSearchedLength = 64;
  *
  * @param text - glob
  * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
- * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint, or the search reads
- *   too many names and endpoints
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint, or the matching
+ *   endpoints are larger than the largest service, or the search reads too many names and endpoints
  * @see [Naming N7](../../../docs/background.md#n7)
  */
 export function* searchEndpoints(
@@ -29,6 +29,7 @@ export function* searchEndpoints(
   isVisible?: NameVisibility,
 ): Generator<number, SearchResponse['entries']> {
   const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
+  let bytes = 0;
   let cost = 0;
   const wanted = Object.entries(filter);
   const jsonParts = wanted
@@ -53,7 +54,14 @@ export function* searchEndpoints(
       // The text search rejects most endpoints without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
-      if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);
+      if (!wanted.every(([key, value]) => valueOf(endpoint, key) === value)) continue;
+      endpoints.push(endpoint);
+      bytes += endpointBytes(endpoint.id, registration.json) + (endpoints.length === 1 ? name.length : 0);
+      if (bytes > limits.maxServiceBytes)
+        throw new ClerkError(
+          'LIMIT_EXCEEDED',
+          `The matching endpoints have more than ${limits.maxServiceBytes} bytes of JSON; search with a narrower glob than ${text}, or with more filters`,
+        );
     }
     if (endpoints.length === 0) continue;
     if (entries.length >= limits.maxBatch)

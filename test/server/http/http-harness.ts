@@ -57,6 +57,8 @@ export async function startHarness(options: Partial<HttpServerOptions> = {}): Pr
     port: 0,
     allowedHosts: [],
     maxWatches: 64,
+    maxConnections: 4_096,
+    masks: { ipv4PrefixLength: 32, ipv6PrefixLength: 64 },
     ...options,
   });
   const agent = new Agent();

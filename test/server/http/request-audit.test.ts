@@ -85,7 +85,7 @@ test('a change that may have had an effect is recorded as a failure, and an inva
     'failure launch DEADLINE_EXCEEDED',
     'failure launch REGISTRY_UNREACHABLE',
   ]);
-  expect(log.entries[0]).toMatchObject({ names: ['/a'], from: '127.0.0.1', principal: 'address:127.0.0.1' });
+  expect(log.entries[0]).toMatchObject({ names: ['/a'], from: '127.0.0.1', principal: 'address:loopback' });
   names.nextError = new ClerkError('NAME_NOT_FOUND', '/a does not exist');
   expect((await post('/v1/define', { name: '/a' })).status).toBe(404);
   names.nextError = undefined;

@@ -323,7 +323,7 @@ test('an invalid field is named, with what it must be and what it is', async () 
     revision: '8',
     incarnation: 'fake',
   });
-  expect(names.requests).toEqual([{ what: 'register', request: endpoint, by: 'address:127.0.0.1' }]);
+  expect(names.requests).toEqual([{ what: 'register', request: endpoint, by: 'address:loopback' }]);
 });
 
 test('a renewal has at most 1,000 entries', async () => {
@@ -353,7 +353,7 @@ test('a health report is accepted up to its limits, with an empty response', asy
   for (const count of [1, limits.maxReports - 1, limits.maxReports])
     expect(await post('/v1/report', report(count))).toMatchObject({ status: 200, json: {} });
   expect(names.requests.map(({ what, by }) => [what, by])).toEqual(
-    Array.from({ length: 3 }, () => ['report', 'address:127.0.0.1']),
+    Array.from({ length: 3 }, () => ['report', 'address:loopback']),
   );
   expect((await post('/v1/report', report(1, { clerk: 'x'.repeat(64) }))).status).toBe(200);
   names.requests.length = 0;

@@ -44,7 +44,7 @@ export function define(view: NamingView, request: DefineRequest, context: PlanCo
     policy: checkPolicy(policy),
     ...(timeoutMs !== null && { timeoutMs: checkTimeout(timeoutMs) }),
     ...checkRetryOverrides(attemptTimeoutMs, retries),
-    guaranteedMs: checkGuarantee(guaranteedMs),
+    guaranteedMs: checkGuarantee(guaranteedMs, current.guaranteedMs, context),
     launch: checkLaunchRule(launch),
   };
   return replaceEntry(name, before, next, request.whenExpired === true, context);
@@ -82,6 +82,8 @@ export function setLink(
     );
   const guaranteedMs = checkGuarantee(
     request.guaranteedMs ?? before?.guaranteedMs ?? limits.defaultGuaranteedMs,
+    before?.guaranteedMs ?? limits.defaultGuaranteedMs,
+    context,
   );
   const next: LinkRecord = { kind: 'link', target, guaranteedMs };
   return replaceEntry(name, before, next, request.whenExpired === true, context);

@@ -1,26 +1,65 @@
 import { ClerkError } from '../../../core/errors.js';
+import { limits } from '../../../protocol/limits.js';
+import { nameUnits } from '../state/name-units.js';
 import type { NamingView } from '../state/naming-view.js';
+import type { StateChange } from '../state/records.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Rejects a plan that adds names above the maximum. A plan that adds no names is never rejected, even above the
- * maximum.
+ * Charges each new name to the principal that creates it. A name keeps its creator until it is removed, also when it
+ * changes or moves. Rejects a plan that adds names above a maximum. A plan that adds no names is never rejected, even
+ * above the maximum.
  *
+ * @param principal - of the caller; undefined for a command of the registry, which creates no name
+ * @returns the plan, whose changes of entries state the creators
  * @throws {@link ClerkError} `LIMIT_EXCEEDED`
  */
-export function checkNameCount(view: NamingView, { changes }: Plan, { maxNames }: PlanContext): void {
-  const exists = new Map<string, boolean>();
-  let added = 0;
-  for (const change of changes) {
-    if (change.kind !== 'entry') continue;
-    const { name, record } = change;
-    const before = exists.get(name) ?? view.entry(name) !== undefined;
-    exists.set(name, record !== undefined);
-    added += Number(record !== undefined) - Number(before);
-  }
-  if (added <= 0 || view.entryCount + added <= maxNames) return;
+export function chargeNames(
+  view: NamingView,
+  planned: Plan,
+  principal: string | undefined,
+  { maxNames, maxNamesPerPrincipal }: PlanContext,
+): Plan {
+  if (!planned.changes.some(({ kind }) => kind === 'entry')) return planned;
+  const creators = new Map<string, string | undefined>();
+  const units = new Map<string, number>();
+  const added = new Map<string, number>();
+  let addedNames = 0;
+  const changes = planned.changes.map((change): StateChange => {
+    if (change.kind !== 'entry') return change;
+    const { name, record, movedFrom } = change;
+    const before = view.entry(name);
+    const unitsBefore = units.get(name) ?? (before === undefined ? 0 : nameUnits(before));
+    const creatorBefore = creators.has(name) ? creators.get(name) : view.creatorOf(name);
+    const creator =
+      unitsBefore > 0 ? creatorBefore : movedFrom === undefined ? principal : view.creatorOf(movedFrom);
+    const unitsAfter = record === undefined ? 0 : nameUnits(record);
+    units.set(name, unitsAfter);
+    creators.set(name, creator);
+    addedNames += Number(unitsAfter > 0) - Number(unitsBefore > 0);
+    if (creator !== undefined) added.set(creator, (added.get(creator) ?? 0) + unitsAfter - unitsBefore);
+    if (record?.kind === 'service') checkEntrySize(name, unitsAfter);
+    return creator === undefined || record === undefined ? change : { ...change, creator };
+  });
+  if (addedNames > 0 && view.entryCount + addedNames > maxNames)
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `The registry can have at most ${maxNames} names, which the change exceeds; remove names, or raise the limit with --max-names`,
+    );
+  for (const [creator, count] of added)
+    if (count > 0 && view.nameCount(creator) + count > maxNamesPerPrincipal)
+      throw new ClerkError(
+        'LIMIT_EXCEEDED',
+        `Principal ${creator} can create at most ${maxNamesPerPrincipal} names, which the change exceeds; remove names, or raise the limit with --max-names-per-principal`,
+      );
+  return { ...planned, changes };
+}
+
+function checkEntrySize(name: string, units: number): void {
+  const maxUnits = limits.maxEntryBytes / limits.bytesPerName;
+  if (units <= maxUnits) return;
   throw new ClerkError(
     'LIMIT_EXCEEDED',
-    `The registry can have at most ${maxNames} names, which the change exceeds; remove names, or raise the limit with --max-names`,
+    `The definition of ${name} must be less than ${limits.maxEntryBytes} bytes of JSON; use fewer or shorter launch parameters`,
   );
 }

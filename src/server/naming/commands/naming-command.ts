@@ -109,6 +109,8 @@ export interface PlanContext {
   readonly maxRegistrations: number;
   readonly maxEndpoints: number;
   readonly maxNames: number;
+  readonly maxNamesPerPrincipal: number;
+  readonly maxGuaranteedMs: number;
 }
 
 export interface Plan {

@@ -8,7 +8,7 @@ import { retireFormerKeys } from './former-key.js';
 import { checkGroupNames } from './group-names.js';
 import { importEntries } from './import-entries.js';
 import { issueToken } from './issue-token.js';
-import { checkNameCount } from './name-limit.js';
+import { chargeNames } from './name-limit.js';
 import { recordIntent, removeLaunch, updateLaunch } from './launches.js';
 import { move } from './move-entry.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
@@ -54,8 +54,7 @@ export function* planSteps(
   authorizePlan(view, command, planned);
   if (command.kind === 'group' || command.kind === 'move' || command.kind === 'import')
     checkGroupNames(view, planned, command.caller);
-  checkNameCount(view, planned, context);
-  return planned;
+  return chargeNames(view, planned, 'caller' in command ? command.caller?.principal : undefined, context);
 }
 
 function planCommand(

@@ -11,7 +11,7 @@ import type { RegisterRequest } from '../../../protocol/registration-messages.js
 import type { Caller } from '../../ports.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { isLive } from '../state/identity-view.js';
-import { encodeEndpoint, endpointJson } from '../state/record-codec.js';
+import { encodeEndpoint, endpointBytes, endpointJson } from '../state/record-codec.js';
 import type { StateChange } from '../state/records.js';
 import { resolveLinks } from '../state/resolve-links.js';
 import { implicitService } from './entries.js';
@@ -68,6 +68,7 @@ export function register(
     epoch,
     ...keyFields(view, caller, before, context),
   });
+  checkSize(view, name, id, json, before);
   changes.push(...epochChanges, {
     kind: 'endpoint',
     name,
@@ -142,6 +143,29 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
     leaseMs,
     state: request.state ?? 'up',
   };
+}
+
+/** @throws {@link ClerkError} `LIMIT_EXCEEDED` when no clerk could read the endpoint or a lookup of the service */
+function checkSize(
+  view: NamingView,
+  name: string,
+  id: string,
+  json: string,
+  before: EndpointView | undefined,
+): void {
+  const bytes = Buffer.byteLength(endpointJson(json));
+  if (bytes > limits.maxEndpointBytes)
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `An endpoint must have at most ${limits.maxEndpointBytes} bytes of JSON, attributes included; instance ${quote(id)} of ${name} has ${bytes}; use fewer or shorter attributes`,
+    );
+  const added = endpointBytes(id, json) - (before === undefined ? 0 : endpointBytes(id, before.json));
+  const total = view.endpointBytes(name) + added;
+  if (added > 0 && total > limits.maxServiceBytes)
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `The endpoints of ${name} must have at most ${limits.maxServiceBytes} bytes of JSON, so that clients can read them; with instance ${quote(id)} they have ${total}; withdraw an endpoint, or use fewer attributes`,
+    );
 }
 
 /**

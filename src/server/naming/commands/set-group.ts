@@ -30,6 +30,8 @@ export function setGroup(view: NamingView, request: GroupRequest, context: PlanC
     );
   const guaranteedMs = checkGuarantee(
     request.guaranteedMs ?? before?.guaranteedMs ?? limits.defaultGuaranteedMs,
+    before?.guaranteedMs ?? limits.defaultGuaranteedMs,
+    context,
   );
   const next: GroupRecord = { kind: 'group', members, guaranteedMs };
   return replaceEntry(name, before, next, request.whenExpired === true, context);

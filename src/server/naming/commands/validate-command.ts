@@ -8,6 +8,7 @@ import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.j
 import { limits } from '../../../protocol/limits.js';
 import type { LaunchRule } from '../../../protocol/naming-messages.js';
 import type { ServiceRecord } from '../state/records.js';
+import type { PlanContext } from './naming-command.js';
 
 export function checkPolicy(policy: unknown): string | null {
   if (policy === null || (policyNames as readonly unknown[]).includes(policy)) return policy as string | null;
@@ -17,8 +18,21 @@ export function checkPolicy(policy: unknown): string | null {
   );
 }
 
-export function checkGuarantee(guaranteedMs: unknown): number {
-  return checkMs(guaranteedMs, 'guarantee', 0);
+/**
+ * @param before - guarantee of the entry at present, which may exceed the maximum
+ * @throws {@link ClerkError} `CONFIG_INVALID`; `LIMIT_EXCEEDED` above `maxGuaranteedMs`
+ */
+export function checkGuarantee(
+  guaranteedMs: unknown,
+  before: number | undefined,
+  { maxGuaranteedMs }: Pick<PlanContext, 'maxGuaranteedMs'>,
+): number {
+  const ms = checkMs(guaranteedMs, 'guarantee', 0);
+  if (ms <= maxGuaranteedMs || ms === before) return ms;
+  throw new ClerkError(
+    'LIMIT_EXCEEDED',
+    `The guarantee must be at most ${maxGuaranteedMs} ms; got ${ms}; set a shorter one, or raise the limit with --max-guarantee`,
+  );
 }
 
 export function checkTimeout(timeoutMs: unknown): number {

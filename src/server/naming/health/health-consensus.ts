@@ -158,7 +158,8 @@ export class HealthConsensus {
     const key = `${principal} ${clerk}`;
     let report = review?.reports.get(key);
     if (report === undefined) {
-      if (!this.#quotas.tryAcquire(principal, this.#deps.maxReportsPerPrincipal)) {
+      const isFull = this.#quotas.total >= limits.maxStoredReportsOfAll;
+      if (isFull || !this.#quotas.tryAcquire(principal, this.#deps.maxReportsPerPrincipal)) {
         this.#deps.onReportLimit(principal);
         return;
       }

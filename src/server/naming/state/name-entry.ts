@@ -5,6 +5,8 @@ import type { RegistrationSet } from './registration-set.js';
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
+  /** Principal that has created the name; undefined for a name from before creators were stored. */
+  creator: string | undefined;
   /** When a lookup last showed the name, on the monotonic clock; 0 for never. */
   lastServedAt: number;
   /** Every visible change replaces this unique number; −1 after the name is removed. */
@@ -17,6 +19,8 @@ export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
   unhealthyCount: number;
   startingCount: number;
+  /** Size of the endpoints in a lookup, in bytes; see `endpointBytes`. */
+  endpointBytes: number;
   epochCounter: EpochCounter;
   fences: Map<string, Fence> | undefined;
 }

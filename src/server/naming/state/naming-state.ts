@@ -5,8 +5,9 @@ import { AddressIndex } from './address-index.js';
 import { IdentityState } from './identity-state.js';
 import type { NameEntry, Registration, ServiceRegistrations, StateObserver } from './name-entry.js';
 import type { NamingView } from './naming-view.js';
+import { nameUnits } from './name-units.js';
 import { endOfSubtree, OrderedNames } from './ordered-names.js';
-import { damagedRecordError, internCounter, internEntry, isStarting } from './record-codec.js';
+import { damagedRecordError, endpointBytes, internCounter, internEntry, isStarting } from './record-codec.js';
 import { raisedCounter } from './raised-counter.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 import { RegistrationSet } from './registration-set.js';
@@ -29,6 +30,8 @@ export class NamingState implements NamingView {
   readonly #launches = new Map<string, LaunchRecord>();
   readonly #launchesByKey = new Map<KeyPin, LaunchRecord>();
   readonly #quotas = new Map<string, Quota>();
+  /** Number of names by the principal that has created them. */
+  readonly #nameQuotas = new Map<string, Quota>();
   readonly #addresses = new AddressIndex<Registration>();
   readonly #observer: StateObserver;
   #loading = false;
@@ -60,7 +63,7 @@ export class NamingState implements NamingView {
   apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
-        this.#setEntry(change.name, change.record, change.movedFrom);
+        this.#setEntry(change);
         return;
       case 'endpoint':
         if (change.record === undefined) this.#unregister(change.name, change.id);
@@ -114,6 +117,14 @@ export class NamingState implements NamingView {
     return this.entries.get(name)?.record;
   }
 
+  creatorOf(name: string): string | undefined {
+    return this.entries.get(name)?.creator;
+  }
+
+  nameCount(principal: string): number {
+    return this.#nameQuotas.get(principal)?.used ?? 0;
+  }
+
   *descendants(name: string): IterableIterator<string> {
     const end = endOfSubtree(name);
     for (const found of this.names.from(`${name}/`)) {
@@ -153,6 +164,10 @@ export class NamingState implements NamingView {
     return this.entries.get(name)?.service?.endpoints.size ?? 0;
   }
 
+  endpointBytes(name: string): number {
+    return this.entries.get(name)?.service?.endpointBytes ?? 0;
+  }
+
   fences(name: string): ReadonlyMap<string, Fence> {
     return this.entries.get(name)?.service?.fences ?? noFences;
   }
@@ -184,8 +199,14 @@ export class NamingState implements NamingView {
     return this.#addresses.get(address);
   }
 
-  #setEntry(name: string, record: EntryRecord | undefined, movedFrom: string | undefined): void {
+  #setEntry(change: Extract<StateChange, { readonly kind: 'entry' }>): void {
+    const { name, record, movedFrom } = change;
     const entry = this.entries.get(name);
+    if (entry !== undefined) this.#release(this.#nameQuotas, entry.creator, nameUnits(entry.record));
+    const creator =
+      record === undefined || change.creator === undefined
+        ? undefined
+        : this.#charge(this.#nameQuotas, change.creator, nameUnits(record));
     if (entry !== undefined) this.#uncount(entry);
     if (entry !== undefined && record?.kind !== 'service') {
       for (const { id } of [...(entry.service?.endpoints.values() ?? [])]) this.#unregister(name, id);
@@ -205,6 +226,7 @@ export class NamingState implements NamingView {
     if (entry !== undefined) {
       if (!isVisiblySame(entry.record, interned)) entry.version = ++this.#versions;
       entry.record = interned;
+      entry.creator = creator;
       return;
     }
     const lastServedAt =
@@ -212,6 +234,7 @@ export class NamingState implements NamingView {
     this.entries.set(name, {
       name,
       record: interned,
+      creator,
       lastServedAt,
       version: ++this.#versions,
       service: undefined,
@@ -252,6 +275,7 @@ export class NamingState implements NamingView {
       endpoints: new RegistrationSet(),
       unhealthyCount: 0,
       startingCount: 0,
+      endpointBytes: 0,
       epochCounter: initialCounter,
       fences: undefined,
     });
@@ -267,7 +291,7 @@ export class NamingState implements NamingView {
     // The status belongs to the earlier registration. A drain, a new epoch or a move resets the status to healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
-    const principal = this.#chargeQuota(record.principal);
+    const principal = this.#charge(this.#quotas, record.principal, 1);
     if (before?.json !== record.json || movedFrom !== undefined) entry.version = ++this.#versions;
     const registration: Registration =
       before !== undefined && movedFrom === undefined
@@ -296,6 +320,7 @@ export class NamingState implements NamingView {
     }
     endpoints.add(registration);
     service.startingCount += Number(isStarting(json));
+    service.endpointBytes += endpointBytes(id, json);
     for (const address of record.addresses) this.#addresses.add(address, registration);
     this.#observer.onRegistered(registration);
   }
@@ -320,18 +345,28 @@ export class NamingState implements NamingView {
     entry.version = ++this.#versions;
   }
 
-  #chargeQuota(principal: string): string {
-    let quota = this.#quotas.get(principal);
-    if (quota === undefined) this.#quotas.set(principal, (quota = { principal, used: 0 }));
-    quota.used++;
+  /** Returns the principal as the one string that all records of the principal share. */
+  #charge(quotas: Map<string, Quota>, principal: string, units: number): string {
+    let quota = quotas.get(principal);
+    if (quota === undefined) quotas.set(principal, (quota = { principal, used: 0 }));
+    quota.used += units;
     return quota.principal;
   }
 
+  #release(quotas: Map<string, Quota>, principal: string | undefined, units: number): void {
+    const quota = principal === undefined ? undefined : quotas.get(principal);
+    if (quota === undefined) return;
+    quota.used -= units;
+    if (quota.used === 0) quotas.delete(quota.principal);
+  }
+
   #removeFromIndexes(registration: Registration): void {
-    const quota = this.#quotas.get(registration.principal);
-    if (quota !== undefined && --quota.used === 0) this.#quotas.delete(registration.principal);
-    if (registration.entry.service !== undefined && isStarting(registration.json))
-      registration.entry.service.startingCount--;
+    this.#release(this.#quotas, registration.principal, 1);
+    const { service } = registration.entry;
+    if (service !== undefined) {
+      service.startingCount -= Number(isStarting(registration.json));
+      service.endpointBytes -= endpointBytes(registration.id, registration.json);
+    }
     for (const address of addressesOf(registration.json)) this.#addresses.delete(address, registration);
   }
 

@@ -18,6 +18,10 @@ export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displa
 export interface NamingView {
   entry(name: string): EntryRecord | undefined;
   readonly entryCount: number;
+  /** Principal that has created a name; undefined for an unknown name. */
+  creatorOf(name: string): string | undefined;
+  /** How many names a principal has created; see `nameUnits`. */
+  nameCount(principal: string): number;
   descendants(name: string): Iterable<string>;
   directoryName(id: string): string | undefined;
   /** The groups that have a member. */
@@ -26,6 +30,8 @@ export interface NamingView {
   endpoint(name: string, id: string): EndpointView | undefined;
   endpoints(name: string): Iterable<EndpointView>;
   endpointCount(name: string): number;
+  /** Size of the endpoints of a service in a lookup, in bytes. */
+  endpointBytes(name: string): number;
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;

@@ -2,7 +2,9 @@ import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
 import { IdentityOverlay } from './identity-overlay.js';
 import type { EndpointView, NamingView } from './naming-view.js';
+import { nameUnits } from './name-units.js';
 import { raisedCounter } from './raised-counter.js';
+import { endpointBytes } from './record-codec.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 export class Overlay implements NamingView {
@@ -17,6 +19,9 @@ export class Overlay implements NamingView {
   readonly #fences = new Map<string, Map<string, Fence>>();
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
+  readonly #creators = new Map<string, string | undefined>();
+  readonly #nameChanges = new Map<string, number>();
+  readonly #byteChanges = new Map<string, number>();
   readonly identities: IdentityOverlay;
   epochFloor: number;
   entryCount: number;
@@ -38,6 +43,14 @@ export class Overlay implements NamingView {
 
   entry(name: string): EntryRecord | undefined {
     return this.#entries.has(name) ? this.#entries.get(name) : this.#base.entry(name);
+  }
+
+  creatorOf(name: string): string | undefined {
+    return this.#creators.has(name) ? this.#creators.get(name) : this.#base.creatorOf(name);
+  }
+
+  nameCount(principal: string): number {
+    return this.#base.nameCount(principal) + (this.#nameChanges.get(principal) ?? 0);
   }
 
   *descendants(name: string): IterableIterator<string> {
@@ -81,6 +94,10 @@ export class Overlay implements NamingView {
     return count;
   }
 
+  endpointBytes(name: string): number {
+    return this.#base.endpointBytes(name) + (this.#byteChanges.get(name) ?? 0);
+  }
+
   fences(name: string): ReadonlyMap<string, Fence> {
     return this.#fences.get(name) ?? this.#base.fences(name);
   }
@@ -118,12 +135,14 @@ export class Overlay implements NamingView {
   #apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
-        this.#setEntry(change.name, change.record);
+        this.#setEntry(change.name, change.record, change.creator);
         return;
       case 'endpoint': {
         const before = this.endpoint(change.name, change.id);
         if (before !== undefined) this.#chargeQuota(before.principal, -1);
         if (change.record !== undefined) this.#chargeQuota(change.record.principal, 1);
+        const bytes = sizeOf(change.record) - sizeOf(before);
+        this.#byteChanges.set(change.name, (this.#byteChanges.get(change.name) ?? 0) + bytes);
         let own = this.#endpoints.get(change.name);
         if (own === undefined) {
           own = new Map<string, EndpointRecord | undefined>();
@@ -167,8 +186,11 @@ export class Overlay implements NamingView {
     }
   }
 
-  #setEntry(name: string, record: EntryRecord | undefined): void {
+  #setEntry(name: string, record: EntryRecord | undefined, creator: string | undefined): void {
     const before = this.entry(name);
+    this.#chargeName(this.creatorOf(name), before, -1);
+    this.#chargeName(creator, record, 1);
+    this.#creators.set(name, creator);
     if (before?.kind === 'directory' && this.directoryName(before.id) === name)
       this.#directories.set(before.id, undefined);
     if (record?.kind === 'directory') this.#directories.set(record.id, name);
@@ -181,7 +203,16 @@ export class Overlay implements NamingView {
     }
   }
 
+  #chargeName(creator: string | undefined, record: EntryRecord | undefined, sign: 1 | -1): void {
+    if (creator === undefined || record === undefined) return;
+    this.#nameChanges.set(creator, (this.#nameChanges.get(creator) ?? 0) + sign * nameUnits(record));
+  }
+
   #chargeQuota(principal: string, delta: 1 | -1): void {
     this.#quotaChanges.set(principal, (this.#quotaChanges.get(principal) ?? 0) + delta);
   }
+}
+
+function sizeOf(endpoint: EndpointView | undefined): number {
+  return endpoint === undefined ? 0 : endpointBytes(endpoint.id, endpoint.json);
 }

@@ -33,7 +33,10 @@ export const foreignLaunchPrefix = 'x ';
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
-      return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
+      return {
+        key: ['e', change.name].join(' '),
+        value: change.record && jsonOfEntry(change.record, change.creator),
+      };
     case 'endpoint':
       // `join` creates a flat string, while the string of a template literal would keep its parts in memory.
       return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
@@ -97,6 +100,14 @@ export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
+/** Room for the load of an endpoint, and for the mention of its id, in a lookup. */
+const endpointExtraBytes = 128;
+
+/** Returns how many bytes an endpoint may need in a lookup. */
+export function endpointBytes(id: string, recordJson: string): number {
+  return Buffer.byteLength(endpointJson(recordJson)) + id.length + endpointExtraBytes;
+}
+
 /** Returns the key that registered an endpoint; undefined for one from before the registry was secured. */
 export function keyOfEndpoint(recordJson: string): KeyPin | undefined {
   return (JSON.parse(endpointJson(recordJson)) as EndpointMessage).key;
@@ -136,7 +147,7 @@ function decode(key: string, value: string): StateChange {
   if (!isName(name)) throw damagedRecordError(key);
   switch (kind) {
     case 'e':
-      return { kind: 'entry', name, record: internEntryJson(value) };
+      return { kind: 'entry', name, ...decodeEntry(value) };
     case 'p':
       return { kind: 'endpoint', name, id, record: parseEndpoint(value, id) };
     case 'c': {
@@ -167,6 +178,49 @@ function decode(key: string, value: string): StateChange {
   }
 }
 
+interface StoredEntry {
+  readonly record: EntryRecord;
+  readonly creator?: string;
+}
+
+const maxInterned = 1_000;
+const storedEntries = new Map<string, StoredEntry>();
+const storedJson = new Map<string, WeakMap<EntryRecord, string>>();
+
+/** The creator is the last field. A million names with the same entry and creator share a few strings and objects. */
+function decodeEntry(json: string): StoredEntry {
+  const known = storedEntries.get(json);
+  if (known !== undefined) return known;
+  const { creator, ...record } = JSON.parse(json) as EntryRecord & { readonly creator?: string };
+  if (creator !== undefined && typeof creator !== 'string')
+    throw new TypeError('the creator is not a string');
+  const stored = {
+    record: internEntryJson(JSON.stringify(record)),
+    ...(creator !== undefined && { creator }),
+  };
+  if (storedEntries.size >= maxInterned) storedEntries.clear();
+  storedEntries.set(json, stored);
+  return stored;
+}
+
+function jsonOfEntry(record: EntryRecord, creator: string | undefined): string {
+  const interned = internEntry(record);
+  const json = entryJson.get(interned) ?? JSON.stringify(interned);
+  if (creator === undefined) return json;
+  let byRecord = storedJson.get(creator);
+  if (byRecord === undefined) {
+    if (storedJson.size >= maxInterned) storedJson.clear();
+    storedJson.set(creator, (byRecord = new WeakMap()));
+  }
+  let stored = byRecord.get(interned);
+  if (stored === undefined)
+    byRecord.set(
+      interned,
+      (stored = [json.slice(0, -1), ',"creator":', JSON.stringify(creator), '}'].join('')),
+    );
+  return stored;
+}
+
 const internedEntries = new Map<string, EntryRecord>();
 
 const entryJson = new WeakMap<EntryRecord, string>();
@@ -176,7 +230,7 @@ function internEntryJson(json: string): EntryRecord {
   const known = internedEntries.get(json);
   if (known !== undefined) return known;
   const record = parseEntry(json);
-  if (internedEntries.size >= 1_000) internedEntries.clear();
+  if (internedEntries.size >= maxInterned) internedEntries.clear();
   internedEntries.set(json, record);
   entryJson.set(record, json);
   return record;
@@ -184,11 +238,6 @@ function internEntryJson(json: string): EntryRecord {
 
 export function internEntry(record: EntryRecord): EntryRecord {
   return entryJson.has(record) ? record : internEntryJson(JSON.stringify(record));
-}
-
-function jsonOfEntry(record: EntryRecord): string {
-  const interned = internEntry(record);
-  return entryJson.get(interned) ?? JSON.stringify(interned);
 }
 
 const internedCounters = new Map<number, EpochCounter>();

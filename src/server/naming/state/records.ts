@@ -135,6 +135,8 @@ export type StateChange =
       readonly name: string;
       readonly record: EntryRecord | undefined;
       readonly movedFrom?: string;
+      /** Principal that has created the name. Absent if it is unknown, and for a removed name. */
+      readonly creator?: string | undefined;
     }
   | {
       readonly kind: 'endpoint';

@@ -21,6 +21,8 @@ const contextOf = (seed: number): PlanContext => ({
   hashing: testRuntime(),
   maxRegistrations: 1_000,
   maxNames: 1_000,
+  maxNamesPerPrincipal: 1_000,
+  maxGuaranteedMs: 3_600_000,
   maxEndpoints: 10_000,
 });
 

@@ -86,6 +86,7 @@ function play(log: readonly Step[], batchSize: number) {
         wallNow: () => at,
         hashing: testRuntime(),
         ...{ maxRegistrations: 1_000, maxNames: 1_000, maxEndpoints: 1_000 },
+        ...{ maxNamesPerPrincipal: 1_000, maxGuaranteedMs: 3_600_000 },
       };
       try {
         const { changes } = plan(overlay, command, context);
