@@ -4,7 +4,7 @@ import { limits } from '../../../protocol/limits.js';
 const minAnswerMs = 2_000;
 /** A renewal later than this share of the lease after the last one, plus `lateMs`, is not in time. */
 const renewalShare = 0.4;
-const lateMs = 500;
+const lateMs = 1_500;
 
 interface RenewedEndpoint {
   readonly leaseMs: number;
