@@ -33,6 +33,7 @@ export interface ExpiryDependencies {
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
   readonly #emptyServices = new DelayQueue<string>(emptyServiceMs);
+  readonly #openedAt: number;
   #timer: Timer | undefined;
   #timerAt = Infinity;
   #leasesCheckedAt: number | undefined;
@@ -42,6 +43,7 @@ export class ExpiryScheduler {
 
   constructor(deps: ExpiryDependencies) {
     this.#deps = deps;
+    this.#openedAt = deps.clock.now();
   }
 
   start(): void {
@@ -52,9 +54,10 @@ export class ExpiryScheduler {
   /** A moved registration keeps its expiry time. */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
-    const { draining, leaseMs, entry } = registration;
-    const drainMs = Math.max(limits.lookupTtlMs, entry.record.guaranteedMs) + clockMarginMs;
-    if (registration.expiresAt === 0) registration.expiresAt = clock.now() + (draining ? drainMs : leaseMs);
+    if (registration.expiresAt === 0)
+      registration.expiresAt = registration.draining
+        ? this.#drainEndOf(registration)
+        : clock.now() + registration.leaseMs;
     leases.track(registration);
     consensus.onRegistered(registration);
   }
@@ -79,6 +82,11 @@ export class ExpiryScheduler {
     else if (!this.#emptyServices.has(name)) this.#emptyServices.put(name, clock.now());
   }
 
+  /** Removes an endpoint that no client can know. If the removal is not saved, the endpoint is removed later. */
+  endDrain({ entry: { name }, id, epoch }: Registration): Promise<void> {
+    return this.#deps.submit(() => ({ kind: 'expire-endpoints', endpoints: [{ name, id, epoch }] }), true);
+  }
+
   onBatchApplied(): void {
     this.#arm();
   }
@@ -95,6 +103,16 @@ export class ExpiryScheduler {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+  }
+
+  /**
+   * Clients may use the last lookup until its TTL or its guarantee ends. Earlier runs of the server may have shown the
+   * endpoint until this run began.
+   */
+  #drainEndOf({ entry: { record, service } }: Registration): number {
+    const usableMs = Math.max(limits.lookupTtlMs, record.guaranteedMs) + clockMarginMs;
+    const shownAt = Math.max(this.#openedAt, service?.endpointsShownAt ?? 0);
+    return Math.max(this.#deps.clock.now(), shownAt + usableMs);
   }
 
   #arm(): void {

@@ -71,8 +71,9 @@ export class Guarantees {
     return Math.max(0, Math.min(guaranteedMs, Math.floor(until - clockMarginMs - this.#clock.now())));
   }
 
-  /** Has no effect on a frozen entry. */
+  /** Has no effect on the guarantee of a frozen entry. */
   recordServed(entry: NameEntry, now: number): void {
+    if (entry.service !== undefined) entry.service.endpointsShownAt = now;
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
   }
 

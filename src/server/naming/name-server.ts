@@ -176,7 +176,7 @@ export class NameServer implements NameService {
     filter: Readonly<Record<string, string>>,
     isVisible: NameVisibility | undefined,
   ): Iterator<number, SearchResponse['entries']> {
-    return searchEndpoints(this.#state, glob, filter, isVisible);
+    return searchEndpoints(this.#state, () => this.#runtime.now(), glob, filter, isVisible);
   }
 
   canonicalOf(name: string): string | undefined {
@@ -291,9 +291,11 @@ export class NameServer implements NameService {
     const result = await this.#committer.submit(() => ({ kind: 'withdraw', request, caller }), {
       endsEndpoints: true,
     });
-    const endpoint = result.name === undefined ? undefined : this.#state.endpoint(result.name, request.id);
+    const { name = request.name } = result;
+    const endpoint = this.#state.endpoint(name, request.id);
     const appliesInMs =
       endpoint?.draining === true ? Math.max(0, Math.ceil(endpoint.expiresAt - this.#runtime.now())) : 0;
+    if (endpoint?.draining === true && appliesInMs === 0) await this.#expiry.endDrain(endpoint);
     return this.#response({ ...result, appliesInMs });
   }
 

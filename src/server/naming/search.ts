@@ -4,6 +4,7 @@ import type { EndpointMessage, SearchResponse } from '../../protocol/lookup-mess
 import type { NameVisibility } from '../ports.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
+import type { ServiceRegistrations } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { endpointBytes, isStarting } from './state/record-codec.js';
 
@@ -16,6 +17,7 @@ const maxSearchedLength = 64;
  * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`. Omits endpoints
  * that are starting. Yields the cost of each part of the work.
  *
+ * @param now - monotonic clock, whose time is recorded as that at which the endpoints were shown
  * @param text - glob
  * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint, or the matching
@@ -24,11 +26,13 @@ const maxSearchedLength = 64;
  */
 export function* searchEndpoints(
   state: NamingState,
+  now: () => number,
   text: string,
   filter: Readonly<Record<string, string>>,
   isVisible?: NameVisibility,
 ): Generator<number, SearchResponse['entries']> {
   const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
+  const shown: ServiceRegistrations[] = [];
   let bytes = 0;
   let cost = 0;
   const wanted = Object.entries(filter);
@@ -45,7 +49,8 @@ export function* searchEndpoints(
       );
     if (!matches || !state.entries.has(name) || isVisible?.(name) === false) continue;
     const endpoints: EndpointMessage[] = [];
-    const health = visibleHealth(state.entries.get(name)?.service);
+    const service = state.entries.get(name)?.service;
+    const health = visibleHealth(service);
     for (const registration of state.endpoints(name)) {
       if (isStarting(registration.json)) continue;
       const endpointCost = 1 + registration.json.length / 50;
@@ -63,14 +68,17 @@ export function* searchEndpoints(
           `The matching endpoints have more than ${limits.maxServiceBytes} bytes of JSON; search with a narrower glob than ${text}, or with more filters`,
         );
     }
-    if (endpoints.length === 0) continue;
+    if (service === undefined || endpoints.length === 0) continue;
     if (entries.length >= limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
         `More than ${limits.maxBatch} services have a matching endpoint; search with a narrower glob than ${text}`,
       );
+    service.endpointsShownAt = now();
+    shown.push(service);
     entries.push({ name, endpoints });
   }
+  for (const service of shown) service.endpointsShownAt = now();
   return entries;
 }
 

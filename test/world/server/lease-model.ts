@@ -17,6 +17,8 @@ interface Lease {
   /** Time of the last renewal, or of the server's start. */
   from: number;
   readonly isDraining: boolean;
+  /** Time from the last lookup to the start of the drain, by which the drain may be shorter. */
+  unseenMs: number;
 }
 
 export type LeaseCopy = readonly (readonly [string, Lease])[];
@@ -42,6 +44,7 @@ export class LeaseModel {
   readonly #leases = new Map<string, Lease>();
   readonly #outages: Outage[] = [];
   #lives = 0;
+  #openedAt = 0;
   /** The present outage: the store cannot be written, or the server is down. */
   #down: Outage | undefined;
   /** Highest number of endpoints at one time. */
@@ -64,7 +67,11 @@ export class LeaseModel {
   /** A server has started. Returns whether it is not the first one. */
   opened(): boolean {
     const now = this.#options.now();
-    for (const lease of this.#leases.values()) lease.from = now;
+    for (const lease of this.#leases.values()) {
+      lease.from = now;
+      lease.unseenMs = 0;
+    }
+    this.#openedAt = now;
     if (this.#down) this.#down.until = now;
     this.#down = undefined;
     return ++this.#lives > 1;
@@ -89,11 +96,14 @@ export class LeaseModel {
   }
 
   granted(name: string, { id, epoch, leaseMs }: StoredEndpoint): void {
-    this.#set({ name, id, epoch, leaseMs, from: this.#options.now(), isDraining: false });
+    this.#set({ name, id, epoch, leaseMs, from: this.#options.now(), isDraining: false, unseenMs: 0 });
   }
 
-  draining(name: string, { id, epoch }: StoredEndpoint, drainMs: number): void {
-    this.#set({ name, id, epoch, leaseMs: drainMs, from: this.#options.now(), isDraining: true });
+  /** @param shownAt - when the last lookup showed the service; 0 for never */
+  draining(name: string, { id, epoch }: StoredEndpoint, drainMs: number, shownAt: number): void {
+    const from = this.#options.now();
+    const unseenMs = from - Math.max(this.#openedAt, shownAt);
+    this.#set({ name, id, epoch, leaseMs: drainMs, from, isDraining: true, unseenMs });
   }
 
   renewed(name: string, { id }: StoredEndpoint): void {
@@ -152,9 +162,9 @@ export class LeaseModel {
   }
 
   /** Pauses of the server of at earliest a third of the lease extend it. @see [C5.5](../../../docs/guarantees.md#c5-5) */
-  #earliestEnd({ from, leaseMs, isDraining }: Lease): number {
+  #earliestEnd({ from, leaseMs, isDraining, unseenMs }: Lease): number {
     let end = from + leaseMs;
-    if (isDraining) return end;
+    if (isDraining) return Math.max(from, end - unseenMs);
     for (const outage of this.#outages) {
       const ms = outage.until - outage.from;
       if (outage.isStop && outage.from >= from && outage.from < end && ms >= leaseMs / 3 + 1) end += ms;

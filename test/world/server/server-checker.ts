@@ -69,6 +69,8 @@ export class ServerChecker {
   #lostIncarnation = '';
   /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
+  /** When the server last showed an entry in a lookup or a watch, by name. */
+  readonly #shownAt = new Map<string, number>();
   /** Names that were removed before the end of their guarantee. */
   readonly #broken = new Set<string>();
   /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
@@ -258,8 +260,10 @@ export class ServerChecker {
 
   /** A name was sent in a lookup or a watch, which starts a guarantee. */
   pathShown({ path }: Pick<ResolveResponse, 'path'>, at: number): void {
-    for (const { name, guaranteedMs } of path)
+    for (const { name, guaranteedMs } of path) {
       this.#guaranteedUntil.set(name, Math.max(this.#guaranteedUntil.get(name) ?? 0, at + guaranteedMs));
+      this.#shownAt.set(name, at);
+    }
   }
 
   /** A clerk trusts a guarantee until this time. */
@@ -378,7 +382,8 @@ export class ServerChecker {
       this.#withdrawn.set(key, epoch);
       mark('drained');
       const guaranteedMs = this.stored.entries.get(name)?.guaranteedMs ?? limits.defaultGuaranteedMs;
-      this.leases.draining(name, is, Math.max(limits.lookupTtlMs, guaranteedMs));
+      const shownAt = this.#shownAt.get(name) ?? 0;
+      this.leases.draining(name, is, Math.max(limits.lookupTtlMs, guaranteedMs), shownAt);
     } else this.leases.granted(name, is);
   }
 

@@ -17,6 +17,8 @@ export interface NameEntry {
 
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
+  /** When a lookup or search last showed the endpoints, on the monotonic clock; 0 for never in this run of the server. */
+  endpointsShownAt: number;
   unhealthyCount: number;
   startingCount: number;
   /** Size of the endpoints in a lookup, in bytes; see `endpointBytes`. */

@@ -273,6 +273,7 @@ export class NamingState implements NamingView {
     if (entry?.record.kind !== 'service') throw damagedRecordError(`e ${name}`);
     return (entry.service ??= {
       endpoints: new RegistrationSet(),
+      endpointsShownAt: 0,
       unhealthyCount: 0,
       startingCount: 0,
       endpointBytes: 0,
@@ -314,6 +315,10 @@ export class NamingState implements NamingView {
     if (before === undefined) this.registrationTotal++;
     if (movedFrom !== undefined && before !== undefined) {
       before.entry.service?.endpoints.delete(id);
+      service.endpointsShownAt = Math.max(
+        service.endpointsShownAt,
+        before.entry.service?.endpointsShownAt ?? 0,
+      );
       before.entry.version = ++this.#versions;
       registration.expiresAt = before.expiresAt;
       this.#observer.onRemoved(before);
