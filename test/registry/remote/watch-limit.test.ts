@@ -32,7 +32,7 @@ test('above the limit, absent names make room for new names', async () => {
   for (const name of ['/absent-1', '/bound', '/absent-2']) add(name);
   complete(['/bound']);
   const first = state.identityOf('/absent-1');
-  add('/new-1');
+  const removeNew = add('/new-1');
   expect([...state.globs]).toEqual(['/bound', '/absent-2', '/new-1']);
   expect(state.identityOf('/absent-1')).toBeUndefined();
   complete(['/new-1']);
@@ -44,7 +44,11 @@ test('above the limit, absent names make room for new names', async () => {
   expect([...state.globs]).toEqual(['/bound', '/new-1', '/new-2']);
   remove();
   expect([...state.globs]).toHaveLength(3);
-  expect(first).toBeDefined();
+  removeNew();
+  expect([...state.globs]).toContain('/absent-1');
+  // The server must send another snapshot.
+  expect(state.identityOf('/absent-1')).toBeDefined();
+  expect(state.identityOf('/absent-1')).not.toBe(first);
 });
 
 test('a removed watch makes room for a name above the limit, which needs a new snapshot', async () => {
