@@ -30,6 +30,13 @@ export const run = (context) =>
         ...goal,
       },
       {
+        title: 'request, beside the same header',
+        base: 'header',
+        keys: ['clerk'],
+        goalText: '≤ 1.03 × Pool.request with a ticket header, mutual TLS',
+        ...goal,
+      },
+      {
         title: 'json',
         base: 'pool json',
         keys: ['clerk json'],

@@ -38,8 +38,8 @@ const closeWaitMs = 1_000;
 
 /**
  * Opens the audit log in a folder. Cuts a torn last line. After a crash, and after changes that were made without the
- * log, the first new line is a gap. The first number is at least the wall-clock time in ms: a log that was restored from an older copy then repeats no number of the lines
- * that it lost.
+ * log, the first new line is a gap. The first number is at least the wall-clock time in ms: a log that was restored from
+ * an older copy then repeats no number of the lines that it lost.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be read or written; `FORBIDDEN` when another user
  *   owns the folder
