@@ -17,8 +17,8 @@ const effects = {
 };
 
 const exceptions = [
-  { files: ['src/runtime/**'], allowed: Object.keys(effects) },
-  { files: ['src/transport/**'], allowed: ['sockets', 'undici'] },
+  { files: ['src/runtime/**/*.ts'], allowed: Object.keys(effects) },
+  { files: ['src/transport/**/*.ts'], allowed: ['sockets', 'undici'] },
   { files: ['src/server/http/**'], allowed: ['sockets'] },
   {
     files: ['manifest-files', 'start-problem', 'file-facts', 'script-trust'].map(

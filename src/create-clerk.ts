@@ -1,10 +1,10 @@
 /** The composition root of the client. */
 import { AsyncResource } from 'node:async_hooks';
-import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
 import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
+import { allowListeners } from './core/abort-signal.js';
 import { AddressPolicy } from './core/address-policy.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
@@ -71,7 +71,7 @@ function composeClerk(config: ClerkConfig): Clerk {
   const { signal } = controller;
   // Every lookup, watch and health report in progress adds a listener. Without this line, Node would warn about a
   // listener leak.
-  setMaxListeners(0, signal);
+  allowListeners(signal, 0);
   const clock = resolveClock(config.runtime);
   const logger = escapingLogger(config.logger ?? defaultLogger());
   const events = new ClerkEvents(logger);

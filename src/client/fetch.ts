@@ -4,6 +4,7 @@ import type { ServiceBinding } from '../binding/service-binding.js';
 import type { BindingCache } from '../binding/binding-cache.js';
 import { checkBoolean, checkKind, checkOverrides, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
+import { isAbortSignal } from '../core/abort-signal.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { nameFromHostname } from '../core/clerk-hostname.js';
@@ -98,10 +99,9 @@ export function createFetch(
         body,
         redirects,
       );
-      const response =
-        signal instanceof AbortSignal
-          ? fetchUntilAborted(signal, (own) => undiciFetch(call, input, { ...requestInit, signal: own }))
-          : undiciFetch(call, input, requestInit);
+      const response = isAbortSignal(signal)
+        ? fetchUntilAborted(signal, (own) => undiciFetch(call, input, { ...requestInit, signal: own }))
+        : undiciFetch(call, input, requestInit);
       if (isStreamLike(body)) response.catch((error: unknown) => releaseBody(body, error));
       return response.then((received) => {
         if (call.isClerkCall) limit.apply(received, call);

@@ -1,5 +1,5 @@
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { describeValue } from '../core/describe-value.js';
+import { allowListeners, isAbortSignal } from '../core/abort-signal.js';
 import { ClerkError } from '../core/errors.js';
 import { optionOwner } from './option-keys.js';
 
@@ -64,9 +64,8 @@ export function checkString(value: unknown, key: string): string | undefined {
 /** Also accepts null, which becomes undefined. */
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
-  if (signal instanceof AbortSignal) {
-    // Many calls may share a signal, but Node warns of a leak at the 11th listener. undici's `fetch` also sets 1,500.
-    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
+  if (isAbortSignal(signal)) {
+    allowListeners(signal);
     return signal;
   }
   throw configError(`${subject}: signal must be an AbortSignal; got ${describeValue(signal)}`);

@@ -13,17 +13,18 @@ export function lockFileOf(path: string): string {
  * database holds the lock, because Node has no file lock.
  *
  * @param subject - subject of error messages, such as `Data folder '/var/lib/clerk'`
- * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` is missing, or the lock cannot be
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` cannot be loaded, or the lock cannot be
  * created
  * @throws {@link ClerkError} `FORBIDDEN` when another process has the lock
  */
 export async function lockFolder(path: string, subject: string): Promise<() => Promise<void>> {
   const { ClassicLevel } = await import('classic-level').catch((cause: unknown) => {
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      `${subject} needs the package 'classic-level'; install it with npm install classic-level`,
-      { cause },
-    );
+    const { code } = cause as NodeJS.ErrnoException;
+    const problem =
+      code === 'ERR_MODULE_NOT_FOUND'
+        ? `needs the package 'classic-level'; install it with npm install classic-level`
+        : `cannot load the package 'classic-level': ${errorMessage(cause)}; see docs/surroundings.md for bundles and permissions`;
+    throw new ClerkError('CONFIG_INVALID', `${subject} ${problem}`, { cause });
   });
   const folder = join(path, lockName);
   const tryLock = async (): Promise<() => Promise<void>> => {

@@ -1,17 +1,16 @@
 import { hostname } from 'node:os';
-// The imported `performance` is faster than the global one, which is a getter.
-import { performance } from 'node:perf_hooks';
 import { hostAddresses } from './host-addresses.js';
 import { hostId } from './host-id.js';
 import { maxTimerMs, type Clock, type Timer } from '../core/clock.js';
+import { originalTimers } from './original-timers.js';
 
 export const systemClock: Clock = {
   // One ms is added, because lru-cache never expires an entry created at 0.
-  now: () => performance.now() + 1,
-  wallNow: () => Date.now(),
+  now: () => originalTimers().now() + 1,
+  wallNow: () => originalTimers().wallNow(),
   random: () => Math.random(),
   setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
-  afterPendingIo: (callback) => void setImmediate(callback),
+  afterPendingIo: (callback) => void originalTimers().setImmediate(callback),
   hostname: () => hostname(),
   hostId,
   hostAddresses,
@@ -21,15 +20,17 @@ class SystemTimer implements Timer {
   readonly #timeout: NodeJS.Timeout;
 
   constructor(callback: () => void, delayMs: number) {
-    this.#timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), maxTimerMs));
+    this.#timeout = originalTimers().setTimeout(callback, Math.min(Math.max(delayMs, 0), maxTimerMs));
   }
 
   cancel(): void {
-    clearTimeout(this.#timeout);
+    originalTimers().clearTimeout(this.#timeout);
   }
 
   setRef(ref: boolean): void {
-    if (ref) this.#timeout.ref();
-    else this.#timeout.unref();
+    // The fake timer of a test runner may lack these methods.
+    const timeout: Partial<NodeJS.Timeout> = this.#timeout;
+    if (ref) timeout.ref?.();
+    else timeout.unref?.();
   }
 }

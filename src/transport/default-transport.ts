@@ -28,8 +28,9 @@ export const defaultTransport: TransportFactory = (options, clock) => {
 
 /** Without this check, the first call would fail instead of `createClerk`. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
+  const { Client } = undici();
   try {
-    void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();
+    void new Client('http://localhost', { ...undiciOptions }).destroy();
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',

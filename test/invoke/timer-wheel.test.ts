@@ -263,3 +263,19 @@ test('property: no entry expires early or late, and the process is kept alive ex
     { seed: 31, numRuns: 500 },
   );
 });
+
+test('a timer that never fires is replaced at the next entry', () => {
+  const { clock, wheel } = wheelAt();
+  const setTimer = clock.setTimer.bind(clock);
+  // As fake timers of a test runner do that are removed before they fire.
+  clock.setTimer = () => ({ cancel: () => undefined, setRef: () => undefined });
+  const lost = new Probe();
+  wheel.set(lost, 1_250);
+  clock.setTimer = setTimer;
+  clock.advance(2_000);
+  expect(lost.fired).toEqual([]);
+  const next = new Probe();
+  wheel.set(next, clock.now() + 250);
+  clock.advance(250 + tickMs);
+  expect([lost.fired.length, next.fired.length]).toEqual([1, 1]);
+});

@@ -1,10 +1,19 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
+import type * as yamlModule from 'yaml';
+import type { LineCounter, Node } from 'yaml';
 import { ClerkError } from '../../core/errors.js';
+import { loadPackage } from '../../core/load-package.js';
+import yamlPackage from './yaml-package.cjs';
+
+let loaded: typeof yamlModule | undefined;
+
+function yaml(): typeof yamlModule {
+  return (loaded ??= loadPackage('yaml', () => yamlPackage.load() as unknown as typeof yamlModule));
+}
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML 1.2 or has a duplicate key */
 export function parseManifestDocument(file: string, text: string): ManifestField {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
+  const lines = new (yaml().LineCounter)();
+  const document = yaml().parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     schema: 'core',
@@ -54,8 +63,8 @@ export class ManifestField {
   scalar(): string | number {
     const node = this.#node;
     if (node === undefined) return this.fail('is required');
-    if (isAlias(node)) return this.fail('must not be a YAML alias; write the value itself');
-    const value: unknown = isScalar(node) ? node.value : undefined;
+    if (yaml().isAlias(node)) return this.fail('must not be a YAML alias; write the value itself');
+    const value: unknown = yaml().isScalar(node) ? node.value : undefined;
     if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
     return this.fail(`must be a string or a number; got ${describeNode(node)}`);
   }
@@ -86,7 +95,7 @@ export class ManifestField {
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
-    if (!isSeq<Node>(node)) return this.fail(`must be a list; got ${describeNode(node)}`);
+    if (!yaml().isSeq<Node>(node)) return this.fail(`must be a list; got ${describeNode(node)}`);
     if (node.items.length > maxItems)
       this.fail(`must have at most ${maxItems} items; got ${node.items.length}`);
     return node.items.map((item, index) => this.#child(`${this.#path}[${index}]`, item));
@@ -96,9 +105,9 @@ export class ManifestField {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
     if (node === undefined) return entries;
-    if (!isMap<Node, Node | null>(node)) return this.fail(`must be a map; got ${describeNode(node)}`);
+    if (!yaml().isMap<Node, Node | null>(node)) return this.fail(`must be a map; got ${describeNode(node)}`);
     for (const { key, value } of node.items) {
-      const name: unknown = isScalar(key) ? key.value : undefined;
+      const name: unknown = yaml().isScalar(key) ? key.value : undefined;
       if (typeof name !== 'string') return this.#child(this.#path, key).fail('must have string keys only');
       const line = key.range ? this.#lines.linePos(key.range[0]).line : this.line;
       entries.set(
@@ -130,10 +139,10 @@ export class ManifestField {
 }
 
 function describeNode(node: Node): string {
-  if (isMap(node)) return 'a map';
-  if (isSeq(node)) return 'a list';
-  if (isAlias(node)) return 'an alias';
-  return isScalar(node) && node.value === null
+  if (yaml().isMap(node)) return 'a map';
+  if (yaml().isSeq(node)) return 'a list';
+  if (yaml().isAlias(node)) return 'an alias';
+  return yaml().isScalar(node) && node.value === null
     ? 'an empty value'
     : `a ${typeof (node as { value?: unknown }).value}`;
 }
