@@ -1,11 +1,13 @@
 /** The composition root of the client. */
 import { AsyncResource } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
+import { ServiceBinding } from './binding/service-binding.js';
 import { BindingCache } from './binding/binding-cache.js';
 import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
 import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
-import { allowListeners } from './core/abort-signal.js';
 import { AddressPolicy } from './core/address-policy.js';
+import { withCallerStacks } from './core/caller-stack.js';
 import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import { escapingLogger } from './core/logger.js';
@@ -31,7 +33,7 @@ import { effectiveUserId, socketFacts } from './runtime/socket-facts.js';
 import { systemFiles } from './runtime/system-files.js';
 import { createOwnAddresses } from './client/own-addresses.js';
 import type { ClerkContext } from './client/clerk-context.js';
-import { resolveClock, defaultLogger } from './client/runtime-defaults.js';
+import { resolveClock, defaultLogger, isDebugging } from './client/runtime-defaults.js';
 import { defaultMaxSockets } from './transport/socket-limit.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
 import { httpConnection } from './registry-client/http-connection.js';
@@ -63,7 +65,8 @@ export type { ClerkFetch } from './client/fetch.js';
 export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   // A clerk that is created while a request is served outlives that request.
-  return runWithoutInbound(() => composeClerk(config));
+  const clerk = runWithoutInbound(() => composeClerk(config));
+  return isDebugging() ? withCallerStacks(clerk, (result) => result instanceof ServiceBinding) : clerk;
 }
 
 function composeClerk(config: ClerkConfig): Clerk {

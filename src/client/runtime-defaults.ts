@@ -21,6 +21,11 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
+/** Whether `NODE_DEBUG=binding-clerk` is set. */
+export function isDebugging(): boolean {
+  return debuglog('binding-clerk').enabled;
+}
+
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);

@@ -83,6 +83,8 @@ export interface ClerkErrorDetails {
    * `START_FAILED`, and with `REGISTRY_UNREACHABLE` of a registry whose store cannot be written.
    */
   readonly remainingMs?: number;
+  /** Id of a call that may have run, under which the service has recorded it, if it uses `atMostOnce`. */
+  readonly callId?: string | undefined;
 }
 
 const brand = Symbol.for('binding-clerk.error');
@@ -110,6 +112,8 @@ export class ClerkError extends Error {
   readonly bodyText: string | undefined;
   /** Time until a retry can succeed, in ms; undefined when unknown. */
   readonly remainingMs: number | undefined;
+  /** Id under which the service has recorded a call that may have run; undefined when it records no calls. */
+  declare readonly callId: string | undefined;
 
   /**
    * @param message - a sentence without a full stop: what was wrong, with names and numbers, and what the program can
@@ -124,8 +128,32 @@ export class ClerkError extends Error {
     this.statusCode = details.statusCode;
     this.bodyText = details.bodyText;
     this.remainingMs = details.remainingMs;
+    if (details.callId !== undefined) this.callId = details.callId;
     Object.defineProperty(this, brand, { value: true });
   }
+
+  /** For `JSON.stringify`: all fields, with the message and the causes, and without stacks. */
+  toJSON(): Record<string, unknown> {
+    return { ...(describeError(this, maxCauses) as object) };
+  }
+}
+
+const maxCauses = 8;
+
+/** The own fields of an error and, for each error within them, the same. An `Error` alone would become `{}`. */
+function describeError(value: unknown, depth: number): unknown {
+  if (!(value instanceof Error)) return value;
+  const { name, message, cause } = value;
+  const fields: Record<string, unknown> = { ...value, name, message };
+  if (depth > 0 && cause !== undefined) fields['cause'] = describeError(cause, depth - 1);
+  const { outcomes } = fields;
+  if (depth > 0 && value instanceof AggregateError)
+    fields['errors'] = value.errors.map((each) => describeError(each, depth - 1));
+  if (Array.isArray(outcomes))
+    fields['outcomes'] = (outcomes as Outcome[]).map((outcome) =>
+      outcome.error === undefined ? outcome : { ...outcome, error: describeError(outcome.error, 0) },
+    );
+  return fields;
 }
 
 /** Whether a value is a {@link ClerkError}, even one that another loaded copy of this library created. */

@@ -29,11 +29,11 @@ export function createCallId(clock: Clock): string {
 }
 
 export class CallIdentity {
-  readonly #id: string;
+  readonly id: string;
   #target: Pick<Endpoint, 'id' | 'epoch' | 'incarnation'> | undefined;
 
   constructor(clock: Clock) {
-    this.#id = createCallId(clock);
+    this.id = createCallId(clock);
   }
 
   /**
@@ -47,7 +47,7 @@ export class CallIdentity {
     if (this.#target?.id !== endpoint.id || !mayHaveRun) this.#target = endpoint;
     const { id, epoch, incarnation } = this.#target;
     return [
-      [callHeaders.callId, this.#id],
+      [callHeaders.callId, this.id],
       [callHeaders.instance, `${id} ${String(epoch)}${incarnation === undefined ? '' : ` ${incarnation}`}`],
     ];
   }

@@ -19,6 +19,8 @@ export interface CallInfo {
   /** The first lookup may change the deadline, because the service config may set the call timeout. */
   readonly deadlineAt: number;
   readonly hasRun?: boolean;
+  /** Id under which the service may have recorded the call; undefined if it records no calls. */
+  readonly callId?: string | undefined;
   readonly asyncContext: AsyncResource;
 }
 

@@ -164,14 +164,16 @@ function lastAttemptError(log: AttemptLog, code: ClerkErrorCode, message: string
 }
 
 function createError(
-  { execution, outcomes }: AttemptLog,
+  { execution, outcomes, call: { callId } }: AttemptLog,
   code: ClerkErrorCode,
   message: string,
   cause: unknown,
 ): ClerkError {
-  return new ClerkError(code, message, {
+  const mayBeRecorded = callId !== undefined && execution === 'unknown';
+  return new ClerkError(code, mayBeRecorded ? `${message}; the call ${callId} may have run` : message, {
     execution,
     outcomes,
+    ...(mayBeRecorded && { callId }),
     ...(cause === undefined ? undefined : { cause }),
   });
 }

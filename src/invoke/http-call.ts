@@ -52,6 +52,10 @@ export class HttpCall extends ResponseDelivery {
     return isReplayable(this.request.body);
   }
 
+  get callId(): string | undefined {
+    return this.#identity?.id;
+  }
+
   override get isPending(): boolean {
     return this.#isPending;
   }

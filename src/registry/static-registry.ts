@@ -3,6 +3,7 @@ import { toEndpoint, type EndpointInit } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
+import { isSemver, nearestSemver } from '../core/semver.js';
 import { toEndpointInit } from '../core/to-endpoint-init.js';
 import type { AbsentResolution, BoundResolution, Registry, Snapshot } from '../core/registry.js';
 import { describeValue, quote } from '../core/describe-value.js';
@@ -129,6 +130,12 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
   const byId = new Map<string, EndpointInit>();
   for (const entry of list) {
     const endpoint = toEndpoint(entry, name);
+    const { version } = endpoint;
+    if (version !== undefined && !isSemver(version))
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `Endpoint of ${name} must have a semver version such as ${nearestSemver(version)}; got ${quote(version)}`,
+      );
     if (byId.has(endpoint.id))
       throw new ClerkError(
         'CONFIG_INVALID',

@@ -5,8 +5,8 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 
 /**
- * An endpoint without a valid semver version satisfies no range, not even `*`. A pre-release (`2.1.0-rc.1`) satisfies
- * only a range that names a pre-release of the same version.
+ * Every endpoint satisfies `*`. An endpoint without a valid semver version satisfies no other range. A pre-release
+ * (`2.1.0-rc.1`) satisfies only `*` and a range that names a pre-release of the same version.
  * @throws {@link ClerkError} `CONFIG_INVALID` when the range is invalid, even if `endpoints` is empty
  */
 export function filterByVersion(
@@ -20,6 +20,7 @@ export function filterByVersion(
       `version must be a semver range, e.g. ^2.1 or >=1.4 <3; got ${describeValue(range)}`,
     );
   }
+  if (range.trim() === '*') return endpoints;
   // Many endpoints share few versions, so each version is compared only once.
   const matches = new Map<string, boolean>();
   return endpoints.filter(({ version }) => {

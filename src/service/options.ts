@@ -8,6 +8,7 @@ import type { Identity } from '../core/identity.js';
 import { parsePins } from '../core/key-pin.js';
 import { escapingLogger, type Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
+import { isSemver, nearestSemver } from '../core/semver.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
 import { limits } from '../protocol/limits.js';
 import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
@@ -127,14 +128,6 @@ const keys = Object.keys({
   signal: true,
 } satisfies Record<keyof AdvertiseOptions, true>);
 
-/**
- * A version that a semver range can match.
- *
- * @see {@link https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string}
- */
-const semver =
-  /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
-
 export function toAdvertiseConfig(options: AdvertiseOptions) {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null)
@@ -146,9 +139,9 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  if (version !== undefined && !semver.test(version))
+  if (version !== undefined && !isSemver(version))
     throw advertiseError(
-      `needs a semver version such as 2.1.0 in the option 'version'; got ${describeValue(version)}`,
+      `needs a semver version such as ${nearestSemver(version)} in the option 'version'; got ${describeValue(version)}`,
     );
   // A server may not have an address yet, so `toEndpoint` checks a fixed address in its place.
   const endpoint = toEndpoint(

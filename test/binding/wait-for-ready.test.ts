@@ -3,14 +3,15 @@
  * registry states now.
  * @see [C6.9](../../docs/guarantees.md#c2-8)
  */
-import { createClerk, type BindOptions } from 'binding-clerk';
+import { createClerk, type BindOptions, type EndpointInit } from 'binding-clerk';
 import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { atMostOnceAttribute, callHeaders } from '../../src/protocol/call-headers.js';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
 
 const absent: Resolution = { kind: 'absent', ttlMs: 5_000 };
-const bound = (...endpoints: readonly { readonly id: string; readonly version?: string }[]): Resolution => ({
+const bound = (...endpoints: readonly (Partial<EndpointInit> & { readonly id: string })[]): Resolution => ({
   kind: 'bound',
   endpoints: endpoints.map((one) => ({ ...one, address: `http://${one.id}` })),
   ttlMs: 60_000,
@@ -116,6 +117,9 @@ test('waiting calls count for maxPending, also after a refused attempt', async (
   await known.json('/');
   server.kill();
   expect(await codesOf([1, 2, 3].map(() => known.json('/')))).toEqual(limited);
+  server.accept();
+  await known.ready();
+  server.kill();
   expect(await codesOf([1, 2, 3].map(() => known.ready()))).toEqual(limited);
 });
 
@@ -128,6 +132,33 @@ test('a call that may have run does not wait', async () => {
   const error = await clerkErrorOf(bind().json('/', { method: 'POST', waitForReady: true }));
   expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN', execution: 'unknown' });
   expect(runtime.now()).toBeLessThan(5_000);
+});
+
+test('a call that is recorded waits for the instance that may have run it, and its error names the call', async () => {
+  const { bind, runtime, server } = setup(bound({ ...a, attributes: { [atMostOnceAttribute]: 'store' } }));
+  const orders = bind({ timeoutMs: 10_000 });
+  const ids: (string | undefined)[] = [];
+  const dieOnce = (): void => {
+    server.handler = ({ headers }) => {
+      ids.push(headers[callHeaders.callId]);
+      server.kill();
+      server.handler = ({ headers: repeated }) => {
+        ids.push(repeated[callHeaders.callId]);
+        return { body: '"replayed"' };
+      };
+      return { behavior: 'hang' };
+    };
+  };
+  dieOnce();
+  runtime.setTimer(() => server.accept(), 6_000);
+  expect(await orders.json('/', { method: 'POST' })).toBe('replayed');
+  expect(runtime.now()).toBeGreaterThanOrEqual(6_000);
+  expect(new Set(ids).size).toBe(1);
+
+  dieOnce();
+  const error = await clerkErrorOf(orders.json('/', { method: 'POST', timeoutMs: 2_000 }));
+  expect(error).toMatchObject({ execution: 'unknown', callId: ids.at(-1) });
+  expect(error.message).toContain(`the call ${String(ids.at(-1))} may have run`);
 });
 
 test('ready() waits until the service is there, or for its timeout or signal', async () => {

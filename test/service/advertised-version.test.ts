@@ -1,3 +1,4 @@
+import { createClerk } from 'binding-clerk';
 import satisfies from 'semver/functions/satisfies.js';
 import { expect, test } from 'vitest';
 import { toAdvertiseConfig } from '../../src/service/options.js';
@@ -13,14 +14,35 @@ test.each(['2.1.0', 'v2.1.0', '0.0.0', '1.0.0-rc.1', '1.0.0+build.7', '1.0.0-0.a
   },
 );
 
-test.each(['v2', '2', '2.1', 'latest', '1.0.0-01', '01.0.0', '1.2.3.4', '2.1.0 '])(
-  'version %s, which no range of bind() can match, is refused',
-  (version) => {
+const refused = [
+  ['v2', '2.0.0'],
+  ['2', '2.0.0'],
+  ['2.1', '2.1.0'],
+  ['latest', '2.1.0'],
+  ['1.0.0-01', '1.0.0'],
+  ['01.0.0', '1.0.0'],
+  ['1.2.3.4', '1.2.3'],
+  ['2.1.0 ', '2.1.0'],
+] as const;
+
+test.each(refused)(
+  'version %s, which no range of bind() can match, is refused; %s is proposed',
+  (version, nearest) => {
     expect(advertised(version)).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',
-        message: `advertise() needs a semver version such as 2.1.0 in the option 'version'; got '${version}'`,
+        message: `advertise() needs a semver version such as ${nearest} in the option 'version'; got '${version}'`,
       }),
     );
   },
 );
+
+test.each(refused)('a static endpoint with version %s is refused; %s is proposed', (version, nearest) => {
+  const registry = { '/s': { address: 'http://10.0.0.1:80' as const, version } };
+  expect(() => createClerk({ registry })).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: `Endpoint of /s must have a semver version such as ${nearest}; got '${version}'`,
+    }),
+  );
+});
