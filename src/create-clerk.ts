@@ -177,6 +177,7 @@ function composeClerk(config: ClerkConfig): Clerk {
       clock,
     ),
     registry,
+    registryFailure: () => remote?.failure,
     credentials,
     keyTools: systemKeys,
     tickets,

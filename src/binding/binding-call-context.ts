@@ -117,6 +117,10 @@ export class BindingCallContext implements CallContext {
     return toEndpointTls(endpoint, credentials?.last, keyTools);
   }
 
+  get registryFailure(): ClerkError | undefined {
+    return this.service.clerk.registryFailure();
+  }
+
   startCall(): void {
     this.service.clerk.callTracker.start();
   }

@@ -2,6 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { AddressPolicy } from '../core/address-policy.js';
 import type { Clock } from '../core/clock.js';
 import type { CredentialSource, KeyTools } from '../core/credentials.js';
+import type { ClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
 import type { Locality } from '../core/locality.js';
@@ -23,6 +24,8 @@ export interface ClerkContext {
   readonly timerWheel: TimerWheel;
   readonly transport: Transport;
   readonly registry: Registry;
+  /** Error of the last request to the bundled registry, if it got no response. */
+  readonly registryFailure: () => ClerkError | undefined;
   /** Undefined: the program proves no identity. */
   readonly credentials: CredentialSource | undefined;
   readonly keyTools: Pick<KeyTools, 'pinOf'>;

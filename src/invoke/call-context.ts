@@ -20,6 +20,8 @@ export interface CallContext {
   readonly health: Health;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
+  /** Why a lookup or a start has no result yet; undefined if the registry responds. */
+  readonly registryFailure?: ClerkError | undefined;
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;

@@ -6,17 +6,18 @@ import { hasCode, isUnproven } from './classify-error.js';
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
+  const waitedFor = log.waitedFor ?? (attempts === 0 ? log.context.registryFailure : undefined);
   const reason =
     log.outcomes.at(-1)?.stage === 'answered' && log.call.hasRun === true
       ? 'the response body was not complete'
-      : (reachedLimit(log) ?? log.waitedFor?.message);
+      : (reachedLimit(log) ?? waitedFor?.message);
   return createError(
     log,
     'DEADLINE_EXCEEDED',
     `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }${reason === undefined ? '' : `: ${reason}`}`,
-    log.outcomes.at(-1)?.error ?? log.waitedFor,
+    log.outcomes.at(-1)?.error ?? waitedFor,
   );
 }
 

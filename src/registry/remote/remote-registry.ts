@@ -1,4 +1,5 @@
 import { sleep, type Clock } from '../../core/clock.js';
+import type { EndpointInit } from '../../core/endpoint.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
 import type { Registry } from '../../core/registry.js';
@@ -13,8 +14,11 @@ import { listPages } from './list-pages.js';
 import { parseEndpoints, parseResolveResponse, parseSearchResponse } from './parse-responses.js';
 import { parseTicket } from './parse-ticket.js';
 import { ReconnectingWatch } from './reconnecting-watch.js';
+import { RegistryOutage } from './registry-outage.js';
 
 export interface RemoteRegistry extends Required<Registry> {
+  /** Error of the last lookup or start, if it got no response. */
+  readonly failure: ClerkError | undefined;
   /** @param service - canonical name */
   requestTicket(service: string, context: { readonly signal: AbortSignal }): Promise<ReceivedTicket>;
 }
@@ -45,6 +49,7 @@ const startDelay = { maxAskedMs: 0, backoffMs: 1_000 };
 
 export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): RemoteRegistry {
   const client = new FailoverClient(urls.map(connect), clock);
+  const outage = new RegistryOutage(clock);
   const watch = new ReconnectingWatch(client, clock, retry);
 
   const send = <T>(
@@ -60,14 +65,22 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     });
 
   return {
+    get failure() {
+      return outage.failure;
+    },
+
     resolve: (name, { signal, position }) =>
-      client.request(
-        { path: paths.resolve, query: { name }, position },
-        {
-          signal,
-          hedged: true,
-          parse: (response, connection) => parseResolveResponse(response, connection, paths.resolve),
-        },
+      outage.run(
+        () =>
+          client.request(
+            { path: paths.resolve, query: { name }, position },
+            {
+              signal,
+              hedged: true,
+              parse: (response, connection) => parseResolveResponse(response, connection, paths.resolve),
+            },
+          ),
+        signal,
       ),
 
     async list(glob, { signal }) {
@@ -101,22 +114,30 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
 
     async start(name, { signal }) {
       const until = clock.now() + maxStartMs;
-      let wasAccepted = false;
-      for (;;) {
+      const launching = { wasAccepted: false, isLate: false };
+      const request = async (): Promise<readonly EndpointInit[]> => {
         const sentAt = clock.now();
         const waitMs = Math.ceil(Math.min(startPollMs, until - sentAt));
+        const body = { name, waitMs };
         try {
-          const body = { name, waitMs };
-          const request = { path: paths.launch, body, headersTimeoutMs: waitMs + 1_000 };
-          return await send(request, false, signal, parseEndpoints);
+          const launch = { path: paths.launch, body, headersTimeoutMs: waitMs + 1_000 };
+          return await send(launch, false, signal, parseEndpoints);
+        } catch (error) {
+          const waitedMs = clock.now() - sentAt;
+          launching.isLate = waitedMs >= waitMs;
+          launching.wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
+          throw error;
+        }
+      };
+      for (;;) {
+        try {
+          return await outage.run(request, signal);
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
           // The service is still starting, or the request was lost. A repeated request never starts a second
           // instance.
-          const waitedMs = clock.now() - sentAt;
-          const isLate = waitedMs >= waitMs;
-          wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
+          const { wasAccepted, isLate } = launching;
           const mayRetry = isLate || (wasAccepted && isUnavailable(error));
           if (!mayRetry || signal.aborted || clock.now() >= until) throw error;
           if (!isLate) await sleep(clock, retryDelayMs(clock.random(), startDelay), false);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ClerkError } from '../../../src/core/errors.js';
 import type { Registry, Snapshot } from '../../../src/core/registry.js';
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
@@ -85,7 +86,7 @@ test('a lookup returns all fields of the response', async () => {
 });
 
 test('an absent name is a result with its revision; a server that is down is an error', async () => {
-  const { servers, registry } = setup();
+  const { runtime, servers, registry } = setup();
   expect(await lookup(registry, '/x')).toEqual({
     kind: 'absent',
     ttlMs: 1_000,
@@ -93,7 +94,9 @@ test('an absent name is a result with its revision; a server that is down is an 
     incarnation: 'first',
   });
   servers[0]!.isDown = true;
-  await expect(lookup(registry, '/x')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  const failing = expect(lookup(registry, '/x')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  await runtime.advance(4_000);
+  await failing;
 });
 
 test('when a server refuses, the next one is tried at once, and first from then on', async () => {
@@ -123,7 +126,7 @@ test('when a server hangs, the next one is tried after 500 ms', async () => {
 });
 
 test('an error response with a reason is final; when no server responds, the error names all servers', async () => {
-  const { servers, registry } = setup(2);
+  const { runtime, servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   await expect(registry.start('/x', anyContext)).rejects.toMatchObject({
     code: 'START_FAILED',
@@ -131,10 +134,12 @@ test('an error response with a reason is final; when no server responds, the err
   });
   expect(b.requests).toHaveLength(0);
   a.isDown = b.isDown = true;
-  await expect(lookup(registry, '/x')).rejects.toMatchObject({
+  const failing = expect(lookup(registry, '/x')).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
     message: expect.stringMatching(/http:\/\/a.*http:\/\/b/) as string,
   });
+  await runtime.advance(4_000);
+  await failing;
 });
 
 test('an aborted lookup rejects at once', async () => {
@@ -180,10 +185,12 @@ test('a long start is requested repeatedly for one minute, and a lost request co
 test('a start is not requested again after an immediate rejection or an abort', async () => {
   const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
-  server.isDown = true;
-  await expect(registry.start('/x', anyContext)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  server.onLaunch = () => {
+    throw new ClerkError('START_FAILED', 'The disk is full', { remainingMs: 1_000 });
+  };
+  await expect(registry.start('/x', anyContext)).rejects.toMatchObject({ code: 'START_FAILED' });
   expect(server.requests).toHaveLength(1);
-  server.isDown = false;
+  server.requests.length = 0;
   server.hangs = true;
   const controller = new AbortController();
   const started = registry.start('/x', { signal: controller.signal });
@@ -192,7 +199,88 @@ test('a start is not requested again after an immediate rejection or an abort', 
   controller.abort(new Error('Enough'));
   await refused;
   await runtime.advance(20_000);
-  expect(server.requests).toHaveLength(2);
+  expect(server.requests).toHaveLength(1);
+});
+
+const outageRequests = [
+  { what: 'a lookup', send: (registry: Required<Registry>) => lookup(registry, '/x') },
+  { what: 'a start', send: (registry: Required<Registry>) => registry.start('/x', anyContext) },
+];
+
+test.each(outageRequests)('$what that begins during a restart of the registry succeeds', async ({ send }) => {
+  for (const downMs of [10, 500, 1_000, 2_000, 2_400]) {
+    const { runtime, servers, registry } = setup();
+    const [server] = servers as [FakeRegistry];
+    server.put('/x', ['x1']);
+    server.onLaunch = () => [endpointMessage('x1')];
+    server.isDown = true;
+    const response = send(registry);
+    await runtime.advance(downMs);
+    server.isDown = false;
+    const upAt = runtime.now();
+    let settledAt = 0;
+    const settled = Promise.resolve(response).then((value) => {
+      settledAt = runtime.now();
+      return value;
+    });
+    await runtime.advance(3_000);
+    await settled;
+    expect(settledAt - upAt).toBeLessThanOrEqual(600);
+    // The delays grow from 50 to 500 ms.
+    expect(server.requests.length).toBeLessThanOrEqual(14);
+  }
+});
+
+test.each(outageRequests)(
+  '$what fails after 3 s of an outage, and further ones at once',
+  async ({ send }) => {
+    const { runtime, servers, registry } = setup();
+    const [server] = servers as [FakeRegistry];
+    server.isDown = true;
+    const downAt = runtime.now();
+    let failedAt = 0;
+    const failing = Promise.resolve(send(registry)).catch((error: unknown) => {
+      failedAt = runtime.now();
+      return error;
+    });
+    await runtime.advance(10_000);
+    expect(await failing).toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+    expect(failedAt - downAt).toBeGreaterThanOrEqual(2_500);
+    expect(failedAt - downAt).toBeLessThanOrEqual(3_100);
+    for (let i = 0; i < 5; i++) {
+      const sentAt = runtime.now();
+      const requests = server.requests.length;
+      const refused = expect(send(registry)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+      await runtime.advance(200);
+      await refused;
+      expect([server.requests.length - requests, runtime.now() - sentAt]).toEqual([1, 200]);
+    }
+    // Without requests in between, a later restart is a new outage.
+    await runtime.advance(20_000);
+    const later = send(registry);
+    await runtime.advance(1_000);
+    server.isDown = false;
+    server.put('/x', ['x1']);
+    server.onLaunch = () => [endpointMessage('x1')];
+    await runtime.advance(1_000);
+    await later;
+  },
+);
+
+test('a lookup that is aborted during an outage is not repeated', async () => {
+  const { runtime, servers, registry } = setup();
+  const [server] = servers as [FakeRegistry];
+  server.isDown = true;
+  const controller = new AbortController();
+  const failing = expect(
+    registry.resolve('/x', { signal: controller.signal, suspects: new Set() }),
+  ).rejects.toBeDefined();
+  await runtime.advance(100);
+  controller.abort(new Error('Enough'));
+  const sent = server.requests.length;
+  await runtime.advance(5_000);
+  await failing;
+  expect(server.requests).toHaveLength(sent);
 });
 
 test('a list is read page by page from one server', async () => {
