@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../../src/protocol/limits.js';
 import type { ExportLine } from '../../../../src/protocol/naming-messages.js';
-import type { NameService } from '../../../../src/server/ports.js';
 import { nameServerHarness } from '../name-server-harness.js';
 
 const { maxChangedNames } = limits;
 
 function lines(count: number, directory: string, kind: 'link' | 'service' = 'service'): ExportLine[] {
-  return Array.from(
-    { length: count },
-    (_, i) => ({ kind, name: `${directory}/n${i}`, target: '/t', guaranteedMs: 0 }) as unknown as ExportLine,
-  );
+  return Array.from({ length: count }, (_, i) => ({
+    kind,
+    name: `${directory}/n${i}`,
+    target: '/t',
+    guaranteedMs: 0,
+  }));
 }
 
 /** A large batch waits for turns of other work. */
@@ -27,7 +28,7 @@ async function harness() {
     for (let i = 0; i < count; i += maxChangedNames)
       await settle(names.importLines(lines(Math.min(maxChangedNames, count - i), `${directory}/p${i}`)));
   };
-  return { names: names as NameService, settle, fill };
+  return { names: names, settle, fill };
 }
 
 test('a move or a removal of too many names is refused as a whole, and its parts succeed', async () => {
