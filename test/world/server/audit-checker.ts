@@ -182,7 +182,7 @@ export class AuditChecker {
   #checkStart(): void {
     const [first] = this.#uncovered;
     if (first !== undefined && !this.#hasGap)
-      this.#violate(`the log goes on without a gap, although ${describe(first)} has no record`);
+      this.#violate(`the log continues without a gap, although ${describe(first)} has no record`);
     this.#uncovered = [];
   }
 

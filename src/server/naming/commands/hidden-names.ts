@@ -1,6 +1,6 @@
 /**
  * What a client may know of the names below a name. A change treats a name without the right `test` as absent, so that
- * no response tells whether it exists. A link hides every name below it, and a move leaves a link. They need the right to
+ * no response shows whether it exists. A link hides every name below it, and a move leaves a link. They need the right to
  * know all names below, whether or not there are any.
  *
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)
