@@ -1,11 +1,11 @@
 /** The composition root of the client. */
 import { AsyncResource } from 'node:async_hooks';
-import { setMaxListeners } from 'node:events';
-import { ServiceBinding } from './binding/service-binding.js';
 import { BindingCache } from './binding/binding-cache.js';
+import { ServiceBinding } from './binding/service-binding.js';
 import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
 import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
+import { allowListeners } from './core/abort-signal.js';
 import { AddressPolicy } from './core/address-policy.js';
 import { withCallerStacks } from './core/caller-stack.js';
 import { runWithoutInbound } from './core/inbound-request.js';

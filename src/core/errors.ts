@@ -144,7 +144,10 @@ const maxCauses = 8;
 function describeError(value: unknown, depth: number): unknown {
   if (!(value instanceof Error)) return value;
   const { name, message, cause } = value;
-  const fields: Record<string, unknown> = { ...value, name, message };
+  const fields = Object.assign(Object.fromEntries(Object.entries(value)) as Record<string, unknown>, {
+    name,
+    message,
+  });
   if (depth > 0 && cause !== undefined) fields['cause'] = describeError(cause, depth - 1);
   const { outcomes } = fields;
   if (depth > 0 && value instanceof AggregateError)
