@@ -32,42 +32,45 @@ async function fillDisk(registry: ServedFolder, folder: string): Promise<string>
   }
 }
 
-test.runIf(canSimulateHosts)('a full disk refuses starts at once, and space is enough to go on', async () => {
-  const host = new RegistryHost();
-  const data = join(host.folder, 'data');
-  mkdirSync(data);
-  const registry = await host.serve('data', [], withSmallDisk(data));
-  await registry.post('define', { name, launch: { manifest: 'orders' } });
-  await registry.post('define', { name: '/acknowledged' });
-  const fill = await fillDisk(registry, data);
-  const clerk = createClerk({ registry: registry.url });
-  onTestFinished(() => clerk.destroy());
-  const orders = clerk.bind(name, { timeoutMs: 30_000 });
-  const startedAt = performance.now();
-  const failure: unknown = await orders.json('/').catch((error: unknown) => error);
-  expect(performance.now() - startedAt).toBeLessThan(recoveryMs);
-  expect(isClerkError(failure) && [failure.code, failure.message, failure.execution]).toEqual([
-    'START_FAILED',
-    expect.stringContaining(`Data folder '${data}' could not be written: ENOSPC: no space left on device`),
-    'none',
-  ]);
-  expect(isClerkError(failure) && failure.message).toContain('free space on the disk');
-  expect((await fetch(`${registry.url}/healthz`)).status).toBe(503);
-  expect(host.starts).toEqual([]);
+test.runIf(canSimulateHosts)(
+  'a full disk refuses starts at once, and changes are accepted when it has space',
+  async () => {
+    const host = new RegistryHost();
+    const data = join(host.folder, 'data');
+    mkdirSync(data);
+    const registry = await host.serve('data', [], withSmallDisk(data));
+    await registry.post('define', { name, launch: { manifest: 'orders' } });
+    await registry.post('define', { name: '/acknowledged' });
+    const fill = await fillDisk(registry, data);
+    const clerk = createClerk({ registry: registry.url });
+    onTestFinished(() => clerk.destroy());
+    const orders = clerk.bind(name, { timeoutMs: 30_000 });
+    const startedAt = performance.now();
+    const failure: unknown = await orders.json('/').catch((error: unknown) => error);
+    expect(performance.now() - startedAt).toBeLessThan(recoveryMs);
+    expect(isClerkError(failure) && [failure.code, failure.message, failure.execution]).toEqual([
+      'START_FAILED',
+      expect.stringContaining(`Data folder '${data}' could not be written: ENOSPC: no space left on device`),
+      'none',
+    ]);
+    expect(isClerkError(failure) && failure.message).toContain('free space on the disk');
+    expect((await fetch(`${registry.url}/healthz`)).status).toBe(503);
+    expect(host.starts).toEqual([]);
 
-  rmSync(fill);
-  const freedAt = performance.now();
-  while ((await registry.post('define', { name: '/after' })).error !== undefined)
-    expect(performance.now() - freedAt).toBeLessThan(recoveryMs);
-  expect((await fetch(`${registry.url}/healthz`)).status).toBe(200);
-  expect(await orders.json('/')).toEqual({ pid: host.starts[0]?.pid });
-  const names = ((await (await fetch(`${registry.url}/v1/list?glob=/**`)).json()) as { entries: any[] })
-    .entries;
-  expect(names.map((entry) => entry.name as string)).toEqual(
-    expect.arrayContaining(['/acknowledged', '/after']),
-  );
-  const log = await registry.end();
-  expect(log.match(/is read-only, because its store failed/g)).toHaveLength(1);
-  expect(log.match(/can be written again/g)).toHaveLength(1);
-  expect(readFileSync(join('/proc', 'self', 'mounts'), 'utf8')).not.toContain(data);
-});
+    rmSync(fill);
+    const freedAt = performance.now();
+    while ((await registry.post('define', { name: '/after' })).error !== undefined)
+      expect(performance.now() - freedAt).toBeLessThan(recoveryMs);
+    expect((await fetch(`${registry.url}/healthz`)).status).toBe(200);
+    expect(await orders.json('/')).toEqual({ pid: host.starts[0]?.pid });
+    const names = ((await (await fetch(`${registry.url}/v1/list?glob=/**`)).json()) as { entries: any[] })
+      .entries;
+    expect(names.map((entry) => entry.name as string)).toEqual(
+      expect.arrayContaining(['/acknowledged', '/after']),
+    );
+    const log = await registry.end();
+    expect(log.match(/is read-only, because its store failed/g)).toHaveLength(1);
+    expect(log.match(/can be written again/g)).toHaveLength(1);
+    expect(readFileSync(join('/proc', 'self', 'mounts'), 'utf8')).not.toContain(data);
+  },
+);
