@@ -60,7 +60,7 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
     responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Imports all entries or none; the body has the format of an export, with at most ${limits.maxBodyBytes} bytes per line`,
+    summary: `Imports all entries or none; the body has the format of an export, with at most ${limits.maxChangedNames} lines of at most ${limits.maxBodyBytes} bytes`,
     requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
       '200': jsonResponse('All entries were imported', responses.importResponse),

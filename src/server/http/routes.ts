@@ -174,14 +174,14 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.move,
-    summary: 'Moves an entry and all entries below it; the old name becomes a link to the new name',
+    summary: `Moves an entry and all entries below it, at most ${limits.maxChangedNames} names and endpoints; the old name becomes a link to the new name`,
     requestSchema: requests.moveRequest,
     run: (request, { names, caller }) => names.move(request, caller),
   }),
   route({
     ...change,
     path: paths.remove,
-    summary: 'Removes an entry',
+    summary: `Removes an entry; with recursive, up to ${limits.maxChangedNames} names and endpoints`,
     requestSchema: requests.removeRequest,
     run: (request, { names, caller }) => names.remove(request, caller),
   }),

@@ -16,7 +16,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   to: "the new name, such as '/shop/sales'",
   target: "the name that the link leads to, such as '/shop/orders'",
   glob: "a glob such as '/shop/**'",
-  globs: `an array of 1 to ${limits.maxGlobs} names and globs such as '/shop/**'`,
+  globs: `an array of 1 to ${limits.maxGlobs} names and globs such as '/shop/**', at most ${limits.maxWildcardGlobs} with wildcards`,
   add: `an array of at most ${limits.maxGlobs} names and globs`,
   remove: `an array of at most ${limits.maxGlobs} names and globs`,
   after: "the value of 'next' in the previous page",

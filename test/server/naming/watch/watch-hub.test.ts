@@ -6,6 +6,14 @@ import { limits } from '../../../../src/protocol/limits.js';
 import type { WatchEvent } from '../../../../src/protocol/watch-messages.js';
 import { codeOf, registration, localCaller, recordWatch, nameServerHarness } from '../name-server-harness.js';
 
+/** A large batch waits for turns of other work. */
+async function settled<T>(runtime: { advance(ms: number): Promise<void> }, change: Promise<T>): Promise<T> {
+  let isDone = false;
+  const done = change.finally(() => (isDone = true));
+  while (!isDone) await runtime.advance(0);
+  return done;
+}
+
 test('a watch sends a snapshot, and then every change', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/shop/orders', 'a'), localCaller);
@@ -111,9 +119,12 @@ test('a watch resumes from its revision; after a gap it receives resync and a sn
       ...snapshot,
     ]);
   for (let i = 0; i < 40; i++)
-    await Promise.all(
-      Array.from({ length: 1_000 }, () => names.register(registration(`/n${i}`, 'x'), localCaller)).map(
-        codeOf,
+    await settled(
+      runtime,
+      Promise.all(
+        Array.from({ length: 1_000 }, () => names.register(registration(`/n${i}`, 'x'), localCaller)).map(
+          codeOf,
+        ),
       ),
     );
   expect((await reopened({ incarnation, revision }))[0]).toBe('open resumed');
@@ -142,7 +153,8 @@ test('a watch receives a snapshot when the change log does not reach back to its
   await names.define({ name: '/a' });
   const { incarnation, revision } = names.status();
   const lines = Array.from({ length: 40_000 }, (_, i) => ({ kind: 'service', name: `/s${i}` }) as const);
-  await names.importLines(lines);
+  for (let i = 0; i < lines.length; i += limits.maxChangedNames)
+    await settled(runtime, names.importLines(lines.slice(i, i + limits.maxChangedNames)));
   const watch = recordWatch(names, ['/a'], { since: { incarnation, revision } });
   await runtime.advance(1);
   expect(watch.lines()).toEqual([
