@@ -47,9 +47,9 @@ export const attack: LoadAttack = {
         const error = await clerk
           .bind('/shop/orders')
           .text('/', options)
-          .catch(({ code }: { code: string }) => code);
+          .catch((failure: unknown) => (failure as { code?: unknown }).code);
         if (error !== 'NO_ENDPOINT')
-          throw new Error(`The call must fail with NO_ENDPOINT; got ${String(error)}`);
+          throw new Error(`The call must fail with NO_ENDPOINT; got ${JSON.stringify(error)}`);
       }
       return { connections, acceptedAddresses };
     } finally {
