@@ -34,6 +34,7 @@ async function fillDisk(registry: ServedFolder, folder: string): Promise<string>
 
 test.runIf(canSimulateHosts)(
   'a full disk refuses starts at once, and changes are accepted when it has space',
+  { timeout: 120_000 },
   async () => {
     const host = new RegistryHost();
     const data = join(host.folder, 'data');

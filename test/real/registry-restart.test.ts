@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../support/free-port.js';
 import { name, RegistryHost } from './registry-host.js';
 
-test('calls that need a lookup and a start wait while the registry restarts', async () => {
+test('calls that need a lookup and a start wait while the registry restarts', { timeout: 120_000 }, async () => {
   const host = new RegistryHost();
   const port = await freePort();
   const serve = (): Promise<Server> =>
