@@ -32,7 +32,7 @@ test('the watch above maxWatches fails, and the registry logs it once', async ()
     expect(error.message).toMatch(/At most 1 watches .* --max-watches/);
   }
   expect(log.filter((text) => text.includes('reached a limit'))).toEqual([
-    expect.stringMatching(/^A request of address:127\.0\.0\.1 reached a limit: At most 1 watches/),
+    expect.stringMatching(/^A request of address:loopback reached a limit: At most 1 watches/),
   ]);
 });
 

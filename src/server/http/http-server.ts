@@ -1,17 +1,16 @@
 import { getRequestListener } from '@hono/node-server';
 import { setMaxListeners } from 'node:events';
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { encodeError } from '../../protocol/error-codec.js';
-import { limits } from '../../protocol/limits.js';
+import { SliceQueue } from '../../core/slice-queue.js';
 import { paths } from '../../protocol/paths.js';
 import { positionHeader } from '../../protocol/position.js';
 import type { AuditLog, Launcher, NameService, ServerRuntime } from '../ports.js';
 import { createApp, routeNotFound } from './app.js';
+import { rejectMalformed } from './reject-malformed.js';
 import { sendError, type HttpContext } from './request-context.js';
 import { ClientPrincipals, type PrincipalMasks } from './client-principals.js';
 import { ConnectionRoom } from './connection-room.js';
@@ -22,7 +21,7 @@ import { LimitLog } from './limit-log.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
 import { maxWaitingRequests, SerialRequests } from './serial-requests.js';
 import { createHttpServer, replaceKey } from './tls-server.js';
-import { UnsentResponses, type MeteredResponse } from './unsent-responses.js';
+import { MeteredResponse, UnsentResponses } from './unsent-responses.js';
 import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
@@ -106,9 +105,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       `The responses that clients have not read reached ${maxUnsentBytes} bytes, which is the maximum; the connection that has not read for the longest time was closed`,
     ),
   );
-  const serial = new SerialRequests((socket) =>
+  const serial = new SerialRequests(new SliceQueue(runtime), ({ socket }) =>
     recordLimit(
-      socket as Socket,
+      socket,
       `A connection had ${maxWaitingRequests} requests waiting for the response to an earlier one, which is the maximum; the connection was closed`,
     ),
   );
@@ -155,7 +154,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     const count = requestCounters.get(key) ?? countOther;
     const { socket } = incoming;
     room.onRequest(socket);
-    (outgoing as MeteredResponse).onEnded = () => unsent.update(outgoing);
+    if (outgoing instanceof MeteredResponse) outgoing.onEnded = () => unsent.update(outgoing);
     outgoing.once('close', () => {
       room.onResponse(socket);
       count(outgoing.headersSent ? outgoing.statusCode : 499);
@@ -273,35 +272,4 @@ function listenError(error: unknown, host: string, port: number): ClerkError {
           ? 'cannot be bound because the host is not an address of this machine; set another host'
           : `cannot be bound: ${errorMessage(error)}`;
   return new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
-}
-
-/** Answers a request that node:http cannot parse, or that arrives too slowly. */
-function rejectMalformed(error: Error & { code?: string }, socket: Duplex, insecureHeader: string): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || isTlsError(error)) {
-    socket.destroy();
-    return;
-  }
-  const [status, code, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ([
-          431,
-          'LIMIT_EXCEEDED',
-          `The request headers must be at most ${limits.maxHeaderBytes} bytes; send fewer headers`,
-        ] as const)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ([
-            408,
-            'DEADLINE_EXCEEDED',
-            'The whole request must arrive within 10 s, and the request headers within 5 s',
-          ] as const)
-        : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
-  const body = JSON.stringify(encodeError(new ClerkError(code, message)));
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\n${insecureHeader}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
-
-/** After a TLS error, the client cannot read a response, so none is sent. */
-function isTlsError({ code = '' }: { code?: string }): boolean {
-  return /^ERR_(SSL|TLS)_/.test(code);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { maxSliceCost, type SliceQueue } from '../../core/slice-queue.js';
 
 /** A connection with more requests that wait for the response to an earlier one is closed. */
 export const maxWaitingRequests = 16;
@@ -13,15 +14,18 @@ interface CurrentRequest {
 
 /**
  * Handles the requests of each connection one after the other: the next one when the response to the former was sent, so
- * that a client that does not read makes the server compute and hold one response.
+ * that a client that does not read makes the server compute and hold one response. Of all requests that have waited, one
+ * is handled between two visits of the event loop, so that pipelined requests do not delay those of other clients.
  */
 export class SerialRequests {
   /** For each connection with a request in progress. */
   readonly #current = new WeakMap<Duplex, CurrentRequest>();
-  readonly #onTooMany: (socket: Duplex) => void;
+  readonly #slices: SliceQueue;
+  readonly #onTooMany: (incoming: IncomingMessage) => void;
 
   /** @param onTooMany - called before a connection with too many waiting requests is closed */
-  constructor(onTooMany: (socket: Duplex) => void) {
+  constructor(slices: SliceQueue, onTooMany: (incoming: IncomingMessage) => void) {
+    this.#slices = slices;
     this.#onTooMany = onTooMany;
   }
 
@@ -38,7 +42,7 @@ export class SerialRequests {
     else if (waiting.length < maxWaitingRequests) waiting.push(start);
     else if (!socket.destroyed) {
       waiting.length = 0;
-      this.#onTooMany(socket);
+      this.#onTooMany(incoming);
       socket.destroy();
     }
   }
@@ -54,7 +58,13 @@ export class SerialRequests {
 
   #next(socket: Duplex): void {
     const next = socket.destroyed ? undefined : this.#current.get(socket)?.waiting.shift();
-    if (next === undefined) this.#current.delete(socket);
-    else next();
+    if (next === undefined) {
+      this.#current.delete(socket);
+      return;
+    }
+    this.#slices.add(() => {
+      if (!socket.destroyed) next();
+      return maxSliceCost;
+    });
   }
 }

@@ -1,0 +1,40 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ClerkError } from '../../core/errors.js';
+import { encodeError } from '../../protocol/error-codec.js';
+import { limits } from '../../protocol/limits.js';
+
+/** Answers a request that node:http cannot parse, or that arrives too slowly. */
+export function rejectMalformed(
+  error: Error & { code?: string },
+  socket: Duplex,
+  insecureHeader: string,
+): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || isTlsError(error)) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([
+          431,
+          'LIMIT_EXCEEDED',
+          `The request headers must be at most ${limits.maxHeaderBytes} bytes; send fewer headers`,
+        ] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ([
+            408,
+            'DEADLINE_EXCEEDED',
+            'The whole request must arrive within 10 s, and the request headers within 5 s',
+          ] as const)
+        : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
+  const body = JSON.stringify(encodeError(new ClerkError(code, message)));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\n${insecureHeader}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/** After a TLS error, the client cannot read a response, so none is sent. */
+function isTlsError({ code = '' }: { code?: string }): boolean {
+  return /^ERR_(SSL|TLS)_/.test(code);
+}
