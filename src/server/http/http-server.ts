@@ -1,8 +1,8 @@
 import { getRequestListener } from '@hono/node-server';
-import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import { sleep } from '../../core/clock.js';
+import { allowListeners } from '../../core/abort-signal.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { SliceQueue } from '../../core/slice-queue.js';
@@ -84,7 +84,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   });
   const closing = new AbortController();
   // Each waiting request adds a listener.
-  setMaxListeners(0, closing.signal);
+  allowListeners(closing.signal, 0);
   const http: HttpContext = {
     names,
     launcher,
