@@ -41,7 +41,7 @@ test('above the maximum, the response that has waited for the longest time is de
   expect(unsent.bytes).toBe(30);
 });
 
-test('a response whose bytes were sent does not count, and waits anew when it is written again', () => {
+test('a response whose bytes were sent does not count, and begins to wait when it is written again', () => {
   const { unsent, destroyed, write, send, a, b, c } = createResponses(100);
   write(a, 40);
   write(b, 60);
