@@ -75,7 +75,7 @@ export class AddressPolicy {
   }
 }
 
-/** Returns undefined if a clerk may connect to an IP address by default, or `text` is no IP address. */
+/** Returns undefined if a clerk may connect to an IP address by default, or `text` is not an IP address. */
 export function refusedKind(text: string): string | undefined {
   const forms = ipForms(text);
   return refusedRules.find(([, list]) => forms.some((each) => contains(list, each)))?.[0];

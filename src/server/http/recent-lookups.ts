@@ -40,7 +40,7 @@ export class RecentLookups {
     this.#total += names.size - before;
   }
 
-  /** A principal that goes on with its reports need not look the service up again. */
+  /** A principal that continues its reports need not look the service up again. */
   mayReport(principal: string, name: string): boolean {
     this.#startWindowIfDue();
     const canonical = this.#canonicalOf(name) ?? name;

@@ -24,7 +24,7 @@ test('only a principal with a recent lookup of the service may report it', () =>
   expect(lookups.mayReport('one', '/a')).toBe(false);
 });
 
-test('a principal that goes on reporting may do so; a lookup counts for a minute at least', () => {
+test('a principal that continues to report may do so; a lookup counts for a minute at least', () => {
   const { clock, lookups } = lookupsAt();
   clock.at = 59_000;
   lookups.record('one', '/a');

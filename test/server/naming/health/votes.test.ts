@@ -40,7 +40,7 @@ test.each([
   ['a1- b1- c1-', 'served', 'reviewing'],
   ['a1- b1- c1-', 'awaited', 'reviewing'],
   ['a1-', 'idle', 'suspect'],
-  // Invented clients of the same principal are no veto; another principal has a vote.
+  // Invented clients of the same principal have no veto; another principal has a vote.
   ['a1- a2+ a3+ a4+', 'idle', 'suspect'],
   ['a1- a2+ b1+', 'idle', 'reviewing'],
   ['a1- b1+', 'idle', 'reviewing'],
