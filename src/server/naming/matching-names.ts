@@ -12,11 +12,6 @@ export function parseRootedGlob(state: NamingState, text: string): Glob {
   return name === undefined ? glob : parseGlob([name, ...rest].join('/'));
 }
 
-export function* matchingNames(state: NamingState, glob: Glob): IterableIterator<string> {
-  for (const found of scanNames(state, glob, undefined))
-    if (found.matches && state.entries.has(found.name)) yield found.name;
-}
-
 interface ScannedName {
   readonly name: string;
   readonly matches: boolean;
