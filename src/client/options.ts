@@ -100,10 +100,10 @@ export interface ClerkOptions {
   readonly maxResponseSize?: number | undefined;
   /**
    * Addresses of endpoints to which the clerk connects beside its default: IP addresses, CIDR blocks such as
-   * `169.254.7.0/24`, and Unix sockets such as `unix:/run/orders.sock`. By default, the clerk connects to all addresses
-   * except link-local, metadata and unspecified IP addresses, also those to which a host name leads, and except Unix
-   * sockets that another user than root and the user of the program owns, or that their group or others may write.
-   * Addresses of registries are not checked. Default: none.
+   * `169.254.7.0/24`, and Unix sockets such as `unix:/run/orders.sock`. By default, the clerk does not connect to
+   * link-local, metadata and unspecified IP addresses, also when a host name leads to them. A Unix socket must be owned
+   * by root or by the user of the program, and its group and others must not have the right to write. Addresses of
+   * registries are not checked. Default: none.
    */
   readonly allowAddresses?: readonly string[] | undefined;
   /**

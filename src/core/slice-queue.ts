@@ -68,7 +68,7 @@ export class SliceQueue {
 export interface ConsistentWork<T> {
   /** Starts the work, which yields the cost of each of its parts. */
   readonly start: () => Iterator<number, T>;
-  /** Another number tells that the parts done so far do not belong to those that follow. */
+  /** A changed number means that the parts done so far do not belong to those that follow. */
   readonly version: () => number;
 }
 

@@ -196,7 +196,16 @@ export class LeaseRenewer {
   }
 }
 
-function renewalOf({ name, id, epoch, secret, load, activity, servedAgoMs, isSuspect }: RenewedLease): Renewal {
+function renewalOf({
+  name,
+  id,
+  epoch,
+  secret,
+  load,
+  activity,
+  servedAgoMs,
+  isSuspect,
+}: RenewedLease): Renewal {
   return {
     name,
     id,

@@ -46,7 +46,7 @@ function resolvingTo(...addresses: readonly string[]): ClerkOptions {
           all === true ? callback(null, found) : callback(null, found[0]?.address, found[0]?.family),
       },
     },
-  } as ClerkOptions;
+  };
 }
 
 test('a name that leads to a refused address gets no connection; another address of the name is used', async () => {

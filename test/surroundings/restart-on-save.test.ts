@@ -1,4 +1,4 @@
-/** Runners that restart a service at each save of a file, while nobody calls the service. */
+/** Runners that restart a service at each save of a file, while no client calls the service. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';

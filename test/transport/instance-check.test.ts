@@ -171,7 +171,7 @@ test('a check that gets no answer ends with its connection', async () => {
 });
 
 test.each(['HTTP/1.1', 'HTTP/2'])(
-  'the second connection of a check over %s is not dialed further once nobody waits for it',
+  'the second connection of a check over %s is not dialed further once no call waits for it',
   async (protocol) => {
     const isH2 = protocol === 'HTTP/2';
     ca ??= await authority('test authority');

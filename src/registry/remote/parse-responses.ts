@@ -79,12 +79,10 @@ function toResolution(body: unknown, connection: RegistryConnection): Resolution
     return absentResolution({ ...response, position: positionOf(response) ?? '' });
   if (raw.kind === 'service') {
     const resolution = decodeResolution(response);
-    return resolution.kind === 'bound'
-      ? Object.freeze({
-          ...resolution,
-          endpoints: clampWeights(resolution.endpoints as readonly EndpointInit[]),
-        })
-      : resolution;
+    return Object.freeze({
+      ...resolution,
+      endpoints: clampWeights(resolution.endpoints as readonly EndpointInit[]),
+    });
   }
   throw invalidResponseError(
     connection,

@@ -90,7 +90,7 @@ export class WatchState {
     if (watched === undefined) {
       const [snapshot, pending] = [undefined, new Map<string, Resolution>()];
       watched = { glob, listeners: new Set(), snapshot, pending, isExcess: false, identity: {} };
-      if (this.#isFull && !this.#makeRoom()) this.#setAside(watched);
+      if (this.#isFull && !this.#makeRoom()) this.#stopWatching(watched);
       this.#globs.set(text, watched);
       if (!glob.isExact) this.#wildcards.add(watched);
     }
@@ -118,7 +118,7 @@ export class WatchState {
     for (const text of texts) {
       const watched = this.#globs.get(text);
       if (watched === undefined || watched.isExcess) continue;
-      this.#setAside(watched);
+      this.#stopWatching(watched);
       for (const { onError } of watched.listeners) onError?.(this.#limitError());
     }
     this.#maxGlobs = Math.max(1, this.#globs.size - this.#excess.size);
@@ -132,13 +132,13 @@ export class WatchState {
   #makeRoom(): boolean {
     for (const watched of this.#globs.values()) {
       if (!watched.glob.isExact || watched.isExcess || watched.snapshot?.size !== 0) continue;
-      this.#setAside(watched);
+      this.#stopWatching(watched);
       return true;
     }
     return false;
   }
 
-  #setAside(watched: WatchedGlob): void {
+  #stopWatching(watched: WatchedGlob): void {
     watched.isExcess = true;
     watched.snapshot = undefined;
     watched.pending = new Map();

@@ -41,7 +41,7 @@ export function programProblem(
 }
 
 /**
- * Returns undefined when only root, the server and the user of the service can change a script. Nobody else may create
+ * Returns undefined when only root, the server and the user of the service can change a script. No other user may create
  * files beside it, because many interpreters load modules from the folder of their script.
  *
  * @param facts - facts of the script, then of each folder above the script

@@ -188,7 +188,7 @@ const spaces: ReadonlySet<number> = new Set([
 ]);
 
 const isDigit: Accepts = (point) => point >= 48 && point <= 57;
-const isWord: Accepts = (point) =>
+const isAlphanumeric: Accepts = (point) =>
   isDigit(point) || point === 95 || (point >= 65 && point <= 90) || (point >= 97 && point <= 122);
 const isSpace: Accepts = (point) => spaces.has(point);
 const not =
@@ -200,8 +200,8 @@ const escapes: Readonly<Record<string, number | Accepts>> = Object.freeze({
   // The prototype has names that begin with letters, but none of one letter.
   d: isDigit,
   D: not(isDigit),
-  w: isWord,
-  W: not(isWord),
+  w: isAlphanumeric,
+  W: not(isAlphanumeric),
   s: isSpace,
   S: not(isSpace),
   n: 0x0a,

@@ -14,7 +14,7 @@ export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 /**
  * Requests with equal fingerprints have equal method, target, content type, body and sender.
  *
- * @param sender - the principal and the header `authorization`, as far as known
+ * @param sender - the principal and the header `authorization`; each may be missing
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
 export function fingerprintOf(

@@ -14,7 +14,7 @@ export const attack: LoadAttack = {
       response.writeHead(200, { 'content-type': 'application/json' }).end(brackets);
     });
     try {
-      return await runVictim({ task: 'look-up-at-hostile-registry', url: registry.url, size });
+      return await runVictim({ task: 'lookup-at-hostile-registry', url: registry.url, size });
     } finally {
       await registry.close();
     }

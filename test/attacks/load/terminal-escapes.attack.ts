@@ -33,7 +33,8 @@ export const attack: LoadAttack = {
     const texts: string[] = [];
     const log = (message: string): void => void texts.push(message);
     const logger = { debug: log, info: log, warn: log, error: log };
-    const remember = (error: Error): void => void texts.push(error.message, error.cause instanceof Error ? error.cause.message : '');
+    const remember = (error: Error): void =>
+      void texts.push(error.message, error.cause instanceof Error ? error.cause.message : '');
     const clerk = createClerk({ registry: registry.url, logger });
     const service = createClerk({ registry: { '/shop/orders': [registry.url] }, logger });
     await clerk.resolve('/shop/orders').catch(remember);

@@ -147,7 +147,7 @@ export const tasks = {
     };
   },
 
-  async 'look-up-at-hostile-registry'(url, size) {
+  async 'lookup-at-hostile-registry'(url, size) {
     const clerk = createClerk({ registry: url, logger: silentLogger });
     await codeOf(clerk.resolve('/shop/first'));
     return async () => {

@@ -269,7 +269,7 @@ describe('the script that an interpreter gets', () => {
     [[process.execPath, '--import=SCRIPT', '/bin/true']],
     [['NODE_ENV=production', process.execPath, '--enable-source-maps', 'SCRIPT', '--port=1']],
     [['/bin/sh', '-c', 'exec "$@"', 'sh', process.execPath, 'SCRIPT']],
-  ])('%j must be writable by nobody else', async (args) => {
+  ])('%j must not be writable by other users', async (args) => {
     const { at, manifests, script } = scripted(args);
     expect(await errorOf(manifests)).toBe('nothing');
     chmodSync(script, 0o646);

@@ -506,7 +506,7 @@ describe('an endpoint that counts its calls', () => {
     expect(statuses(names)).toBe('a b!');
   });
 
-  test('that does not renew in time is suspect without its word', async () => {
+  test('that does not renew in time is suspect without a report of its own', async () => {
     const { names, runtime } = await countingFleet();
     report(names, 'one', 'b-');
     await runtime.advance(5_400);
