@@ -18,21 +18,26 @@ export class DeferredOutcome {
     return response === undefined || !isRetryable(statusCode) || isRetryable(response.statusCode);
   }
 
-  /** Keeps one earlier response too, if possible a complete one, because the body of `response` may break off. */
+  /**
+   * Keeps one earlier response too, because the body of `response` may break off: if possible a complete one, otherwise
+   * the response of the earliest attempt, which a plain request would have received.
+   */
   keep(response: DeferredResponse): void {
-    const before = [this.#response, this.#earlier];
-    const earlier =
-      before.find((one) => one?.isBroken === false && one.isComplete) ??
-      before.find((one) => one?.isBroken === false);
-    for (const one of before) if (one !== earlier) one?.discard();
+    const before = [this.#response, this.#earlier].filter((one) => one !== undefined);
+    const usable = before
+      .filter(({ isBroken }) => !isBroken)
+      .sort((a, b) => a.attempt.number - b.attempt.number);
+    const earlier = usable.find(({ isComplete }) => isComplete) ?? usable[0];
+    for (const one of before) if (one !== earlier) one.discard();
     this.#earlier = earlier;
     this.#response = response;
   }
 
+  /** Removes and returns the newest usable response. Another one stays, for the case that its body breaks off. */
   take(): DeferredResponse | undefined {
     const { response } = this;
-    for (const one of [this.#response, this.#earlier]) if (one !== response) one?.discard();
-    this.#response = this.#earlier = undefined;
+    if (response === this.#response) this.#response = undefined;
+    else this.#earlier = undefined;
     return response;
   }
 

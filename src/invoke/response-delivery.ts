@@ -198,6 +198,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       if (error !== undefined) this.fail(error);
       return error !== undefined;
     }
+    if (!this.#readsWholeBody) this.#deferred?.discard();
     this.restartResponse();
     this.#deliver(response);
     return true;

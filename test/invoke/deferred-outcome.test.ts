@@ -6,10 +6,10 @@ import { defaultRetries } from '../../src/invoke/retry-settings.js';
 import { candidate } from './fake-call-context.js';
 
 /** A deferred response, and how often its attempt was aborted. */
-function deferred(statusCode: number) {
+function deferred(statusCode: number, number = 1) {
   const owner = { onConnect: () => {} } as Partial<AttemptHandler> as AttemptHandler;
   const target = candidate('a');
-  const attempt = new Attempt(owner, target, target.channel, 1, 'only', 0, 250, true, false);
+  const attempt = new Attempt(owner, target, target.channel, number, 'only', 0, 250, true, false);
   const seen = { aborts: 0 };
   attempt.onConnect(() => seen.aborts++);
   const resume = (): void => {};
@@ -46,9 +46,9 @@ test('a response that is not delivered is aborted, one that is taken is not', ()
   outcome.keep(second.response);
   expect([first.seen.aborts, second.seen.aborts]).toEqual([0, 0]);
   expect(outcome.take()).toBe(second.response);
-  expect(first.seen.aborts).toBe(1);
+  expect(first.seen.aborts).toBe(0);
   outcome.discard();
-  expect(second.seen.aborts).toBe(0);
+  expect([first.seen.aborts, second.seen.aborts]).toEqual([1, 0]);
   outcome.keep(third.response);
   outcome.discard();
   expect(third.seen.aborts).toBe(1);
@@ -65,6 +65,20 @@ test('an earlier complete response is delivered when the body of the newest brea
   expect([first.seen.aborts, second.seen.aborts]).toEqual([0, 1]);
   third.response.onError();
   expect(outcome.take()).toBe(first.response);
+});
+
+test('when no body is complete, the response of the earliest attempt is kept beside the newest', () => {
+  const outcome = new DeferredOutcome();
+  const [second, first, third] = [deferred(504, 2), deferred(504, 1), deferred(504, 3)];
+  outcome.keep(second.response);
+  outcome.keep(first.response);
+  outcome.keep(third.response);
+  expect([first.seen.aborts, second.seen.aborts]).toEqual([0, 1]);
+  expect([outcome.take(), outcome.take(), outcome.take()]).toEqual([
+    third.response,
+    first.response,
+    undefined,
+  ]);
 });
 
 test('a response is final unless its status is retried; an invalid response alone is an error', () => {
