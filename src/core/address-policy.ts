@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import type { Address } from './address.js';
+import type { ConnectPolicy } from './transport.js';
 
 /** Owner and mode of a file. */
 export interface SocketFacts {
@@ -40,7 +41,7 @@ const refusedRules: readonly Rule[] = [
  *
  * @see [A19](../../docs/guarantees.md#a19)
  */
-export class AddressPolicy {
+export class AddressPolicy implements ConnectPolicy {
   readonly #options: AddressPolicyOptions;
   readonly #allowed: BlockList;
 

@@ -1,6 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Address } from './address.js';
-import type { AddressPolicy } from './address-policy.js';
 import type { Clock } from './clock.js';
 import type { CredentialSource } from './credentials.js';
 import type { Endpoint } from './endpoint.js';
@@ -160,12 +159,23 @@ export interface Channel {
   destroy(error: Error): Promise<void>;
 }
 
+/** Decides to which addresses a client connects. */
+export interface ConnectPolicy {
+  /**
+   * Returns why the client must not connect to an address; undefined if it may. A host name is checked with
+   * `ipProblem` after DNS.
+   */
+  problemOf(address: Pick<Address, 'hostname' | 'socketPath'>): string | undefined;
+  /** Returns why the client must not connect to an IP address; undefined if it may, and for a host name. */
+  ipProblem(text: string): string | undefined;
+}
+
 /** Settings of a clerk for its transport. */
 export interface TransportOptions {
   /** Where the client runs. If unknown, connections to loopback addresses are checked like all others. */
   readonly locality?: Pick<Locality, 'host' | 'hostId'>;
   /** Decides to which addresses a client connects. Default: all. */
-  readonly addressPolicy?: Pick<AddressPolicy, 'problemOf' | 'ipProblem'>;
+  readonly addressPolicy?: ConnectPolicy;
   /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;
   /** Maximum number of open sockets to all endpoints together, ≥ 1. */

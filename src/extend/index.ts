@@ -32,6 +32,7 @@ export type {
   TransportFactory,
   TransportOptions,
   Channel,
+  ConnectPolicy,
   ConnectionLimit,
   ProbeRequest,
   RequestHandler,

@@ -1,10 +1,8 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Address } from '../core/address.js';
-import type { AddressPolicy } from '../core/address-policy.js';
+import type { ConnectPolicy } from '../core/transport.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
-
-export type ConnectPolicy = Pick<AddressPolicy, 'problemOf' | 'ipProblem'>;
 
 /**
  * Returns a lookup that leaves out the IP addresses to which the client must not connect. If none is left, the lookup

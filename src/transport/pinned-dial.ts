@@ -6,7 +6,8 @@ import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import { pinOfPeer } from '../core/peer-pin.js';
-import { checkedLookup, refusalOf, type ConnectPolicy } from './checked-lookup.js';
+import type { ConnectPolicy } from '../core/transport.js';
+import { checkedLookup, refusalOf } from './checked-lookup.js';
 import type { Dial } from './connector.js';
 import type { SessionCache } from './session-cache.js';
 

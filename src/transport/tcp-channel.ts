@@ -2,8 +2,8 @@ import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
-import type { Channel } from '../core/transport.js';
-import { checkedLookup, refusalOf, type ConnectPolicy } from './checked-lookup.js';
+import type { Channel, ConnectPolicy } from '../core/transport.js';
+import { checkedLookup, refusalOf } from './checked-lookup.js';
 import type { Dial } from './connector.js';
 import { undici, type Undici } from './load-undici.js';
 
