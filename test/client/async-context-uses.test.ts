@@ -17,6 +17,7 @@ const uses: Readonly<Record<string, string>> = {
   'client/name-watch.ts': 'test/binding/shared-work-context.test.ts',
   'client/ticket-cache.ts': 'test/client/ticket-cache.test.ts',
   'core/inbound-request.ts': 'test/real/deadline-propagation.test.ts',
+  'binding/ready-wait.ts': 'test/binding/shared-work-context.test.ts',
   'create-clerk.ts': 'test/client/background-context.test.ts',
   'factory/service-starter.ts': 'test/binding/shared-work-context.test.ts',
   'health/health-reporter.ts': 'test/client/background-context.test.ts',

@@ -52,6 +52,7 @@ test('sends JSON, requests no content encoding, and reads the response with its 
   ).toEqual({
     status: 404,
     body: { error: { code: 'NAME_NOT_FOUND' } },
+    bodyBytes: 35,
     revision: '7',
     incarnation: 'i',
     position: '',

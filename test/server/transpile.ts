@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -26,12 +27,16 @@ export function transpile(program: string): { readonly path: string; readonly re
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter(
-      (file) => file.endsWith('.ts') && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file),
+      (file) => /[.](ts|cjs)$/.test(file) && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file),
     )
     .map((file) => join('src', file));
   for (const file of [...files, program]) {
     const to = join(folder, file.replace(/[.]ts$/, '.js'));
     mkdirSync(dirname(to), { recursive: true });
+    if (to.endsWith('.cjs')) {
+      copyFileSync(join(root, file), to);
+      continue;
+    }
     const { outputText } = ts.transpileModule(readFileSync(join(root, file), 'utf8'), {
       compilerOptions: {
         target: ts.ScriptTarget.ES2023,

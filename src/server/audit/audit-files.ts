@@ -47,10 +47,9 @@ export async function recoverEnd(folder: AuditFolder): Promise<LogEnd> {
     const { line, end } = lastLineOf(tail);
     // Without a valid line, the beginning of a longer file is kept.
     const validBytes = line === undefined && offset > 0 ? sizeBytes : offset + end;
-    if (validBytes < sizeBytes) {
-      await file.truncate(validBytes);
-      await file.sync();
-    }
+    if (validBytes < sizeBytes) await file.truncate(validBytes);
+    // A killed server may have left lines without a sync, and the next line may go to another file.
+    await file.sync();
     return {
       files,
       sizeBytes: validBytes,

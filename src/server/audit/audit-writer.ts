@@ -28,6 +28,8 @@ export interface AuditWriterOptions {
 interface QueuedLine {
   readonly seq: number;
   readonly text: string;
+  /** What is missing if the line is lost: for a gap, the numbers that it covers, too. */
+  readonly from: number;
 }
 
 /** Lines that are missing, or that a power failure may take. */
@@ -145,7 +147,7 @@ export class AuditWriter {
       this.#lost ??= { seq, at };
       return false;
     }
-    this.#queue.push({ seq, text });
+    this.#queue.push({ seq, text, from: fields.missingFrom ?? seq });
     this.#queuedBytes += text.length;
     return true;
   }
@@ -202,9 +204,10 @@ export class AuditWriter {
       }
       await this.#file.write(this.#sizeBytes, data);
       this.#sizeBytes += data.length;
-      const [first] = this.#queue;
-      for (const { text } of this.#queue.splice(0, count)) this.#queuedBytes -= text.length;
-      this.#unsynced ??= { seq: first?.seq ?? 0, at: this.#time() };
+      for (const { text, from } of this.#queue.splice(0, count)) {
+        this.#queuedBytes -= text.length;
+        this.#unsynced = earlier(this.#unsynced, { seq: from, at: this.#time() });
+      }
       this.#startSyncTimer();
     }
     this.#written.resolve();
@@ -266,7 +269,7 @@ export class AuditWriter {
     try {
       await this.#file?.sync();
     } catch (error) {
-      if (unsynced !== undefined) this.#lost = { ...unsynced, isInFile: true };
+      if (unsynced !== undefined) this.#lost = { ...earlier(this.#lost, unsynced), isInFile: true };
       throw error;
     }
   }
@@ -326,4 +329,9 @@ function closedError(): ClerkError {
     'CLERK_CLOSED',
     'The server is closing and accepts no more changes; use another server or retry later',
   );
+}
+
+/** The one with the lower number, since a gap covers all numbers from there on. */
+function earlier(a: Missing | undefined, b: Missing): Missing {
+  return a !== undefined && a.seq <= b.seq ? a : b;
 }

@@ -68,7 +68,7 @@ const cases: Readonly<Record<string, (create: () => Policy) => void>> = {
   'accepts weights, zones, hosts, versions and affinity keys of all kinds': (create) => {
     const all = [
       ...candidateList(2, { weight: 0.001, zone: 'here', host: 'host' }, 'near'),
-      ...candidateList(2, { weight: 1_000_000, zone: 'there', version: '2.0.0' }, 'far'),
+      ...candidateList(2, { weight: 1_000, zone: 'there', version: '2.0.0' }, 'far'),
       ...candidateList(2, { attributes: { colour: 'blue' } }, 'plain'),
     ];
     const picker = preparePicker(create(), all);
