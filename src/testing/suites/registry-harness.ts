@@ -69,7 +69,7 @@ export interface RegistryCase {
 }
 
 /** A promise must settle, and a change must become visible, within this time. */
-const settleLimitMs = 1_000;
+const settleLimitMs = 5_000;
 
 export class RegistryHarness {
   readonly #subject: RegistryUnderTest;
