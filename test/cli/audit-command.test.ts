@@ -52,9 +52,9 @@ test('it prints a line for each change and each refusal, and whole lines with --
   const { incarnation } = status as { incarnation: string };
   expect(rows).toEqual([
     `start incarnation=${incarnation}`,
-    'change ok define /shop/orders address:127.0.0.1 127.0.0.1 policy=random',
-    'change ok link /shop/link address:127.0.0.1 127.0.0.1 target=/shop/orders',
-    'refusal FORBIDDEN status address:127.0.0.1 127.0.0.1',
+    'change ok define /shop/orders address:loopback 127.0.0.1 policy=random',
+    'change ok link /shop/link address:loopback 127.0.0.1 target=/shop/orders',
+    'refusal FORBIDDEN status address:loopback 127.0.0.1',
   ]);
   const seqs = sequencesOf((await clerk('audit --json')).out);
   expect(seqs.map((seq) => seq - (seqs[0] ?? 0))).toEqual([0, 1, 2, 3]);
@@ -75,7 +75,7 @@ test('--since, --principal and --name filter', async () => {
       .filter((text) => text !== '')
       .map((text) => JSON.parse(text).names?.[0]);
   expect(await namesOf('audit --name /shop')).toEqual(['/shop/a', '/shop']);
-  expect(await namesOf('audit --principal address:127.0.0.1')).toEqual(['/shop/a', '/pay/a', '/shop']);
+  expect(await namesOf('audit --principal address:loopback')).toEqual(['/shop/a', '/pay/a', '/shop']);
   expect(await namesOf('audit --principal /absent')).toEqual([]);
   expect(await namesOf('audit --since 10m')).toHaveLength(4);
   expect(await namesOf('audit --since 2999-01-01')).toEqual([]);
