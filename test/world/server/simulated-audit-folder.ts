@@ -104,6 +104,7 @@ export class SimulatedAuditFolder {
     const put = (offset: number, data: Buffer): void => {
       const rest = content().subarray(offset + data.length);
       this.#files.set(name, Buffer.concat([content().subarray(0, offset), data, rest]));
+      this.#rewrite(name, offset, offset + data.length);
     };
     return {
       sizeBytes: async () => content().length,
@@ -138,6 +139,18 @@ export class SimulatedAuditFolder {
   #lose(name: string, endBytes: number): void {
     const from = this.#synced.get(name)?.length ?? 0;
     this.#lost.set(name, [...(this.#lost.get(name) ?? []), [from, endBytes]]);
+  }
+
+  /** Bytes that are written again after a failed sync are written to the disk by the next sync. */
+  #rewrite(name: string, start: number, stop: number): void {
+    const parts = (this.#lost.get(name) ?? []).flatMap(([from, end]) => [
+      [from, Math.min(end, start)] as const,
+      [Math.max(from, stop), end] as const,
+    ]);
+    this.#lost.set(
+      name,
+      parts.filter(([from, end]) => from < end),
+    );
   }
 
   #withoutLost(name: string, bytes: Buffer): Buffer {
