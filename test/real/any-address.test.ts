@@ -18,13 +18,13 @@ async function serverAt(host: string): Promise<number> {
 }
 
 test.each([
-  ['127.0.0.1', 'localhost'],
-  ['::1', 'localhost'],
-  ['127.0.0.1', '0.0.0.0'],
-  ['::1', '[::]'],
-])('a server on %s is reached at %s', async (host, name) => {
+  ['127.0.0.1', 'localhost', []],
+  ['::1', 'localhost', []],
+  ['127.0.0.1', '0.0.0.0', ['0.0.0.0']],
+  ['::1', '[::]', ['::']],
+])('a server on %s is reached at %s, if the address is allowed', async (host, name, allowAddresses) => {
   const port = await serverAt(host);
-  const clerk = createClerk({ registry: { '/a': `http://${name}:${String(port)}` } });
+  const clerk = createClerk({ registry: { '/a': `http://${name}:${String(port)}` }, allowAddresses });
   onTestFinished(() => clerk.destroy());
   expect(await clerk.bind('/a').text('/')).toBe('ok');
 });

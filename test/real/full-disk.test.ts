@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClerk, isClerkError } from 'binding-clerk';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { canSimulateHosts } from './network-namespaces.js';
 import { RegistryHost, name, type ServedFolder } from './registry-host.js';
 
@@ -63,7 +63,9 @@ test.runIf(canSimulateHosts)(
     while ((await registry.post('define', { name: '/after' })).error !== undefined)
       expect(performance.now() - freedAt).toBeLessThan(recoveryMs);
     expect((await fetch(`${registry.url}/healthz`)).status).toBe(200);
-    expect(await orders.json('/')).toEqual({ pid: host.starts[0]?.pid });
+    // The clerk waits after a failed start.
+    const answer = await vi.waitFor(() => orders.json('/'), { timeout: 20_000, interval: 200 });
+    expect(answer).toEqual({ pid: host.starts[0]?.pid });
     const names = ((await (await fetch(`${registry.url}/v1/list?glob=/**`)).json()) as { entries: any[] })
       .entries;
     expect(names.map((entry) => entry.name as string)).toEqual(
