@@ -11,7 +11,11 @@ const ad = await advertise({
 });
 console.log('registered');
 
-process.once('SIGTERM', async () => {
+let isEnding = false;
+// A runner may send the signal more than once.
+process.on('SIGTERM', async () => {
+  if (isEnding) return;
+  isEnding = true;
   const startedAt = performance.now();
   await ad.drain();
   console.log(performance.now() - startedAt < 4_000 ? 'drained at once' : 'drained after a wait');
