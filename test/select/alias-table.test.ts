@@ -60,7 +60,10 @@ test('the largest and the smallest numbers as weights neither overflow nor vanis
     fakeCandidate({ id: 'huge', weight: 1_000 }),
     fakeCandidate({ id: 'tiny', weight: Number.MIN_VALUE }),
   ];
-  expect([
-    ...relativeWeights([...all, ...fleet(2, { weight: 1_000 }).map(fakeCandidate)])!,
-  ]).toEqual([4 / 3, 1e-9, 4 / 3, 4 / 3]);
+  expect([...relativeWeights([...all, ...fleet(2, { weight: 1_000 }).map(fakeCandidate)])!]).toEqual([
+    4 / 3,
+    1e-9,
+    4 / 3,
+    4 / 3,
+  ]);
 });
