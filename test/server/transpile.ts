@@ -27,7 +27,8 @@ export function transpile(program: string): { readonly path: string; readonly re
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter(
-      (file) => /[.](ts|cjs)$/.test(file) && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file),
+      (file) =>
+        /[.](ts|cjs)$/.test(file) && /^(core|identity|protocol|runtime|server|tickets)[\\/]/.test(file),
     )
     .map((file) => join('src', file));
   for (const file of [...files, program]) {
