@@ -22,6 +22,8 @@ export interface RegisterRequest {
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Default false. */
   readonly namesInstance?: boolean;
+  /** Whether renewals will state `servedAgoMs`. Default false. */
+  readonly countsCalls?: boolean;
   /** `starting`: the endpoint does not accept connections yet, so clients do not call it. Default `up`. */
   readonly state?: 'up' | 'starting';
   readonly host?: string | null;

@@ -70,6 +70,7 @@ export const registerRequest = z.strictObject({
   leaseMs: z.exactOptional(leaseMs),
   enumeratedAddresses: z.exactOptional(z.array(string).check(z.maxLength(16))),
   namesInstance: optionalBoolean,
+  countsCalls: optionalBoolean,
   state: z.exactOptional(z.enum(['up', 'starting'])),
   host: optionalLabel,
   hostId: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),

@@ -153,6 +153,7 @@ export class Advertiser {
         id,
         leaseMs: config.leaseMs,
         ...place.registration,
+        ...(counted !== undefined && { countsCalls: true }),
         zone: config.zone,
         version: config.version,
         weight: config.weight,

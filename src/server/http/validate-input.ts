@@ -36,6 +36,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   weight: 'a number ≥ 0',
   enumeratedAddresses: "a list of entries of 'addresses'",
   namesInstance: 'true or false',
+  countsCalls: 'true or false',
   host: 'a string of 1 to 253 characters, or null',
   hostId: 'a string of 1 to 128 characters',
   zone: 'a string of 1 to 253 characters, or null',

@@ -81,7 +81,7 @@ export function register(
       principal,
       addresses,
       json,
-      ...definedFields({ displaced }),
+      ...definedFields({ displaced, countsCalls: request.countsCalls }),
     },
   });
   if (launch !== undefined)

@@ -41,7 +41,7 @@ export interface Registration {
   leaseSlot: number;
   /** Whether the removal of the registration is being written. Renewals then fail. */
   isRemovalPending: boolean;
-  /** Whether the endpoint has stated with its last renewal when it last answered a call. */
+  /** Whether the endpoint states its answered calls: with its last renewal, or until then with its registration. */
   countsCalls: boolean;
   /** Status from `HealthConsensus`. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;

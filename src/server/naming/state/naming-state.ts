@@ -289,6 +289,7 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json, displaced } = record;
+    const countsCalls = record.countsCalls ?? before?.countsCalls ?? false;
     // The status belongs to the earlier registration. A drain, a new epoch or a move resets the status to healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
@@ -296,7 +297,16 @@ export class NamingState implements NamingView {
     if (before?.json !== record.json || movedFrom !== undefined) entry.version = ++this.#versions;
     const registration: Registration =
       before !== undefined && movedFrom === undefined
-        ? Object.assign(before, { epoch, leaseMs, draining, principal, json, displaced, expiresAt: 0 })
+        ? Object.assign(before, {
+            epoch,
+            leaseMs,
+            draining,
+            principal,
+            json,
+            displaced,
+            countsCalls,
+            expiresAt: 0,
+          })
         : {
             entry,
             id,
@@ -309,7 +319,7 @@ export class NamingState implements NamingView {
             expiresAt: 0,
             leaseSlot: -1,
             isRemovalPending: false,
-            countsCalls: false,
+            countsCalls,
             status: 'healthy',
           };
     if (before === undefined) this.registrationTotal++;

@@ -69,6 +69,8 @@ export interface EndpointRecord {
   readonly json: string;
   /** Not stored. */
   readonly displaced?: DisplacedHolder;
+  /** As the registration states it; not stored. */
+  readonly countsCalls?: boolean;
 }
 
 /**
