@@ -472,6 +472,18 @@ describe('an endpoint that counts its calls', () => {
     }
   });
 
+  test.each([
+    [{ countsCalls: true }, 'a b?'],
+    [{}, 'a b!'],
+  ])('that registers with %j and has not renewed is %s after a review', async (fields, expected) => {
+    const { names, runtime } = await nameServerHarness();
+    for (const id of ['a', 'b'])
+      await names.register({ ...registration('/a', id, { leaseMs: 10_000 }), ...fields }, localCaller);
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe(expected);
+  });
+
   test('is suspect once a renewal shows no call since the complaint, whatever other clients of its principal claim', async () => {
     const { names, runtime, renew } = await countingFleet();
     const complain = (): void => {
